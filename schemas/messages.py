@@ -1,0 +1,251 @@
+"""The messages as typed, immutable values; one class per record of the .avsc files.
+
+The .avsc files are the contract and hold the meaning and unit of every field; a test keeps these classes equal to them.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Modality = Literal["visual", "audio", "text"]
+Decision = Literal["act", "review", "dismiss"]
+Reason = Literal["early", "complete", "deadline", "late"]
+State = Literal["issued", "sent", "acknowledged", "removed", "reappeared", "withdrawn"]
+Fate = Literal["unprocessable", "transient", "bug"]
+
+MODALITIES: tuple[Modality, ...] = ("visual", "audio", "text")
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all messages."""
+
+
+class PostRef(Message):
+    post_id: str
+    platform: str
+    url: str
+    author: str | None = None
+    published_at: datetime
+    seen_at: datetime
+
+
+class Medium(Message):
+    url: str
+    kind: str | None = None
+    alt: str = ""
+
+
+class Post(Message):
+    post_id: str
+    platform: str
+    url: str
+    author: str | None = None
+    published_at: datetime
+    seen_at: datetime
+    caption: str = ""
+    tags: list[str] = []
+    language: str | None = None
+    media: list[Medium] = []
+
+    def ref(self) -> PostRef:
+        """Return what every later record of this post carries."""
+        return PostRef(
+            post_id=self.post_id,
+            platform=self.platform,
+            url=self.url,
+            author=self.author,
+            published_at=self.published_at,
+            seen_at=self.seen_at,
+        )
+
+
+class Parts(Message):
+    visual: int
+    audio: int
+    text: int
+
+
+class Segment(Message):
+    post: PostRef
+    parts: Parts
+    segment: int
+    medium: int
+    start_s: float
+    duration_s: float
+
+
+class Thumbnail(Message):
+    time_s: float
+    jpeg: bytes
+
+
+class Frame(Message):
+    time_s: float
+    jpeg: bytes
+
+
+class Frames(Message):
+    segment: Segment
+    frames: list[Frame]
+    thumbnails: list[Thumbnail] = []
+
+
+class Sounds(Message):
+    segment: Segment
+    rate_hz: int
+    pcm: bytes
+
+
+class Text(Message):
+    source: str
+    text: str
+    time_s: float | None = None
+
+
+class Texts(Message):
+    segment: Segment
+    texts: list[Text]
+
+
+class Matrix(Message):
+    dtype: str
+    rows: int
+    columns: int
+    data: bytes
+
+
+class Descriptors(Message):
+    descriptor_id: str
+    segment: Segment
+    modality: Modality
+    model: str
+    version: str
+    vectors: Matrix
+    times_s: list[float]
+    views: list[int] = []
+    digests: list[bytes] = []
+    thumbnails: list[Thumbnail] = []
+
+
+class Policy(Message):
+    act: float
+    review: float
+    version: str
+
+
+class Reference(Message):
+    reference_id: str
+    segment: int
+    modality: Modality
+    model: str
+    version: str
+    start_s: float
+    duration_s: float
+    vectors: Matrix
+    times_s: list[float]
+    digests: list[bytes] = []
+
+
+class Case(Message):
+    case_id: str
+    name: str
+    opened_at: datetime
+    policy: Policy | None = None
+    reference: Reference | None = None
+
+
+class Interval(Message):
+    start_s: float
+    end_s: float
+
+
+class Match(Message):
+    case_id: str
+    reference_id: str
+    score: float
+    query: Interval
+    reference: Interval
+    speed: float = 1.0
+    terms: int = 0
+    thumbnail: bytes | None = None
+
+
+class Scores(Message):
+    score_id: str
+    segment: Segment
+    modality: Modality
+    model: str
+    version: str
+    late: bool = False
+    matches: list[Match]
+
+
+class Evidence(Message):
+    modality: Modality
+    model: str
+    version: str
+    reference_id: str
+    medium: int
+    score: float
+    probability: float
+    query: Interval
+    reference: Interval
+    thumbnail: bytes | None = None
+
+
+class Verdict(Message):
+    verdict_id: str
+    post: PostRef
+    case_id: str | None = None
+    probability: float
+    decision: Decision
+    reason: Reason
+    act_at: float
+    review_at: float
+    policy_version: str
+    evidence: list[Evidence] = []
+    missing: list[Modality] = []
+    decided_at: datetime
+
+
+class Takedown(Message):
+    event_id: str
+    takedown_id: str
+    state: State
+    post: PostRef
+    case_id: str
+    verdict_id: str
+    probability: float
+    act_at: float
+    policy_version: str
+    evidence: list[Evidence] = []
+    at: datetime
+    previous: bytes = b""
+    hash: bytes = b""
+
+
+class Label(Message):
+    post_id: str
+    case_id: str
+    decision: Literal["copy", "other", "unsure"]
+    reviewer: str
+    at: datetime
+    note: str = ""
+
+
+class DeadLetter(Message):
+    dead_letter_id: str
+    stage: str
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    fate: Fate
+    detail: str
+    traceback: str | None = None
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: dict[str, bytes] = {}
+    attempts: int = 1
+    at: datetime

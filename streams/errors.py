@@ -1,0 +1,38 @@
+"""The errors whose type decides a record's fate.
+
+Exception
+├── RecordError              a record cannot move on, and says why
+│   ├── UnprocessableError   dead letter at once: the input is broken or refused, trying again cannot help
+│   └── TransientError       retried a few times with jitter, then a dead letter
+├── UsageError               a person's mistake at the command line: one line, exit code 2
+└── anything else            a bug: dead letter with its traceback, counted apart
+"""
+
+
+class RecordError(Exception):
+    """A record cannot move on.
+
+    Parameters
+    ----------
+    reason
+        Stable slug, one of few: metric label and field of the dead letter.
+    detail
+        One line for a person.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class UnprocessableError(RecordError):
+    """This record can never be processed."""
+
+
+class TransientError(RecordError):
+    """This record may succeed when tried again."""
+
+
+class UsageError(Exception):
+    """The command line or the settings are wrong; the message says how to mend it."""
