@@ -21,7 +21,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all messages."""
 
 
-class PostRef(Message):
+class PostRef(Message, frozen=True, kw_only=True):
     post_id: str
     platform: str
     url: str
@@ -30,13 +30,13 @@ class PostRef(Message):
     seen_at: datetime
 
 
-class Medium(Message):
+class Medium(Message, frozen=True, kw_only=True):
     url: str
     kind: str | None = None
     alt: str = ""
 
 
-class Post(Message):
+class Post(Message, frozen=True, kw_only=True):
     post_id: str
     platform: str
     url: str
@@ -60,13 +60,13 @@ class Post(Message):
         )
 
 
-class Parts(Message):
+class Parts(Message, frozen=True, kw_only=True):
     visual: int
     audio: int
     text: int
 
 
-class Segment(Message):
+class Segment(Message, frozen=True, kw_only=True):
     post: PostRef
     parts: Parts
     segment: int
@@ -75,47 +75,47 @@ class Segment(Message):
     duration_s: float
 
 
-class Thumbnail(Message):
+class Thumbnail(Message, frozen=True, kw_only=True):
     time_s: float
     jpeg: bytes
 
 
-class Frame(Message):
+class Frame(Message, frozen=True, kw_only=True):
     time_s: float
     jpeg: bytes
 
 
-class Frames(Message):
+class Frames(Message, frozen=True, kw_only=True):
     segment: Segment
     frames: list[Frame]
     thumbnails: list[Thumbnail] = []
 
 
-class Sounds(Message):
+class Sounds(Message, frozen=True, kw_only=True):
     segment: Segment
     rate_hz: int
     pcm: bytes
 
 
-class Text(Message):
+class Text(Message, frozen=True, kw_only=True):
     source: str
     text: str
     time_s: float | None = None
 
 
-class Texts(Message):
+class Texts(Message, frozen=True, kw_only=True):
     segment: Segment
     texts: list[Text]
 
 
-class Matrix(Message):
+class Matrix(Message, frozen=True, kw_only=True):
     dtype: str
     rows: int
     columns: int
     data: bytes
 
 
-class Descriptors(Message):
+class Descriptors(Message, frozen=True, kw_only=True):
     descriptor_id: str
     segment: Segment
     modality: Modality
@@ -128,13 +128,13 @@ class Descriptors(Message):
     thumbnails: list[Thumbnail] = []
 
 
-class Policy(Message):
+class Policy(Message, frozen=True, kw_only=True):
     act: float
     review: float
     version: str
 
 
-class Reference(Message):
+class Reference(Message, frozen=True, kw_only=True):
     reference_id: str
     segment: int
     modality: Modality
@@ -147,7 +147,7 @@ class Reference(Message):
     digests: list[bytes] = []
 
 
-class Case(Message):
+class Case(Message, frozen=True, kw_only=True):
     case_id: str
     name: str
     opened_at: datetime
@@ -155,12 +155,12 @@ class Case(Message):
     reference: Reference | None = None
 
 
-class Interval(Message):
+class Interval(Message, frozen=True, kw_only=True):
     start_s: float
     end_s: float
 
 
-class Match(Message):
+class Match(Message, frozen=True, kw_only=True):
     case_id: str
     reference_id: str
     score: float
@@ -171,7 +171,7 @@ class Match(Message):
     thumbnail: bytes | None = None
 
 
-class Scores(Message):
+class Scores(Message, frozen=True, kw_only=True):
     score_id: str
     segment: Segment
     modality: Modality
@@ -181,7 +181,7 @@ class Scores(Message):
     matches: list[Match]
 
 
-class Evidence(Message):
+class Evidence(Message, frozen=True, kw_only=True):
     modality: Modality
     model: str
     version: str
@@ -194,7 +194,7 @@ class Evidence(Message):
     thumbnail: bytes | None = None
 
 
-class Verdict(Message):
+class Verdict(Message, frozen=True, kw_only=True):
     verdict_id: str
     post: PostRef
     case_id: str | None = None
@@ -209,7 +209,7 @@ class Verdict(Message):
     decided_at: datetime
 
 
-class Takedown(Message):
+class Takedown(Message, frozen=True, kw_only=True):
     event_id: str
     takedown_id: str
     state: State
@@ -225,7 +225,7 @@ class Takedown(Message):
     hash: bytes = b""
 
 
-class Label(Message):
+class Label(Message, frozen=True, kw_only=True):
     post_id: str
     case_id: str
     decision: Literal["copy", "other", "unsure"]
@@ -234,7 +234,7 @@ class Label(Message):
     note: str = ""
 
 
-class DeadLetter(Message):
+class DeadLetter(Message, frozen=True, kw_only=True):
     dead_letter_id: str
     stage: str
     topic: str
