@@ -1,0 +1,60 @@
+"""The .avsc files, parsed, with every version ever written and its fingerprint."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from fastavro import parse_schema
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from schemas import messages
+from schemas.messages import Message
+
+type Parsed = Any
+"""A schema as fastavro parsed it."""
+
+_PACKAGE = files("schemas")
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """One message's schema: how it is written now, and how it was before."""
+
+    name: str
+    text: str
+    """The .avsc file, as a registry is given it."""
+    message: type[Message]
+    parsed: Parsed
+    fingerprint: bytes
+    """CRC-64-AVRO of the parsing canonical form, 8 bytes, little-endian as on the wire."""
+    writers: Mapping[bytes, Parsed]
+    """Every version ever written, by fingerprint, the current one among them."""
+
+
+def parse(text: str) -> tuple[bytes, Parsed]:
+    """Return the fingerprint and the parsed form of a schema's JSON text."""
+    source = json.loads(text)
+    return bytes.fromhex(fingerprint(to_parsing_canonical_form(source), "CRC-64-AVRO")), parse_schema(source)
+
+
+def history(name: str) -> list[str]:
+    """Return the JSON texts of all released versions of a schema, oldest first."""
+    folder = _PACKAGE.joinpath("history", name)
+    return [file.read_text("utf-8") for file in sorted(folder.iterdir(), key=_version)] if folder.is_dir() else []
+
+
+@cache
+def schema(name: str) -> Schema:
+    """Return the schema of this name, as in `post` for post.avsc."""
+    text = _PACKAGE.joinpath(f"{name}.avsc").read_text("utf-8")
+    current, parsed = parse(text)
+    writers = dict(parse(old) for old in history(name)) | {current: parsed}
+    return Schema(name, text, getattr(messages, parsed["name"].rpartition(".")[2]), parsed, current, writers)
+
+
+def _version(file: Traversable) -> int:
+    return int(file.name.removesuffix(".avsc"))

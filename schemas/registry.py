@@ -1,0 +1,106 @@
+"""A schema registry that speaks Confluent's REST API: a schema's id, and the schema of an id."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+from schemas.avro import Parsed, parse
+from schemas.topics import TOPICS
+
+_NOT_FOUND = 404
+_SERVER_ERROR = 500
+_TOO_MANY = 429
+
+
+class UnknownSchemaError(LookupError):
+    """The registry has no schema of this id."""
+
+
+class SchemaRegistry:
+    """Ids and schemas, each asked for once.
+
+    Parameters
+    ----------
+    url
+        Base of the API; may carry user and password.
+    prefix
+        Stands before every topic's name, as on the broker.
+    timeout_s
+        For one request.
+    """
+
+    def __init__(self, url: str, *, prefix: str = "", timeout_s: float = 5.0) -> None:
+        self._client = SchemaRegistryClient({"url": url, "timeout": timeout_s, "max.retries": 1})
+        self._prefix = prefix
+        self._ids: dict[str, int] = {}
+        self._schemas: dict[int, Parsed] = {}
+
+    def id_of(self, topic: str, text: str) -> int:
+        """Return the id of a topic's schema, registering it if the registry has not seen it.
+
+        Raises
+        ------
+        ConnectionError
+            If the registry cannot be reached.
+        ValueError
+            If the registry refuses the schema, as when it would break readers.
+        """
+        if topic not in self._ids:
+            with _translated(f"the schema of {topic}"):
+                self._ids[topic] = self._client.register_schema(self._subject(topic), Schema(text, "AVRO"))
+        return self._ids[topic]
+
+    def lookup(self, topic: str, text: str) -> int:
+        """Return the id under which a topic's schema is registered; registers nothing.
+
+        Raises
+        ------
+        UnknownSchemaError
+            If it is not registered.
+        ConnectionError
+            If the registry cannot be reached.
+        """
+        with _translated(f"the schema of {topic}"):
+            found = self._client.lookup_schema(self._subject(topic), Schema(text, "AVRO")).schema_id
+        if found is None:
+            raise UnknownSchemaError(f"the registry gave no id for the schema of {topic}")
+        return found
+
+    def schema(self, schema_id: int) -> Parsed:
+        """Return the schema of an id.
+
+        Raises
+        ------
+        UnknownSchemaError
+            If there is none, or it is not Avro.
+        ConnectionError
+            If the registry cannot be reached.
+        """
+        if schema_id not in self._schemas:
+            with _translated(f"schema id {schema_id}"):
+                found = self._client.get_schema(schema_id)
+            if found.schema_type != "AVRO" or found.schema_str is None:
+                raise UnknownSchemaError(f"schema id {schema_id} is {found.schema_type}, not Avro")
+            self._schemas[schema_id] = parse(found.schema_str)[1]
+        return self._schemas[schema_id]
+
+    def _subject(self, topic: str) -> str:
+        return f"{self._prefix}{TOPICS[topic].subject}"
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn the client's errors into ours."""
+    try:
+        yield
+    except httpx.TransportError as exc:
+        raise ConnectionError(f"the schema registry does not answer: {exc}") from exc
+    except SchemaRegistryError as exc:
+        if exc.http_status_code == _NOT_FOUND:
+            raise UnknownSchemaError(f"the registry does not know {what}") from exc
+        if exc.http_status_code >= _SERVER_ERROR or exc.http_status_code == _TOO_MANY:
+            raise ConnectionError(f"the schema registry failed: {exc}") from exc
+        raise ValueError(f"the schema registry refuses {what}: {exc}") from exc

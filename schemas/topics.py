@@ -1,0 +1,51 @@
+"""Every topic as declared in topics.yaml, in flow order."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+FOREVER = -1
+"""The retention of a topic that never forgets, in hours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One topic; the fields are those of topics.yaml."""
+
+    name: str
+    purpose: str
+    key: str
+    schema: str | None
+    """Name of the .avsc file of its values; None where only its own stage reads them."""
+    partitions: int
+    retention_hours: int = FOREVER
+    compacted: bool = False
+    """Only the last record of each key is kept, and a tombstone erases it."""
+    internal: bool = False
+    """A stage's own memory, not an arrow between stages."""
+    max_bytes: int
+    """Largest record."""
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        """Its name in a schema registry."""
+        return f"{self.name}-value"
+
+
+def _load() -> dict[str, Topic]:
+    declared = yaml.safe_load(files("schemas").joinpath("topics.yaml").read_text("utf-8"))
+    return {name: _topic(name, fields) for name, fields in declared.items()}
+
+
+def _topic(name: str, fields: dict[str, Any]) -> Topic:
+    schema = None if fields["schema"] == "none" else fields["schema"]
+    people = {role: tuple(fields[role]) for role in ("producers", "consumers")}
+    return Topic(name=name, **fields | {"schema": schema} | people)
+
+
+TOPICS: dict[str, Topic] = _load()
+"""Topics by name, in flow order."""
