@@ -1,0 +1,175 @@
+"""One real Apache Kafka node in Java, for the tests and for `make kafka`: no Docker needed.
+
+python -m ops.broker.kafka [port]
+"""
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import typer
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from ops.java import VAR, UnavailableError, free_port, maven, require, stop
+
+_HERE = Path(__file__).parent
+_START_TIMEOUT_S = 90.0
+_JVM = [
+    "-Xmx768m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    f"-Dlog4j2.configurationFile={_HERE}/log4j2.properties",
+]
+
+
+class Kafka:
+    """A broker that can be stopped, killed and started again on the same data and address.
+
+    Parameters
+    ----------
+    folder
+        Where its data, settings and broker.log live; kept when it stops.
+    port
+        Of its clients; None picks a free one, once.
+    settings
+        Broker settings over those of server.properties.
+    """
+
+    def __init__(self, folder: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.log = folder / "broker.log"
+        self._port = port or free_port()
+        self._controller_port = free_port()
+        self._settings = dict(settings or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """Address for clients."""
+        return f"127.0.0.1:{self._port}"
+
+    def start(self) -> str:
+        """Start it, wait until it serves, and return its address.
+
+        Raises
+        ------
+        UnavailableError
+            If Java or Maven is missing or the download fails.
+        RuntimeError
+            If it ends or does not serve in time; the message holds the end of its log.
+        """
+        require("java")
+        jars = maven(
+            "kafka",
+            ["-f", str(_HERE / "pom.xml"), "dependency:copy-dependencies", "-DoutputDirectory={folder}"],
+            stamp=(_HERE / "pom.xml").read_bytes(),
+        )
+        self._java = ["java", *_JVM, "-cp", f"{jars}/*"]
+        self._format()
+        with self.log.open("ab") as log:
+            # its own session: Ctrl-C at a terminal reaches us, and we stop it
+            self._process = subprocess.Popen(  # noqa: S603  # our own command line
+                [*self._java, "kafka.Kafka", str(self._properties)], stdout=log, stderr=log, start_new_session=True
+            )
+        self._wait_until_serving(self._process)
+        return self.bootstrap
+
+    def wait(self) -> None:
+        """Return when it ends by itself."""
+        if self._process is not None:
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Stop it the orderly way; its data stays."""
+        if self._process is not None:
+            stop(self._process)
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would; its data stays as it lies."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def _properties(self) -> Path:
+        return self.folder / "server.properties"
+
+    def _format(self) -> None:
+        """Write its settings, and lay out the data folder if it is new."""
+        data = self.folder / "data"
+        controller = f"127.0.0.1:{self._controller_port}"
+        own = {
+            "controller.quorum.voters": f"1@{controller}",
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "log.dirs": str(data),
+        } | self._settings
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = "".join(f"{name}={value}\n" for name, value in own.items())
+        self._properties.write_text((_HERE / "server.properties").read_text() + lines)
+        if not (data / "meta.properties").exists():
+            self._storage_tool(
+                "format", "--config", str(self._properties), "--cluster-id", self._storage_tool("random-uuid")
+            )
+
+    def _storage_tool(self, *arguments: str) -> str:
+        command = [*self._java, "kafka.tools.StorageTool", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own command line
+        if done.returncode:
+            raise RuntimeError(f"kafka.tools.StorageTool {arguments[0]} failed: {done.stderr.strip()[-500:]}")
+        return done.stdout.strip()
+
+    def _wait_until_serving(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        # log_level 0: refused connections are what we are waiting out
+        client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 250})
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                if client.list_topics(timeout=1).brokers:
+                    return
+            except KafkaException:
+                continue
+        self.kill()
+        raise RuntimeError(f"Kafka did not start; the end of {self.log}:\n{self.log.read_text()[-1500:]}")
+
+
+def main() -> int:
+    """Run a broker in the foreground, its data in a temporary folder, until Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    VAR.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=VAR, prefix="kafka-data-") as folder:
+        broker = Kafka(Path(folder), port=port)
+        typer.echo("Starting Apache Kafka; the first time, its jars are downloaded ...")
+        try:
+            broker.start()
+            typer.echo(f"Serving on {broker.bootstrap}. Ctrl-C stops it and forgets its data.")
+            broker.wait()
+        except KeyboardInterrupt:
+            return 0
+        except (UnavailableError, RuntimeError) as exc:
+            typer.echo(str(exc), err=True)
+            return 1
+        finally:
+            broker.stop()
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Java programs fetched with Maven into var/, once, and run on loopback."""
+
+import hashlib
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+VAR = Path(__file__).parents[1] / "var"
+"""Where downloads and data go; never committed."""
+
+
+class UnavailableError(RuntimeError):
+    """This machine cannot run the program; the message says what is missing and how to get it."""
+
+
+def require(*programs: str) -> None:
+    """Raise UnavailableError unless all these programs are on the PATH."""
+    if missing := [program for program in programs if shutil.which(program) is None]:
+        raise UnavailableError(f"{' and '.join(missing)} not found: install a JDK, 17 or newer, and Maven")
+
+
+def maven(name: str, arguments: Sequence[str], *, stamp: bytes) -> Path:
+    """Return the folder that Maven filled, asking Maven only when it is not there yet.
+
+    Parameters
+    ----------
+    name
+        Of the folder in var/.
+    arguments
+        Goal and settings; `{folder}` in them becomes the folder to fill.
+    stamp
+        What the content depends on: another stamp is another folder.
+
+    Raises
+    ------
+    UnavailableError
+        If there is no Maven, or it could not download.
+    """
+    folder = VAR / f"{name}-{hashlib.sha256(stamp).hexdigest()[:12]}"
+    if folder.is_dir():
+        return folder
+    require("mvn")
+    VAR.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=VAR, prefix=f"{name}-") as scratch:
+        filled = Path(scratch) / "filled"
+        command = ["mvn", "--quiet", "--batch-mode", *(part.format(folder=filled) for part in arguments)]
+        done = subprocess.run(  # noqa: S603  # our own command line
+            command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+        if done.returncode:
+            raise UnavailableError(f"Maven could not fetch {name}: {done.stdout.strip()[:500]}")
+        if not folder.is_dir():  # another process may have been quicker
+            filled.rename(folder)
+    return folder
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def stop(process: subprocess.Popen[bytes], *, timeout_s: float = 20.0) -> None:
+    """End a process: asked first, made to after the timeout."""
+    process.terminate()
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
