@@ -1,0 +1,62 @@
+"""Cut the demo's clips from the film Big Buck Bunny: ``python -m streams.demo.make_media bbb.mp4``.
+
+The film at 1280 x 720 is found, for example, in the source distribution of the PyPI package moviepy 2.2.1, inside
+moviepy_10_minutes.zip. The clips are committed; this script says where each comes from and makes them again.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from streams.evaluation.clips import Clip, Encoding, Picture, read_clip, write_clip
+
+MEDIA = Path(__file__).parent / "media"
+CLIP_S = 14.0
+SIZE = (426, 240)
+ENCODING = Encoding(crf=28, preset="veryslow", audio_bps=48_000)
+
+STARTS_S = {
+    "carving": 250.0,
+    "flowers": 60.0,
+    "flight": 426.0,
+    "morning": 7.0,
+    "burrow": 30.0,
+    "rodents": 114.0,
+    "meadow": 168.0,
+    "butterfly": 208.0,
+    "trunk": 228.0,
+    "hunter": 276.0,
+    "path": 318.0,
+    "trap": 343.0,
+    "branch": 394.0,
+    "dusk": 466.0,
+}
+"""Where each clip starts in the film: scenes with different pictures and different passages of the score."""
+
+
+def make_clip(film: Path, name: str) -> Path:
+    """Cut one clip and return where it lies."""
+    start_s = STARTS_S[name]
+    clip = read_clip(film, start_s, start_s + CLIP_S)
+    path = MEDIA / f"{name}.mp4"
+    write_clip(Clip(_reduced(clip.pictures), clip.pcm), path, ENCODING)
+    return path
+
+
+def _reduced(pictures: Iterator[Picture]) -> Iterator[Picture]:
+    for picture in pictures:
+        yield np.asarray(Image.fromarray(picture).resize(SIZE, Image.Resampling.LANCZOS))
+
+
+def main() -> None:
+    """Make every clip from the film named on the command line."""
+    for name in STARTS_S:
+        path = make_clip(Path(sys.argv[1]), name)
+        sys.stdout.write(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB\n")
+
+
+if __name__ == "__main__":
+    main()

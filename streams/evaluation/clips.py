@@ -1,0 +1,166 @@
+"""A short video as values: pictures at a fixed rate and mono sound, read from a file and written to one.
+
+Only for clips that fit in memory as sound and pass through it as pictures; the stages have streams.media.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.video.stream import VideoStream
+from PIL import Image
+
+FPS = 24
+"""Pictures a second of every clip."""
+RATE_HZ = 48_000
+"""Samples a second of every clip; a whole number for each picture."""
+SAMPLES_PER_PICTURE = RATE_HZ // FPS
+
+Picture = npt.NDArray[np.uint8]
+"""RGB, shape (height, width, 3), values 0-255."""
+Pcm = npt.NDArray[np.int16]
+"""Mono samples at RATE_HZ, shape (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Pictures and sound that start together; either may be empty."""
+
+    pictures: Iterator[Picture]
+    """At FPS, read once."""
+    pcm: Pcm
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a clip is written: H.264 and AAC in MP4."""
+
+    crf: int = 26
+    """H.264 constant rate factor: 18 looks like the source, 40 is ruined."""
+    preset: str = "veryfast"
+    audio_bps: int = 64_000
+
+
+def read_clip(path: Path, start_s: float = 0.0, end_s: float = float("inf")) -> Clip:
+    """Return the stretch of a video, image or sound file; pictures are decoded as they are read.
+
+    Raises
+    ------
+    av.error.FFmpegError
+        If the file cannot be opened or decoded.
+    """
+    return Clip(_read_pictures(path, start_s, end_s), _read_pcm(path, start_s, end_s))
+
+
+def write_clip(clip: Clip, path: Path, encoding: Encoding) -> None:
+    """Write a clip as MP4, or its first picture alone if the name ends in .jpg.
+
+    Raises
+    ------
+    ValueError
+        If a still is asked of a clip without pictures.
+    """
+    first = next(clip.pictures, None)
+    if path.suffix == ".jpg":
+        _write_still(first, path)
+        return
+    with av.open(path, "w", options={"movflags": "+faststart"}) as container:
+        audio = _add_audio(container, encoding) if clip.pcm.size else None
+        n_pictures = 0
+        if first is not None:
+            video = _add_video(container, first, encoding)
+            for n_pictures, picture in enumerate(chain([first], clip.pictures), start=1):
+                _encode_picture(container, video, picture, n_pictures - 1)
+                # Sound goes along picture by picture, so that the file is interleaved without being held in memory.
+                _encode_pcm(container, audio, clip.pcm, n_pictures - 1, n_pictures)
+            container.mux(video.encode(None))
+        _encode_pcm(container, audio, clip.pcm, n_pictures, None)
+        if audio is not None:
+            container.mux(audio.encode(None))
+
+
+def _read_pictures(path: Path, start_s: float, end_s: float) -> Iterator[Picture]:
+    """Yield the picture shown at each tick of FPS from ``start_s`` to before ``end_s``."""
+    with av.open(path) as container:
+        if not container.streams.video:
+            return
+        _seek(container, start_s)
+        n_due = 0
+        for frame in container.decode(video=0):
+            time_s = (frame.time or 0.0) - start_s
+            if time_s >= end_s - start_s:
+                return
+            # Within half a tick counts as on time, so that a source at FPS keeps each of its pictures once.
+            while time_s >= 0 and n_due <= time_s * FPS + 0.5:
+                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+                n_due += 1
+
+
+def _read_pcm(path: Path, start_s: float, end_s: float) -> Pcm:
+    with av.open(path) as container:
+        if not container.streams.audio:
+            return np.zeros(0, np.int16)
+        _seek(container, start_s)
+        resampler = av.AudioResampler("s16", "mono", RATE_HZ)
+        chunks: list[Pcm] = []
+        origin_s: float | None = None
+        for frame in container.decode(audio=0):
+            origin_s = (frame.time or 0.0) if origin_s is None else origin_s
+            if (frame.time or 0.0) >= end_s:
+                break
+            chunks += [part.to_ndarray()[0] for part in resampler.resample(frame)]
+    pcm = np.concatenate(chunks) if chunks else np.zeros(0, np.int16)
+    n_skipped = max(0, round((start_s - (origin_s or 0.0)) * RATE_HZ))
+    n_wanted = pcm.size if end_s == float("inf") else round((end_s - start_s) * RATE_HZ)
+    return pcm[n_skipped : n_skipped + n_wanted]
+
+
+def _seek(container: InputContainer, start_s: float) -> None:
+    if start_s > 0:
+        container.seek(int(start_s * av.time_base))
+
+
+def _add_video(container: OutputContainer, picture: Picture, encoding: Encoding) -> VideoStream:
+    stream = container.add_stream("libx264", rate=FPS)
+    # H.264 in 4:2:0 has no odd sizes.
+    stream.height, stream.width = (side // 2 * 2 for side in picture.shape[:2])
+    stream.pix_fmt = "yuv420p"
+    # One thread: copies are made in parallel, and the output must not depend on the machine's cores.
+    stream.options = {"crf": str(encoding.crf), "preset": encoding.preset, "threads": "1"}
+    return stream
+
+
+def _add_audio(container: OutputContainer, encoding: Encoding) -> AudioStream:
+    stream = container.add_stream("aac", rate=RATE_HZ, layout="mono")
+    stream.bit_rate = encoding.audio_bps
+    return stream
+
+
+def _encode_picture(container: OutputContainer, stream: VideoStream, picture: Picture, index: int) -> None:
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[: stream.height, : stream.width]), "rgb24")
+    frame.pts, frame.time_base = index, Fraction(1, FPS)
+    container.mux(stream.encode(frame))
+
+
+def _encode_pcm(container: OutputContainer, stream: AudioStream | None, pcm: Pcm, start: int, end: int | None) -> None:
+    """Encode the sound from one picture to another, or to its end."""
+    offset = start * SAMPLES_PER_PICTURE
+    samples = pcm[offset : None if end is None else end * SAMPLES_PER_PICTURE]
+    if stream is None or samples.size == 0:
+        return
+    frame = av.AudioFrame.from_ndarray(samples[None], "s16", "mono")
+    frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, offset, Fraction(1, RATE_HZ)
+    container.mux(stream.encode(frame))
+
+
+def _write_still(picture: Picture | None, path: Path) -> None:
+    if picture is None:
+        raise ValueError("a still needs a picture")
+    Image.fromarray(picture).save(path, quality=85)
