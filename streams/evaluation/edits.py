@@ -133,7 +133,7 @@ def _noisy(clip: Clip, _other: Clip, chance: np.random.Generator) -> Clip:
 
     def grained(picture: Picture) -> Picture:
         grain = chance.integers(-12, 13, (*picture.shape[:2], 1), np.int16)
-        return np.clip(picture + grain, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(picture + grain, 0, 255), np.uint8)
 
     hiss = chance.normal(0, _rms(clip.pcm) * 10 ** (-15 / 20), clip.pcm.size)
     return Clip(map(grained, clip.pictures), _to_int16(clip.pcm + hiss))

@@ -1,0 +1,95 @@
+"""The scenario as posts: files made and links that lead to them."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from schemas.ids import record_id
+from schemas.messages import Medium, Post
+from streams.demo.scenario import MEDIA, SCENES, Expected, Kind, Scene
+from streams.evaluation.edits import EDITS, make_copy
+
+N_PROCESSES = 2
+
+Progress = Callable[[int, int], None]
+"""Told after each file how many are made, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPost:
+    """A post and what we know of it."""
+
+    post: Post
+    kind: Kind
+    what: str
+    expected: Expected
+    case: str | None
+    """Pseudonym of the case it belongs to."""
+
+
+def build_posts(
+    base_url: str, folder: Path, *, scenes: Iterable[Scene] = SCENES, progress: Progress = lambda _made, _of: None
+) -> list[DemoPost]:
+    """Make the media of every scene in the folder, which is served at ``base_url``, and return the posts in order.
+
+    Ids depend on the scene alone, so two runs tell of the same posts. `Post.seen_at` is to be set when a post is fed.
+    """
+    scenes = list(scenes)
+    _make_media(scenes, folder, progress)
+    now = datetime.now(UTC)
+    return [_post(scene, base_url, now) for scene in scenes]
+
+
+def _make_media(scenes: list[Scene], folder: Path, progress: Progress) -> None:
+    (folder / "corrupt.mp4").write_bytes(_corrupt())
+    edited = [scene for scene in scenes if scene.edit]
+    # Spawned, not forked: the caller may already hold threads of a Kafka client.
+    with ProcessPoolExecutor(N_PROCESSES, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(_make_file, scene, folder, seed) for seed, scene in enumerate(edited)]
+        for n_made, job in enumerate(as_completed(jobs), start=1):
+            job.result()
+            progress(n_made, len(jobs))
+
+
+def _make_file(scene: Scene, folder: Path, seed: int) -> None:
+    assert scene.edit is not None
+    source, other = MEDIA / f"{scene.clip}.mp4", MEDIA / f"{scene.other}.mp4"
+    make_copy(EDITS[scene.edit], source, folder / _file_name(scene), other=other, seed=seed)
+
+
+def _corrupt() -> bytes:
+    """Return the head of a real video and noise after it."""
+    head = (MEDIA / "morning.mp4").read_bytes()[:2_000]
+    return head + np.random.default_rng(0).bytes(50_000)
+
+
+def _file_name(scene: Scene) -> str:
+    assert scene.edit is not None
+    return scene.name + EDITS[scene.edit].suffix
+
+
+def _post(scene: Scene, base_url: str, now: datetime) -> DemoPost:
+    post = Post(
+        post_id=record_id("demo-post", scene.name),
+        platform="demo",
+        url=f"https://social.example/posts/{scene.name}",
+        author=f"user_of_{scene.name}",
+        published_at=now,
+        seen_at=now,
+        caption=scene.caption,
+        media=[Medium(url=link) for link in _links(scene, base_url)],
+    )
+    return DemoPost(post, scene.kind, scene.what, scene.expected, scene.case)
+
+
+def _links(scene: Scene, base_url: str) -> list[str]:
+    if scene.edit:
+        return [f"{base_url}/{_file_name(scene)}"]
+    if scene.link is None:
+        return []
+    return [scene.link if "://" in scene.link else f"{base_url}/{scene.link}"]

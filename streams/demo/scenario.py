@@ -1,0 +1,117 @@
+"""What the demo plays: two cases, and posts of which we know what was done to them and what should come of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from streams.evaluation.edits import EDITS
+
+Kind = Literal["copy", "mention", "unrelated", "broken"]
+"""Holds a reference; only names a term; has nothing to do with any case; has a link that gives no media."""
+Expected = Literal["act", "review", "none"]
+
+MEDIA = Path(__file__).parent / "media"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCase:
+    """A case as a case officer would open it."""
+
+    name: str
+    """Pseudonym."""
+    references: tuple[Path, ...]
+    terms: tuple[str, ...] = ()
+    late: bool = False
+    """Opened after the posts were seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One post to be made."""
+
+    name: str
+    kind: Kind
+    what: str
+    """What was done, for a person."""
+    expected: Expected
+    case: str | None = None
+    """Pseudonym of the case it belongs to."""
+    caption: str = ""
+    clip: str | None = None
+    edit: str | None = None
+    other: str = "trap"
+    """The unrelated clip for the edits that need one."""
+    link: str | None = None
+    """In place of a clip: the path of a prepared file, or a whole link."""
+
+
+CLOVER = DemoCase("clover", (MEDIA / "carving.mp4", MEDIA / "flowers.mp4"), ("@byeolhaneul_07", "별하늘 브이로그 유출"))
+WILLOW = DemoCase("willow", (MEDIA / "flight.mp4",), late=True)
+CASES = (CLOVER, WILLOW)
+
+
+def _copy(
+    edit: str, clip: str, caption: str = "", *, expected: Expected = "act", other: str = "trap", case: DemoCase = CLOVER
+) -> Scene:
+    name = f"{edit}-{clip}".replace("_", "-")
+    late = ", before the case was opened" if case.late else ""
+    return Scene(name, "copy", f"{clip}, {EDITS[edit].says}{late}", expected, case.name, caption, clip, edit, other)
+
+
+def _mention(name: str, caption: str) -> Scene:
+    return Scene(name, "mention", "text that names the term", "review", CLOVER.name, caption)
+
+
+def _unrelated(edit: str, clip: str, caption: str = "") -> Scene:
+    return Scene(
+        f"{clip}-{edit}".replace("_", "-"), "unrelated", f"other video {clip}: ", "none", None, caption, clip, edit
+    )
+
+
+def _chatter(name: str, caption: str) -> Scene:
+    return Scene(name, "unrelated", "other text", "none", None, caption)
+
+
+def _broken(name: str, what: str, link: str, caption: str = "") -> Scene:
+    return Scene(name, "broken", what, "none", None, caption, link=link)
+
+
+SCENES: tuple[Scene, ...] = (
+    _copy("reencoded", "carving", "이거 진짜 미쳤다 ㅋㅋ"),
+    _unrelated("unchanged", "morning", "Good morning from the hills"),
+    _copy("cropped", "flowers"),
+    _broken("corrupt", "corrupt file", "corrupt.mp4", "does this play for you?"),
+    _unrelated("captioned", "meadow", "오늘 산책 영상 🐿️"),
+    _copy("mirrored", "carving", "re-up before it goes down again"),
+    _copy("captioned", "flowers", "풀버전은 프로필 링크에"),
+    _chatter("weather", "밤하늘에 별이 정말 많다. 내일도 맑으면 좋겠다."),
+    _copy("sped_up", "carving", "1.25x so the filter sleeps"),
+    _unrelated("mirrored", "butterfly"),
+    _copy("picture_in_picture", "flowers", "my reaction 😳", other="rodents"),
+    _broken("missing", "link to nothing (404)", "gone.mp4", "deleted already?"),
+    _copy("excerpt_inside_another", "carving", "wait for it…", other="meadow"),
+    _unrelated("reencoded", "path", "throwback"),
+    _copy("sound_only", "flowers", "음악 뭐예요?", expected="review", other="trunk"),
+    _mention("handle", "anyone still got the video of ByeolHaneul_07?? dm me"),
+    _copy("cropped", "flight", "날다람쥐 아님 주의", case=WILLOW),
+    _unrelated("sped_up", "trunk"),
+    _copy("silent", "carving", "no sound, sorry"),
+    _broken("private", "link to a private address", "http://169.254.169.254/latest/meta-data/"),
+    _copy("letterboxed", "flowers", "#shorts"),
+    _unrelated("silent", "trap"),
+    _copy("rotated", "carving"),
+    _chatter("lunch", "Lunch was great, pictures tomorrow. @sky_and_stars you missed it!"),
+    _copy("grayscale", "flowers", "black and white era"),
+    _unrelated("cropped", "rodents", "우리 동네 다람쥐들"),
+    _copy("noisy", "carving"),
+    _broken("moved", "link that leads to a private address", "moved"),
+    _copy("still", "carving", "캡처본", expected="review"),
+    _unrelated("still", "hunter", "wallpaper"),
+    _mention("title", "별하늘브이로그 유출 원본 어디서 봐요"),
+    _unrelated("unchanged", "branch"),
+    _copy("recoloured", "flowers"),
+    _unrelated("letterboxed", "dusk", "evening walk"),
+    _copy("sound_file", "flowers", "ringtone", expected="review"),
+    _unrelated("picture_in_picture", "burrow", "split screen test"),
+)
+"""In the order in which they are posted."""
