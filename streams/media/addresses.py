@@ -1,0 +1,117 @@
+"""Which network addresses a link may lead to, checked after DNS and connected to as checked.
+
+A name is resolved once; the connection goes to the very address that passed, so a second DNS answer changes nothing
+(no rebinding). TLS still verifies the name, since only the TCP connection is made by number.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+import httpcore
+
+from streams.errors import TransientError, UnprocessableError
+
+type Address = IPv4Address | IPv6Address
+type Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""Host and port to addresses as text; raises OSError."""
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+async def resolve_by_dns(host: str, port: int) -> list[str]:
+    """Return all addresses of a host, as the system resolves them."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+def _embedded(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 address stands for, if it does."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(address.packed[-4:])
+    teredo = address.teredo[1] if address.teredo else None
+    return address.ipv4_mapped or address.sixtofour or teredo or address
+
+
+def is_public(address: Address) -> bool:
+    """Return whether an address is on the public internet and nobody's inside, also through an IPv6 tunnel."""
+    target = _embedded(address)
+    local = isinstance(target, IPv6Address) and target.is_site_local
+    return target.is_global and not (target.is_multicast or target.is_reserved or target.is_unspecified or local)
+
+
+class AddressPolicy:
+    """Resolves host names to addresses we may connect to.
+
+    Parameters
+    ----------
+    allowed
+        Exceptions that may be private: "host", "host:port", or CIDR.
+    resolve
+        DNS.
+    """
+
+    def __init__(self, allowed: Iterable[str] = (), resolve: Resolve = resolve_by_dns) -> None:
+        entries = set(allowed)
+        self._networks = [ip_network(entry) for entry in entries if "/" in entry]
+        self._hosts = {entry.lower() for entry in entries if "/" not in entry}
+        self._resolve = resolve
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Return the addresses of a host, all of them allowed.
+
+        Raises
+        ------
+        UnprocessableError
+            link_private_address, if any of them is not public: a name with a foot inside is not to be trusted.
+        TransientError
+            link_unavailable, if DNS fails.
+        """
+        try:
+            found = [ip_address(address) for address in await self._resolve(host, port)]
+        except (OSError, UnicodeError) as error:
+            raise TransientError("link_unavailable", f"{host} does not resolve") from error
+        if not found:
+            raise TransientError("link_unavailable", f"{host} has no address")
+        for address in found:
+            if not (is_public(address) or self._is_allowed(host, port, address)):
+                raise UnprocessableError("link_private_address", f"{host} leads to the non-public {address}")
+        return [str(address) for address in found]
+
+    def _is_allowed(self, host: str, port: int, address: Address) -> bool:
+        named = {host.lower(), f"{host.lower()}:{port}"} & self._hosts
+        return bool(named) or any(address in network for network in self._networks)
+
+
+class CheckedBackend(httpcore.AsyncNetworkBackend):
+    """Opens TCP connections to checked addresses only."""
+
+    def __init__(self, policy: AddressPolicy) -> None:
+        self._policy = policy
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 (the overridden method has it)
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Return a connection to the first checked address that answers.
+
+        Raises
+        ------
+        httpcore.ConnectError, httpcore.ConnectTimeout
+            If none answers.
+        """
+        *others, last = await self._policy.addresses(host, port)
+        for address in others:
+            try:
+                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue  # a dual-stack host may answer on one family only
+        return await self._network.connect_tcp(last, port, timeout, local_address, socket_options)

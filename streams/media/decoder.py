@@ -1,0 +1,100 @@
+"""Media files as arrays, decoded in the sandbox: what the decode stage and the desk call."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from streams.errors import UnprocessableError
+from streams.media.decoded import DecodedSegment, MediaInfo, cut
+from streams.media.sandbox import Sandbox
+from streams.media.segments import Job
+from streams.media.settings import MediaSettings
+
+
+class Decoder:
+    """Scans and decodes local media files in child processes; one per worker.
+
+    Parameters
+    ----------
+    settings
+        Limits, sizes and rates.
+    """
+
+    def __init__(self, settings: MediaSettings) -> None:
+        self._settings = settings
+        self._sampling = settings.sampling()
+        self._sandbox = Sandbox(
+            "streams.media.segments:work", n_children=settings.decoders, memory_bytes=settings.decoder_memory_bytes
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the child processes."""
+        await self._sandbox.close()
+
+    async def scan(self, path: Path) -> MediaInfo:
+        """Return what a file holds, without decoding it.
+
+        Raises
+        ------
+        UnprocessableError
+            With a MediaReason.
+        """
+        timeout_s = self._settings.scan_timeout_s
+        answers = self._sandbox.run(self._job(path), answer_timeout_s=timeout_s, job_timeout_s=timeout_s)
+        async with aclosing(answers):
+            (info,) = [_decoded(answer, MediaInfo) async for answer in answers]
+        return info
+
+    def spans(self, info: MediaInfo) -> list[tuple[float, float]]:
+        """Return start and duration in seconds of each segment that `segments` will give."""
+        return cut(info, self._settings.segment_s)
+
+    async def segments(self, path: Path, info: MediaInfo) -> AsyncGenerator[DecodedSegment]:
+        """Yield a scanned file's segments in order; close the generator if you stop early.
+
+        Raises
+        ------
+        UnprocessableError
+            With a MediaReason, after the segments that could be decoded.
+        """
+        answers = self._sandbox.run(
+            self._job(path, info),
+            answer_timeout_s=self._settings.segment_timeout_s,
+            job_timeout_s=self._settings.medium_timeout_s,
+        )
+        async with aclosing(answers):
+            async for answer in answers:
+                yield _decoded(answer, DecodedSegment)
+
+    def _job(self, path: Path, info: MediaInfo | None = None) -> bytes:
+        return msgspec.msgpack.encode(Job(path=str(path.absolute()), sampling=self._sampling, info=info))
+
+
+async def media_segments(path: Path, decoder: Decoder) -> AsyncGenerator[DecodedSegment]:
+    """Yield the segments of a local file: what the desk makes references from.
+
+    Raises
+    ------
+    UnprocessableError
+        With a MediaReason.
+    """
+    info = await decoder.scan(path)
+    async with aclosing(decoder.segments(path, info)) as segments:
+        async for segment in segments:
+            yield segment
+
+
+def _decoded[M: MediaInfo | DecodedSegment](answer: bytes, kind: type[M]) -> M:
+    try:
+        return msgspec.msgpack.decode(answer, type=kind)
+    except msgspec.DecodeError as error:  # also ValidationError: a child that was taken over
+        raise UnprocessableError("media_decode_crash", "the decoder's answer is not what was asked for") from error

@@ -1,0 +1,117 @@
+"""From a link to a local file, within limits: schemes, addresses, size, time, redirects."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Self
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from streams.errors import TransientError, UnprocessableError
+from streams.media.addresses import AddressPolicy
+from streams.media.object_store import ObjectStoreSource
+from streams.media.settings import MediaSettings
+from streams.media.web import HttpSource
+
+
+class Fetcher:
+    """Fetches media by link; one per worker, for it bounds how many are fetched and kept at once.
+
+    Parameters
+    ----------
+    settings
+        Limits and allow-lists.
+    policy
+        Which addresses http links may reach; by default those of the settings.
+    """
+
+    def __init__(self, settings: MediaSettings, policy: AddressPolicy | None = None) -> None:
+        self._settings = settings
+        self._slots = asyncio.Semaphore(settings.max_fetches)
+        self._http = HttpSource(settings, policy or AddressPolicy(settings.allowed_hosts))
+        self._objects = ObjectStoreSource(settings)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close kept connections."""
+        await self._http.close()
+
+    @asynccontextmanager
+    async def fetch(self, url: str) -> AsyncIterator[Path]:
+        """Give a local file for a link; a file that was fetched is removed at the end.
+
+        Raises
+        ------
+        UnprocessableError
+            link_scheme, link_malformed, link_private_address, link_gone, link_forbidden, link_refused, redirect_loop,
+            media_too_large, media_empty.
+        TransientError
+            link_unavailable, link_timeout.
+        """
+        parts = _split(url)
+        if parts.scheme == "file":
+            yield self._local(parts)
+            return
+        async with self._slots:
+            with tempfile.NamedTemporaryFile(dir=self._settings.temporary_folder, prefix="jikimi-") as file:
+                path = Path(file.name)
+                await self._download(url, parts, path)
+                yield path
+
+    def _local(self, parts: SplitResult) -> Path:
+        """Return the file behind a file link, with symbolic links followed before the check."""
+        path = Path(unquote(parts.path)).resolve()
+        if parts.netloc not in ("", "localhost") or not any(
+            path.is_relative_to(root.resolve()) for root in self._settings.file_roots
+        ):
+            raise UnprocessableError("link_forbidden", "the file is outside the allowed folders")
+        if not path.is_file():
+            raise UnprocessableError("link_gone", "there is no such file")
+        _check_size(path.stat().st_size, self._settings.max_bytes)
+        return path
+
+    async def _download(self, url: str, parts: SplitResult, path: Path) -> None:
+        chunks = self._objects.read(parts) if parts.scheme == "s3" else self._http.read(url)
+        try:
+            async with asyncio.timeout(self._settings.fetch_timeout_s):
+                await _write(chunks, path, self._settings.max_bytes)
+        except TimeoutError as error:
+            detail = f"{parts.hostname} took more than {self._settings.fetch_timeout_s:g} s"
+            raise TransientError("link_timeout", detail) from error
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # parsed, and so refused, only when asked for
+    except ValueError as error:
+        raise UnprocessableError("link_malformed", "the link cannot be parsed") from error
+    if parts.scheme not in ("http", "https", "s3", "file"):
+        raise UnprocessableError("link_scheme", f"links of scheme {parts.scheme[:20]!r} are not fetched")
+    if parts.scheme != "file" and not parts.hostname:
+        raise UnprocessableError("link_malformed", "the link names no host")
+    return parts
+
+
+def _check_size(n_bytes: int, max_bytes: int) -> None:
+    if n_bytes > max_bytes:
+        raise UnprocessableError("media_too_large", f"{n_bytes} bytes or more, {max_bytes} allowed")
+    if n_bytes == 0:
+        raise UnprocessableError("media_empty", "the medium has no bytes")
+
+
+async def _write(chunks: AsyncGenerator[bytes], path: Path, max_bytes: int) -> None:
+    n_bytes = 0
+    async with aclosing(chunks):
+        with path.open("wb") as file:
+            async for chunk in chunks:
+                n_bytes += len(chunk)
+                _check_size(n_bytes, max_bytes)
+                file.write(chunk)
+    _check_size(n_bytes, max_bytes)

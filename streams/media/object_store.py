@@ -1,0 +1,61 @@
+"""Media in S3-compatible stores, from named buckets only."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from urllib.parse import SplitResult, unquote
+
+import obstore
+from obstore.exceptions import BaseError, InvalidPathError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import ClientConfig, S3Config, S3Store
+
+from streams.errors import TransientError, UnprocessableError
+from streams.media.settings import MediaSettings
+
+
+class ObjectStoreSource:
+    """Streams objects; endpoint, region and credentials come from the usual AWS_* variables."""
+
+    def __init__(self, settings: MediaSettings) -> None:
+        self._settings = settings
+        self._stores: dict[str, S3Store] = {}
+
+    def _store(self, bucket: str) -> S3Store:
+        if bucket not in self._settings.s3_buckets:
+            raise UnprocessableError("link_forbidden", "the bucket is not among the allowed ones")
+        if bucket not in self._stores:
+            endpoint = self._settings.s3_endpoint
+            config = S3Config(endpoint=endpoint) if endpoint else None
+            timeout = timedelta(seconds=self._settings.connect_timeout_s)
+            client = ClientConfig(connect_timeout=timeout, timeout=timedelta(seconds=self._settings.fetch_timeout_s))
+            if endpoint and endpoint.startswith("http://"):
+                client["allow_http"] = True
+            # the record is tried again as a whole, so once here
+            self._stores[bucket] = S3Store(
+                bucket, config=config, client_options=client, retry_config={"max_retries": 0}
+            )
+        return self._stores[bucket]
+
+    async def read(self, parts: SplitResult) -> AsyncGenerator[bytes]:
+        """Yield an object's bytes in chunks.
+
+        Raises
+        ------
+        UnprocessableError, TransientError
+            As Fetcher.fetch says.
+        """
+        store = self._store(parts.netloc)
+        try:
+            found = await obstore.get_async(store, unquote(parts.path.lstrip("/")))
+            size = found.meta["size"]
+            if size > self._settings.max_bytes:
+                raise UnprocessableError("media_too_large", f"{size} bytes, {self._settings.max_bytes} allowed")
+            async for chunk in found.stream():
+                yield bytes(chunk)
+        except FileNotFoundError as error:
+            raise UnprocessableError("link_gone", "there is no such object") from error
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise UnprocessableError("link_forbidden", "the store refuses our credentials") from error
+        except InvalidPathError as error:
+            raise UnprocessableError("link_malformed", "no object can have this key") from error
+        except BaseError as error:
+            raise TransientError("link_unavailable", f"the store failed: {type(error).__name__}") from error

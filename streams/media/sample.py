@@ -1,0 +1,120 @@
+"""Which frames of a segment are worth keeping: one a second, one after each shot change, none where nothing moves.
+
+Runs in the sandbox. Most frames are never looked at; a look is a 32 x 18 gray picture made by swscale, and only kept
+frames are scaled in colour and encoded.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+from PIL import Image
+
+from schemas.messages import Frame, Thumbnail
+from streams.media.decoded import Sampling
+from streams.media.picture import blurred, jpeg, small_size, thumbnail, turned
+
+Look = npt.NDArray[np.int16]
+"""A frame as 32 x 18 gray cells, shape (18, 32), 0-255."""
+
+_LOOK_SIZE = (32, 18)
+_LOOKS_PER_SECOND = 5
+_CUT = 24.0
+"""Mean change of a cell between looks that only a new shot makes."""
+_STILL = 10
+"""Change of the most changed cell that nobody sees: noise is averaged away over a cell."""
+_WIDEST_PIXEL = 4.0
+"""Old broadcast formats stay below 2; more is a broken header."""
+
+
+class FrameSampler:
+    """Samples the frames of one video, segment by segment.
+
+    Parameters
+    ----------
+    sampling
+        Base rate, sizes and caps.
+    rotation
+        Degrees counter-clockwise that make its frames upright.
+    pixel_aspect
+        Width of a pixel by its height.
+    """
+
+    def __init__(self, sampling: Sampling, rotation: int = 0, pixel_aspect: float = 1.0) -> None:
+        self._sampling = sampling
+        self._rotation = rotation
+        self._pixel_aspect = min(_WIDEST_PIXEL, max(1 / _WIDEST_PIXEL, pixel_aspect))
+        self._small = VideoReformatter()  # one each, for swscale keeps its tables between frames of one size
+        self._tiny = VideoReformatter()
+        self._step_s = max(1 / sampling.frames_per_second, sampling.segment_s / sampling.max_frames)
+        self._max_cuts = sampling.max_frames - int(sampling.segment_s / self._step_s)
+
+    def sample(self, start_s: float, timed: Iterable[tuple[float, VideoFrame]]) -> tuple[list[Frame], list[Thumbnail]]:
+        """Return the kept frames and thumbnails of one segment, in time order; at least one if there is any frame.
+
+        Parameters
+        ----------
+        start_s
+            Where the segment starts.
+        timed
+            Time on the media clock, seconds, and frame.
+        """
+        kept: list[Frame] = []
+        tiny: list[tuple[float, Image.Image]] = []
+        choice = _Choice(start_s, self._step_s, self._max_cuts)
+        for time_s, frame in timed:
+            if choice.is_due(time_s) and choice.takes(time_s, self._look(frame)):
+                picture = self._picture(frame)
+                kept.append(Frame(time_s=time_s, jpeg=jpeg(picture)))
+                tiny.append((time_s, blurred(picture)))
+        return kept[: self._sampling.max_frames], thumbnails(tiny, self._sampling.max_thumbnails)
+
+    def _look(self, frame: VideoFrame) -> Look:
+        width, height = _LOOK_SIZE
+        seen = self._tiny.reformat(frame, width, height, "gray8", interpolation=Interpolation.AREA)
+        return seen.to_ndarray().astype(np.int16)
+
+    def _picture(self, frame: VideoFrame) -> Image.Image:
+        shown_width = max(1, round(frame.width * self._pixel_aspect))
+        width, height = small_size(shown_width, frame.height, self._sampling.short_side)
+        small = self._small.reformat(frame, width, height, "rgb24", interpolation=Interpolation.AREA)
+        return turned(small.to_ndarray().astype(np.uint8, copy=False), self._rotation)
+
+
+class _Choice:
+    """Decides frame by frame within one segment."""
+
+    def __init__(self, start_s: float, step_s: float, max_cuts: int) -> None:
+        self._start_s, self._step_s, self._cuts_left = start_s, step_s, max_cuts
+        self._next_look_s = -np.inf
+        self._next_tick_s = -np.inf
+        self._last: Look | None = None
+        self._kept: Look | None = None
+
+    def is_due(self, time_s: float) -> bool:
+        """Return whether a frame is worth a look."""
+        return time_s >= min(self._next_look_s, self._next_tick_s)
+
+    def takes(self, time_s: float, look: Look) -> bool:
+        """Return whether a frame is kept."""
+        last, self._last = self._last, look
+        self._next_look_s = time_s + 1 / _LOOKS_PER_SECOND
+        on_tick = time_s >= self._next_tick_s
+        if on_tick:
+            n_steps = (time_s - self._start_s) // self._step_s
+            self._next_tick_s = self._start_s + (n_steps + 1) * self._step_s
+        is_cut = last is not None and bool(np.abs(look - last).mean() > _CUT) and self._cuts_left > 0
+        is_new = self._kept is None or bool(np.abs(look - self._kept).max() > _STILL)
+        if not (is_cut or (on_tick and is_new)):
+            return False
+        self._cuts_left -= not on_tick
+        self._kept = look
+        return True
+
+
+def thumbnails(tiny: list[tuple[float, Image.Image]], n_most: int) -> list[Thumbnail]:
+    """Return at most n_most of the blurred pictures, spread evenly."""
+    chosen = np.unique(np.linspace(0, len(tiny) - 1, min(n_most, len(tiny))).round().astype(int))
+    return [Thumbnail(time_s=tiny[i][0], jpeg=thumbnail(tiny[i][1])) for i in chosen]

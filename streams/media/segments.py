@@ -1,0 +1,136 @@
+"""One medium, decoded once from start to end, segment by segment. Runs in the sandbox.
+
+Picture and sound are read through two open files, so that a file that holds all its sound after all its picture costs
+no more memory than any other.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+from av.audio.frame import AudioFrame
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image
+
+from schemas.messages import Frame, Thumbnail
+from streams.errors import UnprocessableError
+from streams.media.decoded import DecodedSegment, MediaInfo, Sampling, cut
+from streams.media.picture import blurred, jpeg, opaque, small_size, thumbnail
+from streams.media.probe import IMAGE_FORMATS, scan
+from streams.media.sample import FrameSampler
+from streams.media.sound import SoundTrack
+from streams.media.tracks import frames, opened
+
+_ENOUGH_FRAMES_PER_SECOND = 12
+"""Where this many come, frames no other frame needs (B-frames) are skipped: half the work, and cuts are still seen."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decoder child is asked: to scan a file, or, given what the scan said, to decode it."""
+
+    path: str
+    sampling: Sampling
+    info: MediaInfo | None = None
+
+
+def work(request: bytes) -> Iterator[bytes]:
+    """Yield the answers to one Job: one MediaInfo, or its segments, as MessagePack.
+
+    Raises
+    ------
+    UnprocessableError
+        With a MediaReason.
+    """
+    job = msgspec.msgpack.decode(request, type=Job)
+    path = Path(job.path)
+    if job.info is None:
+        yield msgspec.msgpack.encode(scan(path, job.sampling))
+        return
+    for segment in segments(path, job.info, job.sampling):
+        yield msgspec.msgpack.encode(segment)
+
+
+def segments(path: Path, info: MediaInfo, sampling: Sampling) -> Iterator[DecodedSegment]:
+    """Yield exactly the segments that `cut` promises, in order.
+
+    Raises
+    ------
+    UnprocessableError
+        After all segments: media_too_long if more would follow, media_unreadable if nothing could be decoded.
+    """
+    if info.kind == "image":
+        yield _image(path, sampling)
+        return
+    with ExitStack() as files:
+        picture = _PictureTrack(files, path, info, sampling) if info.video is not None else None
+        sound = _open_sound(files, path, info, sampling) if info.audio is not None else None
+        for start_s, duration_s in cut(info, sampling.segment_s):
+            kept, thumbnails = picture.take(start_s, duration_s) if picture else ([], [])
+            pcm = sound.take(start_s, duration_s).astype("<i2").tobytes() if sound else b""
+            yield DecodedSegment(start_s=start_s, duration_s=duration_s, frames=kept, thumbnails=thumbnails, pcm=pcm)
+    if not (picture and picture.seen) and not (sound and sound.heard):
+        raise UnprocessableError("media_unreadable", "no frame and no sound could be decoded")
+    if info.too_long:
+        raise UnprocessableError("media_too_long", f"decoded up to {info.duration_s:g} s, more follows")
+
+
+class _PictureTrack:
+    """The frames of one medium, taken segment by segment."""
+
+    def __init__(self, files: ExitStack, path: Path, info: MediaInfo, sampling: Sampling) -> None:
+        container = files.enter_context(opened(path))
+        stream = container.streams[info.video or 0]
+        assert isinstance(stream, VideoStream)
+        context = stream.codec_context
+        context.thread_count = 1  # one core a child: the pool is the parallelism
+        context.options = {**context.options, "max_pixels": str(sampling.max_pixels)}
+        if stream.average_rate and stream.average_rate >= _ENOUGH_FRAMES_PER_SECOND:
+            context.skip_frame = "NONREF"
+        self._origin_s = info.origin_s
+        self._frames = frames(container, stream, VideoFrame)
+        self._sampler = FrameSampler(sampling, info.rotation, float(stream.sample_aspect_ratio or 1))
+        self._pending: tuple[float, VideoFrame] | None = None
+        self.seen = False
+
+    def take(self, start_s: float, duration_s: float) -> tuple[list[Frame], list[Thumbnail]]:
+        """Return the sampled frames and thumbnails of the next segment."""
+        return self._sampler.sample(start_s, self._until(start_s + duration_s))
+
+    def _until(self, end_s: float) -> Iterator[tuple[float, VideoFrame]]:
+        """Yield frames on the media clock, and keep the first that belongs to the next segment."""
+        while timed := self._pending or next(self._frames, None):
+            self.seen = True
+            time_s = max(0.0, timed[0] - self._origin_s)
+            self._pending = timed if time_s >= end_s else None
+            if self._pending:
+                return
+            yield time_s, timed[1]
+
+
+def _open_sound(files: ExitStack, path: Path, info: MediaInfo, sampling: Sampling) -> SoundTrack:
+    container = files.enter_context(opened(path))
+    stream = container.streams[info.audio or 0]
+    timed = ((time_s - info.origin_s, frame) for time_s, frame in frames(container, stream, AudioFrame))
+    return SoundTrack(timed, sampling.sound_rate_hz)
+
+
+def _image(path: Path, sampling: Sampling) -> DecodedSegment:
+    """Return a still image as a segment of no duration."""
+    try:
+        with Image.open(path, formats=IMAGE_FORMATS) as image:
+            size = small_size(image.width, image.height, sampling.short_side)
+            image.draft("RGB", (2 * size[0], 2 * size[1]))  # a large JPEG is decoded at a fraction of its size
+            picture = opaque(image)
+    except MemoryError:
+        raise
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UnprocessableError("media_unreadable", f"the image is broken: {error}") from error
+    small = picture.resize(small_size(*picture.size, sampling.short_side), Image.Resampling.BOX)
+    return DecodedSegment(
+        start_s=0.0,
+        duration_s=0.0,
+        frames=[Frame(time_s=0.0, jpeg=jpeg(small))],
+        thumbnails=[Thumbnail(time_s=0.0, jpeg=thumbnail(blurred(small)))] if sampling.max_thumbnails else [],
+    )

@@ -1,0 +1,98 @@
+"""Sound as mono PCM, placed on the media clock. Runs in the sandbox."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+
+Pcm = npt.NDArray[np.int16]
+"""Mono samples, shape (n,)."""
+
+_JITTER_S = 0.1
+"""Containers round timestamps; only a larger jump is a gap."""
+
+
+class SoundTrack:
+    """The sound of one medium, taken segment by segment.
+
+    Parameters
+    ----------
+    timed
+        Time on the media clock, seconds, and frame, of any format and rate.
+    rate_hz
+        Of the PCM to give.
+    """
+
+    def __init__(self, timed: Iterable[tuple[float, AudioFrame]], rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._chunks = placed(timed, rate_hz)
+        self._rest: tuple[int, Pcm] | None = None
+        self.heard = False
+        """True once anything was decoded."""
+
+    def take(self, start_s: float, duration_s: float) -> Pcm:
+        """Return exactly round(duration x rate) samples, silent where the medium has no sound."""
+        start, stop = round(start_s * self._rate_hz), round((start_s + duration_s) * self._rate_hz)
+        canvas = np.zeros(stop - start, np.int16)
+        while chunk := self._rest or next(self._chunks, None):
+            self.heard = True
+            position, pcm = chunk
+            if position >= stop:
+                self._rest = chunk
+                break
+            inside = pcm[max(0, start - position) : stop - position]
+            offset = max(0, position - start)
+            canvas[offset : offset + len(inside)] = inside
+            self._rest = (stop, pcm[stop - position :]) if position + len(pcm) > stop else None
+        return canvas
+
+
+def placed(timed: Iterable[tuple[float, AudioFrame]], rate_hz: int) -> Iterator[tuple[int, Pcm]]:
+    """Yield stretches of PCM, each with the index of its first sample on the media clock, never overlapping."""
+    end = 0
+    for start_s, stretch in _stretches(timed):
+        position = round(start_s * rate_hz)
+        for pcm in _resampled(stretch, rate_hz):
+            fresh = pcm[max(0, end - position) :]  # timestamps that step back would sound twice
+            if len(fresh):
+                yield position + len(pcm) - len(fresh), fresh
+            position += len(pcm)
+            end = max(end, position)
+
+
+def _stretches(timed: Iterable[tuple[float, AudioFrame]]) -> Iterator[tuple[float, Iterator[AudioFrame]]]:
+    """Yield runs of frames that follow each other without a gap and share one format, with their start."""
+    source = iter(timed)
+    pending = next(source, None)
+
+    def run(start_s: float, first: AudioFrame) -> Iterator[AudioFrame]:
+        nonlocal pending
+        expected_s = start_s
+        while pending and _fits(first, pending[1], pending[0] - expected_s):
+            yield pending[1]
+            expected_s += pending[1].samples / pending[1].sample_rate
+            pending = next(source, None)
+
+    while pending:
+        yield pending[0], run(*pending)
+
+
+def _fits(first: AudioFrame, following: AudioFrame, gap_s: float) -> bool:
+    same = (first.sample_rate, first.format.name, first.layout.name) == (
+        following.sample_rate,
+        following.format.name,
+        following.layout.name,
+    )
+    return same and abs(gap_s) <= _JITTER_S
+
+
+def _resampled(stretch: Iterable[AudioFrame], rate_hz: int) -> Iterator[Pcm]:
+    resampler = AudioResampler(format="s16", layout="mono", rate=rate_hz)
+    for frame in stretch:
+        frame.pts = None  # the resampler would fill gaps its own way
+        for resampled in resampler.resample(frame):
+            yield resampled.to_ndarray()[0].astype(np.int16, copy=False)
+    for resampled in resampler.resample(None):
+        yield resampled.to_ndarray()[0].astype(np.int16, copy=False)

@@ -1,0 +1,75 @@
+"""The streams of a media file, opened with as little trust as FFmpeg allows. Runs in the sandbox."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import av
+import av.error
+from av.audio.frame import AudioFrame
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Stream
+from av.video.frame import VideoFrame
+
+from streams.errors import UnprocessableError
+
+# Only what posts hold. Above all no hls, dash or concat: those formats make FFmpeg open other files.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,asf,ogg,wav,mp3,aac,flac,amr,aiff,caf,"
+    "gif,apng,webp,webp_anim,webp_pipe,png_pipe,jpeg_pipe,mjpeg,ivf"
+)
+
+
+type AnyPacket = Packet[Stream]  # a packet type is generic for type checkers only
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """Give an open container and close it.
+
+    Raises
+    ------
+    UnprocessableError
+        media_unreadable, if FFmpeg cannot open it.
+    """
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    try:
+        container = av.open(f"file:{path}", "r", options=options)
+    except MemoryError:
+        raise
+    except (av.error.FFmpegError, ValueError) as error:
+        raise UnprocessableError("media_unreadable", f"cannot be opened: {error}") from error
+    with container:
+        yield container
+
+
+def packets(container: InputContainer, *streams: Stream) -> Iterator[AnyPacket]:
+    """Yield the packets of some streams until the end, or until the file is broken beyond reading on.
+
+    The last packet of each stream is empty: it flushes the decoder.
+    """
+    wanted = {stream.index for stream in streams}
+    for stream in container.streams:
+        stream.discard = Discard.default if stream.index in wanted else Discard.all
+    source = container.demux(*streams)
+    while True:
+        try:
+            yield next(source)
+        except StopIteration:
+            return
+        except MemoryError:
+            raise
+        except av.error.FFmpegError:
+            return
+
+
+def frames[F: (AudioFrame, VideoFrame)](
+    container: InputContainer, stream: Stream, kind: type[F]
+) -> Iterator[tuple[float, F]]:
+    """Yield time in seconds on the file's clock and decoded frame; broken packets are passed over."""
+    for packet in packets(container, stream):
+        with suppress(av.error.InvalidDataError, av.error.ExternalError, av.error.UnknownError):
+            for frame in packet.decode():
+                if isinstance(frame, kind) and frame.time is not None:
+                    yield frame.time, frame
