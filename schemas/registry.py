@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.common._httpx_compat import httpx  # whichever httpx it raises the errors of
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from schemas.avro import Parsed, parse

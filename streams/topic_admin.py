@@ -1,0 +1,230 @@
+"""Topics on a broker: made as topics.yaml declares them, and compared with it.
+
+More than declared (partitions, retention, record size, replicas) is never a difference: an operator may give more.
+"""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
+
+from schemas.topics import FOREVER, TOPICS, Topic
+from streams.errors import UsageError
+
+_REACH_TIMEOUT_S = 5.0
+_ANSWER_TIMEOUT_S = 30.0
+_MS_PER_HOUR = 3_600_000
+_BROKER_DEFAULT = -1
+
+POLICY, RETENTION, SIZE = "cleanup.policy", "retention.ms", "max.message.bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A topic as the broker has it."""
+
+    partitions: int
+    replicas: int
+    settings: Mapping[str, str]
+
+
+def create(
+    bootstrap: str, prefix: str = "", *, replication: int | None = None, partitions: Mapping[str, int] | None = None
+) -> list[str]:
+    """Make the topics that are missing, raise settings that are too low, and say what was done, one line each.
+
+    Running it again does nothing. Nothing is ever shrunk or deleted.
+
+    Parameters
+    ----------
+    prefix
+        Stands before every topic's name.
+    replication
+        Copies of a new topic; None leaves it to the broker.
+    partitions
+        Topic (without prefix) to partitions where another number than declared is wanted; a topic that exists is grown
+        only if it is named here, and never where its partitions mean something.
+
+    Raises
+    ------
+    UsageError
+        If the broker does not answer or refuses, or partitions names a topic that cannot grow.
+    """
+    client = _client(bootstrap)
+    wanted = _partitions(partitions or {})
+    found = _find(client, prefix)
+    done = _make(client, prefix, {name: n for name, n in wanted.items() if name not in found}, replication)
+    done += _raise_settings(client, prefix, found)
+    return done + _grow(client, prefix, {name: wanted[name] for name in partitions or {} if name in found}, found)
+
+
+def check(
+    bootstrap: str, prefix: str = "", *, replication: int | None = None, partitions: Mapping[str, int] | None = None
+) -> list[str]:
+    """Return how the broker's topics fall short of topics.yaml, one line each; empty when they do not.
+
+    Raises
+    ------
+    UsageError
+        If the broker does not answer.
+    """
+    found = _find(_client(bootstrap), prefix)
+    wanted = _partitions(partitions or {})
+    lines: list[str] = []
+    for name, topic in TOPICS.items():
+        if name not in found:
+            lines.append(f"{prefix}{name}: missing")
+        else:
+            lines += (f"{prefix}{name}: {line}" for line in _differences(topic, found[name], wanted[name], replication))
+    return lines
+
+
+def why_fixed(topic: Topic) -> str | None:
+    """Return why this topic's partitions must not be grown once it holds records, or None if they may be."""
+    if topic.compacted:
+        return "a key's newer records would land beside its older ones"
+    if topic.partitions == 1:
+        return "it is read whole, in order"
+    keepers = [state.producers[0] for state in TOPICS.values() if state.internal]
+    if owners := [stage for stage in topic.consumers if stage in keepers]:
+        return f"the memory of {owners[0]} is cut along its partitions"
+    return None
+
+
+def settings_of(topic: Topic) -> dict[str, str]:
+    """Return the settings a broker must have for this topic."""
+    if topic.compacted:
+        return {POLICY: "compact", SIZE: str(topic.max_bytes)}
+    retention_ms = FOREVER if topic.retention_hours == FOREVER else topic.retention_hours * _MS_PER_HOUR
+    return {POLICY: "delete", RETENTION: str(retention_ms), SIZE: str(topic.max_bytes)}
+
+
+def _client(bootstrap: str) -> AdminClient:
+    # log_level 0: what goes wrong is told by the exceptions
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "socket.connection.setup.timeout.ms": 5000})
+
+
+def _partitions(asked: Mapping[str, int]) -> dict[str, int]:
+    """Return the partitions of every topic; a stage's memory has as many as what the stage remembers."""
+    if unknown := [name for name in asked if name not in TOPICS]:
+        raise UsageError(f"no such topic: {', '.join(unknown)}; there are {', '.join(TOPICS)}")
+    wanted = {name: asked.get(name, topic.partitions) for name, topic in TOPICS.items()}
+    for memory in (topic for topic in TOPICS.values() if topic.internal):
+        (remembered,) = (t for t in TOPICS.values() if memory.producers[0] in t.consumers and _may_feed(t, memory))
+        wanted[memory.name] = wanted[remembered.name]
+    return wanted
+
+
+def _may_feed(topic: Topic, memory: Topic) -> bool:
+    return not topic.internal and topic.key == memory.key
+
+
+def _find(client: AdminClient, prefix: str) -> dict[str, _Found]:
+    """Return the declared topics that exist, by name without prefix."""
+    try:
+        existing = client.list_topics(timeout=_REACH_TIMEOUT_S).topics
+    except KafkaException as exc:
+        raise UsageError(f"no Kafka broker answers at the bootstrap servers: {_message(exc)}") from exc
+    names = [name for name in TOPICS if f"{prefix}{name}" in existing]
+    resources = [ConfigResource(ResourceType.TOPIC, f"{prefix}{name}") for name in names]
+    answers = client.describe_configs(resources) if resources else {}
+    found = {}
+    for resource, answer in answers.items():
+        name = resource.name.removeprefix(prefix)
+        shards = existing[resource.name].partitions
+        settings = {entry.name: entry.value for entry in answer.result(_ANSWER_TIMEOUT_S).values()}
+        found[name] = _Found(len(shards), min(len(shard.replicas) for shard in shards.values()), settings)
+    return found
+
+
+def _make(client: AdminClient, prefix: str, missing: Mapping[str, int], replication: int | None) -> list[str]:
+    copies = _BROKER_DEFAULT if replication is None else replication
+    topics = [
+        NewTopic(f"{prefix}{name}", num_partitions=n, replication_factor=copies, config=settings_of(TOPICS[name]))
+        for name, n in missing.items()
+    ]
+    answers = client.create_topics(topics, operation_timeout=_ANSWER_TIMEOUT_S) if topics else {}
+    return [f"{name}: made" for name, answer in answers.items() if _accepted(answer, f"cannot make {name}")]
+
+
+def _raise_settings(client: AdminClient, prefix: str, found: Mapping[str, _Found]) -> list[str]:
+    low = {prefix + name: _too_low(TOPICS[name], topic) for name, topic in found.items()}
+    changes = [
+        ConfigResource(
+            ResourceType.TOPIC,
+            name,
+            incremental_configs=[
+                ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in settings.items()
+            ],
+        )
+        for name, settings in low.items()
+        if settings
+    ]
+    answers = client.incremental_alter_configs(changes) if changes else {}
+    for change, answer in answers.items():
+        _accepted(answer, f"cannot change {change.name}")
+    return [f"{name}: {key} set to {value}" for name, settings in low.items() for key, value in settings.items()]
+
+
+def _grow(client: AdminClient, prefix: str, asked: Mapping[str, int], found: Mapping[str, _Found]) -> list[str]:
+    growing = {name: n for name, n in asked.items() if n > found[name].partitions}
+    for name in growing:
+        if why := why_fixed(TOPICS[name]):
+            raise UsageError(f"{prefix}{name} keeps its {found[name].partitions} partitions: {why}")
+    answers = (
+        client.create_partitions([NewPartitions(prefix + name, n) for name, n in growing.items()]) if growing else {}
+    )
+    for name, answer in answers.items():
+        _accepted(answer, f"cannot grow {name}")
+    return [f"{prefix}{name}: grown to {n} partitions" for name, n in growing.items()]
+
+
+def _differences(topic: Topic, found: _Found, partitions: int, replication: int | None) -> Iterator[str]:
+    if found.partitions < partitions:
+        why = why_fixed(topic)
+        remedy = f"cannot be grown: {why}" if why else "create grows it when asked to"
+        yield f"{found.partitions} partitions instead of {partitions}; {remedy}"
+    if replication is not None and found.replicas < replication:
+        yield f"{found.replicas} copies instead of {replication}; reassign its partitions to add copies"
+    for key, value in _too_low(topic, found).items():
+        yield f"{key} is {found.settings.get(key)} instead of {value}"
+
+
+def _too_low(topic: Topic, found: _Found) -> dict[str, str]:
+    """Return the settings to change, with the values they need."""
+    return {
+        key: value for key, value in settings_of(topic).items() if not _suffices(key, found.settings.get(key), value)
+    }
+
+
+def _suffices(key: str, found: str | None, wanted: str) -> bool:
+    if found is None or key == POLICY:
+        return found == wanted
+    if key == RETENTION and str(FOREVER) in {found, wanted}:
+        return found == str(FOREVER)
+    return int(found) >= int(wanted)
+
+
+def _accepted(answer: Future[None], refusal: str) -> bool:
+    """Wait for the broker's answer; False if somebody else made the same topic meanwhile."""
+    try:
+        answer.result(_ANSWER_TIMEOUT_S)
+    except KafkaException as exc:
+        if exc.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise UsageError(f"{refusal}: {_message(exc)}") from exc
+    return True
+
+
+def _message(exc: KafkaException) -> str:
+    return str(exc.args[0].str())

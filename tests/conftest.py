@@ -1,0 +1,89 @@
+"""Fixtures of the whole suite, and what it says at its end about tests that this machine could not run."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pytest
+
+from ops.broker.kafka import Kafka
+from ops.broker.registry import Registry
+from ops.java import UnavailableError
+from streams.broker.embedded import EmbeddedBroker
+from tests.support.brokers import HOW_TO_GET_ONE, java_kafka, new_prefix, real_kafka
+
+NEEDS = {
+    "kafka": f"a real Apache Kafka: {HOW_TO_GET_ONE}",
+    "registry": "a schema registry: install a JDK (17 or newer) and Maven",
+}
+"""What each marker needs, and how to get it."""
+_IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+_left_out = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.fixture(scope="session")
+def kafka(pytestconfig: pytest.Config) -> Iterator[str]:
+    """Bootstrap servers of a real Apache Kafka that the whole run shares: keep to your `prefix`."""
+    yield from _provide(pytestconfig, "kafka", real_kafka())
+
+
+@pytest.fixture
+def own_kafka(pytestconfig: pytest.Config) -> Iterator[Kafka]:
+    """Give a real Apache Kafka of the test's own: it may be stopped, killed and started again on the same data."""
+    yield from _provide(pytestconfig, "kafka", java_kafka())
+
+
+@pytest.fixture(scope="session")
+def registry_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the base address of a real schema registry that the whole run shares: keep to your `prefix`."""
+    log: Path = tmp_path_factory.mktemp("registry") / "registry.log"
+    for registry in _provide(pytestconfig, "registry", Registry(log)):
+        yield registry.url
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[str]:
+    """Bootstrap servers of the embedded broker that the whole run shares: keep to your `prefix`."""
+    with EmbeddedBroker() as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Give a prefix for topics and groups that no other test has."""
+    return new_prefix()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with what its fixtures need, so that `-m kafka` and `-m 'not kafka'` tell the truth."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & {"kafka", "own_kafka"}:
+            item.add_marker("kafka")
+        if "registry_url" in fixtures:
+            item.add_marker("registry")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name what was left out, and how to get it."""
+    for marker, why in config.stash.get(_left_out, {}).items():
+        skipped = [report.nodeid for report in terminalreporter.getreports("skipped") if marker in report.keywords]
+        terminalreporter.section(f"left out: {len(skipped)} tests marked {marker}", yellow=True)
+        terminalreporter.line(f"They need {NEEDS[marker]}.")
+        terminalreporter.line(f"Here: {why}")
+        for nodeid in skipped:
+            terminalreporter.line(f"  {nodeid}")
+
+
+def _provide[T](config: pytest.Config, marker: str, context: AbstractContextManager[T]) -> Iterator[T]:
+    """Yield what the context gives; where this machine cannot have it, skip, or fail in CI."""
+    with ExitStack() as stack:
+        try:
+            given = stack.enter_context(context)
+        except UnavailableError as exc:
+            config.stash.setdefault(_left_out, {})[marker] = str(exc)
+            if _IN_CI:
+                pytest.fail(f"needs {NEEDS[marker]} ({exc})", pytrace=False)
+            pytest.skip(f"needs {NEEDS[marker]} ({exc})")
+        yield given
