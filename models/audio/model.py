@@ -1,0 +1,53 @@
+"""Sounds in, fingerprints out: a sound stays close through codecs, volume, equaliser and noise; another is not close."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from models.audio.export import HOP, RATE_HZ, WINDOW
+
+_SILENCE_DB = -70.0
+"""Mean level of a window, 0 dB = full scale. Below it there is only noise of the recorder or the codec."""
+_STILLNESS = 0.22
+"""Root mean square change inside a window, in nats. Below it lie hum, test tones and steady noise."""
+
+
+@dataclass(frozen=True)
+class AudioDescription:
+    """Fingerprints of a sound and when they start to sound."""
+
+    vectors: npt.NDArray[np.float32]
+    """Shape (m, 256), rows of length 1."""
+    times_s: npt.NDArray[np.float64]
+    """Start of each window from the start of the sound, shape (m,)."""
+
+
+class AudioModel:
+    """Describes sounds; made by the registry."""
+
+    rate_hz = RATE_HZ
+
+    def __init__(self, session: ort.InferenceSession, name: str, version: str) -> None:
+        self.name = name
+        self.version = version
+        self._session = session
+
+    def describe(self, pcm: npt.NDArray[np.int16]) -> AudioDescription:
+        """Describe a sound, one row per quarter of a second.
+
+        Silent and unchanging windows are left out: they match each other and say nothing. A sound shorter than a
+        window, two seconds and a bit, has no rows.
+
+        Parameters
+        ----------
+        pcm
+            Mono samples at ``rate_hz``, shape (n,).
+        """
+        if len(pcm) < WINDOW:
+            return AudioDescription(np.zeros((0, 256), dtype=np.float32), np.zeros(0))
+        names = ["vectors", "level_db", "activity"]
+        vectors, level_db, activity = self._session.run(names, {"pcm": np.ascontiguousarray(pcm, dtype=np.int16)})
+        kept = (level_db > _SILENCE_DB) & (activity > _STILLNESS)
+        return AudioDescription(vectors[kept], np.flatnonzero(kept).astype(np.float64) * (HOP / RATE_HZ))

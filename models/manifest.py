@@ -1,0 +1,116 @@
+"""The manifest's entries, where their files are, and their bytes once verified."""
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+MANIFEST = Path(__file__).with_name("manifest.toml")
+
+
+class ModelError(Exception):
+    """A model cannot be had: missing, not the pinned bytes, or not in the manifest. The message says how to mend it."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One ONNX file of the manifest; the fields' meaning stands at the top of manifest.toml."""
+
+    name: str
+    modality: Literal["visual", "audio", "text"]
+    version: str
+    origin: Literal["package", "file", "export"]
+    sha256: str
+    licence: str
+    source: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    default: bool = False
+    package: str = ""
+    path: str = ""
+    module: str = ""
+    side_px: int = 0
+
+    @property
+    def cached_name(self) -> str:
+        """File name in the cache, of an exported graph."""
+        return f"{self.name}-{self.version}.onnx"
+
+
+def read_manifest(path: Path) -> list[Entry]:
+    """Return the entries of a manifest.
+
+    Raises
+    ------
+    ModelError
+        If it is not a manifest.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text())["model"], list[Entry])
+    except (OSError, KeyError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
+        raise ModelError(f"{path}: not a manifest of models: {exc}") from exc
+
+
+def locate(entry: Entry, cache: Path) -> Path:
+    """Return where the file is, exporting it into the cache if that is where it comes from and it is not there yet.
+
+    Raises
+    ------
+    ModelError
+        If the package is not installed or the export cannot be made here.
+    """
+    match entry.origin:
+        case "file":
+            return MANIFEST.parent / entry.path
+        case "package":
+            spec = importlib.util.find_spec(entry.package)
+            if spec is None or spec.origin is None:
+                raise ModelError(f"{entry.name}: package {entry.package} is not installed")
+            return Path(spec.origin).parent / entry.path
+        case "export":
+            path = cache / entry.cached_name
+            if not path.exists():
+                write_atomically(path, importlib.import_module(entry.module).export())
+            return path
+
+
+def verified_bytes(entry: Entry, path: Path) -> bytes:
+    """Return the file's bytes, which are the pinned ones.
+
+    Reading once and handing the bytes on leaves no moment to swap the file between the check and the load.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, not pinned, or other than the manifest says.
+    """
+    try:
+        graph = path.read_bytes()
+    except OSError as exc:
+        raise ModelError(f"{entry.name}: cannot read {path}: {exc.strerror}") from exc
+    found = hashlib.sha256(graph).hexdigest()
+    if not entry.sha256:
+        raise ModelError(f'{entry.name}: not pinned; after checking {path}, put sha256 = "{found}" in the manifest')
+    if found != entry.sha256:
+        mend = "; delete the file to export it again" if entry.origin == "export" else ""
+        raise ModelError(f"{entry.name}: {path} has sha256 {found}, the manifest says {entry.sha256}: refused{mend}")
+    return graph
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing; of two processes at once, the last wins and no reader sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,94 @@
+"""Pictures in, copy-detection descriptors out: the same picture edited stays close, another picture does not.
+
+SSCD, Pizzi et al. 2022, "A Self-Supervised Descriptor for Image Copy Detection". A frame is squashed to the model's
+square: measured better here than keeping its shape, for copies stretched to another one (card.md).
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+from PIL import Image
+
+from models.visual.views import VIEWS, crop, is_blank, query_views, trim_bars
+
+Pixels = npt.NDArray[np.uint8]
+"""RGB pictures, shape (n, side, side, 3), values 0-255."""
+
+_MAX_ROWS = 16
+"""Pictures in one run of the graph; more gain nothing on a CPU and cost memory."""
+
+
+@dataclass(frozen=True)
+class VisualInput:
+    """Pictures ready for the model, and what each is a view of."""
+
+    pixels: Pixels
+    frame: npt.NDArray[np.int32]
+    """Index of the frame among those given, shape (n,)."""
+    view: npt.NDArray[np.int32]
+    """Index into ``views.VIEWS``, shape (n,); 0 is the full frame."""
+
+
+class VisualModel:
+    """Describes pictures; made by the registry."""
+
+    def __init__(self, session: ort.InferenceSession, name: str, version: str, side_px: int) -> None:
+        self.name = name
+        self.version = version
+        self._session = session
+        self._side_px = side_px
+
+    def prepare(self, jpegs: Sequence[bytes], *, views: bool) -> VisualInput:
+        """Decode frames and cut their views.
+
+        Blank pictures are left out: in every copy-detection model they match each other perfectly and say nothing.
+
+        Parameters
+        ----------
+        jpegs
+            Frames as JPEG.
+        views
+            True for a post: the full frame and its crops, to find a reference shown in a part of the picture.
+            False for a reference: the full frame only.
+
+        Raises
+        ------
+        ValueError
+            If a frame is not a readable JPEG.
+        """
+        pixels, frame, view = [], [], []
+        for index, jpeg in enumerate(jpegs):
+            picture = trim_bars(self._decode(index, jpeg))
+            for number in query_views(picture) if views else (0,):
+                seen = crop(picture, VIEWS[number])
+                if is_blank(seen):
+                    continue
+                pixels.append(np.asarray(Image.fromarray(seen).resize((self._side_px,) * 2, Image.Resampling.BILINEAR)))
+                frame.append(index)
+                view.append(number)
+        shape = (len(pixels), self._side_px, self._side_px, 3)
+        return VisualInput(
+            pixels=np.array(pixels, dtype=np.uint8).reshape(shape),
+            frame=np.array(frame, dtype=np.int32),
+            view=np.array(view, dtype=np.int32),
+        )
+
+    def embed(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        """Describe prepared pictures; float32, shape (n, 512), rows of length 1."""
+        batches = [pixels[start : start + _MAX_ROWS] for start in range(0, len(pixels), _MAX_ROWS)]
+        rows = [self._session.run(["embedding"], {"image": batch})[0] for batch in batches]
+        vectors = np.concatenate([np.zeros((0, 512), dtype=np.float32), *rows])
+        lengths: npt.NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.divide(vectors, np.maximum(lengths, np.float32(1e-9)), dtype=np.float32)
+
+    def _decode(self, index: int, jpeg: bytes) -> Pixels:
+        try:
+            with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
+                image.draft("RGB", (2 * self._side_px, 2 * self._side_px))  # decode large pictures at a fraction
+                return np.asarray(image.convert("RGB"))
+        except (OSError, ValueError, Image.DecompressionBombError) as exc:
+            raise ValueError(f"frame {index} is not a readable JPEG: {exc}") from exc
