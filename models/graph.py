@@ -10,6 +10,9 @@ _OPSET = 17
 _IR_VERSION = 8
 """Old enough for every ONNX Runtime we allow; fixed, so that a newer onnx package writes the same file."""
 
+Attribute = int | float | list[int]
+"""What an operator may be told."""
+
 
 class Graph:
     """Collects operators and constants, then writes one ONNX file."""
@@ -35,16 +38,16 @@ class Graph:
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name))
         return name
 
-    def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
+    def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Attribute) -> str:
         """Add an operator with one output and return the output's name."""
         name = output or f"n{len(self._nodes)}"
-        self._nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        self._append(operator, inputs, [name], attributes)
         return name
 
-    def add_many(self, operator: str, n_outputs: int, *inputs: str, **attributes: Any) -> list[str]:
+    def add_many(self, operator: str, n_outputs: int, *inputs: str, **attributes: Attribute) -> list[str]:
         """Add an operator with several outputs and return their names."""
         names = [f"n{len(self._nodes)}_{number}" for number in range(n_outputs)]
-        self._nodes.append(helper.make_node(operator, list(inputs), names, **attributes))
+        self._append(operator, inputs, names, attributes)
         return names
 
     def cast(self, tensor: str, dtype: npt.DTypeLike) -> str:
@@ -59,6 +62,13 @@ class Graph:
         """Normalise the last axis to mean 0 and variance 1, then scale and shift it."""
         scale, shift = self.constant(gain), self.constant(bias)
         return self.add("LayerNormalization", tensor, scale, shift, axis=-1, epsilon=epsilon)
+
+    def _append(
+        self, operator: str, inputs: tuple[str, ...], outputs: list[str], attributes: dict[str, Attribute]
+    ) -> None:
+        node = helper.make_node(operator, list(inputs), outputs)
+        node.attribute.extend(helper.make_attribute(key, value) for key, value in sorted(attributes.items()))
+        self._nodes.append(node)
 
     def serialise(self) -> bytes:
         """Check the graph and return the ONNX file."""

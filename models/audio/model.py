@@ -1,4 +1,4 @@
-"""Sounds in, fingerprints out: a sound stays close through codecs, volume, equaliser and noise; another is not close."""
+"""Sounds in, fingerprints out: close through codec, volume, equaliser and noise, far for another sound."""
 
 from dataclasses import dataclass
 
