@@ -8,10 +8,9 @@ import msgspec
 import numpy as np
 
 from schemas.messages import DeadLetter, Decision, Evidence, Modality, Takedown, Verdict
+from streams.demo.live import DECISIONS
 from streams.demo.posts import DemoPost
 from streams.demo.scenario import Expected, Kind
-
-_RANK: dict[Decision, int] = {"dismiss": 0, "review": 1, "act": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ def _result(demo: DemoPost, seen: Seen) -> PostResult:
 
 
 def _strength(verdict: Verdict) -> tuple[int, float, datetime]:
-    return _RANK[verdict.decision], verdict.probability, verdict.decided_at
+    return DECISIONS.index(verdict.decision), verdict.probability, verdict.decided_at
 
 
 def _case_name(case_id: str | None, seen: Seen) -> str | None:

@@ -1,0 +1,80 @@
+"""The demo's result as a table for people."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from streams.demo.live import STYLES
+from streams.demo.report import PostResult, Report
+
+
+def print_table(made: Report, console: Console) -> None:
+    """Print one row per post, then the summary and what went wrong."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("what was done to it", "expected", "verdict", "spoke", "where in the post", "seconds", ""):
+        table.add_column(heading, justify="right" if heading == "seconds" else "left", overflow="fold")
+    for result in made.posts:
+        table.add_row(*_cells(result))
+    console.print(table)
+    console.print(_summary(made), highlight=False)
+
+
+def _cells(result: PostResult) -> tuple[str | Text, ...]:
+    return (
+        Text(result.what),
+        _expectation(result),
+        _verdict(result),
+        ", ".join(result.modalities),
+        _where(result),
+        "" if result.seconds is None else f"{result.seconds:.1f}",
+        _judgement(result),
+    )
+
+
+def _expectation(result: PostResult) -> str:
+    if result.kind == "broken":
+        return "dead letter"
+    return f"{result.expected} {result.expected_case or ''}".strip()
+
+
+def _verdict(result: PostResult) -> Text:
+    if result.dead_letter_reason is not None:
+        return Text(result.dead_letter_reason, style="magenta")
+    if result.decision is None:
+        return Text("none came", style="bold red")
+    if result.decision == "dismiss":
+        return Text("none", style="dim")
+    return Text(f"{result.decision} {result.case} {result.probability:.2f}", style=STYLES[result.decision])
+
+
+def _where(result: PostResult) -> str:
+    """Return the longest stretch of each sense, seconds."""
+    stretches = {}
+    for where in sorted(result.where, key=lambda w: w.query[1] - w.query[0]):
+        stretches[where.modality] = f"{where.query[0]:.0f}-{where.query[1]:.0f} s"
+    return ", ".join(f"{modality} {stretches[modality]}" for modality in result.modalities if modality != "text")
+
+
+def _judgement(result: PostResult) -> Text:
+    if result.wrong_act:
+        return Text("wrong act", style="bold red")
+    if result.expected_case is not None and not result.found:
+        return Text("missed", style="bold red")
+    if (result.kind == "broken") != (result.dead_letter_reason is not None):
+        return Text("unexplained", style="bold red")
+    return Text("ok", style="green")
+
+
+def _summary(made: Report) -> str:
+    s = made.summary
+    found = (
+        f"{s.posts} posts: {s.expected - s.missed} of {s.expected} found, {s.missed} missed, {s.wrong_acts} wrong acts"
+    )
+    lines = [f"{found}; {s.acts} acts, {s.reviews} reviews, {s.dead_letters} dead letters"]
+    if s.latency_p50_s is not None and s.latency_p99_s is not None:
+        lines.append(f"From post to event: p50 {s.latency_p50_s:.1f} s, p99 {s.latency_p99_s:.1f} s")
+    if s.unexplained or s.untold:
+        lines.append(
+            f"{s.unexplained} posts without their dead letter or with one too many, {s.untold} acts without event"
+        )
+    return "\n".join(lines)
