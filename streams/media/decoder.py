@@ -27,8 +27,16 @@ class Decoder:
         self._settings = settings
         self._sampling = settings.sampling()
         self._sandbox = Sandbox(
-            "streams.media.segments:work", n_children=settings.decoders, memory_bytes=settings.decoder_memory_bytes
+            "streams.media.segments:work",
+            n_children=settings.max_open,
+            n_working=settings.decoders,
+            memory_bytes=settings.decoder_memory_bytes,
         )
+
+    @property
+    def sound_rate_hz(self) -> int:
+        """Rate of the PCM that segments carry."""
+        return self._settings.sound_rate_hz
 
     async def __aenter__(self) -> Self:
         return self

@@ -16,7 +16,7 @@ from streams.media.web import HttpSource
 
 
 class Fetcher:
-    """Fetches media by link; one per worker, for it bounds how many are fetched and kept at once.
+    """Fetches media by link; one per worker, for it bounds how many are fetched at once.
 
     Parameters
     ----------
@@ -58,11 +58,11 @@ class Fetcher:
         if parts.scheme == "file":
             yield self._local(parts)
             return
-        async with self._slots:
-            with tempfile.NamedTemporaryFile(dir=self._settings.temporary_folder, prefix="jikimi-") as file:
-                path = Path(file.name)
+        with tempfile.NamedTemporaryFile(dir=self._settings.temporary_folder, prefix="jikimi-") as file:
+            path = Path(file.name)
+            async with self._slots:  # not while it is used: media of one post are held together
                 await self._download(url, parts, path)
-                yield path
+            yield path
 
     def _local(self, parts: SplitResult) -> Path:
         """Return the file behind a file link, with symbolic links followed before the check."""

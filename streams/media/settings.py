@@ -32,12 +32,14 @@ class MediaSettings(BaseSettings):
     max_redirects: NonNegativeInt = 5
     """Content networks need two or three."""
     max_fetches: PositiveInt = 8
-    """Media fetched at once by one worker; with max_bytes it bounds the temporary disk."""
+    """Media fetched at once by one worker."""
     temporary_folder: Path | None = None
     """Where fetched media lie while decoded; absent, the system's."""
 
     decoders: PositiveInt = 2
-    """Child processes; each decodes one medium on one core."""
+    """Child processes that work at once, one core each."""
+    max_open: PositiveInt = 16
+    """Media that take turns on the decoders, a child each; fewer than the stage's window and films hold up clips."""
     decoder_memory_bytes: PositiveInt = 1536 * 1024 * 1024
     """Address space of a child; measured in tests/unit/media/test_sandbox.py to hold 4K video."""
     scan_timeout_s: PositiveFloat = 60.0
