@@ -1,9 +1,10 @@
 """Write the audio fingerprint as an ONNX graph: ``python -m models.audio.export`` rewrites fingerprint.onnx beside it.
 
-Energies of 32 bands, half a second wide in time and a quarter apart; eight of them in a row make a window of 2 s. Their
-logarithms, less each band's mean and each moment's mean, are the fingerprint: what an equaliser or the volume does is a
-constant per band or per moment, and vanishes. After Haitsma & Kalker 2002, "A Highly Robust Audio Fingerprinting
-System", whose signs of differences are here kept as smooth values, so that windows half a hop apart still agree.
+Energies of 16 bands, half a second wide in time and a quarter apart; twelve of them in a row make a window of 3.35 s.
+The fingerprint is their logarithms less each band's mean over the window and each moment's mean over the neighbouring
+bands: what an equaliser or the volume does is a constant per band or per moment, and vanishes. After Haitsma & Kalker
+2002, "A Highly Robust Audio Fingerprinting System", whose signs of differences are here kept as smooth values, so that
+windows half a hop apart still agree. ops/bench/audio_fingerprint.py measures it.
 """
 
 import hashlib
@@ -20,8 +21,9 @@ PATH = Path(__file__).with_name("fingerprint.onnx")
 RATE_HZ = 8000
 HOP = 2000
 """Samples between windows: 0.25 s."""
-N_SLOTS = 8
-N_BANDS = 32
+N_SLOTS = 12
+N_BANDS = 16
+DIMENSIONS = N_SLOTS * N_BANDS
 _STEP = 250
 """Samples between spectra."""
 _SPECTRUM = 1024
@@ -29,9 +31,11 @@ _SPECTRUM = 1024
 _SMOOTH = 16
 """Spectra averaged into one slot."""
 WINDOW = HOP * (N_SLOTS - 1) + _STEP * (_SMOOTH - 1) + _SPECTRUM
-"""Samples under one window, and the least the graph takes: 2.35 s."""
-_LOW_HZ, _HIGH_HZ = 250.0, 3000.0
-"""What a telephone lets through."""
+"""Samples under one window, and the least the graph takes: 3.35 s."""
+_LOW_HZ, _HIGH_HZ = 200.0, 3400.0
+"""About what a telephone lets through; bands 18 % wide forgive a pitch 10 % off."""
+_NEIGHBOURS = 4
+"""Bands on each side that make the local mean."""
 _FLOOR = 0.01
 """Of the window's mean energy; added to every energy, so that what is quiet counts little and noise changes little."""
 
@@ -39,7 +43,7 @@ Array = npt.NDArray[np.float32]
 
 
 def export() -> bytes:
-    """Return the ONNX file: pcm int16 (samples,) -> vectors (windows, 256), level_db and activity (windows,)."""
+    """Return the ONNX file: pcm int16 (samples,) -> vectors (windows, 192), level_db and activity (windows,)."""
     graph = Graph("subband-fingerprint")
     graph.input("pcm", np.int16, ("samples",))
     windows = _windows(graph, _slots(graph, _spectra(graph)))
@@ -53,14 +57,14 @@ def export() -> bytes:
     energy = graph.add("Squeeze", mean, graph.constant(np.array([1])))
     level = graph.add("Log", graph.add("Add", energy, _number(graph, 1e-12)))
     graph.add("Mul", level, _number(graph, 10 / np.log(10)), output="level_db")
-    graph.output("vectors", np.float32, ("windows", N_SLOTS * N_BANDS))
+    graph.output("vectors", np.float32, ("windows", DIMENSIONS))
     graph.output("level_db", np.float32, ("windows",))
     graph.output("activity", np.float32, ("windows",))
     return graph.serialise()
 
 
 def _spectra(graph: Graph) -> str:
-    """Band energies of each spectrum: (1, spectra, 32)."""
+    """Band energies of each spectrum: (1, spectra, 16)."""
     scaled = graph.add("Mul", graph.cast("pcm", np.float32), _number(graph, 1 / 32768))
     signal = graph.add("Unsqueeze", scaled, graph.constant(np.array([0, 2])))
     hann = graph.constant(np.hanning(_SPECTRUM + 1)[:-1].astype(np.float32))
@@ -71,7 +75,7 @@ def _spectra(graph: Graph) -> str:
 
 
 def _slots(graph: Graph, spectra: str) -> str:
-    """Energies averaged over half a second, each quarter: (1, 32, slots)."""
+    """Energies averaged over half a second, each quarter: (1, 16, slots)."""
     by_band = graph.add("Transpose", spectra, perm=[0, 2, 1])
     weights = np.hanning(_SMOOTH + 2)[1:-1]
     kernel = np.tile((weights / weights.sum()).astype(np.float32), (N_BANDS, 1, 1))
@@ -79,15 +83,15 @@ def _slots(graph: Graph, spectra: str) -> str:
 
 
 def _windows(graph: Graph, slots: str) -> str:
-    """Eight slots in a row, each quarter of a second: (windows, 256), band by band."""
-    # a convolution with one-hot kernels copies each slot's eight neighbours into channels
+    """Twelve slots in a row, each quarter of a second: (windows, 192), band by band."""
+    # a convolution with one-hot kernels copies each slot and the eleven after it into channels
     kernel = np.tile(np.eye(N_SLOTS, dtype=np.float32)[:, None, :], (N_BANDS, 1, 1))
     unfolded = graph.add("Conv", slots, graph.constant(kernel), group=N_BANDS)
     return graph.add("Transpose", graph.add("Squeeze", unfolded, graph.constant(np.array([0]))), perm=[1, 0])
 
 
 def _bands() -> Array:
-    """Triangular filters at equal musical distance: (513, 32), scaled so that white noise of mean square 1 gives 1."""
+    """Triangular filters at equal musical distance: (513, 16), scaled so that white noise of mean square 1 gives 1."""
     edges = np.geomspace(_LOW_HZ, _HIGH_HZ, N_BANDS + 2)
     frequencies = np.fft.rfftfreq(_SPECTRUM, 1 / RATE_HZ)[:, None]
     rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
@@ -99,12 +103,16 @@ def _bands() -> Array:
 
 
 def _centring() -> Array:
-    """Matrix that takes each band's and each moment's mean away: (256, 256)."""
-    return np.kron(_without_mean(N_BANDS), _without_mean(N_SLOTS)).astype(np.float32)
+    """Matrix that takes each band's mean, each moment's and each neighbourhood's away: (192, 192)."""
+    bands = _without_mean(N_BANDS, N_BANDS) @ _without_mean(N_BANDS, _NEIGHBOURS)
+    return np.kron(bands, _without_mean(N_SLOTS, N_SLOTS)).astype(np.float32)
 
 
-def _without_mean(size: int) -> npt.NDArray[np.float64]:
-    return np.eye(size) - 1.0 / size
+def _without_mean(size: int, reach: int) -> npt.NDArray[np.float64]:
+    """Matrix that takes from each column the mean of those at most `reach` away: (size, size)."""
+    index = np.arange(size)
+    near = (np.abs(index[:, None] - index[None, :]) <= reach).astype(np.float64)
+    return np.eye(size) - near / near.sum(axis=0)
 
 
 def _number(graph: Graph, value: float) -> str:

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from models.audio.export import HOP, RATE_HZ, WINDOW
+from models.audio.export import DIMENSIONS, HOP, RATE_HZ, WINDOW
 
 _SILENCE_DB = -70.0
 """Mean level of a window, 0 dB = full scale. Below it there is only noise of the recorder or the codec."""
-_STILLNESS = 0.22
+_STILLNESS = 0.15
 """Root mean square change inside a window, in nats. Below it lie hum, test tones and steady noise."""
 
 
@@ -19,7 +19,7 @@ class AudioDescription:
     """Fingerprints of a sound and when they start to sound."""
 
     vectors: npt.NDArray[np.float32]
-    """Shape (m, 256), rows of length 1."""
+    """Shape (m, 192), rows of length 1."""
     times_s: npt.NDArray[np.float64]
     """Start of each window from the start of the sound, shape (m,)."""
 
@@ -38,7 +38,7 @@ class AudioModel:
         """Describe a sound, one row per quarter of a second.
 
         Silent and unchanging windows are left out: they match each other and say nothing. A sound shorter than a
-        window, two seconds and a bit, has no rows.
+        window, 3.35 s, has no rows.
 
         Parameters
         ----------
@@ -46,7 +46,7 @@ class AudioModel:
             Mono samples at ``rate_hz``, shape (n,).
         """
         if len(pcm) < WINDOW:
-            return AudioDescription(np.zeros((0, 256), dtype=np.float32), np.zeros(0))
+            return AudioDescription(np.zeros((0, DIMENSIONS), dtype=np.float32), np.zeros(0))
         names = ["vectors", "level_db", "activity"]
         vectors, level_db, activity = self._session.run(names, {"pcm": np.ascontiguousarray(pcm, dtype=np.int16)})
         kept = (level_db > _SILENCE_DB) & (activity > _STILLNESS)

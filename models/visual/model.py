@@ -83,8 +83,7 @@ class VisualModel:
         rows = [self._session.run(["embedding"], {"image": batch})[0] for batch in batches]
         vectors = np.concatenate([np.zeros((0, 512), dtype=np.float32), *rows])
         lengths: npt.NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit: npt.NDArray[np.float32] = vectors / np.maximum(lengths, np.float32(1e-9))
-        return unit
+        return (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
 
     def _decode(self, index: int, jpeg: bytes) -> Pixels:
         try:
