@@ -197,7 +197,10 @@ def _excerpt_inside_another(clip: Clip, other: Clip, chance: np.random.Generator
         islice(other.pictures, at), islice(clip.pictures, start, start + n), islice(other.pictures, n, None)
     )
     start, at, n = (count * SAMPLES_PER_PICTURE for count in (start, at, n))
-    return Clip(pictures, np.concatenate([other.pcm[:at], clip.pcm[start : start + n], other.pcm[at + n :]]))
+    excerpt = np.zeros(n, np.int16)
+    heard = clip.pcm[start : start + n]
+    excerpt[: heard.size] = heard  # silence where the clip has no sound
+    return Clip(pictures, np.concatenate([other.pcm[:at], excerpt, other.pcm[at + n :]]))
 
 
 def _sound_only(clip: Clip, other: Clip, _chance: np.random.Generator) -> Clip:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Medium, Post
-from streams.feeds.entry import MAX_ENTRY_BYTES, EntryError, parse_entry, refuse
+from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, EntryError, parse_entry, refuse
 
 PLATFORM = "folder"
 
@@ -23,7 +23,7 @@ _ENDINGS = {
     "audio": "aac aiff amr flac m4a mp3 oga ogg opus wav wma",
 }
 KINDS = {ending: kind for kind, endings in _ENDINGS.items() for ending in endings.split()}
-"""Kind of medium by file ending. Ours, for the system's table differs from machine to machine; decode looks for itself."""
+"""Kind of medium by file ending; our own, for the system's table differs from machine to machine."""
 
 Shape = tuple[tuple[int, int], ...]
 """Size in bytes and change time in ns of a file and of its sidecar."""

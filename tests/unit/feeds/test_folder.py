@@ -1,0 +1,114 @@
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from schemas.messages import DeadLetter, Post
+from streams.feeds.folder import follow_folder
+
+FAST_S = 0.02
+
+
+async def posts_in(folder: Path) -> list[Post | DeadLetter]:
+    return [post async for post in follow_folder(folder, interval_s=FAST_S, once=True)]
+
+
+async def next_post(feed: AsyncIterator[Post | DeadLetter]) -> Post | DeadLetter:
+    return await asyncio.wait_for(anext(feed), 10)
+
+
+async def test_a_media_file_becomes_a_post_with_a_file_link(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    file = tmp_path / "deep" / "my clip.mp4"
+    file.write_bytes(b"media")
+    os.utime(file, (1_700_000_000, 1_700_000_000))
+    (post,) = await posts_in(tmp_path)
+    assert isinstance(post, Post)
+    assert post.media[0].url == file.as_uri()
+    assert post.media[0].kind == "video"
+    assert post.published_at == datetime.fromtimestamp(1_700_000_000, UTC)
+    assert post.platform == "folder"
+
+
+async def test_other_files_hidden_files_and_empty_files_are_left_alone(tmp_path: Path) -> None:
+    for name in ("notes.txt", ".hidden.mp4", "alone.json"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "empty.mp4").touch()
+    assert await posts_in(tmp_path) == []
+
+
+async def test_a_file_has_the_same_id_each_time_and_another_when_its_content_changes(tmp_path: Path) -> None:
+    file = tmp_path / "clip.mp4"
+    file.write_bytes(b"one")
+    first, again = await posts_in(tmp_path), await posts_in(tmp_path)
+    file.write_bytes(b"two")
+    (changed,) = await posts_in(tmp_path)
+    assert isinstance(first[0], Post)
+    assert isinstance(again[0], Post)
+    assert isinstance(changed, Post)
+    assert first[0].post_id == again[0].post_id != changed.post_id
+
+
+async def test_a_sidecar_gives_what_the_file_cannot(tmp_path: Path) -> None:
+    (tmp_path / "clip.jpg").write_bytes(b"media")
+    said = {
+        "caption": "안녕",
+        "tags": ["a"],
+        "author": "me",
+        "alt": "a picture",
+        "published_at": "2026-01-02T03:04:05+09:00",
+    }
+    (tmp_path / "clip.jpg.json").write_text(json.dumps(said | {"published_at": "2026-01-02T03:04:05+09:00"}))
+    (post,) = await posts_in(tmp_path)
+    assert isinstance(post, Post)
+    assert (post.caption, post.tags, post.author, post.media[0].alt) == ("안녕", ["a"], "me", "a picture")
+    assert post.published_at == datetime(2026, 1, 1, 18, 4, 5, tzinfo=UTC)
+
+
+async def test_a_broken_sidecar_is_a_dead_letter_and_is_tried_again_when_mended(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"media")
+    sidecar = tmp_path / "clip.mp4.json"
+    sidecar.write_text('{"captoin": "x"}')
+    feed = follow_folder(tmp_path, interval_s=FAST_S)
+    refused = await next_post(feed)
+    assert isinstance(refused, DeadLetter)
+    assert refused.value == b'{"captoin": "x"}'
+    assert "captoin" in refused.detail
+    sidecar.write_text('{"caption": "mended"}')
+    mended = await next_post(feed)
+    assert isinstance(mended, Post)
+    assert mended.caption == "mended"
+
+
+async def test_a_growing_file_waits_until_it_is_complete(tmp_path: Path) -> None:
+    growing, done = tmp_path / "growing.mp4", asyncio.Event()
+
+    async def grow() -> None:
+        with growing.open("wb", buffering=0) as file:
+            while not done.is_set():
+                file.write(b"x")
+                await asyncio.sleep(FAST_S / 20)
+
+    writer = asyncio.create_task(grow())
+    (tmp_path / "complete.mp4").write_bytes(b"media")
+    feed = follow_folder(tmp_path, interval_s=FAST_S)
+    first = await next_post(feed)
+    done.set()
+    await writer
+    second = await next_post(feed)
+    assert isinstance(first, Post)
+    assert isinstance(second, Post)
+    assert first.media[0].url.endswith("complete.mp4")
+    assert second.media[0].url.endswith("growing.mp4")
+
+
+async def test_a_file_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "one.mp4").write_bytes(b"1")
+    feed = follow_folder(tmp_path, interval_s=FAST_S)
+    await next_post(feed)
+    (tmp_path / "two.mp4").write_bytes(b"2")
+    later = await next_post(feed)
+    assert isinstance(later, Post)
+    assert later.media[0].url.endswith("two.mp4")
