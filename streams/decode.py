@@ -24,9 +24,8 @@ _POST_ITSELF = -1
 
 def create(context: "Context") -> None:
     """Register the stage."""
-    media = MediaAccess(
-        Fetcher(context.settings.media), Decoder(context.settings.media), context.settings.media.max_media
-    )
+    settings = context.settings.media
+    media = MediaAccess(Fetcher(settings), Decoder(settings), settings.max_media)
 
     @context.stage("decode", reads="posts")
     async def decode(post: Post, record: Record) -> AsyncIterator[Output]:

@@ -1,0 +1,256 @@
+"""One process: a Faust app that runs one stage or all of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import Any, cast
+
+import faust
+import structlog
+from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
+from faust.types import EventT, StreamT, TopicT
+
+from models.registry import Registry
+from schemas.codec import Codec
+from schemas.messages import Message
+from schemas.registry import SchemaRegistry
+from schemas.topics import TOPICS
+from streams import metrics
+from streams.cases import Cases
+from streams.driver import Consumer, Transport
+from streams.errors import UnprocessableError, UsageError
+from streams.settings import Settings
+from streams.stage.guard import Guard
+from streams.stage.limits import DeadLetterLimit
+from streams.stage.record import Handler, Record
+from streams.stage.window import Window
+
+log = structlog.get_logger()
+
+STAGES = ("decode", "visual", "audio", "text", "match", "fusion", "takedown")
+"""In flow order; each is the module `streams.<name>` with a function `create(context)`."""
+
+_LARGEST_BYTES = max(topic.max_bytes for topic in TOPICS.values())
+_READY_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _InFlight:
+    """One Faust event as the window sees it."""
+
+    event: EventT[bytes]
+    consumer: Consumer
+
+    @property
+    def partition(self) -> object:
+        return self.event.message.tp
+
+    def ack(self) -> None:
+        self.consumer.finish(self.event.message)
+
+
+class Context:
+    """What a stage needs: settings, models, the codec, ways to read and to write.
+
+    Parameters
+    ----------
+    app
+        The process's Faust app.
+    settings
+        As read at start.
+    """
+
+    def __init__(self, app: faust.App, settings: Settings) -> None:
+        self.app = app
+        self.group = app.conf.id
+        self.settings = settings
+        self.models = Registry(cache=settings.model_cache_dir)
+        url = settings.schema_registry_url
+        self.codec = Codec(SchemaRegistry(url) if url else None)
+        self.cases = Cases(settings, self.codec, self.crash)
+        self._topics = {name: self._declare(name) for name in TOPICS}
+
+    def topic(self, name: str) -> TopicT:
+        """Return the Faust topic of this name: raw bytes in and out."""
+        return self._topics[name]
+
+    def physical(self, name: str) -> str:
+        """Return the name of a topic on the broker."""
+        return self.settings.topic_prefix + name
+
+    def stage[M: Message](self, name: str, *, reads: str) -> Callable[[Handler[M]], Handler[M]]:
+        """Make a handler a Faust agent: guarded, windowed, its outputs delivered before its input is acked.
+
+        Parameters
+        ----------
+        name
+            Of the stage, in metrics and dead letters.
+        reads
+            Logical name of the topic it reads.
+        """
+
+        def register(handler: Handler[M]) -> Handler[M]:
+            guard = Guard(
+                stage=name,
+                codec=self.codec,
+                handler=handler,
+                deliver=self.deliver,
+                limit=DeadLetterLimit(self.settings.max_dead_letters_in_a_row),
+                timeout_s=self.settings.stage_timeout_s,
+            )
+
+            async def agent(stream: StreamT[bytes]) -> None:
+                await self._run(name, reads, guard, stream)
+
+            self.app.agent(self.topic(reads), name=name)(agent)
+            return handler
+
+        return register
+
+    async def deliver(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> None:
+        """Write one record and return once the broker acknowledged it.
+
+        Raises
+        ------
+        UnprocessableError
+            The record is larger than the broker takes.
+        """
+        try:
+            # Twice: the first await only puts it into the producer's buffer.
+            await (await self.topic(topic).send(key=key, value=value, headers=headers))
+        except Exception as error:
+            if isinstance(error.__cause__ or error, MessageSizeTooLargeError | RecordTooLargeError):
+                raise UnprocessableError("output_too_large", f"{len(value or b''):,} bytes for {topic}") from error
+            raise
+
+    async def send(self, topic: str, key: str, message: Message) -> None:
+        """Write one message from outside a handler and return once the broker acknowledged it."""
+        await self.deliver(topic, key.encode(), self.codec.encode(topic, message), {})
+
+    def partition(self, topic: str, key: str) -> int:
+        """Return the partition of a topic that a key belongs to."""
+        return self.app.producer.key_partition(self.physical(topic), key.encode()).partition
+
+    def owned(self, topic: str) -> set[int]:
+        """Return the partitions of a topic that are assigned to this worker now."""
+        name = self.physical(topic)
+        consumer = self.app._consumer  # noqa: SLF001 - the property would create one before the app has started
+        return {tp.partition for tp in consumer.assignment() if tp.topic == name} if consumer is not None else set()
+
+    def background(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run this beside the agents for as long as the app runs; its failure stops the worker."""
+
+        async def run() -> None:
+            try:
+                await work()
+            except Exception as error:
+                log.exception("background work failed")
+                self.crash(error)
+
+        self.app.task(run)
+
+    def crash(self, error: Exception) -> None:
+        """Stop the worker with a non-zero exit code; what was not acked is done again after the restart."""
+        log.error("worker stops", error=repr(error))
+        self._crash = asyncio.ensure_future(self.app.crash(error))
+
+    def _declare(self, name: str) -> TopicT:
+        raw: dict[str, Any] = {
+            "key_type": bytes,
+            "value_type": bytes,
+            "key_serializer": "raw",
+            "value_serializer": "raw",
+        }
+        topic = TOPICS[name]
+        return self.app.topic(self.physical(name), partitions=topic.partitions, compacting=topic.compacted, **raw)
+
+    async def _run(self, name: str, reads: str, guard: Guard[Any], stream: StreamT[bytes]) -> None:
+        consumer = cast("Consumer", self.app.consumer)
+
+        async def work(item: _InFlight) -> None:
+            metrics.WINDOW_DEPTH.labels(name).set(window.depth)
+            await guard(_record(reads, item.event))
+
+        async def items() -> AsyncIterator[_InFlight]:
+            async for event in stream.noack().events():
+                yield _InFlight(event, consumer)
+
+        window = Window(work, self.settings.window)
+        try:
+            await window.run(items())
+        except Exception as error:
+            log.exception("stage failed", stage=name)
+            self.crash(error)
+            await asyncio.Event().wait()
+
+
+def _record(topic: str, event: EventT[bytes]) -> Record:
+    message = event.message
+    return Record(
+        topic=topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=dict(message.headers or {}),
+        timestamp_s=message.timestamp,
+    )
+
+
+def create_app(stages: Sequence[str], settings: Settings) -> faust.App:
+    """Return a Faust app that runs these stages, each in its own consumer group when it runs alone.
+
+    Raises
+    ------
+    UsageError
+        A stage is unknown.
+    """
+    unknown = sorted(set(stages) - set(STAGES))
+    if unknown:
+        raise UsageError(f"unknown stage {unknown[0]!r}: expected one of {', '.join(STAGES)} or all")
+    group = "all" if tuple(stages) == STAGES else "-".join(stages)
+    app = _faust_app(f"{settings.topic_prefix}{settings.group_prefix}-{group}", settings)
+    context = Context(app, settings)
+    context.background(partial(_tell_when_ready, context, stages))
+    for stage in stages:
+        import_module(f"streams.{stage}").create(context)
+    return app
+
+
+async def _tell_when_ready(context: Context, stages: Sequence[str]) -> None:
+    sources = {_source(stage) for stage in stages}
+    while context.app.rebalancing or not any(context.owned(topic) for topic in sources):
+        await asyncio.sleep(_READY_POLL_S)
+    log.info("worker ready", stages=list(stages))
+    if context.settings.ready_file is not None:
+        context.settings.ready_file.touch()
+
+
+def _source(stage: str) -> str:
+    """Return the topic a stage's agent reads; the others it lists are followed whole."""
+    return next(name for name, topic in TOPICS.items() if stage in topic.consumers and name != "cases")
+
+
+def _faust_app(app_id: str, settings: Settings) -> faust.App:
+    app = faust.App(
+        app_id,
+        broker=[f"kafka://{server}" for server in settings.bootstrap_servers.split(",")],
+        store="memory://",
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,  # `jikimi topics create` made them as topics.yaml says
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=_LARGEST_BYTES,
+        producer_max_request_size=_LARGEST_BYTES,
+        stream_buffer_maxsize=settings.window,
+        broker_commit_interval=settings.commit_interval_s,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.session_timeout_s / 5,
+        broker_request_timeout=max(40.0, settings.session_timeout_s + 10),
+    )
+    app.transport = Transport(app, settings.fetch_wait_ms)
+    return app

@@ -1,0 +1,113 @@
+"""The open cases as every matcher, fusion and takedown stage sees them: the cases topic, followed whole."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import structlog
+
+from schemas.codec import Codec, WireError
+from schemas.messages import Case, Policy, Reference
+from streams.follow import Follower, Update
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+type Listener = Callable[[frozenset[str]], None]
+"""Told the ids of the cases that changed; runs on the event loop."""
+
+
+def case_key(case_id: str) -> str:
+    """Return the key of a case's policy entry."""
+    return case_id
+
+
+def reference_key(case_id: str, reference: Reference) -> str:
+    """Return the key of one piece of a reference."""
+    return f"{case_id}/{reference.reference_id}/{reference.modality}/{reference.segment}"
+
+
+class Cases:
+    """Every active entry of the cases topic, by key.
+
+    Parameters
+    ----------
+    crash
+        Ends the worker when the topic can no longer be followed.
+    """
+
+    def __init__(self, settings: Settings, codec: Codec, crash: Callable[[Exception], None]) -> None:
+        self._codec = codec
+        self._entries: dict[str, Case] = {}
+        self._listeners: list[Listener] = []
+        self._follower = Follower(settings.bootstrap_servers, f"{settings.topic_prefix}cases", self._apply, crash)
+        self._started: asyncio.Task[None] | None = None
+
+    def listen(self, listener: Listener) -> None:
+        """Call the listener after every change, from before the first."""
+        self._listeners.append(listener)
+
+    async def start(self) -> None:
+        """Follow the topic, once however often it is called, and return when it has been read whole."""
+        if self._started is None:
+            self._started = asyncio.create_task(self._follower.start())
+        await asyncio.shield(self._started)
+        await self._follower.ready()
+
+    async def stop(self) -> None:
+        """Stop following."""
+        await self._follower.stop()
+
+    async def current(self) -> None:
+        """Return once everything written to the topic before this call is seen here."""
+        await self.start()
+        await self._follower.current()
+
+    def entry_keys(self) -> list[str]:
+        """Return the key of every active entry."""
+        return list(self._entries)
+
+    def entries(self) -> list[Case]:
+        """Return every active entry."""
+        return list(self._entries.values())
+
+    def references(self) -> Iterator[tuple[str, Case, Reference]]:
+        """Yield key, entry and piece of every active reference."""
+        for key, entry in self._entries.items():
+            if entry.reference is not None:
+                yield key, entry, entry.reference
+
+    def policy(self, case_id: str) -> Policy | None:
+        """Return a case's policy, None if there is no such open case."""
+        entry = self._entries.get(case_key(case_id))
+        return entry.policy if entry is not None else None
+
+    async def fresh_policy(self, case_id: str) -> Policy | None:
+        """Return a case's policy; before saying that there is no such case, read what was written meanwhile.
+
+        A record may name a case that its writer has seen opened and this worker has not.
+        """
+        if self.policy(case_id) is None:
+            await self.current()
+        return self.policy(case_id)
+
+    def _apply(self, updates: list[Update]) -> None:
+        changed = {self._apply_one(update) for update in updates} - {None}
+        for listener in self._listeners:
+            listener(frozenset(case_id for case_id in changed if case_id is not None))
+
+    def _apply_one(self, update: Update) -> str | None:
+        """Apply one entry or tombstone; return the id of its case, None if it could not be read."""
+        key = update.key.decode(errors="replace")
+        case_id = key.split("/", 1)[0]
+        if update.value is None:
+            self._entries.pop(key, None)
+            return case_id
+        try:
+            entry = self._codec.decode("cases", update.value)
+        except WireError as error:
+            # The desk checks what it writes; a foreign writer's mistake must not blind every matcher.
+            log.warning("case entry refused", key=key, reason=error.reason, offset=update.offset)
+            return None
+        assert isinstance(entry, Case)
+        self._entries[key] = entry
+        return case_id

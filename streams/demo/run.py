@@ -1,0 +1,145 @@
+"""`jikimi demo`: the whole system on real video, from nothing to takedowns, in one command."""
+
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.progress import Progress
+
+from streams import topic_admin
+from streams.app import STAGES
+from streams.broker.embedded import EmbeddedBroker
+from streams.demo.live import LiveView
+from streams.demo.posts import DemoPost, build_posts
+from streams.demo.report import OpenedCase, Report, Seen, report, to_json
+from streams.demo.scenario import CASES, DemoCase
+from streams.demo.server import serve
+from streams.demo.table import print_table
+from streams.demo.watcher import Watcher
+from streams.demo.workers import Worker
+from streams.desk.cases import NewCase, add_case
+from streams.produce import writing
+from streams.settings import Settings, load_settings
+
+_FEED_INTERVAL_S = 0.5
+_LONGEST_S = 300.0
+_SETTLE_S = 3.0
+
+
+def run_demo(
+    console: Console, *, json_file: Path | None = None, bootstrap_servers: str | None = None, separate: bool = False
+) -> int:
+    """Play the demo; return 0 if every copy was found and nothing else was acted on, else 1."""
+    with running(console, bootstrap_servers=bootstrap_servers, separate=separate) as demo:
+        made = demo.play()
+    print_table(made, console)
+    if json_file is not None:
+        json_file.write_bytes(to_json(made))
+    return 0 if made.passed else 1
+
+
+@dataclass(slots=True)
+class Demo:
+    """A system at work and the posts to play through it."""
+
+    console: Console
+    settings: Settings
+    posts: Sequence[DemoPost]
+    workers: Sequence[Worker]
+    cases: dict[str, OpenedCase] = field(default_factory=dict)
+    fed_at: dict[str, datetime] = field(default_factory=dict)
+
+    def play(self) -> Report:
+        """Open the first cases, feed the posts, open the late cases, and return what came of it."""
+        for case in CASES:
+            if not case.late:
+                self.open(case)
+        with LiveView(self.posts, self.console) as view, Watcher(self.settings, view.on_message) as watcher:
+            self.feed()
+            self._wait(watcher, lambda made: all(post.decision or post.dead_letter_reason for post in made.posts))
+            for case in CASES:
+                if case.late:
+                    self.open(case)
+            self._wait(watcher, lambda made: made.passed)
+            time.sleep(_SETTLE_S)  # what should not come gets its chance to
+            return self._report(watcher)
+
+    def open(self, case: DemoCase) -> None:
+        """Open a case as a case officer would."""
+        case_id = add_case(self.settings, NewCase(case.name, case.references, case.terms))
+        self.cases[case_id] = OpenedCase(case.name, datetime.now(UTC))
+
+    def feed(self) -> None:
+        """Write the posts, at the pace of a small feed."""
+        with writing(self.settings) as writer:
+            for demo in self.posts:
+                now = datetime.now(UTC)
+                self.fed_at[demo.post.post_id] = now
+                writer.write("posts", demo.post.post_id, msgspec.structs.replace(demo.post, seen_at=now))
+                writer.flush()
+                time.sleep(_FEED_INTERVAL_S)
+
+    def _report(self, watcher: Watcher) -> Report:
+        seen = Seen(
+            verdicts=list(watcher.verdicts),
+            takedowns=list(watcher.takedowns),
+            dead_letters=list(watcher.dead_letters),
+            cases=self.cases,
+            fed_at=self.fed_at,
+        )
+        return report(self.posts, seen)
+
+    def _wait(self, watcher: Watcher, done: Callable[[Report], bool]) -> None:
+        deadline = time.monotonic() + _LONGEST_S
+        while not done(self._report(watcher)) and time.monotonic() < deadline:
+            time.sleep(0.2)
+
+
+@contextmanager
+def running(console: Console, *, bootstrap_servers: str | None = None, separate: bool = False) -> Iterator[Demo]:
+    """Start broker and workers, make the posts, and end everything after."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jikimi-demo-")))
+        (folder / "media").mkdir()
+        base_url = stack.enter_context(serve(folder / "media"))
+        servers = bootstrap_servers or stack.enter_context(EmbeddedBroker()).bootstrap
+        environment = _environment(servers, base_url)
+        os.environ.update(environment)  # the desk's half of the demo runs in this process
+        settings = load_settings()
+        topic_admin.create(settings.bootstrap_servers, settings.topic_prefix)
+        workers = _start(stack, folder, environment, separate=separate)
+        console.print(f"{len(workers)} worker process(es) on {servers}, {'given' if bootstrap_servers else 'embedded'}")
+        posts = _make_posts(console, base_url, folder / "media")
+        for worker in workers:
+            worker.wait_until_ready()
+        yield Demo(console, settings, posts, workers)
+
+
+def _environment(servers: str, base_url: str) -> dict[str, str]:
+    return {
+        "JIKIMI_BOOTSTRAP_SERVERS": servers,
+        "JIKIMI_TOPIC_PREFIX": f"demo-{secrets.token_hex(3)}-",
+        "JIKIMI_TERM_KEY": secrets.token_hex(16),
+        "JIKIMI_SESSION_TIMEOUT_S": "6",  # the embedded broker lets a worker wait half of it before it may start
+        "JIKIMI_FETCH_WAIT_MS": "20",
+        "JIKIMI_MEDIA_ALLOWED_HOSTS": f'["{base_url.removeprefix("http://")}"]',
+    }
+
+
+def _start(stack: ExitStack, folder: Path, environment: dict[str, str], *, separate: bool) -> list[Worker]:
+    crews = [[stage] for stage in STAGES] if separate else [["all"]]
+    return [stack.enter_context(Worker(crew, folder, environment)) for crew in crews]
+
+
+def _make_posts(console: Console, base_url: str, folder: Path) -> list[DemoPost]:
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("making the copies", total=None)
+        return build_posts(base_url, folder, progress=lambda made, of: progress.update(task, completed=made, total=of))

@@ -1,0 +1,81 @@
+"""Every message of the demo's topics as it passes."""
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from schemas.codec import Codec
+from schemas.messages import DeadLetter, Message, Takedown, Verdict
+from schemas.topics import TOPICS
+from streams.demo.live import FLOW
+from streams.settings import Settings
+
+
+class Watcher:
+    """Reads all topics in a thread of its own and keeps what the report needs.
+
+    Parameters
+    ----------
+    on_message
+        Called for every message, in the thread.
+    """
+
+    def __init__(self, settings: Settings, on_message: Callable[[str, str, Message | None], None]) -> None:
+        self._prefix = settings.topic_prefix
+        self._on_message = on_message
+        self._codec = Codec()
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": settings.bootstrap_servers,
+                "group.id": "demo-watcher",
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": 50,
+                "fetch.message.max.bytes": max(topic.max_bytes for topic in TOPICS.values()),
+            }
+        )
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="demo-watcher", daemon=True)
+        self.verdicts: list[Verdict] = []
+        self.takedowns: list[Takedown] = []
+        self.dead_letters: list[DeadLetter] = []
+
+    def __enter__(self) -> Self:
+        partitions = [
+            TopicPartition(self._prefix + name, partition, OFFSET_BEGINNING)
+            for name in FLOW
+            for partition in range(TOPICS[name].partitions)
+        ]
+        self._consumer.assign(partitions)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._consumer.close()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            for record in self._consumer.consume(200, timeout=0.1):
+                topic, value = record.topic(), record.value()
+                if record.error() is None and topic is not None:
+                    name = topic.removeprefix(self._prefix)
+                    message = self._codec.decode(name, value) if value is not None else None
+                    self._note(name, (record.key() or b"").decode(errors="replace"), message)
+
+    def _note(self, topic: str, key: str, message: Message | None) -> None:
+        match message:
+            case Verdict():
+                self.verdicts.append(message)
+            case Takedown():
+                self.takedowns.append(message)
+            case DeadLetter():
+                self.dead_letters.append(message)
+            case _:
+                pass
+        self._on_message(topic, key, message)

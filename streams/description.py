@@ -1,0 +1,57 @@
+"""What the three describing stages share: the id and the key of a descriptor, and which model made it."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.ids import record_id
+from schemas.matrix import pack
+from schemas.messages import Descriptors, Modality, Segment, Thumbnail
+
+
+class Model(Protocol):
+    """Any model: what names its vectors' space."""
+
+    name: str
+    version: str
+
+
+def descriptors(
+    segment: Segment,
+    modality: Modality,
+    model: Model,
+    vectors: npt.NDArray[np.float32],
+    times_s: list[float],
+    *,
+    views: list[int] | None = None,
+    digests: list[bytes] | None = None,
+    thumbnails: list[Thumbnail] | None = None,
+) -> Descriptors:
+    """Return a segment's descriptors.
+
+    Parameters
+    ----------
+    vectors
+        float32 (n, d), L2-normalised; stored as float16.
+    times_s
+        One per row, in the medium.
+    """
+    parts = (segment.post.post_id, segment.segment, modality, model.name, model.version)
+    return Descriptors(
+        descriptor_id=record_id("descriptors", *parts),
+        segment=segment,
+        modality=modality,
+        model=model.name,
+        version=model.version,
+        vectors=pack(vectors),
+        times_s=times_s,
+        views=views or [],
+        digests=digests or [],
+        thumbnails=thumbnails or [],
+    )
+
+
+def descriptor_key(segment: Segment, modality: Modality) -> str:
+    """Return the key that spreads a post's segments over the partitions."""
+    return f"{segment.post.post_id}/{segment.segment}/{modality}"

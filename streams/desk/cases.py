@@ -1,0 +1,153 @@
+"""Opening, listing and withdrawing cases: what `jikimi case` does."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from models.registry import Registry
+from schemas.codec import Codec
+from schemas.messages import Case, Policy, Reference, Takedown
+from schemas.registry import SchemaRegistry
+from streams.cases import Cases, case_key, reference_key
+from streams.desk.references import ReferenceMaker
+from streams.errors import RecordError, UsageError
+from streams.follow import Follower, Update
+from streams.media.decoder import Decoder
+from streams.policy import policy_version
+from streams.produce import writing
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """What the officer says of a case."""
+
+    name: str
+    references: Sequence[Path]
+    terms: Sequence[str] = ()
+    phrases: Sequence[str] = ()
+
+
+def add_case(settings: Settings, new: NewCase) -> str:
+    """Describe the references here, write the case's entries, and return its id.
+
+    Raises
+    ------
+    UsageError
+        Nothing to look for, a file that cannot be read, a term too short, or no broker. Nothing was written then.
+    """
+    if not (new.references or new.terms or new.phrases):
+        raise UsageError("a case needs something to look for: --reference FILE, --term NAME or --phrase TEXT")
+    case_id = f"case-{secrets.token_hex(8)}"
+    pieces = asyncio.run(_describe(settings, case_id, new))
+    case = Case(case_id=case_id, name=new.name, opened_at=datetime.now(UTC))
+    version = policy_version(settings.act, settings.review)
+    policy = Policy(act=settings.act, review=settings.review, version=version)
+    with writing(settings) as writer:
+        # The policy first: whoever sees a reference of the case then knows what a match leads to.
+        writer.write("cases", case_key(case_id), msgspec.structs.replace(case, policy=policy))
+        for piece in pieces:
+            writer.write("cases", reference_key(case_id, piece), msgspec.structs.replace(case, reference=piece))
+    return case_id
+
+
+def withdraw_case(settings: Settings, case_id: str) -> int:
+    """Erase every entry of a case and return how many there were; matchers forget it, pending takedowns are withdrawn.
+
+    Raises
+    ------
+    UsageError
+        There is no such case.
+    """
+    keys = asyncio.run(_keys(settings, case_id))
+    if not keys:
+        raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
+    with writing(settings) as writer:
+        for key in sorted(keys, reverse=True):  # the policy, whose key is the shortest, last: a crash can be repeated
+            writer.write("cases", key, None)
+    return len(keys)
+
+
+async def read_cases(settings: Settings) -> dict[str, list[Case]]:
+    """Return the entries of every open case, by case id."""
+    async with _reading(settings) as cases:
+        found: dict[str, list[Case]] = {}
+        for entry in cases.entries():
+            found.setdefault(entry.case_id, []).append(entry)
+        return found
+
+
+async def read_takedowns(settings: Settings, case_id: str) -> list[Takedown]:
+    """Return the last event of each of a case's takedowns, oldest first."""
+    codec = _codec(settings)
+    last: dict[str, Takedown] = {}
+
+    def apply(updates: list[Update]) -> None:
+        for update in updates:
+            event = codec.decode("takedowns", update.value or b"")
+            assert isinstance(event, Takedown)
+            last[event.takedown_id] = event
+
+    follower = Follower(settings.bootstrap_servers, f"{settings.topic_prefix}takedowns", apply, _raise)
+    await _read(settings, follower)
+    return sorted((event for event in last.values() if event.case_id == case_id), key=lambda event: event.at)
+
+
+async def _describe(settings: Settings, case_id: str, new: NewCase) -> list[Reference]:
+    key = settings.required_term_key() if new.terms else b""
+    maker = await asyncio.to_thread(ReferenceMaker, settings, Registry(cache=settings.model_cache_dir))
+    pieces: list[Reference] = []
+    async with Decoder(settings.media) as decoder:
+        for file in new.references:
+            pieces += await maker.describe(case_id, file, decoder)
+    if new.terms or new.phrases:
+        pieces.append(maker.terms(list(new.terms), list(new.phrases), key))
+    return pieces
+
+
+async def _keys(settings: Settings, case_id: str) -> list[str]:
+    async with _reading(settings) as cases:
+        return [key for key in cases.entry_keys() if key.split("/", 1)[0] == case_id]
+
+
+@asynccontextmanager
+async def _reading(settings: Settings) -> AsyncIterator[Cases]:
+    cases = Cases(settings, _codec(settings), _raise)
+    try:
+        async with asyncio.timeout(settings.start_grace_s):
+            await cases.start()
+        yield cases
+    except TimeoutError as error:
+        raise UsageError(f"{settings.bootstrap_servers} does not answer") from error
+    except RecordError as error:
+        raise UsageError(error.detail) from error
+    finally:
+        await cases.stop()
+
+
+async def _read(settings: Settings, follower: Follower) -> None:
+    try:
+        async with asyncio.timeout(settings.start_grace_s):
+            await follower.start()
+            await follower.ready()
+    except TimeoutError as error:
+        raise UsageError(f"{settings.bootstrap_servers} does not answer") from error
+    except RecordError as error:
+        raise UsageError(error.detail) from error
+    finally:
+        await follower.stop()
+
+
+def _codec(settings: Settings) -> Codec:
+    url = settings.schema_registry_url
+    return Codec(SchemaRegistry(url) if url else None)
+
+
+def _raise(error: Exception) -> None:
+    raise error

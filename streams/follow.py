@@ -1,0 +1,155 @@
+"""A topic followed whole: read from the start without a group, for state that every worker holds in full."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from streams.errors import TransientError
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One record of a followed topic; a value of None erases the key."""
+
+    key: bytes
+    value: bytes | None
+    partition: int
+    offset: int
+
+
+class Follower:
+    """Call `apply` on the event loop with every record of a topic, in order, for as long as it is started.
+
+    Parameters
+    ----------
+    apply
+        Takes a batch of updates; runs on the event loop, must not block. An exception from it goes to `crash`.
+    crash
+        Ends the worker: a follower that stopped would leave stale state behind.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topic: str,
+        apply: Callable[[list[Update]], None],
+        crash: Callable[[Exception], None],
+    ) -> None:
+        self._topic = topic
+        self._apply = apply
+        self._crash = crash
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "group.id": f"{topic}-followed-whole",  # asked for by the client; never joined, never committed
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 100,
+            }
+        )
+        self._positions: dict[int, int] = {}
+        self._partitions: list[int] = []
+        self._at_end: set[int] = set()
+        self._advanced = asyncio.Event()
+        self._caught_up = asyncio.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    async def start(self) -> None:
+        """Begin to follow, from the first record.
+
+        Raises
+        ------
+        TransientError
+            The broker does not answer, or has no such topic.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._partitions = await asyncio.to_thread(self._find_partitions)
+        self._consumer.assign([TopicPartition(self._topic, p, OFFSET_BEGINNING) for p in self._partitions])
+        self._thread = threading.Thread(target=self._read, name=f"follow-{self._topic}", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Stop following and close the connection."""
+        self._stopping.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+            self._consumer.close()
+
+    async def ready(self) -> None:
+        """Return once everything written before the start has been applied."""
+        await self._caught_up.wait()
+
+    async def current(self) -> None:
+        """Return once everything written before this call has been applied: a read barrier.
+
+        Raises
+        ------
+        TransientError
+            The broker does not answer.
+        """
+        ends = await asyncio.to_thread(self._find_ends)
+        while any(self._positions.get(partition, 0) < end for partition, end in ends.items()):
+            self._advanced.clear()
+            await self._advanced.wait()
+
+    def _find_partitions(self) -> list[int]:
+        try:
+            metadata = self._consumer.list_topics(self._topic, timeout=20).topics[self._topic]
+        except KafkaException as error:
+            raise TransientError("broker_unreachable", str(error)) from error
+        if metadata.error is not None or not metadata.partitions:
+            raise TransientError("topic_missing", f"topic {self._topic} does not exist: run `jikimi topics create`")
+        return sorted(metadata.partitions)
+
+    def _find_ends(self) -> dict[int, int]:
+        try:
+            return {
+                p: self._consumer.get_watermark_offsets(TopicPartition(self._topic, p), timeout=10)[1]
+                for p in self._partitions
+            }
+        except KafkaException as error:
+            raise TransientError("broker_unreachable", str(error)) from error
+
+    def _read(self) -> None:
+        while not self._stopping.is_set():
+            messages = self._consumer.consume(500, timeout=0.1)
+            if messages:
+                self._loop.call_soon_threadsafe(self._take, messages)
+
+    def _take(self, messages: list[Message]) -> None:
+        try:
+            updates = [update for message in messages if (update := self._note(message)) is not None]
+            if updates:
+                self._apply(updates)
+        except Exception as error:  # noqa: BLE001 - stale state would be silent: stop the worker
+            self._crash(error)
+            return
+        self._advanced.set()
+        if self._at_end == set(self._partitions):
+            self._caught_up.set()
+
+    def _note(self, message: Message) -> Update | None:
+        """Advance the position; return the update a message brings, None for the end of a partition."""
+        partition, offset = message.partition(), message.offset()
+        assert partition is not None and offset is not None, "a record lies somewhere"
+        error = message.error()
+        if error is not None:
+            # The end is told by the fetch itself, which is right on every broker; a watermark query is not on some.
+            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                self._positions[partition] = max(offset, self._positions.get(partition, 0))
+                self._at_end.add(partition)
+            elif error.fatal():
+                raise KafkaException(error)
+            else:
+                log.warning("broker trouble", topic=self._topic, error=str(error))
+            return None
+        self._positions[partition] = offset + 1
+        return Update(message.key() or b"", message.value(), partition, offset)

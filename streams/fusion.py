@@ -1,0 +1,115 @@
+"""scores, cases -> verdicts: join what picture, sound and text say of a post into one probability per case."""
+
+import asyncio
+import heapq
+import time
+from collections.abc import AsyncIterator
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from schemas.messages import Scores, Verdict
+from streams import metrics
+from streams.app import Context
+from streams.hearing import Hearing, Policies
+from streams.stage.record import Output, Record
+from streams.table import DurableTable
+
+_TICK_S = 0.25
+
+
+def create(context: Context) -> None:
+    """Attach the stage's agent, its table and its clock to the context's app."""
+    fusion = Fusion(context)
+    context.background(fusion.watch_deadlines)
+
+    @context.stage("fusion", reads="scores")
+    async def fuse_scores(message: Scores, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        post_id = message.segment.post.post_id
+        policies = await fusion.policies({found.case_id for found in message.matches})
+        async with fusion.lock(post_id):
+            hearing = fusion.hearing(post_id) or fusion.open(message)
+            verdicts = hearing.hear(message, policies, time.time())
+            # Verdicts first, then the memory of them: a crash between repeats a verdict under the same id and loses none.
+            for verdict in verdicts:
+                yield Output("verdicts", post_id, verdict)
+            await fusion.remember(post_id, hearing, verdicts)
+
+
+class Fusion:
+    """The posts being heard: a table with a changelog, and a clock for those that wait too long."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._settings = context.settings
+        self._table = DurableTable.create(context.app, "fusion", context.topic("fusion-state"))
+        self._table.on_recover(self._rebuild_clock)
+        self._clock: list[tuple[float, str]] = []
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def policies(self, case_ids: set[str]) -> Policies:
+        """Return the policies of those cases that are open."""
+        await self._context.cases.start()
+        found = {case_id: await self._context.cases.fresh_policy(case_id) for case_id in case_ids}
+        return {case_id: policy for case_id, policy in found.items() if policy is not None}
+
+    def lock(self, post_id: str) -> asyncio.Lock:
+        """Return the lock of a post; scores of one post are heard one after the other, in the order they came."""
+        return self._locks.setdefault(post_id, asyncio.Lock())
+
+    def hearing(self, post_id: str) -> Hearing | None:
+        """Return what was heard of a post so far."""
+        kept = self._table.get(post_id.encode())
+        return msgspec.msgpack.decode(kept, type=Hearing) if kept is not None else None
+
+    def open(self, scores: Scores) -> Hearing:
+        """Return a hearing of which nothing is heard yet."""
+        deadline_s = time.time() + self._settings.fusion_deadline_s
+        return Hearing(post=scores.segment.post, parts=scores.segment.parts, deadline_s=deadline_s)
+
+    async def remember(self, post_id: str, hearing: Hearing, verdicts: list[Verdict]) -> None:
+        """Write down what was heard and decided, and return once the broker has it."""
+        hearing.decide(verdicts)
+        if hearing.closed:
+            hearing.deadline_s = time.time() + self._settings.fusion_memory_s
+        heapq.heappush(self._clock, (hearing.deadline_s, post_id))
+        await self._table.put(post_id.encode(), msgspec.msgpack.encode(hearing))
+        for verdict in verdicts:
+            _count(verdict)
+
+    async def watch_deadlines(self) -> None:
+        """Close what has waited long enough and forget what was closed long ago, until cancelled."""
+        await self._context.cases.start()
+        while True:
+            await asyncio.sleep(_TICK_S)
+            while self._clock and self._clock[0][0] <= time.time() and not self._context.app.rebalancing:
+                _, post_id = heapq.heappop(self._clock)
+                await self._expire(post_id)
+
+    async def _expire(self, post_id: str) -> None:
+        async with self.lock(post_id):
+            hearing = self.hearing(post_id)
+            if hearing is None or hearing.deadline_s > time.time() or not self._owns(post_id):
+                return
+            if hearing.closed:
+                await self._table.forget(post_id.encode())
+                return
+            verdicts = hearing.close(await self.policies(set(hearing.evidence)), time.time())
+            for verdict in verdicts:
+                await self._context.send("verdicts", post_id, verdict)
+            await self.remember(post_id, hearing, verdicts)
+
+    def _owns(self, post_id: str) -> bool:
+        return self._context.partition("scores", post_id) in self._context.owned("scores")
+
+    async def _rebuild_clock(self) -> None:
+        """Set the clock anew from the table; called after each recovery."""
+        hearings = (msgspec.msgpack.decode(kept, type=Hearing) for kept in self._table.values())
+        self._clock = [(hearing.deadline_s, hearing.post.post_id) for hearing in hearings]
+        heapq.heapify(self._clock)
+
+
+def _count(verdict: Verdict) -> None:
+    metrics.VERDICTS.labels(verdict.decision, verdict.reason).inc()
+    seconds = (verdict.decided_at - verdict.post.seen_at).total_seconds()
+    metrics.END_TO_END_SECONDS.labels(verdict.decision).observe(max(0.0, seconds))

@@ -1,0 +1,35 @@
+"""The index of all active references, made anew and swapped in whenever a case changes."""
+
+import asyncio
+
+from streams.cases import Cases
+from streams.index.references import ReferenceIndex
+
+
+class LiveIndex:
+    """Holds the newest `ReferenceIndex`; readers take it whole, so a search never sees half a change."""
+
+    def __init__(self, cases: Cases) -> None:
+        self._cases = cases
+        self._stale = asyncio.Event()
+        self._built = asyncio.Event()
+        self._index = ReferenceIndex()
+        self.swapped = asyncio.Event()
+        """Set after each swap; whoever waits for it clears it."""
+        cases.listen(lambda _: self._stale.set())
+
+    async def current(self) -> ReferenceIndex:
+        """Return the newest index; the first call waits until the cases have been read."""
+        await self._built.wait()
+        return self._index
+
+    async def run(self) -> None:
+        """Keep the index up to date until cancelled."""
+        await self._cases.start()
+        self._stale.set()
+        while True:
+            await self._stale.wait()
+            self._stale.clear()
+            self._index = await asyncio.to_thread(ReferenceIndex, list(self._cases.references()))
+            self._built.set()
+            self.swapped.set()

@@ -1,0 +1,28 @@
+"""descriptors, cases -> scores: search each segment in all cases, and each new case in all segments."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from schemas.messages import Descriptors
+from streams.app import Context
+from streams.index import Hit, LiveIndex, MilvusArchive, scores
+from streams.late import LateSearch
+from streams.stage.record import Output, Record
+
+
+def create(context: Context) -> None:
+    """Attach the stage to the context's app."""
+    archive = MilvusArchive(context.settings.archive_dir)
+    live = LiveIndex(context.cases)
+    late = LateSearch(context, archive, live)
+    context.background(live.run)
+    context.background(late.run)
+
+    @context.stage("match", reads="descriptors")
+    async def match_descriptors(message: Descriptors, record: Record) -> AsyncIterator[Output]:
+        # First into the archive, then the search: a reference that this search does not know yet is searched in the
+        # archive after it has gone live, so one of the two always finds the pair.
+        await asyncio.to_thread(archive.add, Hit(record.partition, record.offset), message)
+        index = await live.current()
+        matches = await asyncio.to_thread(index.search, message)
+        yield Output("scores", message.segment.post.post_id, scores(message, matches))

@@ -1,0 +1,18 @@
+"""What a probability leads to, under a case's policy."""
+
+from schemas.messages import Decision, Policy
+
+RANK: dict[Decision, int] = {"dismiss": 0, "review": 1, "act": 2}
+"""A verdict is only ever raised."""
+
+
+def decide(probability: float, policy: Policy) -> Decision:
+    """Return what the policy says of this probability."""
+    if probability >= policy.act:
+        return "act"
+    return "review" if probability >= policy.review else "dismiss"
+
+
+def policy_version(act: float, review: float) -> str:
+    """Return a version that changes whenever a threshold does."""
+    return f"act={act:g},review={review:g}"

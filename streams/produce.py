@@ -1,0 +1,88 @@
+"""Writing to topics from outside a worker: the desk and the feeds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as Delivery
+
+from schemas.codec import Codec
+from schemas.messages import Message
+from schemas.registry import SchemaRegistry
+from schemas.topics import TOPICS
+from streams.errors import UsageError
+from streams.settings import Settings
+
+_IN_FLIGHT = 1_000
+
+
+class TopicWriter:
+    """Writes messages and knows when the broker has them; make it with `writing`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._failed: KafkaError | None = None
+        url = settings.schema_registry_url
+        self.codec = Codec(SchemaRegistry(url) if url else None)
+        self._producer = Producer(
+            {
+                "bootstrap.servers": settings.bootstrap_servers,
+                "partitioner": "murmur2_random",  # as the workers' client places keys, not as this one would
+                "enable.idempotence": True,
+                "message.max.bytes": max(topic.max_bytes for topic in TOPICS.values()),
+                "delivery.timeout.ms": int(max(settings.start_grace_s, 1.0) * 1000),
+            }
+        )
+
+    def write(self, topic: str, key: str, message: Message | None) -> None:
+        """Queue one message, or a tombstone.
+
+        Raises
+        ------
+        UsageError
+            An earlier message was not delivered.
+        """
+        value = None if message is None else self.codec.encode(topic, message)
+        name = self._settings.topic_prefix + topic
+        while len(self._producer) >= _IN_FLIGHT:
+            self._producer.poll(0.1)
+        self._producer.produce(name, key=key.encode(), value=value, on_delivery=self._delivered)
+        self._producer.poll(0)
+        self._check()
+
+    def flush(self) -> None:
+        """Return once the broker has everything written so far.
+
+        Raises
+        ------
+        UsageError
+            It did not take all of it.
+        """
+        left = self._producer.flush(self._settings.start_grace_s + 1)
+        self._check()
+        if left:
+            raise UsageError(f"{self._settings.bootstrap_servers} did not take {left} messages in time")
+
+    def _delivered(self, error: KafkaError | None, _: Delivery) -> None:
+        self._failed = self._failed or error
+
+    def _check(self) -> None:
+        if self._failed is not None:
+            raise UsageError(f"{self._settings.bootstrap_servers}: {self._failed.str()}")
+
+
+@contextmanager
+def writing(settings: Settings) -> Iterator[TopicWriter]:
+    """Give a writer; at the end everything written was delivered.
+
+    Raises
+    ------
+    UsageError
+        The broker did not take a message.
+    """
+    try:
+        writer = TopicWriter(settings)
+        yield writer
+        writer.flush()
+    except KafkaException as error:
+        raise UsageError(f"{settings.bootstrap_servers}: {error}") from error

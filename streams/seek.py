@@ -1,0 +1,74 @@
+"""Stretches of a topic read by offset, without joining a group."""
+
+import threading
+from collections.abc import Iterator
+
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
+
+from streams.settings import Settings
+
+_FETCH_S = 20.0
+
+
+class TopicSeeker:
+    """Read records of one topic by partition and offset; safe to call from any thread, one call at a time.
+
+    Parameters
+    ----------
+    topic
+        Physical name.
+    group
+        Whose commits `committed` tells; never joined, never changed.
+    """
+
+    def __init__(self, settings: Settings, topic: str, group: str) -> None:
+        self._topic = topic
+        self._lock = threading.Lock()
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": settings.bootstrap_servers,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 50,
+            }
+        )
+
+    def committed(self, partition: int) -> int:
+        """Return the group's committed offset, 0 if it has none."""
+        with self._lock:
+            (answer,) = self._consumer.committed([TopicPartition(self._topic, partition)], timeout=_FETCH_S)
+        return 0 if answer.offset == OFFSET_INVALID or answer.offset < 0 else int(answer.offset)
+
+    def read(self, partition: int, start: int, end: int) -> Iterator[tuple[int, bytes | None]]:
+        """Yield offset and value of the records from `start` to before `end` that the topic still has.
+
+        Raises
+        ------
+        KafkaException
+            The broker does not answer.
+        """
+        if start >= end:
+            return
+        with self._lock:
+            self._consumer.assign([TopicPartition(self._topic, partition, start)])
+            try:
+                yield from self._read_until(end)
+            finally:
+                self._consumer.unassign()
+
+    def _read_until(self, end: int) -> Iterator[tuple[int, bytes | None]]:
+        while True:
+            message = self._consumer.poll(_FETCH_S)
+            if message is None:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
+                raise KafkaException(error)
+            offset = message.offset()
+            if error is not None or offset is None or offset >= end:
+                return
+            yield offset, message.value()
+            if offset + 1 >= end:
+                return

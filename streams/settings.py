@@ -1,0 +1,123 @@
+"""Every knob: read once from the environment (JIKIMI_…), typed, the unit in the name."""
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import UsageError
+from streams.media.settings import MediaSettings
+
+_LEAST_KEY_BYTES = 16
+
+
+class Settings(BaseSettings):
+    """What a worker, the desk and the feeds need to know."""
+
+    model_config = SettingsConfigDict(env_prefix="JIKIMI_", frozen=True)
+
+    bootstrap_servers: str = Field(
+        "127.0.0.1:9092",
+        validation_alias=AliasChoices("bootstrap_servers", "JIKIMI_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
+    )
+    """Kafka, as host:port[,host:port]."""
+
+    topic_prefix: str = Field("", pattern=r"^[a-zA-Z0-9._-]*$")
+    """Put before every topic name, so that several systems can share a Kafka."""
+
+    group_prefix: str = Field("jikimi", pattern=r"^[a-zA-Z0-9._-]+$")
+    """Put before every consumer group."""
+
+    schema_registry_url: str | None = None
+    """A Confluent-compatible registry; without one messages carry their schema's fingerprint."""
+
+    term_key: SecretStr = SecretStr("")
+    """Shared by desk and text stage: terms leave the desk only as digests under this key."""
+
+    session_timeout_s: PositiveFloat = 30.0
+    """How long the broker waits for a silent worker before its partitions move."""
+
+    commit_interval_s: PositiveFloat = 1.0
+    """How much work a crash repeats."""
+
+    fetch_wait_ms: PositiveInt = 100
+    """Longest wait of one fetch; Faust's own 1,500 ms cost hundreds of ms a hop on a quiet topic."""
+
+    window: PositiveInt = 16
+    """Records in flight per stage."""
+
+    stage_timeout_s: PositiveFloat = 300.0
+    """Longest time a stage may take for one output."""
+
+    max_dead_letters_in_a_row: PositiveInt = 200
+    """More than this stops the worker: a broken deployment must not drain a topic into the dead letters."""
+
+    fusion_deadline_s: PositiveFloat = 30.0
+    """How long fusion waits for late modalities of a post."""
+
+    fusion_memory_s: PositiveFloat = 86_400.0
+    """How long a finished post is remembered, so that what comes late can still raise its verdict."""
+
+    act: float = Field(0.95, ge=0, le=1)
+    """Default policy: at or above this probability a takedown is issued."""
+
+    review: float = Field(0.5, ge=0, le=1)
+    """Default policy: at or above this probability a person decides."""
+
+    archive_dir: Path = Path("var/archive")
+    """Where match keeps its vectors; rebuilt from the topic when lost. One folder per worker."""
+
+    model_cache_dir: Path | None = None
+    """Where exported models are kept; the user's cache folder by default."""
+
+    visual_model: str | None = None
+    """Name in models/manifest.toml; its default otherwise."""
+
+    audio_model: str | None = None
+    """Likewise."""
+
+    text_model: str | None = None
+    """Likewise."""
+
+    metrics_port: int | None = Field(None, ge=0, le=65535)
+    """Serve Prometheus metrics here; none by default."""
+
+    ready_file: Path | None = None
+    """Made when a worker has its partitions, for probes; none by default."""
+
+    start_grace_s: NonNegativeFloat = 60.0
+    """How long a command waits for the broker before it gives up."""
+
+    media: MediaSettings = Field(default_factory=MediaSettings)
+    """Fetching and decoding, read from JIKIMI_MEDIA_…."""
+
+    def required_term_key(self) -> bytes:
+        """Return the key of the term digests.
+
+        Raises
+        ------
+        UsageError
+            It is not set: digests under an empty key could be guessed by anyone.
+        """
+        key = self.term_key.get_secret_value().encode()
+        if len(key) < _LEAST_KEY_BYTES:
+            raise UsageError(
+                f"set JIKIMI_TERM_KEY to a secret of {_LEAST_KEY_BYTES} characters or more, the same everywhere"
+            )
+        return key
+
+
+def load_settings(**changes: object) -> Settings:
+    """Read the settings; keyword arguments win over the environment.
+
+    Raises
+    ------
+    UsageError
+        One line that names the wrong setting.
+    """
+    try:
+        return Settings(**changes)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "JIKIMI_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise UsageError(f"setting {name.replace('JIKIMI_JIKIMI_', 'JIKIMI_')}: {first['msg']}") from error

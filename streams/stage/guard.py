@@ -1,0 +1,177 @@
+"""What stands around every handler: decode, run, deliver, and decide a failed record's fate by the error's type."""
+
+import asyncio
+import random
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from schemas.codec import Codec, WireError
+from schemas.ids import record_id
+from schemas.messages import DeadLetter, Fate, Message
+from streams import metrics
+from streams.errors import RecordError, TransientError, UnprocessableError
+from streams.stage.limits import DeadLetterLimit
+from streams.stage.record import Handler, Output, Record
+
+log = structlog.get_logger()
+
+DEAD_LETTERS = "dead-letters"
+
+
+class Deliver(Protocol):
+    """Write one record and return once the broker acknowledged it."""
+
+    def __call__(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> Awaitable[None]:
+        """Raise `UnprocessableError` when the broker will never take it, anything else when the broker is at fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and how patiently a `TransientError` is tried again."""
+
+    attempts: int = 4
+    base_s: float = 0.5
+    max_s: float = 8.0
+
+    def pause_s(self, attempt: int) -> float:
+        """Return the exponential pause after this attempt, with full jitter, seconds."""
+        return random.uniform(0, min(self.max_s, self.base_s * 2**attempt))  # noqa: S311 - no secret
+
+
+class DeliveryError(Exception):
+    """The broker did not take an output: the worker must stop, the record is not at fault."""
+
+
+@dataclass(slots=True)
+class Guard[M: Message]:
+    """Bring one record to its end: its outputs delivered, or a dead letter delivered.
+
+    Parameters
+    ----------
+    stage
+        Name in metrics and dead letters.
+    timeout_s
+        Longest time the handler may take between two outputs.
+    """
+
+    stage: str
+    codec: Codec
+    handler: Handler[M]
+    deliver: Deliver
+    limit: DeadLetterLimit
+    timeout_s: float
+    retry: Retry = Retry()
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def __call__(self, record: Record) -> None:
+        """Return when the record's outcome is durable.
+
+        Raises
+        ------
+        DeliveryError
+            The broker failed; the record must not be acked.
+        TooManyDeadLettersError
+            The worker must stop; the record must not be acked.
+        """
+        with metrics.STAGE_SECONDS.labels(self.stage).time():
+            error = await self._try(record)
+        if error is None:
+            self.limit.passed()
+        else:
+            await self._bury(error, record)
+
+    async def _try(self, record: Record) -> Exception | None:
+        """Run the handler, again after transient errors; return the error that ended it."""
+        for attempt in range(1, self.retry.attempts + 1):
+            try:
+                await self._attempt(replace(record, attempt=attempt, last_attempt=attempt == self.retry.attempts))
+            except TransientError as error:
+                log.warning("record failed for now", stage=self.stage, reason=error.reason, attempt=attempt)
+                if attempt == self.retry.attempts:
+                    return error
+                await self.sleep(self.retry.pause_s(attempt))
+            except DeliveryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the one place where every error finds its fate
+                return error
+            else:
+                return None
+        return None
+
+    async def _attempt(self, record: Record) -> None:
+        message: M = self._decode(record)
+        async with aclosing(self.handler(message, record)) as outputs:  # type: ignore[type-var]
+            while (output := await self._next(outputs)) is not None:
+                await self._send(output, record)
+
+    def _decode(self, record: Record) -> M:
+        if record.value is None:
+            raise UnprocessableError("wire_empty", "a tombstone where a message was expected")
+        try:
+            return self.codec.decode(record.topic, record.value)  # type: ignore[return-value]
+        except WireError as error:
+            raise UnprocessableError(error.reason, str(error)) from error
+        except ConnectionError as error:
+            raise TransientError("registry_unreachable", str(error)) from error
+
+    async def _next(self, outputs: AsyncIterator[Output]) -> Output | None:
+        try:
+            async with asyncio.timeout(self.timeout_s) as timer:
+                return await anext(outputs, None)
+        except TimeoutError as error:
+            if not timer.expired():
+                raise
+            raise UnprocessableError("stage_timeout", f"no output within {self.timeout_s:g} s") from error
+
+    async def _send(self, output: Output, record: Record) -> None:
+        value = None if output.message is None else self.codec.encode(output.topic, output.message)
+        await self._deliver(output.topic, output.key.encode(), value, record.headers)
+
+    async def _deliver(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> None:
+        try:
+            await self.deliver(topic, key, value, headers)
+        except RecordError:
+            raise
+        except Exception as error:
+            raise DeliveryError(f"{self.stage} could not write to {topic}: {error!r}") from error
+
+    async def _bury(self, error: Exception, record: Record) -> None:
+        letter = dead_letter(self.stage, error, record, self.retry.attempts)
+        self.limit.failed(letter.reason)
+        metrics.DEAD_LETTERS.labels(self.stage, letter.reason, letter.fate).inc()
+        log.warning("record is a dead letter", stage=self.stage, reason=letter.reason, fate=letter.fate,
+                    topic=record.topic, partition=record.partition, offset=record.offset, detail=letter.detail)  # fmt: skip
+        await self._deliver(DEAD_LETTERS, record.key or b"", self.codec.encode(DEAD_LETTERS, letter), record.headers)
+
+
+def dead_letter(stage: str, error: Exception, record: Record, attempts: int) -> DeadLetter:
+    """Return the dead letter for a record that ended with this error."""
+    fate: Fate = "bug"
+    reason, trace = "bug", None
+    if isinstance(error, RecordError):
+        fate = "transient" if isinstance(error, TransientError) else "unprocessable"
+        reason = error.reason
+    else:
+        trace = "".join(traceback.format_exception(error))
+    return DeadLetter(
+        dead_letter_id=record_id("dead-letter", stage, record.topic, record.partition, record.offset, reason),
+        stage=stage,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        reason=reason,
+        fate=fate,
+        detail=str(error) or type(error).__name__,
+        traceback=trace,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+        attempts=attempts if fate == "transient" else 1,
+        at=datetime.now(UTC),
+    )

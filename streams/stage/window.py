@@ -1,0 +1,107 @@
+"""An ordered window: several records at once, acknowledged only from the head of each partition.
+
+Faust acks what finishes, not what is finished up to there, so with several records in flight a crash can commit past
+one that was never done. Here a record is acked when it and every earlier one of its partition are done, and a failure
+stops all acks for good: the worker crashes and starts again from the last commit.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Protocol
+
+
+class Item(Protocol):
+    """One record in flight."""
+
+    @property
+    def partition(self) -> object:
+        """What its order holds in: a topic partition."""
+
+    def ack(self) -> None:
+        """Mark it done; called in order within a partition."""
+
+
+class Window[I: Item]:
+    """Run `work` on up to `limit` items at once and ack them in order.
+
+    Parameters
+    ----------
+    work
+        Returns when the item's outcome is durable; an exception from it ends the window.
+    limit
+        How many items may be in flight or finished behind a slower one, over all partitions. A full window stops
+        reading: that is the back-pressure.
+    """
+
+    def __init__(self, work: Callable[[I], Awaitable[None]], limit: int) -> None:
+        self._work = work
+        self._slots = asyncio.Semaphore(limit)
+        self._in_flight: dict[object, deque[tuple[I, asyncio.Task[None]]]] = defaultdict(deque)
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def depth(self) -> int:
+        """How many items are in flight or wait for an earlier one."""
+        return sum(len(items) for items in self._in_flight.values())
+
+    async def run(self, items: AsyncIterator[I]) -> None:
+        """Take items until they end or one fails.
+
+        Raises
+        ------
+        Exception
+            The first failure of `work`; nothing at or after the failed item was acked.
+        """
+        reader = asyncio.create_task(self._read(items))
+        try:
+            await asyncio.wait([reader, self._failed], return_when=asyncio.FIRST_COMPLETED)
+            if reader.done():
+                await reader
+                await self._drain()
+            if self._failed.done():
+                await self._failed
+        finally:
+            await self._cancel(reader)
+
+    async def _read(self, items: AsyncIterator[I]) -> None:
+        async for item in items:
+            await self._slots.acquire()
+            task = asyncio.ensure_future(self._work(item))
+            self._in_flight[item.partition].append((item, task))
+            task.add_done_callback(partial(self._advance, item.partition))
+
+    def _advance(self, partition: object, _: asyncio.Task[None]) -> None:
+        """Ack from the head while the head is done; called whenever a task of the partition ends.
+
+        A slot is freed by the ack, not by the end of the task: a slow head would else let finished records pile up.
+        """
+        queue = self._in_flight[partition]
+        while queue and queue[0][1].done() and not self._failed.done():
+            item, task = queue[0]
+            if task.cancelled() or task.exception():
+                # Skipping it and acking the next would lose it: nothing after it may be acked.
+                self._fail(task)
+                return
+            queue.popleft()
+            item.ack()
+            self._slots.release()
+
+    def _fail(self, task: asyncio.Task[None]) -> None:
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        self._failed.set_exception(error or RuntimeError("a failed task held no exception"))
+
+    async def _drain(self) -> None:
+        while self.depth and not self._failed.done():
+            tasks = [task for items in self._in_flight.values() for _, task in items]
+            await asyncio.wait([*tasks, self._failed], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)
+
+    async def _cancel(self, reader: asyncio.Task[None]) -> None:
+        tasks = [reader, *(task for items in self._in_flight.values() for _, task in items)]
+        if not self._failed.done():
+            self._failed.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

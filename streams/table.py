@@ -1,0 +1,52 @@
+"""A Faust table whose writes can be awaited, and made outside an agent."""
+
+from typing import Any
+
+import faust
+from faust.tables.table import Table
+from faust.types import FutureMessage, TopicT
+
+
+class DurableTable(Table[bytes, bytes]):
+    """Bytes by key, kept in memory and in a compacted changelog.
+
+    Faust writes the changelog in the background and acks the input whatever becomes of it; `put` and `forget` return
+    once the broker has the write. The partition follows from the key alone, so a timer may write as well as an agent;
+    the changelog must have as many partitions as the topic whose keys it shares.
+    """
+
+    _sent: FutureMessage | None = None
+
+    @classmethod
+    def create(cls, app: faust.App, name: str, changelog: TopicT) -> "DurableTable":
+        """Return a table added to the app."""
+        table = cls(
+            app,
+            name=name,
+            key_type=bytes,
+            value_type=bytes,
+            changelog_topic=changelog,
+            partitions=changelog.partitions,
+            use_partitioner=True,
+        )
+        app.tables.add(table)
+        return table
+
+    async def put(self, key: bytes, value: bytes) -> None:
+        """Set a key and return once the broker has it."""
+        self[key] = value
+        await self._durable()
+
+    async def forget(self, key: bytes) -> None:
+        """Erase a key, if it is there, and return once the broker has the tombstone."""
+        if self.pop(key, None) is not None:
+            await self._durable()
+
+    def send_changelog(self, *args: Any, **kwargs: Any) -> FutureMessage:  # noqa: ANN401 - passed on as they are
+        """Send as Faust does, and remember the future."""
+        self._sent = super().send_changelog(*args, **kwargs)
+        return self._sent
+
+    async def _durable(self) -> None:
+        assert self._sent is not None
+        await self._sent

@@ -1,0 +1,173 @@
+"""verdicts, cases -> takedowns: issue a takedown for each verdict to act, once; withdraw those of withdrawn cases."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import assert_never
+
+import msgspec
+
+from schemas.ids import record_id
+from schemas.messages import State, Takedown, Verdict
+from streams import metrics
+from streams.app import Context
+from streams.follow import Follower, Update
+from streams.stage.record import Output, Record
+
+_SWEEP_S = 30.0
+
+
+def create(context: Context) -> None:
+    """Attach the stage to the context's app."""
+    ledger = Ledger(context)
+    withdrawals = Withdrawals(context, ledger)
+    context.background(withdrawals.run)
+
+    @context.stage("takedown", reads="verdicts")
+    async def issue_takedowns(message: Verdict, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        if message.decision != "act" or message.case_id is None:
+            return
+        if await context.cases.fresh_policy(message.case_id) is None:
+            return
+        takedown_id = record_id("takedown", message.post.post_id, message.case_id)
+        async with ledger.lock:
+            # What was issued before this moment, by this worker or by one that had the partition before, is seen now.
+            await ledger.current()
+            if ledger.last(takedown_id) is None:
+                event = _issued(takedown_id, message)
+                yield Output("takedowns", takedown_id, event)
+                ledger.note(event)
+
+
+def chained(event: Takedown, previous: Takedown | None) -> Takedown:
+    """Return the event linked to the one before it.
+
+    The hash is SHA-256 over the event's canonical JSON (sorted keys, bytes as base64) with `previous` set and `hash`
+    empty, so that no event of a takedown's life can be changed or left out unseen.
+    """
+    linked = msgspec.structs.replace(event, previous=previous.hash if previous else b"", hash=b"")
+    digest = sha256(msgspec.json.encode(linked, order="sorted")).digest()
+    return msgspec.structs.replace(linked, hash=digest)
+
+
+def _issued(takedown_id: str, verdict: Verdict) -> Takedown:
+    assert verdict.case_id is not None
+    event = Takedown(
+        event_id=record_id("takedown-event", takedown_id, "issued"),
+        takedown_id=takedown_id,
+        state="issued",
+        post=verdict.post,
+        case_id=verdict.case_id,
+        verdict_id=verdict.verdict_id,
+        probability=verdict.probability,
+        act_at=verdict.act_at,
+        policy_version=verdict.policy_version,
+        evidence=verdict.evidence,
+        at=datetime.now(UTC),
+    )
+    return chained(event, None)
+
+
+def pending(state: State) -> bool:
+    """Return whether a takedown in this state still asks a platform for something."""
+    match state:
+        case "issued" | "sent" | "acknowledged" | "reappeared":
+            return True
+        case "removed" | "withdrawn":
+            return False
+    assert_never(state)
+
+
+class Ledger:
+    """The last event of every takedown: the takedowns topic, followed whole. The topic is the stage's only memory."""
+
+    def __init__(self, context: Context) -> None:
+        self._codec = context.codec
+        self._follower = Follower(
+            context.settings.bootstrap_servers, context.physical("takedowns"), self._apply, context.crash
+        )
+        self._started: asyncio.Task[None] | None = None
+        self._last: dict[str, Takedown] = {}
+        self.lock = asyncio.Lock()
+        """Held from looking an event up to writing the next."""
+
+    async def start(self) -> None:
+        """Follow the topic, once however often it is called, and return when it has been read whole."""
+        if self._started is None:
+            self._started = asyncio.create_task(self._follower.start())
+        await asyncio.shield(self._started)
+        await self._follower.ready()
+
+    async def current(self) -> None:
+        """Return once everything written to the topic before this call is seen here."""
+        await self.start()
+        await self._follower.current()
+
+    def last(self, takedown_id: str) -> Takedown | None:
+        """Return the last event of a takedown, None if it was never issued."""
+        return self._last.get(takedown_id)
+
+    def all(self) -> list[Takedown]:
+        """Return the last event of every takedown."""
+        return list(self._last.values())
+
+    def note(self, event: Takedown) -> None:
+        """Take in an event; seeing it twice changes nothing."""
+        known = self._last.get(event.takedown_id)
+        if known is None or event.previous == known.hash:
+            self._last[event.takedown_id] = event
+            metrics.TAKEDOWNS.labels(event.state).inc()
+
+    def _apply(self, updates: list[Update]) -> None:
+        for update in updates:
+            if update.value is not None:
+                event = self._codec.decode("takedowns", update.value)
+                assert isinstance(event, Takedown)
+                self.note(event)
+
+
+class Withdrawals:
+    """Withdraw the pending takedowns of cases that are no longer open."""
+
+    def __init__(self, context: Context, ledger: Ledger) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._changed = asyncio.Event()
+        context.cases.listen(lambda _: self._changed.set())
+
+    async def run(self) -> None:
+        """Go through the ledger after every change of a case, until cancelled."""
+        await self._context.cases.start()
+        await self._ledger.start()
+        self._changed.set()
+        while True:
+            # Also from time to time: a rebalance may bring takedowns of cases that were withdrawn meanwhile.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _SWEEP_S)
+            self._changed.clear()
+            await self._withdraw_closed()
+
+    async def _withdraw_closed(self) -> None:
+        for event in self._ledger.all():
+            if pending(event.state) and self._owns(event.post.post_id) and await self._is_closed(event.case_id):
+                await self._withdraw(event.takedown_id)
+
+    async def _is_closed(self, case_id: str) -> bool:
+        return await self._context.cases.fresh_policy(case_id) is None
+
+    def _owns(self, post_id: str) -> bool:
+        return self._context.partition("verdicts", post_id) in self._context.owned("verdicts")
+
+    async def _withdraw(self, takedown_id: str) -> None:
+        async with self._ledger.lock:
+            await self._ledger.current()
+            last = self._ledger.last(takedown_id)
+            if last is None or not pending(last.state):
+                return
+            event_id = record_id("takedown-event", takedown_id, "withdrawn", last.event_id)
+            event = msgspec.structs.replace(last, event_id=event_id, state="withdrawn", at=datetime.now(UTC))
+            event = chained(event, last)
+            await self._context.send("takedowns", takedown_id, event)
+            self._ledger.note(event)

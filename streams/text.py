@@ -1,0 +1,26 @@
+"""texts -> descriptors: the meaning of each text as a vector, the names in it as keyed digests."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from models.text.terms import digests
+from schemas.messages import Texts
+from streams.app import Context
+from streams.description import descriptor_key, descriptors
+from streams.stage.record import Output, Record
+
+
+def create(context: Context) -> None:
+    """Attach the stage to the context's app."""
+    model = context.models.text(context.settings.text_model)
+    key = context.settings.required_term_key()
+
+    @context.stage("text", reads="texts")
+    async def describe_texts(message: Texts, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        written = [text for text in message.texts if text.text.strip()]
+        vectors = await asyncio.to_thread(model.describe, [text.text for text in written])
+        # Joined, so that a name is found across a line break or two subtitles.
+        named = await asyncio.to_thread(digests, " ".join(text.text for text in written), key)
+        times_s = [text.time_s or 0.0 for text in written]
+        described = descriptors(message.segment, "text", model, vectors, times_s, digests=sorted(named))
+        yield Output("descriptors", descriptor_key(message.segment, "text"), described)
