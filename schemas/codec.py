@@ -25,6 +25,7 @@ SINGLE_OBJECT = b"\xc3\x01"
 CONFLUENT = b"\x00"
 _FINGERPRINT_BYTES = 8
 _ID = struct.Struct(">I")
+_CONTINUES = 0x80
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -153,15 +154,20 @@ def _read_body(known: Schema, writer: Parsed, value: bytes, start: int) -> Any: 
         raise WireError("wire_unknown_schema_id", f"its schema cannot be read as {known.name}") from exc
     except OverflowError as exc:
         raise WireError("wire_invalid", f"a time is out of range: {exc}") from exc
-    except (ValueError, IndexError) as exc:  # text that is not UTF-8; a branch or symbol that does not exist
-        raise WireError("wire_not_avro", f"the body is not a {known.name}: {exc}") from exc
+    except (ValueError, IndexError) as exc:
+        # text that is not UTF-8, a branch or symbol that does not exist, or a number cut off
+        cut_number = body.tell() == len(value) and value[-1] & _CONTINUES
+        reason = "wire_truncated" if isinstance(exc, IndexError) and cut_number else "wire_not_avro"
+        raise WireError(reason, f"the body is not a {known.name}: {exc}") from exc
     if trailing_bytes := len(value) - body.tell():
         raise WireError("wire_trailing", f"{trailing_bytes} bytes follow the {known.name}")
     return fields
 
 
-def _utc_micros(at: datetime, _schema: object) -> int:
+def _utc_micros(at: datetime | int, _schema: object) -> int:
     """Return microseconds since the epoch; fastavro itself would silently take a time without a zone as local."""
+    if isinstance(at, int):
+        return at
     if at.tzinfo is None:
         raise TypeError(f"{at.isoformat()} has no time zone")
     elapsed = at - _EPOCH

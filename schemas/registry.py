@@ -87,6 +87,10 @@ class SchemaRegistry:
             self._schemas[schema_id] = parse(found.schema_str)[1]
         return self._schemas[schema_id]
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
+
     def _subject(self, topic: str) -> str:
         return f"{self._prefix}{TOPICS[topic].subject}"
 

@@ -3,6 +3,7 @@
 More than declared (partitions, retention, record size, replicas) is never a difference: an operator may give more.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from streams.errors import UsageError
 
 _REACH_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 30.0
+_LOOK_AGAIN_S = 0.05
 _MS_PER_HOUR = 3_600_000
 _BROKER_DEFAULT = -1
 
@@ -65,7 +67,10 @@ def create(
     found = _find(client, prefix)
     done = _make(client, prefix, {name: n for name, n in wanted.items() if name not in found}, replication)
     done += _raise_settings(client, prefix, found)
-    return done + _grow(client, prefix, {name: wanted[name] for name in partitions or {} if name in found}, found)
+    done += _grow(client, prefix, {name: wanted[name] for name in partitions or {} if name in found}, found)
+    if done:
+        _wait_until_shown(client, prefix, partitions or {})
+    return done
 
 
 def check(
@@ -187,6 +192,20 @@ def _grow(client: AdminClient, prefix: str, asked: Mapping[str, int], found: Map
     for name, answer in answers.items():
         _accepted(answer, f"cannot grow {name}")
     return [f"{prefix}{name}: grown to {n} partitions" for name, n in growing.items()]
+
+
+def _wait_until_shown(client: AdminClient, prefix: str, asked: Mapping[str, int]) -> None:
+    """Return once the broker shows what it accepted: its own view of the cluster comes a moment later."""
+    deadline = time.monotonic() + _ANSWER_TIMEOUT_S
+    while time.monotonic() < deadline:
+        found = _find(client, prefix)
+        if all(
+            name in found and found[name].partitions >= asked.get(name, 1) and not _too_low(topic, found[name])
+            for name, topic in TOPICS.items()
+        ):
+            return
+        time.sleep(_LOOK_AGAIN_S)
+    raise UsageError("the broker accepted the topics and does not show them: run `jikimi topics check`")
 
 
 def _differences(topic: Topic, found: _Found, partitions: int, replication: int | None) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """Brokers for tests: a real Apache Kafka however this machine can have one, and what keeps tests on it apart."""
 
+import gc
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -42,16 +44,13 @@ def real_kafka() -> Iterator[str]:
 
 def docker_answers() -> bool:
     """Return whether a Docker daemon is there to start containers."""
-    try:
-        client = docker.from_env(timeout=5)
-    except DockerException:
-        return False
-    try:
-        return bool(client.ping())
-    except DockerException:
-        return False
-    finally:
-        client.close()
+    with warnings.catch_warnings():
+        # where no daemon is, docker-py leaves its socket to the garbage collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        with suppress(DockerException), closing(docker.from_env(timeout=5)) as client:
+            return bool(client.ping())
+        gc.collect()
+    return False
 
 
 @contextmanager

@@ -1,0 +1,82 @@
+"""The examples beside the schemas: good ones are read and written, refused ones refused for the reason they name."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+
+from schemas.avro import schema
+from schemas.codec import Codec, WireError
+from schemas.messages import Message
+from schemas.topics import TOPICS
+
+EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
+TOPIC_OF = {topic.schema: topic.name for topic in TOPICS.values() if topic.schema}
+
+
+class Refused(NamedTuple):
+    topic: str
+    reason: str
+    value: bytes
+
+
+def example_id(path: Path) -> str:
+    return f"{path.parent.parent.name}/{path.stem}"
+
+
+def topic_of(path: Path) -> str:
+    return TOPIC_OF[path.parent.parent.name]
+
+
+def good(path: Path) -> tuple[str, Message]:
+    """Return the topic and message of a good example."""
+    topic = topic_of(path)
+    return topic, msgspec.json.decode(path.read_bytes(), type=schema(path.parent.parent.name).message)
+
+
+def refused(path: Path) -> Refused:
+    document = json.loads(path.read_text())
+    return Refused(topic_of(path), document["reason"], bytes.fromhex(document["value"]))
+
+
+GOOD = sorted(EXAMPLES.glob("*/good/*.json"))
+REFUSED = sorted(EXAMPLES.glob("*/refused/*.json"))
+
+
+def test_every_message_has_good_and_refused_examples() -> None:
+    names = set(TOPIC_OF)
+    assert {path.parent.parent.name for path in GOOD} == names
+    assert {path.parent.parent.name for path in REFUSED} == names
+
+
+@pytest.mark.parametrize("path", GOOD, ids=example_id)
+def test_a_good_example_comes_back_as_it_was(path: Path) -> None:
+    topic, message = good(path)
+    codec = Codec()
+    assert codec.decode(topic, codec.encode(topic, message)) == message
+
+
+@pytest.mark.parametrize("path", GOOD, ids=example_id)
+def test_the_bytes_once_written_for_it_are_still_read(path: Path) -> None:
+    topic, message = good(path)
+    assert Codec().decode(topic, path.with_suffix(".bin").read_bytes()) == message
+
+
+@pytest.mark.parametrize("path", GOOD, ids=example_id)
+def test_every_cut_of_a_good_example_is_refused(path: Path) -> None:
+    topic, message = good(path)
+    value = Codec().encode(topic, message)
+    for length in range(len(value)):
+        with pytest.raises(WireError):
+            Codec().decode(topic, value[:length])
+
+
+@pytest.mark.parametrize("path", REFUSED, ids=example_id)
+def test_a_refused_example_is_refused_for_its_reason(path: Path) -> None:
+    example = refused(path)
+    with pytest.raises(WireError) as refusal:
+        Codec().decode(example.topic, example.value)
+    assert refusal.value.reason == example.reason
+    assert "\n" not in refusal.value.detail
