@@ -48,7 +48,7 @@ def test_copies_are_of_references_of_their_case_and_other_videos_of_none() -> No
         if scene.kind == "copy":
             assert scene.clip in references[str(scene.case)]
         used = {scene.other} | ({scene.clip} if scene.kind == "unrelated" else set())
-        assert not used & set.union(*references.values())
+        assert not used & set[str]().union(*references.values())
 
 
 def test_only_the_mentions_name_a_term() -> None:
