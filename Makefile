@@ -1,0 +1,64 @@
+# Every target works as the first command on a fresh clone. CI calls `check` and `test`, and nothing else.
+
+PYTHON ?= python3.12
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+UV := $(shell command -v uv 2> /dev/null)
+
+COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.12 \
+	--generate-hashes --no-header --no-emit-index-url
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format kafka schemas lock clean
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Make .venv with exactly the locked packages, and the command .venv/bin/jikimi
+
+demo: setup ## Watch Jikimi find reposts of a made-up victim's clips; needs no Docker and no Java
+	$(BIN)/jikimi demo
+
+test: setup ## Run all tests; a real Kafka comes from Docker or Java, and what is left out is named at the end
+	$(BIN)/pytest
+
+check: setup ## Lint, formatting and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: setup ## Format, and mend what ruff can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+kafka: setup ## Run a real one-node Apache Kafka in Java until Ctrl-C, on port 9092 or PORT=...
+	$(BIN)/python -m ops.broker.kafka $(or $(PORT),9092)
+
+schemas: setup ## Keep the current version of each changed message in schemas/history, unless it breaks readers
+	$(BIN)/python -m ops.snapshot_schemas
+
+lock: ## Choose the newest allowed packages and write both lock files; needs uv
+	@command -v uv > /dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
+	@echo "Writing the lock files ..."
+	$(COMPILE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) --constraint requirements.lock --group dev pyproject.toml --output-file requirements-dev.lock
+
+clean: ## Remove what was made here: .venv, caches, downloads and data in var/
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements-dev.lock pyproject.toml
+ifdef UV
+	@echo "Making $(VENV) with uv ..."
+	@test -x $(BIN)/python || uv venv --quiet --python $(PYTHON) $(VENV)
+	@uv pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
+	@uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+else
+	@echo "Making $(VENV) with pip; the first time takes a minute or two ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+endif
+	@touch $@
+	@echo "Ready: $(BIN)/jikimi"
