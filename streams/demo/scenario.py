@@ -54,7 +54,7 @@ def _copy(
     edit: str, clip: str, caption: str = "", *, expected: Expected = "act", other: str = "trap", case: DemoCase = CLOVER
 ) -> Scene:
     name = f"{edit}-{clip}".replace("_", "-")
-    late = ", before the case was opened" if case.late else ""
+    late = ", before its case" if case.late else ""
     return Scene(name, "copy", f"{clip}, {EDITS[edit].says}{late}", expected, case.name, caption, clip, edit, other)
 
 
@@ -63,9 +63,8 @@ def _mention(name: str, caption: str) -> Scene:
 
 
 def _unrelated(edit: str, clip: str, caption: str = "") -> Scene:
-    return Scene(
-        f"{clip}-{edit}".replace("_", "-"), "unrelated", f"other video {clip}: ", "none", None, caption, clip, edit
-    )
+    name = f"{clip}-{edit}".replace("_", "-")
+    return Scene(name, "unrelated", f"other video, {EDITS[edit].says}", "none", None, caption, clip, edit)
 
 
 def _chatter(name: str, caption: str) -> Scene:

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from schemas.messages import Modality
 from streams.demo.live import STYLES
 from streams.demo.report import PostResult, Report
 
@@ -11,8 +12,9 @@ from streams.demo.report import PostResult, Report
 def print_table(made: Report, console: Console) -> None:
     """Print one row per post, then the summary and what went wrong."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("what was done to it", "expected", "verdict", "spoke", "where in the post", "seconds", ""):
-        table.add_column(heading, justify="right" if heading == "seconds" else "left", overflow="fold")
+    table.add_column("what was done to it", overflow="fold")
+    for heading in ("expected", "verdict", "spoke, and where", "seconds", ""):
+        table.add_column(heading, justify="right" if heading == "seconds" else "left", no_wrap=True)
     for result in made.posts:
         table.add_row(*_cells(result))
     console.print(table)
@@ -22,19 +24,12 @@ def print_table(made: Report, console: Console) -> None:
 def _cells(result: PostResult) -> tuple[str | Text, ...]:
     return (
         Text(result.what),
-        _expectation(result),
+        "dead letter" if result.kind == "broken" else result.expected,
         _verdict(result),
-        ", ".join(result.modalities),
-        _where(result),
+        _senses(result),
         "" if result.seconds is None else f"{result.seconds:.1f}",
         _judgement(result),
     )
-
-
-def _expectation(result: PostResult) -> str:
-    if result.kind == "broken":
-        return "dead letter"
-    return f"{result.expected} {result.expected_case or ''}".strip()
 
 
 def _verdict(result: PostResult) -> Text:
@@ -47,12 +42,13 @@ def _verdict(result: PostResult) -> Text:
     return Text(f"{result.decision} {result.case} {result.probability:.2f}", style=STYLES[result.decision])
 
 
-def _where(result: PostResult) -> str:
-    """Return the longest stretch of each sense, seconds."""
-    stretches = {}
-    for where in sorted(result.where, key=lambda w: w.query[1] - w.query[0]):
-        stretches[where.modality] = f"{where.query[0]:.0f}-{where.query[1]:.0f} s"
-    return ", ".join(f"{modality} {stretches[modality]}" for modality in result.modalities if modality != "text")
+def _senses(result: PostResult) -> str:
+    """Return which senses spoke, and the longest stretch of the post's media that each found."""
+    stretches: dict[Modality, str] = {}
+    for where in sorted(result.where, key=lambda found: found.query[1] - found.query[0]):
+        if where.medium >= 0:
+            stretches[where.modality] = f" {where.query[0]:.0f}-{where.query[1]:.0f} s"
+    return ", ".join(modality + stretches.get(modality, "") for modality in result.modalities)
 
 
 def _judgement(result: PostResult) -> Text:
