@@ -32,16 +32,20 @@ class AlignmentParameters:
 
     floor: float
     """Least similarity of a pair that votes."""
+    sure: float
+    """Similarity from which a pair counts in full; between the floor and this, in part."""
     tolerance_s: float
     """How far a pair may lie from the line, in reference time."""
     min_pairs: int
-    """Distinct times that must agree before the similarity counts in full; fewer if one side has fewer."""
+    """Distinct times that must agree for a run to score its similarity in full; fewer if one side has fewer."""
     max_speed: float = 2.0
     """Speeds from 1 / max_speed to max_speed are tried."""
 
 
-VISUAL = AlignmentParameters(floor=0.35, tolerance_s=0.75, min_pairs=3)
-AUDIO = AlignmentParameters(floor=0.35, tolerance_s=0.25, min_pairs=12)
+VISUAL = AlignmentParameters(floor=0.35, sure=0.5, tolerance_s=0.75, min_pairs=3)
+"""For frames about a second apart; chosen with ops/bench/visual_views.py."""
+AUDIO = AlignmentParameters(floor=0.3, sure=0.65, tolerance_s=0.3, min_pairs=16, max_speed=1.25)
+"""For windows of 3.35 s each quarter of a second, which no other speed survives; ops/bench/audio_fingerprint.py."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Alignment:
     """The best aligned run."""
 
     score: float
-    """0 to 1: mean similarity of the run, less where few times agree or the run has gaps."""
+    """0 to 1: mean similarity of the run, less where few times agree, they agree weakly, or the run has gaps."""
     query: tuple[float, float]
     """First and last agreeing time, seconds."""
     reference: tuple[float, float]
@@ -81,7 +85,7 @@ def align(
     wanted = min(parameters.min_pairs, len(query_times), len(reference_times))
     runs = [_fitted_run(pairs, line, parameters) for line in _likely_lines(pairs, parameters)]
     run, speed = max(runs, key=lambda found: _evidence(found[0], parameters.floor))
-    return _judge(run, speed, wanted)
+    return _judge(run, speed, wanted, parameters)
 
 
 @dataclass(frozen=True)
@@ -198,9 +202,10 @@ def _distinct(run: _Pairs) -> int:
     return min(len(run.row), len(np.unique(run.column)))
 
 
-def _judge(run: _Pairs, speed: float, wanted: int) -> Alignment:
+def _judge(run: _Pairs, speed: float, wanted: int, parameters: AlignmentParameters) -> Alignment:
     n_pairs = _distinct(run)
-    enough = min(1.0, n_pairs / wanted)
+    trust = np.clip((run.similarity - parameters.floor) / (parameters.sure - parameters.floor), 0.0, 1.0)
+    enough = min(1.0, n_pairs * float(trust.mean()) / wanted)
     density = len(run.row) / (len(run.row) + int(_gaps(run).sum()))
     score = float(run.similarity.mean()) * enough * density**0.5
     return Alignment(

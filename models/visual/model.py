@@ -64,12 +64,11 @@ class VisualModel:
         for index, jpeg in enumerate(jpegs):
             picture = trim_bars(self._decode(index, jpeg))
             for number in query_views(picture) if views else (0,):
-                seen = crop(picture, VIEWS[number])
-                if is_blank(seen):
-                    continue
-                pixels.append(np.asarray(Image.fromarray(seen).resize((self._side_px,) * 2, Image.Resampling.BILINEAR)))
-                frame.append(index)
-                view.append(number)
+                seen = self._square(crop(picture, VIEWS[number]))
+                if not is_blank(seen):
+                    pixels.append(seen)
+                    frame.append(index)
+                    view.append(number)
         shape = (len(pixels), self._side_px, self._side_px, 3)
         return VisualInput(
             pixels=np.array(pixels, dtype=np.uint8).reshape(shape),
@@ -84,6 +83,10 @@ class VisualModel:
         vectors = np.concatenate([np.zeros((0, 512), dtype=np.float32), *rows])
         lengths: npt.NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)
         return (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
+
+    def _square(self, picture: Pixels) -> Pixels:
+        side = (self._side_px, self._side_px)
+        return np.asarray(Image.fromarray(picture).resize(side, Image.Resampling.BILINEAR))
 
     def _decode(self, index: int, jpeg: bytes) -> Pixels:
         try:
