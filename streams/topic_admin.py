@@ -115,8 +115,14 @@ def settings_of(topic: Topic) -> dict[str, str]:
 
 
 def _client(bootstrap: str) -> AdminClient:
+    """Return a client that has reached the broker."""
     # log_level 0: what goes wrong is told by the exceptions
-    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "socket.connection.setup.timeout.ms": 5000})
+    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    try:
+        client.list_topics(timeout=_REACH_TIMEOUT_S)
+    except KafkaException as exc:
+        raise UsageError(f"no Kafka broker answers at {bootstrap}: {_message(exc)}") from exc
+    return client
 
 
 def _partitions(asked: Mapping[str, int]) -> dict[str, int]:
@@ -136,10 +142,7 @@ def _may_feed(topic: Topic, memory: Topic) -> bool:
 
 def _find(client: AdminClient, prefix: str) -> dict[str, _Found]:
     """Return the declared topics that exist, by name without prefix."""
-    try:
-        existing = client.list_topics(timeout=_REACH_TIMEOUT_S).topics
-    except KafkaException as exc:
-        raise UsageError(f"no Kafka broker answers at the bootstrap servers: {_message(exc)}") from exc
+    existing = client.list_topics(timeout=_ANSWER_TIMEOUT_S).topics
     names = [name for name in TOPICS if f"{prefix}{name}" in existing]
     resources = [ConfigResource(ResourceType.TOPIC, f"{prefix}{name}") for name in names]
     answers = client.describe_configs(resources) if resources else {}
