@@ -14,6 +14,7 @@ from streams.media.worker import ANSWER, BUG, END, HEADER, MEMORY, REFUSAL
 _MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Four times the largest record; a child that claims more has been taken over."""
 _SOON_S = 0.05
+_DRAIN_BYTES = 65_536
 _REASONS = frozenset(get_args(MediaReason))
 
 
@@ -55,9 +56,7 @@ class Child:
 
     async def answers_soon(self) -> bool:
         """Return True if the next answer is as good as there, as the end is after the last answer."""
-        assert self._reading is not None
-        done, _ = await asyncio.wait({self._reading}, timeout=_SOON_S)
-        return bool(done)
+        return await self._has_answered(_SOON_S)
 
     async def answer(self, timeout_s: float) -> bytes | None:
         """Return the next answer, None after the last.
@@ -67,12 +66,10 @@ class Child:
         UnprocessableError, RuntimeError
             As Sandbox.run says.
         """
-        assert self._reading is not None
-        timeout_s, started_s = min(timeout_s, self._left_s), asyncio.get_running_loop().time()
-        done, _ = await asyncio.wait({self._reading}, timeout=timeout_s)
-        self._left_s -= asyncio.get_running_loop().time() - started_s
-        if not done:
+        timeout_s = min(timeout_s, self._left_s)
+        if not await self._has_answered(timeout_s) or self._left_s <= 0:
             raise UnprocessableError("media_decode_timeout", f"no answer within {timeout_s:.3g} s")
+        assert self._reading is not None
         kind, body = self._reading.result()
         if kind == ANSWER:
             self._reading = asyncio.create_task(self._read())
@@ -82,6 +79,14 @@ class Child:
         if kind == END:
             return None
         raise _error(kind, body)
+
+    async def _has_answered(self, timeout_s: float) -> bool:
+        """Wait so long for an answer, on the job's account."""
+        assert self._reading is not None
+        started_s = asyncio.get_running_loop().time()
+        done, _ = await asyncio.wait({self._reading}, timeout=timeout_s)
+        self._left_s -= asyncio.get_running_loop().time() - started_s
+        return bool(done)
 
     async def _read(self) -> tuple[bytes, bytes]:
         try:
@@ -98,9 +103,11 @@ class Child:
             self._process.kill()
         if self._reading is not None:
             self._reading.cancel()
-            await asyncio.wait({self._reading})
-            self._reading.cancelled() or self._reading.exception()  # told already, or nobody asked
+            with suppress(asyncio.CancelledError, UnprocessableError):
+                await self._reading
         self._stdin.close()
+        while await self._stdout.read(_DRAIN_BYTES):  # a paused pipe never ends, and then neither does wait()
+            pass
         await self._process.wait()
 
 

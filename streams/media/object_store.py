@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, unquote
 
 import obstore
 from obstore.exceptions import BaseError, InvalidPathError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import ClientConfig, S3Config, S3Store
+from obstore.store import S3Store
 
 from streams.errors import TransientError, UnprocessableError
 from streams.media.settings import MediaSettings
@@ -23,17 +23,21 @@ class ObjectStoreSource:
         if bucket not in self._settings.s3_buckets:
             raise UnprocessableError("link_forbidden", "the bucket is not among the allowed ones")
         if bucket not in self._stores:
-            endpoint = self._settings.s3_endpoint
-            config = S3Config(endpoint=endpoint) if endpoint else None
-            timeout = timedelta(seconds=self._settings.connect_timeout_s)
-            client = ClientConfig(connect_timeout=timeout, timeout=timedelta(seconds=self._settings.fetch_timeout_s))
-            if endpoint and endpoint.startswith("http://"):
-                client["allow_http"] = True
-            # the record is tried again as a whole, so once here
-            self._stores[bucket] = S3Store(
-                bucket, config=config, client_options=client, retry_config={"max_retries": 0}
-            )
+            self._stores[bucket] = self._open(bucket)
         return self._stores[bucket]
+
+    def _open(self, bucket: str) -> S3Store:
+        endpoint = self._settings.s3_endpoint
+        return S3Store(
+            bucket,
+            config={"endpoint": endpoint} if endpoint else {},
+            client_options={
+                "connect_timeout": timedelta(seconds=self._settings.connect_timeout_s),
+                "timeout": timedelta(seconds=self._settings.fetch_timeout_s),
+                "allow_http": bool(endpoint and endpoint.startswith("http://")),
+            },
+            retry_config={"max_retries": 0},  # the record is tried again as a whole
+        )
 
     async def read(self, parts: SplitResult) -> AsyncGenerator[bytes]:
         """Yield an object's bytes in chunks.

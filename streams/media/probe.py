@@ -21,6 +21,7 @@ from streams.media.tracks import AnyPacket, opened, packets
 
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 _ANIMATED = ("PNG", "WEBP", "GIF")
+_ORIENTATION = 0x0112
 _UPRIGHT = {3: 180, 6: 270, 8: 90}
 """EXIF orientation to degrees counter-clockwise."""
 
@@ -50,7 +51,8 @@ def _scan_image(path: Path, max_pixels: int) -> MediaInfo | None:
         _check_pixels(image.width, image.height, max_pixels)
         if image.format in _ANIMATED and getattr(image, "is_animated", False):
             return None
-        rotation = _UPRIGHT.get(image.getexif().get(0x0112, 1), 0)
+        # asked only where it is at hand: Pillow decodes a whole PNG in search of it
+        rotation = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1), 0) if "exif" in image.info else 0
         width, height = _turned(image.width, image.height, rotation)
         return MediaInfo(kind="image", duration_s=0.0, width=width, height=height, rotation=rotation)
 

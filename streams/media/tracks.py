@@ -1,7 +1,7 @@
 """The streams of a media file, opened with as little trust as FFmpeg allows. Runs in the sandbox."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -69,7 +69,12 @@ def frames[F: (AudioFrame, VideoFrame)](
 ) -> Iterator[tuple[float, F]]:
     """Yield time in seconds on the file's clock and decoded frame; broken packets are passed over."""
     for packet in packets(container, stream):
-        with suppress(av.error.InvalidDataError, av.error.ExternalError, av.error.UnknownError):
-            for frame in packet.decode():
-                if isinstance(frame, kind) and frame.time is not None:
-                    yield frame.time, frame
+        try:
+            found = packet.decode()
+        except MemoryError:
+            raise
+        except av.error.FFmpegError:
+            continue
+        for frame in found:
+            if isinstance(frame, kind) and frame.time is not None:
+                yield frame.time, frame

@@ -1,0 +1,117 @@
+"""Work that no decoder should do, to see that the sandbox holds."""
+
+import ctypes
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from streams.errors import UnprocessableError
+
+
+def work(job: bytes) -> Iterator[bytes]:
+    """Do what the job says, after one good answer."""
+    yield b"good"
+    yield from _DEEDS[job.decode().partition(" ")[0]](job.decode().partition(" ")[2])
+
+
+def _hang(_: str) -> Iterator[bytes]:
+    while True:
+        time.sleep(1)
+    yield b""
+
+
+def _eat(_: str) -> Iterator[bytes]:
+    eaten = [bytearray(64 * 1024 * 1024)]
+    while True:
+        eaten.append(bytearray(64 * 1024 * 1024))
+    yield b""
+
+
+def _segfault(_: str) -> Iterator[bytes]:
+    ctypes.string_at(0)
+    yield b""
+
+
+def _exit(_: str) -> Iterator[bytes]:
+    os._exit(3)
+    yield b""
+
+
+def _kill(_: str) -> Iterator[bytes]:
+    os.kill(os.getpid(), 9)
+    yield b""
+
+
+def _raise(_: str) -> Iterator[bytes]:
+    raise KeyError("a bug")
+    yield b""
+
+
+def _refuse(reason: str) -> Iterator[bytes]:
+    raise UnprocessableError(reason, "refused")
+    yield b""
+
+
+def _print(_: str) -> Iterator[bytes]:
+    os.write(1, b"\xff" * 100)
+    yield b"after printing"
+
+
+def _claim(_: str) -> Iterator[bytes]:
+    yield bytes(40 * 1024 * 1024)
+
+
+def _flow(_: str) -> Iterator[bytes]:
+    while True:
+        yield bytes(1024 * 1024)
+
+
+def _tick(_: str) -> Iterator[bytes]:
+    while True:
+        time.sleep(0.01)
+        yield b"tick"
+
+
+def _count(n: str) -> Iterator[bytes]:
+    for index in range(int(n)):
+        yield str(index).encode()
+
+
+def _environment(_: str) -> Iterator[bytes]:
+    yield repr(dict(os.environ)).encode()
+
+
+def _write(path: str) -> Iterator[bytes]:
+    Path(path).write_bytes(b"written")
+    yield b""
+
+
+def _connect(port: str) -> Iterator[bytes]:
+    socket.create_connection(("127.0.0.1", int(port)), timeout=2).close()
+    yield b"connected"
+
+
+def _pid(_: str) -> Iterator[bytes]:
+    yield str(os.getpid()).encode()
+
+
+_DEEDS = {
+    "hang": _hang,
+    "eat": _eat,
+    "segfault": _segfault,
+    "exit": _exit,
+    "kill": _kill,
+    "raise": _raise,
+    "refuse": _refuse,
+    "print": _print,
+    "claim": _claim,
+    "flow": _flow,
+    "tick": _tick,
+    "count": _count,
+    "environment": _environment,
+    "write": _write,
+    "connect": _connect,
+    "pid": _pid,
+}

@@ -1,0 +1,236 @@
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from streams.errors import RecordError, TransientError, UnprocessableError
+from streams.media.addresses import AddressPolicy
+from streams.media.fetch import Fetcher
+from streams.media.settings import MediaSettings
+from tests.unit.media.served import Server, response, serving
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving() as running:
+        yield running
+
+
+@pytest.fixture
+async def fetcher(tmp_path: Path) -> AsyncIterator[Fetcher]:
+    async with Fetcher(settings(tmp_path)) as fetcher:
+        yield fetcher
+
+
+def settings(folder: Path, **changes: object) -> MediaSettings:
+    defaults: dict[str, object] = {
+        "allowed_hosts": ("127.0.0.1",),
+        "temporary_folder": folder,
+        "max_bytes": 1_000_000,
+        "fetch_timeout_s": 20.0,
+    }
+    return MediaSettings.model_validate(defaults | changes)
+
+
+async def refusal(fetcher: Fetcher, url: str) -> RecordError:
+    with pytest.raises(RecordError) as refused:
+        async with fetcher.fetch(url):
+            pass
+    return refused.value
+
+
+async def test_a_link_becomes_a_file_that_is_removed_after_use(
+    server: Server, fetcher: Fetcher, tmp_path: Path
+) -> None:
+    server.answers["/clip"] = response(body=b"bytes of a clip")
+    async with fetcher.fetch(server.url("/clip")) as path:
+        assert path.read_bytes() == b"bytes of a clip"
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_redirect_is_followed(server: Server, fetcher: Fetcher) -> None:
+    server.answers["/short"] = response("302 Found", Location="/clip")
+    server.answers["/clip"] = response(body=b"clip")
+    async with fetcher.fetch(server.url("/short")) as path:
+        assert path.read_bytes() == b"clip"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "kind"),
+    [
+        ("404 Not Found", "link_gone", UnprocessableError),
+        ("410 Gone", "link_gone", UnprocessableError),
+        ("401 Unauthorized", "link_forbidden", UnprocessableError),
+        ("403 Forbidden", "link_forbidden", UnprocessableError),
+        ("400 Bad Request", "link_refused", UnprocessableError),
+        ("204 No Content", "link_refused", UnprocessableError),
+        ("429 Too Many Requests", "link_unavailable", TransientError),
+        ("500 Internal Server Error", "link_unavailable", TransientError),
+        ("503 Service Unavailable", "link_unavailable", TransientError),
+    ],
+)
+async def test_a_status_decides_whether_to_try_again(
+    server: Server, fetcher: Fetcher, status: str, reason: str, kind: type[RecordError]
+) -> None:
+    server.answers["/clip"] = response(status, b"sorry")
+    error = await refusal(fetcher, server.url("/clip"))
+    assert (type(error), error.reason) == (kind, reason)
+
+
+async def test_a_claimed_size_beyond_the_cap_is_refused_before_reading(server: Server, fetcher: Fetcher) -> None:
+    async def claims_10_gb(writer: asyncio.StreamWriter) -> None:
+        writer.write(response(Content_Length=10_000_000_000))
+        await writer.drain()
+        await asyncio.sleep(60)  # a fetcher that reads on would hang here and fail with link_timeout
+
+    server.answers["/huge"] = claims_10_gb
+    assert (await refusal(fetcher, server.url("/huge"))).reason == "media_too_large"
+
+
+async def test_an_endless_stream_is_cut_off_at_the_cap(server: Server, fetcher: Fetcher, tmp_path: Path) -> None:
+    async def flows_for_ever(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b"x" * 65_536)
+            await writer.drain()
+
+    server.answers["/endless"] = flows_for_ever
+    error = await refusal(fetcher, server.url("/endless"))
+    assert (type(error), error.reason) == (UnprocessableError, "media_too_large")
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_slow_drip_ends_at_the_time_cap(server: Server, tmp_path: Path) -> None:
+    async def drips(writer: asyncio.StreamWriter) -> None:
+        writer.write(response(Content_Length=1000))
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    server.answers["/drip"] = drips
+    async with Fetcher(settings(tmp_path, fetch_timeout_s=0.5)) as fetcher:
+        error = await refusal(fetcher, server.url("/drip"))
+    assert (type(error), error.reason) == (TransientError, "link_timeout")
+
+
+async def test_a_silent_server_is_a_timeout(server: Server, tmp_path: Path) -> None:
+    async def is_silent(_writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    server.answers["/silent"] = is_silent
+    async with Fetcher(settings(tmp_path, connect_timeout_s=0.3)) as fetcher:
+        error = await refusal(fetcher, server.url("/silent"))
+    assert (type(error), error.reason) == (TransientError, "link_timeout")
+
+
+async def test_a_body_that_breaks_off_is_tried_again(server: Server, fetcher: Fetcher) -> None:
+    server.answers["/broken"] = response(Content_Length=1000) + b"only this"
+    error = await refusal(fetcher, server.url("/broken"))
+    assert (type(error), error.reason) == (TransientError, "link_unavailable")
+
+
+async def test_a_refused_connection_is_tried_again(fetcher: Fetcher) -> None:
+    error = await refusal(fetcher, "http://127.0.0.1:1/clip")
+    assert (type(error), error.reason) == (TransientError, "link_unavailable")
+
+
+async def test_an_empty_medium_is_refused(server: Server, fetcher: Fetcher) -> None:
+    server.answers["/empty"] = response()
+    assert (await refusal(fetcher, server.url("/empty"))).reason == "media_empty"
+
+
+async def test_a_redirect_loop_ends(server: Server, fetcher: Fetcher) -> None:
+    server.answers["/a"] = response("302 Found", Location="/b")
+    server.answers["/b"] = response("302 Found", Location="/a")
+    assert (await refusal(fetcher, server.url("/a"))).reason == "redirect_loop"
+
+
+async def test_a_private_address_is_refused_without_a_request(server: Server, tmp_path: Path) -> None:
+    async with Fetcher(settings(tmp_path, allowed_hosts=())) as fetcher:
+        assert (await refusal(fetcher, server.url("/clip"))).reason == "link_private_address"
+        assert (await refusal(fetcher, server.url("/clip", "localhost"))).reason == "link_private_address"
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("target", ["http://localhost:{port}/secret", "http://169.254.169.254/", "http://[::1]/"])
+async def test_a_redirect_to_a_private_address_is_refused(server: Server, fetcher: Fetcher, target: str) -> None:
+    server.answers["/open"] = response("302 Found", Location=target.format(port=server.port))
+    assert (await refusal(fetcher, server.url("/open"))).reason == "link_private_address"
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/"])
+async def test_a_redirect_to_another_scheme_is_refused(server: Server, fetcher: Fetcher, target: str) -> None:
+    server.answers["/open"] = response("302 Found", Location=target)
+    assert (await refusal(fetcher, server.url("/open"))).reason == "link_scheme"
+
+
+async def test_the_connection_goes_to_the_address_that_was_checked(server: Server, tmp_path: Path) -> None:
+    answers = iter([["127.0.0.1"], ["127.0.0.2"]])
+
+    async def rebinding_dns(_host: str, _port: int) -> list[str]:
+        return next(answers)
+
+    server.answers["/clip"] = response(body=b"clip")
+    policy = AddressPolicy(["127.0.0.1/32"], rebinding_dns)
+    async with Fetcher(settings(tmp_path), policy) as fetcher:
+        async with fetcher.fetch(server.url("/clip", "rebinding.example")) as path:
+            assert path.read_bytes() == b"clip"
+        assert f"Host: rebinding.example:{server.port}" in server.requests[0]
+        assert (await refusal(fetcher, server.url("/clip", "rebinding.example"))).reason == "link_private_address"
+
+
+async def test_proxies_of_the_environment_are_not_asked(
+    server: Server, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    server.answers["/clip"] = response(body=b"clip")
+    async with fetcher.fetch(server.url("/clip")) as path:
+        assert path.read_bytes() == b"clip"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("ftp://example.org/clip", "link_scheme"),
+        ("javascript:alert(1)", "link_scheme"),
+        ("", "link_scheme"),
+        ("http://", "link_malformed"),
+        ("http://example.org:port/", "link_malformed"),
+        ("http://[::1/", "link_malformed"),
+        ("http://example.org/\x00", "link_malformed"),
+        ("http://xn--/", "link_malformed"),
+    ],
+)
+async def test_a_link_that_is_none_is_refused(fetcher: Fetcher, url: str, reason: str) -> None:
+    error = await refusal(fetcher, url)
+    assert (type(error), error.reason) == (UnprocessableError, reason)
+
+
+async def test_a_file_under_an_allowed_root_is_read_in_place(tmp_path: Path) -> None:
+    clip = tmp_path / "내 영상.mp4"
+    clip.write_bytes(b"clip")
+    async with Fetcher(settings(tmp_path, file_roots=(tmp_path,))) as fetcher:
+        async with fetcher.fetch(clip.as_uri()) as path:
+            assert path == clip
+        assert clip.exists()
+        assert (await refusal(fetcher, (tmp_path / "none.mp4").as_uri())).reason == "link_gone"
+
+
+async def test_files_elsewhere_are_refused_also_through_links(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "secret").write_bytes(b"secret")
+    (root / "link").symlink_to(tmp_path / "secret")
+    async with Fetcher(settings(tmp_path, file_roots=(root,))) as fetcher:
+        for url in ((root / "link").as_uri(), f"file://{root}/../secret", f"file://{root}/%2e%2e/secret"):
+            assert (await refusal(fetcher, url)).reason == "link_forbidden"
+
+
+async def test_without_roots_no_file_is_read(fetcher: Fetcher, tmp_path: Path) -> None:
+    (tmp_path / "clip").write_bytes(b"clip")
+    assert (await refusal(fetcher, (tmp_path / "clip").as_uri())).reason == "link_forbidden"

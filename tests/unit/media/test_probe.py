@@ -1,0 +1,146 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from streams.errors import UnprocessableError
+from streams.media.decoded import MediaInfo, cut
+from streams.media.probe import scan
+from streams.media.settings import MediaSettings
+from tests.unit.media.made import HEIGHT, WIDTH, image, moving, scene, tone, video
+
+SAMPLING = MediaSettings().sampling()
+SUBTITLE = r"{\i1}지우야{\i0}\N안녕, <b>하세요</b>"
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UnprocessableError) as refused:
+        scan(path, SAMPLING)
+    return refused.value.reason
+
+
+def test_a_video_with_sound_is_told_with_its_exact_duration(tmp_path: Path) -> None:
+    info = scan(video(tmp_path / "a.mp4", moving(50), sound=tone(4.0)), SAMPLING)
+    assert (info.kind, info.has_picture, info.has_sound) == ("video", True, True)
+    assert (info.width, info.height, info.duration_s) == (WIDTH, HEIGHT, 5.0)
+
+
+def test_the_duration_comes_from_packets_not_from_the_header(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mkv", moving(50))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"\x44\x89\x88")  # Matroska's Duration, a big-endian double of milliseconds
+    content[at + 3 : at + 11] = np.float64(9e9).astype(">f8").tobytes()
+    path.write_bytes(content)
+    assert scan(path, SAMPLING).duration_s == pytest.approx(5.0, abs=0.11)
+
+
+def test_sound_alone_is_a_medium(tmp_path: Path) -> None:
+    info = scan(video(tmp_path / "a.mp3", sound=tone(2.0)), SAMPLING)
+    assert (info.kind, info.has_picture, info.has_sound) == ("audio", False, True)
+    assert info.duration_s == pytest.approx(2.0, abs=0.1)
+
+
+def test_picture_alone_is_a_medium(tmp_path: Path) -> None:
+    info = scan(video(tmp_path / "a.mp4", moving(10)), SAMPLING)
+    assert (info.kind, info.has_picture, info.has_sound) == ("video", True, False)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "avif"])
+def test_a_still_image_is_an_image(tmp_path: Path, suffix: str) -> None:
+    info = scan(image(tmp_path / f"a.{suffix}"), SAMPLING)
+    assert (info.kind, info.duration_s, info.width, info.height) == ("image", 0.0, WIDTH, HEIGHT)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
+def test_an_animated_image_is_a_video(tmp_path: Path, suffix: str) -> None:
+    first, *others = [Image.fromarray(pixels) for pixels in moving(4)]
+    path = tmp_path / f"a.{suffix}"
+    first.save(path, save_all=True, append_images=others, duration=500)
+    info = scan(path, SAMPLING)
+    assert (info.kind, info.duration_s) == ("video", pytest.approx(2.0, abs=0.5))
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_a_rotated_video_is_told_upright(tmp_path: Path, rotation: int) -> None:
+    info = scan(video(tmp_path / "a.mp4", moving(5), rotation=rotation), SAMPLING)
+    assert info.rotation == rotation
+    assert (info.width, info.height) == ((WIDTH, HEIGHT) if rotation == 180 else (HEIGHT, WIDTH))
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"), [("mov_text", "mp4"), ("subrip", "mkv"), ("ass", "mkv"), ("webvtt", "mkv")]
+)
+def test_subtitles_are_told_as_plain_text_with_times(tmp_path: Path, codec: str, suffix: str) -> None:
+    info = scan(video(tmp_path / f"a.{suffix}", moving(30), subtitles=[(codec, 1.5, SUBTITLE)]), SAMPLING)
+    assert [(text.source, text.text, text.time_s) for text in info.subtitles] == [
+        ("subtitle", "지우야 안녕, 하세요", 1.5)
+    ]
+
+
+def test_the_clock_starts_where_the_file_does(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.ts", moving(20), times_s=[30 + i / 10 for i in range(20)])
+    info = scan(path, SAMPLING)
+    assert info.duration_s == pytest.approx(2.0, abs=0.11)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not media\n" * 100, b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", b"<html>"]
+)
+def test_what_is_no_media_is_unreadable(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(content)
+    assert refusal(path) == "media_unreadable"
+
+
+def test_a_file_cut_off_before_its_index_is_unreadable(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", moving(50))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert refusal(path) == "media_unreadable"
+
+
+def test_a_file_cut_off_after_its_index_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", moving(100), format_options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert 0 < scan(path, SAMPLING).duration_s <= 10.0
+
+
+def test_a_container_without_streams_is_refused(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mkv", moving(5), subtitles=[("subrip", 0.1, "a")])
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/CODEC"))
+    assert refusal(path) == "media_no_streams"
+
+
+def test_a_huge_image_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("1", (20_000, 20_000)).save(path)
+    assert refusal(path) == "image_too_large"
+
+
+def test_a_huge_video_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    small = MediaSettings(max_pixels=WIDTH * HEIGHT - 1).sampling()
+    with pytest.raises(UnprocessableError) as refused:
+        scan(video(tmp_path / "a.mp4", moving(3)), small)
+    assert refused.value.reason == "image_too_large"
+
+
+def test_a_long_medium_is_told_up_to_the_cap(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", [scene(1)] * 500, fps=1)
+    info = scan(path, MediaSettings(max_duration_s=100).sampling())
+    assert (info.duration_s, info.too_long) == (100.0, True)
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "expected"),
+    [
+        (0.0, [(0.0, 0.0)]),
+        (59.9, [(0.0, 59.9)]),
+        (60.0, [(0.0, 60.0)]),
+        (60.05, [(0.0, 60.0)]),
+        (61.5, [(0.0, 60.0), (60.0, 1.5)]),
+        (120.0, [(0.0, 60.0), (60.0, 60.0)]),
+    ],
+)
+def test_a_duration_is_cut_into_segments(duration_s: float, expected: list[tuple[float, float]]) -> None:
+    assert cut(MediaInfo(kind="video", duration_s=duration_s), 60.0) == expected

@@ -1,0 +1,166 @@
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from streams.errors import UnprocessableError
+from streams.media.decoder import Decoder, media_segments
+from streams.media.sandbox import Sandbox
+from streams.media.settings import MediaSettings
+from tests.unit.media.made import moving, scene, tone, video
+
+MEMORY_BYTES = 512 * 1024 * 1024
+
+
+@pytest.fixture
+async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    async with Sandbox("misbehaving:work", n_children=1, n_working=1, memory_bytes=MEMORY_BYTES) as sandbox:
+        yield sandbox
+
+
+async def answers(sandbox: Sandbox, job: str, timeout_s: float = 20.0, job_timeout_s: float = 30.0) -> list[bytes]:
+    run = sandbox.run(job.encode(), answer_timeout_s=timeout_s, job_timeout_s=job_timeout_s)
+    async with aclosing(run):
+        return [answer async for answer in run][1:]
+
+
+@pytest.mark.parametrize(
+    ("deed", "reason"),
+    [
+        ("hang", "media_decode_timeout"),
+        ("eat", "media_decode_memory"),
+        ("segfault", "media_decode_crash"),
+        ("exit", "media_decode_crash"),
+        ("kill", "media_decode_memory"),
+        ("claim", "media_decode_crash"),
+        ("refuse media_too_long", "media_too_long"),
+        ("refuse a_reason_of_its_own", "media_decode_crash"),
+    ],
+)
+async def test_a_misbehaving_child_costs_its_own_job_only(sandbox: Sandbox, deed: str, reason: str) -> None:
+    with pytest.raises(UnprocessableError) as refused:
+        await answers(sandbox, deed, timeout_s=1.0 if deed == "hang" else 20.0)
+    assert refused.value.reason == reason
+    assert await answers(sandbox, "count 3") == [b"0", b"1", b"2"]
+
+
+async def test_answers_before_the_misbehaviour_stand(sandbox: Sandbox) -> None:
+    async with aclosing(sandbox.run(b"segfault", answer_timeout_s=20, job_timeout_s=20)) as run:
+        assert await anext(run) == b"good"
+        with pytest.raises(UnprocessableError):
+            await anext(run)
+
+
+async def test_a_bug_in_a_child_is_a_bug_here(sandbox: Sandbox) -> None:
+    with pytest.raises(RuntimeError, match="KeyError: 'a bug'"):
+        await answers(sandbox, "raise")
+    assert await answers(sandbox, "count 1") == [b"0"]
+
+
+async def test_what_a_library_prints_is_no_answer(sandbox: Sandbox) -> None:
+    assert await answers(sandbox, "print") == [b"after printing"]
+
+
+async def test_all_answers_together_have_a_time_limit(sandbox: Sandbox) -> None:
+    with pytest.raises(UnprocessableError) as refused:
+        await answers(sandbox, "tick", job_timeout_s=0.5)
+    assert refused.value.reason == "media_decode_timeout"
+
+
+async def test_a_child_works_on_after_a_good_job(sandbox: Sandbox) -> None:
+    assert await answers(sandbox, "pid") == await answers(sandbox, "pid")
+
+
+async def test_a_job_left_early_does_not_spoil_the_next(sandbox: Sandbox) -> None:
+    async with aclosing(sandbox.run(b"flow", answer_timeout_s=20, job_timeout_s=20)) as run:
+        await anext(run)
+    assert await answers(sandbox, "count 2") == [b"0", b"1"]
+
+
+async def test_a_slow_caller_holds_the_child_back(sandbox: Sandbox) -> None:
+    async with aclosing(sandbox.run(b"flow", answer_timeout_s=20, job_timeout_s=20)) as run:
+        await anext(run)
+        before = _resident_bytes()
+        await asyncio.sleep(0.5)  # the child could send hundreds of megabytes meanwhile
+        assert _resident_bytes() < before + 32 * 1024 * 1024
+
+
+async def test_a_child_sees_nothing_of_our_environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    (environment,) = await answers(sandbox, "environment")
+    assert b"secret" not in environment
+
+
+async def test_a_child_cannot_write_files(sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises((UnprocessableError, RuntimeError)):
+        await answers(sandbox, f"write {tmp_path / 'file'}")
+    assert (tmp_path / "file").read_bytes() == b""
+
+
+async def test_a_child_has_no_network(sandbox: Sandbox) -> None:
+    if not _can_unshare():
+        pytest.skip("this kernel or container forbids user namespaces")
+    listener = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with listener:
+        with pytest.raises(RuntimeError, match="OSError"):
+            await answers(sandbox, f"connect {listener.sockets[0].getsockname()[1]}")
+
+
+async def test_several_jobs_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    async with Sandbox("misbehaving:work", n_children=3, n_working=2, memory_bytes=MEMORY_BYTES) as sandbox:
+        outcomes = await asyncio.gather(
+            *(answers(sandbox, job, timeout_s=5) for job in ("hang", "segfault", *["count 20"] * 6)),
+            return_exceptions=True,
+        )
+    assert [isinstance(outcome, UnprocessableError) for outcome in outcomes] == [True, True] + [False] * 6
+
+
+async def test_an_open_job_that_is_not_drunk_does_not_hold_up_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    async with Sandbox("misbehaving:work", n_children=2, n_working=1, memory_bytes=MEMORY_BYTES) as sandbox:
+        async with aclosing(sandbox.run(b"flow", answer_timeout_s=20, job_timeout_s=20)) as film:
+            await anext(film)
+            assert await answers(sandbox, "count 2") == [b"0", b"1"]
+            assert len(await anext(film)) == 1024 * 1024
+
+
+@pytest.fixture
+async def decoder() -> AsyncIterator[Decoder]:
+    async with Decoder(MediaSettings()) as decoder:
+        yield decoder
+
+
+async def test_a_file_is_decoded_in_the_sandbox(decoder: Decoder, tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", moving(50), sound=tone(5))
+    (segment,) = [segment async for segment in media_segments(path, decoder)]
+    assert (len(segment.frames), len(segment.pcm)) == (5, 5 * 8000 * 2)
+
+
+@pytest.mark.parametrize(("codec", "pixel_format"), [("libx264", "yuv420p"), ("libx265", "yuv420p10le")])
+async def test_4k_video_fits_into_a_child(decoder: Decoder, tmp_path: Path, codec: str, pixel_format: str) -> None:
+    frames = [scene(index // 4, 8 * index, 3840, 2160) for index in range(12)]
+    options = {"preset": "ultrafast", "refs": "4"}
+    path = video(tmp_path / "a.mp4", frames, codec=codec, pixel_format=pixel_format, options=options, fps=4)
+    (segment,) = [segment async for segment in media_segments(path, decoder)]
+    assert len(segment.frames) >= 3
+
+
+def _can_unshare() -> bool:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
