@@ -81,8 +81,7 @@ def video(
     with av.open(str(path), "w", options=format_options or {}) as out:
         picture = None
         if pictures:
-            settings = {"fps": fps, "pixel_format": pixel_format, "options": options or {}}
-            picture = _picture_stream(out, codec, pictures[0], **settings)
+            picture = _picture_stream(out, codec, pictures[0], fps=fps, pixel_format=pixel_format, options=options)
         if picture is not None and rotation:
             picture.set_display_rotation(rotation)
         heard = None if sound is None else out.add_stream(_SOUND_CODECS.get(path.suffix, "aac"), rate_hz, layout="mono")
@@ -111,9 +110,9 @@ def with_bytes(packet: AnyPacket, content: bytes) -> AnyPacket:
 
 
 def _picture_stream(
-    out: OutputContainer, codec: str, first: Pixels, *, fps: int, pixel_format: str, options: dict[str, str]
+    out: OutputContainer, codec: str, first: Pixels, *, fps: int, pixel_format: str, options: dict[str, str] | None
 ) -> VideoStream:
-    stream = out.add_stream(codec, rate=fps, options=options)
+    stream = out.add_stream(codec, rate=fps, options=options or {})
     assert isinstance(stream, VideoStream)
     stream.height, stream.width = first.shape[:2]
     stream.pix_fmt = pixel_format

@@ -19,39 +19,39 @@ def work(job: bytes) -> Iterator[bytes]:
 def _hang(_: str) -> Iterator[bytes]:
     while True:
         time.sleep(1)
-    yield b""
+        yield from ()
 
 
 def _eat(_: str) -> Iterator[bytes]:
-    eaten = [bytearray(64 * 1024 * 1024)]
+    eaten = []
     while True:
         eaten.append(bytearray(64 * 1024 * 1024))
-    yield b""
+        yield from ()
 
 
 def _segfault(_: str) -> Iterator[bytes]:
+    yield from ()
     ctypes.string_at(0)
-    yield b""
 
 
 def _exit(_: str) -> Iterator[bytes]:
+    yield from ()
     os._exit(3)
-    yield b""
 
 
 def _kill(_: str) -> Iterator[bytes]:
+    yield from ()
     os.kill(os.getpid(), 9)
-    yield b""
 
 
 def _raise(_: str) -> Iterator[bytes]:
+    yield from ()
     raise KeyError("a bug")
-    yield b""
 
 
 def _refuse(reason: str) -> Iterator[bytes]:
+    yield from ()
     raise UnprocessableError(reason, "refused")
-    yield b""
 
 
 def _print(_: str) -> Iterator[bytes]:

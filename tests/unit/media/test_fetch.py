@@ -1,5 +1,4 @@
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -34,6 +33,10 @@ def settings(folder: Path, **changes: object) -> MediaSettings:
     return MediaSettings.model_validate(defaults | changes)
 
 
+def is_empty(folder: Path) -> bool:
+    return not any(folder.iterdir())
+
+
 async def refusal(fetcher: Fetcher, url: str) -> RecordError:
     with pytest.raises(RecordError) as refused:
         async with fetcher.fetch(url):
@@ -47,7 +50,7 @@ async def test_a_link_becomes_a_file_that_is_removed_after_use(
     server.answers["/clip"] = response(body=b"bytes of a clip")
     async with fetcher.fetch(server.url("/clip")) as path:
         assert path.read_bytes() == b"bytes of a clip"
-    assert os.listdir(tmp_path) == []
+    assert is_empty(tmp_path)
 
 
 async def test_a_redirect_is_followed(server: Server, fetcher: Fetcher) -> None:
@@ -99,7 +102,7 @@ async def test_an_endless_stream_is_cut_off_at_the_cap(server: Server, fetcher: 
     server.answers["/endless"] = flows_for_ever
     error = await refusal(fetcher, server.url("/endless"))
     assert (type(error), error.reason) == (UnprocessableError, "media_too_large")
-    assert os.listdir(tmp_path) == []
+    assert is_empty(tmp_path)
 
 
 async def test_a_slow_drip_ends_at_the_time_cap(server: Server, tmp_path: Path) -> None:

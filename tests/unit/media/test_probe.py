@@ -58,7 +58,8 @@ def test_an_animated_image_is_a_video(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     first.save(path, save_all=True, append_images=others, duration=500)
     info = scan(path, SAMPLING)
-    assert (info.kind, info.duration_s) == ("video", pytest.approx(2.0, abs=0.5))
+    assert info.kind == "video"
+    assert info.duration_s == pytest.approx(2.0, abs=0.5)
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
@@ -84,9 +85,7 @@ def test_the_clock_starts_where_the_file_does(tmp_path: Path) -> None:
     assert info.duration_s == pytest.approx(2.0, abs=0.11)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"not media\n" * 100, b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", b"<html>"]
-)
+@pytest.mark.parametrize("content", [b"", b"not media\n" * 100, b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", b"<html>"])
 def test_what_is_no_media_is_unreadable(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a"
     path.write_bytes(content)

@@ -122,11 +122,13 @@ async def test_several_jobs_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 async def test_an_open_job_that_is_not_drunk_does_not_hold_up_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    async with Sandbox("misbehaving:work", n_children=2, n_working=1, memory_bytes=MEMORY_BYTES) as sandbox:
-        async with aclosing(sandbox.run(b"flow", answer_timeout_s=20, job_timeout_s=20)) as film:
-            await anext(film)
-            assert await answers(sandbox, "count 2") == [b"0", b"1"]
-            assert len(await anext(film)) == 1024 * 1024
+    async with (
+        Sandbox("misbehaving:work", n_children=2, n_working=1, memory_bytes=MEMORY_BYTES) as sandbox,
+        aclosing(sandbox.run(b"flow", answer_timeout_s=20, job_timeout_s=20)) as film,
+    ):
+        await anext(film)
+        assert await answers(sandbox, "count 2") == [b"0", b"1"]
+        assert len(await anext(film)) == 1024 * 1024
 
 
 @pytest.fixture

@@ -1,0 +1,200 @@
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from schemas.messages import Frames, Medium, Parts, Post, Sounds, Texts
+from schemas.topics import TOPICS
+from streams.decode import MediaAccess, decode_post
+from streams.errors import RecordError, TransientError, UnprocessableError
+from streams.media.decoder import Decoder
+from streams.media.fetch import Fetcher
+from streams.media.settings import MediaSettings
+from streams.stage.record import Output, Record
+from tests.unit.media.made import image, moving, tone, video
+from tests.unit.media.served import Server, response, serving
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving() as running:
+        yield running
+
+
+@pytest.fixture
+async def media(tmp_path: Path) -> AsyncIterator[MediaAccess]:
+    settings = MediaSettings(
+        file_roots=(tmp_path,), allowed_hosts=("127.0.0.1",), segment_s=2, max_duration_s=7, max_media=4
+    )
+    async with Fetcher(settings) as fetcher, Decoder(settings) as decoder:
+        yield MediaAccess(fetcher, decoder, settings.max_media)
+
+
+def post(*media: Path | str, **changes: object) -> Post:
+    fields: dict[str, object] = {
+        "post_id": "p1",
+        "platform": "demo",
+        "url": "https://example.org/p1",
+        "published_at": NOW,
+        "seen_at": NOW,
+        "media": [Medium(url=link if isinstance(link, str) else link.as_uri()) for link in media],
+    }
+    return Post(**fields | changes)  # type: ignore[arg-type]  # the fields are right
+
+
+def record(*, last_attempt: bool = False) -> Record:
+    return Record("posts", 0, 0, b"p1", b"", last_attempt=last_attempt)
+
+
+async def run(
+    a_post: Post, media: MediaAccess, *, last_attempt: bool = False
+) -> tuple[list[Output], RecordError | None]:
+    """Return the outputs, and the error raised after them."""
+    found: list[Output] = []
+    async with aclosing(decode_post(a_post, record(last_attempt=last_attempt), media)) as outputs:
+        try:
+            async for output in outputs:
+                found.append(output)  # noqa: PERF401 (what came before an error counts)
+        except RecordError as error:
+            return found, error
+    return found, None
+
+
+def keys(outputs: list[Output]) -> list[str]:
+    return [output.key for output in outputs]
+
+
+def assert_parts_are_exact(outputs: list[Output]) -> Parts:
+    """Hold that every record says the same parts, and that exactly these records came, numbered from 0."""
+    segments: dict[str, list[int]] = {"visual": [], "audio": [], "text": []}
+    parts = set()
+    for output in outputs:
+        message = output.message
+        assert isinstance(message, Frames | Sounds | Texts)
+        modality = {"frames": "visual", "sounds": "audio", "texts": "text"}[output.topic]
+        segments[modality].append(message.segment.segment)
+        assert output.key == f"p1/{modality}/{message.segment.segment}"
+        parts.add((message.segment.parts.visual, message.segment.parts.audio, message.segment.parts.text))
+    ((visual, audio, text),) = parts
+    assert segments == {"visual": list(range(visual)), "audio": list(range(audio)), "text": list(range(text))}
+    return Parts(visual=visual, audio=audio, text=text)
+
+
+async def test_a_post_without_media_is_its_words(media: MediaAccess) -> None:
+    outputs, error = await run(post(caption="지우야", tags=["a", "b"]), media)
+    assert error is None
+    (output,) = outputs
+    assert isinstance(output.message, Texts)
+    assert [(text.source, text.text) for text in output.message.texts] == [
+        ("caption", "지우야"),
+        ("tag", "a"),
+        ("tag", "b"),
+    ]
+    assert (output.topic, output.key, output.message.segment.medium) == ("texts", "p1/text/0", -1)
+    assert output.message.segment.parts == Parts(visual=0, audio=0, text=1)
+
+
+async def test_a_post_without_words_still_gives_one_text(media: MediaAccess) -> None:
+    outputs, _ = await run(post(), media)
+    assert keys(outputs) == ["p1/text/0"]
+
+
+async def test_a_video_becomes_segments_of_sound_and_frames(media: MediaAccess, tmp_path: Path) -> None:
+    outputs, error = await run(post(video(tmp_path / "a.mp4", moving(50), sound=tone(5))), media)
+    assert error is None
+    assert assert_parts_are_exact(outputs) == Parts(visual=3, audio=3, text=1)
+    spans = [(o.message.segment.start_s, o.message.segment.duration_s) for o in outputs if o.topic == "frames"]  # type: ignore[union-attr]  # frames are Frames
+    assert spans == [(0, 2), (2, 2), (4, 1)]
+
+
+async def test_all_media_of_a_post_are_numbered_in_order(media: MediaAccess, tmp_path: Path) -> None:
+    clip = video(tmp_path / "a.mkv", moving(30), subtitles=[("subrip", 0.5, "안녕")])
+    song = video(tmp_path / "b.wav", sound=tone(3))
+    outputs, error = await run(post(clip, image(tmp_path / "c.jpg"), song), media)
+    assert error is None
+    assert assert_parts_are_exact(outputs) == Parts(visual=3, audio=2, text=2)
+    media_of_frames = [o.message.segment.medium for o in outputs if o.topic == "frames"]  # type: ignore[union-attr]  # frames are Frames
+    assert media_of_frames == [0, 0, 1]
+    assert keys(outputs)[:2] == ["p1/text/0", "p1/text/1"]
+
+
+async def test_a_broken_medium_is_left_out_and_told_after_the_others(media: MediaAccess, tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no video" * 100)
+    outputs, error = await run(post(tmp_path / "broken.mp4", image(tmp_path / "a.jpg")), media)
+    assert assert_parts_are_exact(outputs) == Parts(visual=1, audio=0, text=1)
+    assert isinstance(error, UnprocessableError)
+    assert error.reason == "media_unreadable"
+
+
+async def test_several_failures_are_one_error_that_lists_them(media: MediaAccess, tmp_path: Path) -> None:
+    outputs, error = await run(post(tmp_path / "none.mp4", "ftp://example.org/a", caption="a"), media)
+    assert keys(outputs) == ["p1/text/0"]
+    assert error is not None
+    assert error.reason == "link_gone"
+    assert "medium 1: link_scheme" in error.detail
+
+
+async def test_an_unavailable_medium_is_tried_again_before_anything_is_emitted(
+    server: Server, media: MediaAccess, tmp_path: Path
+) -> None:
+    server.answers["/a"] = response("503 Service Unavailable")
+    outputs, error = await run(post(image(tmp_path / "a.jpg"), server.url("/a")), media)
+    assert outputs == []
+    assert isinstance(error, TransientError)
+
+
+async def test_on_the_last_attempt_the_available_media_go_on(
+    server: Server, media: MediaAccess, tmp_path: Path
+) -> None:
+    server.answers["/a"] = response("503 Service Unavailable")
+    outputs, error = await run(post(image(tmp_path / "a.jpg"), server.url("/a")), media, last_attempt=True)
+    assert assert_parts_are_exact(outputs) == Parts(visual=1, audio=0, text=1)
+    assert isinstance(error, TransientError)
+    assert error.reason == "link_unavailable"
+
+
+async def test_a_medium_that_is_too_long_is_decoded_up_to_the_cap(media: MediaAccess, tmp_path: Path) -> None:
+    outputs, error = await run(post(video(tmp_path / "a.mp4", moving(30), fps=1)), media)
+    assert assert_parts_are_exact(outputs) == Parts(visual=4, audio=0, text=1)
+    assert all(o.message.frames for o in outputs if isinstance(o.message, Frames))
+    assert error is not None
+    assert error.reason == "media_too_long"
+
+
+async def test_segments_that_were_promised_are_emitted_empty_when_decoding_dies(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", moving(60, 5), sound=tone(6))
+    settings = MediaSettings(file_roots=(tmp_path,), segment_s=2, medium_timeout_s=1e-6)
+    async with Fetcher(settings) as fetcher, Decoder(settings) as decoder:
+        outputs, error = await run(post(path), MediaAccess(fetcher, decoder, 4))
+    assert assert_parts_are_exact(outputs) == Parts(visual=3, audio=3, text=1)
+    assert error is not None
+    assert error.reason == "media_decode_timeout"
+    assert not any(o.message.frames for o in outputs if isinstance(o.message, Frames))
+
+
+async def test_more_media_than_allowed_are_refused_and_the_first_go_on(media: MediaAccess, tmp_path: Path) -> None:
+    outputs, error = await run(post(*[image(tmp_path / "a.jpg")] * 6), media)
+    assert assert_parts_are_exact(outputs).visual == 4
+    assert error is not None
+    assert error.reason == "too_many_media"
+
+
+async def test_outputs_go_where_the_topics_say_decode_writes(media: MediaAccess, tmp_path: Path) -> None:
+    outputs, _ = await run(post(video(tmp_path / "a.mp4", moving(10), sound=tone(1))), media)
+    declared = {name for name, topic in TOPICS.items() if "decode" in topic.producers}
+    assert {output.topic for output in outputs} == declared - {"dead-letters"}
+
+
+async def test_no_file_is_left_behind(server: Server, media: MediaAccess, tmp_path: Path) -> None:
+    server.answers["/a"] = response(body=image(tmp_path / "a.jpg").read_bytes())
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    settings = MediaSettings(allowed_hosts=("127.0.0.1",), temporary_folder=folder)
+    async with Fetcher(settings) as fetcher:
+        outputs, _ = await run(post(server.url("/a")), MediaAccess(fetcher, media.decoder, 4))
+    assert assert_parts_are_exact(outputs).visual == 1
+    assert not any(folder.iterdir())
