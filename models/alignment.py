@@ -18,8 +18,8 @@ _MAX_PAIRS = 20_000
 _MAX_LINES = 6
 """Lines judged exactly."""
 _SPEED_STEP = 1.03
-_PLAIN_SPEED_BONUS = 0.15
-"""How much of its votes a line loses per doubling or halving of speed: of equal lines the plain one is right."""
+_SPEED_COST, _MAX_SPEED_COST = 0.7, 0.15
+"""Share of its votes a line loses per doubling or halving of speed, and at most: of like lines take the plain one."""
 _MIN_FIT = 4
 """Distinct times from which a slope can be drawn."""
 _GAP_COST = 0.1
@@ -84,7 +84,7 @@ def align(
     pairs = _Pairs(rows, columns, best[rows, columns], query_times[rows], reference_times[columns])
     wanted = min(parameters.min_pairs, len(query_times), len(reference_times))
     runs = [_fitted_run(pairs, line, parameters) for line in _likely_lines(pairs, parameters)]
-    run, speed = max(runs, key=lambda found: _evidence(found[0], parameters.floor))
+    run, speed = max(runs, key=lambda found: _evidence(found[0], found[1], parameters.floor))
     return _judge(run, speed, wanted, parameters)
 
 
@@ -142,8 +142,9 @@ def _likely_lines(pairs: _Pairs, parameters: AlignmentParameters) -> list[tuple[
         votes = np.bincount(bins, weights=weight, minlength=int(bins.max()) + 2)
         votes = votes[:-1] + votes[1:]  # neighbouring bins together: a run on the border of two is not halved
         winner = int(votes.argmax())
-        bonus = 1.0 - _PLAIN_SPEED_BONUS * abs(np.log2(speed))
-        lines.append((float(votes[winner] * bonus), float(speed), float(first + (winner + 1) * parameters.tolerance_s)))
+        lines.append(
+            (float(votes[winner]) * _plain(speed), float(speed), float(first + (winner + 1) * parameters.tolerance_s))
+        )
     lines.sort(reverse=True)
     return [(speed, offset) for _, speed, offset in lines[:_MAX_LINES]]
 
@@ -156,7 +157,7 @@ def _fitted_run(pairs: _Pairs, line: tuple[float, float], parameters: AlignmentP
     slope, offset = np.polyfit(run.query_s, run.reference_s, 1, w=run.similarity)
     speed = float(np.clip(slope, 1 / parameters.max_speed, parameters.max_speed))
     fitted = _run(pairs, (speed, float(offset)), parameters)
-    if _evidence(fitted, parameters.floor) > _evidence(run, parameters.floor):
+    if _evidence(fitted, speed, parameters.floor) > _evidence(run, line[0], parameters.floor):
         return fitted, speed
     return run, line[0]
 
@@ -194,8 +195,12 @@ def _densest(gain: Similarity, gaps: npt.NDArray[np.intp]) -> slice:
     return best_slice
 
 
-def _evidence(run: _Pairs, floor: float) -> float:
-    return float((run.similarity - floor + 0.05).sum()) * _distinct(run) / max(1, len(run.row))
+def _evidence(run: _Pairs, speed: float, floor: float) -> float:
+    return _plain(speed) * float((run.similarity - floor + 0.05).sum()) * _distinct(run) / max(1, len(run.row))
+
+
+def _plain(speed: float) -> float:
+    return 1.0 - min(_MAX_SPEED_COST, _SPEED_COST * abs(float(np.log2(speed))))
 
 
 def _distinct(run: _Pairs) -> int:
