@@ -84,6 +84,14 @@ class DecodedSegment(msgspec.Struct, frozen=True, kw_only=True):
     """Mono int16, little-endian, exactly duration_s long; empty without an audio stream."""
 
 
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decoder child is asked: to scan a file, or, given what the scan said, to decode it."""
+
+    path: str
+    sampling: Sampling
+    info: MediaInfo | None = None
+
+
 def cut(info: MediaInfo, segment_s: float) -> list[tuple[float, float]]:
     """Return start and duration in seconds of each segment: exact, known before decoding, at least one.
 

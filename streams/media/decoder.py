@@ -8,9 +8,8 @@ from typing import Self
 import msgspec
 
 from streams.errors import UnprocessableError
-from streams.media.decoded import DecodedSegment, MediaInfo, cut
+from streams.media.decoded import DecodedSegment, Job, MediaInfo, cut
 from streams.media.sandbox import Sandbox
-from streams.media.segments import Job
 from streams.media.settings import MediaSettings
 
 

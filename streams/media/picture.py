@@ -1,19 +1,58 @@
 """Pictures as they leave the sandbox: small upright JPEG, and thumbnails that show nothing. Runs in the sandbox."""
 
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageFile, ImageFilter, ImageOps, UnidentifiedImageError
+
+from streams.errors import UnprocessableError
+
+ImageFile.LOAD_TRUNCATED_IMAGES = True  # a browser shows as much as there is, so that is what can do harm
 
 Pixels = npt.NDArray[np.uint8]
 """RGB, shape (height, width, 3)."""
 
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+_PILLOW_ERRORS = (ArithmeticError, LookupError, OSError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error)
+"""What its plugins raise for broken images, found by breaking images."""
 _QUALITY = 85
 _BLUR_WIDTH = 24
 _BLUR_RADIUS = 1.5
 _THUMBNAIL_WIDTH = 64
 _THUMBNAIL_QUALITY = 50
+
+
+@contextmanager
+def opened_image(path: Path) -> Iterator[Image.Image | None]:
+    """Give an image whose header was read, None for what is no image.
+
+    Raises
+    ------
+    UnprocessableError
+        media_unreadable, also for what Pillow raises while the image is used; image_too_large, far beyond our own cap.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own cap follows
+            image = Image.open(path, formats=_FORMATS)
+    except UnidentifiedImageError:
+        yield None
+        return
+    except Image.DecompressionBombError as error:
+        raise UnprocessableError("image_too_large", str(error)) from error
+    except _PILLOW_ERRORS as error:
+        raise UnprocessableError("media_unreadable", f"the image is broken: {error}") from error
+    try:
+        with image:
+            yield image
+    except _PILLOW_ERRORS as error:
+        raise UnprocessableError("media_unreadable", f"the image is broken: {error}") from error
 
 
 def small_size(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -24,6 +63,11 @@ def small_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     width, height = min(width, 6 * height), min(height, 6 * width)
     scale = min(1.0, short_side / min(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def shrunk(picture: Image.Image, short_side: int) -> Image.Image:
+    """Return a picture of small_size."""
+    return picture.resize(small_size(*picture.size, short_side), Image.Resampling.BOX)
 
 
 def jpeg(picture: Image.Image) -> bytes:

@@ -2,7 +2,6 @@
 
 import math
 import struct
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,15 +10,14 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
-from PIL import Image, UnidentifiedImageError
 
 from schemas.messages import Text
 from streams.errors import UnprocessableError
 from streams.media.decoded import MediaInfo, Sampling
+from streams.media.picture import opened_image
 from streams.media.subtitles import SubtitleReader
 from streams.media.tracks import AnyPacket, opened, packets
 
-IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 _ANIMATED = ("PNG", "WEBP", "GIF")
 _ORIENTATION = 0x0112
 _UPRIGHT = {3: 180, 6: 270, 8: 90}
@@ -39,15 +37,9 @@ def scan(path: Path, sampling: Sampling) -> MediaInfo:
 
 def _scan_image(path: Path, max_pixels: int) -> MediaInfo | None:
     """Return what a still image holds, None for anything else, animations too."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
-            image = Image.open(path, formats=IMAGE_FORMATS)
-    except UnidentifiedImageError:
-        return None
-    except Image.DecompressionBombError as error:
-        raise UnprocessableError("image_too_large", str(error)) from error
-    with image:
+    with opened_image(path) as image:
+        if image is None:
+            return None
         _check_pixels(image.width, image.height, max_pixels)
         if image.format in _ANIMATED and getattr(image, "is_animated", False):
             return None

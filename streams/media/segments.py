@@ -12,27 +12,18 @@ import msgspec
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from PIL import Image
 
 from schemas.messages import Frame, Thumbnail
 from streams.errors import UnprocessableError
-from streams.media.decoded import DecodedSegment, MediaInfo, Sampling, cut
-from streams.media.picture import blurred, jpeg, opaque, small_size, thumbnail
-from streams.media.probe import IMAGE_FORMATS, scan
+from streams.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, cut
+from streams.media.picture import blurred, jpeg, opaque, opened_image, shrunk, small_size, thumbnail
+from streams.media.probe import scan
 from streams.media.sample import FrameSampler
 from streams.media.sound import SoundTrack
 from streams.media.tracks import frames, opened
 
 _ENOUGH_FRAMES_PER_SECOND = 12
 """Where this many come, frames no other frame needs (B-frames) are skipped: half the work, and cuts are still seen."""
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decoder child is asked: to scan a file, or, given what the scan said, to decode it."""
-
-    path: str
-    sampling: Sampling
-    info: MediaInfo | None = None
 
 
 def work(request: bytes) -> Iterator[bytes]:
@@ -118,16 +109,13 @@ def _open_sound(files: ExitStack, path: Path, info: MediaInfo, sampling: Samplin
 
 def _image(path: Path, sampling: Sampling) -> DecodedSegment:
     """Return a still image as a segment of no duration."""
-    try:
-        with Image.open(path, formats=IMAGE_FORMATS) as image:
-            size = small_size(image.width, image.height, sampling.short_side)
-            image.draft("RGB", (2 * size[0], 2 * size[1]))  # a large JPEG is decoded at a fraction of its size
-            picture = opaque(image)
-    except MemoryError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UnprocessableError("media_unreadable", f"the image is broken: {error}") from error
-    small = picture.resize(small_size(*picture.size, sampling.short_side), Image.Resampling.BOX)
+    with opened_image(path) as image:
+        if image is None:
+            raise UnprocessableError("media_unreadable", "the image changed after it was scanned")
+        width, height = small_size(image.width, image.height, sampling.short_side)
+        image.draft("RGB", (2 * width, 2 * height))  # a large JPEG is decoded at a fraction of its size
+        picture = opaque(image)
+    small = shrunk(picture, sampling.short_side)
     return DecodedSegment(
         start_s=0.0,
         duration_s=0.0,

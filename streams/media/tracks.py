@@ -73,7 +73,7 @@ def frames[F: (AudioFrame, VideoFrame)](
             found = packet.decode()
         except MemoryError:
             raise
-        except av.error.FFmpegError:
+        except (av.error.FFmpegError, ValueError):  # ValueError: the decoder would not open
             continue
         for frame in found:
             if isinstance(frame, kind) and frame.time is not None:

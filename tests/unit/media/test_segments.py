@@ -228,9 +228,19 @@ def test_a_video_whose_frames_are_all_broken_is_unreadable_in_the_end(tmp_path: 
     assert refused.value.reason == "media_unreadable"
 
 
+def test_an_image_that_breaks_off_is_seen_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = image(tmp_path / "a.jpg")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (segment,) = decoded(path)
+    assert len(segment.frames) == 1
+
+
 def test_a_broken_image_is_unreadable(tmp_path: Path) -> None:
-    path = image(tmp_path / "a.png")
-    path.write_bytes(path.read_bytes()[:2000])
+    path = image(tmp_path / "a.avif")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    content[40:60] = bytes(20)
+    path.write_bytes(content)
     with pytest.raises(UnprocessableError) as refused:
         decoded(path)
     assert refused.value.reason == "media_unreadable"
