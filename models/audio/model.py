@@ -43,7 +43,7 @@ class AudioModel:
         Parameters
         ----------
         pcm
-            Mono samples at ``rate_hz``, shape (n,).
+            Mono samples at ``rate_hz``, shape (n,). A minute takes about 15 MB while it is worked on.
         """
         if len(pcm) < WINDOW:
             return AudioDescription(np.zeros((0, DIMENSIONS), dtype=np.float32), np.zeros(0))
