@@ -10,6 +10,8 @@ from typing import Any, cast
 import faust
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
+from aiokafka.partitioner import DefaultPartitioner
+from faust.streams import Stream
 from faust.types import EventT, StreamT, TopicT
 
 from models.registry import Registry
@@ -20,7 +22,7 @@ from schemas.topics import TOPICS
 from streams import metrics
 from streams.cases import Cases
 from streams.driver import Consumer, Transport
-from streams.errors import UnprocessableError, UsageError
+from streams.errors import TransientError, UnprocessableError, UsageError
 from streams.settings import Settings
 from streams.stage.guard import Guard
 from streams.stage.limits import DeadLetterLimit
@@ -34,6 +36,7 @@ STAGES = ("decode", "visual", "audio", "text", "match", "fusion", "takedown")
 
 _LARGEST_BYTES = max(topic.max_bytes for topic in TOPICS.values())
 _READY_POLL_S = 0.1
+_PARTITIONER = DefaultPartitioner()  # as the producer places keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Context:
         self.settings = settings
         self.models = Registry(cache=settings.model_cache_dir)
         url = settings.schema_registry_url
-        self.codec = Codec(SchemaRegistry(url) if url else None)
+        self.codec = Codec(SchemaRegistry(url, prefix=settings.topic_prefix) if url else None)
         self.cases = Cases(settings, self.codec, self.crash)
         self._topics = {name: self._declare(name) for name in TOPICS}
 
@@ -129,9 +132,12 @@ class Context:
         """Write one message from outside a handler and return once the broker acknowledged it."""
         await self.deliver(topic, key.encode(), self.codec.encode(topic, message), {})
 
-    def partition(self, topic: str, key: str) -> int:
-        """Return the partition of a topic that a key belongs to."""
-        return self.app.producer.key_partition(self.physical(topic), key.encode()).partition
+    def partition(self, topic: str, key: bytes) -> int:
+        """Return the partition that a key belongs to, of a topic that this worker reads."""
+        n_partitions = self.app.consumer.topic_partitions(self.physical(topic))
+        if not n_partitions:
+            raise TransientError("broker_unreachable", f"the partitions of {topic} are not known yet")
+        return int(_PARTITIONER(key, list(range(n_partitions)), []))
 
     def owned(self, topic: str) -> set[int]:
         """Return the partitions of a topic that are assigned to this worker now."""
@@ -174,7 +180,7 @@ class Context:
             await guard(_record(reads, item.event))
 
         async def items() -> AsyncIterator[_InFlight]:
-            async for event in stream.noack().events():
+            async for event in cast("Stream[bytes]", stream).noack().events():
                 yield _InFlight(event, consumer)
 
         window = Window(work, self.settings.window)
@@ -221,7 +227,8 @@ def create_app(stages: Sequence[str], settings: Settings) -> faust.App:
 
 async def _tell_when_ready(context: Context, stages: Sequence[str]) -> None:
     sources = {_source(stage) for stage in stages}
-    while context.app.rebalancing or not any(context.owned(topic) for topic in sources):
+    # Polled, for Faust has no event that says so.
+    while context.app.rebalancing or not any(context.owned(topic) for topic in sources):  # noqa: ASYNC110
         await asyncio.sleep(_READY_POLL_S)
     log.info("worker ready", stages=list(stages))
     if context.settings.ready_file is not None:

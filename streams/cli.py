@@ -1,6 +1,7 @@
 """The command `jikimi`."""
 
 import asyncio
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from streams import topic_admin
 from streams.errors import UsageError
+from streams.logs import configure_logging
 from streams.settings import load_settings
 
 app = typer.Typer(
@@ -28,6 +30,7 @@ console = Console()
 
 def main() -> None:
     """Run the command; a person's mistake is one line and exit code 2."""
+    configure_logging(logging.WARNING)
     try:
         code = app(standalone_mode=False)
     except UsageError as error:
@@ -49,6 +52,7 @@ def worker(stages: Annotated[list[str], typer.Argument(help="One stage, several,
     """Run stages until told to stop."""
     from streams.worker import run_worker  # noqa: PLC0415 - loads every model library
 
+    configure_logging(logging.INFO)
     sys.exit(run_worker(stages, load_settings()))
 
 

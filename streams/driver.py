@@ -17,7 +17,7 @@ from faust.types.tuples import Message
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread with a fetch wait of our own."""
 
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401 - narrowed by us
         consumer = super()._create_worker_consumer(transport)
         # Private to aiokafka, hence its pinned version and this check.
         if not hasattr(consumer, "_fetch_max_wait_ms"):

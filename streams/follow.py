@@ -44,16 +44,9 @@ class Follower:
         self._topic = topic
         self._apply = apply
         self._crash = crash
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap_servers,
-                "group.id": f"{topic}-followed-whole",  # asked for by the client; never joined, never committed
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 100,
-            }
-        )
+        self._consumer = _consumer(bootstrap_servers, topic)
+        # One client cannot be asked while it waits for records: the question would wait for ever.
+        self._asker = _consumer(bootstrap_servers, topic)
         self._positions: dict[int, int] = {}
         self._partitions: list[int] = []
         self._at_end: set[int] = set()
@@ -72,6 +65,10 @@ class Follower:
         """
         self._loop = asyncio.get_running_loop()
         self._partitions = await asyncio.to_thread(self._find_partitions)
+        ends = await asyncio.to_thread(self._find_ends)
+        # Not every broker tells the end of a partition that never held anything.
+        self._at_end = {partition for partition, end in ends.items() if end == 0}
+        self._check_caught_up()
         self._consumer.assign([TopicPartition(self._topic, p, OFFSET_BEGINNING) for p in self._partitions])
         self._thread = threading.Thread(target=self._read, name=f"follow-{self._topic}", daemon=True)
         self._thread.start()
@@ -82,6 +79,7 @@ class Follower:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
             self._consumer.close()
+        self._asker.close()
 
     async def ready(self) -> None:
         """Return once everything written before the start has been applied."""
@@ -102,7 +100,7 @@ class Follower:
 
     def _find_partitions(self) -> list[int]:
         try:
-            metadata = self._consumer.list_topics(self._topic, timeout=20).topics[self._topic]
+            metadata = self._asker.list_topics(self._topic, timeout=20).topics[self._topic]
         except KafkaException as error:
             raise TransientError("broker_unreachable", str(error)) from error
         if metadata.error is not None or not metadata.partitions:
@@ -112,7 +110,7 @@ class Follower:
     def _find_ends(self) -> dict[int, int]:
         try:
             return {
-                p: self._consumer.get_watermark_offsets(TopicPartition(self._topic, p), timeout=10)[1]
+                p: self._asker.get_watermark_offsets(TopicPartition(self._topic, p), timeout=10)[1]
                 for p in self._partitions
             }
         except KafkaException as error:
@@ -133,13 +131,17 @@ class Follower:
             self._crash(error)
             return
         self._advanced.set()
+        self._check_caught_up()
+
+    def _check_caught_up(self) -> None:
         if self._at_end == set(self._partitions):
             self._caught_up.set()
 
     def _note(self, message: Message) -> Update | None:
         """Advance the position; return the update a message brings, None for the end of a partition."""
         partition, offset = message.partition(), message.offset()
-        assert partition is not None and offset is not None, "a record lies somewhere"
+        assert partition is not None
+        assert offset is not None
         error = message.error()
         if error is not None:
             # The end is told by the fetch itself, which is right on every broker; a watermark query is not on some.
@@ -153,3 +155,16 @@ class Follower:
             return None
         self._positions[partition] = offset + 1
         return Update(message.key() or b"", message.value(), partition, offset)
+
+
+def _consumer(bootstrap_servers: str, topic: str) -> Consumer:
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "group.id": f"{topic}-followed-whole",  # asked for by the client; never joined, never committed
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 100,
+        }
+    )

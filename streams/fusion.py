@@ -26,11 +26,11 @@ def create(context: Context) -> None:
     @context.stage("fusion", reads="scores")
     async def fuse_scores(message: Scores, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
         post_id = message.segment.post.post_id
-        policies = await fusion.policies({found.case_id for found in message.matches})
         async with fusion.lock(post_id):
             hearing = fusion.hearing(post_id) or fusion.open(message)
+            policies = await fusion.policies({found.case_id for found in message.matches} | hearing.evidence.keys())
             verdicts = hearing.hear(message, policies, time.time())
-            # Verdicts first, then the memory of them: a crash between repeats a verdict under the same id and loses none.
+            # Verdicts first, then the memory of them: a crash between repeats a verdict under its id and loses none.
             for verdict in verdicts:
                 yield Output("verdicts", post_id, verdict)
             await fusion.remember(post_id, hearing, verdicts)
@@ -42,7 +42,8 @@ class Fusion:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._settings = context.settings
-        self._table = DurableTable.create(context.app, "fusion", context.topic("fusion-state"))
+        state = context.topic("fusion-state")
+        self._table = DurableTable.create(context.app, "fusion", state, lambda key: context.partition("scores", key))
         self._table.on_recover(self._rebuild_clock)
         self._clock: list[tuple[float, str]] = []
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -100,7 +101,7 @@ class Fusion:
             await self.remember(post_id, hearing, verdicts)
 
     def _owns(self, post_id: str) -> bool:
-        return self._context.partition("scores", post_id) in self._context.owned("scores")
+        return self._context.partition("scores", post_id.encode()) in self._context.owned("scores")
 
     async def _rebuild_clock(self) -> None:
         """Set the clock anew from the table; called after each recovery."""

@@ -61,9 +61,10 @@ class Hearing(msgspec.Struct, kw_only=True):
             self.heard.setdefault(scores.modality, set()).add(scores.segment.segment)
         if not self.closed and not self.missing():
             return self._close("complete", policies, now_s)
-        raised = self._raised("late" if scores.late else "early", policies, now_s)
         # An open hearing may yet hear more, so what needs a person waits for its end; what is found late has no end.
-        return raised if scores.late or self.closed else [verdict for verdict in raised if verdict.decision == "act"]
+        least: Decision = "review" if scores.late or self.closed else "act"
+        raised = self._raised("late" if scores.late else "early", policies, now_s)
+        return [verdict for verdict in raised if RANK[verdict.decision] >= RANK[least]]
 
     def close(self, policies: Policies, now_s: float) -> list[Verdict]:
         """Stop waiting; return the verdicts on what was heard until now."""

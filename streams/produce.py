@@ -23,7 +23,7 @@ class TopicWriter:
         self._settings = settings
         self._failed: KafkaError | None = None
         url = settings.schema_registry_url
-        self.codec = Codec(SchemaRegistry(url) if url else None)
+        self.codec = Codec(SchemaRegistry(url, prefix=settings.topic_prefix) if url else None)
         self._producer = Producer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,

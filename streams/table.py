@@ -1,5 +1,6 @@
 """A Faust table whose writes can be awaited, and made outside an agent."""
 
+from collections.abc import Callable
 from typing import Any
 
 import faust
@@ -16,10 +17,19 @@ class DurableTable(Table[bytes, bytes]):
     """
 
     _sent: FutureMessage | None = None
+    _partition_of: Callable[[bytes], int]
 
     @classmethod
-    def create(cls, app: faust.App, name: str, changelog: TopicT) -> "DurableTable":
-        """Return a table added to the app."""
+    def create(
+        cls, app: faust.App, name: str, changelog: TopicT, partition_of: Callable[[bytes], int]
+    ) -> "DurableTable":
+        """Return a table added to the app.
+
+        Parameters
+        ----------
+        partition_of
+            The partition of the source topic that a key belongs to.
+        """
         table = cls(
             app,
             name=name,
@@ -27,8 +37,8 @@ class DurableTable(Table[bytes, bytes]):
             value_type=bytes,
             changelog_topic=changelog,
             partitions=changelog.partitions,
-            use_partitioner=True,
         )
+        table._partition_of = partition_of
         app.tables.add(table)
         return table
 
@@ -41,6 +51,10 @@ class DurableTable(Table[bytes, bytes]):
         """Erase a key, if it is there, and return once the broker has the tombstone."""
         if self.pop(key, None) is not None:
             await self._durable()
+
+    def partition_for_key(self, key: bytes) -> int:
+        """Return where a key's changes go; Faust itself would ask the agent's current event."""
+        return self._partition_of(key)
 
     def send_changelog(self, *args: Any, **kwargs: Any) -> FutureMessage:  # noqa: ANN401 - passed on as they are
         """Send as Faust does, and remember the future."""

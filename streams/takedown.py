@@ -158,7 +158,7 @@ class Withdrawals:
         return await self._context.cases.fresh_policy(case_id) is None
 
     def _owns(self, post_id: str) -> bool:
-        return self._context.partition("verdicts", post_id) in self._context.owned("verdicts")
+        return self._context.partition("verdicts", post_id.encode()) in self._context.owned("verdicts")
 
     async def _withdraw(self, takedown_id: str) -> None:
         async with self._ledger.lock:

@@ -1,11 +1,8 @@
 """`jikimi worker`: one process, from start to a graceful or a loud end."""
 
-import logging
-import sys
 from collections.abc import Sequence
 
 import faust
-import structlog
 from prometheus_client import start_http_server
 
 from streams.app import STAGES, create_app
@@ -20,7 +17,6 @@ def run_worker(stages: Sequence[str], settings: Settings) -> int:
     UsageError
         A stage is unknown, a setting or a model file is missing.
     """
-    configure_logging()
     app = create_app(STAGES if list(stages) == ["all"] else stages, settings)
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port)
@@ -29,20 +25,3 @@ def run_worker(stages: Sequence[str], settings: Settings) -> int:
         worker.execute_from_commandline()  # never returns: it ends by SystemExit
     except SystemExit as stop:
         return int(stop.code or 0)
-
-
-def configure_logging() -> None:
-    """Log to standard error: JSON for machines, colours on a terminal; one line per event worth telling."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-    pretty = sys.stderr.isatty()
-    render = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(ensure_ascii=False)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if pretty else [structlog.processors.format_exc_info]),
-            render,
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

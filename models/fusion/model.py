@@ -24,8 +24,9 @@ _CALIBRATION: dict[Modality, _Logistic] = {
     "text": _Logistic(0.75, 20.0),
 }
 
-_TEXT_CEILING = 0.8
-"""Words alone never suffice to act: names are shared, and quoting is no copy."""
+_CEILING: dict[Modality, float] = {"visual": 0.9999, "audio": 0.9, "text": 0.8}
+"""Most that one modality alone may say. Sound alone never suffices to act, for music is shared; nor do words, for names
+are shared and quoting is no copy. Two modalities together may."""
 
 _ALL_CEILING = 0.9999
 
@@ -41,10 +42,9 @@ def probability(modality: Modality, score: float, terms: int = 0) -> float:
         How many of a case's terms were found, for text.
     """
     if terms:
-        return _TEXT_CEILING
+        return _CEILING["text"]
     middle, slope = _CALIBRATION[modality]
-    value = 1.0 / (1.0 + math.exp(-slope * (score - middle)))
-    return min(value, _TEXT_CEILING) if modality == "text" else value
+    return min(1.0 / (1.0 + math.exp(-slope * (score - middle))), _CEILING[modality])
 
 
 def fuse(probabilities: Iterable[tuple[Modality, float]]) -> float:

@@ -29,7 +29,7 @@ from streams.desk.cases import NewCase, add_case
 from streams.produce import writing
 from streams.settings import Settings, load_settings
 
-_FEED_INTERVAL_S = 0.5
+_FEED_INTERVAL_S = 1.0
 _LONGEST_S = 300.0
 _SETTLE_S = 3.0
 
@@ -74,8 +74,9 @@ class Demo:
 
     def open(self, case: DemoCase) -> None:
         """Open a case as a case officer would."""
+        opened_at = datetime.now(UTC)
         case_id = add_case(self.settings, NewCase(case.name, case.references, case.terms))
-        self.cases[case_id] = OpenedCase(case.name, datetime.now(UTC))
+        self.cases[case_id] = OpenedCase(case.name, opened_at)
 
     def feed(self) -> None:
         """Write the posts, at the pace of a small feed."""

@@ -146,7 +146,7 @@ async def _read(settings: Settings, follower: Follower) -> None:
 
 def _codec(settings: Settings) -> Codec:
     url = settings.schema_registry_url
-    return Codec(SchemaRegistry(url) if url else None)
+    return Codec(SchemaRegistry(url, prefix=settings.topic_prefix) if url else None)
 
 
 def _raise(error: Exception) -> None:

@@ -145,8 +145,10 @@ class Guard[M: Message]:
         letter = dead_letter(self.stage, error, record, self.retry.attempts)
         self.limit.failed(letter.reason)
         metrics.DEAD_LETTERS.labels(self.stage, letter.reason, letter.fate).inc()
-        log.warning("record is a dead letter", stage=self.stage, reason=letter.reason, fate=letter.fate,
-                    topic=record.topic, partition=record.partition, offset=record.offset, detail=letter.detail)  # fmt: skip
+        where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        log.warning(
+            "dead letter", stage=self.stage, reason=letter.reason, fate=letter.fate, detail=letter.detail, **where
+        )
         await self._deliver(DEAD_LETTERS, record.key or b"", self.codec.encode(DEAD_LETTERS, letter), record.headers)
 
 

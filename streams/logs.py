@@ -1,0 +1,24 @@
+"""How the command speaks to whoever keeps its logs."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure_logging(level: int) -> None:
+    """Log to standard error: JSON for machines, colours on a terminal; one line per event worth telling."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    pretty = sys.stderr.isatty()
+    render = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(ensure_ascii=False)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if pretty else [structlog.processors.format_exc_info]),
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
