@@ -25,7 +25,8 @@ app.add_typer(case, name="case")
 app.add_typer(feed, name="feed")
 app.add_typer(topics, name="topics")
 
-console = Console()
+# Into a file or a pipe the tables keep the width they are made for.
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def main() -> None:

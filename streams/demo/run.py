@@ -14,6 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
+from schemas.ids import record_id
 from streams import topic_admin
 from streams.app import STAGES
 from streams.broker.embedded import EmbeddedBroker
@@ -56,13 +57,21 @@ class Demo:
     workers: Sequence[Worker]
     cases: dict[str, OpenedCase] = field(default_factory=dict)
     fed_at: dict[str, datetime] = field(default_factory=dict)
+    watcher: Watcher | None = None
 
     def play(self) -> Report:
-        """Open the first cases, feed the posts, open the late cases, and return what came of it."""
+        """Open the first cases, feed the posts, open the late cases, and return what came of it.
+
+        Raises
+        ------
+        UsageError
+            A worker ended by itself.
+        """
         for case in CASES:
             if not case.late:
                 self.open(case)
         with LiveView(self.posts, self.console) as view, Watcher(self.settings, view.on_message) as watcher:
+            self.watcher = watcher
             self.feed()
             self._wait(watcher, lambda made: all(post.decision or post.dead_letter_reason for post in made.posts))
             for case in CASES:
@@ -75,7 +84,9 @@ class Demo:
     def open(self, case: DemoCase) -> None:
         """Open a case as a case officer would."""
         opened_at = datetime.now(UTC)
-        case_id = add_case(self.settings, NewCase(case.name, case.references, case.terms))
+        # The same in every run, and with it every id that follows from it.
+        case_id = record_id("demo-case", case.name)
+        add_case(self.settings, NewCase(case.name, case.references, case.terms, case_id=case_id))
         self.cases[case_id] = OpenedCase(case.name, opened_at)
 
     def feed(self) -> None:
@@ -101,6 +112,8 @@ class Demo:
     def _wait(self, watcher: Watcher, done: Callable[[Report], bool]) -> None:
         deadline = time.monotonic() + _LONGEST_S
         while not done(self._report(watcher)) and time.monotonic() < deadline:
+            for worker in self.workers:
+                worker.check()
             time.sleep(0.2)
 
 

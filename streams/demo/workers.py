@@ -66,22 +66,29 @@ class Worker:
         """Return whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
+    def check(self) -> None:
+        """Raise a `UsageError` with the end of its log if the process ended by itself."""
+        if self._process is not None and self._process.poll() is not None:
+            raise UsageError(f"worker {self.name} ended: {self._last_words()}")
+
     def kill(self) -> None:
         """End the process at once, as a crash of its machine would."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
+        process, self._process = self._process, None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
 
     def stop(self) -> int:
         """Ask the process to end, wait, and return its exit code; one that does not end is killed."""
         if self._process is None:
             return 0
-        self._process.send_signal(signal.SIGTERM)
+        process, self._process = self._process, None
+        process.send_signal(signal.SIGTERM)
         try:
-            return self._process.wait(_STOP_TIMEOUT_S)
+            return process.wait(_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            self.kill()
-            return -signal.SIGKILL
+            process.kill()
+            return process.wait()
 
     def __enter__(self) -> Self:
         self.start()

@@ -32,6 +32,8 @@ class NewCase:
     references: Sequence[Path]
     terms: Sequence[str] = ()
     phrases: Sequence[str] = ()
+    case_id: str | None = None
+    """Chosen at random by default, so that it tells nothing."""
 
 
 def add_case(settings: Settings, new: NewCase) -> str:
@@ -44,7 +46,7 @@ def add_case(settings: Settings, new: NewCase) -> str:
     """
     if not (new.references or new.terms or new.phrases):
         raise UsageError("a case needs something to look for: --reference FILE, --term NAME or --phrase TEXT")
-    case_id = f"case-{secrets.token_hex(8)}"
+    case_id = new.case_id or f"case-{secrets.token_hex(8)}"
     pieces = asyncio.run(_describe(settings, case_id, new))
     case = Case(case_id=case_id, name=new.name, opened_at=datetime.now(UTC))
     version = policy_version(settings.act, settings.review)
