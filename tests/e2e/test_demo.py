@@ -1,4 +1,4 @@
-"""The whole system on real video: embedded in one process, on Apache Kafka with a process per stage, and under kill -9."""
+"""The system on real video: in one process on the embedded broker, a process per stage on Kafka, and under kill -9."""
 
 import json
 import subprocess
