@@ -46,15 +46,25 @@ class Batcher:
         return await future
 
     async def _run(self) -> None:
-        while self._waiting:
-            batch = self._take()
-            try:
-                results = await asyncio.to_thread(self._join, [rows for rows, _ in batch])
-            except Exception:  # noqa: BLE001 - whose fault it is shows when each is tried alone
-                await self._one_by_one(batch)
-            else:
-                for (_, future), result in zip(batch, results, strict=True):
-                    _settle(future, result)
+        batch: list[tuple[Array, asyncio.Future[Array]]] = []
+        try:
+            while self._waiting:
+                batch = self._take()
+                await self._serve(batch)
+        finally:
+            # Anybody left here waits for a task that was cancelled, and would for ever.
+            for _, future in (*batch, *self._waiting):
+                future.cancel()
+            self._waiting.clear()
+
+    async def _serve(self, batch: list[tuple[Array, asyncio.Future[Array]]]) -> None:
+        try:
+            results = await asyncio.to_thread(self._join, [rows for rows, _ in batch])
+        except Exception:  # noqa: BLE001 - whose fault it is shows when each is tried alone
+            await self._one_by_one(batch)
+        else:
+            for (_, future), result in zip(batch, results, strict=True):
+                _settle(future, result)
 
     def _take(self) -> list[tuple[Array, asyncio.Future[Array]]]:
         batch = [self._waiting.popleft()]
@@ -67,7 +77,11 @@ class Batcher:
     def _join(self, parts: list[Array]) -> list[Array]:
         rows = np.concatenate(parts)
         pieces = [self._call(rows[i : i + self._max_rows]) for i in range(0, len(rows), self._max_rows)]
-        return np.split(np.concatenate(pieces), np.cumsum([len(part) for part in parts])[:-1])
+        results = np.concatenate(pieces)
+        if len(results) != len(rows):
+            # Split all the same, a record would be paid the rows of another.
+            raise ValueError(f"{len(rows)} rows went in and {len(results)} came out")
+        return np.split(results, np.cumsum([len(part) for part in parts])[:-1])
 
     async def _one_by_one(self, batch: list[tuple[Array, asyncio.Future[Array]]]) -> None:
         for rows, future in batch:

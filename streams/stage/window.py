@@ -23,6 +23,10 @@ class Item(Protocol):
         """Mark it done; called in order within a partition."""
 
 
+class WorkCancelledError(RuntimeError):
+    """The work on an item was cancelled, and not by the window."""
+
+
 class Window[I: Item]:
     """Run `work` on up to `limit` items at once and ack them in order.
 
@@ -80,17 +84,15 @@ class Window[I: Item]:
         queue = self._in_flight[partition]
         while queue and queue[0][1].done() and not self._failed.done():
             item, task = queue[0]
-            if task.cancelled() or task.exception():
+            try:
+                _raise_failure(task)
+                item.ack()
+            except Exception as error:  # noqa: BLE001 - whatever it is, run() raises it
                 # Skipping it and acking the next would lose it: nothing after it may be acked.
-                self._fail(task)
+                self._failed.set_exception(error)
                 return
             queue.popleft()
-            item.ack()
             self._slots.release()
-
-    def _fail(self, task: asyncio.Task[None]) -> None:
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        self._failed.set_exception(error or RuntimeError("a failed task held no exception"))
 
     async def _drain(self) -> None:
         while self.depth and not self._failed.done():
@@ -105,3 +107,14 @@ class Window[I: Item]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _raise_failure(task: asyncio.Task[None]) -> None:
+    """Raise what the work raised; a cancellation that nobody asked the window for is a failure like any other.
+
+    Passed on as a CancelledError it would look like a rebalance: the agent would start again, past the lost record.
+    """
+    try:
+        task.result()
+    except asyncio.CancelledError as error:
+        raise WorkCancelledError("the work on a record was cancelled from within") from error

@@ -1,0 +1,170 @@
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from streams.stage.batcher import Array, Batcher
+
+DEADLINE_S = 5.0
+
+
+@dataclass
+class Model:
+    """Doubles rows; its first call waits until the test opens the gate."""
+
+    gate: threading.Event = field(default_factory=threading.Event)
+    entered: threading.Event = field(default_factory=threading.Event)
+    sizes: list[int] = field(default_factory=list)
+    poison: float = -1.0
+
+    def __call__(self, rows: Array) -> Array:
+        self.sizes.append(len(rows))
+        self.entered.set()
+        assert self.gate.wait(DEADLINE_S)
+        if (rows == self.poison).any():
+            raise LookupError(f"cannot take {self.poison}")
+        return rows * 2
+
+
+def rows(*values: float) -> Array:
+    return np.array(values, np.float32)[:, None]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():  # noqa: ASYNC110 - what it looks at is set in another thread
+            await asyncio.sleep(0.001)
+
+
+async def busy(model: Model, batcher: Batcher) -> asyncio.Task[Array]:
+    """Return the first call, in the model now: what is submitted next has to wait and forms one batch."""
+    first = asyncio.create_task(batcher.submit(rows(0)))
+    await until(model.entered.is_set)
+    return first
+
+
+async def submit(batcher: Batcher, *calls: Array) -> list[asyncio.Task[Array]]:
+    tasks = [asyncio.create_task(batcher.submit(call)) for call in calls]
+    for _ in tasks:
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def answers(tasks: list[asyncio.Task[Array]]) -> list[object]:
+    found = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), DEADLINE_S)
+    return [type(each) if isinstance(each, BaseException) else each.ravel().tolist() for each in found]
+
+
+async def test_calls_that_wait_are_joined_and_each_gets_its_own_rows() -> None:
+    model = Model()
+    batcher = Batcher(model, max_rows=8)
+    first = await busy(model, batcher)
+    waiting = await submit(batcher, rows(1, 2), rows(3), rows(4, 5, 6))
+    model.gate.set()
+    assert await answers([first, *waiting]) == [[0], [2, 4], [6], [8, 10, 12]]
+    assert model.sizes == [1, 6]
+
+
+async def test_nothing_waits_for_company() -> None:
+    model = Model()
+    model.gate.set()
+    assert (await asyncio.wait_for(Batcher(model, max_rows=32).submit(rows(3)), DEADLINE_S)).tolist() == [[6]]
+    assert model.sizes == [1]
+
+
+async def test_a_batch_never_exceeds_the_limit_and_keeps_the_order() -> None:
+    model = Model()
+    batcher = Batcher(model, max_rows=4)
+    first = await busy(model, batcher)
+    waiting = await submit(batcher, rows(1, 2, 3), rows(4, 5), rows(6, 7), rows(8))
+    model.gate.set()
+    assert await answers([first, *waiting]) == [[0], [2, 4, 6], [8, 10], [12, 14], [16]]
+    assert model.sizes == [1, 3, 4, 1]
+
+
+async def test_a_call_larger_than_the_limit_is_cut() -> None:
+    model = Model()
+    model.gate.set()
+    found = await Batcher(model, max_rows=4).submit(rows(*range(10)))
+    assert found.ravel().tolist() == [2 * n for n in range(10)]
+    assert model.sizes == [4, 4, 2]
+
+
+async def test_one_bad_record_fails_alone() -> None:
+    model = Model(poison=13)
+    batcher = Batcher(model, max_rows=8)
+    first = await busy(model, batcher)
+    waiting = await submit(batcher, rows(1), rows(2, 13), rows(3))
+    model.gate.set()
+    assert await answers([first, *waiting]) == [[0], [2], LookupError, [6]]
+
+
+async def test_rows_of_another_shape_fail_nobody_else() -> None:
+    model = Model()
+    batcher = Batcher(model, max_rows=8)
+    first = await busy(model, batcher)
+    waiting = await submit(batcher, rows(1), np.zeros((2, 3), np.float32), rows(2))
+    model.gate.set()
+    assert await answers([first, *waiting]) == [[0], [2], [0] * 6, [4]]
+
+
+async def test_a_model_that_gives_too_few_rows_pays_nobody_the_rows_of_another() -> None:
+    batcher = Batcher(lambda given: given[:-1], max_rows=8)
+    tasks = await submit(batcher, rows(1, 2), rows(3, 4))
+    assert await answers(tasks) == [ValueError, ValueError]
+
+
+async def test_a_cancelled_waiter_harms_no_other() -> None:
+    model = Model()
+    batcher = Batcher(model, max_rows=8)
+    first = await busy(model, batcher)
+    gone, stays = await submit(batcher, rows(1), rows(2))
+    gone.cancel()
+    first.cancel()
+    await asyncio.sleep(0)
+    model.gate.set()
+    assert await answers([gone, stays]) == [asyncio.CancelledError, [4]]
+
+
+async def test_a_waiter_cancelled_while_its_batch_is_tried_one_by_one_harms_no_other() -> None:
+    model = Model(poison=13)
+    batcher = Batcher(model, max_rows=8)
+    first = await busy(model, batcher)
+    gone, poison, stays = await submit(batcher, rows(1), rows(13), rows(2))
+    gone.cancel()
+    model.gate.set()
+    assert await answers([first, gone, poison, stays]) == [[0], asyncio.CancelledError, LookupError, [4]]
+
+
+async def test_it_works_on_after_a_failure() -> None:
+    model = Model(poison=13)
+    model.gate.set()
+    batcher = Batcher(model, max_rows=8)
+    with pytest.raises(LookupError):
+        await batcher.submit(rows(13))
+    assert (await batcher.submit(rows(4))).tolist() == [[8]]
+
+
+async def test_nobody_waits_for_ever_when_the_run_itself_is_cancelled() -> None:
+    model = Model()
+    batcher = Batcher(model, max_rows=2)
+    first = await busy(model, batcher)
+    waiting = await submit(batcher, rows(1), rows(2), rows(3))
+    assert batcher._running is not None
+    batcher._running.cancel()
+    model.gate.set()
+    assert await answers([first, *waiting]) == [asyncio.CancelledError] * 4
+    model.entered.clear()
+    assert (await asyncio.wait_for(batcher.submit(rows(5)), DEADLINE_S)).tolist() == [[10]]
+
+
+async def test_many_callers_at_once_all_get_their_own() -> None:
+    model = Model()
+    model.gate.set()
+    batcher = Batcher(model, max_rows=16)
+    tasks = await submit(batcher, *(rows(*([n] * (n % 7 + 1))) for n in range(200)))
+    assert await answers(tasks) == [[2 * n] * (n % 7 + 1) for n in range(200)]
+    assert max(model.sizes) <= 16
