@@ -4,7 +4,7 @@ import asyncio
 import random
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -22,6 +22,9 @@ from streams.stage.record import Handler, Output, Record
 log = structlog.get_logger()
 
 DEAD_LETTERS = "dead-letters"
+_NO_REGISTRY = "registry_unreachable"
+_MOST_LETTERS = 16_000
+"""Of an error's own words in a dead letter: some errors print the whole record."""
 
 
 class Deliver(Protocol):
@@ -108,7 +111,13 @@ class Guard[M: Message]:
         message: M = self._decode(record)
         async with aclosing(self.handler(message, record)) as outputs:  # type: ignore[type-var]
             while (output := await self._next(outputs)) is not None:
-                await self._send(output, record)
+                try:
+                    await self._send(output, record)
+                except DeliveryError:
+                    # What a handler raises while it is closed would hide that the broker failed.
+                    with suppress(Exception):
+                        await outputs.aclose()  # type: ignore[attr-defined]
+                    raise
 
     def _decode(self, record: Record) -> M:
         if record.value is None:
@@ -118,7 +127,7 @@ class Guard[M: Message]:
         except WireError as error:
             raise UnprocessableError(error.reason, str(error)) from error
         except ConnectionError as error:
-            raise TransientError("registry_unreachable", str(error)) from error
+            raise TransientError(_NO_REGISTRY, str(error)) from error
 
     async def _next(self, outputs: AsyncIterator[Output]) -> Output | None:
         try:
@@ -130,7 +139,10 @@ class Guard[M: Message]:
             raise UnprocessableError("stage_timeout", f"no output within {self.timeout_s:g} s") from error
 
     async def _send(self, output: Output, record: Record) -> None:
-        value = None if output.message is None else self.codec.encode(output.topic, output.message)
+        try:
+            value = None if output.message is None else self.codec.encode(output.topic, output.message)
+        except ConnectionError as error:
+            raise TransientError(_NO_REGISTRY, str(error)) from error
         await self._deliver(output.topic, output.key.encode(), value, record.headers)
 
     async def _deliver(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> None:
@@ -149,7 +161,11 @@ class Guard[M: Message]:
         log.warning(
             "dead letter", stage=self.stage, reason=letter.reason, fate=letter.fate, detail=letter.detail, **where
         )
-        await self._deliver(DEAD_LETTERS, record.key or b"", self.codec.encode(DEAD_LETTERS, letter), record.headers)
+        try:
+            value = self.codec.encode(DEAD_LETTERS, letter)
+        except ConnectionError as failure:
+            raise DeliveryError(f"{self.stage} could not write a dead letter: {failure}") from failure
+        await self._deliver(DEAD_LETTERS, record.key or b"", value, record.headers)
 
 
 def dead_letter(stage: str, error: Exception, record: Record, attempts: int) -> DeadLetter:
@@ -160,7 +176,7 @@ def dead_letter(stage: str, error: Exception, record: Record, attempts: int) -> 
         fate = "transient" if isinstance(error, TransientError) else "unprocessable"
         reason = error.reason
     else:
-        trace = "".join(traceback.format_exception(error))
+        trace = _writable("".join(traceback.format_exception(error)))
     return DeadLetter(
         dead_letter_id=record_id("dead-letter", stage, record.topic, record.partition, record.offset, reason),
         stage=stage,
@@ -169,7 +185,7 @@ def dead_letter(stage: str, error: Exception, record: Record, attempts: int) -> 
         offset=record.offset,
         reason=reason,
         fate=fate,
-        detail=str(error) or type(error).__name__,
+        detail=_writable(str(error) or type(error).__name__),
         traceback=trace,
         key=record.key,
         value=record.value,
@@ -177,3 +193,8 @@ def dead_letter(stage: str, error: Exception, record: Record, attempts: int) -> 
         attempts=attempts if fate == "transient" else 1,
         at=datetime.now(UTC),
     )
+
+
+def _writable(words: str) -> str:
+    """Return the words as Avro takes them: file names may hold what is no UTF-8; the end says most and is kept."""
+    return words[-_MOST_LETTERS:].encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,431 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from schemas.codec import Codec
+from schemas.messages import DeadLetter, Message, Verdict
+from streams.errors import TransientError, UnprocessableError
+from streams.stage.guard import DEAD_LETTERS, DeliveryError, Guard, Retry
+from streams.stage.limits import DeadLetterLimit, TooManyDeadLettersError
+from streams.stage.record import Output, Record
+from tests.unit.made_messages import verdict
+
+CODEC = Codec()
+DEADLINE_S = 5.0
+type Raiser = Callable[[str], Exception | None]
+
+
+@dataclass
+class Broker:
+    """Takes records, or raises what the test says for a topic."""
+
+    taken: list[tuple[str, bytes, bytes | None, dict[str, bytes]]] = field(default_factory=list)
+    refusal: Raiser = lambda _: None
+    on_delivery: Callable[[str], None] = lambda _: None
+
+    async def deliver(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> None:
+        await asyncio.sleep(0)
+        if (error := self.refusal(topic)) is not None:
+            raise error
+        self.on_delivery(topic)
+        self.taken.append((topic, key, value, headers))
+
+    @property
+    def letters(self) -> list[DeadLetter]:
+        values = [value for topic, _, value, _ in self.taken if topic == DEAD_LETTERS]
+        letters = [CODEC.decode(DEAD_LETTERS, value or b"") for value in values]
+        return [letter for letter in letters if isinstance(letter, DeadLetter)]
+
+    @property
+    def keys(self) -> list[bytes]:
+        return [key for topic, key, _, _ in self.taken if topic == "verdicts"]
+
+
+@dataclass
+class Pauses:
+    """Sleeps no time and remembers how long it should have."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+def record(value: bytes | None = None, **changes: Any) -> Record:
+    fields: dict[str, Any] = {"partition": 3, "offset": 41, "key": b"p1", "headers": {"trace": b"abc"}}
+    return Record("verdicts", value=CODEC.encode("verdicts", verdict()) if value is None else value, **fields | changes)
+
+
+def out(key: str, message: Message | None = None) -> Output:
+    return Output("verdicts", key, message or verdict())
+
+
+def guard(handler: Any, broker: Broker, **changes: Any) -> Guard[Verdict]:
+    fields: dict[str, Any] = {"limit": DeadLetterLimit(10), "timeout_s": DEADLINE_S, "sleep": Pauses()}
+    return Guard(stage="trial", codec=CODEC, handler=handler, deliver=broker.deliver, **fields | changes)
+
+
+def raising(*errors: Exception | None, outputs: tuple[str, ...] = ()) -> Any:
+    """Return a handler that gives the outputs and then raises; each call takes the next error, the last one stays."""
+    left = list(errors)
+
+    async def handler(_: Verdict, __: Record) -> AsyncIterator[Output]:
+        for key in outputs:
+            yield out(key)
+        error = left.pop(0) if len(left) > 1 else left[0]
+        if error is not None:
+            raise error
+
+    return handler
+
+
+async def test_each_output_is_delivered_before_the_next_is_asked_for() -> None:
+    story: list[str] = []
+    broker = Broker(on_delivery=lambda _: story.append("delivered"))
+
+    async def handler(message: Verdict, given: Record) -> AsyncIterator[Output]:
+        assert message == verdict()
+        assert given.key == b"p1"
+        for key in "ab":
+            story.append(f"asked {key}")
+            yield out(key)
+        story.append("ended")
+
+    await guard(handler, broker)(record())
+    assert story == ["asked a", "delivered", "asked b", "delivered", "ended"]
+    assert [(topic, key, headers) for topic, key, _, headers in broker.taken] == [
+        ("verdicts", b"a", {"trace": b"abc"}),
+        ("verdicts", b"b", {"trace": b"abc"}),
+    ]
+    assert CODEC.decode("verdicts", broker.taken[0][2] or b"") == verdict()
+
+
+async def test_an_output_of_nothing_is_a_tombstone() -> None:
+    broker = Broker()
+
+    async def handler(_: Verdict, __: Record) -> AsyncIterator[Output]:
+        yield Output("verdicts", "gone", None)
+
+    await guard(handler, broker)(record())
+    assert [value for _, _, value, _ in broker.taken] == [None]
+
+
+async def test_an_unprocessable_record_is_dead_lettered_as_it_came_and_its_outputs_stand() -> None:
+    broker = Broker()
+    handler = raising(UnprocessableError("media_decode", "no picture"), outputs=("a", "b"))
+    given = record()
+    await guard(handler, broker)(given)
+    assert broker.keys == [b"a", b"b"]
+    (letter,) = broker.letters
+    assert (letter.topic, letter.partition, letter.offset) == ("verdicts", 3, 41)
+    assert (letter.key, letter.value, letter.headers) == (b"p1", given.value, {"trace": b"abc"})
+    assert (letter.stage, letter.reason, letter.fate, letter.detail) == (
+        "trial",
+        "media_decode",
+        "unprocessable",
+        "no picture",
+    )
+    assert (letter.attempts, letter.traceback) == (1, None)
+    assert broker.taken[-1][1] == b"p1"
+
+
+async def test_a_transient_error_is_tried_again_and_leaves_no_dead_letter_when_it_goes_away() -> None:
+    broker, pauses = Broker(), Pauses()
+    await guard(raising(TransientError("store_busy", "503"), None, outputs=("a",)), broker, sleep=pauses)(record())
+    assert (broker.keys, broker.letters, len(pauses.seconds)) == ([b"a", b"a"], [], 1)
+
+
+async def test_a_transient_error_that_stays_is_dead_lettered_after_the_last_attempt() -> None:
+    broker, pauses, seen = Broker(), Pauses(), []
+
+    async def handler(_: Verdict, given: Record) -> AsyncIterator[Output]:
+        seen.append((given.attempt, given.last_attempt))
+        if given.attempt:
+            raise TransientError("store_busy", "503")
+        yield out("never")
+
+    await guard(handler, broker, retry=Retry(attempts=3, base_s=1.0, max_s=2.5), sleep=pauses)(record())
+    assert seen == [(1, False), (2, False), (3, True)]
+    assert [(letter.reason, letter.fate, letter.attempts) for letter in broker.letters] == [
+        ("store_busy", "transient", 3)
+    ]
+    assert len(pauses.seconds) == 2
+    assert all(pause <= 2.5 for pause in pauses.seconds)
+
+
+async def test_a_bug_is_dead_lettered_with_its_traceback_and_not_tried_again() -> None:
+    broker, pauses = Broker(), Pauses()
+    await guard(raising(ZeroDivisionError("by zero"), outputs=("a",)), broker, sleep=pauses)(record())
+    (letter,) = broker.letters
+    assert (letter.reason, letter.fate, letter.detail, letter.attempts) == ("bug", "bug", "by zero", 1)
+    assert "ZeroDivisionError: by zero" in (letter.traceback or "")
+    assert "test_guard.py" in (letter.traceback or "")
+    assert pauses.seconds == []
+
+
+async def test_a_transient_error_followed_by_a_bug_is_a_bug() -> None:
+    broker = Broker()
+    await guard(raising(TransientError("store_busy", "503"), KeyError("x")), broker)(record())
+    assert [letter.fate for letter in broker.letters] == ["bug"]
+
+
+async def test_an_error_without_words_is_told_by_its_name() -> None:
+    broker = Broker()
+    await guard(raising(NotImplementedError()), broker)(record())
+    assert [letter.detail for letter in broker.letters] == ["NotImplementedError"]
+
+
+async def test_words_that_are_no_utf_8_do_not_keep_a_record_from_its_dead_letter() -> None:
+    # A file name from a foreign disk comes with surrogates; Avro takes none, and the worker would stop for ever.
+    broker = Broker()
+    await guard(raising(UnprocessableError("media_decode", "a\udcff.mp4")), broker)(record())
+    await guard(raising(KeyError("a\udcff.mp4")), broker)(record())
+    assert [letter.reason for letter in broker.letters] == ["media_decode", "bug"]
+
+
+async def test_an_error_that_prints_the_whole_record_still_fits_into_its_dead_letter() -> None:
+    broker = Broker()
+    await guard(raising(KeyError("x" * 30_000_000)), broker)(record())
+    assert len(broker.taken[0][2] or b"") < 100_000
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"", "wire_empty"),
+        (b"{}", "wire_not_avro"),
+        (b"\xc3\x01" + b"\x00" * 8 + b"body", "wire_unknown_fingerprint"),
+        (CODEC.encode("verdicts", verdict())[:-4], "wire_truncated"),
+        (CODEC.encode("verdicts", verdict()) + b"!", "wire_trailing"),
+    ],
+)
+async def test_bytes_that_are_no_message_are_dead_lettered_before_the_handler(value: bytes, reason: str) -> None:
+    broker = Broker()
+    await guard(raising(None, outputs=("never",)), broker)(record(value))
+    assert broker.keys == []
+    assert [(letter.reason, letter.fate, letter.value) for letter in broker.letters] == [
+        (reason, "unprocessable", value)
+    ]
+
+
+async def test_a_tombstone_is_dead_lettered() -> None:
+    broker = Broker()
+    nothing = Record("verdicts", 0, 7, None, None)
+    await guard(raising(None), broker)(nothing)
+    assert [(letter.reason, letter.key, letter.value) for letter in broker.letters] == [("wire_empty", None, None)]
+
+
+async def test_a_broker_that_fails_is_no_fault_of_the_record() -> None:
+    broker = Broker(refusal=lambda _: ConnectionError("broker gone"))
+    with pytest.raises(DeliveryError, match="broker gone"):
+        await guard(raising(None, outputs=("a",)), broker)(record())
+    assert broker.taken == []
+
+
+async def test_a_dead_letter_that_cannot_be_written_is_no_outcome() -> None:
+    broker = Broker(refusal=lambda topic: ConnectionError("gone") if topic == DEAD_LETTERS else None)
+    with pytest.raises(DeliveryError):
+        await guard(raising(KeyError("x")), broker)(record())
+
+
+async def test_an_output_that_the_broker_will_never_take_is_a_dead_letter() -> None:
+    too_large = UnprocessableError("output_too_large", "9 bytes for verdicts")
+    broker = Broker(refusal=lambda topic: too_large if topic == "verdicts" else None)
+    await guard(raising(None, outputs=("a",)), broker)(record())
+    assert [(letter.reason, letter.fate) for letter in broker.letters] == [("output_too_large", "unprocessable")]
+
+
+async def test_a_failed_delivery_stays_one_when_the_handler_cannot_clean_up() -> None:
+    broker = Broker(refusal=lambda topic: ConnectionError("gone") if topic == "verdicts" else None)
+
+    async def handler(_: Verdict, __: Record) -> AsyncIterator[Output]:
+        try:
+            yield out("a")
+        finally:
+            raise KeyError("while cleaning up")
+
+    with pytest.raises(DeliveryError):
+        await guard(handler, broker)(record())
+    assert broker.letters == []
+
+
+async def test_a_handler_that_takes_too_long_is_closed_and_its_record_dead_lettered() -> None:
+    broker, closed = Broker(), asyncio.Event()
+
+    async def handler(_: Verdict, __: Record) -> AsyncIterator[Output]:
+        yield out("a")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    await guard(handler, broker, timeout_s=0.02)(record())
+    assert closed.is_set()
+    assert broker.keys == [b"a"]
+    assert [(letter.reason, letter.fate) for letter in broker.letters] == [("stage_timeout", "unprocessable")]
+
+
+async def test_the_time_for_delivery_does_not_count_against_the_handler() -> None:
+    broker = Broker()
+    slow = asyncio.Event()
+
+    async def deliver(topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(slow.wait(), 0.05)
+        await broker.deliver(topic, key, value, headers)
+
+    patient = Guard(
+        stage="trial",
+        codec=CODEC,
+        handler=raising(None, outputs=("a", "b")),
+        deliver=deliver,
+        limit=DeadLetterLimit(1),
+        timeout_s=0.03,
+    )
+    await patient(record())
+    assert (broker.keys, broker.letters) == ([b"a", b"b"], [])
+
+
+async def test_a_timeout_of_the_handlers_own_is_a_bug_of_the_handler() -> None:
+    broker = Broker()
+
+    async def handler(_: Verdict, __: Record) -> AsyncIterator[Output]:
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+        yield out("never")
+
+    await guard(handler, broker)(record())
+    assert [(letter.reason, letter.fate) for letter in broker.letters] == [("bug", "bug")]
+
+
+@pytest.mark.parametrize(
+    "error", [UnprocessableError("media_decode", "x"), TransientError("store_busy", "x"), KeyError("x"), None]
+)
+async def test_the_handler_is_closed_however_it_ends(error: Exception | None) -> None:
+    closed = 0
+
+    async def handler(_: Verdict, __: Record) -> AsyncIterator[Output]:
+        nonlocal closed
+        try:
+            yield out("a")
+            if error is not None:
+                raise error
+        finally:
+            closed += 1
+
+    await guard(handler, Broker(), retry=Retry(attempts=2))(record())
+    assert closed == (2 if isinstance(error, TransientError) else 1)
+
+
+async def test_the_handler_is_closed_when_an_output_cannot_be_delivered() -> None:
+    closed = asyncio.Event()
+
+    async def handler(_: Verdict, __: Record) -> AsyncIterator[Output]:
+        try:
+            yield out("a")
+        finally:
+            closed.set()
+
+    with pytest.raises(DeliveryError):
+        await guard(handler, Broker(refusal=lambda _: ConnectionError("gone")))(record())
+    assert closed.is_set()
+
+
+@pytest.mark.parametrize("where", ["handler", "delivery", "pause"])
+async def test_a_cancellation_is_passed_on_and_buries_nothing(where: str) -> None:
+    broker, closed, waiting = Broker(), asyncio.Event(), asyncio.Event()
+
+    async def hang(*_: object) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    async def handler(_: Verdict, __: Record) -> AsyncIterator[Output]:
+        try:
+            if where == "handler":
+                await hang()
+            if where == "pause":
+                raise TransientError("store_busy", "503")
+            yield out("a")
+        finally:
+            closed.set()
+
+    a_guard = guard(handler, broker, sleep=hang)
+    if where == "delivery":
+        a_guard.deliver = hang  # type: ignore[assignment]  # it takes whatever it is given
+    running = asyncio.create_task(a_guard(record()))
+    await asyncio.wait_for(waiting.wait(), DEADLINE_S)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert closed.is_set()
+    assert broker.letters == []
+
+
+async def test_too_many_in_a_row_stop_before_the_next_is_written() -> None:
+    broker = Broker()
+    strict = guard(raising(UnprocessableError("media_decode", "x")), broker, limit=DeadLetterLimit(2))
+    await strict(record(offset=1))
+    await strict(record(offset=2))
+    with pytest.raises(TooManyDeadLettersError, match="more than 2 dead letters in a row: 3 media_decode"):
+        await strict(record(offset=3))
+    assert [letter.offset for letter in broker.letters] == [1, 2]
+
+
+async def test_a_good_record_starts_the_count_anew() -> None:
+    broker = Broker()
+    bad = UnprocessableError("media_decode", "x")
+    strict = guard(raising(bad, bad, None, bad, bad), broker, limit=DeadLetterLimit(2))
+    for offset in range(5):
+        await strict(record(offset=offset))
+    assert len(broker.letters) == 4
+
+
+class _Unreachable:
+    """A codec whose registry does not answer for some topics."""
+
+    def __init__(self, *topics: str) -> None:
+        self._topics = topics
+
+    def encode(self, topic: str, message: Message) -> bytes:
+        if f"to {topic}" in self._topics:
+            raise ConnectionError("registry gone")
+        return CODEC.encode(topic, message)
+
+    def decode(self, topic: str, value: bytes) -> Message:
+        if f"from {topic}" in self._topics:
+            raise ConnectionError("registry gone")
+        return CODEC.decode(topic, value)
+
+
+@pytest.mark.parametrize("codec", [_Unreachable("from verdicts"), _Unreachable("to verdicts")])
+async def test_a_registry_that_does_not_answer_is_tried_again(codec: Any) -> None:
+    broker, pauses = Broker(), Pauses()
+    trying = guard(raising(None, outputs=("a",)), broker, sleep=pauses)
+    trying.codec = codec
+    await trying(record())
+    assert [(letter.reason, letter.fate) for letter in broker.letters] == [("registry_unreachable", "transient")]
+    assert len(pauses.seconds) == 3
+
+
+async def test_without_the_registry_a_dead_letter_is_not_written_and_the_record_not_acked() -> None:
+    trying = guard(raising(KeyError("x")), Broker())
+    trying.codec = _Unreachable("to dead-letters")  # type: ignore[assignment]  # the two methods the guard uses
+    with pytest.raises(DeliveryError, match="registry gone"):
+        await trying(record())
+
+
+async def test_a_dead_letter_has_the_same_id_when_written_again() -> None:
+    broker = Broker()
+    a_guard = guard(raising(KeyError("x")), broker)
+    for offset in (1, 1, 2):
+        await a_guard(record(offset=offset))
+    first, again, other = (letter.dead_letter_id for letter in broker.letters)
+    assert first == again != other
+
+
+@pytest.mark.parametrize("attempt", range(1, 12))
+def test_pauses_grow_and_are_bounded(attempt: int) -> None:
+    assert all(0 <= Retry(base_s=0.5, max_s=8.0).pause_s(attempt) <= min(8.0, 0.5 * 2**attempt) for _ in range(50))
