@@ -15,9 +15,7 @@ from faust.streams import Stream
 from faust.types import EventT, StreamT, TopicT
 
 from models.registry import Registry
-from schemas.codec import Codec
 from schemas.messages import Message
-from schemas.registry import SchemaRegistry
 from schemas.topics import TOPICS
 from streams import metrics
 from streams.cases import Cases
@@ -28,6 +26,7 @@ from streams.stage.guard import Guard
 from streams.stage.limits import DeadLetterLimit
 from streams.stage.record import Handler, Record
 from streams.stage.window import Window
+from streams.wire import create_codec
 
 log = structlog.get_logger()
 
@@ -70,8 +69,7 @@ class Context:
         self.group = app.conf.id
         self.settings = settings
         self.models = Registry(cache=settings.model_cache_dir)
-        url = settings.schema_registry_url
-        self.codec = Codec(SchemaRegistry(url, prefix=settings.topic_prefix) if url else None)
+        self.codec = create_codec(settings)
         self.cases = Cases(settings, self.codec, self.crash)
         self._topics = {name: self._declare(name) for name in TOPICS}
 
@@ -145,6 +143,10 @@ class Context:
         consumer = self.app._consumer  # noqa: SLF001 - the property would create one before the app has started
         return {tp.partition for tp in consumer.assignment() if tp.topic == name} if consumer is not None else set()
 
+    def generation(self) -> int:
+        """Return a number that changes with every rebalance of the group."""
+        return self.app.consumer_generation_id
+
     def background(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run this beside the agents for as long as the app runs; its failure stops the worker."""
 
@@ -200,7 +202,8 @@ def _record(topic: str, event: EventT[bytes]) -> Record:
         offset=message.offset,
         key=message.key,
         value=message.value,
-        headers=dict(message.headers or {}),
+        # Kafka allows a header without a value, a dead letter does not.
+        headers={name: value or b"" for name, value in dict(message.headers or {}).items()},
         timestamp_s=message.timestamp,
     )
 

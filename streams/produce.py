@@ -6,12 +6,11 @@ from contextlib import contextmanager
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Delivery
 
-from schemas.codec import Codec
 from schemas.messages import Message
-from schemas.registry import SchemaRegistry
 from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.settings import Settings
+from streams.wire import create_codec
 
 _IN_FLIGHT = 1_000
 
@@ -22,8 +21,7 @@ class TopicWriter:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._failed: KafkaError | None = None
-        url = settings.schema_registry_url
-        self.codec = Codec(SchemaRegistry(url, prefix=settings.topic_prefix) if url else None)
+        self.codec = create_codec(settings)
         self._producer = Producer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,

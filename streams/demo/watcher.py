@@ -7,11 +7,11 @@ from typing import Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from schemas.codec import Codec
 from schemas.messages import DeadLetter, Message, Takedown, Verdict
 from schemas.topics import TOPICS
 from streams.demo.live import FLOW
 from streams.settings import Settings
+from streams.wire import create_codec
 
 
 class Watcher:
@@ -26,7 +26,7 @@ class Watcher:
     def __init__(self, settings: Settings, on_message: Callable[[str, str, Message | None], None]) -> None:
         self._prefix = settings.topic_prefix
         self._on_message = on_message
-        self._codec = Codec()
+        self._codec = create_codec(settings)
         self._consumer = Consumer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,

@@ -11,9 +11,7 @@ from pathlib import Path
 import msgspec
 
 from models.registry import Registry
-from schemas.codec import Codec
 from schemas.messages import Case, Policy, Reference, Takedown
-from schemas.registry import SchemaRegistry
 from streams.cases import Cases, case_key, reference_key
 from streams.desk.references import ReferenceMaker
 from streams.errors import RecordError, UsageError
@@ -22,6 +20,7 @@ from streams.media.decoder import Decoder
 from streams.policy import policy_version
 from streams.produce import writing
 from streams.settings import Settings
+from streams.wire import create_codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ async def read_cases(settings: Settings) -> dict[str, list[Case]]:
 
 async def read_takedowns(settings: Settings, case_id: str) -> list[Takedown]:
     """Return the last event of each of a case's takedowns, oldest first."""
-    codec = _codec(settings)
+    codec = create_codec(settings)
     last: dict[str, Takedown] = {}
 
     def apply(updates: list[Update]) -> None:
@@ -120,7 +119,7 @@ async def _keys(settings: Settings, case_id: str) -> list[str]:
 
 @asynccontextmanager
 async def _reading(settings: Settings) -> AsyncIterator[Cases]:
-    cases = Cases(settings, _codec(settings), _raise)
+    cases = Cases(settings, create_codec(settings), _raise)
     try:
         async with asyncio.timeout(settings.start_grace_s):
             await cases.start()
@@ -144,11 +143,6 @@ async def _read(settings: Settings, follower: Follower) -> None:
         raise UsageError(error.detail) from error
     finally:
         await follower.stop()
-
-
-def _codec(settings: Settings) -> Codec:
-    url = settings.schema_registry_url
-    return Codec(SchemaRegistry(url, prefix=settings.topic_prefix) if url else None)
 
 
 def _raise(error: Exception) -> None:
