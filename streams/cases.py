@@ -7,6 +7,7 @@ import structlog
 
 from schemas.codec import Codec, WireError
 from schemas.messages import Case, Policy, Reference
+from streams.description import fault
 from streams.follow import Follower, Update
 from streams.settings import Settings
 
@@ -38,6 +39,7 @@ class Cases:
     def __init__(self, settings: Settings, codec: Codec, crash: Callable[[Exception], None]) -> None:
         self._codec = codec
         self._entries: dict[str, Case] = {}
+        self._offsets: dict[str, int] = {}
         self._listeners: list[Listener] = []
         self._follower = Follower(settings.bootstrap_servers, f"{settings.topic_prefix}cases", self._apply, crash)
         self._started: asyncio.Task[None] | None = None
@@ -71,10 +73,14 @@ class Cases:
         return list(self._entries.values())
 
     def references(self) -> Iterator[tuple[str, Case, Reference]]:
-        """Yield key, entry and piece of every active reference."""
+        """Yield key, entry and piece of every active reference.
+
+        The key is followed by where it was written: a piece that went and came back is a new one, for it has not been
+        compared with what passed meanwhile.
+        """
         for key, entry in self._entries.items():
             if entry.reference is not None:
-                yield key, entry, entry.reference
+                yield f"{key}@{self._offsets[key]}", entry, entry.reference
 
     def policy(self, case_id: str) -> Policy | None:
         """Return a case's policy, None if there is no such open case."""
@@ -109,5 +115,11 @@ class Cases:
             log.warning("case entry refused", key=key, reason=error.reason, offset=update.offset)
             return None
         assert isinstance(entry, Case)
+        if entry.reference is not None and (detail := fault(entry.reference)) is not None:
+            log.warning(
+                "case entry refused", key=key, reason="reference_malformed", detail=detail, offset=update.offset
+            )
+            return None
         self._entries[key] = entry
+        self._offsets[key] = update.offset
         return case_id

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 
 from schemas.messages import Descriptors
 from streams.app import Context
+from streams.description import fault
+from streams.errors import UnprocessableError
 from streams.index import Hit, LiveIndex, MilvusArchive, scores
 from streams.late import LateSearch
 from streams.stage.record import Output, Record
@@ -20,6 +22,8 @@ def create(context: Context) -> None:
 
     @context.stage("match", reads="descriptors")
     async def match_descriptors(message: Descriptors, record: Record) -> AsyncIterator[Output]:
+        if (detail := fault(message)) is not None:
+            raise UnprocessableError("descriptors_malformed", detail)
         # First into the archive, then the search: a reference that this search does not know yet is searched in the
         # archive after it has gone live, so one of the two always finds the pair.
         await asyncio.to_thread(archive.add, Hit(record.partition, record.offset), message)

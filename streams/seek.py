@@ -1,9 +1,9 @@
 """Stretches of a topic read by offset, without joining a group."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.settings import Settings
 
@@ -35,11 +35,18 @@ class TopicSeeker:
             }
         )
 
-    def committed(self, partition: int) -> int:
-        """Return the group's committed offset, 0 if it has none."""
+    def committed(self, partitions: Collection[int]) -> dict[int, int]:
+        """Return the group's committed offset of each partition, 0 where it has none."""
         with self._lock:
-            (answer,) = self._consumer.committed([TopicPartition(self._topic, partition)], timeout=_FETCH_S)
-        return 0 if answer.offset == OFFSET_INVALID or answer.offset < 0 else int(answer.offset)
+            asked = [TopicPartition(self._topic, partition) for partition in partitions]
+            answers = self._consumer.committed(asked, timeout=_FETCH_S) if asked else []
+        return {answer.partition: max(0, answer.offset) for answer in answers}
+
+    def first(self, partition: int) -> int:
+        """Return the first offset that the topic still has."""
+        with self._lock:
+            first, _ = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_FETCH_S)
+        return first
 
     def read(self, partition: int, start: int, end: int) -> Iterator[tuple[int, bytes | None]]:
         """Yield offset and value of the records from `start` to before `end` that the topic still has.

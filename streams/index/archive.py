@@ -4,12 +4,15 @@ The archive holds vectors and where they came from; the descriptors themselves s
 there. It is Milvus Lite in a folder, or a Milvus cluster by its address: the client is the same.
 """
 
+import logging
 import threading
 from collections.abc import Collection, Iterable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from milvus_lite.server_manager import server_manager_instance as embedded_servers
 from pymilvus import DataType, MilvusClient, MilvusException
 
 from schemas.matrix import unpack
@@ -22,6 +25,10 @@ _PROGRESS = "progress"
 """Collection of what was kept and searched; Milvus wants a vector in each, so it has an empty one."""
 _NO_COLUMNS = 2
 _END = "@end"
+
+for _chatty in ("pymilvus", "milvus_lite"):
+    # They log what they also raise, with tracebacks, and an iterator's choice of clock on every query.
+    logging.getLogger(_chatty).setLevel(logging.CRITICAL)
 
 
 class Hit(NamedTuple):
@@ -38,7 +45,10 @@ class Archive(Protocol):
         """Keep the vectors; once it returns a search finds them. Adding the same again changes nothing."""
 
     def end(self, partition: int) -> int:
-        """Return one past the last offset kept of this partition, 0 if there is none."""
+        """Return the offset below which everything of this partition is kept, 0 if nobody said so yet."""
+
+    def mark_end(self, partition: int, offset: int) -> None:
+        """Remember that everything of this partition below the offset is kept; it never goes back."""
 
     def search(self, reference: Reference, partitions: Collection[int], floor: float) -> set[Hit]:
         """Return what may match: a cosine of at least `floor`, or a shared digest."""
@@ -48,6 +58,9 @@ class Archive(Protocol):
 
     def mark_searched(self, partition: int, token: str) -> None:
         """Remember that this piece was searched for and its scores delivered."""
+
+    def forget_searched(self, partition: int, tokens: Collection[str]) -> None:
+        """Forget these tokens: their pieces are gone."""
 
     def close(self) -> None:
         """Release the files."""
@@ -69,12 +82,12 @@ class MilvusArchive:
 
     def __init__(self, where: Path | str) -> None:
         try:
-            self._client = MilvusClient(_uri(where))
+            self._uri = _uri(where)
+            self._client = MilvusClient(self._uri)
         except (OSError, MilvusException) as error:
-            raise UsageError(f"archive {where} cannot be opened, is another worker using it? {error}") from error
+            raise UsageError(f"archive {where} cannot be opened, is another worker using it?") from error
         self._lock = threading.Lock()  # the embedded engine takes one caller at a time
         self._loaded: set[str] = set()
-        self._ends: dict[int, int] = {}
 
     def add(self, hit: Hit, descriptors: Descriptors) -> None:
         """Keep the vectors of one segment."""
@@ -85,14 +98,19 @@ class MilvusArchive:
         with self._lock:
             self._open(name, descriptors.vectors.columns)
             self._client.upsert(name, rows)
-            self._advance(hit)
 
     def end(self, partition: int) -> int:
-        """Return one past the last offset kept of this partition."""
+        """Return the offset below which everything is kept."""
         with self._lock:
             self._open(_PROGRESS, _NO_COLUMNS)
             rows = self._client.get(_PROGRESS, ids=[f"{partition}/{_END}"], output_fields=["offset"])
         return int(rows[0]["offset"]) if rows else 0
+
+    def mark_end(self, partition: int, offset: int) -> None:
+        """Remember that everything below the offset is kept."""
+        if offset > self.end(partition):
+            with self._lock:
+                self._note(partition, _END, offset)
 
     def search(self, reference: Reference, partitions: Collection[int], floor: float) -> set[Hit]:
         """Return the segments that may match this piece."""
@@ -117,9 +135,17 @@ class MilvusArchive:
         with self._lock:
             self._note(partition, token, 0)
 
+    def forget_searched(self, partition: int, tokens: Collection[str]) -> None:
+        """Forget these tokens."""
+        with self._lock:
+            self._open(_PROGRESS, _NO_COLUMNS)
+            self._client.delete(_PROGRESS, ids=[f"{partition}/{token}" for token in tokens])
+
     def close(self) -> None:
         """Release the files."""
         self._client.close()
+        # The client leaves the embedded engine, its threads and its lock on the folder to the end of the process.
+        embedded_servers.release_server(self._uri)
 
     def _by_vector(self, name: str, reference: Reference, where: str, floor: float) -> set[Hit]:
         vectors = unpack(reference.vectors)
@@ -149,12 +175,6 @@ class MilvusArchive:
                 yield from rows
         finally:
             iterator.close()
-
-    def _advance(self, hit: Hit) -> None:
-        # Records are added a little out of order: the end only grows, and a restart reads a window before it again.
-        if hit.offset + 1 > self._ends.get(hit.partition, 0):
-            self._ends[hit.partition] = hit.offset + 1
-            self._note(hit.partition, _END, hit.offset + 1)
 
     def _note(self, partition: int, name: str, offset: int) -> None:
         self._open(_PROGRESS, _NO_COLUMNS)
@@ -195,20 +215,22 @@ def _uri(where: Path | str) -> str:
 
 
 def _collection(described: Descriptors | Reference) -> str:
-    name = f"{described.modality}_{described.model}_{described.version}"
+    # By width too: one foreign record of another width must not stop the archive.
+    name = f"{described.modality}_{described.model}_{described.version}_{described.vectors.columns}"
     return "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
 def _rows(hit: Hit, descriptors: Descriptors) -> Iterable[dict[str, Any]]:
     vectors = unpack(descriptors.vectors)
-    digests = [digest.hex() for digest in descriptors.digests[:_MOST_DIGESTS]]
-    if digests and not len(vectors):
-        vectors = np.zeros((1, descriptors.vectors.columns), np.float32)
-    for row, vector in enumerate(vectors):
+    digests = [digest.hex() for digest in descriptors.digests]
+    # As many digests a row as it holds: subtitles of a film have more. A zero vector is like nothing.
+    parts = [digests[start : start + _MOST_DIGESTS] for start in range(0, len(digests), _MOST_DIGESTS)]
+    nothing = np.zeros(descriptors.vectors.columns, np.float32)
+    for row, (vector, part) in enumerate(zip_longest(vectors, parts)):
         yield {
             "key": f"{hit.partition}-{hit.offset}-{row}",
             "part": hit.partition,
             "offset": hit.offset,
-            "vector": vector,
-            "digests": digests if row == 0 else [],
+            "vector": nothing if vector is None else vector,
+            "digests": part or [],
         }

@@ -16,8 +16,8 @@ from schemas.matrix import unpack
 from schemas.messages import Case, Descriptors, Interval, Match, Modality, Reference, Scores, Thumbnail
 
 type Vectors = npt.NDArray[np.float32]
-type Space = tuple[Modality, str, str]
-"""Modality, model and version: only vectors of one space can be compared."""
+type Space = tuple[Modality, str, str, int]
+"""Modality, model, version and columns: only vectors of one space can be compared."""
 
 _ALIGNMENT: dict[Modality, AlignmentParameters] = {"visual": VISUAL, "audio": AUDIO}
 
@@ -103,7 +103,7 @@ class ReferenceIndex:
         grouped: dict[tuple[str, str, Space], list[Reference]] = defaultdict(list)
         self.pieces: dict[str, tuple[str, str, Space, Reference]] = {}
         for key, case, piece in entries:
-            space = (piece.modality, piece.model, piece.version)
+            space = _space(piece)
             grouped[case.case_id, piece.reference_id, space].append(piece)
             self.pieces[token(key, piece)] = (case.case_id, piece.reference_id, space, piece)
         self._matchers = {group: _join(*group, pieces) for group, pieces in grouped.items()}
@@ -111,7 +111,7 @@ class ReferenceIndex:
 
     def search(self, query: Descriptors) -> list[Match]:
         """Return the query's matches with every reference, best first; pure, may take long: run it in a thread."""
-        bank = self._banks.get((query.modality, query.model, query.version))
+        bank = self._banks.get(_space(query))
         if bank is None:
             return []
         matches = [match for matcher, block in bank.blocks(query) if (match := matcher.match(query, block))]
@@ -151,6 +151,10 @@ class _Bank:
             yield matcher, similarity[:, start:end]
 
 
+def _space(described: Descriptors | Reference) -> Space:
+    return described.modality, described.model, described.version, described.vectors.columns
+
+
 def _similarity(query: Descriptors, vectors: Vectors) -> Vectors:
     rows = unpack(query.vectors)
     if not len(rows) or not len(vectors):
@@ -168,14 +172,13 @@ def _by_space(matchers: Iterable[ReferenceMatcher]) -> dict[Space, list[Referenc
 
 def _join(case_id: str, reference_id: str, space: Space, pieces: list[Reference]) -> ReferenceMatcher:
     ordered = sorted(pieces, key=lambda piece: piece.segment)
-    columns = max(piece.vectors.columns for piece in ordered)
-    parts = [unpack(piece.vectors) for piece in ordered if piece.vectors.rows]
+    parts = [unpack(piece.vectors) for piece in ordered]
     times: list[Any] = [time for piece in ordered for time in piece.times_s]
     return ReferenceMatcher(
         case_id=case_id,
         reference_id=reference_id,
         space=space,
-        vectors=np.concatenate(parts) if parts else np.zeros((0, columns), np.float32),
+        vectors=np.concatenate(parts),
         times_s=np.asarray(times, np.float64),
         digests=frozenset(digest for piece in ordered for digest in piece.digests),
     )
