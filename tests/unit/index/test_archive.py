@@ -1,0 +1,250 @@
+"""The archive keeps what it took, over restarts and crashes, and finds it by vector and by digest."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from schemas.matrix import pack
+from schemas.messages import Descriptors, Modality, Reference
+from streams.errors import UsageError
+from streams.index import Hit, MilvusArchive
+from tests.unit.made_messages import segment
+
+COLUMNS = 64
+ALL = range(8)
+
+
+def vectors(n: int, seed: int = 0, columns: int = COLUMNS) -> npt.NDArray[np.float32]:
+    made = np.random.default_rng(seed).normal(size=(n, columns)).astype(np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+def descriptors(
+    rows: npt.NDArray[np.float32], *digests: bytes, model: str = "m", modality: Modality = "visual"
+) -> Descriptors:
+    return Descriptors(
+        descriptor_id="d",
+        segment=segment(),
+        modality=modality,
+        model=model,
+        version="1",
+        vectors=pack(rows),
+        times_s=[float(row) for row in range(len(rows))],
+        digests=list(digests),
+    )
+
+
+def reference(
+    rows: npt.NDArray[np.float32], *digests: bytes, model: str = "m", modality: Modality = "visual"
+) -> Reference:
+    return Reference(
+        reference_id="r",
+        segment=0,
+        modality=modality,
+        model=model,
+        version="1",
+        start_s=0.0,
+        duration_s=60.0,
+        vectors=pack(rows),
+        times_s=[float(row) for row in range(len(rows))],
+        digests=list(digests),
+    )
+
+
+def digest(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+@pytest.fixture
+def open_archive(tmp_path: Path) -> Iterator[Callable[[], MilvusArchive]]:
+    """Open the test's archive, closing it first if it is open."""
+    opened: list[MilvusArchive] = []
+
+    def reopen() -> MilvusArchive:
+        while opened:
+            opened.pop().close()
+        opened.append(MilvusArchive(tmp_path / "archive"))
+        return opened[-1]
+
+    yield reopen
+    while opened:
+        opened.pop().close()
+
+
+@pytest.fixture
+def archive(open_archive: Callable[[], MilvusArchive]) -> MilvusArchive:
+    return open_archive()
+
+
+def test_a_segment_is_found_by_any_of_its_vectors(archive: MilvusArchive) -> None:
+    rows = vectors(30)
+    archive.add(Hit(0, 7), descriptors(rows))
+    archive.add(Hit(0, 8), descriptors(vectors(30, seed=1)))
+    assert archive.search(reference(rows[29:]), ALL, 0.9) == {Hit(0, 7)}
+
+
+def test_the_floor_is_a_cosine(archive: MilvusArchive) -> None:
+    query, other = np.eye(2, COLUMNS, dtype=np.float32)
+    archive.add(Hit(0, 0), descriptors((0.8 * query + 0.6 * other)[np.newaxis]))
+    archive.add(Hit(0, 1), descriptors((0.5 * query + 0.75**0.5 * other)[np.newaxis]))
+    assert archive.search(reference(query[np.newaxis]), ALL, 0.7) == {Hit(0, 0)}
+    assert archive.search(reference(query[np.newaxis]), ALL, 0.4) == {Hit(0, 0), Hit(0, 1)}
+
+
+def test_only_the_wanted_partitions_are_searched(archive: MilvusArchive) -> None:
+    rows = vectors(3)
+    for partition in range(3):
+        archive.add(Hit(partition, 5), descriptors(rows, digest(1)))
+    assert archive.search(reference(rows), {1}, 0.5) == {Hit(1, 5)}
+    assert archive.search(reference(rows[:0], digest(1)), {0, 2}, 0.5) == {Hit(0, 5), Hit(2, 5)}
+    assert archive.search(reference(rows, digest(1)), set(), 0.5) == set()
+
+
+def test_words_are_found_by_a_shared_digest(archive: MilvusArchive) -> None:
+    archive.add(Hit(0, 1), descriptors(vectors(2), digest(1), digest(2), modality="text"))
+    archive.add(Hit(0, 2), descriptors(vectors(0), digest(2), digest(3), modality="text"))
+    wanted = reference(vectors(0), digest(3), digest(4), modality="text")
+    assert archive.search(wanted, ALL, 0.6) == {Hit(0, 2)}
+
+
+def test_a_post_of_more_words_than_a_row_holds_is_found_by_its_last(archive: MilvusArchive) -> None:
+    archive.add(Hit(0, 1), descriptors(vectors(1), *map(digest, range(9_000)), modality="text"))
+    assert archive.search(reference(vectors(0), digest(8_999), modality="text"), ALL, 0.6) == {Hit(0, 1)}
+
+
+def test_nothing_to_look_for_finds_nothing(archive: MilvusArchive) -> None:
+    archive.add(Hit(0, 1), descriptors(vectors(2), digest(1)))
+    assert archive.search(reference(vectors(0)), ALL, 0.5) == set()
+
+
+def test_nothing_to_keep_is_kept_without_harm(archive: MilvusArchive) -> None:
+    archive.add(Hit(0, 1), descriptors(vectors(0)))
+    assert archive.search(reference(vectors(1)), ALL, -1.0) == set()
+
+
+def test_models_and_widths_are_kept_apart(archive: MilvusArchive) -> None:
+    rows = vectors(2)
+    archive.add(Hit(0, 0), descriptors(rows, model="one"))
+    archive.add(Hit(0, 1), descriptors(rows, model="two"))
+    archive.add(Hit(0, 2), descriptors(rows, model="one", modality="audio"))
+    archive.add(Hit(0, 3), descriptors(vectors(2, columns=32), model="one"))
+    assert archive.search(reference(rows, model="one"), ALL, -1.0) == {Hit(0, 0)}
+    assert archive.search(reference(vectors(1, columns=32), model="one"), ALL, -1.0) == {Hit(0, 3)}
+    assert archive.search(reference(rows, model="three"), ALL, -1.0) == set()
+
+
+def test_adding_the_same_again_changes_nothing(archive: MilvusArchive) -> None:
+    rows = vectors(5)
+    for _ in range(3):
+        archive.add(Hit(0, 1), descriptors(rows, digest(1)))
+    assert archive.search(reference(rows, digest(1)), ALL, 0.5) == {Hit(0, 1)}
+    kept = archive._client.query("visual_m_1_64", filter="part == 0", output_fields=["key"])
+    assert len(kept) == len(rows)
+
+
+def test_every_segment_of_thousands_alike_is_found(archive: MilvusArchive) -> None:
+    rows = vectors(1)
+    for offset in range(1_500):
+        archive.add(Hit(0, offset), descriptors(rows, digest(1)))
+    assert len(archive.search(reference(rows), ALL, 0.9)) == 1_500
+    assert len(archive.search(reference(rows[:0], digest(1)), ALL, 0.9)) == 1_500
+
+
+def test_the_end_is_what_was_marked_and_never_goes_back(open_archive: Callable[[], MilvusArchive]) -> None:
+    archive = open_archive()
+    # Later records do not say that the earlier ones are kept: another worker may have handled those.
+    archive.add(Hit(3, 500), descriptors(vectors(1)))
+    assert archive.end(3) == 0
+    archive.mark_end(3, 400)
+    archive = open_archive()
+    archive.mark_end(3, 399)
+    assert (archive.end(3), archive.end(2)) == (400, 0)
+
+
+def test_what_was_kept_and_searched_outlives_a_restart(open_archive: Callable[[], MilvusArchive]) -> None:
+    archive = open_archive()
+    archive.add(Hit(0, 1), descriptors(vectors(2), digest(1)))
+    archive.mark_searched(0, "a" * 32)
+    archive.mark_searched(0, "b" * 32)
+    archive.mark_searched(1, "c" * 32)
+    archive.forget_searched(0, {"b" * 32})
+    archive = open_archive()
+    assert (archive.searched(0), archive.searched(1), archive.searched(2)) == ({"a" * 32}, {"c" * 32}, set())
+    assert archive.search(reference(vectors(1)), ALL, 0.1) == {Hit(0, 1)}
+
+
+_ADD_FOR_EVER = """
+import sys
+from itertools import count
+from tests.unit.index.test_archive import MilvusArchive, Hit, descriptors, digest, vectors
+archive = MilvusArchive(sys.argv[1])
+for offset in count():
+    archive.add(Hit(0, offset), descriptors(vectors(3, seed=offset), digest(offset)))
+    archive.mark_end(0, offset + 1)
+    archive.mark_searched(0, str(offset))
+    print(offset, flush=True)
+"""
+
+
+def test_whatever_was_said_to_be_kept_outlives_a_kill_amid_adds(tmp_path: Path) -> None:
+    for _ in range(2):  # the second begins on what the first left
+        with subprocess.Popen(
+            [sys.executable, "-c", _ADD_FOR_EVER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            last = next(int(line) for line in process.stdout if int(line) >= 40)
+            process.send_signal(signal.SIGKILL)
+            last = max([last, *(int(line) for line in process.stdout if line.endswith("\n"))])
+        archive = MilvusArchive(tmp_path)
+        try:
+            assert archive.end(0) >= last + 1
+            assert {str(offset) for offset in range(last + 1)} <= archive.searched(0)
+            for offset in range(0, last + 1, 10):
+                assert Hit(0, offset) in archive.search(reference(vectors(1, seed=offset)), ALL, 0.9)
+                assert archive.search(reference(vectors(0), digest(offset)), ALL, 0.9) == {Hit(0, offset)}
+        finally:
+            archive.close()
+
+
+def test_a_second_process_on_the_folder_gets_one_line(archive: MilvusArchive, tmp_path: Path) -> None:
+    assert archive.end(0) == 0
+    code = (
+        "import sys; from streams.index import MilvusArchive\n"
+        "try: MilvusArchive(sys.argv[1])\n"
+        "except Exception as error: print(repr(error))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "archive")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("UsageError('archive ")
+    assert "another worker" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_folder_that_cannot_be_made_is_a_users_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be opened"):
+        MilvusArchive(tmp_path / "file" / "archive")
+
+
+def test_a_closed_archive_leaves_no_server_and_says_nothing(
+    open_archive: Callable[[], MilvusArchive], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    archive = open_archive()
+    archive.add(Hit(0, 1), descriptors(vectors(2), digest(1)))
+    archive.search(reference(vectors(1), digest(1)), ALL, 0.5)
+    archive.searched(0)
+    archive.close()
+    assert not [thread.name for thread in threading.enumerate() if "serve" in thread.name or "milvus" in thread.name]
+    assert logging.getLogger("pymilvus").level == logging.CRITICAL
+    assert capfd.readouterr() == ("", "")
+    code = "import sys; from streams.index import MilvusArchive; MilvusArchive(sys.argv[1]).close()"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "archive")], env=os.environ, timeout=60, check=True)
