@@ -26,6 +26,8 @@ def unpack(matrix: Matrix) -> npt.NDArray[np.float32]:
     """
     if matrix.dtype not in _DTYPES:
         raise ValueError(f"unknown dtype {matrix.dtype!r}: expected one of {sorted(_DTYPES)}")
+    if min(matrix.rows, matrix.columns) < 0:  # numpy would take -1 for "whatever fits"
+        raise ValueError(f"a matrix of {matrix.rows} rows and {matrix.columns} columns")
     flat = np.frombuffer(matrix.data, dtype=_DTYPES[matrix.dtype])
     vectors = flat.reshape(matrix.rows, matrix.columns).astype(np.float32)
     return vectors / np.float32(_INT8_SCALE) if matrix.dtype == "int8" else vectors

@@ -4,7 +4,7 @@ A post is complete when every part of it was heard. Before that only enough evid
 or after the deadline, or when an archived post is found by a new case, every rise does. A verdict is never lowered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -63,7 +63,8 @@ class Hearing(msgspec.Struct, kw_only=True):
             return self._close("complete", policies, now_s)
         # An open hearing may yet hear more, so what needs a person waits for its end; what is found late has no end.
         least: Decision = "review" if scores.late or self.closed else "act"
-        raised = self._raised("late" if scores.late else "early", policies, now_s)
+        heard: Reason = "early" if self.missing() else "complete"
+        raised = self._raised("late" if scores.late else heard, policies, now_s)
         return [verdict for verdict in raised if RANK[verdict.decision] >= RANK[least]]
 
     def close(self, policies: Policies, now_s: float) -> list[Verdict]:
@@ -80,8 +81,7 @@ class Hearing(msgspec.Struct, kw_only=True):
         new = _evidence(scores, found)
         if new.probability > kept.get(_where(new), new).probability or _where(new) not in kept:
             kept[_where(new)] = new
-        strongest = sorted(kept.values(), key=lambda evidence: evidence.probability, reverse=True)
-        self.evidence[found.case_id] = strongest[:_MOST_EVIDENCE]
+        self.evidence[found.case_id] = _strongest(kept.values())
 
     def _close(self, reason: Reason, policies: Policies, now_s: float) -> list[Verdict]:
         self.closed = True
@@ -128,6 +128,15 @@ class Hearing(msgspec.Struct, kw_only=True):
             missing=self.missing(),
             decided_at=datetime.fromtimestamp(now_s, UTC),
         )
+
+
+def _strongest(found: Iterable[Evidence]) -> list[Evidence]:
+    """Return the strongest pieces; the best of each modality is always among them, for that is what counts."""
+    ranked = sorted(found, key=lambda evidence: evidence.probability, reverse=True)
+    leaders = {evidence.modality: evidence for evidence in reversed(ranked)}.values()
+    followers = [evidence for evidence in ranked if all(evidence is not leader for leader in leaders)]
+    kept = [*leaders, *followers][:_MOST_EVIDENCE]
+    return sorted(kept, key=lambda evidence: evidence.probability, reverse=True)
 
 
 def _where(evidence: Evidence) -> tuple[str, int, str]:

@@ -15,4 +15,4 @@ def decide(probability: float, policy: Policy) -> Decision:
 
 def policy_version(act: float, review: float) -> str:
     """Return a version that changes whenever a threshold does."""
-    return f"act={act:g},review={review:g}"
+    return f"act={act!r},review={review!r}"

@@ -1,0 +1,311 @@
+from itertools import permutations
+
+import msgspec
+import pytest
+
+from schemas.codec import Codec
+from schemas.messages import Decision, Modality, Parts, Policy, Scores, Verdict
+from streams.hearing import Hearing
+from tests.unit.made_messages import POLICY, match, post_ref, scores
+
+NOW_S = 1_772_368_215.0
+ONE_EACH = Parts(visual=1, audio=1, text=1)
+OPEN = {"case-a": POLICY, "case-b": POLICY}
+SURE, LIKELY, WEAK = 0.9, 0.6, 0.2
+"""Visual scores that mean act, review and dismiss."""
+
+
+def hearing(parts: Parts = ONE_EACH) -> Hearing:
+    return Hearing(post=post_ref(), parts=parts, deadline_s=NOW_S + 30)
+
+
+def told(verdicts: list[Verdict]) -> list[tuple[str | None, str, str]]:
+    return [(verdict.case_id, verdict.decision, verdict.reason) for verdict in verdicts]
+
+
+def hear(heard: Hearing, *many: Scores, policies: dict[str, Policy] | None = None) -> list[tuple[str | None, str, str]]:
+    """Hear the scores as fusion does, each verdict remembered once delivered."""
+    policies = OPEN if policies is None else policies
+    found = []
+    for each in many:
+        verdicts = heard.hear(each, policies, NOW_S)
+        heard.decide(verdicts)
+        found += told(verdicts)
+    return found
+
+
+def close(heard: Hearing) -> list[tuple[str | None, str, str]]:
+    verdicts = heard.close(OPEN, NOW_S)
+    heard.decide(verdicts)
+    return told(verdicts)
+
+
+def test_a_post_that_matches_nobody_gets_one_clear_verdict_when_all_of_it_was_heard() -> None:
+    heard = hearing()
+    assert hear(heard, scores("visual"), scores("audio")) == []
+    (verdict,) = heard.hear(scores("text"), {}, NOW_S)
+    assert (verdict.case_id, verdict.decision, verdict.reason) == (None, "dismiss", "complete")
+    assert (verdict.probability, verdict.evidence, verdict.missing) == (0.0, [], [])
+
+
+def test_enough_evidence_acts_before_the_post_is_complete() -> None:
+    heard = hearing()
+    assert hear(heard, scores("visual", match(SURE))) == [("case-a", "act", "early")]
+    assert hear(heard, scores("audio"), scores("text")) == []
+
+
+def test_a_verdict_before_the_end_names_what_was_not_heard_yet() -> None:
+    (verdict,) = hearing().hear(scores("visual", match(SURE)), OPEN, NOW_S)
+    assert verdict.missing == ["audio", "text"]
+
+
+def test_what_needs_a_person_waits_for_the_end() -> None:
+    heard = hearing()
+    assert hear(heard, scores("visual", match(LIKELY)), scores("audio")) == []
+    assert hear(heard, scores("text")) == [("case-a", "review", "complete")]
+
+
+def test_weak_evidence_is_dismissed_under_its_case_and_not_as_clear() -> None:
+    heard = hearing()
+    assert hear(heard, scores("visual", match(WEAK)), scores("audio"), scores("text")) == [
+        ("case-a", "dismiss", "complete")
+    ]
+
+
+def test_two_modalities_that_each_need_a_person_may_act_together() -> None:
+    heard = hearing()
+    assert hear(heard, scores("audio", match(0.99)), scores("text", match(1.0, terms=1))) == [
+        ("case-a", "act", "early")
+    ]
+
+
+def test_the_last_segment_may_match_nobody_and_earlier_evidence_still_counts() -> None:
+    heard = hearing()
+    found = hear(heard, scores("visual", match(LIKELY)), scores("text"), scores("audio"))
+    assert found == [("case-a", "review", "complete")]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_order_of_the_segments_does_not_change_the_last_word(order: tuple[int, ...]) -> None:
+    said = [
+        scores("visual", match(LIKELY)),
+        scores("audio", match(0.52)),
+        scores("text", match(0.7), match(0.9, "case-b")),
+    ]
+    heard = hearing()
+    hear(heard, *(said[index] for index in order))
+    in_order = hearing()
+    hear(in_order, *said)
+    assert heard.decided == in_order.decided
+    assert set(heard.evidence) == {"case-a", "case-b"}
+
+
+def test_every_segment_of_a_modality_must_be_heard() -> None:
+    parts = Parts(visual=3, audio=0, text=1)
+    heard = hearing(parts)
+    assert hear(heard, scores("visual", number=0), scores("text"), scores("visual", number=2)) == []
+    assert heard.missing() == ["visual"]
+    assert hear(heard, scores("visual", number=1)) == [(None, "dismiss", "complete")]
+
+
+def test_hearing_the_same_twice_changes_nothing() -> None:
+    heard = hearing(Parts(visual=2, audio=0, text=0))
+    first = scores("visual", match(SURE))
+    assert hear(heard, first) == [("case-a", "act", "early")]
+    before = msgspec.msgpack.encode(heard)
+    assert hear(heard, first, first) == []
+    assert msgspec.msgpack.encode(heard) == before
+    assert heard.missing() == ["visual"]
+
+
+def test_the_same_after_the_end_changes_nothing() -> None:
+    heard = hearing(Parts(visual=1, audio=0, text=0))
+    said = scores("visual", match(LIKELY))
+    assert hear(heard, said) == [("case-a", "review", "complete")]
+    before = msgspec.msgpack.encode(heard)
+    assert hear(heard, said) == []
+    assert msgspec.msgpack.encode(heard) == before
+
+
+def test_a_verdict_that_was_never_delivered_comes_again_under_its_id() -> None:
+    heard = hearing()
+    said = scores("visual", match(SURE))
+    (lost,) = heard.hear(said, OPEN, NOW_S)
+    (again,) = heard.hear(said, OPEN, NOW_S + 5)
+    assert again.verdict_id == lost.verdict_id
+
+
+def test_a_review_is_raised_to_act_after_the_end() -> None:
+    heard = hearing(Parts(visual=1, audio=0, text=0))
+    assert hear(heard, scores("visual", match(LIKELY))) == [("case-a", "review", "complete")]
+    assert hear(heard, scores("visual", match(SURE))) == [("case-a", "act", "complete")]
+
+
+def test_a_clear_post_is_raised_when_a_new_case_finds_it() -> None:
+    heard = hearing(Parts(visual=1, audio=0, text=0))
+    assert hear(heard, scores("visual")) == [(None, "dismiss", "complete")]
+    assert hear(heard, scores("visual", match(LIKELY), late=True)) == [("case-a", "review", "late")]
+    assert hear(heard, scores("visual", match(SURE), late=True)) == [("case-a", "act", "late")]
+
+
+def test_a_verdict_is_never_lowered() -> None:
+    heard = hearing(Parts(visual=2, audio=0, text=0))
+    hear(heard, scores("visual", match(SURE)))
+    assert hear(heard, scores("visual", match(WEAK)), scores("visual", match(WEAK), number=1)) == []
+    assert heard.decided == {"case-a": "act"}
+    assert heard.evidence["case-a"][0].score == SURE
+
+
+def test_a_stricter_policy_does_not_lower_a_verdict() -> None:
+    heard = hearing()
+    hear(heard, scores("visual", match(SURE)))
+    stricter = {"case-a": Policy(act=1.0, review=1.0, version="strict")}
+    assert hear(heard, scores("audio"), scores("text"), policies=stricter) == []
+
+
+def test_what_is_found_late_does_not_count_as_a_part() -> None:
+    heard = hearing(Parts(visual=1, audio=0, text=0))
+    assert hear(heard, scores("visual", match(WEAK), late=True)) == []
+    assert heard.missing() == ["visual"]
+    assert not heard.closed
+
+
+@pytest.mark.parametrize(("score", "decision"), [(LIKELY, "review"), (SURE, "act")])
+def test_what_is_found_late_is_decided_at_once(score: float, decision: Decision) -> None:
+    assert hear(hearing(), scores("visual", match(score), late=True)) == [("case-a", decision, "late")]
+
+
+def test_late_before_live_gives_no_second_verdict() -> None:
+    heard = hearing(Parts(visual=1, audio=0, text=0))
+    assert hear(heard, scores("visual", match(SURE), late=True), scores("visual", match(SURE))) == [
+        ("case-a", "act", "late")
+    ]
+    assert heard.closed
+
+
+def test_a_hearing_of_only_late_scores_ends_without_a_clear_verdict() -> None:
+    heard = hearing()
+    hear(heard, scores("visual", match(SURE), late=True))
+    assert close(heard) == []
+    gone = hearing()
+    hear(gone, scores("visual", match(SURE, "closed"), late=True))
+    assert close(gone) == []
+
+
+def test_at_the_deadline_the_verdict_names_what_is_missing() -> None:
+    heard = hearing()
+    hear(heard, scores("visual", match(LIKELY)))
+    (verdict,) = heard.close(OPEN, NOW_S)
+    assert (verdict.case_id, verdict.decision, verdict.reason) == ("case-a", "review", "deadline")
+    assert verdict.missing == ["audio", "text"]
+
+
+def test_at_the_deadline_a_post_that_matched_nobody_is_clear_and_names_what_is_missing() -> None:
+    heard = hearing()
+    hear(heard, scores("visual"))
+    (verdict,) = heard.close(OPEN, NOW_S)
+    assert (verdict.case_id, verdict.reason, verdict.missing) == (None, "deadline", ["audio", "text"])
+
+
+def test_a_deadline_that_comes_twice_or_after_the_end_says_nothing() -> None:
+    heard = hearing()
+    hear(heard, scores("visual"))
+    assert close(heard) == [(None, "dismiss", "deadline")]
+    assert close(heard) == []
+
+
+def test_a_modality_heard_after_the_deadline_still_raises_the_verdict() -> None:
+    heard = hearing()
+    hear(heard, scores("audio", match(0.99)))
+    assert close(heard) == [("case-a", "review", "deadline")]
+    assert hear(heard, scores("text", match(1.0, terms=2))) == [("case-a", "act", "early")]
+    assert hear(heard, scores("visual")) == []
+
+
+def test_a_closed_case_gets_no_verdict() -> None:
+    heard = hearing(Parts(visual=1, audio=0, text=0))
+    assert hear(heard, scores("visual", match(SURE, "case-gone"))) == [(None, "dismiss", "complete")]
+
+
+def test_a_case_closed_while_the_post_was_heard_gets_no_verdict() -> None:
+    heard = hearing()
+    hear(heard, scores("visual", match(LIKELY)))
+    assert hear(heard, scores("audio"), scores("text"), policies={}) == [(None, "dismiss", "complete")]
+
+
+def test_two_cases_in_one_post_are_decided_apart() -> None:
+    heard = hearing()
+    found = hear(heard, scores("visual", match(SURE, "case-b"), match(LIKELY)), scores("audio"), scores("text"))
+    assert found == [("case-b", "act", "early"), ("case-a", "review", "complete")]
+
+
+def test_a_case_of_its_own_policy_is_decided_by_it() -> None:
+    lenient = {"case-a": Policy(act=0.5, review=0.1, version="lenient")}
+    (verdict,) = hearing().hear(scores("visual", match(LIKELY)), lenient, NOW_S)
+    assert (verdict.decision, verdict.act_at, verdict.review_at, verdict.policy_version) == ("act", 0.5, 0.1, "lenient")
+
+
+def test_much_evidence_of_one_kind_never_pushes_out_another_kind() -> None:
+    # Else a post could be judged milder the more of it is known.
+    heard = hearing(Parts(visual=1, audio=1, text=0))
+    hear(heard, scores("audio", match(0.51)))
+    pictures = [match(0.55, reference_id=f"r{number}") for number in range(40)]
+    assert hear(heard, scores("visual", *pictures)) == [("case-a", "review", "complete")]
+    few = hearing(Parts(visual=1, audio=1, text=0))
+    few.hear(scores("audio", match(0.51)), OPEN, NOW_S)
+    (alone,) = few.hear(scores("visual", pictures[0]), OPEN, NOW_S)
+    heard.decided = {}
+    (crowded,) = heard.hear(scores("audio", match(0.51)), OPEN, NOW_S)
+    assert crowded.probability == alone.probability
+    assert {item.modality for item in crowded.evidence} == {"visual", "audio"}
+    assert len(crowded.evidence) == 12
+
+
+def test_the_strongest_evidence_of_a_medium_and_reference_is_kept_and_comes_first() -> None:
+    heard = hearing(Parts(visual=9, audio=0, text=0))
+    for number, (score, reference) in enumerate([(0.3, "r1"), (0.45, "r2"), (0.4, "r1"), (0.35, "r1")]):
+        heard.hear(scores("visual", match(score, reference_id=reference), number=number), OPEN, NOW_S)
+    heard.hear(scores("visual", match(0.42), number=4, medium=1), OPEN, NOW_S)
+    kept = [(item.score, item.reference_id, item.medium) for item in heard.evidence["case-a"]]
+    assert kept == [(0.45, "r2", 0), (0.42, "r1", 1), (0.4, "r1", 0)]
+
+
+def test_evidence_carries_what_a_reviewer_needs() -> None:
+    (verdict,) = hearing().hear(scores("visual", match(SURE)), OPEN, NOW_S)
+    (evidence,) = verdict.evidence
+    found = match(SURE)
+    assert (evidence.modality, evidence.model, evidence.version) == ("visual", "m", "1")
+    assert (evidence.query, evidence.reference, evidence.thumbnail) == (found.query, found.reference, b"blurred")
+    assert Codec().decode("verdicts", Codec().encode("verdicts", verdict)) == verdict
+
+
+def test_a_hearing_survives_being_written_down() -> None:
+    heard = hearing()
+    hear(heard, scores("visual", match(LIKELY), match(SURE, "case-b")), scores("audio", match(0.3)))
+    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(heard), type=Hearing)
+    assert kept == heard
+    assert kept.heard == {"visual": {0}, "audio": {0}}
+    assert kept.post == heard.post
+    assert hear(kept, scores("text")) == hear(heard, scores("text")) == [("case-a", "review", "complete")]
+
+
+def test_two_hearings_share_nothing() -> None:
+    one, other = hearing(), hearing()
+    hear(one, scores("visual", match(SURE)))
+    assert (other.heard, other.evidence, other.decided) == ({}, {}, {})
+
+
+def verdict_id(said: Modality, score: float, now_s: float, policy: Policy = POLICY, case_id: str = "case-a") -> str:
+    (verdict,) = hearing().hear(scores(said, match(score, case_id), late=True), {case_id: policy}, now_s)
+    return verdict.verdict_id
+
+
+def test_a_verdicts_id_follows_from_post_case_decision_and_policy_alone() -> None:
+    an_id = verdict_id("visual", SURE, NOW_S)
+    assert an_id == verdict_id("visual", 0.95, NOW_S + 99)
+    others = {
+        verdict_id("visual", LIKELY, NOW_S),
+        verdict_id("visual", SURE, NOW_S, case_id="case-b"),
+        verdict_id("visual", SURE, NOW_S, Policy(act=0.95, review=0.5, version="other")),
+    }
+    assert len(others | {an_id}) == 4
