@@ -63,7 +63,7 @@ def locate(entry: Entry, cache: Path) -> Path:
     Raises
     ------
     ModelError
-        If the package is not installed or the export cannot be made here.
+        If the package is not installed, the export cannot be made here or the cache cannot be written.
     """
     match entry.origin:
         case "file":
@@ -76,8 +76,15 @@ def locate(entry: Entry, cache: Path) -> Path:
         case "export":
             path = cache / entry.cached_name
             if not path.exists():
-                write_atomically(path, importlib.import_module(entry.module).export())
+                _export(entry, path)
             return path
+
+
+def _export(entry: Entry, path: Path) -> None:
+    try:
+        write_atomically(path, importlib.import_module(entry.module).export())
+    except OSError as exc:
+        raise ModelError(f"{entry.name}: cannot write {path}, set JIKIMI_MODEL_CACHE_DIR: {exc.strerror}") from exc
 
 
 def verified_bytes(entry: Entry, path: Path) -> bytes:

@@ -218,8 +218,10 @@ def create_app(stages: Sequence[str], settings: Settings) -> faust.App:
     """
     unknown = sorted(set(stages) - set(STAGES))
     if unknown:
-        raise UsageError(f"unknown stage {unknown[0]!r}: expected one of {', '.join(STAGES)} or all")
-    group = "all" if tuple(stages) == STAGES else "-".join(stages)
+        raise UsageError(f"unknown stage {unknown[0]!r}: expected some of {', '.join(STAGES)}, or all alone")
+    # In flow order and each once: the same stages named in another order are the same group, not a second one.
+    stages = tuple(stage for stage in STAGES if stage in stages)
+    group = "all" if stages == STAGES else "-".join(stages)
     app = _faust_app(f"{settings.topic_prefix}{settings.group_prefix}-{group}", settings)
     context = Context(app, settings)
     context.background(partial(_tell_when_ready, context, stages))

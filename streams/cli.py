@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
+from typer.exceptions import Abort, TyperException
 
+from models.manifest import ModelError
 from streams import topic_admin
 from streams.errors import UsageError
 from streams.logs import configure_logging
@@ -34,11 +35,11 @@ def main() -> None:
     configure_logging(logging.WARNING)
     try:
         code = app(standalone_mode=False)
-    except UsageError as error:
+    except (UsageError, ModelError) as error:
         code = _refuse(str(error))
-    except click.ClickException as error:
+    except TyperException as error:  # typer carries its own click: the exceptions of the package click are others
         code = _refuse(error.format_message()) if error.format_message() else 0
-    except (click.Abort, KeyboardInterrupt):
+    except (Abort, KeyboardInterrupt):
         code = 130
     sys.exit(code or 0)
 

@@ -166,5 +166,6 @@ def _consumer(bootstrap_servers: str, topic: str) -> Consumer:
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 100,
+            "log_level": 0,  # it would write past our log; what goes wrong comes as errors
         }
     )

@@ -9,6 +9,7 @@ from confluent_kafka import Message as Delivery
 from schemas.messages import Message
 from schemas.topics import TOPICS
 from streams.errors import UsageError
+from streams.reach import reach_broker
 from streams.settings import Settings
 from streams.wire import create_codec
 
@@ -29,6 +30,7 @@ class TopicWriter:
                 "enable.idempotence": True,
                 "message.max.bytes": max(topic.max_bytes for topic in TOPICS.values()),
                 "delivery.timeout.ms": int(max(settings.start_grace_s, 1.0) * 1000),
+                "log_level": 0,  # what goes wrong is told by the exceptions
             }
         )
 
@@ -78,9 +80,12 @@ def writing(settings: Settings) -> Iterator[TopicWriter]:
     UsageError
         The broker did not take a message.
     """
+    reach_broker(settings)
     try:
         writer = TopicWriter(settings)
         yield writer
         writer.flush()
     except KafkaException as error:
         raise UsageError(f"{settings.bootstrap_servers}: {error}") from error
+    except ConnectionError as error:
+        raise UsageError(str(error)) from error  # the schema registry

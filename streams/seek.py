@@ -32,6 +32,7 @@ class TopicSeeker:
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 50,
+                "log_level": 0,  # it would write past our log; what goes wrong comes as errors
             }
         )
 

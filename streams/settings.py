@@ -1,9 +1,19 @@
 """Every knob: read once from the environment (JIKIMI_…), typed, the unit in the name."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import AliasChoices, Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from streams.errors import UsageError
 from streams.media.settings import MediaSettings
@@ -18,6 +28,7 @@ class Settings(BaseSettings):
 
     bootstrap_servers: str = Field(
         "127.0.0.1:9092",
+        pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
         validation_alias=AliasChoices("bootstrap_servers", "JIKIMI_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
     )
     """Kafka, as host:port[,host:port]."""
@@ -28,7 +39,7 @@ class Settings(BaseSettings):
     group_prefix: str = Field("jikimi", pattern=r"^[a-zA-Z0-9._-]+$")
     """Put before every consumer group."""
 
-    schema_registry_url: str | None = None
+    schema_registry_url: str | None = Field(None, pattern=r"^(https?://\S+)?$")
     """A Confluent-compatible registry; without one messages carry their schema's fingerprint."""
 
     term_key: SecretStr = SecretStr("")
@@ -91,6 +102,12 @@ class Settings(BaseSettings):
     media: MediaSettings = Field(default_factory=MediaSettings)
     """Fetching and decoding, read from JIKIMI_MEDIA_…."""
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.review > self.act:
+            raise ValueError(f"JIKIMI_REVIEW {self.review:g} is above JIKIMI_ACT {self.act:g}")
+        return self
+
     def required_term_key(self) -> bytes:
         """Return the key of the term digests.
 
@@ -118,6 +135,17 @@ def load_settings(**changes: object) -> Settings:
     try:
         return Settings(**changes)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "JIKIMI_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise UsageError(f"setting {name.replace('JIKIMI_JIKIMI_', 'JIKIMI_')}: {first['msg']}") from error
+        raise UsageError(_told(error)) from error
+    except SettingsError as error:
+        raise UsageError(f'{error}: a list is written as ["a", "b"]') from error
+
+
+def _told(error: ValidationError) -> str:
+    """Return one line on the first wrong setting, under the name it has in the environment."""
+    first = error.errors()[0]
+    words = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return words
+    prefix = "JIKIMI_MEDIA_" if error.title == MediaSettings.__name__ else "JIKIMI_"
+    name = "_".join(str(part) for part in first["loc"]).upper()
+    return f"setting {prefix}{name.removeprefix('JIKIMI_')}: {words}"

@@ -38,6 +38,7 @@ def create(context: Context) -> None:
             if ledger.last(takedown_id) is None:
                 event = _issued(takedown_id, message)
                 yield Output("takedowns", takedown_id, event)
+                metrics.TAKEDOWNS.labels(event.state).inc()
                 ledger.note(event)
 
 
@@ -118,7 +119,6 @@ class Ledger:
         known = self._last.get(event.takedown_id)
         if known is None or event.previous == known.hash:
             self._last[event.takedown_id] = event
-            metrics.TAKEDOWNS.labels(event.state).inc()
 
     def _apply(self, updates: list[Update]) -> None:
         for update in updates:
@@ -170,4 +170,5 @@ class Withdrawals:
             event = msgspec.structs.replace(last, event_id=event_id, state="withdrawn", at=datetime.now(UTC))
             event = chained(event, last)
             await self._context.send("takedowns", takedown_id, event)
+            metrics.TAKEDOWNS.labels(event.state).inc()
             self._ledger.note(event)

@@ -6,6 +6,8 @@ import faust
 from prometheus_client import start_http_server
 
 from streams.app import STAGES, create_app
+from streams.errors import UsageError
+from streams.reach import reach_broker
 from streams.settings import Settings
 
 
@@ -15,13 +17,23 @@ def run_worker(stages: Sequence[str], settings: Settings) -> int:
     Raises
     ------
     UsageError
-        A stage is unknown, a setting or a model file is missing.
+        A stage is unknown, a setting is missing, the metrics port is taken or no broker answers.
+    ModelError
+        A model cannot be had.
     """
     app = create_app(STAGES if list(stages) == ["all"] else stages, settings)
     if settings.metrics_port is not None:
-        start_http_server(settings.metrics_port)
+        _serve_metrics(settings.metrics_port)
+    reach_broker(settings)
     worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, quiet=True, override_logging=False)
     try:
         worker.execute_from_commandline()  # never returns: it ends by SystemExit
     except SystemExit as stop:
         return int(stop.code or 0)
+
+
+def _serve_metrics(port: int) -> None:
+    try:
+        start_http_server(port)
+    except OSError as error:
+        raise UsageError(f"metrics cannot be served at port {port}: {error.strerror}") from error
