@@ -64,14 +64,6 @@ class Cases:
         await self.start()
         await self._follower.current()
 
-    def entry_keys(self) -> list[str]:
-        """Return the key of every active entry."""
-        return list(self._entries)
-
-    def entries(self) -> list[Case]:
-        """Return every active entry."""
-        return list(self._entries.values())
-
     def references(self) -> Iterator[tuple[str, Case, Reference]]:
         """Yield key, entry and piece of every active reference.
 

@@ -21,10 +21,12 @@ app = typer.Typer(
 )
 case = typer.Typer(no_args_is_help=True, help="Open, show and withdraw cases.")
 feed = typer.Typer(no_args_is_help=True, help="Bring posts in.")
+letters = typer.Typer(no_args_is_help=True, help="Show records that stages gave up on, and put them back.")
 topics = typer.Typer(no_args_is_help=True, help="Make or verify the topics.")
 app.add_typer(case, name="case")
 app.add_typer(feed, name="feed")
 app.add_typer(topics, name="topics")
+app.add_typer(letters, name="dead-letters")
 
 # Into a file or a pipe the tables keep the width they are made for.
 console = Console(width=None if sys.stdout.isatty() else 120)
@@ -135,6 +137,26 @@ def feed_jsonl(file: str) -> None:
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
     asyncio.run(run_feed(load_settings(), read_jsonl(stream, file), console))
+
+
+Stage = Annotated[str | None, typer.Option(help="Only of this stage.")]
+Reason = Annotated[str | None, typer.Option(help="Only with this reason.")]
+
+
+@letters.command("list")
+def letters_list(stage: Stage = None, reason: Reason = None) -> None:
+    """Show them, oldest first."""
+    from streams.desk.dead_letters import chosen, print_dead_letters  # noqa: PLC0415 - likewise
+
+    print_dead_letters(load_settings(), chosen(stage, reason), console)
+
+
+@letters.command("redrive")
+def letters_redrive(stage: Stage = None, reason: Reason = None) -> None:
+    """Put the original records back where they were read, once the cause is mended."""
+    from streams.desk.dead_letters import chosen, redrive  # noqa: PLC0415 - likewise
+
+    print(f"{redrive(load_settings(), chosen(stage, reason))} records put back")  # noqa: T201
 
 
 @topics.command("create")

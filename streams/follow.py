@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streams.errors import TransientError
+from streams.errors import TransientError, UsageError
+from streams.settings import Settings
 
 log = structlog.get_logger()
 
@@ -155,6 +156,29 @@ class Follower:
             return None
         self._positions[partition] = offset + 1
         return Update(message.key() or b"", message.value(), partition, offset)
+
+
+async def read_whole(settings: Settings, topic: str) -> list[Update]:
+    """Return every record of a topic, for a command that ends.
+
+    Raises
+    ------
+    UsageError
+        The broker does not answer, or has no such topic.
+    """
+    updates: list[Update] = []
+    follower = Follower(settings.bootstrap_servers, settings.topic_prefix + topic, updates.extend, lambda _: None)
+    try:
+        async with asyncio.timeout(settings.start_grace_s):
+            await follower.start()
+            await follower.ready()
+    except TimeoutError as error:
+        raise UsageError(f"{settings.bootstrap_servers} does not answer") from error
+    except TransientError as error:
+        raise UsageError(error.detail) from error
+    finally:
+        await follower.stop()
+    return updates
 
 
 def _consumer(bootstrap_servers: str, topic: str) -> Consumer:

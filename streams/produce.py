@@ -42,11 +42,18 @@ class TopicWriter:
         UsageError
             An earlier message was not delivered.
         """
-        value = None if message is None else self.codec.encode(topic, message)
+        self.write_bytes(topic, key.encode(), None if message is None else self.codec.encode(topic, message))
+
+    def write_bytes(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: dict[str, bytes] | None = None
+    ) -> None:
+        """Queue one record as it is; raises as `write` does."""
         name = self._settings.topic_prefix + topic
         while len(self._producer) >= _IN_FLIGHT:
             self._producer.poll(0.1)
-        self._producer.produce(name, key=key.encode(), value=value, on_delivery=self._delivered)
+        self._producer.produce(
+            name, key=key, value=value, headers=list((headers or {}).items()), on_delivery=self._delivered
+        )
         self._producer.poll(0)
         self._check()
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +11,10 @@ import msgspec
 
 from models.registry import Registry
 from schemas.messages import Case, Policy, Reference, Takedown
-from streams.cases import Cases, case_key, reference_key
+from streams.cases import case_key, reference_key
 from streams.desk.references import ReferenceMaker
-from streams.errors import RecordError, UsageError
-from streams.follow import Follower, Update
+from streams.errors import UsageError
+from streams.follow import read_whole
 from streams.media.decoder import Decoder
 from streams.policy import policy_version
 from streams.produce import writing
@@ -66,7 +65,7 @@ def withdraw_case(settings: Settings, case_id: str) -> int:
     UsageError
         There is no such case.
     """
-    keys = asyncio.run(_keys(settings, case_id))
+    keys = [key for key in asyncio.run(_entries(settings)) if key.split("/", 1)[0] == case_id]
     if not keys:
         raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
     with writing(settings) as writer:
@@ -77,27 +76,29 @@ def withdraw_case(settings: Settings, case_id: str) -> int:
 
 async def read_cases(settings: Settings) -> dict[str, list[Case]]:
     """Return the entries of every open case, by case id."""
-    async with _reading(settings) as cases:
-        found: dict[str, list[Case]] = {}
-        for entry in cases.entries():
-            found.setdefault(entry.case_id, []).append(entry)
-        return found
+    found: dict[str, list[Case]] = {}
+    for value in (await _entries(settings)).values():
+        entry = create_codec(settings).decode("cases", value)
+        assert isinstance(entry, Case)
+        found.setdefault(entry.case_id, []).append(entry)
+    return found
 
 
 async def read_takedowns(settings: Settings, case_id: str) -> list[Takedown]:
     """Return the last event of each of a case's takedowns, oldest first."""
     codec = create_codec(settings)
     last: dict[str, Takedown] = {}
-
-    def apply(updates: list[Update]) -> None:
-        for update in updates:
-            event = codec.decode("takedowns", update.value or b"")
-            assert isinstance(event, Takedown)
-            last[event.takedown_id] = event
-
-    follower = Follower(settings.bootstrap_servers, f"{settings.topic_prefix}takedowns", apply, _raise)
-    await _read(settings, follower)
+    for update in await read_whole(settings, "takedowns"):
+        event = codec.decode("takedowns", update.value or b"")
+        assert isinstance(event, Takedown)
+        last[event.takedown_id] = event
     return sorted((event for event in last.values() if event.case_id == case_id), key=lambda event: event.at)
+
+
+async def _entries(settings: Settings) -> dict[str, bytes]:
+    """Return the value of every active entry of the cases topic, by key."""
+    last = {update.key.decode(): update.value for update in await read_whole(settings, "cases")}
+    return {key: value for key, value in last.items() if value is not None}
 
 
 async def _describe(settings: Settings, case_id: str, new: NewCase) -> list[Reference]:
@@ -110,40 +111,3 @@ async def _describe(settings: Settings, case_id: str, new: NewCase) -> list[Refe
     if new.terms or new.phrases:
         pieces.append(maker.terms(list(new.terms), list(new.phrases), key))
     return pieces
-
-
-async def _keys(settings: Settings, case_id: str) -> list[str]:
-    async with _reading(settings) as cases:
-        return [key for key in cases.entry_keys() if key.split("/", 1)[0] == case_id]
-
-
-@asynccontextmanager
-async def _reading(settings: Settings) -> AsyncIterator[Cases]:
-    cases = Cases(settings, create_codec(settings), _raise)
-    try:
-        async with asyncio.timeout(settings.start_grace_s):
-            await cases.start()
-        yield cases
-    except TimeoutError as error:
-        raise UsageError(f"{settings.bootstrap_servers} does not answer") from error
-    except RecordError as error:
-        raise UsageError(error.detail) from error
-    finally:
-        await cases.stop()
-
-
-async def _read(settings: Settings, follower: Follower) -> None:
-    try:
-        async with asyncio.timeout(settings.start_grace_s):
-            await follower.start()
-            await follower.ready()
-    except TimeoutError as error:
-        raise UsageError(f"{settings.bootstrap_servers} does not answer") from error
-    except RecordError as error:
-        raise UsageError(error.detail) from error
-    finally:
-        await follower.stop()
-
-
-def _raise(error: Exception) -> None:
-    raise error
