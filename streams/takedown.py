@@ -17,6 +17,7 @@ from streams.follow import Follower, Update
 from streams.stage.record import Output, Record
 
 _SWEEP_S = 30.0
+_ASSIGNMENT_POLL_S = 1.0
 
 
 def create(context: Context) -> None:
@@ -135,6 +136,7 @@ class Withdrawals:
         self._context = context
         self._ledger = ledger
         self._changed = asyncio.Event()
+        self._swept: set[int] = set()
         context.cases.listen(lambda _: self._changed.set())
 
     async def run(self) -> None:
@@ -143,11 +145,18 @@ class Withdrawals:
         await self._ledger.start()
         self._changed.set()
         while True:
-            # Also from time to time: a rebalance may bring takedowns of cases that were withdrawn meanwhile.
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), _SWEEP_S)
+            await self._due()
             self._changed.clear()
+            self._swept = self._context.owned("verdicts")
             await self._withdraw_closed()
+
+    async def _due(self) -> None:
+        """Return when a case has changed, or partitions came with takedowns of cases that were withdrawn meanwhile."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SWEEP_S):  # also from time to time, for what came and went unseen
+                while not self._changed.is_set() and self._context.owned("verdicts") == self._swept:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._changed.wait(), _ASSIGNMENT_POLL_S)
 
     async def _withdraw_closed(self) -> None:
         for event in self._ledger.all():

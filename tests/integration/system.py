@@ -1,0 +1,187 @@
+"""A system of one's own on a shared Kafka: topics under a prefix, workers in processes, messages in and out."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+
+from schemas.codec import Codec
+from schemas.messages import Message
+from schemas.topics import TOPICS
+from streams.demo.workers import Worker
+from streams.settings import Settings, load_settings
+from tests.support.brokers import make_topics
+
+_WAIT_S = 40.0
+_CODEC = Codec()
+
+
+class Kept(NamedTuple):
+    """One record as read back; a message of None is a tombstone."""
+
+    key: str
+    message: Any
+    raw: bytes
+    partition: int
+    offset: int
+
+
+class System:
+    """Topics under a prefix; whatever was started or opened ends with `close`."""
+
+    def __init__(self, bootstrap: str, prefix: str, folder: Path) -> None:
+        make_topics(bootstrap, prefix)
+        self.folder = folder
+        self.environment = {
+            "JIKIMI_BOOTSTRAP_SERVERS": bootstrap,
+            "JIKIMI_TOPIC_PREFIX": prefix,
+            "JIKIMI_TERM_KEY": "sixteen letters or more",
+            "JIKIMI_SESSION_TIMEOUT_S": "6",
+            "JIKIMI_FETCH_WAIT_MS": "20",
+        }
+        self._bootstrap, self._prefix = bootstrap, prefix
+        self._producer = Producer(
+            {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "message.max.bytes": 16 * 1024 * 1024}
+        )
+        self._tails: dict[str, _Tail] = {}
+        self._stack = ExitStack()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings its workers have."""
+        given = {name.removeprefix("JIKIMI_").lower(): value for name, value in self.environment.items()}
+        return load_settings(**given)
+
+    def worker(self, stage: str, name: str = "one") -> Worker:
+        """Start a worker with a folder of its own and return it once it has its partitions."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        worker = self._stack.enter_context(Worker([stage], folder, self.environment))
+        worker.wait_until_ready()
+        return worker
+
+    def jikimi(self, *words: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> "Answer":
+        """Run the command as a person would."""
+        done = subprocess.run(
+            [sys.executable, "-m", "streams.cli", *words],
+            input=stdin,
+            capture_output=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, **self.environment, **(environment or {})},
+        )
+        return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def write(self, topic: str, key: str, message: Message | None) -> None:
+        """Queue one message, or a tombstone; `flush` waits for the broker."""
+        self.write_raw(topic, key, None if message is None else _CODEC.encode(topic, message))
+
+    def write_raw(self, topic: str, key: str, value: bytes | None) -> None:
+        """Queue bytes as they are."""
+        self._producer.produce(self._prefix + topic, key=key.encode(), value=value)
+        self._producer.poll(0)
+
+    def flush(self) -> None:
+        """Return once the broker has everything written."""
+        assert self._producer.flush(30) == 0
+
+    def records(self, topic: str) -> list[Kept]:
+        """Return every record of the topic until now, in the order of each partition."""
+        return self._tail(topic).read()
+
+    def wait[T](self, topic: str, found: Callable[[list[Kept]], T], timeout_s: float = _WAIT_S) -> T:
+        """Return what `found` makes of the topic's records as soon as it is true."""
+        tail, deadline = self._tail(topic), time.monotonic() + timeout_s
+        while not (answer := found(tail.poll())):
+            assert time.monotonic() < deadline, f"{len(tail.kept)} records in {topic}, not what was waited for"
+        return answer
+
+    def close(self) -> None:
+        """Stop the workers and close the connections."""
+        self._stack.close()
+        for tail in self._tails.values():
+            tail.consumer.close()
+
+    def _tail(self, topic: str) -> "_Tail":
+        if topic not in self._tails:
+            self._tails[topic] = _Tail(self._bootstrap, self._prefix, topic)
+        return self._tails[topic]
+
+
+class Answer(NamedTuple):
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+
+class _Tail:
+    """Everything of one topic, read on and on."""
+
+    def __init__(self, bootstrap: str, prefix: str, topic: str) -> None:
+        self.kept: list[Kept] = []
+        self._topic = topic
+        self.consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": f"{prefix}tail",
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": 20,
+            }
+        )
+        self._partitions = [TopicPartition(prefix + topic, number) for number in range(TOPICS[topic].partitions)]
+        for partition in self._partitions:
+            partition.offset = OFFSET_BEGINNING
+        self.consumer.assign(self._partitions)
+
+    def poll(self) -> list[Kept]:
+        for record in self.consumer.consume(500, timeout=0.05):
+            partition, offset = record.partition(), record.offset()
+            assert record.error() is None
+            assert partition is not None
+            assert offset is not None
+            raw = record.value()
+            message = None if raw is None else _CODEC.decode(self._topic, raw)
+            self.kept.append(Kept((record.key() or b"").decode(), message, raw or b"", partition, offset))
+        return self.kept
+
+    def read(self) -> list[Kept]:
+        """Read up to what is there now."""
+        ends = {p.partition: self.consumer.get_watermark_offsets(p, timeout=20)[1] for p in self._partitions}
+        deadline = time.monotonic() + _WAIT_S
+        while any(self._position(partition) < end for partition, end in ends.items()):
+            assert time.monotonic() < deadline
+            self.poll()
+        return self.kept
+
+    def _position(self, partition: int) -> int:
+        return max((kept.offset + 1 for kept in self.kept if kept.partition == partition), default=0)
+
+
+def running(bootstrap: str, prefix: str, folder: Path) -> Iterator[System]:
+    """Give a system and close it."""
+    system = System(bootstrap, prefix, folder)
+    try:
+        yield system
+    finally:
+        system.close()
+
+
+def until(condition: Callable[[], bool], timeout_s: float = _WAIT_S) -> None:
+    """Return as soon as the condition holds."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def by_key(kept: Sequence[Kept], key: str) -> list[Any]:
+    """Return the messages of one key, in order."""
+    return [record.message for record in kept if record.key == key]

@@ -1,0 +1,63 @@
+import asyncio
+import io
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from schemas.messages import DeadLetter
+from streams.desk.dead_letters import chosen, print_dead_letters, redrive
+from streams.errors import UsageError
+from streams.follow import read_whole
+from streams.produce import writing
+from streams.settings import Settings, load_settings
+from tests.support.brokers import make_topics
+
+
+@pytest.fixture
+def settings(kafka: str, prefix: str) -> Settings:
+    make_topics(kafka, prefix)
+    return load_settings(bootstrap_servers=kafka, topic_prefix=prefix)
+
+
+def letter(offset: int, reason: str, *, again: int = 0) -> DeadLetter:
+    return DeadLetter(
+        dead_letter_id=f"{offset}-{again}",
+        stage="decode",
+        topic="posts",
+        partition=3,
+        offset=offset,
+        reason=reason,
+        fate="unprocessable",
+        detail=f"detail of {offset}",
+        key=b"post \xff",
+        value=b"as it came \x00",
+        headers={"traceparent": b"00-1"},
+        at=datetime.now(UTC),
+    )
+
+
+def bury(settings: Settings, *letters: DeadLetter) -> None:
+    with writing(settings) as writer:
+        for dead in letters:
+            writer.write("dead-letters", dead.dead_letter_id, dead)
+
+
+def test_a_redriven_record_is_put_back_as_it_came_and_only_once(settings: Settings) -> None:
+    bury(settings, letter(5, "link_gone"), letter(5, "link_gone", again=1), letter(6, "media_unreadable"))
+    assert redrive(settings, chosen("decode", "link_gone")) == 1
+    (back,) = asyncio.run(read_whole(settings, "posts"))
+    assert (back.key, back.value) == (b"post \xff", b"as it came \x00")
+
+
+def test_dead_letters_are_listed_by_stage_and_reason(settings: Settings) -> None:
+    bury(settings, letter(5, "link_gone"), letter(6, "media_unreadable"))
+    shown = io.StringIO()
+    print_dead_letters(settings, chosen(None, "link_gone"), Console(file=shown, width=200))
+    assert "posts 3 @ 5" in shown.getvalue()
+    assert "posts 3 @ 6" not in shown.getvalue()
+
+
+def test_nothing_to_redrive_is_said_in_one_line(settings: Settings) -> None:
+    with pytest.raises(UsageError, match="no such dead letters"):
+        redrive(settings, chosen(None, None))

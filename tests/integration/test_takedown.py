@@ -1,0 +1,167 @@
+"""Takedown on a real Kafka: one record per step of a takedown's life, whatever is repeated, killed or withdrawn."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.ids import record_id
+from schemas.messages import Evidence, Interval, Takedown, Verdict
+from streams.demo.workers import Worker
+from streams.desk.cases import withdraw_case
+from streams.takedown import chained
+from tests.integration.made import POLICY, entry, post_ref
+from tests.integration.system import System, by_key, until
+
+EVIDENCE = Evidence(
+    modality="visual",
+    model="made",
+    version="1",
+    reference_id="r1",
+    medium=0,
+    score=0.97,
+    probability=0.99,
+    query=Interval(start_s=1.0, end_s=9.0),
+    reference=Interval(start_s=3.0, end_s=11.0),
+    thumbnail=b"blurred",
+)
+
+
+def verdict(post_id: str, case_id: str | None, decision: str = "act", **changes: Any) -> Verdict:
+    fields: dict[str, Any] = {
+        "verdict_id": record_id("verdict", post_id, case_id, decision, POLICY.version),
+        "post": post_ref(post_id),
+        "case_id": case_id,
+        "probability": 0.99,
+        "decision": decision,
+        "reason": "complete",
+        "act_at": POLICY.act,
+        "review_at": POLICY.review,
+        "policy_version": POLICY.version,
+        "evidence": [EVIDENCE],
+        "decided_at": datetime.now(UTC),
+    }
+    return Verdict(**fields | changes)
+
+
+def open_case(system: System, case_id: str) -> None:
+    system.write("cases", case_id, entry(case_id))
+    system.flush()
+
+
+def tell(system: System, *verdicts: Verdict) -> None:
+    for message in verdicts:
+        system.write("verdicts", message.post.post_id, message)
+    system.flush()
+
+
+def life(system: System, post_id: str, case_id: str) -> list[Takedown]:
+    """Return the events of a takedown until now."""
+    return by_key(system.records("takedowns"), record_id("takedown", post_id, case_id))
+
+
+def settle(system: System, case_id: str, like: str) -> None:
+    """Return when everything told before about posts of the partition of `like` was handled."""
+    partition = next(kept.partition for kept in system.records("verdicts") if kept.key == like)
+    # The marker lies in the same partition and comes after.
+    number = 0
+    while True:
+        marker = f"marker-{like}-{number}"
+        tell(system, verdict(marker, case_id))
+        if next(kept.partition for kept in system.records("verdicts") if kept.key == marker) == partition:
+            break
+        number += 1
+    until(lambda: bool(life(system, marker, case_id)))
+
+
+@pytest.fixture(scope="module")
+def takedown(shared: System) -> Worker:
+    open_case(shared, "open")
+    return shared.worker("takedown")
+
+
+@pytest.mark.usefixtures("takedown")
+def test_a_verdict_to_act_becomes_one_issued_event_with_its_evidence(shared: System) -> None:
+    told = verdict("acted", "open")
+    tell(shared, told)
+    until(lambda: bool(life(shared, "acted", "open")))
+    (event,) = life(shared, "acted", "open")
+    assert (event.state, event.verdict_id, event.probability) == ("issued", told.verdict_id, 0.99)
+    assert event.evidence == [EVIDENCE]
+    assert (event.act_at, event.policy_version) == (POLICY.act, POLICY.version)
+    assert event.post == told.post
+    assert chained(event, None) == event
+
+
+@pytest.mark.usefixtures("takedown")
+def test_a_repeated_verdict_and_one_raised_later_make_no_second_takedown(shared: System) -> None:
+    raised = verdict("repeated", "open", verdict_id="another", reason="late", probability=0.999)
+    told = verdict("repeated", "open")
+    tell(shared, verdict("repeated", "open", "review"), told, told, told, raised, told)
+    settle(shared, "open", "repeated")
+    (event,) = life(shared, "repeated", "open")
+    assert event.verdict_id == told.verdict_id
+
+
+@pytest.mark.usefixtures("takedown")
+def test_only_a_verdict_to_act_on_an_open_case_takes_anything_down(shared: System) -> None:
+    told = [verdict("spared", "open", "review"), verdict("spared", "open", "dismiss")]
+    tell(shared, *told, verdict("spared", "no such case"), verdict("spared", None))
+    settle(shared, "open", "spared")
+    assert not [kept for kept in shared.records("takedowns") if kept.message.post.post_id == "spared"]
+    assert shared.records("dead-letters") == []
+
+
+@pytest.mark.usefixtures("takedown")
+def test_one_post_may_be_taken_down_for_two_cases(shared: System) -> None:
+    open_case(shared, "other")
+    tell(shared, verdict("both", "open"), verdict("both", "other"))
+    until(lambda: bool(life(shared, "both", "open") and life(shared, "both", "other")))
+
+
+@pytest.mark.usefixtures("takedown")
+def test_withdrawing_a_case_withdraws_its_takedowns_and_those_to_come(shared: System) -> None:
+    open_case(shared, "withdrawn")
+    tell(shared, *(verdict(f"pending-{number}", "withdrawn") for number in range(3)), verdict("kept", "open"))
+    until(lambda: all(life(shared, f"pending-{number}", "withdrawn") for number in range(3)))
+    assert withdraw_case(shared.settings, "withdrawn") == 1
+    until(lambda: all(len(life(shared, f"pending-{number}", "withdrawn")) == 2 for number in range(3)), 10)
+    issued, withdrawn = life(shared, "pending-0", "withdrawn")
+    assert (issued.state, withdrawn.state) == ("issued", "withdrawn")
+    assert withdrawn.previous == issued.hash
+    assert chained(withdrawn, issued) == withdrawn
+    assert chained(msgspec.structs.replace(withdrawn, probability=0.1), issued).hash != withdrawn.hash
+    tell(shared, verdict("pending-0", "withdrawn"), verdict("too-late", "withdrawn"))
+    settle(shared, "open", "pending-0")
+    settle(shared, "open", "too-late")
+    assert len(life(shared, "pending-0", "withdrawn")) == 2
+    assert life(shared, "too-late", "withdrawn") == []
+    assert [event.state for event in life(shared, "kept", "open")] == ["issued"]
+
+
+def test_no_step_is_written_twice_over_kills(system: System) -> None:
+    open_case(system, "stays")
+    open_case(system, "goes")
+    posts = [f"post-{number}" for number in range(24)]
+    tell(system, *(verdict(post, case_id) for post in posts for case_id in ("stays", "goes")))
+    worker = system.worker("takedown")
+    system.wait("takedowns", lambda kept: len(kept) >= 10)
+    worker.kill()  # amid the verdicts, most of what was issued not yet committed
+    tell(system, *(verdict(post, "stays") for post in posts))
+    worker.start()
+    system.wait("takedowns", lambda kept: len(kept) >= 48)
+    withdraw_case(system.settings, "goes")
+    system.wait("takedowns", lambda kept: len(kept) >= 55)
+    worker.kill()  # amid the withdrawals
+    worker.start()
+    worker.wait_until_ready()
+    system.wait("takedowns", lambda kept: len(kept) >= 72)
+    tell(system, *(verdict(post, case_id) for post in posts for case_id in ("stays", "goes")))
+    settle(system, "stays", "post-0")
+    assert worker.stop() == 0
+    for post in posts:
+        assert [event.state for event in life(system, post, "stays")] == ["issued"]
+        issued, withdrawn = life(system, post, "goes")
+        assert withdrawn.previous == issued.hash
+    assert len({kept.message.event_id for kept in system.records("takedowns")}) == len(system.records("takedowns"))
