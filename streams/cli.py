@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -133,10 +134,11 @@ def feed_jsonl(file: str) -> None:
     from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
 
     try:
-        stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 - read until it ends
+        lines = nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb")
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
-    asyncio.run(run_feed(load_settings(), read_jsonl(stream, file), console))
+    with lines as stream:
+        asyncio.run(run_feed(load_settings(), read_jsonl(stream, file), console))
 
 
 Stage = Annotated[str | None, typer.Option(help="Only of this stage.")]

@@ -12,8 +12,8 @@ from streams.stage.record import Output, Record
 
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
-    model = context.models.text(context.settings.text_model)
     key = context.settings.required_term_key()
+    model = context.models.text(context.settings.text_model)
 
     @context.stage("text", reads="texts")
     async def describe_texts(message: Texts, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature

@@ -12,7 +12,7 @@ import msgspec
 from models.registry import Registry
 from schemas.messages import Case, Policy, Reference, Takedown
 from streams.cases import case_key, reference_key
-from streams.desk.references import ReferenceMaker
+from streams.desk.references import ReferenceMaker, check_readable
 from streams.errors import UsageError
 from streams.follow import read_whole
 from streams.media.decoder import Decoder
@@ -44,6 +44,8 @@ def add_case(settings: Settings, new: NewCase) -> str:
     """
     if not (new.references or new.terms or new.phrases):
         raise UsageError("a case needs something to look for: --reference FILE, --term NAME or --phrase TEXT")
+    for file in new.references:
+        check_readable(file)
     case_id = new.case_id or f"case-{secrets.token_hex(8)}"
     pieces = asyncio.run(_describe(settings, case_id, new))
     case = Case(case_id=case_id, name=new.name, opened_at=datetime.now(UTC))

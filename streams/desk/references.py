@@ -112,9 +112,14 @@ def _piece(
     )
 
 
-def _sha256(file: Path) -> str:
+def check_readable(file: Path) -> None:
+    """Raise a UsageError if the file cannot be read."""
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        file.open("rb").close()
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
