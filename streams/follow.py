@@ -9,6 +9,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.errors import TransientError, UsageError
+from streams.reach import reach_broker
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -166,6 +167,7 @@ async def read_whole(settings: Settings, topic: str) -> list[Update]:
     UsageError
         The broker does not answer, or has no such topic.
     """
+    await asyncio.to_thread(reach_broker, settings)
     updates: list[Update] = []
     follower = Follower(settings.bootstrap_servers, settings.topic_prefix + topic, updates.extend, lambda _: None)
     try:

@@ -19,7 +19,8 @@ def test_vectors_come_back_as_near_as_the_type_allows(dtype: str) -> None:
     packed = pack(vectors(), dtype)
     back = unpack(packed)
     assert (packed.dtype, packed.rows, packed.columns) == (dtype, 7, 512)
-    assert (back.dtype, back.shape) == (np.float32, (7, 512))
+    assert back.dtype == np.float32
+    assert back.shape == (7, 512)
     assert np.abs(back - vectors()).max() <= TOLERANCE[dtype]
 
 
