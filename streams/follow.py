@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import stamina
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -23,6 +24,20 @@ class Update:
     value: bytes | None
     partition: int
     offset: int
+
+
+_PATIENCE_S = 10.0
+_NO_LEADER = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - its public name
+}
+
+
+def _passes(error: Exception) -> bool:
+    """Tell whether a broker's error passes by itself: a new topic has no leader for a moment."""
+    return isinstance(error, KafkaException) and error.args[0].code() in _NO_LEADER
 
 
 class Follower:
@@ -111,12 +126,14 @@ class Follower:
 
     def _find_ends(self) -> dict[int, int]:
         try:
-            return {
-                p: self._asker.get_watermark_offsets(TopicPartition(self._topic, p), timeout=10)[1]
-                for p in self._partitions
-            }
+            return {partition: self._find_end(partition) for partition in self._partitions}
         except KafkaException as error:
             raise TransientError("broker_unreachable", str(error)) from error
+
+    @stamina.retry(on=_passes, timeout=_PATIENCE_S)
+    def _find_end(self, partition: int) -> int:
+        end: int = self._asker.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_PATIENCE_S)[1]
+        return end
 
     def _read(self) -> None:
         while not self._stopping.is_set():
