@@ -1,0 +1,143 @@
+"""The desk as an officer uses it: what leaves the machine, what is erased, and what is said to a mistake."""
+
+import os
+import re
+import secrets
+from pathlib import Path
+
+import pytest
+
+from streams.desk.cases import read_cases
+from tests.integration.system import Answer, System
+from tests.unit.media.made import moving, tone, video
+
+TERM = "milkyway77"
+PHRASE = "find the full film in the comments"
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("files") / "family-holiday.mp4"
+    return video(path, moving(48, shot_frames=12), sound=tone(4.0))
+
+
+@pytest.fixture(scope="module")
+def opened(shared: System, film: Path) -> str:
+    words = ["--name", "river", "--reference", str(film), "--term", TERM, "--phrase", PHRASE]
+    answer = shared.jikimi("case", "add", *words)
+    assert answer.code == 0, answer.err
+    return answer.out.strip()
+
+
+def refused(answer: Answer) -> str:
+    """Return the one line of a refusal."""
+    assert (answer.code, answer.out) == (2, "")
+    (line,) = answer.err.splitlines()
+    return line
+
+
+def test_adding_a_case_says_its_id_and_nothing_else(opened: str) -> None:
+    assert re.fullmatch(r"case-[0-9a-f]{16}", opened)
+
+
+def test_the_policy_is_written_first_then_picture_sound_and_terms(shared: System, opened: str) -> None:
+    first, *others = [kept for kept in shared.records("cases") if kept.key.split("/")[0] == opened]
+    assert first.key == opened
+    assert first.message.policy is not None
+    assert {kept.message.reference.modality for kept in others} == {"visual", "audio", "text"}
+    assert all(kept.message.policy is None and kept.message.name == "river" for kept in others)
+    visual = next(kept.message.reference for kept in others if kept.message.reference.modality == "visual")
+    assert visual.vectors.rows >= 1
+    text = next(kept.message.reference for kept in others if kept.message.reference.modality == "text")
+    assert (text.vectors.rows, len(text.digests)) == (1, 1)
+
+
+def test_nothing_of_the_files_and_no_word_leaves_the_machine(shared: System, opened: str, film: Path) -> None:
+    raw = [kept.raw for kept in shared.records("cases") if kept.key.split("/")[0] == opened]
+    for value in raw:
+        for word in (TERM, PHRASE, film.name, film.stem, str(film.parent)):
+            assert word.encode() not in value
+            assert word.encode("utf-16-le") not in value
+        for start in (b"\xff\xd8\xff", b"\x89PNG", b"ftyp", b"RIFF"):
+            assert start not in value
+    content = film.read_bytes()
+    sound = tone(4.0).astype("<i2").tobytes()
+    for source in (content, sound):
+        for start in range(0, len(source) - 32, 997):
+            piece = source[start : start + 32]
+            assert len(set(piece)) < 8 or not any(piece in value for value in raw)
+
+
+def test_list_and_show_say_what_is_looked_for(shared: System, opened: str) -> None:
+    listed, shown = shared.jikimi("case", "list"), shared.jikimi("case", "show", opened)
+    assert (listed.code, shown.code) == (0, 0)
+    assert listed.err == shown.err == ""
+    line = next(line for line in listed.out.splitlines() if opened in line)
+    assert line.split()[1] == "river"
+    assert line.split()[-2:] == ["1", "1"]
+    assert "acts at 0.95, asks a person at 0.5" in shown.out
+    assert re.search(r"reference [0-9a-f-]{36}  \d+\.\d s  [1-9]\d* frames", shown.out)
+    assert "1 terms" in shown.out
+    assert TERM not in shown.out
+
+
+def test_withdrawing_erases_every_key_policy_last(shared: System) -> None:
+    added = shared.jikimi("case", "add", "--name", "lake", "--term", "a longer title", "--phrase", PHRASE)
+    case_id = added.out.strip()
+    answer = shared.jikimi("case", "withdraw", case_id)
+    assert (answer.code, answer.out, answer.err) == (0, "2 entries erased\n", "")
+    ours = [kept for kept in shared.records("cases") if kept.key.split("/")[0] == case_id]
+    last = {kept.key: kept.message for kept in ours}
+    assert set(last.values()) == {None}
+    assert ours[-1].key == case_id
+    assert refused(shared.jikimi("case", "show", case_id)).startswith(f"jikimi: no case {case_id}")
+    assert refused(shared.jikimi("case", "withdraw", case_id)).startswith(f"jikimi: no case {case_id}")
+    assert case_id not in shared.jikimi("case", "list").out
+
+
+async def test_other_cases_are_untouched_by_a_withdrawal(shared: System, opened: str) -> None:
+    cases = await read_cases(shared.settings)
+    assert set(cases) == {opened}
+    assert sum(entry.policy is not None for entry in cases[opened]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--name", "x"], "a case needs something to look for"),
+        (["--term", "milkyway77"], "Missing option '--name'"),
+        (["--name", "x", "--reference", "no-such-file.mp4"], "no-such-file.mp4: No such file or directory"),
+        (["--name", "x", "--reference", "."], "Is a directory"),
+        (["--name", "x", "--term", "a"], "a term needs at least"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(shared: System, opened: str, words: list[str], line: str) -> None:
+    before = len(shared.records("cases"))
+    assert line in refused(shared.jikimi("case", "add", *words))
+    assert len(shared.records("cases")) == before
+    assert opened
+
+
+def test_a_broken_file_is_one_line_and_writes_nothing(shared: System, opened: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_bytes(secrets.token_bytes(5_000))
+    before = len(shared.records("cases"))
+    answer = shared.jikimi("case", "add", "--name", "x", "--reference", str(tmp_path / "broken.mp4"))
+    assert "broken.mp4: " in refused(answer)
+    assert len(shared.records("cases")) == before
+    assert opened
+
+
+def test_terms_without_a_key_are_refused(shared: System) -> None:
+    answer = shared.jikimi("case", "add", "--name", "x", "--term", TERM, environment={"JIKIMI_TERM_KEY": ""})
+    assert "JIKIMI_TERM_KEY" in refused(answer)
+
+
+@pytest.mark.parametrize("command", [["list"], ["show", "case-1"], ["withdraw", "case-1"]])
+def test_no_broker_is_one_line(shared: System, command: list[str]) -> None:
+    nobody = {"JIKIMI_BOOTSTRAP_SERVERS": "127.0.0.1:1", "JIKIMI_START_GRACE_S": "2"}
+    assert "127.0.0.1:1" in refused(shared.jikimi("case", *command, environment=nobody))
+
+
+def test_missing_topics_are_one_line(shared: System) -> None:
+    answer = shared.jikimi("case", "list", environment={"JIKIMI_TOPIC_PREFIX": f"none-{os.getpid()}-"})
+    assert "jikimi topics create" in refused(answer)
