@@ -137,8 +137,10 @@ class Follower:
 
     def _read(self) -> None:
         while not self._stopping.is_set():
-            messages = self._consumer.consume(500, timeout=0.1)
-            if messages:
+            # Not one call for 500: that would hold back the first for as long as it waits for the others, and with it
+            # every read barrier.
+            if (first := self._consumer.poll(0.1)) is not None:
+                messages = [first, *self._consumer.consume(499, timeout=0)]
                 self._loop.call_soon_threadsafe(self._take, messages)
 
     def _take(self, messages: list[Message]) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-import faust
 from prometheus_client import start_http_server
 
 from streams.app import STAGES, create_app
+from streams.ending import STOP_S, EndingWorker
 from streams.errors import UsageError
 from streams.reach import reach_broker
 from streams.settings import Settings
@@ -25,7 +25,15 @@ def run_worker(stages: Sequence[str], settings: Settings) -> int:
     if settings.metrics_port is not None:
         _serve_metrics(settings.metrics_port)
     reach_broker(settings)
-    worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, quiet=True, override_logging=False)
+    worker = EndingWorker(
+        app,
+        end_s=settings.drain_s + STOP_S,
+        loglevel="WARNING",
+        redirect_stdouts=False,
+        quiet=True,
+        override_logging=False,
+    )
+    worker.spinner = None  # it writes control characters, into a log file too
     try:
         worker.execute_from_commandline()  # never returns: it ends by SystemExit
     except SystemExit as stop:

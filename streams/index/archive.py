@@ -26,8 +26,8 @@ _PROGRESS = "progress"
 _NO_COLUMNS = 2
 _END = "@end"
 
-for _chatty in ("pymilvus", "milvus_lite"):
-    # They log what they also raise, with tracebacks, and an iterator's choice of clock on every query.
+for _chatty in ("pymilvus", "milvus_lite", "grpc._server"):
+    # They log what they also raise, with tracebacks, and that the embedded engine has no clock of its own.
     logging.getLogger(_chatty).setLevel(logging.CRITICAL)
 
 

@@ -58,13 +58,13 @@ def test_nothing_of_the_files_and_no_word_leaves_the_machine(shared: System, ope
         for word in (TERM, PHRASE, film.name, film.stem, str(film.parent)):
             assert word.encode() not in value
             assert word.encode("utf-16-le") not in value
-        for start in (b"\xff\xd8\xff", b"\x89PNG", b"ftyp", b"RIFF"):
-            assert start not in value
+        for magic in (b"\xff\xd8\xff", b"\x89PNG", b"ftyp", b"RIFF"):
+            assert magic not in value
     content = film.read_bytes()
     sound = tone(4.0).astype("<i2").tobytes()
     for source in (content, sound):
-        for start in range(0, len(source) - 32, 997):
-            piece = source[start : start + 32]
+        for at in range(0, len(source) - 32, 997):
+            piece = source[at : at + 32]
             assert len(set(piece)) < 8 or not any(piece in value for value in raw)
 
 

@@ -1,0 +1,82 @@
+"""Feeds as a person runs them: posts land, what is no post is a dead letter, and twice the same is the same."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from streams.feeds.folder import PLATFORM
+from tests.integration.system import Kept, System
+from tests.unit.media.made import image, scene
+
+LINES = [
+    b'{"platform": "made", "url": "https://made.example/1", "caption": "one", "media": ["https://made.example/1.mp4"]}',
+    b'{"platform": "made", "url": ',
+    b'{"platform": "made", "url": "https://made.example/2", "caption": "\xec\xa7\x80\xed\x82\xb4\xec\x9d\xb4"}',
+    b"",
+    b'{"caption": "three", "medai": []}',
+]
+FED = b"\n".join(LINES) + b"\n"
+
+
+def ids(kept: Iterable[Kept]) -> list[str]:
+    assert all(record.key == record.message.post_id for record in kept)
+    return sorted(record.message.post_id for record in kept)
+
+
+def test_lines_become_posts_and_the_malformed_ones_dead_letters(system: System, tmp_path: Path) -> None:
+    file = tmp_path / "feed.jsonl"
+    file.write_bytes(FED)
+    answer = system.jikimi("feed", "jsonl", str(file))
+    assert (answer.code, answer.out, answer.err) == (0, "2 posts, 2 refused\n", "")
+    posts = system.records("posts")
+    assert {kept.message.caption for kept in posts} == {"one", "지킴이"}
+    letters = {kept.message.offset: kept.message for kept in system.records("dead-letters")}
+    assert {line: letter.value for line, letter in letters.items()} == {2: LINES[1], 5: LINES[4]}
+    assert letters[2].reason == "feed_entry_malformed"
+    assert letters[2].detail.startswith(f"{file} line 2: ")
+    assert "medai" in letters[5].detail
+
+
+def test_a_pipe_is_a_file_and_the_same_lines_are_the_same_posts(system: System, tmp_path: Path) -> None:
+    file = tmp_path / "feed.jsonl"
+    file.write_bytes(FED)
+    assert system.jikimi("feed", "jsonl", str(file)).code == 0
+    assert system.jikimi("feed", "jsonl", "-", stdin=FED).code == 0
+    once = ids(system.records("posts"))[::2]
+    assert ids(system.records("posts")) == sorted(once * 2)
+    assert len(once) == 2
+
+
+def test_a_folder_becomes_posts_with_what_lies_beside_the_files(system: System, tmp_path: Path) -> None:
+    image(tmp_path / "one.png", scene(1))
+    image(tmp_path / "two.png", scene(2))
+    image(tmp_path / "three.png", scene(3))
+    (tmp_path / "two.png.json").write_text(json.dumps({"caption": "beside it", "platform": "made"}))
+    (tmp_path / "three.png.json").write_text("{")
+    (tmp_path / "notes.txt").write_text("no medium")
+    for _ in range(2):
+        answer = system.jikimi("feed", "folder", str(tmp_path), "--once")
+        assert (answer.code, answer.out, answer.err) == (0, "2 posts, 1 refused\n", "")
+    posts = {kept.message.post_id: kept.message for kept in system.records("posts")}
+    assert len(system.records("posts")) == 4
+    assert {(post.platform, post.caption) for post in posts.values()} == {(PLATFORM, ""), ("made", "beside it")}
+    assert {post.media[0].url for post in posts.values()} == {
+        (tmp_path / name).as_uri() for name in ("one.png", "two.png")
+    }
+    assert len(system.records("dead-letters")) == 2
+    assert len({kept.message.dead_letter_id for kept in system.records("dead-letters")}) == 1
+
+
+def test_a_folder_or_a_file_that_is_not_there_is_one_line(system: System, tmp_path: Path) -> None:
+    for words in (["folder", str(tmp_path / "none")], ["jsonl", str(tmp_path / "none")]):
+        answer = system.jikimi("feed", *words)
+        assert (answer.code, answer.out) == (2, "")
+        assert len(answer.err.splitlines()) == 1
+
+
+def test_no_broker_is_one_line(system: System) -> None:
+    nobody = {"JIKIMI_BOOTSTRAP_SERVERS": "127.0.0.1:1", "JIKIMI_START_GRACE_S": "2"}
+    answer = system.jikimi("feed", "jsonl", "-", stdin=FED, environment=nobody)
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 1, answer.err
+    assert "127.0.0.1:1" in answer.err

@@ -1,0 +1,98 @@
+"""Workers on a real Kafka: what anyone with the schema writes is taken in, and asked to stop they stop."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import fastavro
+import pytest
+
+from streams.app import STAGES
+from tests.integration.system import System
+
+_SCHEMA = Path(__file__).parents[2] / "schemas" / "post.avsc"
+STOPS_WITHIN_S = 10.0
+
+
+def post_by_a_stranger(post_id: str, caption: str) -> bytes:
+    """Return a post in Avro single-object encoding, made from the schema file alone."""
+    schema = json.loads(_SCHEMA.read_text())
+    now = datetime.now(UTC)
+    fields = {
+        "post_id": post_id,
+        "platform": "stranger",
+        "url": "https://stranger.example/1",
+        "published_at": now,
+        "seen_at": now,
+        "caption": caption,
+    }
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, schema, fields)
+    canonical = fastavro.schema.to_parsing_canonical_form(schema)
+    fingerprint = bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
+    return b"\xc3\x01" + fingerprint + body.getvalue()
+
+
+def test_a_post_by_a_stranger_with_the_schema_goes_all_the_way(shared: System) -> None:
+    decode = shared.worker("decode")
+    shared.write_raw("posts", "strange", post_by_a_stranger("strange", "지킴이 and others"))
+    shared.write_raw("posts", "broken", b"\xc3\x01" + bytes(8) + b"no such schema")
+    shared.flush()
+    (texts,) = shared.wait("texts", lambda kept: kept)
+    assert [text.text for text in texts.message.texts] == ["지킴이 and others"]
+    parts = texts.message.segment.parts
+    assert (parts.visual, parts.audio, parts.text) == (0, 0, 1)
+    (letter,) = shared.wait("dead-letters", lambda kept: kept)
+    assert (letter.message.reason, letter.message.stage) == ("wire_unknown_fingerprint", "decode")
+    assert letter.message.value == b"\xc3\x01" + bytes(8) + b"no such schema"
+    assert decode.stop() == 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_worker_told_to_stop_stops_in_good_order(shared: System, stage: str) -> None:
+    worker = shared.worker(stage, f"stopping-{stage}")
+    began = time.monotonic()
+    assert worker.stop() == 0, worker.log_file.read_text()[-2000:]
+    assert time.monotonic() - began < STOPS_WITHIN_S
+    log = worker.log_file.read_text()
+    assert "Traceback" not in log
+    assert '"level": "error"' not in log
+
+
+def test_a_second_match_worker_on_the_same_archive_is_told_so(shared: System) -> None:
+    first = shared.worker("match", "archive")
+    archive = shared.folder / "archive" / "match-archive"
+    answer = shared.jikimi("worker", "match", environment={"JIKIMI_ARCHIVE_DIR": str(archive)})
+    assert answer.code == 2
+    (line,) = answer.err.splitlines()
+    assert "another worker" in line
+    first.check()
+    assert first.stop() == 0
+
+
+def test_a_killed_match_workers_archive_is_free_at_once(shared: System) -> None:
+    worker = shared.worker("match", "killed")
+    worker.kill()
+    worker.start()
+    worker.wait_until_ready()
+    assert worker.stop() == 0
+
+
+def test_a_worker_told_to_stop_before_it_is_ready_stops(shared: System, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streams.cli", "worker", "fusion"],
+            env={**os.environ, **shared.environment},
+            stdout=stream,
+            stderr=stream,
+        )
+    time.sleep(1.0)  # amid its imports or its join, whichever this machine has come to
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(STOPS_WITHIN_S) in {0, -signal.SIGTERM, 128 + signal.SIGTERM}, log.read_text()
