@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import faust
 import structlog
-from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 from faust.streams import Stream
 from faust.types import EventT, StreamT, TopicT
@@ -19,7 +18,7 @@ from schemas.messages import Message
 from schemas.topics import TOPICS
 from streams import metrics
 from streams.cases import Cases
-from streams.driver import Consumer, Transport
+from streams.driver import Consumer, Transport, is_too_large
 from streams.errors import TransientError, UnprocessableError, UsageError
 from streams.settings import Settings
 from streams.stage.guard import Guard
@@ -122,7 +121,7 @@ class Context:
             # Twice: the first await only puts it into the producer's buffer.
             await (await self.topic(topic).send(key=key, value=value, headers=headers))
         except Exception as error:
-            if isinstance(error.__cause__ or error, MessageSizeTooLargeError | RecordTooLargeError):
+            if is_too_large(error):
                 raise UnprocessableError("output_too_large", f"{len(value or b''):,} bytes for {topic}") from error
             raise
 
@@ -258,11 +257,12 @@ def _faust_app(app_id: str, settings: Settings) -> faust.App:
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=_LARGEST_BYTES,
         producer_max_request_size=_LARGEST_BYTES,
+        producer_request_timeout=settings.delivery_timeout_s,
         stream_buffer_maxsize=settings.window,
         broker_commit_interval=settings.commit_interval_s,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.session_timeout_s / 5,
         broker_request_timeout=max(40.0, settings.session_timeout_s + 10),
     )
-    app.transport = Transport(app, settings.fetch_wait_ms)
+    app.transport = Transport(app, settings.fetch_wait_ms, settings.drain_s)
     return app

@@ -1,17 +1,28 @@
-"""Faust's Kafka driver with three things mended; see ops/decisions/0001-engine.md.
+"""Faust's Kafka driver with four things mended; see ops/decisions/0001-engine.md.
 
 - The fetch wait, hard-coded to 1.5 s, becomes a setting.
 - Only the window acks. Faust itself acks a record that it skips because a rebalance overtook it, and the commit can
   then pass a record that nobody finished.
 - An ack for a record read before the last rebalance is dropped: its partition may have another owner.
+- A stopping or rebalancing worker waits for what is in flight, but not for ever: what hangs would else hold up the
+  whole group, or the stop.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import aiokafka
+import structlog
+from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 from faust.app.base import App
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import Message
+
+log = structlog.get_logger()
+
+
+def is_too_large(error: BaseException) -> bool:
+    """Return whether a write failed because the broker, or its client, never takes a record of this size."""
+    return isinstance(error.__cause__ or error, MessageSizeTooLargeError | RecordTooLargeError)
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -43,6 +54,19 @@ class Consumer(driver.Consumer):
             return False
         return super().ack(message)
 
+    async def wait_empty(self) -> None:
+        """Return when everything in flight is finished, or the time for it is over; the rest is not acked."""
+        timer = self.loop.call_later(cast("Transport", self.transport).drain_s, self._give_up)
+        try:
+            await super().wait_empty()
+        finally:
+            timer.cancel()
+
+    def _give_up(self) -> None:
+        # Faust waits for this set to be empty; it only counts what is waited for, the acks are kept elsewhere.
+        log.warning("not waiting any longer for what is in flight", records=len(self._unacked_messages))
+        self._unacked_messages.clear()
+
 
 class Transport(driver.Transport):
     """Faust's transport that makes the consumer above.
@@ -51,10 +75,13 @@ class Transport(driver.Transport):
     ----------
     fetch_wait_ms
         Longest wait of one fetch.
+    drain_s
+        Longest wait for records in flight before a stop or a rebalance.
     """
 
     Consumer = Consumer
 
-    def __init__(self, app: App, fetch_wait_ms: int) -> None:
+    def __init__(self, app: App, fetch_wait_ms: int, drain_s: float) -> None:
         super().__init__(url=app.conf.broker_consumer, app=app)
         self.fetch_wait_ms = fetch_wait_ms
+        self.drain_s = drain_s

@@ -60,6 +60,12 @@ class Settings(BaseSettings):
     stage_timeout_s: PositiveFloat = 300.0
     """Longest time a stage may take for one output."""
 
+    delivery_timeout_s: PositiveFloat = 120.0
+    """How long an output may wait for the broker before the worker stops; Faust's own 1,200 s hide a dead producer."""
+
+    drain_s: PositiveFloat = 20.0
+    """How long a stopping or rebalancing worker waits for records in flight; the rest is done again."""
+
     max_dead_letters_in_a_row: PositiveInt = 200
     """More than this stops the worker: a broken deployment must not drain a topic into the dead letters."""
 

@@ -7,6 +7,10 @@ import faust
 from faust.tables.table import Table
 from faust.types import FutureMessage, TopicT
 
+from streams.driver import is_too_large
+from streams.errors import UnprocessableError
+from streams.stage.guard import DeliveryError
+
 
 class DurableTable(Table[bytes, bytes]):
     """Bytes by key, kept in memory and in a compacted changelog.
@@ -43,12 +47,20 @@ class DurableTable(Table[bytes, bytes]):
         return table
 
     async def put(self, key: bytes, value: bytes) -> None:
-        """Set a key and return once the broker has it."""
+        """Set a key and return once the broker has it.
+
+        Raises
+        ------
+        DeliveryError
+            The broker did not take it: the worker must stop, for its table is ahead of the changelog.
+        UnprocessableError
+            The value is larger than the broker takes.
+        """
         self[key] = value
         await self._durable()
 
     async def forget(self, key: bytes) -> None:
-        """Erase a key, if it is there, and return once the broker has the tombstone."""
+        """Erase a key, if it is there, and return once the broker has the tombstone; raises as `put` does."""
         if self.pop(key, None) is not None:
             await self._durable()
 
@@ -63,4 +75,9 @@ class DurableTable(Table[bytes, bytes]):
 
     async def _durable(self) -> None:
         assert self._sent is not None
-        await self._sent
+        try:
+            await self._sent
+        except Exception as error:
+            if is_too_large(error):
+                raise UnprocessableError("output_too_large", f"what {self.name} would have to remember") from error
+            raise DeliveryError(f"table {self.name} could not be written down: {error!r}") from error

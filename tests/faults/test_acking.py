@@ -1,0 +1,56 @@
+"""Nothing unfinished is ever committed: each case hangs records, lets the others finish, kills, restarts, counts."""
+
+import pytest
+
+from tests.faults.rig import N_PARTITIONS, Fed, Rig, duplicates, post, tell, wait_for
+
+_PER_PARTITION = 40
+
+
+def numbered(hung: set[tuple[int, int]]) -> list[Fed]:
+    """Return posts named by partition and offset, of which those given hang."""
+    return [
+        post(f"{p}@{i}", "hang 0.1" if (p, i) in hung else "", p)
+        for i in range(_PER_PARTITION)
+        for p in range(N_PARTITIONS)
+    ]
+
+
+@pytest.mark.parametrize(
+    "hung",
+    [
+        pytest.param({(0, 0)}, id="the first of a partition"),
+        pytest.param({(1, 20)}, id="one in the middle"),
+        pytest.param({(p, 0) for p in range(N_PARTITIONS)}, id="the first of every partition"),
+    ],
+)
+def test_a_hung_record_is_not_lost_when_the_worker_is_killed(rig: Rig, hung: set[tuple[int, int]]) -> None:
+    fed = numbered(hung)
+    rig.feed(fed)
+    rig.hang(on=True)
+    first = rig.worker()
+    before = settled(rig)
+    first.kill()
+
+    committed = rig.committed()
+    assert all(committed[p] <= offset for p, offset in hung)
+    assert not before & {f"{p}@{offset}" for p, offset in hung}
+
+    rig.hang(on=False)
+    rig.worker()
+    rig.wait_until_committed()
+    keys = rig.keys()
+    tell(lost=len(fed) - len(keys), duplicated=duplicates(keys), done_before_the_kill=len(before))
+    assert set(keys) == {record.key for record in fed}
+
+
+def settled(rig: Rig) -> set[str]:
+    """Return what is done once nothing more is being done and everything that may be committed is."""
+    seen: list[tuple[int, dict[int, int]]] = []
+
+    def nothing_moves() -> bool:
+        seen.append((rig.keys().total(), rig.committed()))
+        return len(seen) > 8 and seen[-1][0] > 0 and all(state == seen[-1] for state in seen[-8:])
+
+    wait_for(nothing_moves, "a worker that stands still")
+    return set(rig.keys())

@@ -1,0 +1,61 @@
+"""How a worker ends: asked to, in the middle of work, hanging, or because too much goes wrong."""
+
+import time
+
+from tests.faults.rig import WINDOW, Rig, duplicates, post, posts, tell, wait_for
+
+_DRAIN_S = 3.0
+_STOP_S = _DRAIN_S + 10
+
+
+def test_a_worker_told_to_stop_finishes_what_it_has_and_loses_nothing(rig: Rig) -> None:
+    fed = posts(400, "slow 0.05")
+    rig.feed(fed)
+    first = rig.worker()
+    wait_for(lambda: rig.keys().total() > 50, "some work done")
+    assert first.terminate() == 0
+    done = rig.keys()
+    assert len(done) < len(fed)
+    # What was in flight was finished and committed, or neither.
+    assert sum(rig.committed().values()) == len(done)
+
+    rig.worker()
+    rig.wait_until_committed()
+    keys = rig.keys()
+    tell(lost=len(fed) - len(keys), duplicated=duplicates(keys))
+    assert set(keys) == {record.key for record in fed}
+    assert duplicates(keys) == 0
+
+
+def test_a_worker_told_to_stop_while_a_handler_hangs_ends_in_time_and_loses_nothing(rig: Rig) -> None:
+    rig.environment["JIKIMI_DRAIN_S"] = str(_DRAIN_S)
+    fed = [post("hung", "hang 0.1", 3), *posts(60)]
+    rig.feed(fed)
+    rig.hang(on=True)
+    first = rig.worker()
+    wait_for(rig.keys, "some work done")
+    began = time.monotonic()
+    code = first.terminate(60)
+    took_s = time.monotonic() - began
+    assert code == 0
+    assert _DRAIN_S < took_s < _STOP_S
+    assert rig.committed()[3] == 0
+    assert not rig.dead_letters()
+
+    rig.hang(on=False)
+    rig.worker()
+    rig.wait_until_committed()
+    assert set(rig.keys()) == {record.key for record in fed}
+
+
+def test_too_many_dead_letters_in_a_row_stop_the_worker_before_the_record_that_was_one_too_many(rig: Rig) -> None:
+    rig.environment["JIKIMI_MAX_DEAD_LETTERS_IN_A_ROW"] = "20"
+    rig.feed([*(post(f"good-{i}") for i in range(4)), *(post(f"bad-{i}", "refuse 1") for i in range(60))])
+    worker = rig.worker()
+    assert worker.wait() == 1
+    assert "more than 20 dead letters in a row" in worker.log
+    letters = rig.dead_letters()
+    assert sorted(letter.offset for letter in letters) == list(range(4, 4 + len(letters)))
+    # Counted as they end: those of a window may end before a good one that was read before them.
+    assert 20 <= len(letters) <= 20 + WINDOW
+    assert rig.committed()[0] - 4 <= len(letters)

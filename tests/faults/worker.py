@@ -1,0 +1,69 @@
+"""`jikimi worker decode` with a handler that does what each post's caption tells it; the engine around it is real.
+
+python -m tests.faults.worker FOLDER
+
+A caption is an instruction, or several, one after the other: `slow 0.02`, `hang` (as long as FOLDER/hang exists),
+`refuse`, `bug`, `transient 2` (fails so often), `big 2000000` (bytes of output).
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import ModuleType
+
+from schemas.messages import Parts, Post, Segment, Text, Texts
+from streams.app import Context
+from streams.errors import TransientError, UnprocessableError
+from streams.logs import configure_logging
+from streams.settings import load_settings
+from streams.stage.record import Output, Record
+from streams.worker import run_worker
+
+
+def create(context: Context) -> None:
+    """Attach the obedient stage, under the name and between the topics of decode."""
+
+    @context.stage("decode", reads="posts")
+    async def obey_posts(message: Post, record: Record) -> AsyncIterator[Output]:
+        n_bytes = 1
+        words = message.caption.split()
+        for order, argument in zip(words[::2], words[1::2], strict=True):
+            n_bytes = await _obey(order, float(argument), record) or n_bytes
+        yield Output("texts", message.post_id, _texts(message, n_bytes))
+
+
+async def _obey(order: str, argument: float, record: Record) -> int:
+    match order:
+        case "slow":
+            await asyncio.sleep(argument)
+        case "hang":
+            # told by a file, for there is no other way to tell a running worker
+            while Path(sys.argv[1], "hang").exists():  # noqa: ASYNC110, ASYNC240 - likewise
+                await asyncio.sleep(argument)
+        case "refuse":
+            raise UnprocessableError("told_to", "the caption says so")
+        case "bug":
+            raise ZeroDivisionError("the caption says so")
+        case "transient" if record.attempt <= argument:
+            raise TransientError("told_to", "the caption says so")
+        case "big":
+            return int(argument)
+        case _:
+            pass
+    return 0
+
+
+def _texts(post: Post, n_bytes: int) -> Texts:
+    parts = Parts(visual=0, audio=0, text=1)
+    segment = Segment(post=post.ref(), parts=parts, segment=0, medium=0, start_s=0.0, duration_s=0.0)
+    return Texts(segment=segment, texts=[Text(source="caption", text="x" * n_bytes)])
+
+
+if __name__ == "__main__":
+    configure_logging(logging.INFO)
+    module = ModuleType("streams.decode")
+    module.create = create  # type: ignore[attr-defined]  # a module has what one gives it
+    sys.modules["streams.decode"] = module
+    sys.exit(run_worker(["decode"], load_settings()))
