@@ -96,7 +96,7 @@ def test_the_term_key_is_given_and_never_shown() -> None:
 
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        load_settings().window = 3  # type: ignore[misc]
+        load_settings().window = 3
 
 
 def test_every_setting_says_what_it_is() -> None:

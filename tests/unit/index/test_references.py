@@ -1,0 +1,216 @@
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from schemas.matrix import pack
+from schemas.messages import Case, Descriptors, Modality, Reference, Thumbnail
+from streams.index.references import ReferenceIndex, scores, token
+from tests.unit.made_messages import NOW, segment
+
+COLUMNS = 512
+type Vectors = npt.NDArray[np.float32]
+
+
+def unit(*shape: int, seed: int = 0) -> Vectors:
+    """Return rows that are not alike: cosines of random directions."""
+    drawn = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    rows: Vectors = drawn / np.linalg.norm(drawn, axis=-1, keepdims=True)
+    return rows
+
+
+FILM = unit(180, COLUMNS, seed=1)
+"""Three minutes, a frame a second."""
+
+
+def piece(vectors: Vectors, times_s: Sequence[float], number: int = 0, **changes: Any) -> Reference:
+    fields: dict[str, Any] = {"reference_id": "r1", "modality": "visual", "model": "m", "version": "1"}
+    fields |= {"segment": number, "start_s": 60.0 * number, "duration_s": 180.0}
+    return Reference(vectors=pack(vectors), times_s=list(times_s), **fields | changes)
+
+
+def entry(a_piece: Reference, case_id: str = "case-a") -> tuple[str, Case, Reference]:
+    key = f"{case_id}/{a_piece.reference_id}/{a_piece.modality}/{a_piece.segment}"
+    return key, Case(case_id=case_id, name="x", opened_at=NOW, reference=a_piece), a_piece
+
+
+def minutes(*order: int) -> list[tuple[str, Case, Reference]]:
+    """Return the film's pieces of a minute, in the order given."""
+    cuts = [slice(60 * number, 60 * number + 60) for number in order]
+    return [
+        entry(piece(FILM[cut], list(range(cut.start, cut.stop)), number))
+        for number, cut in zip(order, cuts, strict=True)
+    ]
+
+
+def query(vectors: Vectors, times_s: Sequence[float], modality: Modality = "visual", **changes: Any) -> Descriptors:
+    fields: dict[str, Any] = {"descriptor_id": "d1", "segment": segment(), "model": "m", "version": "1"}
+    return Descriptors(modality=modality, vectors=pack(vectors), times_s=list(times_s), **fields | changes)
+
+
+def excerpt(start: int, stop: int, **changes: Any) -> Descriptors:
+    """Return a copy of a part of the film, played from its own zero."""
+    return query(FILM[start:stop], list(range(stop - start)), **changes)
+
+
+def test_a_copied_part_is_found_where_it_is() -> None:
+    (found,) = ReferenceIndex(minutes(0, 1, 2)).search(excerpt(30, 50))
+    assert (found.case_id, found.reference_id) == ("case-a", "r1")
+    assert found.score > 0.95
+    assert (found.query.start_s, found.query.end_s) == (0.0, 19.0)
+    assert (found.reference.start_s, found.reference.end_s) == (30.0, 49.0)
+    assert found.speed == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (2, 1, 0)])
+def test_a_copy_over_the_border_of_two_pieces_is_one_run_in_whatever_order_they_came(order: tuple[int, ...]) -> None:
+    (found,) = ReferenceIndex(minutes(*order)).search(excerpt(50, 130))
+    assert (found.reference.start_s, found.reference.end_s) == (50.0, 129.0)
+    assert found.score > 0.95
+
+
+def test_a_piece_that_has_not_come_yet_does_not_hinder_the_others() -> None:
+    (found,) = ReferenceIndex(minutes(0, 2)).search(excerpt(130, 150))
+    assert found.reference.start_s == 130.0
+
+
+def test_what_was_never_seen_matches_nothing() -> None:
+    assert ReferenceIndex(minutes(0)).search(query(unit(20, COLUMNS, seed=9), list(range(20)))) == []
+
+
+def test_the_best_match_of_several_references_comes_first() -> None:
+    noisy = FILM[:60] + 0.6 * unit(60, COLUMNS, seed=5)
+    noisy /= np.linalg.norm(noisy, axis=1, keepdims=True)
+    index = ReferenceIndex(
+        [
+            entry(piece(noisy.astype(np.float32), range(60), reference_id="noisy")),
+            entry(piece(FILM[:60], range(60)), "case-b"),
+            entry(piece(unit(60, COLUMNS, seed=6), range(60), reference_id="other")),
+        ]
+    )
+    found = index.search(excerpt(5, 40))
+    assert [match.reference_id for match in found] == ["r1", "noisy"]
+    assert found[0].case_id == "case-b"
+
+
+def test_two_cases_with_one_file_are_both_found() -> None:
+    index = ReferenceIndex([entry(piece(FILM[:60], range(60)), case_id) for case_id in ("case-a", "case-b")])
+    assert {match.case_id for match in index.search(excerpt(0, 30))} == {"case-a", "case-b"}
+
+
+@pytest.mark.parametrize("changes", [{"version": "2"}, {"model": "other"}, {"modality": "audio"}])
+def test_vectors_of_another_model_are_never_compared(changes: dict[str, Any]) -> None:
+    fields = {"modality": "visual"} | changes
+    assert ReferenceIndex(minutes(0)).search(query(FILM[:30], list(range(30)), **fields)) == []
+
+
+def test_vectors_of_other_columns_are_never_compared() -> None:
+    odd = entry(piece(unit(10, COLUMNS // 2), range(10), reference_id="odd"))
+    index = ReferenceIndex([*minutes(0), odd])
+    assert [match.reference_id for match in index.search(excerpt(0, 30))] == ["r1"]
+    assert [match.reference_id for match in index.search(query(unit(10, COLUMNS // 2), range(10)))] == ["odd"]
+
+
+def test_an_empty_segment_and_an_empty_index_match_nothing() -> None:
+    nothing = query(np.zeros((0, COLUMNS), np.float32), [])
+    assert ReferenceIndex(minutes(0)).search(nothing) == []
+    assert ReferenceIndex().search(excerpt(0, 10)) == []
+    assert ReferenceIndex().search(nothing) == []
+
+
+def test_a_reference_without_vectors_beside_one_with_them_is_passed_over() -> None:
+    silent = entry(piece(np.zeros((0, COLUMNS), np.float32), [], reference_id="silent"))
+    index = ReferenceIndex([silent, *minutes(0)])
+    assert [match.reference_id for match in index.search(excerpt(0, 30))] == ["r1"]
+
+
+def test_a_single_picture_is_found() -> None:
+    index = ReferenceIndex([entry(piece(FILM[:1], [0.0], duration_s=0.0))])
+    (found,) = index.search(query(FILM[:1], [0.0]))
+    assert found.score > 0.95
+
+
+def test_several_views_of_one_frame_count_once() -> None:
+    views = np.repeat(FILM[:20], 3, axis=0)
+    (found,) = ReferenceIndex(minutes(0)).search(query(views, [n // 3 for n in range(60)]))
+    assert (found.query.end_s, found.reference.end_s) == (19.0, 19.0)
+
+
+def test_one_piece_is_matched_as_its_whole_reference_and_as_the_search_does() -> None:
+    index = ReferenceIndex(minutes(0, 1, 2))
+    for piece_token in index.pieces:
+        assert index.match_one(piece_token, excerpt(50, 130)) == index.search(excerpt(50, 130))[0]
+    assert len(index.pieces) == 3
+
+
+def test_the_thumbnail_nearest_to_the_middle_of_the_run_is_shown() -> None:
+    thumbnails = [Thumbnail(time_s=at, jpeg=f"{at}".encode()) for at in (0.0, 9.0, 19.0)]
+    (found,) = ReferenceIndex(minutes(0)).search(excerpt(30, 50, thumbnails=thumbnails))
+    assert found.thumbnail == b"9.0"
+
+
+def test_without_thumbnails_none_is_shown() -> None:
+    (found,) = ReferenceIndex(minutes(0)).search(excerpt(30, 50))
+    assert found.thumbnail is None
+
+
+TERMS: dict[str, Any] = {"modality": "text", "reference_id": "terms", "duration_s": 0.0}
+
+
+def said(vectors: Vectors, *digests: bytes) -> Descriptors:
+    return query(vectors, [0.0] * len(vectors), modality="text", digests=list(digests))
+
+
+def test_a_term_is_found_by_its_digest_alone() -> None:
+    index = ReferenceIndex([entry(piece(np.zeros((0, COLUMNS), np.float32), [], digests=[b"one", b"two"], **TERMS))])
+    (found,) = index.search(said(unit(2, COLUMNS), b"other", b"two", b"one"))
+    assert (found.terms, found.score) == (2, 1.0)
+    assert index.search(said(unit(2, COLUMNS), b"other")) == []
+    assert index.search(said(np.zeros((0, COLUMNS), np.float32), b"one"))[0].terms == 1
+
+
+def test_a_phrase_is_found_by_its_meaning() -> None:
+    phrases = unit(2, COLUMNS, seed=3)
+    index = ReferenceIndex([entry(piece(phrases, [0.0, 0.0], **TERMS))])
+    near = 0.9 * phrases[1:] + 0.1 * unit(1, COLUMNS, seed=4)
+    (found,) = index.search(said(np.concatenate([unit(3, COLUMNS, seed=8), near.astype(np.float32)])))
+    assert found.terms == 0
+    assert 0.85 < found.score < 0.95
+    assert index.search(said(unit(3, COLUMNS, seed=8))) == []
+
+
+def test_a_text_without_words_matches_nothing() -> None:
+    index = ReferenceIndex([entry(piece(unit(1, COLUMNS), [0.0], digests=[b"one"], **TERMS))])
+    assert index.search(said(np.zeros((0, COLUMNS), np.float32))) == []
+    assert index.search(said(np.zeros((1, COLUMNS), np.float32))) == []
+
+
+def test_a_token_changes_with_the_content_of_its_piece_and_with_nothing_else() -> None:
+    a_piece = piece(FILM[:5], range(5), digests=[b"one"])
+    known = token("key", a_piece)
+    assert token("key", msgspec.structs.replace(a_piece, duration_s=1.0)) == known
+    others = [
+        token("other key", a_piece),
+        token("key", piece(FILM[1:6], range(5), digests=[b"one"])),
+        token("key", piece(FILM[:5], range(5), digests=[b"two"])),
+        token("key", piece(FILM[:5], range(5))),
+        token("key", msgspec.structs.replace(a_piece, version="2")),
+    ]
+    assert len({known, *others}) == 1 + len(others)
+
+
+def test_scores_say_whose_segment_it_was_also_when_nothing_matched() -> None:
+    told = scores(excerpt(0, 5), [])
+    assert (told.segment, told.modality, told.model, told.version) == (segment(), "visual", "m", "1")
+    assert (told.matches, told.late) == ([], False)
+
+
+def test_late_scores_of_two_pieces_and_the_live_ones_have_ids_of_their_own() -> None:
+    seen = excerpt(0, 5)
+    ids = [scores(seen, [], late_token).score_id for late_token in (None, "one", "two")]
+    assert len(set(ids)) == 3
+    assert ids == [scores(seen, [], late_token).score_id for late_token in (None, "one", "two")]
+    assert scores(seen, [], "one").late

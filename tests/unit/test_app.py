@@ -1,0 +1,270 @@
+"""The Faust app of every stage, made and never started: no broker is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import aiokafka
+import pytest
+from aiokafka.errors import MessageSizeTooLargeError
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from schemas.topics import TOPICS
+from streams import driver
+from streams.app import STAGES, Context, _faust_app, _record, _source, create_app
+from streams.errors import TransientError, UnprocessableError, UsageError
+from streams.index import MilvusArchive
+from streams.settings import Settings, load_settings
+from tests.unit.made_messages import verdict
+
+READS = {
+    "decode": "posts",
+    "visual": "frames",
+    "audio": "sounds",
+    "text": "texts",
+    "match": "descriptors",
+    "fusion": "scores",
+    "takedown": "verdicts",
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(
+        bootstrap_servers="127.0.0.1:9", topic_prefix="trial.", archive_dir=tmp_path, term_key="0123456789abcdef"
+    )
+
+
+@pytest.fixture(autouse=True)
+def _no_archive_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close what a stage opened: the app that would do so never runs."""
+    opened: list[Any] = []
+    plain = MilvusArchive
+
+    def kept(where: Path | str) -> Any:
+        opened.append(plain(where))
+        return opened[-1]
+
+    monkeypatch.setattr("streams.match.MilvusArchive", kept)
+    yield
+    for archive in opened:
+        archive.close()
+
+
+async def test_all_stages_live_in_one_app(settings: Settings) -> None:
+    app = create_app(STAGES, settings)
+    assert app.conf.id == "trial.jikimi-all"
+    assert {name.rpartition(".")[2]: [str(t) for t in agent.channel.topics] for name, agent in app.agents.items()} == {
+        stage: [f"trial.{topic}"] for stage, topic in READS.items()
+    }
+    assert list(app.tables) == ["fusion"]
+
+
+@pytest.mark.parametrize("stage", ["fusion", "takedown", "decode"])
+async def test_a_stage_alone_has_a_group_of_its_own(settings: Settings, stage: str) -> None:
+    app = create_app([stage], settings)
+    assert app.conf.id == f"trial.jikimi-{stage}"
+    assert len(app.agents) == 1
+
+
+async def test_the_same_stages_in_another_order_are_the_same_group(settings: Settings) -> None:
+    ids = {
+        create_app(stages, settings).conf.id
+        for stages in (["fusion", "takedown"], ["takedown", "fusion"], ["fusion", "takedown", "fusion"])
+    }
+    assert ids == {"trial.jikimi-fusion-takedown"}
+
+
+async def test_an_unknown_stage_is_refused(settings: Settings) -> None:
+    with pytest.raises(UsageError, match="'nonsense'"):
+        create_app(["fusion", "nonsense"], settings)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_reads_the_topic_that_is_declared_for_it(stage: str) -> None:
+    assert _source(stage) == READS[stage]
+
+
+async def test_the_largest_record_fits_through_the_app(settings: Settings) -> None:
+    app = _faust_app("trial", settings)
+    assert app.conf.producer_max_request_size == max(topic.max_bytes for topic in TOPICS.values())
+    assert app.conf.consumer_max_fetch_size == app.conf.producer_max_request_size
+    assert app.conf.consumer_auto_offset_reset == "earliest"
+    assert not app.conf.topic_allow_declare
+
+
+@pytest.fixture
+async def consumer(settings: Settings) -> AsyncIterator[driver.Consumer]:
+    """Give our driver's consumer in a real app that is not started."""
+    app = _faust_app("trial", settings)
+    app.topics.acks_enabled_for = lambda _: True  # type: ignore[method-assign,assignment]  # agents set it when they run
+    app.consumer_generation_id = 7
+    made = app.transport.create_consumer(callback=_never, on_partitions_revoked=_never, on_partitions_assigned=_never)
+    assert isinstance(made, driver.Consumer)
+    yield made
+    made._thread.thread_loop.close()  # the thread that would close its loop never ran
+
+
+async def _never(_: object) -> None:
+    raise AssertionError("nothing is fetched here")
+
+
+def read(consumer: driver.Consumer, offset: int, generation_id: int = 7) -> ConsumerMessage:
+    message = ConsumerMessage(
+        topic="trial.posts",
+        partition=0,
+        offset=offset,
+        timestamp=0.0,
+        timestamp_type=0,
+        headers=None,
+        key=b"k",
+        value=b"v",
+        checksum=None,
+        generation_id=generation_id,
+    )
+    consumer.track_message(message)
+    return message
+
+
+def acked(consumer: driver.Consumer) -> list[int]:
+    return list(consumer._acked[TP("trial.posts", 0)])
+
+
+async def test_fausts_own_ack_is_ignored(consumer: driver.Consumer) -> None:
+    message = read(consumer, 0)
+    assert not consumer.ack(message)
+    assert acked(consumer) == []
+    assert message in consumer._unacked_messages
+
+
+async def test_what_is_finished_is_acked_once(consumer: driver.Consumer) -> None:
+    message = read(consumer, 0)
+    assert consumer.finish(message)
+    assert not consumer.finish(message)
+    assert acked(consumer) == [0]
+    assert message not in consumer._unacked_messages
+
+
+async def test_what_faust_acked_before_can_still_be_finished(consumer: driver.Consumer) -> None:
+    message = read(consumer, 0)
+    message.ack(consumer)
+    assert acked(consumer) == []
+    assert consumer.finish(message)
+    assert acked(consumer) == [0]
+
+
+async def test_what_was_read_before_a_rebalance_is_not_acked_after_it(consumer: driver.Consumer) -> None:
+    old, new = read(consumer, 0, generation_id=6), read(consumer, 1)
+    assert not consumer.finish(old)
+    assert consumer.finish(new)
+    assert acked(consumer) == [1]
+    assert old not in consumer._unacked_messages
+
+
+async def test_our_fetch_wait_reaches_the_client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = SimpleNamespace(_fetch_max_wait_ms=1500)
+    monkeypatch.setattr(AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: client)
+    thread = object.__new__(driver.ConsumerThread)
+    thread._create_worker_consumer(SimpleNamespace(fetch_wait_ms=settings.fetch_wait_ms))
+    assert client._fetch_max_wait_ms == settings.fetch_wait_ms
+
+
+async def test_a_client_that_keeps_its_fetch_wait_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: SimpleNamespace())
+    with pytest.raises(RuntimeError, match="_fetch_max_wait_ms"):
+        object.__new__(driver.ConsumerThread)._create_worker_consumer(SimpleNamespace(fetch_wait_ms=1))
+
+
+async def test_the_client_in_use_keeps_its_fetch_wait_where_we_set_it() -> None:
+    client = aiokafka.AIOKafkaConsumer(bootstrap_servers="127.0.0.1:9", fetch_max_wait_ms=123)
+    client._closed = True  # never started: nothing to close, and it would complain
+    assert client._fetch_max_wait_ms == 123
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [(None, {}), ({}, {}), ([("a", b"1")], {"a": b"1"}), ({"a": b"1"}, {"a": b"1"}), ([("a", None)], {"a": b""})],
+)
+def test_headers_are_taken_in_whatever_form_they_come(headers: Any, told: dict[str, bytes]) -> None:
+    message = SimpleNamespace(partition=1, offset=2, key=b"k", value=None, headers=headers, timestamp=1.5)
+    record = _record("posts", SimpleNamespace(message=message))  # type: ignore[arg-type]  # as much as it uses
+    assert (record.topic, record.partition, record.offset, record.headers) == ("posts", 1, 2, told)
+    assert record.written_at.timestamp() == 1.5
+
+
+@pytest.fixture
+async def context(settings: Settings) -> Context:
+    return Context(_faust_app("trial", settings), settings)
+
+
+def sending(context: Context, monkeypatch: pytest.MonkeyPatch, answer: Exception | None) -> list[dict[str, Any]]:
+    """Have the broker answer so; return what is sent."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(**fields: Any) -> asyncio.Future[None]:
+        sent.append(fields)
+        acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if answer is None:
+            acknowledged.set_result(None)
+        else:
+            acknowledged.set_exception(answer)
+        return acknowledged
+
+    monkeypatch.setattr(context, "topic", lambda _: SimpleNamespace(send=send))
+    return sent
+
+
+async def test_a_record_the_broker_never_takes_is_unprocessable(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sending(context, monkeypatch, MessageSizeTooLargeError("too large"))
+    with pytest.raises(UnprocessableError, match="5 bytes for verdicts") as refused:
+        await context.deliver("verdicts", b"k", b"value", {})
+    assert refused.value.reason == "output_too_large"
+
+
+async def test_a_delivery_ends_with_the_brokers_answer(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    sending(context, monkeypatch, ConnectionError("gone"))
+    with pytest.raises(ConnectionError):
+        await context.deliver("verdicts", b"k", b"value", {})
+
+
+async def test_a_message_is_sent_as_its_topic_wants_it(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = sending(context, monkeypatch, None)
+    await context.send("verdicts", "p1", verdict())
+    (fields,) = sent
+    assert fields["key"] == b"p1"
+    assert context.codec.decode("verdicts", fields["value"]) == verdict()
+    with pytest.raises(TypeError):
+        await context.send("takedowns", "p1", verdict())
+
+
+async def test_nothing_is_owned_before_the_app_has_started(context: Context) -> None:
+    assert context.owned("verdicts") == set()
+
+
+async def test_keys_are_placed_where_other_clients_place_them(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def partitions(name: str) -> int:
+        asked.append(name)
+        return 8
+
+    monkeypatch.setattr(context.app, "_consumer", SimpleNamespace(topic_partitions=partitions))
+    # Kafka's murmur2 of these keys, as the Java client and librdkafka's murmur2_random place them.
+    assert [context.partition("scores", key) for key in (b"p1", b"p2", "게시물".encode())] == [2, 2, 5]
+    assert set(asked) == {"trial.scores"}
+
+
+async def test_a_key_has_no_place_while_the_partitions_are_not_known(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context.app, "_consumer", SimpleNamespace(topic_partitions=lambda _: None))
+    with pytest.raises(TransientError):
+        context.partition("scores", b"p1")

@@ -1,0 +1,174 @@
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from schemas.codec import Codec
+from schemas.messages import Evidence, Interval, State, Takedown
+from streams.app import Context
+from streams.follow import Update
+from streams.settings import load_settings
+from streams.takedown import Ledger, _issued, chained, pending
+from tests.unit.made_messages import NOW, post_ref, takedown, verdict
+
+SPAN = Interval(start_s=0.1, end_s=1 / 3)
+EVIDENCE = Evidence(
+    modality="visual",
+    model="m",
+    version="1",
+    reference_id="r1",
+    medium=0,
+    score=0.1 + 0.2,
+    probability=2 / 3,
+    query=SPAN,
+    reference=SPAN,
+    thumbnail=b"\xff\xd8blurred",
+)
+CHANGES: dict[str, Any] = {
+    "event_id": "e9",
+    "takedown_id": "t9",
+    "state": "removed",
+    "post": post_ref("p9"),
+    "case_id": "case-z",
+    "verdict_id": "v9",
+    "probability": 0.5,
+    "act_at": 0.5,
+    "policy_version": "other",
+    "evidence": [],
+    "at": NOW + timedelta(microseconds=1),
+    "previous": b"another",
+}
+
+
+def life(*states: State) -> list[Takedown]:
+    """Return a takedown's events, each linked to the one before."""
+    events: list[Takedown] = []
+    for number, state in enumerate(states):
+        event = takedown(event_id=f"e{number}", state=state, evidence=[EVIDENCE])
+        events.append(chained(event, events[-1] if events else None))
+    return events
+
+
+def is_whole(event: Takedown, previous: Takedown | None) -> bool:
+    return chained(event, previous) == event
+
+
+def test_every_field_is_held_by_the_hash() -> None:
+    assert set(CHANGES) | {"hash"} == set(Takedown.__struct_fields__)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_an_event_that_was_changed_is_seen(name: str) -> None:
+    (event,) = life("issued")
+    assert is_whole(event, None)
+    assert not is_whole(msgspec.structs.replace(event, **{name: CHANGES[name]}), None)
+
+
+def test_an_event_within_the_evidence_that_was_changed_is_seen() -> None:
+    (event,) = life("issued")
+    weaker = msgspec.structs.replace(EVIDENCE, score=0.31)
+    assert not is_whole(msgspec.structs.replace(event, evidence=[weaker]), None)
+
+
+def test_each_event_is_linked_to_the_one_before() -> None:
+    issued, sent, removed = life("issued", "sent", "removed")
+    assert (issued.previous, sent.previous, removed.previous) == (b"", issued.hash, sent.hash)
+    assert len(issued.hash) == 32
+    assert not is_whole(removed, issued)
+
+
+def test_a_hash_does_not_depend_on_an_earlier_hash_of_the_same_event() -> None:
+    (event,) = life("issued")
+    assert chained(chained(event, None), None) == event
+
+
+def test_the_chain_still_holds_after_the_wire() -> None:
+    codec = Codec()
+    known: Takedown | None = None
+    for event in life("issued", "sent", "acknowledged", "removed"):
+        read = codec.decode("takedowns", codec.encode("takedowns", event))
+        assert isinstance(read, Takedown)
+        assert is_whole(read, known)
+        known = read
+
+
+@pytest.mark.parametrize(
+    ("state", "asks"),
+    [
+        ("issued", True),
+        ("sent", True),
+        ("acknowledged", True),
+        ("reappeared", True),
+        ("removed", False),
+        ("withdrawn", False),
+    ],
+)
+def test_what_still_asks_a_platform_for_something_is_pending(state: State, asks: bool) -> None:
+    assert pending(state) is asks
+
+
+def test_a_takedown_says_what_its_verdict_says() -> None:
+    cause = verdict(evidence=[EVIDENCE])
+    event = _issued("t1", cause)
+    assert (event.takedown_id, event.state, event.verdict_id) == ("t1", "issued", cause.verdict_id)
+    assert (event.post, event.case_id, event.probability) == (cause.post, cause.case_id, cause.probability)
+    assert (event.act_at, event.policy_version, event.evidence) == (cause.act_at, cause.policy_version, [EVIDENCE])
+    assert is_whole(event, None)
+
+
+def test_issuing_again_gives_the_same_event_id() -> None:
+    assert _issued("t1", verdict()).event_id == _issued("t1", verdict(verdict_id="v2")).event_id
+    assert _issued("t1", verdict()).event_id != _issued("t2", verdict()).event_id
+
+
+@pytest.fixture
+async def ledger() -> AsyncIterator[Ledger]:
+    settings = load_settings(bootstrap_servers="127.0.0.1:9")
+    # What the ledger takes from a context; it is never started, so no broker is asked.
+    context = SimpleNamespace(settings=settings, codec=Codec(), physical=lambda name: name, crash=pytest.fail)
+    made = Ledger(cast("Context", context))
+    yield made
+    await made._follower.stop()
+
+
+async def test_the_ledger_knows_the_last_event_of_each_takedown(ledger: Ledger) -> None:
+    issued, sent = life("issued", "sent")
+    assert ledger.last("t1") is None
+    ledger.note(issued)
+    ledger.note(sent)
+    assert ledger.last("t1") == sent
+    assert ledger.all() == [sent]
+
+
+async def test_an_event_seen_twice_changes_nothing(ledger: Ledger) -> None:
+    issued, sent = life("issued", "sent")
+    for event in (issued, issued, sent, issued, sent, sent):
+        ledger.note(event)
+    assert ledger.last("t1") == sent
+
+
+async def test_an_event_that_does_not_follow_from_the_last_is_not_taken(ledger: Ledger) -> None:
+    issued, sent = life("issued", "sent")
+    fork = chained(takedown(event_id="fork", state="withdrawn"), issued)
+    out_of_nothing = chained(takedown(event_id="other", state="removed"), takedown(hash=b"unknown"))
+    for event in (issued, sent, fork, out_of_nothing):
+        ledger.note(event)
+    assert ledger.last("t1") == sent
+
+
+async def test_a_takedown_issued_by_two_workers_is_issued_once(ledger: Ledger) -> None:
+    first = _issued("t1", verdict())
+    second = chained(msgspec.structs.replace(first, at=first.at + timedelta(seconds=1)), None)
+    ledger.note(first)
+    ledger.note(second)
+    assert ledger.last("t1") == first
+
+
+async def test_the_ledger_reads_what_was_written(ledger: Ledger) -> None:
+    events = life("issued", "sent")
+    values = [ledger._codec.encode("takedowns", event) for event in events]
+    ledger._apply([Update(b"t1", value, 0, offset) for offset, value in enumerate([*values, None])])
+    assert ledger.last("t1") == events[-1]
