@@ -19,7 +19,7 @@ from schemas.matrix import unpack
 from schemas.messages import Descriptors, Reference
 from streams.errors import UsageError
 
-_MOST_HITS = 16_384
+_FIRST_HITS, _MOST_HITS = 32, 16_384
 _MOST_DIGESTS = 4_096
 _PROGRESS = "progress"
 """Collection of what was kept and searched; Milvus wants a vector in each, so it has an empty one."""
@@ -148,18 +148,21 @@ class MilvusArchive:
         embedded_servers.release_server(self._uri)
 
     def _by_vector(self, name: str, reference: Reference, where: str, floor: float) -> set[Hit]:
-        vectors = unpack(reference.vectors)
-        if not len(vectors):
-            return set()
-        results = self._client.search(
-            name,
-            data=list(vectors),
-            filter=where,
-            limit=_MOST_HITS,
-            output_fields=["part", "offset"],
-            search_params={"metric_type": "IP", "params": {"radius": floor}},
-        )
-        return {Hit(hit["entity"]["part"], hit["entity"]["offset"]) for hits in results for hit in hits}
+        vectors, limit = list(unpack(reference.vectors)), _FIRST_HITS
+        found: set[Hit] = set()
+        while vectors:
+            # Asked for all above a floor, the embedded engine makes a Python object of every vector it has.
+            results = self._client.search(
+                name, data=vectors, filter=where, limit=limit, output_fields=["part", "offset"]
+            )
+            near = [[hit["entity"] for hit in hits if hit["distance"] >= floor] for hits in results]
+            found |= {Hit(entity["part"], entity["offset"]) for entities in near for entity in entities}
+            if limit == _MOST_HITS:
+                break
+            # Those with as many near ones as were asked for may have more.
+            vectors = [vector for vector, hits in zip(vectors, near, strict=True) if len(hits) == limit]
+            limit = min(8 * limit, _MOST_HITS)
+        return found
 
     def _by_digest(self, name: str, reference: Reference, where: str) -> set[Hit]:
         if not reference.digests:

@@ -1,0 +1,116 @@
+"""Print what the archive costs as it grows: ``python -m ops.bench.archive [THOUSANDS OF SEGMENTS]``.
+
+Each segment has thirty vectors of 512 numbers, half a minute of frames; a reference has sixty. One process, made data.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.matrix import pack
+from schemas.messages import Descriptors, Parts, PostRef, Reference, Segment
+from streams.index import Hit, MilvusArchive
+
+_STEP = 1_000
+_COLUMNS, _SEGMENT_ROWS, _REFERENCE_ROWS = 512, 30, 60
+_FLOOR = 0.4
+
+
+def main() -> None:
+    """Measure and print; the last line is the growth from the first thousand to the last."""
+    steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    random = np.random.default_rng(1)
+    sys.stdout.write("segments  vectors  add, ms each  search, ms  reopen + search, ms  folder, MB\n")
+    rows: list[tuple[float, float, float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for step in range(steps):
+            rows.append(measure(Path(folder), step, random))
+            show((step + 1) * _STEP, rows[-1], Path(folder))
+    ratios = [last / first for first, last in zip(rows[0], rows[-1], strict=True)]
+    sys.stdout.write(f"grew {steps}x, times: add {ratios[0]:.1f}x, search {ratios[1]:.1f}x, reopen {ratios[2]:.1f}x\n")
+
+
+def measure(folder: Path, step: int, random: np.random.Generator) -> tuple[float, float, float]:
+    """Add a thousand segments; return seconds per add, of a search in what is open, and of reopening and a search."""
+    added = [described(vectors(random, _SEGMENT_ROWS)) for _ in range(_STEP)]
+    wanted = reference(vectors(random, _REFERENCE_ROWS))
+    archive = MilvusArchive(folder)
+    add_s = seconds(lambda: add(archive, step * _STEP, added)) / _STEP
+    archive.search(wanted, {0}, _FLOOR)
+    search_s = seconds(lambda: archive.search(wanted, {0}, _FLOOR))
+    archive.close()
+    began = time.perf_counter()
+    archive = MilvusArchive(folder)
+    archive.search(wanted, {0}, _FLOOR)
+    reopen_s = time.perf_counter() - began
+    archive.close()
+    return add_s, search_s, reopen_s
+
+
+def show(n_segments: int, times_s: tuple[float, float, float], folder: Path) -> None:
+    """Print one line."""
+    megabytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+    add_ms, search_ms, reopen_ms = (1000 * time_s for time_s in times_s)
+    n_vectors = n_segments * _SEGMENT_ROWS
+    line = f"{n_segments:8}{n_vectors:9}{add_ms:14.2f}{search_ms:12.0f}{reopen_ms:21.0f}{megabytes:12.0f}\n"
+    sys.stdout.write(line)
+
+
+def add(archive: MilvusArchive, start: int, added: list[Descriptors]) -> None:
+    """Add segments from an offset on."""
+    for offset, segment in enumerate(added, start=start):
+        archive.add(Hit(0, offset), segment)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long the work took."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def vectors(random: np.random.Generator, n: int) -> npt.NDArray[np.float32]:
+    """Return L2-normalised random vectors, shape (n, 512)."""
+    made = random.normal(size=(n, _COLUMNS)).astype(np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+def described(rows: npt.NDArray[np.float32]) -> Descriptors:
+    """Return the descriptors of one segment."""
+    now = datetime.now(UTC)
+    post = PostRef(post_id="made", platform="made", url="", published_at=now, seen_at=now)
+    parts = Parts(visual=1, audio=0, text=0)
+    return Descriptors(
+        descriptor_id="made",
+        segment=Segment(post=post, parts=parts, segment=0, medium=0, start_s=0.0, duration_s=30.0),
+        modality="visual",
+        model="made",
+        version="1",
+        vectors=pack(rows),
+        times_s=[float(row) for row in range(len(rows))],
+    )
+
+
+def reference(rows: npt.NDArray[np.float32]) -> Reference:
+    """Return one piece of a reference."""
+    return Reference(
+        reference_id="made",
+        segment=0,
+        modality="visual",
+        model="made",
+        version="1",
+        start_s=0.0,
+        duration_s=60.0,
+        vectors=pack(rows),
+        times_s=[float(row) for row in range(len(rows))],
+    )
+
+
+if __name__ == "__main__":
+    main()
