@@ -1,4 +1,4 @@
-"""Faust's Kafka driver with four things mended; see ops/decisions/0001-engine.md.
+"""Faust's Kafka driver with five things mended; see ops/decisions/0001-engine.md.
 
 - The fetch wait, hard-coded to 1.5 s, becomes a setting.
 - Only the window acks. Faust itself acks a record that it skips because a rebalance overtook it, and the commit can
@@ -6,6 +6,7 @@
 - An ack for a record read before the last rebalance is dropped: its partition may have another owner.
 - A stopping or rebalancing worker waits for what is in flight, but not for ever: what hangs would else hold up the
   whole group, or the stop.
+- How many partitions a topic has is asked of the cluster's metadata; where Faust looks, only the group's leader knows.
 """
 
 from typing import Any, cast
@@ -26,7 +27,7 @@ def is_too_large(error: BaseException) -> bool:
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread with a fetch wait of our own."""
+    """Faust's consumer thread with a fetch wait of our own, that knows the topics of its group."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401 - narrowed by us
         consumer = super()._create_worker_consumer(transport)
@@ -35,6 +36,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             raise RuntimeError("aiokafka no longer keeps _fetch_max_wait_ms: mend streams/driver.py")
         consumer._fetch_max_wait_ms = transport.fetch_wait_ms  # noqa: SLF001 - see above
         return consumer
+
+    def topic_partitions(self, topic: str) -> int | None:
+        """Return how many partitions a subscribed topic has, None before the broker has told."""
+        partitions = self._ensure_consumer().partitions_for_topic(topic)
+        return len(partitions) if partitions else None
 
 
 class Consumer(driver.Consumer):

@@ -60,7 +60,8 @@ class Rig:
     bootstrap: str
     prefix: str
     environment: dict[str, str] = field(default_factory=dict)
-    module: str = "tests.faults.worker"
+    command: tuple[str, ...] = ()
+    """What stands behind `python -m`; the worker that obeys captions if nothing is given."""
     stage: str = "decode"
     source: str = "posts"
     workers: list["Worker"] = field(default_factory=list)
@@ -175,7 +176,7 @@ class Worker:
         }
         with self._log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", rig.module, str(rig.folder)],
+                [sys.executable, "-m", *(rig.command or ("tests.faults.worker", str(rig.folder)))],
                 env=os.environ | settings | rig.environment,
                 cwd=_ROOT,
                 stdout=log,

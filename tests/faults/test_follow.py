@@ -1,0 +1,60 @@
+"""A topic followed whole: its state is that of the topic, also over a broker's restart, and a barrier waits."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ops.broker.kafka import Kafka
+from streams.follow import Follower, Update
+from tests.faults.rig import Fed, Rig
+from tests.support.brokers import make_topics
+
+
+class State:
+    """What was followed, by key; and what crashed."""
+
+    def __init__(self) -> None:
+        self.entries: dict[bytes, bytes] = {}
+        self.crashes: list[Exception] = []
+
+    def apply(self, updates: list[Update]) -> None:
+        for update in updates:
+            if update.value is None:
+                self.entries.pop(update.key, None)
+            else:
+                self.entries[update.key] = update.value
+
+
+@asynccontextmanager
+async def following(bootstrap: str, topic: str) -> AsyncIterator[tuple[Follower, State]]:
+    state = State()
+    follower = Follower(bootstrap, topic, state.apply, state.crashes.append)
+    await follower.start()
+    await follower.ready()
+    yield follower, state
+    await follower.stop()
+    assert not state.crashes
+
+
+async def test_a_barrier_waits_for_everything_written_before_it(rig: Rig) -> None:
+    async with following(rig.bootstrap, rig.prefix + "cases") as (follower, state):
+        for i in range(30):
+            await asyncio.to_thread(rig.feed, [Fed(0, f"key-{i}", b"%d" % i)], "cases")
+            await follower.current()
+            assert state.entries[f"key-{i}".encode()] == b"%d" % i
+
+
+async def test_a_follower_goes_on_after_the_broker_was_killed_and_came_back(own_kafka: Kafka, rig: Rig) -> None:
+    rig.bootstrap, rig.prefix = own_kafka.bootstrap, ""
+    make_topics(rig.bootstrap, rig.prefix)
+    written = [Fed(0, "kept", b"1"), Fed(0, "erased", b"1"), Fed(0, "erased", None), Fed(0, "changed", b"1")]
+    await asyncio.to_thread(rig.feed, written, "cases")
+    async with following(rig.bootstrap, "cases") as (follower, state):
+        assert state.entries == {b"kept": b"1", b"changed": b"1"}
+        own_kafka.kill()
+        await asyncio.to_thread(own_kafka.start)
+        later = [Fed(0, "changed", b"2"), Fed(0, "kept", None), Fed(0, "new", b"1")]
+        await asyncio.to_thread(rig.feed, later, "cases")
+        async with asyncio.timeout(40):
+            await follower.current()
+        assert state.entries == {b"changed": b"2", b"new": b"1"}
