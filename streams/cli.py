@@ -12,6 +12,7 @@ from rich.console import Console
 from typer.exceptions import Abort, TyperException
 
 from models.manifest import ModelError
+from schemas.codec import WireError
 from streams import topic_admin
 from streams.errors import UsageError
 from streams.logs import configure_logging
@@ -40,6 +41,8 @@ def main() -> None:
         code = app(standalone_mode=False)
     except (UsageError, ModelError) as error:
         code = _refuse(str(error))
+    except WireError as error:
+        code = _refuse(f"a record there cannot be read: {error}")
     except TyperException as error:  # typer carries its own click: the exceptions of the package click are others
         code = _refuse(error.format_message()) if error.format_message() else 0
     except (Abort, KeyboardInterrupt):

@@ -1,7 +1,7 @@
 """The vectors of posts already seen, so that a new case finds old posts.
 
 The archive holds vectors and where they came from; the descriptors themselves stay in their topic and are read from
-there. It is Milvus Lite in a folder, or a Milvus cluster by its address: the client is the same.
+there. It is Milvus Lite in a folder, one per worker. Its client also speaks to a Milvus cluster, which is the way to grow.
 """
 
 import logging
@@ -72,7 +72,7 @@ class MilvusArchive:
     Parameters
     ----------
     where
-        Folder for the embedded engine, or http(s)://host:port of a cluster.
+        Folder for the embedded engine; one worker at a time.
 
     Raises
     ------
@@ -80,9 +80,9 @@ class MilvusArchive:
         The folder cannot be used, or another worker uses it.
     """
 
-    def __init__(self, where: Path | str) -> None:
+    def __init__(self, where: Path) -> None:
         try:
-            self._uri = _uri(where)
+            self._uri = _file(where)
             self._client = MilvusClient(self._uri)
         except (OSError, MilvusException) as error:
             raise UsageError(f"archive {where} cannot be opened, is another worker using it?") from error
@@ -209,10 +209,7 @@ class MilvusArchive:
         self._client.create_collection(name, schema=schema, index_params=index)
 
 
-def _uri(where: Path | str) -> str:
-    if isinstance(where, str) and where.startswith(("http://", "https://")):
-        return where
-    folder = Path(where)
+def _file(folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     return str(folder / "archive.db")
 
