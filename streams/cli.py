@@ -137,7 +137,7 @@ def feed_jsonl(file: str) -> None:
     from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
 
     try:
-        lines = nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb")
+        lines = nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb")  # noqa: SIM115 - closed by the with below
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
     with lines as stream:

@@ -1,7 +1,7 @@
 """The vectors of posts already seen, so that a new case finds old posts.
 
 The archive holds vectors and where they came from; the descriptors themselves stay in their topic and are read from
-there. It is Milvus Lite in a folder, one per worker. Its client also speaks to a Milvus cluster, which is the way to grow.
+there. It is Milvus Lite in a folder, one per worker; its client also speaks to a Milvus cluster: the way to grow.
 """
 
 import logging
@@ -80,9 +80,9 @@ class MilvusArchive:
         The folder cannot be used, or another worker uses it.
     """
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path | str) -> None:
         try:
-            self._uri = _file(where)
+            self._uri = _file(Path(where))
             self._client = MilvusClient(self._uri)
         except (OSError, MilvusException) as error:
             raise UsageError(f"archive {where} cannot be opened, is another worker using it?") from error
