@@ -37,11 +37,13 @@ def test_a_hanging_worker_does_not_hold_up_those_that_join(rig: Rig) -> None:
 
 
 def two_at_work(rig: Rig) -> tuple[Worker, Worker]:
-    """Return a worker in the middle of its work and one that has just joined it."""
-    rig.feed(posts(_N // 2, "slow 0.05") + posts(_N // 2, "slow 0.15", start=_N // 2))
+    """Return a worker in the middle of its work and one that has joined it and taken over a part."""
+    rig.feed(posts(_N // 2, "slow 0.05") + posts(_N // 2, "slow 0.4", start=_N // 2))
     first = rig.worker()
     wait_for(lambda: rig.keys().total() > _N / 10, "some work done")
     second = rig.worker()
+    n_joined = rig.keys().total()
+    wait_for(lambda: rig.keys().total() > n_joined + 60, "both at work")
     assert rig.keys().total() < _N, "the second came too late"
     return first, second
 
