@@ -1,6 +1,5 @@
 """The open cases as every matcher, fusion and takedown stage sees them: the cases topic, followed whole."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 
 import structlog
@@ -13,8 +12,8 @@ from streams.settings import Settings
 
 log = structlog.get_logger()
 
-type Listener = Callable[[frozenset[str]], None]
-"""Told the ids of the cases that changed; runs on the event loop."""
+type Listener = Callable[[], None]
+"""Told that cases changed; runs on the event loop."""
 
 
 def case_key(case_id: str) -> str:
@@ -42,7 +41,6 @@ class Cases:
         self._offsets: dict[str, int] = {}
         self._listeners: list[Listener] = []
         self._follower = Follower(settings.bootstrap_servers, f"{settings.topic_prefix}cases", self._apply, crash)
-        self._started: asyncio.Task[None] | None = None
 
     def listen(self, listener: Listener) -> None:
         """Call the listener after every change, from before the first."""
@@ -50,14 +48,8 @@ class Cases:
 
     async def start(self) -> None:
         """Follow the topic, once however often it is called, and return when it has been read whole."""
-        if self._started is None:
-            self._started = asyncio.create_task(self._follower.start())
-        await asyncio.shield(self._started)
+        await self._follower.start()
         await self._follower.ready()
-
-    async def stop(self) -> None:
-        """Stop following."""
-        await self._follower.stop()
 
     async def current(self) -> None:
         """Return once everything written to the topic before this call is seen here."""
@@ -89,29 +81,28 @@ class Cases:
         return self.policy(case_id)
 
     def _apply(self, updates: list[Update]) -> None:
-        changed = {self._apply_one(update) for update in updates} - {None}
+        for update in updates:
+            self._apply_one(update)
         for listener in self._listeners:
-            listener(frozenset(case_id for case_id in changed if case_id is not None))
+            listener()
 
-    def _apply_one(self, update: Update) -> str | None:
-        """Apply one entry or tombstone; return the id of its case, None if it could not be read."""
+    def _apply_one(self, update: Update) -> None:
+        """Apply one entry or tombstone; one that cannot be read changes nothing."""
         key = update.key.decode(errors="replace")
-        case_id = key.split("/", 1)[0]
         if update.value is None:
             self._entries.pop(key, None)
-            return case_id
+            return
         try:
             entry = self._codec.decode("cases", update.value)
         except WireError as error:
             # The desk checks what it writes; a foreign writer's mistake must not blind every matcher.
             log.warning("case entry refused", key=key, reason=error.reason, offset=update.offset)
-            return None
+            return
         assert isinstance(entry, Case)
         if entry.reference is not None and (detail := fault(entry.reference)) is not None:
             log.warning(
                 "case entry refused", key=key, reason="reference_malformed", detail=detail, offset=update.offset
             )
-            return None
+            return
         self._entries[key] = entry
         self._offsets[key] = update.offset
-        return case_id

@@ -71,15 +71,21 @@ class Follower:
         self._caught_up = asyncio.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._started: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to follow, from the first record.
+        """Begin to follow, from the first record; once, however often it is called.
 
         Raises
         ------
         TransientError
             The broker does not answer, or has no such topic.
         """
+        if self._started is None:
+            self._started = asyncio.create_task(self._begin())
+        await asyncio.shield(self._started)
+
+    async def _begin(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._partitions = await asyncio.to_thread(self._find_partitions)
         ends = await asyncio.to_thread(self._find_ends)

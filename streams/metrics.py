@@ -7,9 +7,6 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180
 STAGE_SECONDS = Histogram(
     "jikimi_stage_seconds", "From reading a record to its outcome being durable.", ["stage"], buckets=_SECONDS
 )
-WAITING_SECONDS = Histogram(
-    "jikimi_waiting_seconds", "From a record being written to its being read.", ["stage"], buckets=_SECONDS
-)
 WINDOW_DEPTH = Gauge("jikimi_window_depth", "Records in flight or waiting for an earlier one.", ["stage"])
 DEAD_LETTERS = Counter("jikimi_dead_letters_total", "Records given up on.", ["stage", "reason", "fate"])
 VERDICTS = Counter("jikimi_verdicts_total", "Verdicts by decision and what brought them.", ["decision", "reason"])

@@ -90,16 +90,13 @@ class Ledger:
         self._follower = Follower(
             context.settings.bootstrap_servers, context.physical("takedowns"), self._apply, context.crash
         )
-        self._started: asyncio.Task[None] | None = None
         self._last: dict[str, Takedown] = {}
         self.lock = asyncio.Lock()
         """Held from looking an event up to writing the next."""
 
     async def start(self) -> None:
         """Follow the topic, once however often it is called, and return when it has been read whole."""
-        if self._started is None:
-            self._started = asyncio.create_task(self._follower.start())
-        await asyncio.shield(self._started)
+        await self._follower.start()
         await self._follower.ready()
 
     async def current(self) -> None:
@@ -137,7 +134,7 @@ class Withdrawals:
         self._ledger = ledger
         self._changed = asyncio.Event()
         self._swept: set[int] = set()
-        context.cases.listen(lambda _: self._changed.set())
+        context.cases.listen(self._changed.set)
 
     async def run(self) -> None:
         """Go through the ledger after every change of a case, until cancelled."""

@@ -16,7 +16,7 @@ class LiveIndex:
         self._index = ReferenceIndex()
         self.swapped = asyncio.Event()
         """Set after each swap; whoever waits for it clears it."""
-        cases.listen(lambda _: self._stale.set())
+        cases.listen(self._stale.set)
 
     async def current(self) -> ReferenceIndex:
         """Return the newest index; the first call waits until the cases have been read."""

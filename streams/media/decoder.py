@@ -86,20 +86,6 @@ class Decoder:
         return msgspec.msgpack.encode(Job(path=str(path.absolute()), sampling=self._sampling, info=info))
 
 
-async def media_segments(path: Path, decoder: Decoder) -> AsyncGenerator[DecodedSegment]:
-    """Yield the segments of a local file: what the desk makes references from.
-
-    Raises
-    ------
-    UnprocessableError
-        With a MediaReason.
-    """
-    info = await decoder.scan(path)
-    async with aclosing(decoder.segments(path, info)) as segments:
-        async for segment in segments:
-            yield segment
-
-
 def _decoded[M: MediaInfo | DecodedSegment](answer: bytes, kind: type[M]) -> M:
     try:
         return msgspec.msgpack.decode(answer, type=kind)

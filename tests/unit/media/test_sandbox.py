@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import UnprocessableError
-from streams.media.decoder import Decoder, media_segments
+from streams.media.decoder import Decoder
 from streams.media.sandbox import Sandbox
 from streams.media.settings import MediaSettings
 from tests.unit.media.made import moving, scene, tone, video
@@ -139,7 +139,7 @@ async def decoder() -> AsyncIterator[Decoder]:
 
 async def test_a_file_is_decoded_in_the_sandbox(decoder: Decoder, tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(50), sound=tone(5))
-    (segment,) = [segment async for segment in media_segments(path, decoder)]
+    (segment,) = [segment async for segment in decoder.segments(path, await decoder.scan(path))]
     assert (len(segment.frames), len(segment.pcm)) == (5, 5 * 8000 * 2)
 
 
@@ -148,7 +148,7 @@ async def test_4k_video_fits_into_a_child(decoder: Decoder, tmp_path: Path, code
     frames = [scene(index // 4, 8 * index, 3840, 2160) for index in range(12)]
     options = {"preset": "ultrafast", "refs": "4"}
     path = video(tmp_path / "a.mp4", frames, codec=codec, pixel_format=pixel_format, options=options, fps=4)
-    (segment,) = [segment async for segment in media_segments(path, decoder)]
+    (segment,) = [segment async for segment in decoder.segments(path, await decoder.scan(path))]
     assert len(segment.frames) >= 3
 
 
