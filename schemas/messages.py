@@ -12,6 +12,9 @@ Modality = Literal["visual", "audio", "text"]
 Decision = Literal["act", "review", "dismiss"]
 Reason = Literal["early", "complete", "deadline", "late"]
 State = Literal["issued", "sent", "acknowledged", "removed", "reappeared", "withdrawn"]
+RemovalKind = Literal["post_deleted", "account_gone", "account_back"]
+DeploymentReason = Literal["promote", "rollback"]
+RunKind = Literal["replay", "shadow"]
 Fate = Literal["unprocessable", "transient", "bug"]
 
 MODALITIES: tuple[Modality, ...] = ("visual", "audio", "text")
@@ -209,6 +212,17 @@ class Verdict(Message, frozen=True, kw_only=True):
     decided_at: datetime
 
 
+class Removal(Message, frozen=True, kw_only=True):
+    removal_id: str
+    platform: str
+    kind: RemovalKind
+    url: str | None = None
+    author: str | None = None
+    status: str = ""
+    at: datetime
+    seen_at: datetime
+
+
 class Takedown(Message, frozen=True, kw_only=True):
     event_id: str
     takedown_id: str
@@ -223,6 +237,7 @@ class Takedown(Message, frozen=True, kw_only=True):
     at: datetime
     previous: bytes = b""
     hash: bytes = b""
+    removal: Removal | None = None
 
 
 class Label(Message, frozen=True, kw_only=True):
@@ -232,6 +247,46 @@ class Label(Message, frozen=True, kw_only=True):
     reviewer: str
     at: datetime
     note: str = ""
+
+
+class Cursor(Message, frozen=True, kw_only=True):
+    feed: str
+    position: str
+    at: datetime
+
+
+class Choice(Message, frozen=True, kw_only=True):
+    visual: str
+    audio: str
+    text: str
+    fusion: str
+    policy: Policy | None = None
+
+
+class Deployment(Message, frozen=True, kw_only=True):
+    deployment_id: str
+    choice: Choice
+    why: DeploymentReason
+    run: str | None = None
+    previous: str | None = None
+    at: datetime
+
+
+class Run(Message, frozen=True, kw_only=True):
+    run_id: str
+    kind: RunKind
+    source: str
+    since: datetime | None = None
+    until: datetime | None = None
+    choice: Choice
+    starts: dict[str, int]
+    ends: dict[str, int] = {}
+    code: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    records: dict[str, int] = {}
+    seconds: dict[str, float] = {}
+    dead_letters: int = 0
 
 
 class DeadLetter(Message, frozen=True, kw_only=True):

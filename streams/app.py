@@ -18,6 +18,7 @@ from schemas.messages import Message
 from schemas.topics import TOPICS
 from streams import metrics
 from streams.cases import Cases
+from streams.clients import worker_credentials
 from streams.driver import Consumer, Transport, is_too_large
 from streams.errors import TransientError, UnprocessableError, UsageError
 from streams.settings import Settings
@@ -248,6 +249,7 @@ def _faust_app(app_id: str, settings: Settings) -> faust.App:
     app = faust.App(
         app_id,
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers.split(",")],
+        broker_credentials=worker_credentials(settings),
         store="memory://",
         autodiscover=False,
         web_enabled=False,

@@ -40,7 +40,7 @@ class Cases:
         self._entries: dict[str, Case] = {}
         self._offsets: dict[str, int] = {}
         self._listeners: list[Listener] = []
-        self._follower = Follower(settings.bootstrap_servers, f"{settings.topic_prefix}cases", self._apply, crash)
+        self._follower = Follower(settings, f"{settings.topic_prefix}cases", self._apply, crash)
 
     def listen(self, listener: Listener) -> None:
         """Call the listener after every change, from before the first."""

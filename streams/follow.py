@@ -9,6 +9,7 @@ import stamina
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from streams.clients import client_config
 from streams.errors import TransientError, UsageError
 from streams.reach import reach_broker
 from streams.settings import Settings
@@ -45,6 +46,8 @@ class Follower:
 
     Parameters
     ----------
+    topic
+        Physical name.
     apply
         Takes a batch of updates; runs on the event loop, must not block. An exception from it goes to `crash`.
     crash
@@ -53,7 +56,7 @@ class Follower:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        settings: Settings,
         topic: str,
         apply: Callable[[list[Update]], None],
         crash: Callable[[Exception], None],
@@ -61,9 +64,9 @@ class Follower:
         self._topic = topic
         self._apply = apply
         self._crash = crash
-        self._consumer = _consumer(bootstrap_servers, topic)
+        self._consumer = _consumer(settings, topic)
         # One client cannot be asked while it waits for records: the question would wait for ever.
-        self._asker = _consumer(bootstrap_servers, topic)
+        self._asker = _consumer(settings, topic)
         self._positions: dict[int, int] = {}
         self._partitions: list[int] = []
         self._at_end: set[int] = set()
@@ -194,7 +197,7 @@ async def read_whole(settings: Settings, topic: str) -> list[Update]:
     """
     await asyncio.to_thread(reach_broker, settings)
     updates: list[Update] = []
-    follower = Follower(settings.bootstrap_servers, settings.topic_prefix + topic, updates.extend, lambda _: None)
+    follower = Follower(settings, settings.topic_prefix + topic, updates.extend, lambda _: None)
     try:
         async with asyncio.timeout(settings.start_grace_s):
             await follower.start()
@@ -208,15 +211,14 @@ async def read_whole(settings: Settings, topic: str) -> list[Update]:
     return updates
 
 
-def _consumer(bootstrap_servers: str, topic: str) -> Consumer:
+def _consumer(settings: Settings, topic: str) -> Consumer:
     return Consumer(
-        {
-            "bootstrap.servers": bootstrap_servers,
-            "group.id": f"{topic}-followed-whole",  # asked for by the client; never joined, never committed
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 100,
-            "log_level": 0,  # it would write past our log; what goes wrong comes as errors
-        }
+        client_config(
+            settings,
+            group_id=f"{topic}-followed-whole",  # asked for by the client; never joined, never committed
+            enable_auto_commit=False,
+            enable_partition_eof=True,
+            auto_offset_reset="earliest",
+            fetch_wait_max_ms=100,
+        )
     )

@@ -113,4 +113,4 @@ class Fusion:
 def _count(verdict: Verdict) -> None:
     metrics.VERDICTS.labels(verdict.decision, verdict.reason).inc()
     seconds = (verdict.decided_at - verdict.post.seen_at).total_seconds()
-    metrics.END_TO_END_SECONDS.labels(verdict.decision).observe(max(0.0, seconds))
+    metrics.END_TO_END_SECONDS.labels("seen", "verdict").observe(max(0.0, seconds))

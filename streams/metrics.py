@@ -1,16 +1,106 @@
-"""Every metric, declared once: seconds and bytes, few label values, never an id."""
+"""Every metric, declared once: seconds and bytes, few label values, never an id.
+
+With PROMETHEUS_MULTIPROC_DIR set, the processes of one container add up, as prometheus-client describes.
+"""
 
 from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180, 600)
+_LONG_SECONDS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 21_600, 86_400)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_TENTHS = tuple(round(0.1 * step, 1) for step in range(1, 11))
 
+# Every stage.
 STAGE_SECONDS = Histogram(
     "jikimi_stage_seconds", "From reading a record to its outcome being durable.", ["stage"], buckets=_SECONDS
 )
-WINDOW_DEPTH = Gauge("jikimi_window_depth", "Records in flight or waiting for an earlier one.", ["stage"])
-DEAD_LETTERS = Counter("jikimi_dead_letters_total", "Records given up on.", ["stage", "reason", "fate"])
-VERDICTS = Counter("jikimi_verdicts_total", "Verdicts by decision and what brought them.", ["decision", "reason"])
-TAKEDOWNS = Counter("jikimi_takedowns_total", "Takedown events.", ["state"])
-END_TO_END_SECONDS = Histogram(
-    "jikimi_end_to_end_seconds", "From a post being seen by a feed to its verdict.", ["decision"], buckets=_SECONDS
+WAITING_SECONDS = Histogram(
+    "jikimi_waiting_seconds",
+    "From a record being written to its topic to its stage taking it up.",
+    ["stage"],
+    buckets=_LONG_SECONDS,
 )
+WINDOW_DEPTH = Gauge(
+    "jikimi_window_depth", "Records in flight or waiting for an earlier one.", ["stage"], multiprocess_mode="livesum"
+)
+COMMIT_AGE_SECONDS = Gauge(
+    "jikimi_commit_age_seconds",
+    "How long the oldest record in flight has held up its partition's commits; 0 when nothing is in flight.",
+    ["stage"],
+    multiprocess_mode="livemax",
+)
+INPUT_BYTES = Counter("jikimi_input_bytes_total", "Of records brought to an end.", ["stage"])
+OUTPUT_BYTES = Counter("jikimi_output_bytes_total", "Of records written and acknowledged.", ["stage", "topic"])
+RETRIES = Counter("jikimi_retries_total", "Attempts after a failure that may pass.", ["stage", "reason"])
+DEAD_LETTERS = Counter("jikimi_dead_letters_total", "Records given up on.", ["stage", "reason", "fate"])
+
+# Models.
+MODEL_INFO = Gauge(
+    "jikimi_model_info", "1 for each model in use.", ["modality", "model", "version", "provider"],
+    multiprocess_mode="livemax",
+)  # fmt: skip
+MODEL_LOAD_SECONDS = Gauge(
+    "jikimi_model_load_seconds", "Verifying and loading.", ["modality", "model", "version"], multiprocess_mode="livemax"
+)
+MODEL_SECONDS = Histogram("jikimi_model_seconds", "One call of a model.", ["modality"], buckets=_SECONDS)
+BATCH_ROWS = Histogram("jikimi_batch_rows", "Rows in one call of a model.", ["modality"], buckets=_ROWS)
+SCORE = Histogram(
+    "jikimi_score", "A segment's best score in any reference, if it has one.", ["modality"], buckets=_TENTHS
+)
+
+# Posts, cases and takedowns.
+VERDICTS = Counter("jikimi_verdicts_total", "Verdicts by decision and what brought them.", ["decision", "reason"])
+PROBABILITY = Histogram("jikimi_probability", "Of verdicts that concern a case.", ["decision"], buckets=_TENTHS)
+END_TO_END_SECONDS = Histogram(
+    "jikimi_end_to_end_seconds",
+    "From a post's publication (published) or a feed seeing it (seen) to its verdict or its takedown.",
+    ["since", "until"],
+    buckets=_LONG_SECONDS,
+)
+LATE_SEARCH_SECONDS = Histogram(
+    "jikimi_late_search_seconds", "One new reference piece searched in the archive.", buckets=_SECONDS
+)
+LATE_SEARCH_WAITING = Gauge(
+    "jikimi_late_search_waiting", "Reference pieces not yet searched in all old posts.", multiprocess_mode="livesum"
+)
+OPEN_CASES = Gauge("jikimi_open_cases", "Cases being looked for.", multiprocess_mode="livemax")
+REFERENCE_PIECES = Gauge(
+    "jikimi_reference_pieces", "Pieces of references being looked for.", ["modality"], multiprocess_mode="livemax"
+)
+TAKEDOWNS = Counter("jikimi_takedowns_total", "Takedown events.", ["state"])
+
+# Feeds.
+FEED_EVENTS = Counter(
+    "jikimi_feed_events_total", "What a feed brought: post, removal, dead_letter or ignored.", ["feed", "kind"]
+)
+FEED_LAG_SECONDS = Gauge(
+    "jikimi_feed_lag_seconds", "Age of the newest event of a feed when it came.", ["feed"], multiprocess_mode="livemax"
+)
+FEED_CONNECTED = Gauge("jikimi_feed_connected", "1 while a feed is connected.", ["feed"], multiprocess_mode="livemax")
+FEED_RECONNECTS = Counter(
+    "jikimi_feed_reconnects_total", "Connections made again, by what ended the last.", ["feed", "reason"]
+)
+HTTP_REQUESTS = Counter("jikimi_http_requests_total", "Requests to the HTTP feed.", ["code"])
+
+# `jikimi monitor`: seen from the broker, so also true of a stage that hangs or does not run.
+OLDEST_RECORD_AGE_SECONDS = Gauge(
+    "jikimi_oldest_record_age_seconds",
+    "Age of the oldest record that the stage has not brought to an end; 0 when it has done all.",
+    ["stage"],
+)
+WAITING_RECORDS = Gauge("jikimi_waiting_records", "Records that the stage has not brought to an end.", ["stage"])
+TOPIC_RECORDS = Gauge("jikimi_topic_records", "Sum of a topic's end offsets: its growth is its rate.", ["topic"])
+TAKEDOWNS_PENDING = Gauge("jikimi_takedowns_pending", "Takedowns that still ask a platform for something.", ["state"])
+TAKEDOWN_AGE_SECONDS = Gauge(
+    "jikimi_takedown_age_seconds", "Age of the oldest pending takedown, from its issue.", ["state"]
+)
+TAKEDOWNS_OVERDUE = Gauge(
+    "jikimi_takedowns_overdue", "Pending takedowns past a law's clock (24h Korea, 48h United States).", ["clock"]
+)
+MONITOR_LOOKED = Gauge(
+    "jikimi_monitor_looked_timestamp_seconds", "When the monitor last saw the broker, since the epoch."
+)
+
+# A shadow.
+SHADOW_VERDICTS = Counter("jikimi_shadow_verdicts_total", "A shadow's decisions beside the live ones.", ["outcome"])
+"""Outcome: same, gained (the shadow would do more), lost (less), alone (the live one has not decided in time)."""

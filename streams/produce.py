@@ -8,6 +8,7 @@ from confluent_kafka import Message as Delivery
 
 from schemas.messages import Message
 from schemas.topics import TOPICS
+from streams.clients import client_config
 from streams.errors import UsageError
 from streams.reach import reach_broker
 from streams.settings import Settings
@@ -24,14 +25,13 @@ class TopicWriter:
         self._failed: KafkaError | None = None
         self.codec = create_codec(settings)
         self._producer = Producer(
-            {
-                "bootstrap.servers": settings.bootstrap_servers,
-                "partitioner": "murmur2_random",  # as the workers' client places keys, not as this one would
-                "enable.idempotence": True,
-                "message.max.bytes": max(topic.max_bytes for topic in TOPICS.values()),
-                "delivery.timeout.ms": int(max(settings.start_grace_s, 1.0) * 1000),
-                "log_level": 0,  # what goes wrong is told by the exceptions
-            }
+            client_config(
+                settings,
+                partitioner="murmur2_random",  # as the workers' client places keys, not as this one would
+                enable_idempotence=True,
+                message_max_bytes=max(topic.max_bytes for topic in TOPICS.values()),
+                delivery_timeout_ms=int(max(settings.start_grace_s, 1.0) * 1000),
+            )
         )
 
     def write(self, topic: str, key: str, message: Message | None) -> None:

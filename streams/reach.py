@@ -5,6 +5,7 @@ import time
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from streams.clients import client_config
 from streams.errors import UsageError
 from streams.settings import Settings
 
@@ -20,8 +21,7 @@ def reach_broker(settings: Settings) -> None:
     UsageError
         It did not within `start_grace_s`.
     """
-    # log_level 0: what goes wrong is told by the exception
-    client = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
+    client = AdminClient(client_config(settings))
     deadline_s = time.monotonic() + settings.start_grace_s
     while True:
         try:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from streams.clients import client_config
 from streams.settings import Settings
 
 _FETCH_S = 20.0
@@ -25,15 +26,14 @@ class TopicSeeker:
         self._topic = topic
         self._lock = threading.Lock()
         self._consumer = Consumer(
-            {
-                "bootstrap.servers": settings.bootstrap_servers,
-                "group.id": group,
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 50,
-                "log_level": 0,  # it would write past our log; what goes wrong comes as errors
-            }
+            client_config(
+                settings,
+                group_id=group,
+                enable_auto_commit=False,
+                enable_partition_eof=True,
+                auto_offset_reset="earliest",
+                fetch_wait_max_ms=50,
+            )
         )
 
     def committed(self, partitions: Collection[int]) -> dict[int, int]:

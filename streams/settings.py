@@ -1,7 +1,7 @@
 """Every knob: read once from the environment (JIKIMI_…), typed, the unit in the name."""
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -32,6 +32,27 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("bootstrap_servers", "JIKIMI_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
     )
     """Kafka, as host:port[,host:port]."""
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How Kafka is spoken to."""
+
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How name and password are shown, where the protocol asks for them."""
+
+    sasl_username: str = ""
+    """Name of this client."""
+
+    sasl_password: SecretStr = SecretStr("")
+    """Its password."""
+
+    ca_file: Path | None = None
+    """Who signed the broker's certificate, PEM; the system's authorities by default."""
+
+    certificate_file: Path | None = None
+    """This client's certificate, PEM, where the broker wants one."""
+
+    key_file: Path | None = None
+    """Its key, PEM."""
 
     topic_prefix: str = Field("", pattern=r"^[a-zA-Z0-9._-]*$")
     """Put before every topic name, so that several systems can share a Kafka."""
@@ -113,6 +134,24 @@ class Settings(BaseSettings):
         if self.review > self.act:
             raise ValueError(f"JIKIMI_REVIEW {self.review:g} is above JIKIMI_ACT {self.act:g}")
         return self
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.uses_sasl and not (self.sasl_username and self.sasl_password.get_secret_value()):
+            raise ValueError(f"{self.security_protocol} needs JIKIMI_SASL_USERNAME and JIKIMI_SASL_PASSWORD")
+        if (self.certificate_file is None) is not (self.key_file is None):
+            raise ValueError("JIKIMI_CERTIFICATE_FILE and JIKIMI_KEY_FILE come together")
+        return self
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether the broker is shown a name and a password."""
+        return self.security_protocol.startswith("SASL")
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.security_protocol.endswith("SSL")
 
     def required_term_key(self) -> bytes:
         """Return the key of the term digests.

@@ -1,4 +1,4 @@
-"""verdicts, cases -> takedowns: issue a takedown for each verdict to act, once; withdraw those of withdrawn cases."""
+"""verdicts, removals, cases -> takedowns: issue a takedown once for each verdict to act; note what platforms removed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -87,9 +87,7 @@ class Ledger:
 
     def __init__(self, context: Context) -> None:
         self._codec = context.codec
-        self._follower = Follower(
-            context.settings.bootstrap_servers, context.physical("takedowns"), self._apply, context.crash
-        )
+        self._follower = Follower(context.settings, context.physical("takedowns"), self._apply, context.crash)
         self._last: dict[str, Takedown] = {}
         self.lock = asyncio.Lock()
         """Held from looking an event up to writing the next."""

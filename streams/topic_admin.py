@@ -20,7 +20,9 @@ from confluent_kafka.admin import (
 )
 
 from schemas.topics import FOREVER, TOPICS, Topic
+from streams.clients import client_config
 from streams.errors import UsageError
+from streams.settings import Settings
 
 _REACH_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 30.0
@@ -41,7 +43,7 @@ class _Found:
 
 
 def create(
-    bootstrap: str, prefix: str = "", *, replication: int | None = None, partitions: Mapping[str, int] | None = None
+    settings: Settings, *, replication: int | None = None, partitions: Mapping[str, int] | None = None
 ) -> list[str]:
     """Make the topics that are missing, raise settings that are too low, and say what was done, one line each.
 
@@ -49,8 +51,6 @@ def create(
 
     Parameters
     ----------
-    prefix
-        Stands before every topic's name.
     replication
         Copies of a new topic; None leaves it to the broker.
     partitions
@@ -62,7 +62,7 @@ def create(
     UsageError
         If the broker does not answer or refuses, or partitions names a topic that cannot grow.
     """
-    client = _client(bootstrap)
+    client, prefix = _client(settings), settings.topic_prefix
     wanted = _partitions(partitions or {})
     found = _find(client, prefix)
     done = _make(client, prefix, {name: n for name, n in wanted.items() if name not in found}, replication)
@@ -74,7 +74,7 @@ def create(
 
 
 def check(
-    bootstrap: str, prefix: str = "", *, replication: int | None = None, partitions: Mapping[str, int] | None = None
+    settings: Settings, *, replication: int | None = None, partitions: Mapping[str, int] | None = None
 ) -> list[str]:
     """Return how the broker's topics fall short of topics.yaml, one line each; empty when they do not.
 
@@ -83,7 +83,8 @@ def check(
     UsageError
         If the broker does not answer.
     """
-    found = _find(_client(bootstrap), prefix)
+    prefix = settings.topic_prefix
+    found = _find(_client(settings), prefix)
     wanted = _partitions(partitions or {})
     lines: list[str] = []
     for name, topic in TOPICS.items():
@@ -114,14 +115,13 @@ def settings_of(topic: Topic) -> dict[str, str]:
     return {POLICY: "delete", RETENTION: str(retention_ms), SIZE: str(topic.max_bytes)}
 
 
-def _client(bootstrap: str) -> AdminClient:
+def _client(settings: Settings) -> AdminClient:
     """Return a client that has reached the broker."""
-    # log_level 0: what goes wrong is told by the exceptions
-    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    client = AdminClient(client_config(settings))
     try:
         client.list_topics(timeout=_REACH_TIMEOUT_S)
     except KafkaException as exc:
-        raise UsageError(f"no Kafka broker answers at {bootstrap}: {_message(exc)}") from exc
+        raise UsageError(f"no Kafka broker answers at {settings.bootstrap_servers}: {_message(exc)}") from exc
     return client
 
 

@@ -128,7 +128,7 @@ def running(console: Console, *, bootstrap_servers: str | None = None, separate:
         environment = _environment(servers, base_url)
         os.environ.update(environment)  # the desk's half of the demo runs in this process
         settings = load_settings()
-        topic_admin.create(settings.bootstrap_servers, settings.topic_prefix)
+        topic_admin.create(settings)
         workers = _start(stack, folder, environment, separate=separate)
         console.print(f"{len(workers)} worker process(es) on {servers}, {'given' if bootstrap_servers else 'embedded'}")
         posts = _make_posts(console, base_url, folder / "media")

@@ -9,6 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from schemas.messages import DeadLetter, Message, Takedown, Verdict
 from schemas.topics import TOPICS
+from streams.clients import client_config
 from streams.demo.live import FLOW
 from streams.settings import Settings
 from streams.wire import create_codec
@@ -28,13 +29,13 @@ class Watcher:
         self._on_message = on_message
         self._codec = create_codec(settings)
         self._consumer = Consumer(
-            {
-                "bootstrap.servers": settings.bootstrap_servers,
-                "group.id": "demo-watcher",
-                "enable.auto.commit": False,
-                "fetch.wait.max.ms": 50,
-                "fetch.message.max.bytes": max(topic.max_bytes for topic in TOPICS.values()),
-            }
+            client_config(
+                settings,
+                group_id="demo-watcher",
+                enable_auto_commit=False,
+                fetch_wait_max_ms=50,
+                fetch_message_max_bytes=max(topic.max_bytes for topic in TOPICS.values()),
+            )
         )
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="demo-watcher", daemon=True)

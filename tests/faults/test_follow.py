@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from ops.broker.kafka import Kafka
 from streams.follow import Follower, Update
+from streams.settings import load_settings
 from tests.faults.rig import Fed, Rig
 from tests.support.brokers import make_topics
 
@@ -28,7 +29,7 @@ class State:
 @asynccontextmanager
 async def following(bootstrap: str, topic: str) -> AsyncIterator[tuple[Follower, State]]:
     state = State()
-    follower = Follower(bootstrap, topic, state.apply, state.crashes.append)
+    follower = Follower(load_settings(bootstrap_servers=bootstrap), topic, state.apply, state.crashes.append)
     await follower.start()
     await follower.ready()
     yield follower, state

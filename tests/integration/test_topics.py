@@ -19,7 +19,12 @@ from ops.broker.kafka import Kafka
 from schemas.topics import TOPICS
 from streams import topic_admin
 from streams.errors import UsageError
+from streams.settings import Settings, load_settings
 from tests.support.brokers import make_topics
+
+
+def system(bootstrap: str, prefix: str = "") -> Settings:
+    return load_settings(bootstrap_servers=bootstrap, topic_prefix=prefix)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -72,58 +77,62 @@ def read(bootstrap: str, topic: str, n: int) -> set[bytes | None]:
 
 
 def test_made_topics_are_as_declared(kafka: str, prefix: str) -> None:
-    made = topic_admin.create(kafka, prefix)
+    made = topic_admin.create(system(kafka, prefix))
     assert made == [f"{prefix}{name}: made" for name in TOPICS]
-    assert topic_admin.check(kafka, prefix) == []
+    assert topic_admin.check(system(kafka, prefix)) == []
 
 
 def test_making_them_again_does_nothing(kafka: str, prefix: str) -> None:
     make_topics(kafka, prefix)
-    assert topic_admin.create(kafka, prefix) == []
+    assert topic_admin.create(system(kafka, prefix)) == []
 
 
 def test_a_missing_topic_is_named(kafka: str, prefix: str) -> None:
-    assert topic_admin.check(kafka, prefix) == [f"{prefix}{name}: missing" for name in TOPICS]
+    assert topic_admin.check(system(kafka, prefix)) == [f"{prefix}{name}: missing" for name in TOPICS]
 
 
 def test_a_shorter_retention_is_named_and_raised(kafka: str, prefix: str) -> None:
     make_topics(kafka, prefix)
     set_setting(kafka, f"{prefix}posts", "retention.ms", "1000")
-    assert topic_admin.check(kafka, prefix) == [f"{prefix}posts: retention.ms is 1000 instead of 15552000000"]
-    assert topic_admin.create(kafka, prefix) == [f"{prefix}posts: retention.ms set to 15552000000"]
-    assert topic_admin.check(kafka, prefix) == []
+    assert topic_admin.check(system(kafka, prefix)) == [f"{prefix}posts: retention.ms is 1000 instead of 15552000000"]
+    assert topic_admin.create(system(kafka, prefix)) == [f"{prefix}posts: retention.ms set to 15552000000"]
+    assert topic_admin.check(system(kafka, prefix)) == []
 
 
 def test_a_topic_for_ever_that_would_forget_is_named(kafka: str, prefix: str) -> None:
     make_topics(kafka, prefix)
     set_setting(kafka, f"{prefix}takedowns", "retention.ms", "99999999999999")
-    assert topic_admin.check(kafka, prefix) == [f"{prefix}takedowns: retention.ms is 99999999999999 instead of -1"]
+    assert topic_admin.check(system(kafka, prefix)) == [
+        f"{prefix}takedowns: retention.ms is 99999999999999 instead of -1"
+    ]
 
 
 def test_more_than_declared_is_left_alone(kafka: str, prefix: str) -> None:
     make_topics(kafka, prefix)
     set_setting(kafka, f"{prefix}posts", "retention.ms", "-1")
     set_setting(kafka, f"{prefix}posts", "max.message.bytes", "9000000")
-    assert topic_admin.check(kafka, prefix) == []
-    assert topic_admin.create(kafka, prefix) == []
+    assert topic_admin.check(system(kafka, prefix)) == []
+    assert topic_admin.create(system(kafka, prefix)) == []
 
 
 def test_a_lost_compaction_is_named_and_restored(kafka: str, prefix: str) -> None:
     make_topics(kafka, prefix)
     set_setting(kafka, f"{prefix}cases", "cleanup.policy", "delete")
-    assert topic_admin.check(kafka, prefix) == [f"{prefix}cases: cleanup.policy is delete instead of compact"]
-    topic_admin.create(kafka, prefix)
-    assert topic_admin.check(kafka, prefix) == []
+    assert topic_admin.check(system(kafka, prefix)) == [f"{prefix}cases: cleanup.policy is delete instead of compact"]
+    topic_admin.create(system(kafka, prefix))
+    assert topic_admin.check(system(kafka, prefix)) == []
 
 
 def test_fewer_partitions_are_named_and_grown_only_when_asked(kafka: str, prefix: str) -> None:
     make_one(kafka, f"{prefix}frames", 2)
-    topic_admin.create(kafka, prefix)
+    topic_admin.create(system(kafka, prefix))
     assert partitions(kafka, f"{prefix}frames") == 2
-    (line,) = topic_admin.check(kafka, prefix)
+    (line,) = topic_admin.check(system(kafka, prefix))
     assert line.startswith(f"{prefix}frames: 2 partitions instead of 8")
-    assert topic_admin.create(kafka, prefix, partitions={"frames": 8}) == [f"{prefix}frames: grown to 8 partitions"]
-    assert topic_admin.check(kafka, prefix) == []
+    assert topic_admin.create(system(kafka, prefix), partitions={"frames": 8}) == [
+        f"{prefix}frames: grown to 8 partitions"
+    ]
+    assert topic_admin.check(system(kafka, prefix)) == []
 
 
 @pytest.mark.parametrize(
@@ -133,36 +142,36 @@ def test_fewer_partitions_are_named_and_grown_only_when_asked(kafka: str, prefix
 def test_a_topic_whose_partitions_mean_something_is_not_grown(kafka: str, prefix: str, name: str, why: str) -> None:
     make_topics(kafka, prefix)
     with pytest.raises(UsageError, match=why):
-        topic_admin.create(kafka, prefix, partitions={name: 16})
+        topic_admin.create(system(kafka, prefix), partitions={name: 16})
 
 
 def test_a_stages_memory_is_cut_as_what_it_remembers(kafka: str, prefix: str) -> None:
-    topic_admin.create(kafka, prefix, partitions={"scores": 12})
+    topic_admin.create(system(kafka, prefix), partitions={"scores": 12})
     assert partitions(kafka, f"{prefix}scores") == partitions(kafka, f"{prefix}fusion-state") == 12
 
 
 def test_too_few_copies_are_named(kafka: str, prefix: str) -> None:
     make_topics(kafka, prefix)
-    lines = topic_admin.check(kafka, prefix, replication=3)
+    lines = topic_admin.check(system(kafka, prefix), replication=3)
     assert lines[0] == f"{prefix}posts: 1 copies instead of 3; reassign its partitions to add copies"
     assert len(lines) == len(TOPICS)
 
 
 def test_a_broker_that_refuses_is_a_users_error_in_one_line(kafka: str, prefix: str) -> None:
     with pytest.raises(UsageError, match=r"^cannot make .*-posts: ") as error:
-        topic_admin.create(kafka, prefix, replication=9)
+        topic_admin.create(system(kafka, prefix), replication=9)
     assert "\n" not in str(error.value)
 
 
 def test_no_broker_is_a_users_error_in_one_line() -> None:
     with pytest.raises(UsageError, match=r"no Kafka broker answers at 127\.0\.0\.1:1: ") as error:
-        topic_admin.check("127.0.0.1:1")
+        topic_admin.check(system("127.0.0.1:1"))
     assert "\n" not in str(error.value)
 
 
 def test_an_unknown_topic_is_a_users_error(kafka: str) -> None:
     with pytest.raises(UsageError, match="no such topic: post;"):
-        topic_admin.create(kafka, partitions={"post": 3})
+        topic_admin.create(system(kafka), partitions={"post": 3})
 
 
 def test_the_largest_record_fits_and_a_larger_one_does_not(kafka: str, prefix: str) -> None:
@@ -178,9 +187,9 @@ def test_the_largest_record_fits_and_a_larger_one_does_not(kafka: str, prefix: s
 
 
 def test_the_embedded_broker_has_the_same_topics(embedded: str, prefix: str) -> None:
-    topic_admin.create(embedded, prefix)
-    assert topic_admin.check(embedded, prefix) == []
-    assert topic_admin.create(embedded, prefix) == []
+    topic_admin.create(system(embedded, prefix))
+    assert topic_admin.check(system(embedded, prefix)) == []
+    assert topic_admin.create(system(embedded, prefix)) == []
 
 
 def test_records_and_topics_outlive_a_kill_and_a_restart(own_kafka: Kafka, prefix: str) -> None:
@@ -191,5 +200,5 @@ def test_records_and_topics_outlive_a_kill_and_a_restart(own_kafka: Kafka, prefi
     write(own_kafka.bootstrap, f"{prefix}posts", b"after the kill")
     own_kafka.stop()
     own_kafka.start()
-    assert topic_admin.check(own_kafka.bootstrap, prefix) == []
+    assert topic_admin.check(system(own_kafka.bootstrap, prefix)) == []
     assert read(own_kafka.bootstrap, f"{prefix}posts", 2) == {b"before the kill", b"after the kill"}

@@ -15,6 +15,7 @@ from testcontainers.community.kafka import KafkaContainer
 
 from ops.broker.kafka import Kafka
 from streams import topic_admin
+from streams.settings import load_settings
 
 BOOTSTRAP_VARIABLE = "JIKIMI_TEST_BOOTSTRAP_SERVERS"
 HOW_TO_GET_ONE = (
@@ -70,7 +71,7 @@ def new_prefix() -> str:
 
 def make_topics(bootstrap: str, prefix: str) -> None:
     """Make all of Jikimi's topics under this prefix."""
-    topic_admin.create(bootstrap, prefix, replication=1)
+    topic_admin.create(load_settings(bootstrap_servers=bootstrap, topic_prefix=prefix), replication=1)
 
 
 @contextmanager

@@ -1,0 +1,68 @@
+"""How every Kafka client reaches the broker: address, TLS and SASL, in the words of both client libraries."""
+
+import ssl
+from typing import Any
+
+from faust.auth import SASLCredentials, SSLCredentials
+from faust.types.auth import CredentialsT
+
+from streams.errors import UsageError
+from streams.settings import Settings
+
+
+def client_config(settings: Settings, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - librdkafka's own values
+    """Return librdkafka's configuration.
+
+    Parameters
+    ----------
+    options
+        Further ones, with _ for the dots of their names.
+    """
+    config: dict[str, Any] = {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "security.protocol": settings.security_protocol,
+        "log_level": 0,  # it would write past our log; what goes wrong comes as errors
+    }
+    if settings.uses_sasl:
+        config |= {
+            "sasl.mechanism": settings.sasl_mechanism,
+            "sasl.username": settings.sasl_username,
+            "sasl.password": settings.sasl_password.get_secret_value(),
+        }
+    if settings.uses_tls:
+        files = {
+            "ssl.ca.location": settings.ca_file,
+            "ssl.certificate.location": settings.certificate_file,
+            "ssl.key.location": settings.key_file,
+        }
+        config |= {name: str(file) for name, file in files.items() if file is not None}
+    return config | {name.replace("_", "."): value for name, value in options.items()}
+
+
+def worker_credentials(settings: Settings) -> CredentialsT | None:
+    """Return Faust's credentials; None where neither TLS nor SASL is asked for.
+
+    Raises
+    ------
+    UsageError
+        A certificate or key cannot be read.
+    """
+    context = _tls(settings) if settings.uses_tls else None
+    if settings.uses_sasl:
+        return SASLCredentials(
+            username=settings.sasl_username,
+            password=settings.sasl_password.get_secret_value(),
+            mechanism=settings.sasl_mechanism,
+            ssl_context=context,
+        )
+    return SSLCredentials(context) if context is not None else None
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.certificate_file is not None:
+            context.load_cert_chain(settings.certificate_file, settings.key_file)
+    except OSError as error:  # ssl.SSLError among them
+        raise UsageError(f"certificates for the broker cannot be read: {error}") from error
+    return context

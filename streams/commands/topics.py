@@ -1,0 +1,31 @@
+"""`jikimi topics`: making and verifying the topics."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from streams import topic_admin
+from streams.settings import load_settings
+
+app = typer.Typer(no_args_is_help=True, help="Make or verify the topics.")
+
+
+@app.command("create")
+def topics_create(
+    replication: Annotated[int | None, typer.Option(help="Copies; the broker's default if not given.")] = None,
+) -> None:
+    """Make the missing topics and raise settings that are too low; shrinks and deletes nothing."""
+    settings = load_settings()
+    for line in topic_admin.create(settings, replication=replication):
+        print(line)  # noqa: T201
+
+
+@app.command("check")
+def topics_check() -> None:
+    """Compare the broker's topics with what the system needs; exit code 1 if they fall short."""
+    settings = load_settings()
+    differences = topic_admin.check(settings)
+    for line in differences or ["all topics are as declared"]:
+        print(line)  # noqa: T201
+    sys.exit(1 if differences else 0)
