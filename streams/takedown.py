@@ -1,4 +1,4 @@
-"""verdicts, removals, cases -> takedowns: issue a takedown once for each verdict to act; note what platforms removed."""
+"""verdicts, removals, cases -> takedowns: issue a takedown once for each verdict to act; note what platforms remove."""
 
 import asyncio
 from collections.abc import AsyncIterator
