@@ -8,10 +8,13 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
+def free_port(wanted: int = 0) -> int:
+    """Return a loopback port that nobody listens on: the wanted one if it is free."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 

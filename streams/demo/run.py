@@ -18,6 +18,7 @@ from schemas.ids import record_id
 from streams import topic_admin
 from streams.app import STAGES
 from streams.broker.embedded import EmbeddedBroker
+from streams.broker.serving import free_port
 from streams.demo.live import LiveView
 from streams.demo.posts import DemoPost, build_posts
 from streams.demo.report import OpenedCase, Report, Seen, report, to_json
@@ -33,6 +34,8 @@ from streams.settings import Settings, load_settings
 _FEED_INTERVAL_S = 1.0
 _LONGEST_S = 300.0
 _SETTLE_S = 3.0
+_FIRST_METRICS_PORT = 9464
+"""Where Prometheus exporters of applications commonly listen."""
 
 
 def run_demo(
@@ -131,6 +134,7 @@ def running(console: Console, *, bootstrap_servers: str | None = None, separate:
         topic_admin.create(settings)
         workers = _start(stack, folder, environment, separate=separate)
         console.print(f"{len(workers)} worker process(es) on {servers}, {'given' if bootstrap_servers else 'embedded'}")
+        console.print(f"Prometheus can read {', '.join(worker.metrics_url for worker in workers)}", highlight=False)
         posts = _make_posts(console, base_url, folder / "media")
         for worker in workers:
             worker.wait_until_ready()
@@ -150,7 +154,10 @@ def _environment(servers: str, base_url: str) -> dict[str, str]:
 
 def _start(stack: ExitStack, folder: Path, environment: dict[str, str], *, separate: bool) -> list[Worker]:
     crews = [[stage] for stage in STAGES] if separate else [["all"]]
-    return [stack.enter_context(Worker(crew, folder, environment)) for crew in crews]
+    ports = [free_port(_FIRST_METRICS_PORT + number) for number in range(len(crews))]
+    return [
+        stack.enter_context(Worker(crew, folder, environment, port)) for crew, port in zip(crews, ports, strict=True)
+    ]
 
 
 def _make_posts(console: Console, base_url: str, folder: Path) -> list[DemoPost]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from streams.broker.serving import free_port
 from streams.errors import UsageError
 
 _START_TIMEOUT_S = 120.0
@@ -27,14 +28,24 @@ class Worker:
         Where its log, its archive and its sign of readiness lie; kept over restarts.
     environment
         Settings, as environment variables.
+    metrics_port
+        Where Prometheus can read it; any free one by default.
     """
 
-    def __init__(self, stages: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, stages: Sequence[str], folder: Path, environment: Mapping[str, str], metrics_port: int | None = None
+    ) -> None:
+        metrics_port = metrics_port or free_port()
         self.name = "-".join(stages)
         self._stages = list(stages)
         self._ready_file = folder / f"{self.name}.ready"
         self.log_file = folder / f"{self.name}.log"
-        own = {"JIKIMI_READY_FILE": str(self._ready_file), "JIKIMI_ARCHIVE_DIR": str(folder / f"{self.name}-archive")}
+        own = {
+            "JIKIMI_READY_FILE": str(self._ready_file),
+            "JIKIMI_ARCHIVE_DIR": str(folder / f"{self.name}-archive"),
+            "JIKIMI_METRICS_PORT": str(metrics_port),
+        }
+        self.metrics_url = f"http://127.0.0.1:{metrics_port}/metrics"
         self._environment = {**os.environ, **environment, **own}
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 from rich.console import Console
 
@@ -25,12 +26,15 @@ class Outcome(NamedTuple):
 
     report: Report
     takedowns: list[Takedown]
+    pages: list[str]
+    """What Prometheus reads of each process."""
 
 
 def outcome(demo: Demo) -> Outcome:
     report = demo.play()
     assert demo.watcher is not None
-    return Outcome(report, demo.watcher.takedowns)
+    pages = [httpx.get(worker.metrics_url).text for worker in demo.workers if worker.is_alive()]
+    return Outcome(report, demo.watcher.takedowns, pages)
 
 
 def decisions(report: Report) -> dict[str, tuple[str | None, str | None, str | None]]:
@@ -52,6 +56,10 @@ def test_the_command_finds_every_copy_on_the_embedded_broker(tmp_path: Path) -> 
     summary = json.loads(result.read_bytes())["summary"]
     assert summary["posts"] >= 24
     assert (summary["missed"], summary["wrong_acts"]) == (0, 0)
+
+
+def test_prometheus_can_read_every_process_of_the_demo(undisturbed: Outcome) -> None:
+    assert all("jikimi_stage_seconds_bucket" in page for page in undisturbed.pages)
 
 
 def test_a_process_per_stage_on_kafka_comes_to_the_same_verdicts(undisturbed: Outcome) -> None:
