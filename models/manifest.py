@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from schemas.messages import Modality
+
 MANIFEST = Path(__file__).with_name("manifest.toml")
 
 
@@ -19,23 +21,32 @@ class ModelError(Exception):
     """A model cannot be had: missing, not the pinned bytes, or not in the manifest. The message says how to mend it."""
 
 
+Kind = Modality | Literal["fusion"]
+"""What a model is for: to describe one modality, or to join the scores of all."""
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One ONNX file of the manifest; the fields' meaning stands at the top of manifest.toml."""
+    """One file of the manifest; the fields' meaning stands at the top of manifest.toml."""
 
     name: str
-    modality: Literal["visual", "audio", "text"]
+    modality: Kind
     version: str
     origin: Literal["package", "file", "export"]
     sha256: str
     licence: str
     source: str
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
+    inputs: Mapping[str, str] = {}
+    outputs: Mapping[str, str] = {}
     default: bool = False
     package: str = ""
     path: str = ""
     module: str = ""
     side_px: int = 0
+
+    @property
+    def full_name(self) -> str:
+        """Name and version, as settings, runs and deployments name it."""
+        return f"{self.name}@{self.version}"
 
     @property
     def cached_name(self) -> str:
@@ -55,6 +66,34 @@ def read_manifest(path: Path) -> list[Entry]:
         return msgspec.convert(tomllib.loads(path.read_text())["model"], list[Entry])
     except (OSError, KeyError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise ModelError(f"{path}: not a manifest of models: {exc}") from exc
+
+
+def read_manifests(path: Path, extra: Path | None) -> list[Entry]:
+    """Return the entries of a manifest and of another one with candidates, whose files lie beside it.
+
+    Raises
+    ------
+    ModelError
+        If one is not a manifest, or the other one names again what the first has.
+    """
+    entries = read_manifest(path)
+    if extra is None:
+        return entries
+    known = {(entry.modality, entry.full_name) for entry in entries}
+    for entry in read_manifest(extra):
+        if (entry.modality, entry.full_name) in known:
+            raise ModelError(f"{extra}: {entry.modality} {entry.full_name} is there already: give it another version")
+        if entry.default:
+            raise ModelError(f"{extra}: {entry.full_name} is a candidate, not a default: promote it instead")
+        known.add((entry.modality, entry.full_name))
+        entries.append(_beside(extra, entry))
+    return entries
+
+
+def _beside(manifest: Path, entry: Entry) -> Entry:
+    if entry.origin != "file":
+        return entry
+    return msgspec.structs.replace(entry, path=str(manifest.absolute().parent / entry.path))
 
 
 def locate(entry: Entry, cache: Path) -> Path:

@@ -5,7 +5,7 @@ A file whose bytes are not the pinned ones never reaches ONNX Runtime.
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ import onnxruntime as ort
 import structlog
 
 from models.audio.model import AudioModel
-from models.manifest import MANIFEST, Entry, ModelError, locate, read_manifest, verified_bytes
+from models.fusion.model import Curve, FusionModel, read_curves
+from models.manifest import MANIFEST, Entry, Kind, ModelError, locate, read_manifests, verified_bytes
 from models.text.model import TextModel
 from models.visual.model import VisualModel
+from schemas.messages import Modality
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +31,8 @@ class Registry:
     ----------
     manifest
         Another manifest than the one in the package.
+    extra
+        A manifest that adds candidates to it.
     cache
         Folder for exported graphs; ``$XDG_CACHE_HOME/jikimi/models`` if not given.
     provider
@@ -43,26 +47,31 @@ class Registry:
         cache: Path | None = None,
         provider: str | None = None,
         n_threads: int = 1,
+        extra: Path | None = None,
     ) -> None:
-        self._entries = read_manifest(manifest or MANIFEST)
+        self._entries = read_manifests(manifest or MANIFEST, extra)
         self._cache = cache or default_cache()
         self._provider = provider or _best_provider()
         self._n_threads = n_threads
-        self._built: dict[str, Any] = {}
+        self._built: dict[tuple[Kind, str], Any] = {}
         self._lock = threading.Lock()
 
-    def entry(self, modality: str, name: str | None = None) -> Entry:
-        """Return the manifest's entry for a name, or the default one of the modality.
+    def entry(self, modality: Kind, name: str | None = None) -> Entry:
+        """Return the manifest's entry for a name, "name" or "name@version", or the default one of the modality.
+
+        Of a name with several versions the default one is taken.
 
         Raises
         ------
         ModelError
-            If the manifest has none.
+            If the manifest has none, or several and no default among them.
         """
         fitting = [entry for entry in self._entries if entry.modality == modality]
-        wanted = [entry for entry in fitting if (entry.default if name is None else entry.name == name)]
+        wanted = [entry for entry in fitting if name in {None, entry.name, entry.full_name}]
+        if name is None or len(wanted) > 1:
+            wanted = [entry for entry in wanted if entry.default]
         if len(wanted) != 1:
-            known = ", ".join(entry.name for entry in fitting) or "none"
+            known = ", ".join(entry.full_name for entry in fitting) or "none"
             raise ModelError(f"no {modality} model {name or 'marked default'!r} in the manifest; it has: {known}")
         return wanted[0]
 
@@ -81,12 +90,25 @@ class Registry:
         entry = self.entry("text", name)
         return self._once(entry, lambda: TextModel(self._session(entry), entry.name, entry.version))
 
+    def fusion(self, name: str | None = None) -> FusionModel:
+        """Return the model that joins the scores of all modalities."""
+        entry = self.entry("fusion", name)
+        return self._once(entry, lambda: FusionModel(entry.name, entry.version, self._curves(entry)))
+
     def _once[Model](self, entry: Entry, build: Callable[[], Model]) -> Model:
+        key = entry.modality, entry.full_name
         with self._lock:
-            if entry.name not in self._built:
-                self._built[entry.name] = build()
-            model: Model = self._built[entry.name]
+            if key not in self._built:
+                self._built[key] = build()
+            model: Model = self._built[key]
             return model
+
+    def _curves(self, entry: Entry) -> Mapping[Modality, Curve]:
+        path = locate(entry, self._cache)
+        try:
+            return read_curves(verified_bytes(entry, path))
+        except ValueError as error:
+            raise ModelError(f"{entry.full_name}: {path} is not a calibration: {error}") from error
 
     def _session(self, entry: Entry) -> ort.InferenceSession:
         graph = verified_bytes(entry, locate(entry, self._cache))

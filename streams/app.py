@@ -13,11 +13,11 @@ from aiokafka.partitioner import DefaultPartitioner
 from faust.streams import Stream
 from faust.types import EventT, StreamT, TopicT
 
-from models.registry import Registry
 from schemas.messages import Message
 from schemas.topics import TOPICS
 from streams import metrics
 from streams.cases import Cases
+from streams.choice import create_registry
 from streams.clients import worker_credentials
 from streams.driver import Consumer, Transport, is_too_large
 from streams.errors import TransientError, UnprocessableError, UsageError
@@ -68,7 +68,7 @@ class Context:
         self.app = app
         self.group = app.conf.id
         self.settings = settings
-        self.models = Registry(cache=settings.model_cache_dir)
+        self.models = create_registry(settings)
         self.codec = create_codec(settings)
         self.cases = Cases(settings, self.codec, self.crash)
         self._topics = {name: self._declare(name) for name in TOPICS}

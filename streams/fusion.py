@@ -11,7 +11,7 @@ import msgspec
 from schemas.messages import Scores, Verdict
 from streams import metrics
 from streams.app import Context
-from streams.hearing import Hearing, Policies
+from streams.hearing import Hearing, Rules
 from streams.stage.record import Output, Record
 from streams.table import DurableTable
 
@@ -28,8 +28,8 @@ def create(context: Context) -> None:
         post_id = message.segment.post.post_id
         async with fusion.lock(post_id):
             hearing = fusion.hearing(post_id) or fusion.open(message)
-            policies = await fusion.policies({found.case_id for found in message.matches} | hearing.evidence.keys())
-            verdicts = hearing.hear(message, policies, time.time())
+            rules = await fusion.rules({found.case_id for found in message.matches} | hearing.evidence.keys())
+            verdicts = hearing.hear(message, rules, time.time())
             # Verdicts first, then the memory of them: a crash between repeats a verdict under its id and loses none.
             for verdict in verdicts:
                 yield Output("verdicts", post_id, verdict)
@@ -42,17 +42,18 @@ class Fusion:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._settings = context.settings
+        self._model = context.models.fusion(context.settings.fusion_model)
         state = context.topic("fusion-state")
         self._table = DurableTable.create(context.app, "fusion", state, lambda key: context.partition("scores", key))
         self._table.on_recover(self._rebuild_clock)
         self._clock: list[tuple[float, str]] = []
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def policies(self, case_ids: set[str]) -> Policies:
-        """Return the policies of those cases that are open."""
+    async def rules(self, case_ids: set[str]) -> Rules:
+        """Return by what these cases are judged; those that are not open have no policy there."""
         await self._context.cases.start()
         found = {case_id: await self._context.cases.fresh_policy(case_id) for case_id in case_ids}
-        return {case_id: policy for case_id, policy in found.items() if policy is not None}
+        return Rules(self._model, {case_id: policy for case_id, policy in found.items() if policy is not None})
 
     def lock(self, post_id: str) -> asyncio.Lock:
         """Return the lock of a post; scores of one post are heard one after the other, in the order they came."""
@@ -95,7 +96,7 @@ class Fusion:
             if hearing.closed:
                 await self._table.forget(post_id.encode())
                 return
-            verdicts = hearing.close(await self.policies(set(hearing.evidence)), time.time())
+            verdicts = hearing.close(await self.rules(set(hearing.evidence)), time.time())
             for verdict in verdicts:
                 await self._context.send("verdicts", post_id, verdict)
             await self.remember(post_id, hearing, verdicts)

@@ -108,13 +108,19 @@ class Settings(BaseSettings):
     model_cache_dir: Path | None = None
     """Where exported models are kept; the user's cache folder by default."""
 
+    manifest: Path | None = None
+    """A manifest that adds candidates to models/manifest.toml; none by default."""
+
     visual_model: str | None = None
-    """Name in models/manifest.toml; its default otherwise."""
+    """Name or name@version in the manifest, its default otherwise; holds until the first `jikimi promote`."""
 
     audio_model: str | None = None
     """Likewise."""
 
     text_model: str | None = None
+    """Likewise."""
+
+    fusion_model: str | None = None
     """Likewise."""
 
     metrics_port: int | None = Field(None, ge=0, le=65535)

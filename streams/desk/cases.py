@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from models.registry import Registry
 from schemas.messages import Case, Policy, Reference, Takedown
 from streams.cases import case_key, reference_key
+from streams.choice import create_registry
 from streams.desk.references import ReferenceMaker, check_readable
 from streams.errors import UsageError
 from streams.follow import read_whole
@@ -105,7 +105,7 @@ async def _entries(settings: Settings) -> dict[str, bytes]:
 
 async def _describe(settings: Settings, case_id: str, new: NewCase) -> list[Reference]:
     key = settings.required_term_key() if new.terms else b""
-    maker = await asyncio.to_thread(ReferenceMaker, settings, Registry(cache=settings.model_cache_dir))
+    maker = await asyncio.to_thread(ReferenceMaker, settings, create_registry(settings))
     pieces: list[Reference] = []
     async with Decoder(settings.media) as decoder:
         for file in new.references:

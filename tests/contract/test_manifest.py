@@ -10,6 +10,7 @@ from models.manifest import MANIFEST, Entry, locate, read_manifest
 
 ENTRIES = read_manifest(MANIFEST)
 PINNED = [entry for entry in ENTRIES if entry.sha256]
+GRAPHS = [entry for entry in PINNED if entry.modality != "fusion"]
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +18,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("models")
 
 
-@pytest.mark.parametrize("entry", PINNED, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", PINNED, ids=lambda entry: entry.full_name)
 def test_the_pinned_bytes_are_the_bytes_here(entry: Entry, cache: Path) -> None:
     assert hashlib.sha256(locate(entry, cache).read_bytes()).hexdigest() == entry.sha256
 
 
-@pytest.mark.parametrize("entry", PINNED, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", GRAPHS, ids=lambda entry: entry.full_name)
 def test_inputs_and_outputs_are_the_graphs(entry: Entry, cache: Path) -> None:
     session = ort.InferenceSession(locate(entry, cache).read_bytes(), providers=["CPUExecutionProvider"])
     found = {part.name: part for part in [*session.get_inputs(), *session.get_outputs()]}
@@ -34,18 +35,19 @@ def test_inputs_and_outputs_are_the_graphs(entry: Entry, cache: Path) -> None:
         assert all(str(size) in stated[name] for size in part.shape if isinstance(size, int))
 
 
-@pytest.mark.parametrize("modality", ["visual", "audio", "text"])
+@pytest.mark.parametrize("modality", ["visual", "audio", "text", "fusion"])
 def test_each_modality_has_exactly_one_default(modality: str) -> None:
     assert sum(entry.default for entry in ENTRIES if entry.modality == modality) == 1
 
 
 def test_names_are_unique_and_every_entry_names_its_licence_and_source() -> None:
-    assert len({entry.name for entry in ENTRIES}) == len(ENTRIES)
+    assert len({(entry.modality, entry.full_name) for entry in ENTRIES}) == len(ENTRIES)
     assert all(entry.licence and entry.source for entry in ENTRIES)
 
 
 def test_only_files_we_may_pass_on_are_committed() -> None:
-    committed = {path.relative_to(MANIFEST.parent).as_posix() for path in MANIFEST.parent.rglob("*.onnx")}
+    files = [path for ending in ("onnx", "json") for path in MANIFEST.parent.rglob(f"*.{ending}")]
+    committed = {path.relative_to(MANIFEST.parent).as_posix() for path in files}
     assert committed == {entry.path for entry in ENTRIES if entry.origin == "file"}
 
 

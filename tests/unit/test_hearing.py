@@ -3,14 +3,16 @@ from itertools import permutations
 import msgspec
 import pytest
 
+from models.registry import Registry
 from schemas.codec import Codec
 from schemas.messages import Decision, Modality, Parts, Policy, Scores, Verdict
-from streams.hearing import Hearing
+from streams.hearing import Hearing, Rules
 from tests.unit.made_messages import POLICY, match, post_ref, scores
 
 NOW_S = 1_772_368_215.0
 ONE_EACH = Parts(visual=1, audio=1, text=1)
 OPEN = {"case-a": POLICY, "case-b": POLICY}
+RULES = Rules(Registry().fusion(), OPEN)
 SURE, LIKELY, WEAK = 0.9, 0.6, 0.2
 """Visual scores that mean act, review and dismiss."""
 
@@ -28,14 +30,14 @@ def hear(heard: Hearing, *many: Scores, policies: dict[str, Policy] | None = Non
     policies = OPEN if policies is None else policies
     found = []
     for each in many:
-        verdicts = heard.hear(each, policies, NOW_S)
+        verdicts = heard.hear(each, RULES._replace(policies=policies), NOW_S)
         heard.decide(verdicts)
         found += told(verdicts)
     return found
 
 
 def close(heard: Hearing) -> list[tuple[str | None, str, str]]:
-    verdicts = heard.close(OPEN, NOW_S)
+    verdicts = heard.close(RULES, NOW_S)
     heard.decide(verdicts)
     return told(verdicts)
 
@@ -43,7 +45,7 @@ def close(heard: Hearing) -> list[tuple[str | None, str, str]]:
 def test_a_post_that_matches_nobody_gets_one_clear_verdict_when_all_of_it_was_heard() -> None:
     heard = hearing()
     assert hear(heard, scores("visual"), scores("audio")) == []
-    (verdict,) = heard.hear(scores("text"), {}, NOW_S)
+    (verdict,) = heard.hear(scores("text"), RULES._replace(policies={}), NOW_S)
     assert (verdict.case_id, verdict.decision, verdict.reason) == (None, "dismiss", "complete")
     assert (verdict.probability, verdict.evidence, verdict.missing) == (0.0, [], [])
 
@@ -55,7 +57,7 @@ def test_enough_evidence_acts_before_the_post_is_complete() -> None:
 
 
 def test_a_verdict_before_the_end_names_what_was_not_heard_yet() -> None:
-    (verdict,) = hearing().hear(scores("visual", match(SURE)), OPEN, NOW_S)
+    (verdict,) = hearing().hear(scores("visual", match(SURE)), RULES, NOW_S)
     assert verdict.missing == ["audio", "text"]
 
 
@@ -130,8 +132,8 @@ def test_the_same_after_the_end_changes_nothing() -> None:
 def test_a_verdict_that_was_never_delivered_comes_again_under_its_id() -> None:
     heard = hearing()
     said = scores("visual", match(SURE))
-    (lost,) = heard.hear(said, OPEN, NOW_S)
-    (again,) = heard.hear(said, OPEN, NOW_S + 5)
+    (lost,) = heard.hear(said, RULES, NOW_S)
+    (again,) = heard.hear(said, RULES, NOW_S + 5)
     assert again.verdict_id == lost.verdict_id
 
 
@@ -195,7 +197,7 @@ def test_a_hearing_of_only_late_scores_ends_without_a_clear_verdict() -> None:
 def test_at_the_deadline_the_verdict_names_what_is_missing() -> None:
     heard = hearing()
     hear(heard, scores("visual", match(LIKELY)))
-    (verdict,) = heard.close(OPEN, NOW_S)
+    (verdict,) = heard.close(RULES, NOW_S)
     assert (verdict.case_id, verdict.decision, verdict.reason) == ("case-a", "review", "deadline")
     assert verdict.missing == ["audio", "text"]
 
@@ -203,7 +205,7 @@ def test_at_the_deadline_the_verdict_names_what_is_missing() -> None:
 def test_at_the_deadline_a_post_that_matched_nobody_is_clear_and_names_what_is_missing() -> None:
     heard = hearing()
     hear(heard, scores("visual"))
-    (verdict,) = heard.close(OPEN, NOW_S)
+    (verdict,) = heard.close(RULES, NOW_S)
     assert (verdict.case_id, verdict.reason, verdict.missing) == (None, "deadline", ["audio", "text"])
 
 
@@ -241,7 +243,7 @@ def test_two_cases_in_one_post_are_decided_apart() -> None:
 
 def test_a_case_of_its_own_policy_is_decided_by_it() -> None:
     lenient = {"case-a": Policy(act=0.5, review=0.1, version="lenient")}
-    (verdict,) = hearing().hear(scores("visual", match(LIKELY)), lenient, NOW_S)
+    (verdict,) = hearing().hear(scores("visual", match(LIKELY)), RULES._replace(policies=lenient), NOW_S)
     assert (verdict.decision, verdict.act_at, verdict.review_at, verdict.policy_version) == ("act", 0.5, 0.1, "lenient")
 
 
@@ -252,10 +254,10 @@ def test_much_evidence_of_one_kind_never_pushes_out_another_kind() -> None:
     pictures = [match(0.55, reference_id=f"r{number}") for number in range(40)]
     assert hear(heard, scores("visual", *pictures)) == [("case-a", "review", "complete")]
     few = hearing(Parts(visual=1, audio=1, text=0))
-    few.hear(scores("audio", match(0.51)), OPEN, NOW_S)
-    (alone,) = few.hear(scores("visual", pictures[0]), OPEN, NOW_S)
+    few.hear(scores("audio", match(0.51)), RULES, NOW_S)
+    (alone,) = few.hear(scores("visual", pictures[0]), RULES, NOW_S)
     heard.decided = {}
-    (crowded,) = heard.hear(scores("audio", match(0.51)), OPEN, NOW_S)
+    (crowded,) = heard.hear(scores("audio", match(0.51)), RULES, NOW_S)
     assert crowded.probability == alone.probability
     assert {item.modality for item in crowded.evidence} == {"visual", "audio"}
     assert len(crowded.evidence) == 12
@@ -264,14 +266,14 @@ def test_much_evidence_of_one_kind_never_pushes_out_another_kind() -> None:
 def test_the_strongest_evidence_of_a_medium_and_reference_is_kept_and_comes_first() -> None:
     heard = hearing(Parts(visual=9, audio=0, text=0))
     for number, (score, reference) in enumerate([(0.3, "r1"), (0.45, "r2"), (0.4, "r1"), (0.35, "r1")]):
-        heard.hear(scores("visual", match(score, reference_id=reference), number=number), OPEN, NOW_S)
-    heard.hear(scores("visual", match(0.42), number=4, medium=1), OPEN, NOW_S)
+        heard.hear(scores("visual", match(score, reference_id=reference), number=number), RULES, NOW_S)
+    heard.hear(scores("visual", match(0.42), number=4, medium=1), RULES, NOW_S)
     kept = [(item.score, item.reference_id, item.medium) for item in heard.evidence["case-a"]]
     assert kept == [(0.45, "r2", 0), (0.42, "r1", 1), (0.4, "r1", 0)]
 
 
 def test_evidence_carries_what_a_reviewer_needs() -> None:
-    (verdict,) = hearing().hear(scores("visual", match(SURE)), OPEN, NOW_S)
+    (verdict,) = hearing().hear(scores("visual", match(SURE)), RULES, NOW_S)
     (evidence,) = verdict.evidence
     found = match(SURE)
     assert (evidence.modality, evidence.model, evidence.version) == ("visual", "m", "1")
@@ -296,7 +298,9 @@ def test_two_hearings_share_nothing() -> None:
 
 
 def verdict_id(said: Modality, score: float, now_s: float, policy: Policy = POLICY, case_id: str = "case-a") -> str:
-    (verdict,) = hearing().hear(scores(said, match(score, case_id), late=True), {case_id: policy}, now_s)
+    (verdict,) = hearing().hear(
+        scores(said, match(score, case_id), late=True), RULES._replace(policies={case_id: policy}), now_s
+    )
     return verdict.verdict_id
 
 

