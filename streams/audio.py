@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 
+from models.audio.model import AudioModel
 from schemas.messages import Sounds
 from streams.app import Context
 from streams.description import descriptor_key, descriptors
@@ -17,10 +18,21 @@ def create(context: Context) -> None:
     model = context.models.audio(context.settings.audio_model)
 
     @context.stage("audio", reads="sounds")
-    async def describe_sounds(message: Sounds, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
-        if message.rate_hz != model.rate_hz or len(message.pcm) % 2:
-            raise UnprocessableError("sound_unreadable", f"{model.name} wants 16-bit samples at {model.rate_hz} Hz")
-        heard = await asyncio.to_thread(model.describe, np.frombuffer(message.pcm, "<i2"))
-        times_s = (heard.times_s + message.segment.start_s).tolist()
-        described = descriptors(message.segment, "audio", model, heard.vectors, times_s)
-        yield Output("descriptors", descriptor_key(message.segment, "audio"), described)
+    async def describe(message: Sounds, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        yield await asyncio.to_thread(describe_sounds, model, message)
+
+
+def describe_sounds(model: AudioModel, message: Sounds) -> Output:
+    """Return the descriptors of one segment's sound.
+
+    Raises
+    ------
+    UnprocessableError
+        These are not samples that the model takes.
+    """
+    if message.rate_hz != model.rate_hz or len(message.pcm) % 2:
+        raise UnprocessableError("sound_unreadable", f"{model.name} wants 16-bit samples at {model.rate_hz} Hz")
+    heard = model.describe(np.frombuffer(message.pcm, "<i2"))
+    times_s = (heard.times_s + message.segment.start_s).tolist()
+    found = descriptors(message.segment, "audio", model, heard.vectors, times_s)
+    return Output("descriptors", descriptor_key(message.segment, "audio"), found)

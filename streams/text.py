@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from models.text.model import TextModel
 from models.text.terms import digests
 from schemas.messages import Texts
 from streams.app import Context
@@ -16,11 +17,16 @@ def create(context: Context) -> None:
     model = context.models.text(context.settings.text_model)
 
     @context.stage("text", reads="texts")
-    async def describe_texts(message: Texts, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
-        written = [text for text in message.texts if text.text.strip()]
-        vectors = await asyncio.to_thread(model.describe, [text.text for text in written])
-        # Joined, so that a name is found across a line break or two subtitles.
-        named = await asyncio.to_thread(digests, " ".join(text.text for text in written), key)
-        times_s = [text.time_s or 0.0 for text in written]
-        described = descriptors(message.segment, "text", model, vectors, times_s, digests=sorted(named))
-        yield Output("descriptors", descriptor_key(message.segment, "text"), described)
+    async def describe(message: Texts, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        yield await asyncio.to_thread(describe_texts, model, message, key)
+
+
+def describe_texts(model: TextModel, message: Texts, key: bytes) -> Output:
+    """Return the descriptors of one segment's texts; `key` is that of the term digests."""
+    written = [text for text in message.texts if text.text.strip()]
+    vectors = model.describe([text.text for text in written])
+    # Joined, so that a name is found across a line break or two subtitles.
+    named = digests(" ".join(text.text for text in written), key)
+    times_s = [text.time_s or 0.0 for text in written]
+    found = descriptors(message.segment, "text", model, vectors, times_s, digests=sorted(named))
+    return Output("descriptors", descriptor_key(message.segment, "text"), found)

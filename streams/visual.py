@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import numpy as np
+import numpy.typing as npt
 
+from models.visual.model import VisualInput, VisualModel
 from schemas.messages import Frames
 from streams.app import Context
 from streams.description import descriptor_key, descriptors
@@ -21,20 +23,35 @@ def create(context: Context) -> None:
     batcher = Batcher(model.embed, _BATCH_ROWS)
 
     @context.stage("visual", reads="frames")
-    async def describe_frames(message: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
-        jpegs = [frame.jpeg for frame in message.frames]
-        try:
-            seen = await asyncio.to_thread(model.prepare, jpegs, views=True)
-        except ValueError as error:
-            raise UnprocessableError("frame_unreadable", str(error)) from error
-        vectors = await batcher.submit(seen.pixels) if len(seen.pixels) else np.zeros((0, 512), np.float32)
-        described = descriptors(
-            message.segment,
-            "visual",
-            model,
-            vectors,
-            [message.frames[index].time_s for index in seen.frame],
-            views=seen.view.tolist(),
-            thumbnails=message.thumbnails,
-        )
-        yield Output("descriptors", descriptor_key(message.segment, "visual"), described)
+    async def describe(message: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        seen = await asyncio.to_thread(look, model, message)
+        vectors = await batcher.submit(seen.pixels) if len(seen.pixels) else model.embed(seen.pixels)
+        yield described(model, message, seen, vectors)
+
+
+def describe_frames(model: VisualModel, message: Frames) -> Output:
+    """Return the descriptors of one segment's frames, in the calling thread; raises as `look` does."""
+    seen = look(model, message)
+    return described(model, message, seen, model.embed(seen.pixels))
+
+
+def look(model: VisualModel, message: Frames) -> VisualInput:
+    """Return the frames and their crops as the model wants them.
+
+    Raises
+    ------
+    UnprocessableError
+        A frame is no picture.
+    """
+    try:
+        return model.prepare([frame.jpeg for frame in message.frames], views=True)
+    except ValueError as error:
+        raise UnprocessableError("frame_unreadable", str(error)) from error
+
+
+def described(model: VisualModel, message: Frames, seen: VisualInput, vectors: npt.NDArray[np.float32]) -> Output:
+    """Return what the model said of what it was shown; `vectors` has a row for each of its pictures."""
+    times_s = [message.frames[index].time_s for index in seen.frame]
+    views = seen.view.tolist()
+    found = descriptors(message.segment, "visual", model, vectors, times_s, views=views, thumbnails=message.thumbnails)
+    return Output("descriptors", descriptor_key(message.segment, "visual"), found)
