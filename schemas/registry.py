@@ -50,7 +50,7 @@ class SchemaRegistry:
         """
         if topic not in self._ids:
             with _translated(f"the schema of {topic}"):
-                self._ids[topic] = self._client.register_schema(self._subject(topic), Schema(text, "AVRO"))
+                self._ids[topic] = self._client.register_schema(self.subject(topic), Schema(text, "AVRO"))
         return self._ids[topic]
 
     def lookup(self, topic: str, text: str) -> int:
@@ -64,10 +64,24 @@ class SchemaRegistry:
             If the registry cannot be reached.
         """
         with _translated(f"the schema of {topic}"):
-            found = self._client.lookup_schema(self._subject(topic), Schema(text, "AVRO")).schema_id
+            found = self._client.lookup_schema(self.subject(topic), Schema(text, "AVRO")).schema_id
         if found is None:
             raise UnknownSchemaError(f"the registry gave no id for the schema of {topic}")
         return found
+
+    def compatible(self, topic: str, text: str) -> bool:
+        """Return whether the registry would take this schema for a topic; registers nothing.
+
+        Raises
+        ------
+        ConnectionError
+            If the registry cannot be reached.
+        """
+        try:
+            with _translated(f"the schema of {topic}"):
+                return bool(self._client.test_compatibility(self.subject(topic), Schema(text, "AVRO")))
+        except UnknownSchemaError:
+            return True  # the first of its subject
 
     def schema(self, schema_id: int) -> Parsed:
         """Return the schema of an id.
@@ -91,7 +105,8 @@ class SchemaRegistry:
         """Close its connections."""
         self._client.close()
 
-    def _subject(self, topic: str) -> str:
+    def subject(self, topic: str) -> str:
+        """Return what the registry calls a topic's schema."""
         return f"{self._prefix}{TOPICS[topic].subject}"
 
 

@@ -13,7 +13,7 @@ from typer.exceptions import Abort, TyperException
 
 from models.manifest import ModelError
 from schemas.codec import WireError
-from streams.commands import case, dead_letters, feed, topics
+from streams.commands import case, dead_letters, doctor, feed, topics
 from streams.commands.console import console
 from streams.errors import UsageError
 from streams.logs import configure_logging
@@ -26,6 +26,7 @@ app.add_typer(case.app, name="case")
 app.add_typer(feed.app, name="feed")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

@@ -1,0 +1,40 @@
+"""`jikimi doctor`: what is wrong here, and how to mend it."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from streams.commands.console import console
+from streams.errors import UsageError
+from streams.settings import load_settings
+
+_COLOURS = {"ok": "green", "warn": "yellow", "wrong": "red"}
+
+
+def doctor(
+    role: Annotated[
+        list[str] | None, typer.Option(help="Only what this stage, the feeds or the desk need; may be repeated.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Look at the broker, the models and this machine, and say how to mend what is wrong; changes nothing."""
+    import msgspec  # noqa: PLC0415 - what follows loads every model library
+
+    from streams.doctor.rights import ROLES  # noqa: PLC0415
+    from streams.doctor.run import examine  # noqa: PLC0415
+
+    if unknown := sorted(set(role or ()) - set(ROLES)):
+        raise UsageError(f"unknown role {unknown[0]!r}: expected some of {', '.join(ROLES)}")
+    found = []
+    for finding in examine(load_settings(), role or ROLES):
+        found.append(finding)
+        if not json:
+            colour = _COLOURS[finding.health]
+            console.print(f"[{colour}]{finding.health:5}[/]  {finding.check:18} ", end="")
+            console.print(finding.said, markup=False, highlight=False, soft_wrap=True)
+            if finding.mend:
+                console.print(f"       {'':18}   mend: {finding.mend}", markup=False, highlight=False, soft_wrap=True)
+    if json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())  # noqa: T201
+    sys.exit(1 if any(finding.health == "wrong" for finding in found) else 0)

@@ -1,0 +1,51 @@
+"""All checks in the order in which one would mend what they find. Nothing is changed by any of them."""
+
+from collections.abc import Collection, Iterator
+
+from streams.doctor import broker, clock, decoder, machine, models
+from streams.doctor.finding import Finding
+from streams.doctor.permissions import permissions
+from streams.doctor.probe import Probe
+from streams.doctor.schemas import schemas
+from streams.settings import Settings
+
+
+def examine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
+    """Yield what is found, each as soon as it is.
+
+    Parameters
+    ----------
+    roles
+        Stages, feeds, desk: whose needs to look at.
+    """
+    yield (reached := broker.reach(settings))
+    if reached.health == "ok":
+        yield from _cluster(settings, roles)
+    yield from schemas(settings)
+    yield from _machine(settings, roles)
+
+
+def _cluster(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
+    probe = Probe(settings)
+    yield broker.features(probe)
+    yield from broker.topics(settings)
+    yield from permissions(settings, roles, probe)
+    yield from clock.records_clock(settings)
+
+
+def _machine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
+    yield clock.kernel_clock()
+    if kinds := [kind for kind in models.KINDS if kind in roles or ("desk" in roles and kind != "fusion")]:
+        yield from models.models(settings, kinds)
+        yield models.processors()
+    if {"text", "desk"} & set(roles):
+        yield machine.term_key(settings)
+    if "match" in roles:
+        yield machine.archive(settings)
+        yield machine.room_for_archive(settings)
+    if {"decode", "desk"} & set(roles):
+        yield decoder.sandbox(settings)
+    if "decode" in roles:
+        yield machine.room_for_media(settings)
+    yield machine.metrics_port(settings)
+    yield machine.open_files()

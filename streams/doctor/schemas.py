@@ -1,0 +1,47 @@
+"""The schema registry, where one is set: reachable, and what writers will find there."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from schemas.avro import schema
+from schemas.registry import SchemaRegistry, UnknownSchemaError
+from schemas.topics import TOPICS
+from streams.doctor.finding import Finding, ok, warn, wrong
+from streams.settings import Settings
+
+_CHECK = "schemas"
+
+
+def schemas(settings: Settings) -> Iterator[Finding]:
+    """Yield whether every topic's schema is registered, or could be."""
+    if not settings.schema_registry_url:
+        yield ok(_CHECK, "no registry is set: messages carry their schema's fingerprint")
+        return
+    with closing(SchemaRegistry(settings.schema_registry_url, prefix=settings.topic_prefix)) as registry:
+        try:
+            yield from _looked_up(registry)
+        except ConnectionError as error:
+            yield wrong(_CHECK, str(error), "check JIKIMI_SCHEMA_REGISTRY_URL")
+
+
+def _looked_up(registry: SchemaRegistry) -> Iterator[Finding]:
+    named = {topic.name: topic.schema for topic in TOPICS.values() if topic.schema}
+    new: list[str] = []
+    for topic, name in named.items():
+        try:
+            registry.lookup(topic, schema(name).text)
+        except UnknownSchemaError:
+            new.append(topic)
+            if not registry.compatible(topic, schema(name).text):
+                yield wrong(
+                    _CHECK,
+                    f"the registry would refuse {name}.avsc for {topic}: not compatible with what is registered",
+                    f"look at the subject's versions and its compatibility level ({registry.subject(topic)})",
+                )
+        except ValueError as error:
+            yield wrong(_CHECK, str(error), "give this client the right to read and register schemas")
+            return
+    if new:
+        yield warn(_CHECK, f"not registered yet: {', '.join(new)}", "the first writer of each registers it")
+    else:
+        yield ok(_CHECK, f"all {len(named)} are registered")
