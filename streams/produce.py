@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Delivery
@@ -18,19 +19,28 @@ _IN_FLIGHT = 1_000
 
 
 class TopicWriter:
-    """Writes messages and knows when the broker has them; make it with `writing`."""
+    """Writes messages and knows when the broker has them; make it with `writing`.
 
-    def __init__(self, settings: Settings) -> None:
+    Parameters
+    ----------
+    options
+        Further ones of librdkafka's producer, with _ for the dots of their names.
+    """
+
+    def __init__(self, settings: Settings, **options: Any) -> None:  # noqa: ANN401 - librdkafka's own values
         self._settings = settings
         self._failed: KafkaError | None = None
         self.codec = create_codec(settings)
         self._producer = Producer(
             client_config(
                 settings,
-                partitioner="murmur2_random",  # as the workers' client places keys, not as this one would
-                enable_idempotence=True,
-                message_max_bytes=max(topic.max_bytes for topic in TOPICS.values()),
-                delivery_timeout_ms=int(max(settings.start_grace_s, 1.0) * 1000),
+                **{
+                    "partitioner": "murmur2_random",  # as the workers' client places keys, not as this one would
+                    "enable_idempotence": True,
+                    "message_max_bytes": max(topic.max_bytes for topic in TOPICS.values()),
+                    "delivery_timeout_ms": int(max(settings.start_grace_s, 1.0) * 1000),
+                    **options,
+                },
             )
         )
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-from prometheus_client import start_http_server
-
 from streams.app import STAGES, create_app
 from streams.ending import STOP_S, EndingWorker
-from streams.errors import UsageError
+from streams.metrics_server import serve_metrics
 from streams.reach import reach_broker
 from streams.settings import Settings
 
@@ -23,7 +21,7 @@ def run_worker(stages: Sequence[str], settings: Settings) -> int:
     """
     app = create_app(STAGES if list(stages) == ["all"] else stages, settings)
     if settings.metrics_port is not None:
-        _serve_metrics(settings.metrics_port)
+        serve_metrics(settings.metrics_port)
     reach_broker(settings)
     worker = EndingWorker(
         app,
@@ -38,10 +36,3 @@ def run_worker(stages: Sequence[str], settings: Settings) -> int:
         worker.execute_from_commandline()  # never returns: it ends by SystemExit
     except SystemExit as stop:
         return int(stop.code or 0)
-
-
-def _serve_metrics(port: int) -> None:
-    try:
-        start_http_server(port)
-    except OSError as error:
-        raise UsageError(f"metrics cannot be served at port {port}: {error.strerror}") from error

@@ -3,8 +3,10 @@
 import asyncio
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 
@@ -25,12 +27,13 @@ def feed_folder(
 
     if not directory.is_dir():
         raise UsageError(f"{directory} is no folder")
-    asyncio.run(run_feed(load_settings(), follow_folder(directory, once=once), console))
+    folder = directory.resolve()
+    asyncio.run(run_feed(load_settings(), f"folder/{folder}", partial(follow_folder, folder, once=once), console))
 
 
 @app.command("jsonl")
 def feed_jsonl(file: str) -> None:
-    """Make a post of every line of a file; - reads standard input."""
+    """Make a post of every line of a file, from where it was left; - reads standard input."""
     from streams.feeds.jsonl import read_jsonl  # noqa: PLC0415 - likewise
     from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
 
@@ -38,5 +41,7 @@ def feed_jsonl(file: str) -> None:
         lines = nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb")  # noqa: SIM115 - closed by the with below
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
+    # Several pipes may be fed at once: none of them goes on where another ended.
+    name = f"jsonl/{uuid4()}" if file == "-" else f"jsonl/{Path(file).resolve()}"
     with lines as stream:
-        asyncio.run(run_feed(load_settings(), read_jsonl(stream, file), console))
+        asyncio.run(run_feed(load_settings(), name, partial(read_jsonl, stream, file), console))

@@ -7,13 +7,17 @@ whether a file is complete can only be told by waiting until it no longer change
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Medium, Post
+from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, EntryError, parse_entry, refuse
+from streams.feeds.run import Batch
 
 PLATFORM = "folder"
 
@@ -30,8 +34,8 @@ Shape = tuple[tuple[int, int], ...]
 
 
 async def follow_folder(
-    folder: Path, *, interval_s: float = 1.0, once: bool = False
-) -> AsyncIterator[Post | DeadLetter]:
+    folder: Path, progress: Progress, *, interval_s: float = 1.0, once: bool = False
+) -> AsyncGenerator[Batch]:
     """Yield a post for every media file below the folder, those already there first.
 
     A file counts as complete when two looks in a row find it unchanged; a file replaced later is a new post. A sidecar
@@ -42,6 +46,8 @@ async def follow_folder(
     ----------
     folder
         Where to look; files and folders whose names start with a dot are left out.
+    progress
+        Its parts are the files told, by their paths below the folder, and the shapes they had.
     interval_s
         Pause between looks.
     once
@@ -52,20 +58,27 @@ async def follow_folder(
     OSError
         If the folder itself cannot be read.
     """
-    told: dict[Path, Shape] = {}
+    told = {folder / part: msgspec.json.decode(shape, type=Shape) for part, shape in progress.parts.items()}
     before: dict[Path, Shape] = {}
     while True:
         now = await asyncio.to_thread(_look, folder)
         for path in sorted(path for path, shape in now.items() if before.get(path) == shape != told.get(path)):
             told[path] = now[path]
             with contextlib.suppress(FileNotFoundError):  # moved away since it was seen
-                yield await asyncio.to_thread(read_post, path)
+                post = await asyncio.to_thread(read_post, path)
+                yield Batch([post], parts={_part(folder, path): msgspec.json.encode(now[path]).decode()})
+        # Forgetting what is gone keeps memory bounded, and lets a file that comes back be told again under its old id.
+        if gone := told.keys() - now.keys():
+            yield Batch(parts={_part(folder, path): None for path in gone})
+            told = {path: shape for path, shape in told.items() if path in now}
         if once and now == before:
             return
-        # Forgetting what is gone keeps memory bounded, and lets a file that comes back be told again under its old id.
-        told = {path: shape for path, shape in told.items() if path in now}
         before = now
         await asyncio.sleep(interval_s)
+
+
+def _part(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
 
 
 def read_post(path: Path) -> Post | DeadLetter:

@@ -2,25 +2,53 @@
 
 import asyncio
 import contextlib
+import io
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import CancelledError
+from hashlib import sha256
 from typing import BinaryIO
+
+import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Medium, Post
+from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, EntryError, parse_entry, refuse
+from streams.feeds.run import Batch
 
 PLATFORM = "jsonl"
 _READ_AHEAD = 64
 """Lines."""
+_COMPARED_BYTES = 4096
 
 
-async def read_jsonl(stream: BinaryIO, source: str) -> AsyncIterator[Post | DeadLetter]:
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
+    """The last line told."""
+
+    number: int
+    """Counted from 1."""
+    start: int
+    """Offset of its first byte."""
+    end: int
+    """Offset after its last."""
+    digest: str
+    """SHA-256 of its first bytes; another one there and the file is another."""
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """One line, cut to just over MAX_ENTRY_BYTES."""
+
+    raw: bytes
+    n_bytes: int
+    """Of the whole line."""
+
+
+async def read_jsonl(stream: BinaryIO, source: str, progress: Progress) -> AsyncGenerator[Batch]:
     """Yield a post for every line that is one, a dead letter for every other; blank lines are passed over.
 
     A post without an id gets one from its platform and url, or without a url from the line itself, so that the same
-    line fed twice is the same post.
+    line fed twice is the same post. A file goes on after the last line told; one that was replaced or cut starts over.
 
     Parameters
     ----------
@@ -36,11 +64,34 @@ async def read_jsonl(stream: BinaryIO, source: str) -> AsyncIterator[Post | Dead
     ValueError
         If it is closed meanwhile.
     """
-    number = 0
-    async for raw in _lines(stream):
+    number, start = await asyncio.to_thread(_resume, stream, progress.position)
+    async for line in _lines(stream):
         number += 1
-        if raw.strip():
-            yield _read_line(raw, source, number)
+        place = _Place(number=number, start=start, end=start + line.n_bytes, digest=_digest(line.raw))
+        start = place.end
+        records = [_read_line(line.raw, source, number)] if line.raw.strip() else []
+        yield Batch(records, msgspec.json.encode(place).decode() if stream.seekable() else None)
+
+
+def _resume(stream: BinaryIO, position: str | None) -> tuple[int, int]:
+    """Go to the first byte not told; return how many lines and bytes lie before it."""
+    if position is None or not stream.seekable():
+        return 0, 0
+    last = msgspec.json.decode(position, type=_Place)
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(last.start)
+    raw = stream.read(last.end - last.start) if last.end <= size else b""
+    if last.end > size or _digest(raw) != last.digest:
+        stream.seek(0)
+        return 0, 0
+    if not raw.endswith(b"\n") and last.end < size:  # it was being written when it was told: told again, whole
+        stream.seek(last.start)
+        return last.number - 1, last.start
+    return last.number, last.end
+
+
+def _digest(raw: bytes) -> str:
+    return sha256(raw[:_COMPARED_BYTES]).hexdigest()
 
 
 def _read_line(raw: bytes, source: str, number: int) -> Post | DeadLetter:
@@ -62,24 +113,24 @@ def _post(entry: Entry, raw: bytes) -> Post:
     return entry.to_post(post_id=post_id, platform=platform, url=url, media=media)
 
 
-async def _lines(stream: BinaryIO) -> AsyncIterator[bytes]:
-    """Yield lines, each cut to just over MAX_ENTRY_BYTES.
+async def _lines(stream: BinaryIO) -> AsyncIterator[_Line]:
+    """Yield the lines.
 
     Read by a daemon thread: a pipe may stay silent for hours, and must not hold up the loop or the end of the program.
     """
     loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[bytes | Exception] = asyncio.Queue(_READ_AHEAD)
+    queue: asyncio.Queue[_Line | Exception | None] = asyncio.Queue(_READ_AHEAD)
 
-    def put(item: bytes | Exception) -> None:
+    def put(item: _Line | Exception | None) -> None:
         asyncio.run_coroutine_threadsafe(queue.put(item), loop).result()
 
     def read() -> None:
         # The loop may end while a line is awaited; then nobody listens and the thread just ends.
         with contextlib.suppress(CancelledError, RuntimeError):
             try:
-                while line := _read_one(stream):
+                while (line := _read_one(stream)).raw:
                     put(line)
-                put(b"")
+                put(None)
             except (OSError, ValueError) as error:
                 put(error)
 
@@ -90,9 +141,11 @@ async def _lines(stream: BinaryIO) -> AsyncIterator[bytes]:
         yield item
 
 
-def _read_one(stream: BinaryIO) -> bytes:
+def _read_one(stream: BinaryIO) -> _Line:
     """Return the next line, at most one byte longer than allowed, and skip what is left of it."""
     line = rest = stream.readline(MAX_ENTRY_BYTES + 1)
+    n_bytes = len(line)
     while rest and not rest.endswith(b"\n"):
         rest = stream.readline(MAX_ENTRY_BYTES)
-    return line
+        n_bytes += len(rest)
+    return _Line(line, n_bytes)

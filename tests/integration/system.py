@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
 from schemas.codec import Codec
 from schemas.messages import Message
@@ -134,8 +134,10 @@ class _Tail:
                 "group.id": f"{prefix}tail",
                 "enable.auto.commit": False,
                 "fetch.wait.max.ms": 20,
+                "enable.partition.eof": True,
             }
         )
+        self._positions: dict[int, int] = {}
         self._partitions = [TopicPartition(prefix + topic, number) for number in range(TOPICS[topic].partitions)]
         for partition in self._partitions:
             partition.offset = OFFSET_BEGINNING
@@ -143,10 +145,14 @@ class _Tail:
 
     def poll(self) -> list[Kept]:
         for record in self.consumer.consume(500, timeout=0.05):
-            partition, offset = record.partition(), record.offset()
-            assert record.error() is None
+            partition, offset, error = record.partition(), record.offset(), record.error()
             assert partition is not None
             assert offset is not None
+            if error is not None:  # the end, which may lie behind a transaction's marker
+                assert error.code() == KafkaError._PARTITION_EOF
+                self._positions[partition] = offset
+                continue
+            self._positions[partition] = offset + 1
             raw = record.value()
             message = None if raw is None else _CODEC.decode(self._topic, raw)
             self.kept.append(Kept((record.key() or b"").decode(), message, raw or b"", partition, offset))
@@ -156,13 +162,10 @@ class _Tail:
         """Read up to what is there now."""
         ends = {p.partition: self.consumer.get_watermark_offsets(p, timeout=20)[1] for p in self._partitions}
         deadline = time.monotonic() + _WAIT_S
-        while any(self._position(partition) < end for partition, end in ends.items()):
+        while any(self._positions.get(partition, 0) < end for partition, end in ends.items()):
             assert time.monotonic() < deadline
             self.poll()
         return self.kept
-
-    def _position(self, partition: int) -> int:
-        return max((kept.offset + 1 for kept in self.kept if kept.partition == partition), default=0)
 
 
 def running(bootstrap: str, prefix: str, folder: Path) -> Iterator[System]:

@@ -1,22 +1,41 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from schemas.messages import DeadLetter, Post
+from streams.feeds.cursor import Progress
 from streams.feeds.folder import follow_folder
+from streams.feeds.run import Batch, Brought
 
 FAST_S = 0.02
+NEW = Progress()
 
 
-async def posts_in(folder: Path) -> list[Post | DeadLetter]:
-    return [post async for post in follow_folder(folder, interval_s=FAST_S, once=True)]
+async def batches_of(folder: Path, progress: Progress = NEW) -> list[Batch]:
+    return [batch async for batch in follow_folder(folder, progress, interval_s=FAST_S, once=True)]
 
 
-async def next_post(feed: AsyncIterator[Post | DeadLetter]) -> Post | DeadLetter:
-    return await asyncio.wait_for(anext(feed), 10)
+async def posts_in(folder: Path, progress: Progress = NEW) -> list[Brought]:
+    return [record for batch in await batches_of(folder, progress) for record in batch.records]
+
+
+async def next_post(feed: AsyncGenerator[Batch]) -> Brought:
+    (post,) = (await asyncio.wait_for(anext(feed), 10)).records
+    return post
+
+
+def progress_after(batches: list[Batch], before: Progress = NEW) -> Progress:
+    parts = dict(before.parts)
+    for batch in batches:
+        for part, position in batch.parts.items():
+            if position is None:
+                del parts[part]
+            else:
+                parts[part] = position
+    return Progress(parts=parts)
 
 
 async def test_a_media_file_becomes_a_post_with_a_file_link(tmp_path: Path) -> None:
@@ -71,7 +90,7 @@ async def test_a_broken_sidecar_is_a_dead_letter_and_is_tried_again_when_mended(
     (tmp_path / "clip.mp4").write_bytes(b"media")
     sidecar = tmp_path / "clip.mp4.json"
     sidecar.write_text('{"captoin": "x"}')
-    feed = follow_folder(tmp_path, interval_s=FAST_S)
+    feed = follow_folder(tmp_path, NEW, interval_s=FAST_S)
     refused = await next_post(feed)
     assert isinstance(refused, DeadLetter)
     assert refused.value == b'{"captoin": "x"}'
@@ -93,7 +112,7 @@ async def test_a_growing_file_waits_until_it_is_complete(tmp_path: Path) -> None
 
     writer = asyncio.create_task(grow())
     (tmp_path / "complete.mp4").write_bytes(b"media")
-    feed = follow_folder(tmp_path, interval_s=FAST_S)
+    feed = follow_folder(tmp_path, NEW, interval_s=FAST_S)
     first = await next_post(feed)
     done.set()
     await writer
@@ -106,9 +125,32 @@ async def test_a_growing_file_waits_until_it_is_complete(tmp_path: Path) -> None
 
 async def test_a_file_is_told_once(tmp_path: Path) -> None:
     (tmp_path / "one.mp4").write_bytes(b"1")
-    feed = follow_folder(tmp_path, interval_s=FAST_S)
+    feed = follow_folder(tmp_path, NEW, interval_s=FAST_S)
     await next_post(feed)
     (tmp_path / "two.mp4").write_bytes(b"2")
     later = await next_post(feed)
     assert isinstance(later, Post)
     assert later.media[0].url.endswith("two.mp4")
+
+
+async def test_a_restart_tells_no_file_twice_and_every_new_one(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "one.mp4").write_bytes(b"1")
+    progress = progress_after(await batches_of(tmp_path))
+    assert list(progress.parts) == ["deep/one.mp4"]
+    assert await batches_of(tmp_path, progress) == []
+    (tmp_path / "two.mp4").write_bytes(b"2")
+    (tmp_path / "deep" / "one.mp4").write_bytes(b"other")
+    posts = await posts_in(tmp_path, progress)
+    assert [post.url.rpartition("/")[2] for post in posts if isinstance(post, Post)] == ["one.mp4", "two.mp4"]
+
+
+async def test_a_file_that_went_is_forgotten_and_told_when_it_comes_back(tmp_path: Path) -> None:
+    file = tmp_path / "one.mp4"
+    file.write_bytes(b"1")
+    progress = progress_after(await batches_of(tmp_path))
+    file.unlink()
+    gone = await batches_of(tmp_path, progress)
+    assert [dict(batch.parts) for batch in gone] == [{"one.mp4": None}]
+    file.write_bytes(b"1")
+    assert len(await posts_in(tmp_path, progress_after(gone, progress))) == 1

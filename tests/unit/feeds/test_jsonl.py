@@ -5,12 +5,24 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.messages import DeadLetter, Medium, Post
+from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES
 from streams.feeds.jsonl import read_jsonl
+from streams.feeds.run import Batch, Brought
+
+NEW = Progress()
 
 
-async def read(raw: bytes) -> list[Post | DeadLetter]:
-    return [item async for item in read_jsonl(io.BytesIO(raw), "posts.jsonl")]
+async def batches_of(raw: bytes, position: str | None = None) -> list[Batch]:
+    return [batch async for batch in read_jsonl(io.BytesIO(raw), "posts.jsonl", Progress(position))]
+
+
+async def read(raw: bytes, position: str | None = None) -> list[Brought]:
+    return [record for batch in await batches_of(raw, position) for record in batch.records]
+
+
+async def captions(raw: bytes, position: str | None) -> list[str]:
+    return [post.caption for post in await read(raw, position) if isinstance(post, Post)]
 
 
 async def read_post(raw: bytes) -> Post:
@@ -87,10 +99,12 @@ async def test_an_endless_line_is_refused_with_its_beginning_and_the_next_is_rea
 async def test_lines_of_a_pipe_come_as_they_are_written() -> None:
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb") as stream, os.fdopen(write_end, "wb", buffering=0) as pipe:
-        feed = read_jsonl(stream, "-")
+        feed = read_jsonl(stream, "-", NEW)
         for caption in ("one", "two"):
             pipe.write(b'{"caption": "%s"}\n' % caption.encode())
-            post = await anext(feed)
+            batch = await anext(feed)
+            (post,) = batch.records
+            assert batch.position is None
             assert isinstance(post, Post)
             assert post.caption == caption
         pipe.close()
@@ -100,3 +114,37 @@ async def test_lines_of_a_pipe_come_as_they_are_written() -> None:
 async def test_more_lines_than_are_read_ahead_all_arrive_in_order() -> None:
     posts = await read(b"".join(b'{"caption": "%d"}\n' % n for n in range(500)))
     assert [post.caption for post in posts if isinstance(post, Post)] == [str(n) for n in range(500)]
+
+
+LINES = b"".join(b'{"caption": "%d"}\n' % n for n in range(3))
+
+
+async def test_a_file_goes_on_after_the_last_line_told() -> None:
+    batches = await batches_of(LINES)
+    for n, batch in enumerate(batches):
+        assert await captions(LINES + b'{"caption": "new"}\n', batch.position) == [*"012"[n + 1 :], "new"]
+
+
+async def test_the_number_of_a_line_counts_from_the_beginning_of_the_file() -> None:
+    position = (await batches_of(LINES))[-1].position
+    (refused,) = await read(LINES + b"broken\n", position)
+    assert isinstance(refused, DeadLetter)
+    assert refused.offset == 4
+
+
+@pytest.mark.parametrize("file", [b'{"caption": "0"}\n', b'{"caption": "x"}\n' * 9, b""])
+async def test_a_file_that_was_cut_or_replaced_starts_over(file: bytes) -> None:
+    position = (await batches_of(LINES))[-1].position
+    assert len(await read(file, position)) == file.count(b"\n")
+
+
+async def test_a_line_that_was_being_written_is_told_whole_once_it_is() -> None:
+    position = (await batches_of(LINES + b'{"caption": "ha'))[-1].position
+    assert await captions(LINES + b'{"caption": "ha', position) == []
+    assert await captions(LINES + b'{"caption": "half"}\n', position) == ["half"]
+
+
+async def test_a_file_goes_on_after_an_endless_line() -> None:
+    endless = b"x" * (3 * MAX_ENTRY_BYTES) + b"\n"
+    position = (await batches_of(endless))[-1].position
+    assert await captions(endless + LINES, position) == ["0", "1", "2"]
