@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from typing import Any, cast
 
@@ -15,12 +15,15 @@ from faust.types import EventT, StreamT, TopicT
 
 from schemas.messages import Message
 from schemas.topics import TOPICS
-from streams import metrics
+from streams import metrics, trace
 from streams.cases import Cases
 from streams.choice import create_registry
 from streams.clients import worker_credentials
 from streams.driver import Consumer, Transport, is_too_large
-from streams.errors import TransientError, UnprocessableError, UsageError
+from streams.errors import BrokerError, UnprocessableError
+from streams.flow import STAGES as STAGES  # noqa: PLC0414 - whoever makes an app names them
+from streams.flow import group, in_flow_order, source
+from streams.live import LiveChoice
 from streams.settings import Settings
 from streams.stage.guard import Guard
 from streams.stage.limits import DeadLetterLimit
@@ -30,11 +33,9 @@ from streams.wire import create_codec
 
 log = structlog.get_logger()
 
-STAGES = ("decode", "visual", "audio", "text", "match", "fusion", "takedown")
-"""In flow order; each is the module `streams.<name>` with a function `create(context)`."""
-
 _LARGEST_BYTES = max(topic.max_bytes for topic in TOPICS.values())
 _READY_POLL_S = 0.1
+_GAUGE_S = 1.0
 _PARTITIONER = DefaultPartitioner()  # as the producer places keys
 
 
@@ -71,7 +72,17 @@ class Context:
         self.models = create_registry(settings)
         self.codec = create_codec(settings)
         self.cases = Cases(settings, self.codec, self.crash)
+        self.awaited: list[Callable[[], Awaitable[None]]] = []
+        """What must have returned before the worker calls itself ready."""
         self._topics = {name: self._declare(name) for name in TOPICS}
+
+    @cached_property
+    def choice(self) -> LiveChoice:
+        """The models that are live, followed from its first use on."""
+        choice = LiveChoice(self.settings, self.codec, self.models, self.crash)
+        self.background(choice.run)
+        self.awaited.append(choice.ready)
+        return choice
 
     def topic(self, name: str) -> TopicT:
         """Return the Faust topic of this name: raw bytes in and out."""
@@ -128,13 +139,16 @@ class Context:
 
     async def send(self, topic: str, key: str, message: Message) -> None:
         """Write one message from outside a handler and return once the broker acknowledged it."""
-        await self.deliver(topic, key.encode(), self.codec.encode(topic, message), {})
+        value = self.codec.encode(topic, message)
+        await self.deliver(topic, key.encode(), value, trace.current_headers())
+        # What is written so has one producer.
+        metrics.OUTPUT_BYTES.labels(TOPICS[topic].producers[0], topic).inc(len(value))
 
     def partition(self, topic: str, key: bytes) -> int:
         """Return the partition that a key belongs to, of a topic that this worker reads."""
         n_partitions = self.app.consumer.topic_partitions(self.physical(topic))
         if not n_partitions:
-            raise TransientError("broker_unreachable", f"the partitions of {topic} are not known yet")
+            raise BrokerError(f"the partitions of {topic} are not known yet")
         return int(_PARTITIONER(key, list(range(n_partitions)), []))
 
     def owned(self, topic: str) -> set[int]:
@@ -178,7 +192,6 @@ class Context:
         consumer = cast("Consumer", self.app.consumer)
 
         async def work(item: _InFlight) -> None:
-            metrics.WINDOW_DEPTH.labels(name).set(window.depth)
             await guard(_record(reads, item.event))
 
         async def items() -> AsyncIterator[_InFlight]:
@@ -186,12 +199,23 @@ class Context:
                 yield _InFlight(event, consumer)
 
         window = Window(work, self.settings.window)
+        gauge = asyncio.create_task(_gauge(name, window))
         try:
             await window.run(items())
         except Exception as error:
             log.exception("stage failed", stage=name)
             self.crash(error)
             await asyncio.Event().wait()
+        finally:
+            gauge.cancel()
+
+
+async def _gauge(stage: str, window: Window[Any]) -> None:
+    """Tell the window's state until cancelled; by the clock, for it must also be right when nothing happens."""
+    while True:
+        metrics.WINDOW_DEPTH.labels(stage).set(window.depth)
+        metrics.COMMIT_AGE_SECONDS.labels(stage).set(window.age_s)
+        await asyncio.sleep(_GAUGE_S)
 
 
 def _record(topic: str, event: EventT[bytes]) -> Record:
@@ -216,13 +240,8 @@ def create_app(stages: Sequence[str], settings: Settings) -> faust.App:
     UsageError
         A stage is unknown.
     """
-    unknown = sorted(set(stages) - set(STAGES))
-    if unknown:
-        raise UsageError(f"unknown stage {unknown[0]!r}: expected some of {', '.join(STAGES)}, or all alone")
-    # In flow order and each once: the same stages named in another order are the same group, not a second one.
-    stages = tuple(stage for stage in STAGES if stage in stages)
-    group = "all" if stages == STAGES else "-".join(stages)
-    app = _faust_app(f"{settings.topic_prefix}{settings.group_prefix}-{group}", settings)
+    stages = in_flow_order(stages)
+    app = _faust_app(group(settings, stages), settings)
     context = Context(app, settings)
     context.background(partial(_tell_when_ready, context, stages))
     for stage in stages:
@@ -231,18 +250,15 @@ def create_app(stages: Sequence[str], settings: Settings) -> faust.App:
 
 
 async def _tell_when_ready(context: Context, stages: Sequence[str]) -> None:
-    sources = {_source(stage) for stage in stages}
+    sources = {source(stage) for stage in stages}
     # Polled, for Faust has no event that says so.
     while context.app.rebalancing or not any(context.owned(topic) for topic in sources):  # noqa: ASYNC110
         await asyncio.sleep(_READY_POLL_S)
+    for ready in context.awaited:
+        await ready()
     log.info("worker ready", stages=list(stages))
     if context.settings.ready_file is not None:
         context.settings.ready_file.touch()
-
-
-def _source(stage: str) -> str:
-    """Return the topic a stage's agent reads; the others it lists are followed whole."""
-    return next(name for name, topic in TOPICS.items() if stage in topic.consumers and name != "cases")
 
 
 def _faust_app(app_id: str, settings: Settings) -> faust.App:

@@ -4,6 +4,7 @@ Exception
 ├── RecordError              a record cannot move on, and says why
 │   ├── UnprocessableError   dead letter at once: the input is broken or refused, trying again cannot help
 │   └── TransientError       retried a few times with jitter, then a dead letter
+│       └── BrokerError      retried likewise, then the worker stops: no record is at fault
 ├── UsageError               a person's mistake at the command line: one line, exit code 2
 └── anything else            a bug: dead letter with its traceback, counted apart
 """
@@ -32,6 +33,13 @@ class UnprocessableError(RecordError):
 
 class TransientError(RecordError):
     """This record may succeed when tried again."""
+
+
+class BrokerError(TransientError):
+    """The broker does not answer."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("broker_unreachable", detail)
 
 
 class UsageError(Exception):

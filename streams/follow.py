@@ -10,7 +10,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.clients import client_config
-from streams.errors import TransientError, UsageError
+from streams.errors import BrokerError, TransientError, UsageError
 from streams.reach import reach_broker
 from streams.settings import Settings
 
@@ -116,7 +116,7 @@ class Follower:
 
         Raises
         ------
-        TransientError
+        BrokerError
             The broker does not answer.
         """
         ends = await asyncio.to_thread(self._find_ends)
@@ -128,7 +128,7 @@ class Follower:
         try:
             metadata = self._asker.list_topics(self._topic, timeout=20).topics[self._topic]
         except KafkaException as error:
-            raise TransientError("broker_unreachable", str(error)) from error
+            raise BrokerError(str(error)) from error
         if metadata.error is not None or not metadata.partitions:
             raise TransientError("topic_missing", f"topic {self._topic} does not exist: run `jikimi topics create`")
         return sorted(metadata.partitions)
@@ -137,7 +137,7 @@ class Follower:
         try:
             return {partition: self._find_end(partition) for partition in self._partitions}
         except KafkaException as error:
-            raise TransientError("broker_unreachable", str(error)) from error
+            raise BrokerError(str(error)) from error
 
     @stamina.retry(on=_passes, timeout=_PATIENCE_S)
     def _find_end(self, partition: int) -> int:

@@ -1,9 +1,22 @@
 """Every metric, declared once: seconds and bytes, few label values, never an id.
 
-With PROMETHEUS_MULTIPROC_DIR set, the processes of one container add up, as prometheus-client describes.
+With PROMETHEUS_MULTIPROC_DIR set, the processes of one container add up; see streams/metrics_server.py.
 """
 
-from prometheus_client import Counter, Gauge, Histogram
+import os
+from datetime import datetime
+from pathlib import Path
+
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+from schemas.messages import PostRef
+
+disable_created_metrics()  # they double the number of series and say what a restart of a counter says too
+if _folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    # Each metric opens its file here. A process of this very number may have lived and died here before a restart.
+    Path(_folder).mkdir(parents=True, exist_ok=True)
+    for _left in Path(_folder).glob(f"gauge_live*_{os.getpid()}.db"):
+        _left.unlink()
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180, 600)
 _LONG_SECONDS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 21_600, 86_400)
@@ -42,6 +55,12 @@ MODEL_INFO = Gauge(
 MODEL_LOAD_SECONDS = Gauge(
     "jikimi_model_load_seconds", "Verifying and loading.", ["modality", "model", "version"], multiprocess_mode="livemax"
 )
+MODEL_BEHIND = Gauge(
+    "jikimi_model_behind",
+    "1 while the live model cannot be loaded and another one serves.",
+    ["modality"],
+    multiprocess_mode="livemax",
+)
 MODEL_SECONDS = Histogram("jikimi_model_seconds", "One call of a model.", ["modality"], buckets=_SECONDS)
 BATCH_ROWS = Histogram("jikimi_batch_rows", "Rows in one call of a model.", ["modality"], buckets=_ROWS)
 SCORE = Histogram(
@@ -53,7 +72,7 @@ VERDICTS = Counter("jikimi_verdicts_total", "Verdicts by decision and what broug
 PROBABILITY = Histogram("jikimi_probability", "Of verdicts that concern a case.", ["decision"], buckets=_TENTHS)
 END_TO_END_SECONDS = Histogram(
     "jikimi_end_to_end_seconds",
-    "From a post's publication (published) or a feed seeing it (seen) to its verdict or its takedown.",
+    "From a post's publication (published) or a feed seeing it (seen) to its verdict or takedown; old posts left out.",
     ["since", "until"],
     buckets=_LONG_SECONDS,
 )
@@ -87,20 +106,50 @@ OLDEST_RECORD_AGE_SECONDS = Gauge(
     "jikimi_oldest_record_age_seconds",
     "Age of the oldest record that the stage has not brought to an end; 0 when it has done all.",
     ["stage"],
+    multiprocess_mode="livemostrecent",
 )
-WAITING_RECORDS = Gauge("jikimi_waiting_records", "Records that the stage has not brought to an end.", ["stage"])
-TOPIC_RECORDS = Gauge("jikimi_topic_records", "Sum of a topic's end offsets: its growth is its rate.", ["topic"])
-TAKEDOWNS_PENDING = Gauge("jikimi_takedowns_pending", "Takedowns that still ask a platform for something.", ["state"])
+WAITING_RECORDS = Gauge(
+    "jikimi_waiting_records",
+    "Records that the stage has not brought to an end.",
+    ["stage"],
+    multiprocess_mode="livemostrecent",
+)
+TOPIC_RECORDS = Gauge(
+    "jikimi_topic_records",
+    "Sum of a topic's end offsets: its growth is its rate.",
+    ["topic"],
+    multiprocess_mode="livemostrecent",
+)
+TAKEDOWNS_PENDING = Gauge(
+    "jikimi_takedowns_pending",
+    "Takedowns that still ask a platform for something.",
+    ["state"],
+    multiprocess_mode="livemostrecent",
+)
 TAKEDOWN_AGE_SECONDS = Gauge(
-    "jikimi_takedown_age_seconds", "Age of the oldest pending takedown, from its issue.", ["state"]
+    "jikimi_takedown_age_seconds",
+    "Age of the oldest pending takedown, from its issue.",
+    ["state"],
+    multiprocess_mode="livemostrecent",
 )
 TAKEDOWNS_OVERDUE = Gauge(
-    "jikimi_takedowns_overdue", "Pending takedowns past a law's clock (24h Korea, 48h United States).", ["clock"]
+    "jikimi_takedowns_overdue",
+    "Pending takedowns past a law's clock (24h Korea, 48h United States).",
+    ["clock"],
+    multiprocess_mode="livemostrecent",
 )
 MONITOR_LOOKED = Gauge(
-    "jikimi_monitor_looked_timestamp_seconds", "When the monitor last saw the broker, since the epoch."
+    "jikimi_monitor_looked_timestamp_seconds",
+    "When the monitor last saw the broker, since the epoch.",
+    multiprocess_mode="livemostrecent",
 )
 
 # A shadow.
 SHADOW_VERDICTS = Counter("jikimi_shadow_verdicts_total", "A shadow's decisions beside the live ones.", ["outcome"])
 """Outcome: same, gained (the shadow would do more), lost (less), alone (the live one has not decided in time)."""
+
+
+def observe_end_to_end(post: PostRef, until: str, at: datetime) -> None:
+    """Note how long a post took to its verdict or takedown; a post that a new case found late took no time of ours."""
+    for since, moment in (("published", post.published_at), ("seen", post.seen_at)):
+        END_TO_END_SECONDS.labels(since, until).observe(max(0.0, (at - moment).total_seconds()))

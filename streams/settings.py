@@ -126,6 +126,15 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """Serve Prometheus metrics here; none by default."""
 
+    trace_endpoint: str | None = Field(None, pattern=r"^https?://\S+$")
+    """Send traces to this OpenTelemetry collector, as http://host:4318/v1/traces; none by default."""
+
+    trace_ratio: float = Field(1.0, ge=0, le=1)
+    """Share of the posts whose traces are sent, the same posts in every process of the same share."""
+
+    monitor_interval_s: PositiveFloat = 2.0
+    """How often `jikimi monitor` looks at the broker."""
+
     ready_file: Path | None = None
     """Made when a worker has its partitions, for probes; none by default."""
 

@@ -2,20 +2,22 @@
 
 import asyncio
 import random
+import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import AbstractContextManager, aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
+from opentelemetry.trace import Span
 
 from schemas.codec import Codec, WireError
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Fate, Message
-from streams import metrics
-from streams.errors import RecordError, TransientError, UnprocessableError
+from streams import metrics, trace
+from streams.errors import BrokerError, RecordError, TransientError, UnprocessableError
 from streams.stage.limits import DeadLetterLimit
 from streams.stage.record import Handler, Output, Record
 
@@ -48,7 +50,7 @@ class Retry:
 
 
 class DeliveryError(Exception):
-    """The broker did not take an output: the worker must stop, the record is not at fault."""
+    """The broker did not take an output or give an answer: the worker must stop, the record is not at fault."""
 
 
 @dataclass(slots=True)
@@ -82,12 +84,15 @@ class Guard[M: Message]:
         TooManyDeadLettersError
             The worker must stop; the record must not be acked.
         """
-        with metrics.STAGE_SECONDS.labels(self.stage).time():
+        metrics.WAITING_SECONDS.labels(self.stage).observe(max(0.0, time.time() - record.timestamp_s))
+        with metrics.STAGE_SECONDS.labels(self.stage).time(), _span(self.stage, record) as span:
             error = await self._try(record)
-        if error is None:
-            self.limit.passed()
-        else:
-            await self._bury(error, record)
+            if error is None:
+                self.limit.passed()
+            else:
+                trace.failed(span, _reason(error))
+                await self._bury(error, record)
+        metrics.INPUT_BYTES.labels(self.stage).inc(len(record.value or b""))
 
     async def _try(self, record: Record) -> Exception | None:
         """Run the handler, again after transient errors; return the error that ended it."""
@@ -97,7 +102,8 @@ class Guard[M: Message]:
             except TransientError as error:
                 log.warning("record failed for now", stage=self.stage, reason=error.reason, attempt=attempt)
                 if attempt == self.retry.attempts:
-                    return error
+                    return _of_the_record(error)
+                metrics.RETRIES.labels(self.stage, error.reason).inc()
                 await self.sleep(self.retry.pause_s(attempt))
             except DeliveryError:
                 raise
@@ -147,11 +153,12 @@ class Guard[M: Message]:
 
     async def _deliver(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> None:
         try:
-            await self.deliver(topic, key, value, headers)
+            await self.deliver(topic, key, value, headers | trace.current_headers())
         except RecordError:
             raise
         except Exception as error:
             raise DeliveryError(f"{self.stage} could not write to {topic}: {error!r}") from error
+        metrics.OUTPUT_BYTES.labels(self.stage, topic).inc(len(value or b""))
 
     async def _bury(self, error: Exception, record: Record) -> None:
         letter = dead_letter(self.stage, error, record, self.retry.attempts)
@@ -171,12 +178,12 @@ class Guard[M: Message]:
 def dead_letter(stage: str, error: Exception, record: Record, attempts: int) -> DeadLetter:
     """Return the dead letter for a record that ended with this error."""
     fate: Fate = "bug"
-    reason, trace = "bug", None
+    words = None
+    reason = _reason(error)
     if isinstance(error, RecordError):
         fate = "transient" if isinstance(error, TransientError) else "unprocessable"
-        reason = error.reason
     else:
-        trace = _writable("".join(traceback.format_exception(error)))
+        words = _writable("".join(traceback.format_exception(error)))
     return DeadLetter(
         dead_letter_id=record_id("dead-letter", stage, record.topic, record.partition, record.offset, reason),
         stage=stage,
@@ -186,12 +193,34 @@ def dead_letter(stage: str, error: Exception, record: Record, attempts: int) -> 
         reason=reason,
         fate=fate,
         detail=_writable(str(error) or type(error).__name__),
-        traceback=trace,
+        traceback=words,
         key=record.key,
         value=record.value,
         headers=record.headers,
         attempts=attempts if fate == "transient" else 1,
         at=datetime.now(UTC),
+    )
+
+
+def _reason(error: Exception) -> str:
+    return error.reason if isinstance(error, RecordError) else "bug"
+
+
+def _of_the_record(error: TransientError) -> TransientError:
+    """Return the error that stayed; raise instead when it is the broker's."""
+    if isinstance(error, BrokerError):
+        raise DeliveryError(error.detail) from error
+    return error
+
+
+def _span(stage: str, record: Record) -> AbstractContextManager[Span]:
+    return trace.span(
+        stage,
+        record.topic,
+        record.headers,
+        messaging_destination_partition_id=str(record.partition),
+        messaging_kafka_offset=record.offset,
+        messaging_message_body_size=len(record.value or b""),
     )
 
 

@@ -6,10 +6,11 @@ stops all acks for good: the worker crashes and starts again from the last commi
 """
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Item(Protocol):
@@ -27,6 +28,12 @@ class WorkCancelledError(RuntimeError):
     """The work on an item was cancelled, and not by the window."""
 
 
+class _InFlight[I: Item](NamedTuple):
+    item: I
+    task: asyncio.Task[None]
+    since_s: float
+
+
 class Window[I: Item]:
     """Run `work` on up to `limit` items at once and ack them in order.
 
@@ -42,13 +49,19 @@ class Window[I: Item]:
     def __init__(self, work: Callable[[I], Awaitable[None]], limit: int) -> None:
         self._work = work
         self._slots = asyncio.Semaphore(limit)
-        self._in_flight: dict[object, deque[tuple[I, asyncio.Task[None]]]] = defaultdict(deque)
+        self._in_flight: dict[object, deque[_InFlight[I]]] = defaultdict(deque)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
     def depth(self) -> int:
         """How many items are in flight or wait for an earlier one."""
         return sum(len(items) for items in self._in_flight.values())
+
+    @property
+    def age_s(self) -> float:
+        """How long the oldest item has been in flight, seconds; 0 when none is."""
+        heads = [items[0].since_s for items in self._in_flight.values() if items]
+        return time.monotonic() - min(heads) if heads else 0.0
 
     async def run(self, items: AsyncIterator[I]) -> None:
         """Take items until they end or one fails.
@@ -73,7 +86,7 @@ class Window[I: Item]:
         async for item in items:
             await self._slots.acquire()
             task = asyncio.ensure_future(self._work(item))
-            self._in_flight[item.partition].append((item, task))
+            self._in_flight[item.partition].append(_InFlight(item, task, time.monotonic()))
             task.add_done_callback(partial(self._advance, item.partition))
 
     def _advance(self, partition: object, _: asyncio.Task[None]) -> None:
@@ -82,11 +95,10 @@ class Window[I: Item]:
         A slot is freed by the ack, not by the end of the task: a slow head would else let finished records pile up.
         """
         queue = self._in_flight[partition]
-        while queue and queue[0][1].done() and not self._failed.done():
-            item, task = queue[0]
+        while queue and queue[0].task.done() and not self._failed.done():
             try:
-                _raise_failure(task)
-                item.ack()
+                _raise_failure(queue[0].task)
+                queue[0].item.ack()
             except Exception as error:  # noqa: BLE001 - whatever it is, run() raises it
                 # Skipping it and acking the next would lose it: nothing after it may be acked.
                 self._failed.set_exception(error)
@@ -96,12 +108,12 @@ class Window[I: Item]:
 
     async def _drain(self) -> None:
         while self.depth and not self._failed.done():
-            tasks = [task for items in self._in_flight.values() for _, task in items]
+            tasks = [one.task for items in self._in_flight.values() for one in items]
             await asyncio.wait([*tasks, self._failed], return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0)
 
     async def _cancel(self, reader: asyncio.Task[None]) -> None:
-        tasks = [reader, *(task for items in self._in_flight.values() for _, task in items)]
+        tasks = [reader, *(one.task for items in self._in_flight.values() for one in items)]
         if not self._failed.done():
             self._failed.cancel()
         for task in tasks:

@@ -15,8 +15,9 @@ from faust.types.tuples import ConsumerMessage
 
 from schemas.topics import TOPICS
 from streams import driver
-from streams.app import STAGES, Context, _faust_app, _record, _source, create_app
+from streams.app import STAGES, Context, _faust_app, _record, create_app
 from streams.errors import TransientError, UnprocessableError, UsageError
+from streams.flow import source
 from streams.index import MilvusArchive
 from streams.settings import Settings, load_settings
 from tests.unit.made_messages import verdict
@@ -86,7 +87,7 @@ async def test_an_unknown_stage_is_refused(settings: Settings) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_reads_the_topic_that_is_declared_for_it(stage: str) -> None:
-    assert _source(stage) == READS[stage]
+    assert source(stage) == READS[stage]
 
 
 async def test_the_largest_record_fits_through_the_app(settings: Settings) -> None:

@@ -1,0 +1,40 @@
+"""The stages, what each reads, and the consumer groups they read in."""
+
+from collections.abc import Sequence
+
+from schemas.topics import TOPICS
+from streams.errors import UsageError
+from streams.settings import Settings
+
+STAGES = ("decode", "visual", "audio", "text", "match", "fusion", "takedown")
+"""In flow order; each is the module `streams.<name>` with a function `create(context)`."""
+
+
+def in_flow_order(stages: Sequence[str]) -> tuple[str, ...]:
+    """Return these stages, each once.
+
+    Raises
+    ------
+    UsageError
+        A stage is unknown.
+    """
+    unknown = sorted(set(stages) - set(STAGES))
+    if unknown:
+        raise UsageError(f"unknown stage {unknown[0]!r}: expected some of {', '.join(STAGES)}, or all alone")
+    return tuple(stage for stage in STAGES if stage in stages)
+
+
+def group(settings: Settings, stages: Sequence[str]) -> str:
+    """Return the group of a worker that runs these stages: the same in whatever order they are named."""
+    stages = in_flow_order(stages)
+    return group_start(settings) + ("all" if stages == STAGES else "-".join(stages))
+
+
+def group_start(settings: Settings) -> str:
+    """Return what every group's name begins with."""
+    return f"{settings.topic_prefix}{settings.group_prefix}-"
+
+
+def source(stage: str) -> str:
+    """Return the topic a stage's agent reads; the others it lists are followed whole."""
+    return next(name for name, topic in TOPICS.items() if stage in topic.consumers and name != "cases")
