@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from schemas.messages import PostRef
 
-disable_created_metrics()  # they double the number of series and say what a restart of a counter says too
+disable_created_metrics()  # type: ignore[no-untyped-call] # they double the number of series and say what a restart of a counter says too
 if _folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
     # Each metric opens its file here. A process of this very number may have lived and died here before a restart.
     Path(_folder).mkdir(parents=True, exist_ok=True)

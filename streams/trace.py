@@ -115,10 +115,9 @@ def first_headers(topic: str) -> dict[str, bytes]:
 
 
 def _unrecorded() -> Span:
-    flags = TraceFlags(TraceFlags.SAMPLED)
-    return NonRecordingSpan(
-        SpanContext(_ids.generate_trace_id(), _ids.generate_span_id(), is_remote=False, trace_flags=flags)
-    )
+    ids, sampled = RandomIdGenerator(), TraceFlags(TraceFlags.SAMPLED)
+    trace_id, span_id = ids.generate_trace_id(), ids.generate_span_id()
+    return NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=False, trace_flags=sampled))
 
 
 def _messaging(operation: str, kind: str, topic: str) -> dict[str, Attribute]:
