@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import onnxruntime as ort
 import structlog
@@ -23,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class Registry:
-    """Every model of the manifest, built at first use and kept.
+    """Every model of the manifest, built at first use and kept for as long as somebody holds it.
 
     Safe to share between threads; ONNX Runtime sessions are too.
 
@@ -53,7 +54,7 @@ class Registry:
         self._cache = cache or default_cache()
         self._provider = provider or _best_provider()
         self._n_threads = n_threads
-        self._built: dict[tuple[Kind, str], Any] = {}
+        self._built: WeakValueDictionary[tuple[Kind, str], Any] = WeakValueDictionary()
         self._lock = threading.Lock()
 
     def entry(self, modality: Kind, name: str | None = None) -> Entry:
@@ -98,9 +99,9 @@ class Registry:
     def _once[Model](self, entry: Entry, build: Callable[[], Model]) -> Model:
         key = entry.modality, entry.full_name
         with self._lock:
-            if key not in self._built:
-                self._built[key] = build()
-            model: Model = self._built[key]
+            model: Model | None = self._built.get(key)
+            if model is None:
+                self._built[key] = model = build()
             return model
 
     def _curves(self, entry: Entry) -> Mapping[Modality, Curve]:

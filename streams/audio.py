@@ -15,10 +15,11 @@ from streams.stage.record import Output, Record
 
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
-    model = context.models.audio(context.settings.audio_model)
+    describer = context.choice.use("audio", lambda choice: context.models.audio(choice.audio))
 
     @context.stage("audio", reads="sounds")
     async def describe(message: Sounds, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        model = await describer.current()
         yield await asyncio.to_thread(describe_sounds, model, message)
 
 

@@ -1,8 +1,17 @@
-"""Which models are live."""
+"""A choice of models: the settings' own, and what a person changes of it."""
 
+from collections.abc import Iterable
+
+import msgspec
+
+from models.manifest import Kind
 from models.registry import Registry
-from schemas.messages import Choice
+from schemas.messages import Choice, Policy
+from streams.errors import UsageError
+from streams.policy import policy_version
 from streams.settings import Settings
+
+PARTS: tuple[Kind, ...] = ("visual", "audio", "text", "fusion")
 
 
 def create_registry(settings: Settings) -> Registry:
@@ -24,3 +33,67 @@ def default_choice(registry: Registry, settings: Settings) -> Choice:
         text=registry.entry("text", settings.text_model).full_name,
         fusion=registry.entry("fusion", settings.fusion_model).full_name,
     )
+
+
+def change_choice(choice: Choice, changes: str, registry: Registry) -> Choice:
+    """Return the choice with what a person wants of it changed.
+
+    Parameters
+    ----------
+    changes
+        As in "visual=NAME@VERSION,fusion=NAME,policy=0.97/0.6": a model by name or name@version, a policy as the
+        probabilities from which to act and to ask a person, or "policy=case" for every case's own.
+
+    Raises
+    ------
+    UsageError
+        It is written in another way.
+    ModelError
+        The manifest has no such model.
+    """
+    changed: dict[str, str | Policy | None] = {}
+    for word in filter(None, changes.split(",")):
+        part, equals, value = (piece.strip() for piece in word.partition("="))
+        if part in changed or not (equals and value):
+            raise UsageError(f"{word!r}: write each once, as in visual=NAME@VERSION,fusion=NAME,policy=0.97/0.6")
+        changed[part] = _changed(part, value, registry)
+    return msgspec.structs.replace(choice, **changed)
+
+
+def difference(old: Choice, new: Choice) -> list[str]:
+    """Return what another choice changes, one line each."""
+    lines = [f"{part}: {getattr(old, part)} -> {getattr(new, part)}" for part in PARTS if _differ(part, old, new)]
+    return [*lines, f"policy: {told(old.policy)} -> {told(new.policy)}"] if _differ("policy", old, new) else lines
+
+
+def described(choice: Choice) -> Iterable[str]:
+    """Return a choice, one line a part."""
+    return [*(f"{part}: {getattr(choice, part)}" for part in PARTS), f"policy: {told(choice.policy)}"]
+
+
+def told(policy: Policy | None) -> str:
+    """Return a policy in words."""
+    return "each case's own" if policy is None else f"act at {policy.act:g}, review at {policy.review:g}"
+
+
+def _differ(part: str, old: Choice, new: Choice) -> bool:
+    return bool(getattr(old, part) != getattr(new, part))
+
+
+def _changed(part: str, value: str, registry: Registry) -> str | Policy | None:
+    if part == "policy":
+        return None if value == "case" else _policy(value)
+    for kind in PARTS:
+        if kind == part:
+            return registry.entry(kind, value).full_name
+    raise UsageError(f"{part!r} cannot be chosen: there are {', '.join(PARTS)} and policy")
+
+
+def _policy(value: str) -> Policy:
+    try:
+        act, review = (float(number) for number in value.split("/"))
+    except ValueError as error:
+        raise UsageError(f"policy {value!r}: write ACT/REVIEW, as in policy=0.97/0.6, or policy=case") from error
+    if not 0.0 <= review <= act <= 1.0:
+        raise UsageError(f"policy {value!r}: 0 <= REVIEW <= ACT <= 1")
+    return Policy(act=act, review=review, version=policy_version(act, review))

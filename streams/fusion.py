@@ -4,11 +4,15 @@ import asyncio
 import heapq
 import time
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import NamedTuple, Self
 from weakref import WeakValueDictionary
 
 import msgspec
 
-from schemas.messages import Scores, Verdict
+from models.fusion.model import FusionModel
+from models.registry import Registry
+from schemas.messages import Choice, Policy, Scores, Verdict
 from streams import metrics
 from streams.app import Context
 from streams.hearing import Hearing, Rules
@@ -36,13 +40,25 @@ def create(context: Context) -> None:
             await fusion.remember(post_id, hearing, verdicts)
 
 
+class _Judge(NamedTuple):
+    """What is live of fusion."""
+
+    model: FusionModel
+    policy: Policy | None
+    """Instead of every case's own."""
+
+    @classmethod
+    def of(cls, models: Registry, choice: Choice) -> Self:
+        return cls(models.fusion(choice.fusion), choice.policy)
+
+
 class Fusion:
     """The posts being heard: a table with a changelog, and a clock for those that wait too long."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._settings = context.settings
-        self._model = context.models.fusion(context.settings.fusion_model)
+        self._judge = context.choice.use("fusion", partial(_Judge.of, context.models))
         state = context.topic("fusion-state")
         self._table = DurableTable.create(context.app, "fusion", state, lambda key: context.partition("scores", key))
         self._table.on_recover(self._rebuild_clock)
@@ -52,8 +68,10 @@ class Fusion:
     async def rules(self, case_ids: set[str]) -> Rules:
         """Return by what these cases are judged; those that are not open have no policy there."""
         await self._context.cases.start()
+        judge = await self._judge.current()
         found = {case_id: await self._context.cases.fresh_policy(case_id) for case_id in case_ids}
-        return Rules(self._model, {case_id: policy for case_id, policy in found.items() if policy is not None})
+        policies = {case_id: judge.policy or policy for case_id, policy in found.items() if policy is not None}
+        return Rules(judge.model, policies)
 
     def lock(self, post_id: str) -> asyncio.Lock:
         """Return the lock of a post; scores of one post are heard one after the other, in the order they came."""

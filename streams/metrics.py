@@ -61,6 +61,12 @@ MODEL_BEHIND = Gauge(
     ["modality"],
     multiprocess_mode="livemax",
 )
+MODEL_BEHIND = Gauge(
+    "jikimi_model_behind",
+    "1 while the live model cannot be loaded and another one serves.",
+    ["modality"],
+    multiprocess_mode="livemax",
+)
 MODEL_SECONDS = Histogram("jikimi_model_seconds", "One call of a model.", ["modality"], buckets=_SECONDS)
 BATCH_ROWS = Histogram("jikimi_batch_rows", "Rows in one call of a model.", ["modality"], buckets=_ROWS)
 SCORE = Histogram(

@@ -14,10 +14,11 @@ from streams.stage.record import Output, Record
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     key = context.settings.required_term_key()
-    model = context.models.text(context.settings.text_model)
+    describer = context.choice.use("text", lambda choice: context.models.text(choice.text))
 
     @context.stage("text", reads="texts")
     async def describe(message: Texts, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        model = await describer.current()
         yield await asyncio.to_thread(describe_texts, model, message, key)
 
 

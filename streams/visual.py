@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from models.registry import Registry
 from models.visual.model import VisualInput, VisualModel
-from schemas.messages import Frames
+from schemas.messages import Choice, Frames
 from streams.app import Context
 from streams.description import descriptor_key, descriptors
 from streams.errors import UnprocessableError
@@ -19,11 +22,11 @@ _BATCH_ROWS = 32
 
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
-    model = context.models.visual(context.settings.visual_model)
-    batcher = Batcher(model.embed, _BATCH_ROWS)
+    describer = context.choice.use("visual", partial(_Describer.of, context.models))
 
     @context.stage("visual", reads="frames")
     async def describe(message: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        model, batcher = await describer.current()
         seen = await asyncio.to_thread(look, model, message)
         vectors = await batcher.submit(seen.pixels) if len(seen.pixels) else model.embed(seen.pixels)
         yield described(model, message, seen, vectors)
@@ -55,3 +58,15 @@ def described(model: VisualModel, message: Frames, seen: VisualInput, vectors: n
     views = seen.view.tolist()
     found = descriptors(message.segment, "visual", model, vectors, times_s, views=views, thumbnails=message.thumbnails)
     return Output("descriptors", descriptor_key(message.segment, "visual"), found)
+
+
+class _Describer(NamedTuple):
+    """A model, and what joins the calls of it."""
+
+    model: VisualModel
+    batcher: Batcher
+
+    @classmethod
+    def of(cls, models: Registry, choice: Choice) -> Self:
+        model = models.visual(choice.visual)
+        return cls(model, Batcher(model.embed, _BATCH_ROWS))

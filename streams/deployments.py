@@ -1,0 +1,90 @@
+"""What was live when, from the deployments topic; plain values but for the reading."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import structlog
+
+from schemas.codec import Codec, WireError
+from schemas.messages import Choice, Deployment
+from streams.follow import Update, read_whole
+from streams.settings import Settings
+from streams.wire import create_codec
+
+log = structlog.get_logger()
+
+TOPIC = "deployments"
+KEY = "live"
+
+
+class History:
+    """Every deployment so far, oldest first, and what held before the first.
+
+    Promotions lie on a stack: each covers the one before it, and a rollback takes the uppermost away.
+    """
+
+    def __init__(self, start: Choice, deployments: Iterable[Deployment] = ()) -> None:
+        self._start = start
+        self.deployments: list[Deployment] = []
+        self._stack = [start]
+        for deployment in deployments:
+            self.add(deployment)
+
+    def add(self, deployment: Deployment) -> None:
+        """Note that something went live."""
+        self.deployments.append(deployment)
+        if deployment.why == "promote":
+            self._stack.append(deployment.choice)
+        else:
+            # By its own word: before the first promotion the settings held, and another machine's may differ.
+            self._stack[-2:] = [deployment.choice]
+
+    @property
+    def live(self) -> Choice:
+        """What holds now."""
+        return self._stack[-1]
+
+    @property
+    def last(self) -> Deployment | None:
+        """The deployment that brought it; None while the settings hold."""
+        return self.deployments[-1] if self.deployments else None
+
+    @property
+    def before(self) -> Choice | None:
+        """What a rollback would bring back; None if nothing was promoted that is not rolled back."""
+        return self._stack[-2] if len(self._stack) > 1 else None
+
+    def newest_first(self) -> list[Choice]:
+        """Return every choice that ever held, the live one first."""
+        return [*(deployment.choice for deployment in reversed(self.deployments)), self._start]
+
+    def live_since(self, moment: datetime) -> list[Choice]:
+        """Return every choice that held at some time after the moment, the live one first."""
+        choices = self.newest_first()
+        replaced = sum(deployment.at > moment for deployment in self.deployments)
+        return choices[: replaced + 1]
+
+
+def decode_deployments(codec: Codec, updates: Iterable[Update]) -> list[Deployment]:
+    """Return the deployments that these records hold; one that cannot be read changes nothing."""
+    found = []
+    for update in updates:
+        try:
+            deployment = codec.decode(TOPIC, update.value or b"")
+        except WireError as error:
+            log.error("deployment refused", reason=error.reason, offset=update.offset)  # noqa: TRY400 - a foreign writer's mistake
+            continue
+        assert isinstance(deployment, Deployment)
+        found.append(deployment)
+    return found
+
+
+async def read_history(settings: Settings, start: Choice) -> History:
+    """Return what was live when, as the topic has it now.
+
+    Raises
+    ------
+    UsageError
+        The broker does not answer, or has no such topic.
+    """
+    return History(start, decode_deployments(create_codec(settings), await read_whole(settings, TOPIC)))
