@@ -1,8 +1,11 @@
-"""Faust's Kafka driver with five things mended; see ops/decisions/0001-engine.md.
+"""Faust's Kafka driver with seven things mended; see ops/decisions/0001-engine.md.
 
 - The fetch wait, hard-coded to 1.5 s, becomes a setting.
+- Only committed records are read: feeds write in transactions, and what an aborted one left is never seen.
 - Only the window acks. Faust itself acks a record that it skips because a rebalance overtook it, and the commit can
   then pass a record that nobody finished.
+- A commit follows the last record finished, whatever gap lies before it: the window finishes in order. Faust counts
+  offsets one by one, and stops committing for good when an aborted transaction follows a partition's first record.
 - An ack for a record read before the last rebalance is dropped: its partition may have another owner.
 - A stopping or rebalancing worker waits for what is in flight, but not for ever: what hangs would else hold up the
   whole group, or the stop.
@@ -16,7 +19,7 @@ import structlog
 from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 from faust.app.base import App
 from faust.transport.drivers import aiokafka as driver
-from faust.types.tuples import Message
+from faust.types.tuples import TP, Message
 
 log = structlog.get_logger()
 
@@ -32,9 +35,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401 - narrowed by us
         consumer = super()._create_worker_consumer(transport)
         # Private to aiokafka, hence its pinned version and this check.
-        if not hasattr(consumer, "_fetch_max_wait_ms"):
-            raise RuntimeError("aiokafka no longer keeps _fetch_max_wait_ms: mend streams/driver.py")
+        for name in ("_fetch_max_wait_ms", "_isolation_level"):
+            if not hasattr(consumer, name):
+                raise RuntimeError(f"aiokafka no longer keeps {name}: mend streams/driver.py")
         consumer._fetch_max_wait_ms = transport.fetch_wait_ms  # noqa: SLF001 - see above
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust sets it with its own transactions only
         return consumer
 
     def topic_partitions(self, topic: str) -> int | None:
@@ -59,6 +64,18 @@ class Consumer(driver.Consumer):
             self._unacked_messages.discard(message)
             return False
         return super().ack(message)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Return where the next start goes on, None if nothing was finished since the last commit."""
+        if not (finished := self._acked[tp]):
+            return None
+        offset = max(finished) + 1
+        finished.clear()
+        self._acked_index[tp].clear()
+        return offset
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Do nothing: see above."""
 
     async def wait_empty(self) -> None:
         """Return when everything in flight is finished, or the time for it is over; the rest is not acked."""

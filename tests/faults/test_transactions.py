@@ -1,0 +1,78 @@
+"""What feeds write in transactions: workers see committed records only, and commits pass the gaps they leave."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+
+from tests.faults.rig import N_PARTITIONS, Fed, Rig, post, wait_for
+
+
+@contextmanager
+def transaction(rig: Rig, *, commit: bool) -> Iterator[Producer]:
+    producer = Producer({"bootstrap.servers": rig.bootstrap, "transactional.id": f"{rig.prefix}feed", "log_level": 0})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    yield producer
+    producer.flush(30)
+    producer.commit_transaction(30) if commit else producer.abort_transaction(30)
+
+
+def write(rig: Rig, records: list[Fed], *, commit: bool = True) -> None:
+    with transaction(rig, commit=commit) as producer:
+        for record in records:
+            producer.produce(rig.prefix + "posts", record.value, record.key, record.partition)
+
+
+def one_each(name: str) -> list[Fed]:
+    return [post(f"{name}-{p}", partition=p) for p in range(N_PARTITIONS)]
+
+
+def n_left(rig: Rig) -> int:
+    """Return how many records the group has not committed; the markers of transactions are none."""
+    options = {"bootstrap.servers": rig.bootstrap, "group.id": f"{rig.prefix}reader", "enable.partition.eof": True}
+    with closing(Consumer(options)) as consumer:
+        consumer.assign([TopicPartition(rig.prefix + "posts", p, offset) for p, offset in rig.committed().items()])
+        n_records, at_end = 0, set[int | None]()
+        while len(at_end) < N_PARTITIONS:
+            message = consumer.poll(20)
+            assert message is not None
+            if (error := message.error()) is None:
+                n_records += 1
+            else:
+                assert error.code() == KafkaError._PARTITION_EOF
+                at_end.add(message.partition())
+        return n_records
+
+
+def test_aborted_records_are_never_seen_and_hold_up_no_commit(rig: Rig) -> None:
+    write(rig, one_each("first"))
+    # Behind the very first record of each partition lies a gap of several offsets, and later ones.
+    write(rig, one_each("aborted"), commit=False)
+    write(rig, one_each("aborted-too"), commit=False)
+    write(rig, one_each("second"))
+    worker = rig.worker()
+    wait_for(lambda: n_left(rig) == 0, "every record committed")
+    write(rig, one_each("aborted-again") * 5, commit=False)
+    write(rig, one_each("third"))
+    wait_for(lambda: n_left(rig) == 0, "every record committed")
+    assert worker.terminate() == 0
+
+    rig.worker()
+    write(rig, one_each("aborted-at-last"), commit=False)
+    write(rig, one_each("fourth"))
+    wait_for(lambda: n_left(rig) == 0, "every record committed")
+    expected = {record.key for name in ("first", "second", "third", "fourth") for record in one_each(name)}
+    assert rig.keys() == dict.fromkeys(expected, 1)
+
+
+def test_a_transaction_that_is_open_is_seen_when_it_is_committed(rig: Rig) -> None:
+    rig.worker()
+    with transaction(rig, commit=True) as producer:
+        for record in one_each("open"):
+            producer.produce(rig.prefix + "posts", record.value, record.key, record.partition)
+        producer.flush(30)
+        # written behind it by another; readers wait for the transaction before it
+        rig.feed(one_each("other"))
+        assert not rig.keys()
+    wait_for(lambda: len(rig.keys()) == 2 * N_PARTITIONS, "both seen")
