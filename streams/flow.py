@@ -35,6 +35,11 @@ def group_start(settings: Settings) -> str:
     return f"{settings.topic_prefix}{settings.group_prefix}-"
 
 
+def followers_group(settings: Settings) -> str:
+    """Return the group of those who follow a topic whole: never joined, but a broker with access rules asks for it."""
+    return f"{group_start(settings)}followers"
+
+
 def source(stage: str) -> str:
     """Return the topic a stage's agent reads; the others it lists are followed whole."""
     return next(name for name, topic in TOPICS.items() if stage in topic.consumers and name != "cases")

@@ -11,6 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from streams.clients import client_config
 from streams.errors import BrokerError, TransientError, UsageError
+from streams.flow import followers_group
 from streams.reach import reach_broker
 from streams.settings import Settings
 
@@ -64,9 +65,9 @@ class Follower:
         self._topic = topic
         self._apply = apply
         self._crash = crash
-        self._consumer = _consumer(settings, topic)
+        self._consumer = _consumer(settings)
         # One client cannot be asked while it waits for records: the question would wait for ever.
-        self._asker = _consumer(settings, topic)
+        self._asker = _consumer(settings)
         self._positions: dict[int, int] = {}
         self._partitions: list[int] = []
         self._at_end: set[int] = set()
@@ -169,19 +170,19 @@ class Follower:
 
     def _note(self, message: Message) -> Update | None:
         """Advance the position; return the update a message brings, None for the end of a partition."""
+        error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+            if error.fatal():
+                raise KafkaException(error)
+            log.warning("broker trouble", topic=self._topic, error=str(error))
+            return None
         partition, offset = message.partition(), message.offset()
         assert partition is not None
         assert offset is not None
-        error = message.error()
         if error is not None:
             # The end is told by the fetch itself, which is right on every broker; a watermark query is not on some.
-            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                self._positions[partition] = max(offset, self._positions.get(partition, 0))
-                self._at_end.add(partition)
-            elif error.fatal():
-                raise KafkaException(error)
-            else:
-                log.warning("broker trouble", topic=self._topic, error=str(error))
+            self._positions[partition] = max(offset, self._positions.get(partition, 0))
+            self._at_end.add(partition)
             return None
         self._positions[partition] = offset + 1
         return Update(message.key() or b"", message.value(), partition, offset)
@@ -211,11 +212,11 @@ async def read_whole(settings: Settings, topic: str) -> list[Update]:
     return updates
 
 
-def _consumer(settings: Settings, topic: str) -> Consumer:
+def _consumer(settings: Settings) -> Consumer:
     return Consumer(
         client_config(
             settings,
-            group_id=f"{topic}-followed-whole",  # asked for by the client; never joined, never committed
+            group_id=followers_group(settings),  # asked for by the client; never joined, never committed
             enable_auto_commit=False,
             enable_partition_eof=True,
             auto_offset_reset="earliest",

@@ -2,7 +2,7 @@
 
 import time
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.clients import client_config
@@ -11,6 +11,7 @@ from streams.settings import Settings
 
 _LOOK_S = 1.0
 """Longest wait in one call, which Ctrl-C cannot interrupt."""
+_TELLING = {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE}  # noqa: SLF001 - their public names
 
 
 def reach_broker(settings: Settings) -> None:
@@ -21,7 +22,8 @@ def reach_broker(settings: Settings) -> None:
     UsageError
         It did not within `start_grace_s`.
     """
-    client = AdminClient(client_config(settings))
+    troubles: list[KafkaError] = []
+    client = AdminClient(client_config(settings) | {"error_cb": troubles.append})
     deadline_s = time.monotonic() + settings.start_grace_s
     while True:
         try:
@@ -29,6 +31,21 @@ def reach_broker(settings: Settings) -> None:
         except KafkaException as error:
             if time.monotonic() < deadline_s:
                 continue
-            reason = error.args[0].str()
+            reason = telling(client, troubles, error).str()
             raise UsageError(f"no Kafka broker answers at {settings.bootstrap_servers}: {reason}") from error
         return
+
+
+def telling(client: AdminClient, troubles: list[KafkaError], error: KafkaException) -> KafkaError:
+    """Return why a broker does not answer: a wrong password is told apart, to the client's error_cb alone.
+
+    Parameters
+    ----------
+    troubles
+        What the client's error_cb was called with.
+    error
+        What the client raised; says only that there was no answer.
+    """
+    client.poll(0)
+    raised: KafkaError = error.args[0]
+    return next((trouble for trouble in troubles if trouble.code() in _TELLING), raised)

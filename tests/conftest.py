@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,12 +10,15 @@ import pytest
 from ops.broker.kafka import Kafka
 from ops.broker.registry import Registry
 from ops.java import UnavailableError
+from ops.prometheus import binary
 from streams.broker.embedded import EmbeddedBroker
 from tests.support.brokers import HOW_TO_GET_ONE, java_kafka, new_prefix, real_kafka
+from tests.support.secured import SecuredKafka, secured_kafka
 
 NEEDS = {
     "kafka": f"a real Apache Kafka: {HOW_TO_GET_ONE}",
     "registry": "a schema registry: install a JDK (17 or newer) and Maven",
+    "prometheus": f"Prometheus: {binary.HOW_TO_GET_IT}",
 }
 """What each marker needs, and how to get it."""
 _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
@@ -35,11 +38,23 @@ def own_kafka(pytestconfig: pytest.Config) -> Iterator[Kafka]:
 
 
 @pytest.fixture(scope="session")
+def secured(pytestconfig: pytest.Config) -> Iterator[SecuredKafka]:
+    """Give a real Apache Kafka with TLS, SCRAM and access rules."""
+    yield from _provide(pytestconfig, "kafka", secured_kafka())
+
+
+@pytest.fixture(scope="session")
 def registry_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the base address of a real schema registry that the whole run shares: keep to your `prefix`."""
     log: Path = tmp_path_factory.mktemp("registry") / "registry.log"
     for registry in _provide(pytestconfig, "registry", Registry(log)):
         yield registry.url
+
+
+@pytest.fixture(scope="session")
+def promtool(pytestconfig: pytest.Config) -> Iterator[str]:
+    """Path of Prometheus's own tool."""
+    yield from _provide(pytestconfig, "prometheus", _found("promtool"))
 
 
 @pytest.fixture(scope="session")
@@ -59,10 +74,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with what its fixtures need, so that `-m kafka` and `-m 'not kafka'` tell the truth."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & {"kafka", "own_kafka"}:
+        if fixtures & {"kafka", "own_kafka", "secured"}:
             item.add_marker("kafka")
         if "registry_url" in fixtures:
             item.add_marker("registry")
+        if "promtool" in fixtures:
+            item.add_marker("prometheus")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -74,6 +91,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.line(f"Here: {why}")
         for nodeid in skipped:
             terminalreporter.line(f"  {nodeid}")
+
+
+@contextmanager
+def _found(program: str) -> Iterator[str]:
+    yield str(binary.find(program))
 
 
 def _provide[T](config: pytest.Config, marker: str, context: AbstractContextManager[T]) -> Iterator[T]:

@@ -11,6 +11,7 @@ from streams.clients import client_config
 from streams.doctor.finding import Finding, ok, warn, wrong
 from streams.doctor.probe import Probe
 from streams.errors import UsageError
+from streams.reach import telling
 from streams.settings import Settings
 
 _REACH_S = 5.0
@@ -29,9 +30,9 @@ def reach(settings: Settings) -> Finding:
     try:
         cluster = client.list_topics(timeout=_REACH_S)
     except KafkaException as error:
-        telling = next((trouble for trouble in troubles if trouble.code() in _MEND), error.args[0])
-        mend = _MEND.get(telling.code(), "check JIKIMI_BOOTSTRAP_SERVERS and JIKIMI_SECURITY_PROTOCOL; is it running?")
-        return wrong("broker", f"{settings.bootstrap_servers} does not answer {_way(settings)}: {telling.str()}", mend)
+        why = telling(client, troubles, error)
+        mend = _MEND.get(why.code(), "check JIKIMI_BOOTSTRAP_SERVERS and JIKIMI_SECURITY_PROTOCOL; is it running?")
+        return wrong("broker", f"{settings.bootstrap_servers} does not answer {_way(settings)}: {why.str()}", mend)
     n_brokers = len(cluster.brokers)
     return ok("broker", f"{n_brokers} at {settings.bootstrap_servers}, {_way(settings)}, cluster {cluster.cluster_id}")
 
@@ -52,11 +53,16 @@ def topics(settings: Settings) -> Iterator[Finding]:
     """Yield how the topics fall short of topics.yaml, or that they do not."""
     try:
         differences = topic_admin.check(settings)
-    except (UsageError, KafkaException) as error:
-        yield wrong("topics", str(error), "the right to describe topics and their settings is needed to look")
+    except KafkaException as error:
+        mend = "look as an operator, or with the right DescribeConfigs on topics"
+        yield warn("topics", f"their settings cannot be seen: {error.args[0].str()}", mend)
+        return
+    except UsageError as error:
+        yield wrong("topics", str(error), "look again")
         return
     if missing := [line.removesuffix(_MISSING) for line in differences if line.endswith(_MISSING)]:
-        yield wrong("topics", f"missing: {', '.join(missing)}", "run `jikimi topics create`")
+        mend = "run `jikimi topics create`; or they are there and may not be seen, see the rights"
+        yield wrong("topics", f"missing: {', '.join(missing)}", mend)
     for line in differences:
         if not line.endswith(_MISSING):
             yield wrong("topics", line, "run `jikimi topics create`, which raises what may be raised")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiokafka.client import AIOKafkaClient, CoordinationType
-from aiokafka.errors import KafkaError, TransactionalIdAuthorizationFailed
+from aiokafka.errors import CoordinatorNotAvailableError, KafkaError, TransactionalIdAuthorizationFailed
 from aiokafka.protocol.admin import ApiVersionRequest
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
@@ -14,6 +14,7 @@ from streams.clients import worker_credentials
 from streams.settings import Settings
 
 _ANSWER_S = 10.0
+_AGAIN_S = 0.2
 _FEATURES = {22: "transactions", 44: "incremental settings", 68: "new group protocol", 76: "share groups"}
 """By the number of the request that needs them; see Kafka's protocol guide."""
 
@@ -40,11 +41,15 @@ class Probe:
         """Return whether this transactional id may be used, None if the broker does not tell."""
 
         async def ask(client: AIOKafkaClient) -> bool:
-            try:
-                await client.coordinator_lookup(CoordinationType.TRANSACTION, name)
-            except TransactionalIdAuthorizationFailed:
-                return False
-            return True
+            while True:
+                try:
+                    await client.coordinator_lookup(CoordinationType.TRANSACTION, name)
+                except TransactionalIdAuthorizationFailed:
+                    return False
+                except CoordinatorNotAvailableError:  # a new broker has none until it was asked
+                    await asyncio.sleep(_AGAIN_S)
+                else:
+                    return True
 
         try:
             return asyncio.run(self._ask(ask))

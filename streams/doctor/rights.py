@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from schemas.topics import TOPICS
-from streams.app import STAGES
+from streams.flow import STAGES, followers_group, group, group_start
 from streams.settings import Settings
 
 ROLES = (*STAGES, "feeds", "desk")
@@ -50,10 +50,11 @@ def rights_of(role: str, settings: Settings) -> Iterator[Right]:
             yield Right("topic", prefix + topic.name, "Read")
         if role in topic.producers:
             yield Right("topic", prefix + topic.name, "Write")
+    yield Right("group", followers_group(settings), "Read")
     if role in STAGES:
-        yield Right("group", f"{prefix}{settings.group_prefix}-{role}", "Read")
+        yield Right("group", group(settings, [role]), "Read")
     if role == "feeds":
-        yield Right("transactional-id", f"{prefix}{settings.group_prefix}-feed-", "Write")
+        yield Right("transactional-id", f"{group_start(settings)}feed-", "Write")
 
 
 def _reads(role: str, name: str) -> bool:

@@ -55,11 +55,11 @@ def docker_answers() -> bool:
 
 
 @contextmanager
-def java_kafka(**settings: str) -> Iterator[Kafka]:
+def java_kafka(port: int | None = None, **settings: str) -> Iterator[Kafka]:
     """Yield a Kafka of one's own that may be stopped, killed and started again; its data goes at the end."""
     with (
         tempfile.TemporaryDirectory(prefix="jikimi-kafka-") as folder,
-        Kafka(Path(folder), settings=settings) as broker,
+        Kafka(Path(folder), port=port, settings=settings) as broker,
     ):
         yield broker
 
