@@ -10,10 +10,10 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.12 \
 	--generate-hashes --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format kafka schemas lock clean
+.PHONY: help setup demo test check format kafka schemas dashboards panels lock clean
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Make .venv with exactly the locked packages, and the command .venv/bin/jikimi
 
@@ -37,6 +37,12 @@ kafka: setup ## Run a real one-node Apache Kafka in Java until Ctrl-C, on port 9
 
 schemas: setup ## Keep the current version of each changed message in schemas/history, unless it breaks readers
 	$(BIN)/python -m ops.snapshot_schemas
+
+dashboards: setup ## Write the Grafana dashboards and Prometheus rules that the chart ships, from ops/grafana and ops/prometheus
+	$(BIN)/python -m ops.grafana
+
+panels: setup ## Prove dashboards and alerts on a real run with Kafka and Prometheus; JSON=FILE keeps the result
+	$(BIN)/python -m ops.panels $(if $(JSON),--json $(JSON))
 
 lock: ## Choose the newest allowed packages and write both lock files; needs uv
 	@command -v uv > /dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }

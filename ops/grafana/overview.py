@@ -1,0 +1,107 @@
+"""Whether any victim is waiting."""
+
+from ops.grafana.panel import Board, Query, lines, number
+from ops.prometheus import alerts, signals
+
+BOARD = Board(
+    "overview",
+    "Jikimi: overview",
+    "Is any victim waiting? Everything green here, and nobody is.",
+    {
+        "Is any victim waiting?": [
+            number(
+                "Oldest record waiting",
+                "Age of the oldest record that any stage has not brought to an end, seen from the broker.",
+                "s",
+                Query(f"max({signals.OLDEST_AGE})"),
+                limits=(alerts.STAGE_AGE_S / 2, alerts.STAGE_AGE_S),
+            ),
+            number(
+                "Verdicts later than 60 s",
+                "Share of posts, in the time range shown, whose verdict came later than 60 s after a feed saw them.",
+                "percentunit",
+                Query(signals.over(signals.LATE_RATIO, "$__range")),
+                limits=(alerts.BUDGET, 6 * alerts.BUDGET),
+            ),
+            number(
+                "Takedowns overdue",
+                "Pending takedowns past any law's clock.",
+                "short",
+                Query(f"max({signals.TAKEDOWNS_OVERDUE})"),
+                limits=(1,),
+            ),
+            number(
+                "Not yet searched in old posts",
+                "Pieces of new references that the archive has not been searched for: a new victim waits.",
+                "short",
+                Query(signals.LATE_SEARCH_WAITING),
+                limits=(1, 100),
+            ),
+        ],
+        "What is at work": [
+            number("Open cases", "Cases being looked for.", "short", Query(signals.OPEN_CASES)),
+            number(
+                "Feeds not connected",
+                "Feeds that should be connected and are not: their posts are not seen.",
+                "short",
+                Query(f"count({signals.FEED_CONNECTED}) - sum({signals.FEED_CONNECTED})"),
+                limits=(1,),
+            ),
+            number(
+                "Alerts firing",
+                "Of Jikimi's own rules; each has a runbook.",
+                "short",
+                Query(signals.ALERTS_FIRING),
+                limits=(1,),
+            ),
+            number(
+                "Workers that do not answer",
+                "Processes that Prometheus cannot read.",
+                "short",
+                Query(signals.N_WORKERS_DOWN),
+                limits=(1,),
+            ),
+        ],
+        "Flow": [
+            lines(
+                "Age of the oldest record, by stage",
+                "How long the oldest record has waited for each stage. A line that climbs is a stage that stands.",
+                "s",
+                Query(signals.OLDEST_AGE, "{{stage}}"),
+                limits=(alerts.STAGE_AGE_S,),
+            ),
+            lines(
+                "Posts",
+                "Posts written per second, by all feeds.",
+                "ops",
+                Query(signals.where(signals.TOPIC_GROWTH, 'topic="posts"'), "posts"),
+            ),
+            lines(
+                "Verdicts",
+                "Verdicts per second, by decision: act issues a takedown, review asks a person.",
+                "ops",
+                Query(signals.VERDICTS, "{{decision}}"),
+            ),
+            lines(
+                "From seen to verdict",
+                "Half of the posts, and 99 of 100, had their verdict within this time of a feed seeing them.",
+                "s",
+                *(Query(signals.quantile(q, **signals.SEEN_TO_VERDICT), f"{q:.0%}") for q in (0.5, 0.99)),
+                limits=(60,),
+            ),
+            lines(
+                "Takedowns",
+                "Takedown events in each interval, by state.",
+                "short",
+                Query(signals.TAKEDOWN_EVENTS, "{{state}}"),
+            ),
+            lines(
+                "Dead letters",
+                "Records given up on, per second. `bug` is ours to mend; most others are broken or withdrawn media.",
+                "ops",
+                Query(signals.DEAD_LETTERS, "{{stage}} {{reason}} ({{fate}})"),
+                no_value="none",
+            ),
+        ],
+    },
+)

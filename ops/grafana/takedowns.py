@@ -1,0 +1,73 @@
+"""What platforms were asked for, and how long the law still gives them."""
+
+from ops.grafana.panel import Board, Query, buckets, lines, number
+from ops.prometheus import alerts, signals
+
+_HOURS_S = tuple(3600.0 * hours for hours in alerts.CLOCKS_H.values())
+
+BOARD = Board(
+    "takedowns",
+    "Jikimi: takedowns",
+    "What has been asked of platforms, and how long the law still gives them.",
+    {
+        "Legal clocks": [
+            number(
+                f"Past {clock}",
+                f"Pending takedowns older than {hours} hours.",
+                "short",
+                Query(signals.where(signals.TAKEDOWNS_OVERDUE, f'clock="{clock}"')),
+                limits=(1,),
+            )
+            for clock, hours in alerts.CLOCKS_H.items()
+        ]
+        + [
+            number(
+                "Oldest pending takedown",
+                "Time since its issue. Korea gives a platform 24 hours, the United States 48.",
+                "s",
+                Query(signals.OLDEST_TAKEDOWN),
+                limits=(_HOURS_S[0] - 3600 * alerts.WARNING_H, _HOURS_S[0]),
+            ),
+            number(
+                "Pending",
+                "Takedowns that still ask a platform for something.",
+                "short",
+                Query("sum(" + signals.TAKEDOWNS_PENDING + ")"),
+            ),
+            lines(
+                "Age of the oldest, by state",
+                "From its issue; dashed: 24 and 48 hours.",
+                "s",
+                Query(signals.TAKEDOWN_AGE, "{{state}}"),
+                limits=_HOURS_S,
+            ),
+            lines(
+                "Pending, by state",
+                "Issued, sent, acknowledged, reappeared: each still asks a platform for something.",
+                "short",
+                Query(signals.TAKEDOWNS_PENDING, "{{state}}"),
+            ),
+        ],
+        "Life": [
+            lines(
+                "Events",
+                "Takedown events in each interval, by state.",
+                "short",
+                Query(signals.TAKEDOWN_EVENTS, "{{state}}"),
+            ),
+            buckets(
+                "Published to takedown",
+                "How long a victim's video stood there before its takedown was issued.",
+                "s",
+                Query(signals.heatmap("jikimi_end_to_end_seconds", matchers='since="published",until="takedown"')),
+            ),
+            lines(
+                "Verdicts that ask a person",
+                "Verdicts per second that are neither acted on nor dismissed: somebody has to decide.",
+                "ops",
+                Query(signals.where(signals.VERDICTS, 'decision="review"'), "review"),
+            ),
+            lines("Open cases", "Cases being looked for.", "short", Query(signals.OPEN_CASES, "cases")),
+        ],
+    },
+)

@@ -1,0 +1,51 @@
+"""The programs `prometheus` and `promtool`: from the PATH, else from Debian's package unpacked in var/."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ops.java import VAR, UnavailableError
+
+HOW_TO_GET_IT = "install Prometheus and put prometheus and promtool on the PATH, or use Debian or Ubuntu"
+_PACKAGE = "prometheus"
+_FOLDER = VAR / "prometheus"
+_DOWNLOAD_S = 300.0
+
+
+def find(program: str) -> Path:
+    """Return the path of `prometheus` or `promtool`; the package is downloaded once, without root.
+
+    Raises
+    ------
+    UnavailableError
+        If it is not on the PATH and cannot be downloaded; the message says how to get it.
+    """
+    if (there := shutil.which(program)) is not None:
+        return Path(there)
+    path = _FOLDER / "usr" / "bin" / program
+    if not path.exists():
+        _unpack()
+    return path
+
+
+def _unpack() -> None:
+    if missing := [tool for tool in ("apt-get", "dpkg") if shutil.which(tool) is None]:
+        raise UnavailableError(f"no Prometheus here, and no {missing[0]} to download it: {HOW_TO_GET_IT}")
+    VAR.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=VAR, prefix="prometheus-") as scratch:
+        _run(["apt-get", "download", _PACKAGE], scratch)
+        (package,) = Path(scratch).glob(f"{_PACKAGE}_*.deb")
+        _run(["dpkg", "-x", package.name, "unpacked"], scratch)
+        if not _FOLDER.is_dir():  # another process may have been quicker
+            (Path(scratch) / "unpacked").rename(_FOLDER)
+
+
+def _run(command: list[str], folder: str) -> None:
+    try:
+        subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=_DOWNLOAD_S)  # noqa: S603  # our own command line
+    except subprocess.TimeoutExpired as error:
+        raise UnavailableError(f"{' '.join(command)} took more than {_DOWNLOAD_S:g} s: {HOW_TO_GET_IT}") from error
+    except subprocess.CalledProcessError as error:
+        words = " ".join(error.stderr.split())[-300:]
+        raise UnavailableError(f"{' '.join(command)} failed ({words}): {HOW_TO_GET_IT}") from error
