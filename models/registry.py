@@ -5,6 +5,7 @@ A file whose bytes are not the pinned ones never reaches ONNX Runtime.
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ class Registry:
         ONNX Runtime execution provider; CUDA if this machine has it, else CPU.
     n_threads
         Threads inside one session. One is right where a process runs several sessions at once.
+    on_load
+        Told of each model loaded: entry, execution provider ("" for fusion), seconds it took to verify and load.
     """
 
     def __init__(
@@ -48,7 +51,9 @@ class Registry:
         cache: Path | None = None,
         provider: str | None = None,
         n_threads: int = 1,
+        *,
         extra: Path | None = None,
+        on_load: Callable[[Entry, str, float], None] | None = None,
     ) -> None:
         self._entries = read_manifests(manifest or MANIFEST, extra)
         self._cache = cache or default_cache()
@@ -56,6 +61,8 @@ class Registry:
         self._n_threads = n_threads
         self._built: WeakValueDictionary[tuple[Kind, str], Any] = WeakValueDictionary()
         self._lock = threading.Lock()
+        self._used_provider = ""
+        self._on_load = on_load
 
     def entry(self, modality: Kind, name: str | None = None) -> Entry:
         """Return the manifest's entry for a name, "name" or "name@version", or the default one of the modality.
@@ -101,7 +108,11 @@ class Registry:
         with self._lock:
             model: Model | None = self._built.get(key)
             if model is None:
+                began_s = time.perf_counter()
+                self._used_provider = ""
                 self._built[key] = model = build()
+                if self._on_load is not None:
+                    self._on_load(entry, self._used_provider, time.perf_counter() - began_s)
             return model
 
     def _curves(self, entry: Entry) -> Mapping[Modality, Curve]:
@@ -120,7 +131,8 @@ class Registry:
         options.log_severity_level = 3  # warnings about graph optimisations help nobody
         providers = list(dict.fromkeys([self._provider, "CPUExecutionProvider"]))  # CPU takes what the first cannot
         session = ort.InferenceSession(graph, options, providers=providers)
-        log.info("model loaded", model=entry.name, version=entry.version, provider=session.get_providers()[0])
+        self._used_provider = session.get_providers()[0]
+        log.info("model loaded", model=entry.name, version=entry.version, provider=self._used_provider)
         return session
 
 

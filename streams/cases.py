@@ -22,8 +22,9 @@ def case_key(case_id: str) -> str:
 
 
 def reference_key(case_id: str, reference: Reference) -> str:
-    """Return the key of one piece of a reference."""
-    return f"{case_id}/{reference.reference_id}/{reference.modality}/{reference.segment}"
+    """Return the key of one piece of a reference as one model described it."""
+    piece = f"{reference.reference_id}/{reference.modality}/{reference.segment}"
+    return f"{case_id}/{piece}/{reference.model}@{reference.version}"
 
 
 class Cases:
@@ -65,6 +66,10 @@ class Cases:
         for key, entry in self._entries.items():
             if entry.reference is not None:
                 yield f"{key}@{self._offsets[key]}", entry, entry.reference
+
+    def count(self) -> int:
+        """Return how many cases are open."""
+        return sum(entry.policy is not None for entry in self._entries.values())
 
     def policy(self, case_id: str) -> Policy | None:
         """Return a case's policy, None if there is no such open case."""

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from models.manifest import Kind
+from models.manifest import Entry, Kind
 from models.registry import Registry
 from schemas.messages import Choice, Policy
+from streams import metrics
 from streams.errors import UsageError
 from streams.policy import policy_version
 from streams.settings import Settings
@@ -16,7 +17,7 @@ PARTS: tuple[Kind, ...] = ("visual", "audio", "text", "fusion")
 
 def create_registry(settings: Settings) -> Registry:
     """Return the models as the settings ask for them."""
-    return Registry(cache=settings.model_cache_dir, extra=settings.manifest)
+    return Registry(cache=settings.model_cache_dir, extra=settings.manifest, on_load=_tell)
 
 
 def default_choice(registry: Registry, settings: Settings) -> Choice:
@@ -97,3 +98,7 @@ def _policy(value: str) -> Policy:
     if not 0.0 <= review <= act <= 1.0:
         raise UsageError(f"policy {value!r}: 0 <= REVIEW <= ACT <= 1")
     return Policy(act=act, review=review, version=policy_version(act, review))
+
+
+def _tell(entry: Entry, provider: str, seconds: float) -> None:
+    metrics.model_loaded(entry.modality, entry.name, entry.version, provider, seconds)

@@ -1,5 +1,7 @@
 """What the three describing stages share: the id and the key of a descriptor, and which model made it."""
 
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy.typing as npt
 from schemas.ids import record_id
 from schemas.matrix import pack, unpack
 from schemas.messages import Descriptors, Modality, Reference, Segment, Thumbnail
+from streams import metrics
 
 _MOST_DIGEST_BYTES = 32
 
@@ -52,6 +55,19 @@ def descriptors(
         digests=digests or [],
         thumbnails=thumbnails or [],
     )
+
+
+def observed[**P, R](modality: Modality, call: Callable[P, R], count: Callable[[R], int]) -> Callable[P, R]:
+    """Return a model's call, timed and its rows counted."""
+
+    def timed(*args: P.args, **options: P.kwargs) -> R:
+        began_s = time.perf_counter()
+        result = call(*args, **options)
+        metrics.MODEL_SECONDS.labels(modality).observe(time.perf_counter() - began_s)
+        metrics.BATCH_ROWS.labels(modality).observe(count(result))
+        return result
+
+    return timed
 
 
 def descriptor_key(segment: Segment, modality: Modality) -> str:

@@ -13,7 +13,7 @@ import msgspec
 from models.fusion.model import FusionModel
 from models.registry import Registry
 from schemas.messages import Choice, Policy, Scores, Verdict
-from streams import metrics
+from streams import metrics, trace
 from streams.app import Context
 from streams.hearing import Hearing, Rules
 from streams.stage.record import Output, Record
@@ -85,6 +85,7 @@ class Fusion:
     def open(self, scores: Scores) -> Hearing:
         """Return a hearing of which nothing is heard yet."""
         deadline_s = time.time() + self._settings.fusion_deadline_s
+        self._wake(deadline_s, scores.segment.post.post_id)
         return Hearing(post=scores.segment.post, parts=scores.segment.parts, deadline_s=deadline_s)
 
     async def remember(self, post_id: str, hearing: Hearing, verdicts: list[Verdict]) -> None:
@@ -92,7 +93,7 @@ class Fusion:
         hearing.decide(verdicts)
         if hearing.closed:
             hearing.deadline_s = time.time() + self._settings.fusion_memory_s
-        heapq.heappush(self._clock, (hearing.deadline_s, post_id))
+        hearing.trace = trace.current_headers() or hearing.trace
         await self._table.put(post_id.encode(), msgspec.msgpack.encode(hearing))
         for verdict in verdicts:
             _count(verdict)
@@ -109,15 +110,26 @@ class Fusion:
     async def _expire(self, post_id: str) -> None:
         async with self.lock(post_id):
             hearing = self.hearing(post_id)
-            if hearing is None or hearing.deadline_s > time.time() or not self._owns(post_id):
+            if hearing is None or not self._owns(post_id):
                 return
-            if hearing.closed:
-                await self._table.forget(post_id.encode())
-                return
+            if hearing.deadline_s <= time.time():
+                await (self._forget if hearing.closed else self._close)(post_id, hearing)
+            # Its one entry in the clock goes with it; moved deadlines are seen here.
+            if self.hearing(post_id) is not None:
+                self._wake(hearing.deadline_s, post_id)
+
+    async def _forget(self, post_id: str, _: Hearing) -> None:
+        await self._table.forget(post_id.encode())
+
+    async def _close(self, post_id: str, hearing: Hearing) -> None:
+        with trace.span("deadline", "scores", hearing.trace):
             verdicts = hearing.close(await self.rules(set(hearing.evidence)), time.time())
             for verdict in verdicts:
                 await self._context.send("verdicts", post_id, verdict)
             await self.remember(post_id, hearing, verdicts)
+
+    def _wake(self, deadline_s: float, post_id: str) -> None:
+        heapq.heappush(self._clock, (deadline_s, post_id))
 
     def _owns(self, post_id: str) -> bool:
         return self._context.partition("scores", post_id.encode()) in self._context.owned("scores")
@@ -131,5 +143,7 @@ class Fusion:
 
 def _count(verdict: Verdict) -> None:
     metrics.VERDICTS.labels(verdict.decision, verdict.reason).inc()
-    seconds = (verdict.decided_at - verdict.post.seen_at).total_seconds()
-    metrics.END_TO_END_SECONDS.labels("seen", "verdict").observe(max(0.0, seconds))
+    if verdict.case_id is not None:
+        metrics.PROBABILITY.labels(verdict.decision).observe(verdict.probability)
+    if verdict.reason != "late":
+        metrics.observe_end_to_end(verdict.post, "verdict", verdict.decided_at)

@@ -51,6 +51,8 @@ class Hearing(msgspec.Struct, kw_only=True):
         Segments of each modality whose scores arrived.
     deadline_s
         When to close, seconds since the epoch; once closed, when to forget.
+    trace
+        Headers under which the last of it was heard, for what follows from the clock alone.
     """
 
     post: PostRef
@@ -60,6 +62,7 @@ class Hearing(msgspec.Struct, kw_only=True):
     evidence: dict[str, list[Evidence]] = {}
     decided: dict[str, Decision] = {}
     closed: bool = False
+    trace: dict[str, bytes] = {}
 
     def hear(self, scores: Scores, rules: Rules, now_s: float) -> list[Verdict]:
         """Take in one segment's scores; hearing them twice changes nothing. Return the verdicts that follow."""

@@ -9,15 +9,17 @@ first. Each such segment is searched in the index too: whoever handled it may ha
 
 import asyncio
 from collections.abc import Collection
+from typing import NamedTuple
 
 import structlog
 
 from schemas.codec import WireError
 from schemas.messages import Descriptors, Match
+from streams import metrics, trace
 from streams.app import Context
 from streams.description import fault
 from streams.index import Archive, Hit, LiveIndex, ReferenceIndex, scores
-from streams.seek import TopicSeeker
+from streams.seek import Sought, TopicSeeker
 
 log = structlog.get_logger()
 
@@ -26,6 +28,13 @@ _CATCH_UP_STEP = 500
 """Offsets caught up before the progress is written down."""
 _FLOOR = {"visual": 0.4, "audio": 0.3, "text": 0.6}
 """Cosine from which a stored vector is worth aligning; below what the alignment itself asks for."""
+
+
+class _Old(NamedTuple):
+    """What was read again, and the headers that continue its trace."""
+
+    descriptors: Descriptors
+    headers: trace.Headers
 
 
 class LateSearch:
@@ -81,21 +90,19 @@ class LateSearch:
         index = await self._live.current()
         while start < end:
             step_end = min(start + _CATCH_UP_STEP, end)
-            for descriptors, match in await asyncio.to_thread(self._archive_range, index, partition, start, step_end):
-                await self._send(descriptors, match, f"{match.case_id}/{match.reference_id}")
+            for old, match in await asyncio.to_thread(self._archive_range, index, partition, start, step_end):
+                await self._send(old, match, f"{match.case_id}/{match.reference_id}")
             await asyncio.to_thread(self._archive.mark_end, partition, step_end)
             start = step_end
         self._searched[partition] = await asyncio.to_thread(self._archive.searched, partition)
 
-    def _archive_range(
-        self, index: ReferenceIndex, partition: int, start: int, end: int
-    ) -> list[tuple[Descriptors, Match]]:
+    def _archive_range(self, index: ReferenceIndex, partition: int, start: int, end: int) -> list[tuple[_Old, Match]]:
         """Archive a stretch of the topic; return what of it matches."""
         found = []
-        for offset, value in self._seeker.read(partition, start, end):
-            if (descriptors := self._decode(value)) is not None:
-                self._archive.add(Hit(partition, offset), descriptors)
-                found += [(descriptors, match) for match in index.search(descriptors)]
+        for sought in self._seeker.read(partition, start, end):
+            if (old := self._decode(sought)) is not None:
+                self._archive.add(Hit(partition, sought.offset), old.descriptors)
+                found += [(old, match) for match in index.search(old.descriptors)]
         return found
 
     async def _search_new(self, index: ReferenceIndex, partitions: Collection[int]) -> None:
@@ -103,10 +110,16 @@ class LateSearch:
             if gone := self._searched[partition] - index.pieces.keys():
                 await asyncio.to_thread(self._archive.forget_searched, partition, gone)
                 self._searched[partition] -= gone
-        for token in index.pieces:
-            todo = {partition for partition in partitions if token not in self._searched[partition]}
-            if todo:
+        unsearched = {
+            token: todo
+            for token in index.pieces
+            if (todo := {partition for partition in partitions if token not in self._searched[partition]})
+        }
+        metrics.LATE_SEARCH_WAITING.set(len(unsearched))
+        for token, todo in unsearched.items():
+            with metrics.LATE_SEARCH_SECONDS.time():
                 await self._search(index, token, todo)
+            metrics.LATE_SEARCH_WAITING.dec()
 
     async def _search(self, index: ReferenceIndex, token: str, partitions: Collection[int]) -> None:
         *_, reference = index.pieces[token]
@@ -120,26 +133,28 @@ class LateSearch:
             log.info("late search", modality=reference.modality, segments=len(hits))
 
     async def _score(self, index: ReferenceIndex, token: str, hit: Hit) -> None:
-        descriptors = await asyncio.to_thread(self._fetch, hit)
-        if descriptors is None:
+        old = await asyncio.to_thread(self._fetch, hit)
+        if old is None:
             return
-        found = await asyncio.to_thread(index.match_one, token, descriptors)
+        found = await asyncio.to_thread(index.match_one, token, old.descriptors)
         if found is not None:
-            await self._send(descriptors, found, token)
+            await self._send(old, found, token)
 
-    async def _send(self, descriptors: Descriptors, match: Match, token: str) -> None:
-        await self._context.send("scores", descriptors.segment.post.post_id, scores(descriptors, [match], token))
+    async def _send(self, old: _Old, match: Match, token: str) -> None:
+        with trace.span("late", "descriptors", old.headers):
+            found = scores(old.descriptors, [match], token)
+            await self._context.send("scores", old.descriptors.segment.post.post_id, found)
 
-    def _fetch(self, hit: Hit) -> Descriptors | None:
+    def _fetch(self, hit: Hit) -> _Old | None:
         """Return the descriptors of a hit, None once the topic has forgotten them."""
-        for _, value in self._seeker.read(hit.partition, hit.offset, hit.offset + 1):
-            return self._decode(value)
+        for sought in self._seeker.read(hit.partition, hit.offset, hit.offset + 1):
+            return self._decode(sought)
         return None
 
-    def _decode(self, value: bytes | None) -> Descriptors | None:
+    def _decode(self, sought: Sought) -> _Old | None:
         try:
-            descriptors = self._context.codec.decode("descriptors", value or b"")
+            descriptors = self._context.codec.decode("descriptors", sought.value or b"")
         except WireError:
             return None  # the stage's own guard has made it a dead letter
         assert isinstance(descriptors, Descriptors)
-        return descriptors if fault(descriptors) is None else None  # likewise
+        return _Old(descriptors, sought.headers) if fault(descriptors) is None else None  # likewise

@@ -46,6 +46,7 @@ class Chosen[T]:
         self._load = load
         self._choice = start
         self._loaded = load(start)
+        metrics.model_at_work(part, getattr(start, part))
         self._ready = asyncio.Event()
 
     async def current(self) -> T:
@@ -75,6 +76,7 @@ class Chosen[T]:
             log.error("live model cannot be loaded", **names, error=str(error))  # noqa: TRY400 - its words suffice
             return False
         self._choice, self._loaded = choice, loaded
+        metrics.model_at_work(self._part, getattr(choice, self._part))
         log.info("model live", **names)
         return True
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from schemas.messages import Descriptors
+from streams import metrics
 from streams.app import Context
 from streams.description import fault
 from streams.errors import UnprocessableError
@@ -29,4 +30,6 @@ def create(context: Context) -> None:
         await asyncio.to_thread(archive.add, Hit(record.partition, record.offset), message)
         index = await live.current()
         matches = await asyncio.to_thread(index.search, message)
+        if matches:
+            metrics.SCORE.labels(message.modality).observe(matches[0].score)  # the best is the first
         yield Output("scores", message.segment.post.post_id, scores(message, matches))

@@ -61,12 +61,6 @@ MODEL_BEHIND = Gauge(
     ["modality"],
     multiprocess_mode="livemax",
 )
-MODEL_BEHIND = Gauge(
-    "jikimi_model_behind",
-    "1 while the live model cannot be loaded and another one serves.",
-    ["modality"],
-    multiprocess_mode="livemax",
-)
 MODEL_SECONDS = Histogram("jikimi_model_seconds", "One call of a model.", ["modality"], buckets=_SECONDS)
 BATCH_ROWS = Histogram("jikimi_batch_rows", "Rows in one call of a model.", ["modality"], buckets=_ROWS)
 SCORE = Histogram(
@@ -153,6 +147,22 @@ MONITOR_LOOKED = Gauge(
 # A shadow.
 SHADOW_VERDICTS = Counter("jikimi_shadow_verdicts_total", "A shadow's decisions beside the live ones.", ["outcome"])
 """Outcome: same, gained (the shadow would do more), lost (less), alone (the live one has not decided in time)."""
+
+
+_loaded: set[tuple[str, str, str, str]] = set()
+
+
+def model_loaded(modality: str, model: str, version: str, provider: str, seconds: float) -> None:
+    """Note that a model was loaded."""
+    MODEL_LOAD_SECONDS.labels(modality, model, version).set(seconds)
+    _loaded.add((modality, model, version, provider))
+
+
+def model_at_work(modality: str, full_name: str) -> None:
+    """Note which of the loaded models of a modality is in use, "name@version"."""
+    for labels in _loaded:
+        if labels[0] == modality:
+            MODEL_INFO.labels(*labels).set(f"{labels[1]}@{labels[2]}" == full_name)
 
 
 def observe_end_to_end(post: PostRef, until: str, at: datetime) -> None:

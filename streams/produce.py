@@ -9,6 +9,7 @@ from confluent_kafka import Message as Delivery
 
 from schemas.messages import Message
 from schemas.topics import TOPICS
+from streams import trace
 from streams.clients import client_config
 from streams.errors import UsageError
 from streams.reach import reach_broker
@@ -52,7 +53,8 @@ class TopicWriter:
         UsageError
             An earlier message was not delivered.
         """
-        self.write_bytes(topic, key.encode(), None if message is None else self.codec.encode(topic, message))
+        value = None if message is None else self.codec.encode(topic, message)
+        self.write_bytes(topic, key.encode(), value, trace.first_headers(topic))
 
     def write_bytes(
         self, topic: str, key: bytes | None, value: bytes | None, headers: dict[str, bytes] | None = None

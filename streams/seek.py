@@ -2,13 +2,22 @@
 
 import threading
 from collections.abc import Collection, Iterator
+from typing import NamedTuple, cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.clients import client_config
 from streams.settings import Settings
 
 _FETCH_S = 20.0
+
+
+class Sought(NamedTuple):
+    """One record as it was found."""
+
+    offset: int
+    value: bytes | None
+    headers: dict[str, bytes]
 
 
 class TopicSeeker:
@@ -49,8 +58,8 @@ class TopicSeeker:
             first, _ = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_FETCH_S)
         return first
 
-    def read(self, partition: int, start: int, end: int) -> Iterator[tuple[int, bytes | None]]:
-        """Yield offset and value of the records from `start` to before `end` that the topic still has.
+    def read(self, partition: int, start: int, end: int) -> Iterator[Sought]:
+        """Yield the records from `start` to before `end` that the topic still has.
 
         Raises
         ------
@@ -66,7 +75,7 @@ class TopicSeeker:
             finally:
                 self._consumer.unassign()
 
-    def _read_until(self, end: int) -> Iterator[tuple[int, bytes | None]]:
+    def _read_until(self, end: int) -> Iterator[Sought]:
         while True:
             message = self._consumer.poll(_FETCH_S)
             if message is None:
@@ -77,6 +86,11 @@ class TopicSeeker:
             offset = message.offset()
             if error is not None or offset is None or offset >= end:
                 return
-            yield offset, message.value()
+            yield Sought(offset, message.value(), _headers(message))
             if offset + 1 >= end:
                 return
+
+
+def _headers(message: Message) -> dict[str, bytes]:
+    headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+    return {name: value or b"" for name, value in headers}

@@ -40,6 +40,8 @@ def create(context: Context) -> None:
                 event = _issued(takedown_id, message)
                 yield Output("takedowns", takedown_id, event)
                 metrics.TAKEDOWNS.labels(event.state).inc()
+                if message.reason != "late":
+                    metrics.observe_end_to_end(event.post, "takedown", event.at)
                 ledger.note(event)
 
 

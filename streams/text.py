@@ -7,7 +7,7 @@ from models.text.model import TextModel
 from models.text.terms import digests
 from schemas.messages import Texts
 from streams.app import Context
-from streams.description import descriptor_key, descriptors
+from streams.description import descriptor_key, descriptors, observed
 from streams.stage.record import Output, Record
 
 
@@ -25,7 +25,7 @@ def create(context: Context) -> None:
 def describe_texts(model: TextModel, message: Texts, key: bytes) -> Output:
     """Return the descriptors of one segment's texts; `key` is that of the term digests."""
     written = [text for text in message.texts if text.text.strip()]
-    vectors = model.describe([text.text for text in written])
+    vectors = observed("text", model.describe, len)([text.text for text in written])
     # Joined, so that a name is found across a line break or two subtitles.
     named = digests(" ".join(text.text for text in written), key)
     times_s = [text.time_s or 0.0 for text in written]

@@ -12,7 +12,7 @@ from models.registry import Registry
 from models.visual.model import VisualInput, VisualModel
 from schemas.messages import Choice, Frames
 from streams.app import Context
-from streams.description import descriptor_key, descriptors
+from streams.description import descriptor_key, descriptors, observed
 from streams.errors import UnprocessableError
 from streams.stage.batcher import Batcher
 from streams.stage.record import Output, Record
@@ -69,4 +69,4 @@ class _Describer(NamedTuple):
     @classmethod
     def of(cls, models: Registry, choice: Choice) -> Self:
         model = models.visual(choice.visual)
-        return cls(model, Batcher(model.embed, _BATCH_ROWS))
+        return cls(model, Batcher(observed("visual", model.embed, len), _BATCH_ROWS))

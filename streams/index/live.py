@@ -1,7 +1,10 @@
 """The index of all active references, made anew and swapped in whenever a case changes."""
 
 import asyncio
+from collections import Counter
 
+from schemas.messages import MODALITIES
+from streams import metrics
 from streams.cases import Cases
 from streams.index.references import ReferenceIndex
 
@@ -31,5 +34,12 @@ class LiveIndex:
             await self._stale.wait()
             self._stale.clear()
             self._index = await asyncio.to_thread(ReferenceIndex, list(self._cases.references()))
+            self._tell()
             self._built.set()
             self.swapped.set()
+
+    def _tell(self) -> None:
+        metrics.OPEN_CASES.set(self._cases.count())
+        pieces = Counter(space[0] for _, _, space, _ in self._index.pieces.values())
+        for modality in MODALITIES:
+            metrics.REFERENCE_PIECES.labels(modality).set(pieces[modality])
