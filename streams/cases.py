@@ -34,14 +34,18 @@ class Cases:
     ----------
     crash
         Ends the worker when the topic can no longer be followed.
+    topic
+        Another one that holds cases, without prefix.
     """
 
-    def __init__(self, settings: Settings, codec: Codec, crash: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, settings: Settings, codec: Codec, crash: Callable[[Exception], None], topic: str = "cases"
+    ) -> None:
         self._codec = codec
         self._entries: dict[str, Case] = {}
         self._offsets: dict[str, int] = {}
         self._listeners: list[Listener] = []
-        self._follower = Follower(settings, f"{settings.topic_prefix}cases", self._apply, crash)
+        self._follower = Follower(settings, settings.topic_prefix + topic, self._apply, crash)
 
     def listen(self, listener: Listener) -> None:
         """Call the listener after every change, from before the first."""
@@ -51,6 +55,10 @@ class Cases:
         """Follow the topic, once however often it is called, and return when it has been read whole."""
         await self._follower.start()
         await self._follower.ready()
+
+    async def stop(self) -> None:
+        """Stop following."""
+        await self._follower.stop()
 
     async def current(self) -> None:
         """Return once everything written to the topic before this call is seen here."""

@@ -26,6 +26,8 @@ class Update:
     value: bytes | None
     partition: int
     offset: int
+    timestamp_s: float = 0.0
+    """When it was written, seconds since the epoch."""
 
 
 _PATIENCE_S = 10.0
@@ -185,7 +187,7 @@ class Follower:
             self._at_end.add(partition)
             return None
         self._positions[partition] = offset + 1
-        return Update(message.key() or b"", message.value(), partition, offset)
+        return Update(message.key() or b"", message.value(), partition, offset, message.timestamp()[1] / 1000)
 
 
 async def read_whole(settings: Settings, topic: str) -> list[Update]:
