@@ -5,6 +5,8 @@ traced later, alone, under the ids that dead letters show too. A process that ex
 was given. No span says what a record is about: topic, partition and offset lead to it, for whoever may read there.
 """
 
+import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -20,8 +22,11 @@ from streams.settings import Settings
 type Headers = Mapping[str, bytes]
 type Attribute = str | int
 
-_EXPORT_S = 5.0
-"""Longest wait for the collector, in a thread of its own and once more when the process ends."""
+_EXPORT_S = 3.0
+"""Longest wait for the collector, in a thread of its own and a few times more when the process ends."""
+_MOST_WAITING, _BATCH, _BATCH_MS = 8192, 4096, 1000
+_TELL_S = 60.0
+"""How often it is told that the collector does not answer."""
 _W3C = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("jikimi")
 
@@ -57,7 +62,9 @@ def export_traces(settings: Settings, service: str) -> None:
         sampler=TraceIdRatioBased(settings.trace_ratio), resource=Resource.create({SERVICE_NAME: f"jikimi {service}"})
     )
     exporter = OTLPSpanExporter(endpoint=settings.trace_endpoint, timeout=_EXPORT_S)
-    provider.add_span_processor(BatchSpanProcessor(exporter, export_timeout_millis=_EXPORT_S * 1000))
+    provider.add_span_processor(BatchSpanProcessor(exporter, _MOST_WAITING, _BATCH_MS, _BATCH))
+    for speaker in ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal"):
+        logging.getLogger(speaker).addFilter(_Seldom())
     trace.set_tracer_provider(provider)
 
 
@@ -128,3 +135,15 @@ def _messaging(operation: str, kind: str, topic: str) -> dict[str, Attribute]:
         "messaging.operation.type": kind,
         "messaging.destination.name": topic,
     }
+
+
+class _Seldom(logging.Filter):
+    """Lets one line through a minute: a collector that is away is told of with every batch."""
+
+    _next_s = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - logging's signature
+        if time.monotonic() < self._next_s:
+            return False
+        self._next_s = time.monotonic() + _TELL_S
+        return True

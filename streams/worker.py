@@ -7,6 +7,7 @@ from streams.ending import STOP_S, EndingWorker
 from streams.metrics_server import serve_metrics
 from streams.reach import reach_broker
 from streams.settings import Settings
+from streams.trace import export_traces
 
 
 def run_worker(stages: Sequence[str], settings: Settings) -> int:
@@ -15,13 +16,17 @@ def run_worker(stages: Sequence[str], settings: Settings) -> int:
     Raises
     ------
     UsageError
-        A stage is unknown, a setting is missing, the metrics port is taken or no broker answers.
+        A stage is unknown, a setting is missing, the metrics port is taken, traces cannot be sent or no broker
+        answers.
     ModelError
         A model cannot be had.
     """
     app = create_app(STAGES if list(stages) == ["all"] else stages, settings)
+    if settings.ready_file is not None:
+        settings.ready_file.unlink(missing_ok=True)  # a container's volume outlives its process
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
+    export_traces(settings, f"worker {' '.join(stages)}")
     reach_broker(settings)
     worker = EndingWorker(
         app,

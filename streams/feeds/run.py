@@ -29,6 +29,7 @@ from streams.feeds.cursor import Progress, cursor, cursor_key, read_progress
 from streams.metrics_server import serve_metrics
 from streams.reach import reach_broker
 from streams.settings import Settings
+from streams.trace import export_traces
 from streams.transaction import TransactionWriter
 
 log = structlog.get_logger()
@@ -80,6 +81,7 @@ async def run_feed(settings: Settings, name: str, feed: Feed, console: Console) 
     """
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
+    export_traces(settings, f"feed {name}")
     await asyncio.to_thread(reach_broker, settings)
     try:
         writer = await asyncio.to_thread(TransactionWriter, settings, f"feed-{name}")
