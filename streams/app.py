@@ -24,7 +24,6 @@ from streams.errors import BrokerError, UnprocessableError
 from streams.flow import STAGES as STAGES  # noqa: PLC0414 - whoever makes an app names them
 from streams.flow import group, in_flow_order, source
 from streams.live import LiveChoice
-from streams.live import LiveChoice
 from streams.settings import Settings
 from streams.stage.guard import Guard
 from streams.stage.limits import DeadLetterLimit
@@ -75,17 +74,7 @@ class Context:
         self.cases = Cases(settings, self.codec, self.crash)
         self.awaited: list[Callable[[], Awaitable[None]]] = []
         """What must have returned before the worker calls itself ready."""
-        self.awaited: list[Callable[[], Awaitable[None]]] = []
-        """What must have returned before the worker calls itself ready."""
         self._topics = {name: self._declare(name) for name in TOPICS}
-
-    @cached_property
-    def choice(self) -> LiveChoice:
-        """The models that are live, followed from its first use on."""
-        choice = LiveChoice(self.settings, self.codec, self.models, self.crash)
-        self.background(choice.run)
-        self.awaited.append(choice.ready)
-        return choice
 
     @cached_property
     def choice(self) -> LiveChoice:
@@ -265,8 +254,6 @@ async def _tell_when_ready(context: Context, stages: Sequence[str]) -> None:
     # Polled, for Faust has no event that says so.
     while context.app.rebalancing or not any(context.owned(topic) for topic in sources):  # noqa: ASYNC110
         await asyncio.sleep(_READY_POLL_S)
-    for ready in context.awaited:
-        await ready()
     for ready in context.awaited:
         await ready()
     log.info("worker ready", stages=list(stages))

@@ -27,6 +27,24 @@ def case_add(
     print(add_case(load_settings(), NewCase(name, reference or [], term or [], phrase or [])))  # noqa: T201
 
 
+@app.command("describe")
+def case_describe(
+    case_id: str,
+    reference: Annotated[
+        list[Path] | None, typer.Option(help="A file that the case was opened with; it stays on this machine.")
+    ] = None,
+    phrase: Annotated[list[str] | None, typer.Option(help="A phrase that the case was opened with.")] = None,
+    with_: Annotated[
+        str, typer.Option("--with", help="Models beside the live ones, as in visual=NAME@VERSION,text=NAME.")
+    ] = "",
+) -> None:
+    """Describe a case's own files by further models, before they are replayed or promoted."""
+    from streams.desk.describing import describe_case  # noqa: PLC0415 - likewise
+
+    lacks = describe_case(load_settings(), case_id, reference or [], phrase or [], with_)
+    print("\n".join(f"still lacks {lack}" for lack in lacks) or "all of the case is described")  # noqa: T201
+
+
 @app.command("list")
 def case_list() -> None:
     """Show the open cases."""

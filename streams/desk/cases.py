@@ -4,15 +4,17 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from schemas.messages import Case, Policy, Reference, Takedown
+from schemas.topics import TOPICS
 from streams.cases import case_key, reference_key
-from streams.choice import create_registry
-from streams.desk.references import ReferenceMaker, check_readable
+from streams.choice import create_registry, default_choice
+from streams.deployments import read_history
+from streams.desk.references import Describers, ReferenceMaker, check_readable, digest_terms
 from streams.errors import UsageError
 from streams.follow import read_whole
 from streams.media.decoder import Decoder
@@ -47,7 +49,8 @@ def add_case(settings: Settings, new: NewCase) -> str:
     for file in new.references:
         check_readable(file)
     case_id = new.case_id or f"case-{secrets.token_hex(8)}"
-    pieces = asyncio.run(_describe(settings, case_id, new))
+    digests = digest_terms(new.terms, settings.required_term_key()) if new.terms else []
+    pieces = asyncio.run(_describe(settings, case_id, new, digests))
     case = Case(case_id=case_id, name=new.name, opened_at=datetime.now(UTC))
     version = policy_version(settings.act, settings.review)
     policy = Policy(act=settings.act, review=settings.review, version=version)
@@ -103,13 +106,25 @@ async def _entries(settings: Settings) -> dict[str, bytes]:
     return {key: value for key, value in last.items() if value is not None}
 
 
-async def _describe(settings: Settings, case_id: str, new: NewCase) -> list[Reference]:
-    key = settings.required_term_key() if new.terms else b""
-    maker = await asyncio.to_thread(ReferenceMaker, settings, create_registry(settings))
+async def _describe(settings: Settings, case_id: str, new: NewCase, digests: Sequence[bytes]) -> list[Reference]:
+    registry = create_registry(settings)
+    history = await read_history(settings, default_choice(registry, settings))
+    maker = ReferenceMaker(await asyncio.to_thread(Describers.of, registry, history.live_since(_oldest_archived())))
+    pieces = await describe_files(settings, maker, case_id, new.references)
+    return [*pieces, *maker.terms(digests, new.phrases)] if digests or new.phrases else pieces
+
+
+async def describe_files(
+    settings: Settings, maker: ReferenceMaker, case_id: str, files: Sequence[Path]
+) -> list[Reference]:
+    """Return the pieces of all files in the order to write them: the first piece of a file last, as its seal."""
     pieces: list[Reference] = []
     async with Decoder(settings.media) as decoder:
-        for file in new.references:
-            pieces += await maker.describe(case_id, file, decoder)
-    if new.terms or new.phrases:
-        pieces.append(maker.terms(list(new.terms), list(new.phrases), key))
+        for file in files:
+            pieces += reversed(await maker.describe(case_id, file, decoder))
     return pieces
+
+
+def _oldest_archived() -> datetime:
+    """Return when the oldest post was described that a new case still finds."""
+    return datetime.now(UTC) - timedelta(hours=TOPICS["descriptors"].retention_hours)

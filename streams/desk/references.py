@@ -1,92 +1,99 @@
 """From the victim's own files to descriptors, on the officer's machine: nothing of a file leaves it."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
+import structlog
 
+from models.audio.model import AudioModel
+from models.manifest import ModelError
 from models.registry import Registry
+from models.text.model import TextModel
 from models.text.terms import term_digests
+from models.visual.model import VisualModel
 from schemas.ids import record_id
 from schemas.matrix import pack
-from schemas.messages import Modality, Reference
+from schemas.messages import Choice, Modality, Reference
 from streams.description import Model
 from streams.errors import RecordError, UsageError
+from streams.media.decoded import DecodedSegment
 from streams.media.decoder import Decoder
-from streams.settings import Settings
+
+log = structlog.get_logger()
 
 TERMS = "terms"
 """Reference id of a case's terms and phrases."""
 
 
+@dataclass(frozen=True, slots=True)
+class Describers:
+    """The models that describe posts now, and those that described posts which are still searched."""
+
+    visual: Sequence[VisualModel]
+    audio: Sequence[AudioModel]
+    text: Sequence[TextModel]
+
+    @classmethod
+    def of(cls, models: Registry, choices: Sequence[Choice]) -> Self:
+        """Return the models of these choices, the live one first.
+
+        Raises
+        ------
+        ModelError
+            A live model cannot be had. An older one is done without: that must not keep a case from being opened.
+        """
+        return cls(
+            _load(models.visual, [choice.visual for choice in choices]),
+            _load(models.audio, [choice.audio for choice in choices]),
+            _load(models.text, [choice.text for choice in choices]),
+        )
+
+
 class ReferenceMaker:
     """Describes reference files with the very models the stages use."""
 
-    def __init__(self, settings: Settings, models: Registry) -> None:
-        self._visual = models.visual(settings.visual_model)
-        self._audio = models.audio(settings.audio_model)
-        self._text = models.text(settings.text_model)
+    def __init__(self, describers: Describers) -> None:
+        self._by = describers
 
     async def describe(self, case_id: str, file: Path, decoder: Decoder) -> list[Reference]:
-        """Return the pieces of one reference file, picture and sound.
+        """Return the pieces of one reference file, picture and sound, by each model.
 
         Raises
         ------
         UsageError
             The file cannot be read, or holds neither picture nor sound that could be found again.
         """
-        reference_id = record_id("reference", case_id, _sha256(file))
         try:
-            pieces = [piece async for piece in self._pieces(reference_id, file, decoder)]
+            pieces = [piece async for piece in self._pieces(reference_id(case_id, file), file, decoder)]
         except RecordError as error:
             raise UsageError(f"{file}: {error.detail}") from error
         if not any(piece.vectors.rows for piece in pieces):
             raise UsageError(f"{file}: nothing to find it by: blank pictures and silence match everything")
         return pieces
 
-    def terms(self, terms: list[str], phrases: list[str], key: bytes) -> Reference:
-        """Return the terms as keyed digests and the phrases as vectors.
+    def terms(self, digests: Sequence[bytes], phrases: Sequence[str]) -> list[Reference]:
+        """Return the terms' digests, and the phrases as vectors of each model."""
+        where, times_s = _Where(TERMS, 0, 0.0, 0.0), [0.0] * len(phrases)
+        pieces = [_piece(where, "text", model, model.describe(phrases), times_s) for model in self._by.text]
+        return [msgspec.structs.replace(piece, digests=list(digests)) for piece in pieces]
 
-        Raises
-        ------
-        UsageError
-            A term is too short or too long to be looked for.
-        """
-        digests: set[bytes] = set()
-        for term in terms:
-            try:
-                digests |= term_digests(term, key)
-            except ValueError as error:
-                raise UsageError(f"term {term!r}: {error}") from error
-        return Reference(
-            reference_id=TERMS,
-            segment=0,
-            modality="text",
-            model=self._text.name,
-            version=self._text.version,
-            start_s=0.0,
-            duration_s=0.0,
-            vectors=pack(self._text.describe(phrases)),
-            times_s=[0.0] * len(phrases),
-            digests=sorted(digests),
-        )
-
-    async def _pieces(self, reference_id: str, file: Path, decoder: Decoder) -> AsyncIterator[Reference]:
+    async def _pieces(self, reference: str, file: Path, decoder: Decoder) -> AsyncIterator[Reference]:
         info = await decoder.scan(file)
         index = 0
         async with aclosing(decoder.segments(file, info)) as segments:
             async for segment in segments:
-                seen = self._visual.prepare([frame.jpeg for frame in segment.frames], views=False)
-                seen_s = [segment.frames[frame].time_s for frame in seen.frame]
-                heard = self._audio.describe(np.frombuffer(segment.pcm, "<i2"))
-                heard_s = (heard.times_s + segment.start_s).tolist()
-                where = _Where(reference_id, index, segment.start_s, info.duration_s)
-                yield _piece(where, "visual", self._visual, self._visual.embed(seen.pixels), seen_s)
-                yield _piece(where, "audio", self._audio, heard.vectors, heard_s)
+                where = _Where(reference, index, segment.start_s, info.duration_s)
+                for visual in self._by.visual:
+                    yield _seen(where, visual, segment)
+                for audio in self._by.audio:
+                    yield _heard(where, audio, segment)
                 index += 1
 
 
@@ -99,17 +106,27 @@ class _Where(NamedTuple):
     duration_s: float
 
 
-def _piece(
-    where: _Where, modality: Modality, model: Model, vectors: npt.NDArray[np.float32], times_s: list[float]
-) -> Reference:
-    return Reference(
-        **where._asdict(),
-        modality=modality,
-        model=model.name,
-        version=model.version,
-        vectors=pack(vectors),
-        times_s=times_s,
-    )
+def reference_id(case_id: str, file: Path) -> str:
+    """Return the id of a file as a reference of a case: the same for the same bytes."""
+    with file.open("rb") as stream:
+        return record_id("reference", case_id, hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def digest_terms(terms: Sequence[str], key: bytes) -> list[bytes]:
+    """Return the terms as keyed digests.
+
+    Raises
+    ------
+    UsageError
+        A term is too short or too long to be looked for.
+    """
+    digests: set[bytes] = set()
+    for term in terms:
+        try:
+            digests |= term_digests(term, key)
+        except ValueError as error:
+            raise UsageError(f"term {term!r}: {error}") from error
+    return sorted(digests)
 
 
 def check_readable(file: Path) -> None:
@@ -120,6 +137,40 @@ def check_readable(file: Path) -> None:
         raise UsageError(f"{file}: {error.strerror}") from error
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _load[M](load: Callable[[str], M], names: Sequence[str]) -> list[M]:
+    live, *older = dict.fromkeys(names)
+    models = [load(live)]
+    for name in older:
+        try:
+            models.append(load(name))
+        except ModelError as error:
+            log.warning("the posts that this model described will not be searched", model=name, error=str(error))
+    return models
+
+
+def _seen(where: _Where, model: VisualModel, segment: DecodedSegment) -> Reference:
+    seen = model.prepare([frame.jpeg for frame in segment.frames], views=False)
+    times_s = [segment.frames[frame].time_s for frame in seen.frame]
+    return _piece(where, "visual", model, model.embed(seen.pixels), times_s)
+
+
+def _heard(where: _Where, model: AudioModel, segment: DecodedSegment) -> Reference:
+    heard = model.describe(np.frombuffer(segment.pcm, "<i2"))
+    return _piece(where, "audio", model, heard.vectors, (heard.times_s + segment.start_s).tolist())
+
+
+def _piece(
+    where: _Where,
+    modality: Modality,
+    model: Model,
+    vectors: npt.NDArray[np.float32],
+    times_s: list[float],
+) -> Reference:
+    return Reference(
+        **where._asdict(),
+        modality=modality,
+        model=model.name,
+        version=model.version,
+        vectors=pack(vectors),
+        times_s=times_s,
+    )

@@ -5,8 +5,9 @@ from collections import Counter
 from rich.console import Console
 from rich.table import Table
 
-from schemas.messages import Case
+from schemas.messages import Case, Reference
 from streams.desk.cases import read_cases, read_takedowns
+from streams.desk.coverage import model_of
 from streams.errors import UsageError
 from streams.settings import Settings
 
@@ -35,12 +36,11 @@ async def print_case(settings: Settings, case_id: str, console: Console) -> None
     for policy in filter(None, (entry.policy for entry in entries)):
         console.print(f"acts at {policy.act:g}, asks a person at {policy.review:g}")
     for reference_id, duration_s in _durations(entries).items():
-        rows = Counter[str]()
-        for piece in (entry.reference for entry in entries):
-            if piece is not None and piece.reference_id == reference_id:
-                rows[piece.modality] += piece.vectors.rows
+        rows = _rows(entries, reference_id)
         console.print(f"reference {reference_id}  {duration_s:.1f} s  {rows['visual']} frames, {rows['audio']} sounds")
     console.print(f"{_n_terms(entries)} terms")
+    models = {(piece.modality, model_of(piece)) for piece in _references(entries)}
+    console.print(f"described by {', '.join(f'{modality} {model}' for modality, model in sorted(models))}")
     await _print_takedowns(settings, case_id, console)
 
 
@@ -52,10 +52,25 @@ async def _print_takedowns(settings: Settings, case_id: str, console: Console) -
     console.print(table)
 
 
+def _references(entries: list[Case]) -> list[Reference]:
+    return [entry.reference for entry in entries if entry.reference is not None]
+
+
 def _durations(entries: list[Case]) -> dict[str, float]:
-    pieces = (entry.reference for entry in entries)
-    return {piece.reference_id: piece.duration_s for piece in pieces if piece is not None and piece.modality != "text"}
+    return {piece.reference_id: piece.duration_s for piece in _references(entries) if piece.modality != "text"}
+
+
+def _rows(entries: list[Case], reference_id: str) -> Counter[str]:
+    """Count a reference's rows by modality; of several models, those of the one with most."""
+    by_model = Counter[tuple[str, str]]()
+    for piece in _references(entries):
+        if piece.reference_id == reference_id:
+            by_model[piece.modality, model_of(piece)] += piece.vectors.rows
+    most = Counter[str]()
+    for (modality, _), rows in by_model.items():
+        most[modality] = max(most[modality], rows)
+    return most
 
 
 def _n_terms(entries: list[Case]) -> int:
-    return sum(len(entry.reference.digests) for entry in entries if entry.reference is not None)
+    return len({digest for piece in _references(entries) for digest in piece.digests})

@@ -136,12 +136,6 @@ def test_a_case_with_a_term_too_short_is_refused(run: Run) -> None:
     assert_refused(run("case", "add", "--name", "x", "--term", "a", TERM_KEY="0123456789abcdef"), "term 'a'")
 
 
-def test_a_case_with_a_file_that_is_no_media_is_refused(run: Run, tmp_path: Path) -> None:
-    letter = tmp_path / "letter.mp4"
-    letter.write_text("no video at all")
-    assert_refused(run("case", "add", "--name", "x", "--reference", str(letter)), "letter.mp4")
-
-
 @pytest.mark.parametrize(
     "command",
     [

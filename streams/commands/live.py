@@ -1,0 +1,62 @@
+"""`jikimi promote`, `rollback`, `models`, `label`: what is live, and what people say of what it found."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import typer
+
+from schemas.messages import Label
+from streams.commands.console import console
+from streams.settings import load_settings
+
+app = typer.Typer()
+
+_Force = Annotated[bool, typer.Option("--force", help="In spite of what speaks against it.")]
+
+
+@app.command()
+def promote(
+    run_id: Annotated[str | None, typer.Argument(help="A replay or shadow whose choice is to be live.")] = None,
+    with_: Annotated[
+        str | None,
+        typer.Option("--with", help="Or a change of what is live, as in visual=NAME@VERSION,policy=0.97/0.6."),
+    ] = None,
+    force: _Force = False,
+) -> None:
+    """Make other models live: one record, which every worker follows between two posts."""
+    from streams.desk.deploying import promote as deploy  # noqa: PLC0415 - loads every model library
+
+    print("\n".join(deploy(load_settings(), run_id, with_, force=force)))  # noqa: T201
+
+
+@app.command()
+def rollback(force: _Force = False) -> None:
+    """Bring back what the last promotion replaced."""
+    from streams.desk.deploying import roll_back  # noqa: PLC0415 - likewise
+
+    print("\n".join(roll_back(load_settings(), force=force)))  # noqa: T201
+
+
+@app.command()
+def models() -> None:
+    """Show what is live, since when, and what was before."""
+    from streams.desk.deploying import print_live  # noqa: PLC0415 - likewise
+
+    print_live(load_settings(), console)
+
+
+@app.command()
+def label(
+    post_id: str,
+    case_id: str,
+    decision: Annotated[Literal["copy", "other", "unsure"], typer.Argument(help="Is the post a copy of the case's?")],
+    note: Annotated[str, typer.Option(help="Free text.")] = "",
+    reviewer: Annotated[str, typer.Option(envvar="JIKIMI_REVIEWER", help="Pseudonym of who decided.")] = "desk",
+) -> None:
+    """Write down what a person decided on a post."""
+    from streams.desk.labels import write_label  # noqa: PLC0415 - likewise
+
+    said = Label(
+        post_id=post_id, case_id=case_id, decision=decision, reviewer=reviewer, at=datetime.now(UTC), note=note
+    )
+    write_label(load_settings(), said)

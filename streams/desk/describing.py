@@ -1,0 +1,102 @@
+"""`jikimi case describe`: a case's own files described by models that are to find it too."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from models.registry import Registry
+from schemas.matrix import unpack
+from schemas.messages import Case, Choice, Reference
+from streams.cases import reference_key
+from streams.choice import change_choice, create_registry, default_choice
+from streams.deployments import read_history
+from streams.desk.cases import describe_files, read_cases
+from streams.desk.coverage import lacking, made_by, model_of
+from streams.desk.references import TERMS, Describers, ReferenceMaker, check_readable, reference_id
+from streams.errors import UsageError
+from streams.produce import writing
+from streams.settings import Settings
+
+_SAME = 0.99
+"""Cosine of a sentence with itself, stored as float16."""
+
+
+def describe_case(
+    settings: Settings, case_id: str, files: Sequence[Path], phrases: Sequence[str], changes: str
+) -> list[str]:
+    """Add what the changed live choice's models say of a case's references; return what they still lack, in words.
+
+    Raises
+    ------
+    UsageError
+        There is no such case, or a file or phrase is none of its references. Nothing was written then.
+    ModelError
+        A model cannot be had.
+    """
+    for file in files:
+        check_readable(file)
+    return asyncio.run(_describe(settings, case_id, files, phrases, changes))
+
+
+async def _describe(
+    settings: Settings, case_id: str, files: Sequence[Path], phrases: Sequence[str], changes: str
+) -> list[str]:
+    registry = create_registry(settings)
+    history = await read_history(settings, default_choice(registry, settings))
+    choice = change_choice(history.live, changes, registry)
+    entries = (await read_cases(settings)).get(case_id)
+    if entries is None:
+        raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
+    _refuse_foreign(case_id, files, entries)
+    maker = ReferenceMaker(await asyncio.to_thread(Describers.of, registry, [choice]))
+    pieces = await describe_files(settings, maker, case_id, files)
+    pieces += _terms(registry, maker, entries, choice, phrases)
+    new = [piece for piece in pieces if _identity(piece) not in {_identity(old) for old in _references(entries)}]
+    case = msgspec.structs.replace(entries[0], policy=None, reference=None)
+    written = [msgspec.structs.replace(case, reference=piece) for piece in new]
+    with writing(settings) as writer:
+        for entry, piece in zip(written, new, strict=True):
+            writer.write("cases", reference_key(case_id, piece), entry)
+    return [f"{modality} of {reference}" for modality, reference in lacking([*entries, *written], choice)]
+
+
+def _refuse_foreign(case_id: str, files: Sequence[Path], entries: Sequence[Case]) -> None:
+    known = {piece.reference_id for piece in _references(entries)}
+    for file in files:
+        if reference_id(case_id, file) not in known:
+            raise UsageError(f"{file} is not a reference of {case_id}: only the very files it was opened with are")
+
+
+def _terms(
+    registry: Registry, maker: ReferenceMaker, entries: Sequence[Case], choice: Choice, phrases: Sequence[str]
+) -> list[Reference]:
+    """Return the case's terms for the chosen text model: digests are of no model, phrases are described anew."""
+    known = [piece for piece in _references(entries) if piece.reference_id == TERMS]
+    if phrases and not known:
+        raise UsageError("the case has no phrases")
+    if not known or any(made_by(piece, choice) for piece in known):
+        return []
+    old = known[0]
+    if old.vectors.rows and not phrases:
+        return []  # named as lacking: the words themselves are nowhere kept
+    if not _are_those(phrases, old, registry):
+        raise UsageError(f"these are not the {old.vectors.rows} phrases that the case was opened with")
+    return maker.terms(old.digests, phrases)
+
+
+def _are_those(phrases: Sequence[str], known: Reference, registry: Registry) -> bool:
+    if len(phrases) != known.vectors.rows:
+        return False
+    likeness = registry.text(model_of(known)).describe(phrases) @ unpack(known.vectors).T
+    return bool(not phrases or (np.max(likeness, axis=0) > _SAME).all())
+
+
+def _references(entries: Sequence[Case]) -> list[Reference]:
+    return [entry.reference for entry in entries if entry.reference is not None]
+
+
+def _identity(piece: Reference) -> tuple[str, str, int, str]:
+    return piece.reference_id, piece.modality, piece.segment, model_of(piece)

@@ -1,0 +1,28 @@
+"""`jikimi label`: what a person decided on a post and a case, for those who measure models."""
+
+import asyncio
+
+from schemas.messages import Label
+from streams.desk.cases import read_cases
+from streams.errors import UsageError
+from streams.produce import writing
+from streams.settings import Settings
+
+
+def label_key(post_id: str, case_id: str) -> str:
+    """Return the key of a label: a later one of the same post and case stands."""
+    return f"{post_id}/{case_id}"
+
+
+def write_label(settings: Settings, label: Label) -> None:
+    """Write a label.
+
+    Raises
+    ------
+    UsageError
+        There is no such case.
+    """
+    if label.case_id not in asyncio.run(read_cases(settings)):
+        raise UsageError(f"no case {label.case_id}: `jikimi case list` shows the open ones")
+    with writing(settings) as writer:
+        writer.write("labels", label_key(label.post_id, label.case_id), label)
