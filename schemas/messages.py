@@ -281,6 +281,7 @@ class Run(Message, frozen=True, kw_only=True):
     choice: Choice
     starts: dict[str, int]
     ends: dict[str, int] = {}
+    share: float = 1.0
     code: str
     started_at: datetime
     finished_at: datetime | None = None
