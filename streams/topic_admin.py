@@ -115,6 +115,16 @@ def settings_of(topic: Topic) -> dict[str, str]:
     return {POLICY: "delete", RETENTION: str(retention_ms), SIZE: str(topic.max_bytes)}
 
 
+def remembered_by(memory: Topic) -> str:
+    """Return the name of the topic along whose partitions a stage's memory is cut."""
+    (name,) = (
+        name
+        for name, topic in TOPICS.items()
+        if memory.producers[0] in topic.consumers and topic.key == memory.key and not topic.internal
+    )
+    return name
+
+
 def _client(settings: Settings) -> AdminClient:
     """Return a client that has reached the broker."""
     client = AdminClient(client_config(settings))
@@ -130,14 +140,7 @@ def _partitions(asked: Mapping[str, int]) -> dict[str, int]:
     if unknown := [name for name in asked if name not in TOPICS]:
         raise UsageError(f"no such topic: {', '.join(unknown)}; there are {', '.join(TOPICS)}")
     wanted = {name: asked.get(name, topic.partitions) for name, topic in TOPICS.items()}
-    for memory in (topic for topic in TOPICS.values() if topic.internal):
-        (remembered,) = (t for t in TOPICS.values() if memory.producers[0] in t.consumers and _may_feed(t, memory))
-        wanted[memory.name] = wanted[remembered.name]
-    return wanted
-
-
-def _may_feed(topic: Topic, memory: Topic) -> bool:
-    return not topic.internal and topic.key == memory.key
+    return wanted | {name: wanted[remembered_by(topic)] for name, topic in TOPICS.items() if topic.internal}
 
 
 def _find(client: AdminClient, prefix: str) -> dict[str, _Found]:

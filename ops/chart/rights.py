@@ -1,0 +1,58 @@
+"""What each component may do on Kafka, as rules of a Strimzi KafkaUser; the doctor asks for the same rights.
+
+Names are without the prefixes that an installation puts before them: topics their own, groups and transactional ids
+the one of all groups.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from schemas.topics import TOPICS
+from streams.doctor.rights import ROLES, Right, rights_of
+from streams.flow import STAGES, source
+from streams.settings import load_settings
+
+type Rule = dict[str, Any]
+
+_GROUP_PREFIX = "g"
+_RUN = ("Create", "Delete", "DescribeConfigs", "Read", "Write")
+"""On a run's own topics, which have its id behind a dot."""
+
+
+def rights() -> dict[str, list[Rule]]:
+    """Return the rules of every component's user."""
+    settings = load_settings(topic_prefix="", group_prefix=_GROUP_PREFIX)
+    rules = {role: [_granted(right) for right in rights_of(role, settings)] for role in ROLES}
+    # Dead letters are put back to wherever they were read.
+    rules["desk"] += _topics((source(stage) for stage in STAGES), "Write")
+    rules["monitor"] = [
+        *_topics(TOPICS, "Read"),
+        _rule("group", "-", "prefix", "Describe"),
+        _rule("group", "-followers", "literal", "Read"),
+    ]
+    rules["replay"] = [
+        *_topics(TOPICS, "Read"),
+        *_topics((name for name, topic in TOPICS.items() if "replay" in topic.producers), "Write"),
+        *(_rule("topic", f"{name}.", "prefix", *_RUN) for name in _made_by_stages()),
+        _rule("group", "-", "prefix", "Read", "Delete"),
+        _rule("transactionalId", "-", "prefix", "Write"),
+    ]
+    return rules
+
+
+def _granted(right: Right) -> Rule:
+    kind = "transactionalId" if right.resource == "transactional-id" else right.resource
+    name = right.name if kind == "topic" else right.name.removeprefix(_GROUP_PREFIX)
+    return _rule(kind, name, "prefix" if right.prefixed else "literal", right.operation)
+
+
+def _made_by_stages() -> Iterable[str]:
+    return (name for name, topic in TOPICS.items() if not set(STAGES).isdisjoint(topic.producers))
+
+
+def _topics(names: Iterable[str], *operations: str) -> list[Rule]:
+    return [_rule("topic", name, "literal", *operations) for name in names]
+
+
+def _rule(resource: str, name: str, pattern: str, *operations: str) -> Rule:
+    return {"resource": resource, "name": name, "pattern": pattern, "operations": list(operations)}

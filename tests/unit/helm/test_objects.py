@@ -1,0 +1,124 @@
+"""Every ci values file renders to objects that Kubernetes and the operators accept, under the restricted standard."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import helm_python
+import jsonschema
+import kubernetes_validate
+import pytest
+
+from ops.chart.written import CHART
+from tests.unit.helm.made import CASES, NAMESPACE, Object, containers, of_kind, pods, render, values_of
+
+_CRDS = Path(__file__).parent / "crds"
+_OLDEST, _NEWEST = "1.27", "1.37"
+
+
+@cache
+def rendered(case: str) -> list[Object]:
+    return render(values_of(case))
+
+
+def schema_of(kind: str) -> dict[str, Any] | None:
+    file = _CRDS / f"{kind}.json"
+    return json.loads(file.read_text("utf-8")) if file.exists() else None
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_helm_has_nothing_to_say_about_a_values_file(case: str) -> None:
+    report = helm_python.lint(CHART, values_of(case), strict=True)
+    assert report["errors"] == []
+    assert [message["error"] for message in report["messages"]] == ["icon is recommended"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_object_is_one_that_its_owner_accepts(case: str) -> None:
+    objects = rendered(case)
+    assert len(objects) >= 8
+    for found in objects:
+        if (schema := schema_of(found["kind"])) is not None:
+            jsonschema.validate(found, schema)
+        else:
+            for version in (_OLDEST, _NEWEST):
+                kubernetes_validate.validate(found, version, strict=True)
+
+
+def test_a_field_that_nobody_knows_is_noticed_in_each_kind_of_custom_resource() -> None:
+    objects = [found for case in CASES for found in rendered(case) if schema_of(found["kind"])]
+    kinds = {found["kind"]: found for found in objects}
+    assert set(kinds) == {file.stem for file in _CRDS.glob("*.json")}
+    for kind, found in kinds.items():
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(found | {"spec": found["spec"] | {"nonsense": 1}}, schema_of(kind) or {})
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_names_are_unique_and_short_enough_for_a_label(case: str) -> None:
+    names = [(found["kind"], found["metadata"]["name"]) for found in rendered(case)]
+    assert len(names) == len(set(names))
+    assert all(len(name) <= 63 for _, name in names)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_pod_keeps_to_the_restricted_standard(case: str) -> None:
+    for pod in pods(rendered(case)).values():
+        assert pod["automountServiceAccountToken"] is False
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] > 0
+        assert pod["securityContext"]["seccompProfile"]["type"] in {"RuntimeDefault", "Localhost"}
+        volumes = {kind for volume in pod["volumes"] for kind in volume if kind != "name"}
+        assert volumes <= {"emptyDir", "projected", "secret", "configMap", "persistentVolumeClaim"}
+        for container in containers(pod):
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False
+            assert context["readOnlyRootFilesystem"] is True
+            assert context["capabilities"] == {"drop": ["ALL"]}
+            assert not any("hostPort" in port for port in container.get("ports", []))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mount_has_its_volume(case: str) -> None:
+    objects = rendered(case)
+    claims = {
+        name: [claim["metadata"]["name"] for claim in found["spec"].get("volumeClaimTemplates", [])]
+        for name, found in of_kind(objects, "StatefulSet").items()
+    }
+    for name, pod in pods(objects).items():
+        volumes = [volume["name"] for volume in pod["volumes"]] + claims.get(name, [])
+        assert len(volumes) == len(set(volumes))
+        for container in containers(pod):
+            assert {mount["name"] for mount in container["volumeMounts"]} <= set(volumes)
+            paths = [mount["mountPath"] for mount in container["volumeMounts"]]
+            assert len(paths) == len(set(paths))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_selector_finds_pods(case: str) -> None:
+    objects = rendered(case)
+    templates = [
+        found["spec"]["template"]["metadata"]["labels"]
+        for found in of_kind(objects, "Deployment", "StatefulSet", "Job").values()
+    ]
+
+    def finds(selector: dict[str, str]) -> bool:
+        return any(selector.items() <= labels.items() for labels in templates)
+
+    for found in of_kind(objects, "Deployment", "StatefulSet").values():
+        labels = found["spec"]["template"]["metadata"]["labels"]
+        wanted = found["spec"]["selector"]["matchLabels"]
+        assert wanted.items() <= labels.items()
+        assert sum(wanted.items() <= others.items() for others in templates) == 1
+    assert all(finds(found["spec"]["selector"]) for found in of_kind(objects, "Service").values())
+    for found in of_kind(objects, "PodDisruptionBudget", "PodMonitor").values():
+        assert finds(found["spec"]["selector"]["matchLabels"])
+    for found in of_kind(objects, "NetworkPolicy").values():
+        assert finds(found["spec"]["podSelector"]["matchLabels"])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_objects_lie_in_the_release_s_namespace(case: str) -> None:
+    assert {found["metadata"].get("namespace", NAMESPACE) for found in rendered(case)} == {NAMESPACE}

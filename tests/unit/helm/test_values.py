@@ -1,0 +1,204 @@
+"""What a values file says arrives, and what it must not say is refused."""
+
+from typing import Any
+
+import helm_python
+import pytest
+
+from ops.chart.settings import SET_BY_THE_CHART
+from ops.chart.written import CHART
+from schemas.topics import TOPICS
+from streams.ending import STOP_S
+from streams.flow import STAGES, source
+from streams.media.settings import MediaSettings
+from streams.settings import Settings, load_settings
+from tests.unit.helm.made import CASES, environment, merged, of_kind, pods, render, values_of
+
+MINIMAL = values_of("minimal")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*Settings.model_fields, *MediaSettings.model_fields):
+        monkeypatch.delenv(f"JIKIMI_{name.upper()}", raising=False)
+        monkeypatch.delenv(f"JIKIMI_MEDIA_{name.upper()}", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("typo", "told"),
+    [
+        ({"kafkas": {}}, "kafkas"),
+        ({"kafka": {"bootstrapServer": "kafka:9092"}}, "bootstrapServer"),
+        ({"kafka": {"bootstrapServers": "kafka"}}, "bootstrapServers"),
+        ({"kafka": {"securityProtocol": "TLS"}}, "securityProtocol"),
+        ({"kafka": {"sasl": {"mechanism": "SCRAM"}}}, "mechanism"),
+        ({"kafka": {"tls": {"ca": "x"}}}, "ca"),
+        ({"settings": {"drain": 20}}, "drain"),
+        ({"settings": {"window": 0}}, "window"),
+        ({"settings": {"act": 1.5}}, "act"),
+        ({"settings": {"term_key": "0123456789abcdef"}}, "term_key"),
+        ({"settings": {"sasl_password": "secret"}}, "sasl_password"),
+        ({"settings": {"media": {"max_byte": 1}}}, "max_byte"),
+        ({"stages": {"visuals": {}}}, "visuals"),
+        ({"stages": {"visual": {"replica": 2}}}, "replica"),
+        ({"stages": {"visual": {"replicas": -1}}}, "replicas"),
+        ({"stages": {"visual": {"settings": {"windows": 2}}}}, "windows"),
+        ({"stages": {"visual": {"settings": {"topic_prefix": "other."}}}}, "topic_prefix"),
+        ({"stages": {"visual": {"archive": {}}}}, "archive"),
+        ({"stages": {"visual": {"seccompProfile": {"type": "Unconfined"}}}}, "seccompProfile"),
+        ({"stages": {"visual": {"resources": {"limit": {}}}}}, "limit"),
+        ({"topics": {"partitions": {"post": 8}}}, "post"),
+        ({"topics": {"partitions": {"cases": 8}}}, "cases"),
+        ({"scaling": {"mode": "KEDA"}}, "mode"),
+        ({"scaling": {"stages": ["decoder"]}}, "stages"),
+        ({"scaling": {"keda": {"targetAge": 3}}}, "targetAge"),
+        ({"feeds": {"bluesky": {"args": []}}}, "kind"),
+        ({"feeds": {"bluesky": {"kind": "jetstreams"}}}, "kind"),
+        ({"feeds": {"Blue sky": {"kind": "jetstream"}}}, "Blue sky"),
+        ({"networkPolicy": {"kafka": {"port": [1]}}}, "port"),
+        ({"metrics": {"serviceMonitor": {}}}, "serviceMonitor"),
+        ({"strimzi": {"authentication": "mtls"}}, "authentication"),
+        ({"image": {"digest": "latest"}}, "digest"),
+        ({"monitor": {"enable": True}}, "enable"),
+    ],
+)
+def test_a_typo_is_refused_and_named(typo: dict[str, Any], told: str) -> None:
+    with pytest.raises(helm_python.HelmValuesError, match=told):
+        render(merged(MINIMAL, typo))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"kafka": {"bootstrapServers": ""}}, "kafka.bootstrapServers: where is Kafka"),
+        ({"termKey": {"existingSecret": ""}}, "termKey.existingSecret: name the Secret"),
+        ({"kafka": {"securityProtocol": "SASL_SSL"}}, "kafka.sasl.existingSecret: name the Secret"),
+        ({"strimzi": {"enabled": True}}, "strimzi.cluster: name the Kafka object"),
+        ({"scaling": {"mode": "keda"}}, "scaling.keda.prometheusUrl: where does Prometheus"),
+        ({"stages": {"match": {"replicas": 9}}}, "stages.match.replicas 9: descriptors has 8 partitions"),
+        (
+            {"strimzi": {"enabled": True, "cluster": "main", "authentication": "tls"}},
+            "tls does not go with kafka.securityProtocol PLAINTEXT",
+        ),
+        (
+            {
+                "strimzi": {"enabled": True, "cluster": "main", "authentication": "tls", "namespace": "kafka"},
+                "kafka": {"securityProtocol": "SSL"},
+            },
+            "Secrets into kafka, where these pods cannot read them",
+        ),
+    ],
+)
+def test_what_is_missing_is_asked_for(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(helm_python.HelmRenderError, match=told):
+        render(merged(MINIMAL, changes))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_environment_is_one_that_the_settings_take(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {f"JIKIMI_{name.upper()}" for name in Settings.model_fields}
+    known |= {f"JIKIMI_MEDIA_{name.upper()}" for name in MediaSettings.model_fields}
+    for pod in pods(render(values_of(case))).values():
+        ours = {name: value for name, value in environment(pod).items() if name.startswith("JIKIMI_")}
+        assert set(ours) <= known
+        with monkeypatch.context() as patched:
+            for name, value in ours.items():
+                patched.setenv(name, value if isinstance(value, str) else "of a secret, long enough")
+            load_settings()
+
+
+def test_numbers_lists_and_nested_settings_arrive_as_they_were_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(pods(render(values_of("default")))["guard-jikimi-decode"]).items():
+        monkeypatch.setenv(name, value if isinstance(value, str) else "secret")
+    settings = load_settings()
+    assert (settings.topic_prefix, settings.fusion_deadline_s) == ("prod.", 60)
+    assert settings.media.max_bytes == 2 * 1024**3
+    assert settings.media.s3_buckets == ("posts", "posts-eu")
+
+
+def test_a_setting_of_one_stage_is_no_other_s() -> None:
+    windows = {
+        name: environment(pod).get("JIKIMI_WINDOW")
+        for name, pod in pods(render(merged(MINIMAL, {"stages": {"visual": {"settings": {"window": 3}}}}))).items()
+    }
+    assert {name for name, window in windows.items() if window} == {"guard-jikimi-visual"}
+    assert windows["guard-jikimi-visual"] == "3"
+
+
+def test_every_setting_can_be_given_or_is_the_chart_s() -> None:
+    with helm_python.Chart.load(CHART) as chart:
+        schema = chart.schema or {}
+    given = set(schema["$defs"]["settings"]["properties"])
+    assert given | SET_BY_THE_CHART == set(Settings.model_fields)
+    assert not given & SET_BY_THE_CHART
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_stage_has_its_workers(case: str) -> None:
+    objects = render(values_of(case))
+    running = {
+        tuple(pod["containers"][0]["args"])
+        for name, pod in pods(objects).items()
+        if name not in of_kind(objects, "Job")
+    }
+    assert {("worker", stage) for stage in STAGES} <= running
+
+
+def test_nothing_is_as_much_as_something() -> None:
+    objects = render(merged(MINIMAL, {"stages": {"takedown": {"replicas": 0}}, "defaults": {"hostUsers": False}}))
+    takedown = of_kind(objects, "Deployment")["guard-jikimi-takedown"]["spec"]
+    assert takedown["replicas"] == 0
+    assert takedown["template"]["spec"]["hostUsers"] is False
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_worker_is_killed_only_after_it_had_its_time(case: str) -> None:
+    for pod in pods(render(values_of(case))).values():
+        drain_s = float(environment(pod)["JIKIMI_DRAIN_S"])
+        assert pod["terminationGracePeriodSeconds"] > drain_s + STOP_S
+
+
+@pytest.mark.parametrize("mode", ["keda", "hpa"])
+def test_a_stage_grows_to_the_partitions_of_the_topic_it_reads(mode: str) -> None:
+    values = merged(
+        MINIMAL,
+        {
+            "scaling": {"mode": mode, "keda": {"prometheusUrl": "http://prometheus:9090"}},
+            "topics": {"partitions": {"frames": 24}},
+        },
+    )
+    objects = render(values)
+    scalers = of_kind(objects, "ScaledObject", "HorizontalPodAutoscaler")
+    for stage in ("decode", "visual", "audio", "text", "match", "fusion"):
+        spec = scalers[f"guard-jikimi-{stage}"]["spec"]
+        partitions = 24 if stage == "visual" else TOPICS[source(stage)].partitions
+        assert spec.get("maxReplicaCount", spec.get("maxReplicas")) == partitions
+        scaled = of_kind(objects, spec["scaleTargetRef"]["kind"])[spec["scaleTargetRef"]["name"]]
+        assert "replicas" not in scaled["spec"]
+    assert of_kind(objects, "Deployment")["guard-jikimi-takedown"]["spec"]["replicas"] == 1
+
+
+def test_match_finds_its_archive_again() -> None:
+    sets = of_kind(render(values_of("default")), "StatefulSet")
+    (match,) = sets.values()
+    (claim,) = match["spec"]["volumeClaimTemplates"]
+    pod = match["spec"]["template"]["spec"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    assert mounts[claim["metadata"]["name"]] == environment(pod)["JIKIMI_ARCHIVE_DIR"]
+
+
+def test_topics_are_made_before_anything_runs_unless_strimzi_makes_them() -> None:
+    (job,) = of_kind(render(values_of("default")), "Job").values()
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    pod = job["spec"]["template"]["spec"]
+    assert pod["containers"][0]["args"] == ["topics", "create", "--replication", "3", "--partitions", "posts=32"]
+    # Its own account would not be there yet.
+    assert pod["serviceAccountName"] == "default"
+    assert of_kind(render(values_of("strimzi")), "Job") == {}
+
+
+def test_only_the_text_stage_holds_the_term_key() -> None:
+    holders = {
+        name for name, pod in pods(render(values_of("default"))).items() if "JIKIMI_TERM_KEY" in environment(pod)
+    }
+    assert holders == {"guard-jikimi-text"}

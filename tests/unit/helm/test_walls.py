@@ -1,0 +1,142 @@
+"""Who may speak to whom, and who may do what on Kafka."""
+
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import pytest
+
+from schemas.topics import TOPICS
+from streams.flow import STAGES, source
+from streams.media.addresses import is_public
+from tests.unit.helm.made import CONTROLLERS, Object, merged, of_kind, pods, render, values_of
+
+DEFAULT = values_of("default")
+_REACHABLE = ["1.1.1.1", "93.184.216.34", "151.101.1.69", "2606:4700::1111", "2a00:1450:4001:801::200e", "2400:cb00::1"]
+_INSIDE = [
+    "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "169.254.169.254", "127.0.0.1", "0.0.0.0",
+    "198.18.0.1", "224.0.0.1", "255.255.255.255", "::1", "fd00::1", "fe80::1", "64:ff9b::a00:1", "2002:a00:1::",
+    "ff02::1", "::ffff:10.0.0.1", "2001:0:a00:1::", "fd00:ec2::254",
+]  # fmt: skip
+
+
+def labels(objects: list[Object], component: str) -> dict[str, str]:
+    templates = [found["spec"]["template"]["metadata"]["labels"] for found in of_kind(objects, *CONTROLLERS).values()]
+    (wanted,) = (each for each in templates if each["app.kubernetes.io/component"] == component)
+    return dict(wanted)
+
+
+def egress(objects: list[Object], component: str) -> list[dict[str, Any]]:
+    """Return every rule that lets this component out."""
+    own = labels(objects, component)
+    policies = of_kind(objects, "NetworkPolicy").values()
+    chosen = [one["spec"] for one in policies if one["spec"]["podSelector"]["matchLabels"].items() <= own.items()]
+    assert any("Egress" in spec["policyTypes"] and "Ingress" in spec["policyTypes"] for spec in chosen)
+    return [rule for spec in chosen for rule in spec.get("egress") or []]
+
+
+def blocks(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [peer["ipBlock"] for rule in rules for peer in rule.get("to", []) if "ipBlock" in peer]
+
+
+def allows(block: dict[str, Any], address: str) -> bool:
+    found = ip_address(address)
+    return found in ip_network(block["cidr"]) and not any(found in ip_network(inside) for inside in block["except"])
+
+
+def test_decode_reaches_the_internet_and_nothing_private() -> None:
+    found = blocks(egress(render(DEFAULT), "decode"))
+    for address in _REACHABLE:
+        assert is_public(ip_address(address))
+        assert any(allows(block, address) for block in found), address
+    for address in _INSIDE:
+        assert not is_public(ip_address(address))
+        assert not any(allows(block, address) for block in found), address
+
+
+def test_an_exception_lies_within_its_block() -> None:
+    for block in blocks(egress(render(DEFAULT), "decode")):
+        assert all(ip_network(inside).subnet_of(ip_network(block["cidr"])) for inside in block["except"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("component", [*STAGES[1:], "monitor", "topics"])
+def test_what_needs_no_internet_has_none(component: str) -> None:
+    rules = egress(render(DEFAULT), component)
+    assert blocks(rules) == []
+    assert sorted(port["port"] for rule in rules for port in rule["ports"]) == [53, 53, 8080, 8081, 9092, 9093, 9094]
+
+
+def test_only_decode_reaches_the_object_store() -> None:
+    objects = render(DEFAULT)
+    ports = {stage: {p["port"] for rule in egress(objects, stage) for p in rule["ports"]} for stage in STAGES}
+    assert [stage for stage in STAGES if 9000 in ports[stage]] == ["decode"]
+
+
+def test_feeds_that_ask_a_platform_reach_it_and_the_one_that_is_asked_is_reached() -> None:
+    objects = render(values_of("feeds"))
+    assert all(blocks(egress(objects, f"feed-{name}")) for name in ("bluesky", "social"))
+    assert not any(blocks(egress(objects, f"feed-{name}")) for name in ("push", "house"))
+    assert 9096 in {port["port"] for rule in egress(objects, "feed-house") for port in rule["ports"]}
+    (rule,) = of_kind(objects, "NetworkPolicy")["guard-jikimi-feed-push"]["spec"]["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": "http"}]
+    assert rule["from"]
+
+
+def test_prometheus_alone_comes_in() -> None:
+    spec = of_kind(render(DEFAULT), "NetworkPolicy")["guard-jikimi"]["spec"]
+    (rule,) = spec["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": "metrics"}]
+    assert rule["from"][0]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "prometheus"}
+    nobody = of_kind(render(merged(DEFAULT, {"networkPolicy": {"metricsFrom": []}})), "NetworkPolicy")
+    assert not nobody["guard-jikimi"]["spec"]["ingress"]
+
+
+def granted(objects: list[Object], user: str, resource: str, operation: str) -> set[str]:
+    acls = of_kind(objects, "KafkaUser")[f"guard-jikimi-{user}"]["spec"]["authorization"]["acls"]
+    return {
+        rule["resource"]["name"]
+        for rule in acls
+        if rule["resource"]["type"] == resource and operation in rule["operations"]
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_may_read_and_write_what_the_flow_says_and_no_more(stage: str) -> None:
+    objects = render(values_of("scram"))
+    read, written = granted(objects, stage, "topic", "Read"), granted(objects, stage, "topic", "Write")
+    assert f"trial.{source(stage)}" in read
+    assert written == {f"trial.{name}" for name, topic in TOPICS.items() if stage in topic.producers}
+    own = {"trial.takedowns"} if stage == "takedown" else set()
+    assert read == own | {
+        f"trial.{name}" for name, topic in TOPICS.items() if stage in topic.consumers or "workers" in topic.consumers
+    }
+    assert granted(objects, stage, "group", "Read") == {f"trial.jkm-{stage}", "trial.jkm-followers"}
+    assert granted(objects, stage, "transactionalId", "Write") == set()
+    assert granted(objects, stage, "topic", "Create") == granted(objects, stage, "topic", "Delete") == set()
+
+
+def test_a_feed_writes_in_transactions_of_its_own_name() -> None:
+    acls = of_kind(render(values_of("scram")), "KafkaUser")["guard-jikimi-feeds"]["spec"]["authorization"]["acls"]
+    (rule,) = (rule for rule in acls if rule["resource"]["type"] == "transactionalId")
+    assert rule["resource"] == {"type": "transactionalId", "name": "trial.jkm-feed-", "patternType": "prefix"}
+
+
+def test_every_component_shows_the_user_that_strimzi_makes_for_it() -> None:
+    for case in ("strimzi", "scram"):
+        objects = render(values_of(case))
+        users = set(of_kind(objects, "KafkaUser"))
+        for name, pod in pods(objects).items():
+            role = "feeds" if "-feed-" in name else name.removeprefix("guard-jikimi-")
+            assert f"guard-jikimi-{role}" in users
+            assert f"guard-jikimi-{role}" in str(pod), (case, name)
+
+
+def test_a_topic_survives_the_release() -> None:
+    topics = of_kind(render(values_of("scram")), "KafkaTopic").values()
+    assert {topic["spec"]["topicName"] for topic in topics} == {f"trial.{name}" for name in TOPICS}
+    assert all(topic["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep" for topic in topics)
+
+
+def test_a_memory_has_as_many_partitions_as_what_it_remembers() -> None:
+    topics = of_kind(render(values_of("strimzi")), "KafkaTopic")
+    assert topics["guard-jikimi-scores"]["spec"]["partitions"] == 16
+    assert topics["guard-jikimi-fusion-state"]["spec"]["partitions"] == 16

@@ -1,0 +1,58 @@
+"""The chart says what the code says."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.exceptions import TyperException
+
+from ops.chart.written import CHART, written
+from tests.support.commands import parse
+from tests.unit.helm.made import CASES, of_kind, pods, render, values_of
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("name", written())
+def test_what_follows_from_the_code_is_current(name: str) -> None:
+    assert (CHART / name).read_text("utf-8") == written()[name], "run python -m ops.chart"
+
+
+def test_the_chart_installs_this_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))["appVersion"] == project["version"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_pod_runs_a_command_that_there_is(case: str) -> None:
+    for pod in pods(render(values_of(case))).values():
+        parse(pod["containers"][0]["args"])
+
+
+@pytest.mark.parametrize("arguments", [["works"], ["worker"], ["topics", "create", "--nonsense"], ["feed", "nonsense"]])
+def test_a_command_that_there_is_not_is_noticed(arguments: list[str]) -> None:
+    with pytest.raises(TyperException):
+        parse(arguments)
+
+
+def test_all_rules_and_dashboards_are_shipped_as_they_are() -> None:
+    objects = render(values_of("default"))
+    rules = of_kind(objects, "PrometheusRule")
+    for file in (CHART / "rules").glob("*.yaml"):
+        assert rules[f"guard-jikimi-{file.stem}"]["spec"] == yaml.safe_load(file.read_text("utf-8"))
+    boards: dict[str, Any] = {}
+    for found in of_kind(objects, "ConfigMap").values():
+        assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+        boards |= {name: json.loads(text) for name, text in found["data"].items()}
+    assert boards == {
+        f"jikimi-{file.name}": json.loads(file.read_text("utf-8")) for file in (CHART / "dashboards").glob("*.json")
+    }
+    assert len(rules) == len(list((CHART / "rules").glob("*.yaml")))
+
+
+def test_nobody_is_watched_who_did_not_ask() -> None:
+    kinds = {found["kind"] for found in render(values_of("minimal"))}
+    assert kinds == {"Deployment", "StatefulSet", "Job"}
