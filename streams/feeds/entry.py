@@ -68,6 +68,32 @@ def parse_entry(raw: bytes) -> Entry:
         raise EntryError(str(error)) from error
 
 
+def post_of(entry: Entry, *, feed: str, raw: bytes) -> Post:
+    """Return the post of an entry that names its media itself.
+
+    Parameters
+    ----------
+    feed
+        Slug of the feed; also the platform where none is named.
+    raw
+        The entry as it came: names the post if it has neither id nor url.
+
+    Raises
+    ------
+    EntryError
+        There is nothing in it to look at.
+    """
+    media = [Medium(url=medium) if isinstance(medium, str) else medium for medium in entry.media]
+    if not (media or entry.caption or entry.tags):
+        raise EntryError("a post needs media, a caption or tags")
+    if entry.alt:
+        raise EntryError('alt belongs to a medium: write media as [{"url": …, "alt": …}]')
+    url = entry.url or (media[0].url if media else "")
+    platform = entry.platform or feed
+    post_id = record_id(f"feed-{feed}", platform, entry.url or raw.strip())
+    return entry.to_post(post_id=post_id, platform=platform, url=url, media=media)
+
+
 def refuse(raw: bytes, *, feed: str, source: str, line: int, detail: str) -> DeadLetter:
     """Return the dead letter of something that is no post.
 

@@ -11,13 +11,11 @@ from typing import BinaryIO
 
 import msgspec
 
-from schemas.ids import record_id
-from schemas.messages import DeadLetter, Medium, Post
+from schemas.messages import DeadLetter, Post
 from streams.feeds.cursor import Progress
-from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, EntryError, parse_entry, refuse
+from streams.feeds.entry import MAX_ENTRY_BYTES, EntryError, parse_entry, post_of, refuse
 from streams.feeds.run import Batch
 
-PLATFORM = "jsonl"
 _READ_AHEAD = 64
 """Lines."""
 _COMPARED_BYTES = 4096
@@ -96,21 +94,9 @@ def _digest(raw: bytes) -> str:
 
 def _read_line(raw: bytes, source: str, number: int) -> Post | DeadLetter:
     try:
-        return _post(parse_entry(raw), raw)
+        return post_of(parse_entry(raw), feed="jsonl", raw=raw)
     except EntryError as error:
         return refuse(raw.rstrip(b"\r\n"), feed="jsonl", source=source, line=number, detail=str(error))
-
-
-def _post(entry: Entry, raw: bytes) -> Post:
-    media = [Medium(url=medium) if isinstance(medium, str) else medium for medium in entry.media]
-    if not (media or entry.caption or entry.tags):
-        raise EntryError("a post needs media, a caption or tags")
-    if entry.alt:
-        raise EntryError('alt belongs to a medium: write media as [{"url": …, "alt": …}]')
-    url = entry.url or (media[0].url if media else "")
-    platform = entry.platform or PLATFORM
-    post_id = record_id("feed-jsonl", platform, entry.url or raw.strip())
-    return entry.to_post(post_id=post_id, platform=platform, url=url, media=media)
 
 
 async def _lines(stream: BinaryIO) -> AsyncIterator[_Line]:
