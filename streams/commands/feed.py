@@ -45,3 +45,43 @@ def feed_jsonl(file: str) -> None:
     name = f"jsonl/{uuid4()}" if file == "-" else f"jsonl/{Path(file).resolve()}"
     with lines as stream:
         asyncio.run(run_feed(load_settings(), name, partial(read_jsonl, stream, file), console))
+
+
+@app.command("jetstream")
+def feed_jetstream(
+    wire: Annotated[int, typer.Option(min=1, max=2, help="Which of its wires the server speaks.")] = 2,
+    url: Annotated[str | None, typer.Option(help="Of the server; a public one by default.")] = None,
+    media_only: Annotated[bool, typer.Option(help="Leave out posts without pictures or video.")] = False,
+    pds: Annotated[str, typer.Option(help="Server whose getBlob gives the media.")] = "https://bsky.social",
+    stall_s: Annotated[float, typer.Option(min=1, help="Silence after which to connect again.")] = 30.0,
+) -> None:
+    """Follow Bluesky: posts, edits, deletions and accounts that go."""
+    from streams.feeds.jetstream import FEED, SERVERS, Jetstream, JetstreamOptions  # noqa: PLC0415 - likewise
+    from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
+
+    options = JetstreamOptions(
+        wire=1 if wire == 1 else 2,
+        url=url or SERVERS[wire],
+        media_only=media_only,
+        pds=pds.rstrip("/"),
+        stall_s=stall_s,
+    )
+    asyncio.run(run_feed(load_settings(), FEED, lambda progress: Jetstream(options, progress).batches(), console))
+
+
+@app.command("http")
+def feed_http(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than this machine need a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes any.", min=0, max=65535)] = 8080,
+    name: Annotated[str, typer.Option(help="Of this instance, where several run.")] = "",
+) -> None:
+    """Take posts and removals over HTTP, at /v1/posts and /v1/removals."""
+    from streams.feeds.http import FEED, HttpFeed  # noqa: PLC0415 - likewise
+    from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
+
+    settings = load_settings()
+    feed = HttpFeed(settings.http, host, port)
+    console.print(f"listening on {feed.address}", highlight=False)
+    asyncio.run(run_feed(settings, f"{FEED}/{name}" if name else FEED, feed.batches, console))
