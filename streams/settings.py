@@ -16,9 +16,11 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from streams.errors import UsageError
+from streams.feeds.http_settings import HttpSettings
 from streams.media.settings import MediaSettings
 
 _LEAST_KEY_BYTES = 16
+_PREFIXES = {group.__name__: group.model_config["env_prefix"] for group in (MediaSettings, HttpSettings)}
 
 
 class Settings(BaseSettings):
@@ -144,6 +146,9 @@ class Settings(BaseSettings):
     media: MediaSettings = Field(default_factory=MediaSettings)
     """Fetching and decoding, read from JIKIMI_MEDIA_…."""
 
+    http: HttpSettings = Field(default_factory=HttpSettings)
+    """The HTTP feed, read from JIKIMI_HTTP_…."""
+
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.review > self.act:
@@ -206,6 +211,6 @@ def _told(error: ValidationError) -> str:
     words = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
         return words
-    prefix = "JIKIMI_MEDIA_" if error.title == MediaSettings.__name__ else "JIKIMI_"
+    prefix = _PREFIXES.get(error.title, "JIKIMI_")
     name = "_".join(str(part) for part in first["loc"]).upper()
     return f"setting {prefix}{name.removeprefix('JIKIMI_')}: {words}"

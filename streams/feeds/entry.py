@@ -43,8 +43,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             platform=self.platform or platform,
             url=self.url or url,
             author=self.author,
-            published_at=_utc(self.published_at or published_at or now),
-            seen_at=_utc(self.seen_at or now),
+            published_at=utc(self.published_at or published_at or now),
+            seen_at=utc(self.seen_at or now),
             caption=self.caption,
             tags=self.tags,
             language=self.language,
@@ -124,5 +124,6 @@ def refuse(raw: bytes, *, feed: str, source: str, line: int, detail: str) -> Dea
     )
 
 
-def _utc(time: datetime) -> datetime:
+def utc(time: datetime) -> datetime:
+    """Return the time in UTC, which it is taken for where it names no zone."""
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

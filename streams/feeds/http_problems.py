@@ -1,0 +1,69 @@
+"""Every answer that is no success, as problem+json (RFC 9457)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+
+from streams.feeds.entry import EntryError
+from streams.feeds.http_inbox import AwayError, FullError
+from streams.feeds.http_keys import ReusedError
+
+_SAID: Mapping[type[Exception], tuple[HTTPStatus, str, int | None]] = {
+    FullError: (HTTPStatus.TOO_MANY_REQUESTS, "too much waits for the broker", 1),
+    AwayError: (HTTPStatus.SERVICE_UNAVAILABLE, "the broker does not take it now; send it again", 5),
+    ReusedError: (HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was used for another request", None),
+}
+"""Status, words, and seconds to wait before the next try."""
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a request was refused; nothing of it was taken."""
+
+    status: int
+    title: str
+    detail: str
+
+
+def answer(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Return the answer to a request that raised this."""
+    for kind, (status, words, retry_s) in _SAID.items():
+        if isinstance(error, kind):
+            return _problem(status, words, {} if retry_s is None else {"Retry-After": str(retry_s)})
+    if isinstance(error, EntryError):
+        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+    if isinstance(error, ValidationException):
+        return _problem(*_misfit(error))
+    if isinstance(error, SerializationException):
+        return _problem(HTTPStatus.BAD_REQUEST, f"no JSON: {error.detail}")
+    if isinstance(error, HTTPException):
+        headers = {name: str(value) for name, value in (error.headers or {}).items()}
+        return _problem(HTTPStatus(error.status_code), error.detail, headers)
+    raise error
+
+
+def problems(*statuses: HTTPStatus) -> dict[int, ResponseSpec]:
+    """Return these answers for the OpenAPI document."""
+    return {
+        status: ResponseSpec(
+            Problem, description=status.phrase, media_type="application/problem+json", generate_examples=False
+        )
+        for status in statuses
+    }
+
+
+def _misfit(error: ValidationException) -> tuple[HTTPStatus, str]:
+    """Tell a body that is no JSON from JSON that is no post."""
+    cause = error.__cause__
+    if isinstance(cause, msgspec.ValidationError):
+        return HTTPStatus.UNPROCESSABLE_ENTITY, str(cause).replace("$.data", "$")
+    return HTTPStatus.BAD_REQUEST, error.detail
+
+
+def _problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> Response[Problem]:
+    content = Problem(status, status.phrase, detail)
+    return Response(content, status_code=status, media_type="application/problem+json", headers=dict(headers or {}))

@@ -1,0 +1,46 @@
+"""A removal as platforms write it in JSON."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from schemas.ids import record_id
+from schemas.messages import Removal, RemovalKind
+from streams.feeds.entry import EntryError, utc
+
+
+class RemovalEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A post that is gone, by its url; or an account that is gone or back, by its author."""
+
+    kind: RemovalKind
+    platform: str
+    url: str | None = None
+    author: str | None = None
+    status: str = ""
+    """The platform's own word for it."""
+    at: datetime | None = None
+    """When it was removed, ISO 8601; now if left out."""
+
+    def to_removal(self) -> Removal:
+        """Return the removal.
+
+        Raises
+        ------
+        EntryError
+            It does not say what is gone.
+        """
+        named = self.url if self.kind == "post_deleted" else self.author
+        if not (named and self.platform):
+            what = "url" if self.kind == "post_deleted" else "author"
+            raise EntryError(f"{self.kind} needs platform and {what}")
+        now = datetime.now(UTC)
+        return Removal(
+            removal_id=record_id("feed-removal", self.platform, self.kind, named, self.at or ""),
+            platform=self.platform,
+            kind=self.kind,
+            url=self.url,
+            author=self.author,
+            status=self.status,
+            at=utc(self.at or now),
+            seen_at=now,
+        )
