@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     term_key: SecretStr = SecretStr("")
     """Shared by desk and text stage: terms leave the desk only as digests under this key."""
 
+    mastodon_token: SecretStr = SecretStr("")
+    """Of a user of the Mastodon server that is followed; scope read:statuses."""
+
     session_timeout_s: PositiveFloat = 30.0
     """How long the broker waits for a silent worker before its partitions move."""
 

@@ -85,3 +85,29 @@ def feed_http(
     feed = HttpFeed(settings.http, host, port)
     console.print(f"listening on {feed.address}", highlight=False)
     asyncio.run(run_feed(settings, f"{FEED}/{name}" if name else FEED, feed.batches, console))
+
+
+@app.command("mastodon")
+def feed_mastodon(
+    server: Annotated[str, typer.Argument(help="Such as https://mastodon.social.")],
+    stream: Annotated[str, typer.Option(help="As its API names it, such as public:remote:media.")] = "public",
+    tag: Annotated[str | None, typer.Option(help="Of the stream hashtag.")] = None,
+    via: Annotated[str, typer.Option(help="sse or websocket.")] = "sse",
+    stall_s: Annotated[float, typer.Option(min=1, help="Silence after which to connect again.")] = 60.0,
+) -> None:
+    """Follow a stream of a Mastodon server, with the token in JIKIMI_MASTODON_TOKEN."""
+    from streams.feeds.mastodon import FEED, Mastodon  # noqa: PLC0415 - likewise
+    from streams.feeds.mastodon_server import STREAMS, Server, Stream  # noqa: PLC0415 - likewise
+    from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
+
+    if stream not in STREAMS:
+        raise UsageError(f"no stream {stream!r}: there are {', '.join(STREAMS)}")
+    if stream.startswith("hashtag") != bool(tag):
+        raise UsageError("--tag and --stream hashtag come together")
+    if via not in {"sse", "websocket"} or not server.startswith(("http://", "https://")):
+        raise UsageError("give the server as https://…, and --via as sse or websocket")
+    settings = load_settings()
+    token = settings.mastodon_token.get_secret_value()
+    asked = Server(server.rstrip("/"), Stream(stream, tag), token, "sse" if via == "sse" else "websocket", stall_s)
+    name = "/".join(filter(None, [FEED, asked.url, stream, tag]))
+    asyncio.run(run_feed(settings, name, lambda progress: Mastodon(asked, progress).batches(), console))

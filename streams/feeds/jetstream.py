@@ -33,7 +33,7 @@ from schemas.messages import DeadLetter, Post
 from streams import metrics
 from streams.errors import UsageError
 from streams.feeds.bluesky import ENTRYWAY, to_record
-from streams.feeds.connection import LostError, reconnecting
+from streams.feeds.connection import LostError, connected, reconnecting
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import refuse
 from streams.feeds.jetstream_wire import POSTS, Event, Notice, ServerError, parse_1, parse_2
@@ -116,6 +116,7 @@ class Jetstream:
                 close_timeout=1,
                 user_agent_header="jikimi",
             ) as connection:
+                connected(FEED)
                 while (frame := await self._receive(connection)) is not None:
                     for batch in self._read(frame, asked_us):
                         asked_us = None

@@ -1,0 +1,142 @@
+"""Mastodon's events as posts and removals."""
+
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import msgspec
+
+from schemas.ids import record_id
+from schemas.messages import Medium, Post, Removal
+
+PLATFORM = "mastodon"
+
+BROKEN = "broken"
+"""Event of what is no event; its payload is what came."""
+_KINDS = {"video": "video", "gifv": "video", "image": "image", "audio": "audio"}
+
+
+class Told(msgspec.Struct, frozen=True):
+    """One event of a stream."""
+
+    event: str
+    payload: str
+    """JSON of a status, or the bare id of one that was deleted."""
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Who published."""
+
+    url: str
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """A medium."""
+
+    type: str = "unknown"
+    url: str | None = None
+    """On the server that is asked; null where it has not fetched it."""
+    remote_url: str | None = None
+    description: str | None = None
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """A hashtag."""
+
+    name: str
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What Mastodon calls a post, as far as it is of use here."""
+
+    id: str
+    """The asked server's own."""
+    uri: str
+    """The same on every server."""
+    account: Account
+    created_at: datetime
+    url: str | None = None
+    edited_at: str | None = None
+    content: str = ""
+    """HTML."""
+    spoiler_text: str = ""
+    language: str | None = None
+    media_attachments: list[Attachment] = []
+    tags: list[Tag] = []
+    reblog: "Status | None" = None
+
+    @property
+    def address(self) -> str:
+        """Where people find it."""
+        return self.url or self.uri
+
+
+def to_post(status: Status) -> Post:
+    """Return the post of a status that is no boost; an edit is another post at the same url."""
+    created_at = status.created_at
+    return Post(
+        post_id=record_id(PLATFORM, status.uri, status.edited_at or ""),
+        platform=PLATFORM,
+        url=status.address,
+        author=status.account.url,
+        published_at=created_at.astimezone(UTC) if created_at.tzinfo else created_at.replace(tzinfo=UTC),
+        seen_at=datetime.now(UTC),
+        caption="\n\n".join(filter(None, [status.spoiler_text, plain_text(status.content)])),
+        tags=[tag.name for tag in status.tags],
+        language=status.language,
+        media=[medium for attachment in status.media_attachments if (medium := _medium(attachment)) is not None],
+    )
+
+
+def to_removal(server: str, status_id: str, url: str) -> Removal:
+    """Return the removal of a status.
+
+    Parameters
+    ----------
+    server
+        Whose stream told it.
+    status_id
+        There.
+    url
+        Of the post.
+    """
+    now = datetime.now(UTC)
+    return Removal(
+        removal_id=record_id("removal", PLATFORM, server, status_id),
+        platform=PLATFORM,
+        kind="post_deleted",
+        url=url,
+        at=now,  # the event says no time
+        seen_at=now,
+    )
+
+
+def plain_text(html: str) -> str:
+    """Return what a person reads of a status's HTML."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    return "".join(reader.words).strip()
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.words: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the parser's signature
+        if tag in {"br", "li"}:
+            self.words.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "p":
+            self.words.append("\n\n")
+
+
+def _medium(attachment: Attachment) -> Medium | None:
+    url = attachment.url or attachment.remote_url
+    if url is None:
+        return None
+    return Medium(url=url, kind=_KINDS.get(attachment.type), alt=attachment.description or "")
