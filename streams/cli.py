@@ -13,7 +13,7 @@ from typer.exceptions import Abort, TyperException
 
 from models.manifest import ModelError
 from schemas.codec import WireError
-from streams.commands import case, dead_letters, doctor, feed, live, topics
+from streams.commands import case, dead_letters, doctor, feed, live, replay, topics
 from streams.commands.console import console
 from streams.errors import UsageError
 from streams.logs import configure_logging
@@ -28,6 +28,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("doctor")(doctor.doctor)
 app.add_typer(live.app)
+app.add_typer(replay.app, name="replay")
 
 
 def main() -> None:
@@ -58,6 +59,15 @@ def worker(stages: Annotated[list[str], typer.Argument(help="One stage, several,
 
     configure_logging(logging.INFO)
     sys.exit(run_worker(stages, load_settings()))
+
+
+@app.command()
+def monitor() -> None:
+    """Serve metrics on what waits, seen from the broker: also of a stage that hangs or does not run."""
+    from streams.monitor import run_monitor  # noqa: PLC0415 - likewise
+
+    configure_logging(logging.INFO)
+    run_monitor(load_settings())
 
 
 @app.command()

@@ -1,0 +1,263 @@
+"""The monitor on a real Kafka: what it says of a stage is true whether that stage works, hangs or is not there."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from prometheus_client import REGISTRY
+from prometheus_client.parser import text_string_to_metric_families
+
+from schemas.codec import Codec
+from schemas.messages import Takedown
+from streams.backlog import Backlog, Backlogs
+from streams.broker.serving import free_port
+from streams.flow import STAGES
+from streams.monitor import Monitor
+from tests.integration.made import described, footage
+from tests.integration.system import System, until
+from tests.unit.made_messages import takedown, verdict
+
+_CODEC = Codec()
+
+
+@pytest.fixture
+def backlogs(system: System) -> Iterator[Backlogs]:
+    with closing(Backlogs(system.settings)) as opened:
+        until(lambda: leads(opened))
+        yield opened
+
+
+def leads(backlogs: Backlogs) -> bool:
+    """Return whether the partitions, which are new, have leaders."""
+    with suppress(KafkaException):
+        return bool(backlogs.ends())
+    return False
+
+
+def of(backlogs: Backlogs, stage: str) -> Backlog:
+    return backlogs.look(backlogs.ends())[stage]
+
+
+def produce(system: System, topic: str, *written_s: float, partition: int = 0) -> None:
+    """Write one record for each of these times, seconds since the epoch."""
+    producer = Producer({"bootstrap.servers": system.settings.bootstrap_servers})
+    value = _CODEC.encode("verdicts", verdict())
+    for when_s in written_s:
+        name = system.settings.topic_prefix + topic
+        producer.produce(name, value, partition=partition, timestamp=round(when_s * 1000))
+    assert producer.flush(20) == 0
+
+
+def transact(system: System, topic: str, n: int, *, commit: bool) -> None:
+    """Write records in one transaction."""
+    producer = Producer(
+        {"bootstrap.servers": system.settings.bootstrap_servers, "transactional.id": f"{topic}-{time.time()}"}
+    )
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    for _ in range(n):
+        producer.produce(system.settings.topic_prefix + topic, b"value", partition=0)
+    producer.flush(20)
+    (producer.commit_transaction if commit else producer.abort_transaction)(20)
+
+
+def commit(system: System, group: str, topic: str, offset: int) -> None:
+    """Commit as a group whose members are away."""
+    admin = AdminClient({"bootstrap.servers": system.settings.bootstrap_servers})
+    place = TopicPartition(system.settings.topic_prefix + topic, 0, offset)
+    name = f"{system.settings.topic_prefix}jikimi-{group}"
+    admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, [place])])[name].result(20)
+
+
+def test_a_stage_that_never_ran_has_the_age_of_its_first_record(system: System, backlogs: Backlogs) -> None:
+    written_s = time.time() - 100.0
+    produce(system, "verdicts", written_s, written_s + 50.0)
+    produce(system, "verdicts", written_s + 20.0, partition=3)
+    waiting = of(backlogs, "takedown")
+    assert waiting.records == 3
+    assert waiting.oldest_s == pytest.approx(written_s, abs=0.001)
+    assert of(backlogs, "takedown") == waiting
+    assert {of(backlogs, stage) for stage in STAGES if stage != "takedown"} == {Backlog()}
+
+
+def test_what_is_committed_no_longer_waits(system: System, backlogs: Backlogs) -> None:
+    written_s = time.time() - 100.0
+    produce(system, "verdicts", written_s, written_s + 10.0, written_s + 20.0)
+    for offset, age_s in ((1, 10.0), (2, 20.0)):
+        commit(system, "takedown", "verdicts", offset)
+        waiting = of(backlogs, "takedown")
+        assert waiting.records == 3 - offset
+        assert waiting.oldest_s == pytest.approx(written_s + age_s, abs=0.001)
+    commit(system, "takedown", "verdicts", 3)
+    assert of(backlogs, "takedown") == Backlog()
+
+
+def test_of_the_groups_that_run_a_stage_the_furthest_counts(system: System, backlogs: Backlogs) -> None:
+    produce(system, "verdicts", *([time.time()] * 9))
+    for group, offset, left in (("all", 2, 7), ("fusion-takedown", 5, 4), ("takedown", 4, 4), ("takedown-x", 9, 4)):
+        commit(system, group, "verdicts", offset)
+        assert of(backlogs, "takedown").records == left, group
+
+
+def test_neither_markers_nor_aborted_records_wait(system: System, backlogs: Backlogs) -> None:
+    transact(system, "posts", 2, commit=True)
+    until(lambda: of(backlogs, "decode").records == 3)  # the marker comes a little later, and counts while records wait
+    commit(system, "decode", "posts", 2)
+    assert of(backlogs, "decode") == Backlog()
+    transact(system, "posts", 5, commit=False)
+    assert of(backlogs, "decode") == Backlog()
+    produce(system, "posts", 1_700_000_000.0)
+    assert of(backlogs, "decode") == Backlog(1, 1_700_000_000.0)
+
+
+def test_what_the_topic_has_forgotten_no_longer_waits(system: System, backlogs: Backlogs) -> None:
+    written_s = time.time() - 100.0
+    produce(system, "verdicts", written_s, written_s + 10.0, written_s + 20.0)
+    commit(system, "takedown", "verdicts", 1)
+    assert of(backlogs, "takedown").records == 2
+    admin = AdminClient({"bootstrap.servers": system.settings.bootstrap_servers})
+    for forgotten in admin.delete_records([TopicPartition(f"{system.settings.topic_prefix}verdicts", 0, 2)]).values():
+        forgotten.result(20)
+    waiting = of(backlogs, "takedown")
+    assert waiting.records == 1
+    assert waiting.oldest_s == pytest.approx(written_s + 20.0, abs=0.001)
+
+
+def test_a_commit_past_the_end_is_one_in_a_topic_made_anew(system: System, backlogs: Backlogs) -> None:
+    produce(system, "verdicts", time.time(), time.time())
+    commit(system, "takedown", "verdicts", 900)
+    assert of(backlogs, "takedown").records == 2
+
+
+def test_without_topics_there_is_nothing_to_monitor(system: System, prefix: str) -> None:
+    elsewhere = {"JIKIMI_TOPIC_PREFIX": f"{prefix}none-", "JIKIMI_METRICS_PORT": str(free_port())}
+    answer = system.jikimi("monitor", environment=elsewhere)
+    assert answer.code == 2
+    (line,) = answer.err.splitlines()
+    assert f"{prefix}none-posts does not exist: run `jikimi topics create`" in line
+
+
+def test_without_a_port_nobody_could_read_it(system: System) -> None:
+    answer = system.jikimi("monitor")
+    assert answer.code == 2
+    assert "JIKIMI_METRICS_PORT" in answer.err
+
+
+def event(takedown_id: str, state: str, age: timedelta) -> Takedown:
+    return takedown(takedown_id=takedown_id, state=state, at=datetime.now(UTC) - age)
+
+
+def value(metric: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(metric, labels)
+
+
+def looked(monitor: Monitor) -> bool:
+    """Return whether a look succeeded: new partitions have no leaders for a moment."""
+    with suppress(KafkaException):
+        monitor.look()
+        return True
+    return False
+
+
+def test_pending_takedowns_age_from_their_issue_until_they_are_over(system: System) -> None:
+    hours = timedelta(hours=1)
+    for one in (
+        event("sent", "issued", 30 * hours),
+        event("sent", "sent", 1 * hours),
+        event("fresh", "issued", 2 * hours),
+        event("gone", "issued", 90 * hours),
+        event("gone", "removed", 1 * hours),
+        event("back", "issued", 90 * hours),
+        event("back", "removed", 60 * hours),
+        event("back", "reappeared", 50 * hours),
+        event("over", "issued", 90 * hours),
+        event("over", "withdrawn", 1 * hours),
+    ):
+        system.write("takedowns", one.takedown_id, one)
+    system.write_raw("takedowns", "garbage", b"garbage")
+    system.flush()
+    with closing(Monitor(system.settings)) as monitor:
+        until(lambda: looked(monitor))
+        pending = {state: value("jikimi_takedowns_pending", state=state) for state in ("issued", "sent", "reappeared")}
+        assert pending == {"issued": 1, "sent": 1, "reappeared": 1}
+        assert value("jikimi_takedown_age_seconds", state="sent") == pytest.approx(30 * 3600, abs=60)
+        assert value("jikimi_takedown_age_seconds", state="reappeared") == pytest.approx(50 * 3600, abs=60)
+        assert [value("jikimi_takedowns_overdue", clock=clock) for clock in ("24h", "48h")] == [2, 1]
+        assert value("jikimi_topic_records", topic="takedowns") == 11
+        system.write("takedowns", "back", event("back", "removed", 0 * hours))
+        system.flush()
+        until(lambda: looked(monitor) and value("jikimi_takedowns_pending", state="reappeared") == 0)
+        assert [value("jikimi_takedowns_overdue", clock=clock) for clock in ("24h", "48h")] == [1, 0]
+    assert value("jikimi_takedowns_pending", state="removed") is None
+
+
+class _Process:
+    """`jikimi monitor` as it is run."""
+
+    def __init__(self, system: System) -> None:
+        port = free_port()
+        self._url = f"http://127.0.0.1:{port}/metrics"
+        own = {"JIKIMI_METRICS_PORT": str(port), "JIKIMI_MONITOR_INTERVAL_S": "0.2"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "streams.cli", "monitor"], env={**os.environ, **system.environment, **own}
+        )
+
+    def read(self, name: str, **labels: str) -> float | None:
+        with suppress(httpx.HTTPError):
+            for family in text_string_to_metric_families(httpx.get(self._url).text):
+                for sample in family.samples:
+                    if sample.name == name and sample.labels == labels:
+                        return sample.value
+        return None
+
+
+@pytest.fixture
+def process(system: System) -> Iterator[_Process]:
+    process = _Process(system)
+    yield process
+    process.process.kill()
+    process.process.wait()
+
+
+def test_a_stage_that_hangs_is_seen_and_seen_to_go_on(system: System, process: _Process) -> None:
+    def age_s() -> float | None:
+        return process.read("jikimi_oldest_record_age_seconds", stage="fusion")
+
+    worker = system.worker("match")
+    fusion = system.worker("fusion")
+    until(lambda: age_s() == 0.0)
+    assert fusion._process is not None
+    fusion._process.send_signal(signal.SIGSTOP)
+    began_s = time.time()
+    system.write("descriptors", "p1/0/visual", described("p1", footage(1)))
+    system.flush()
+    until(lambda: (age_s() or 0.0) > 2.0)
+    assert (age_s() or 0.0) <= time.time() - began_s
+    assert process.read("jikimi_waiting_records", stage="fusion") == 1
+    fusion._process.send_signal(signal.SIGCONT)
+    until(lambda: age_s() == 0.0)
+    assert process.read("jikimi_waiting_records", stage="match") == 0
+    assert process.read("jikimi_topic_records", topic="descriptors") == 1
+    looked_s = process.read("jikimi_monitor_looked_timestamp_seconds")
+    assert looked_s == pytest.approx(time.time(), abs=5.0)
+    process.process.terminate()
+    assert process.process.wait(10) == 0
+    assert worker.stop() == 0
+
+
+def test_the_monitor_joins_no_group_and_commits_nothing(system: System) -> None:
+    produce(system, "verdicts", time.time())
+    with closing(Monitor(system.settings)) as monitor:
+        until(lambda: looked(monitor))
+    admin = AdminClient({"bootstrap.servers": system.settings.bootstrap_servers})
+    groups = {group.group_id for group in admin.list_consumer_groups().result(20).valid}
+    assert not {group for group in groups if group.startswith(system.settings.topic_prefix)}
