@@ -1,0 +1,100 @@
+"""What must hold before a run writes anything; each mistake is told in one line."""
+
+from collections.abc import Iterable
+
+from confluent_kafka import Consumer, TopicPartition
+
+from schemas.codec import Codec, WireError
+from schemas.messages import MODALITIES, Case, Choice, Modality, Run
+from streams.choice import difference
+from streams.clients import client_config
+from streams.errors import UsageError
+from streams.replay.naming import DESCRIBED, Naming
+from streams.replay.span import Span
+from streams.settings import Settings
+
+_OTHER_SCHEMA = {"wire_unknown_fingerprint", "wire_unknown_schema_id"}
+_FIRST_S = 20.0
+
+
+def check_source(source: str, live: Choice, wanted: Choice) -> set[Modality]:
+    """Return the modalities that are described by another model than now.
+
+    Raises
+    ------
+    UsageError
+        The source comes after what is changed.
+    """
+    changed = {modality for modality in MODALITIES if getattr(live, modality) != getattr(wanted, modality)}
+    topics = {modality: topic for topic, modality in DESCRIBED.items()}
+    for modality in sorted(changed):
+        if source not in {"posts", topics[modality]}:
+            start = topics[modality] if len(changed) == 1 else "posts"
+            raise UsageError(
+                f"another {modality} model changes nothing of what is read from {source}: use --from {start}"
+            )
+    return changed
+
+
+def check_described(entries: Iterable[Case], choice: Choice, changed: set[Modality]) -> None:
+    """Raise a UsageError if no open case can be found by one of the changed models."""
+    described = {
+        (entry.reference.modality, f"{entry.reference.model}@{entry.reference.version}")
+        for entry in entries
+        if entry.reference is not None
+    }
+    for modality in sorted(changed):
+        if (modality, getattr(choice, modality)) not in described:
+            raise UsageError(
+                f"no open case is described by {getattr(choice, modality)}: "
+                f"run `jikimi case describe CASE --with {modality}={getattr(choice, modality)}` on the desk"
+            )
+
+
+def check_same(stored: Run, asked: Run, *, times: bool) -> None:
+    """Raise a UsageError if a run of this id was started with other arguments.
+
+    Parameters
+    ----------
+    times
+        Whether to compare since and until; a time such as 24h is another one each time.
+    """
+    differences = [
+        f"{name}: {was} -> {now}"
+        for name in ("kind", "source", "share", *(("since", "until") if times else ()))
+        if (was := getattr(stored, name)) != (now := getattr(asked, name))
+    ]
+    differences += difference(stored.choice, asked.choice)
+    if differences:
+        command = "shadow run" if stored.kind == "shadow" else "replay --run"
+        raise UsageError(
+            f"{stored.run_id} was started otherwise ({'; '.join(differences)}): `jikimi {command} {stored.run_id}` "
+            f"alone goes on with it, `jikimi replay clean {stored.run_id}` forgets it"
+        )
+
+
+def check_readable(settings: Settings, naming: Naming, codec: Codec, span: Span) -> None:
+    """Raise a UsageError if the first record of a partition was written with a schema that this version does not know.
+
+    One broken record is a dead letter; a schema that changed would make all of them dead letters.
+    """
+    config = client_config(settings, group_id=naming.group, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = Consumer(config)
+    try:
+        for place, start in span.starts.items():
+            if start >= span.ends[place]:
+                continue
+            consumer.assign([TopicPartition(settings.topic_prefix + place.topic, place.partition, start)])
+            message = consumer.poll(_FIRST_S)
+            if message is None or message.error() is not None or not (value := message.value()):
+                continue
+            try:
+                codec.decode(place.topic, value)
+            except WireError as error:
+                if error.reason in _OTHER_SCHEMA:
+                    raise UsageError(
+                        f"{place} cannot be read from offset {message.offset()} on ({error}): "
+                        "replay it with the version of Jikimi that wrote it"
+                    ) from error
+    finally:
+        consumer.close()

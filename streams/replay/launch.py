@@ -1,0 +1,181 @@
+"""Starting a run, or going on with it: everything is checked, then its topics and its cases are made, then it runs."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from hashlib import blake2b
+
+import msgspec
+from confluent_kafka import KafkaException
+
+from models.registry import Registry
+from schemas.codec import Codec
+from schemas.messages import Run, Verdict
+from streams.cases import Cases
+from streams.choice import create_registry
+from streams.errors import UsageError
+from streams.follow import read_whole
+from streams.reach import reach_broker
+from streams.replay.casefile import CaseFile
+from streams.replay.chain import Chain
+from streams.replay.engine import Engine, Pace, Parts
+from streams.replay.hearings import Hearings
+from streams.replay.ledger import PROGRESS_KEY, Batch, Ledger, Progress
+from streams.replay.naming import CASES, MEMORY, Naming, written_topics
+from streams.replay.plan import Asked, Planned, plan
+from streams.replay.runs import read_runs
+from streams.replay.source import MergedReader
+from streams.replay.span import Place
+from streams.replay.stages import Stages
+from streams.replay.topics import make_topics
+from streams.settings import Settings
+from streams.stage.limits import DeadLetterLimit, TooManyDeadLettersError
+from streams.wire import create_codec
+
+_LARGE = {"posts", "frames", "sounds"}
+_AHEAD, _AHEAD_LARGE = 64, 8
+"""Records prepared side by side, and where one may take 8 MB."""
+
+type Watch = Callable[[str, Verdict | None], None]
+"""Told of each post that is heard of, and of each verdict."""
+type Begun = Callable[[Engine], None]
+"""Called before the first record."""
+
+
+def unwatched(post_id: str, verdict: Verdict | None) -> None:
+    """Watch nothing."""
+
+
+async def launch(settings: Settings, asked: Asked, begun: Begun, watch: Watch = unwatched) -> Run:
+    """Run to the end, or until SIGINT or SIGTERM; return how it stands then.
+
+    Raises
+    ------
+    UsageError, ModelError
+        What was asked cannot be done: nothing was written. Or the run was taken over, or something that it needs
+        failed: it can be gone on with.
+    """
+    await asyncio.to_thread(reach_broker, settings)
+    codec, registry = create_codec(settings), create_registry(settings)
+    try:
+        planned = await plan(settings, asked, registry, codec)
+        if planned.run.kind == "replay" and planned.run.finished_at is not None:
+            return planned.run
+        async with AsyncExitStack() as stack:
+            return await _Session(settings, codec, planned, stack).run(registry, asked, begun, watch)
+    except KafkaException as error:
+        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+    except ConnectionError as error:
+        raise UsageError(str(error)) from error  # the schema registry
+    except TooManyDeadLettersError as error:
+        raise UsageError(f"{asked.run_id} stopped where it can be gone on with: {error}") from error
+
+
+class _Session:
+    """One process's part of a run; what it opens is closed with the stack."""
+
+    def __init__(self, settings: Settings, codec: Codec, planned: Planned, stack: AsyncExitStack) -> None:
+        self._settings, self._codec, self._stack = settings, codec, stack
+        self._started, self._is_new = planned
+        self._is_live = planned.run.kind == "shadow"
+        self._naming = Naming(settings, planned.run.run_id)
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self, registry: Registry, asked: Asked, begun: Begun, watch: Watch) -> Run:
+        choice, source = self._started.choice, self._started.source
+        cases = Cases(self._settings, self._codec, self._fail, CASES if self._is_live else self._naming.of(CASES))
+        self._stack.push_async_callback(cases.stop)
+        fusion = await asyncio.to_thread(registry.fusion, choice.fusion)
+        casefile = CaseFile(cases, fusion, choice.policy, pinned=not self._is_live)
+        stages = Stages(casefile.index, n_threads=asked.threads)
+        self._stack.push_async_callback(stages.close)
+        await stages.open(source, self._settings, registry, choice)
+        # So far nothing was written, and all that can be refused is refused.
+        ledger = await self._take_over()
+        progress, hearings = await self._restore(ledger)
+        reader = await asyncio.to_thread(self._reader, progress)
+        self._stack.callback(reader.close)
+        parts = Parts(
+            reader=reader,
+            stages=stages,
+            chain=Chain(source, stages, self._codec, partial(is_in_share, self._started.share)),
+            cases=casefile,
+            hearings=hearings,
+            ledger=ledger,
+            codec=self._codec,
+            limit=DeadLetterLimit(self._settings.max_dead_letters_in_a_row),
+            keeps=frozenset(written_topics(source)),
+        )
+        pace = Pace(_AHEAD_LARGE if source in _LARGE else _AHEAD, asked.max_rate, self._is_live)
+        engine = Engine(parts, pace, msgspec.structs.replace(self._started, finished_at=None), progress, watch)
+        begun(engine)
+        await self._until_end(engine, casefile)
+        return engine.run
+
+    async def _take_over(self) -> Ledger:
+        """Return the ledger, once no other process can write to the run any more."""
+        ledger = await asyncio.to_thread(Ledger, self._settings, self._naming)
+        await asyncio.to_thread(ledger.start)
+        run_id = self._started.run_id
+        if self._is_new and run_id in await read_runs(self._settings):
+            raise UsageError(f"{run_id} was started by somebody else at this moment: look with `jikimi replay list`")
+        await asyncio.to_thread(ledger.commit, Batch(run=self._started))
+        await asyncio.to_thread(make_topics, self._settings, self._naming, self._started.source)
+        return ledger
+
+    async def _restore(self, ledger: Ledger) -> tuple[Progress, Hearings]:
+        """Return how far the run has come and what was heard; begin it if it has not begun."""
+        memory = {update.key: update.value for update in await read_whole(self._settings, self._naming.of(MEMORY))}
+        kept = memory.pop(PROGRESS_KEY, None)
+        progress = msgspec.msgpack.decode(kept, type=Progress) if kept else await self._begin(ledger)
+        hearings = Hearings(progress.deadline_s, progress.memory_s)
+        for key, value in memory.items():
+            if value is not None:
+                hearings.restore(key.decode(), value)
+        return progress, hearings
+
+    async def _begin(self, ledger: Ledger) -> Progress:
+        progress = Progress(
+            positions=dict(self._started.starts),
+            deadline_s=self._settings.fusion_deadline_s,
+            memory_s=self._settings.fusion_memory_s,
+        )
+        # In the order of their keys: that of the live topic changes when it is compacted, and ties follow it.
+        last = {update.key: update.value for update in await read_whole(self._settings, CASES)}
+        cases = {key: value for key, value in sorted(last.items()) if value is not None and not self._is_live}
+        await asyncio.to_thread(ledger.pin, cases, progress)
+        return progress
+
+    def _reader(self, progress: Progress) -> MergedReader:
+        starts = {Place.parse(text): offset for text, offset in progress.positions.items()}
+        ends = {Place.parse(text): offset for text, offset in self._started.ends.items()}
+        return MergedReader(self._settings, self._naming.group, starts, None if self._is_live else ends)
+
+    async def _until_end(self, engine: Engine, casefile: CaseFile) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, engine.stop)
+        work = asyncio.create_task(engine.execute())
+        following = asyncio.create_task(casefile.run())
+        try:
+            await asyncio.wait({work, following, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (work, following, self._failed):
+                if task.done():
+                    task.result()
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+            for task in (work, following):
+                task.cancel()
+            await asyncio.gather(work, following, return_exceptions=True)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+
+def is_in_share(share: float, post_id: str) -> bool:
+    """Return whether a post is among the share of all posts, the same ones each time."""
+    return int.from_bytes(blake2b(post_id.encode(), digest_size=8).digest()) < share * 2**64

@@ -1,0 +1,125 @@
+"""The stages' own work as a run calls it: without Faust, and one record at a time.
+
+Joined with others, the numbers that a model gives for a record would depend on the company.
+"""
+
+import asyncio
+import resource
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any, NamedTuple
+
+from models.registry import Registry
+from schemas.messages import Choice, Descriptors, Post, Texts
+from streams.audio import describe_sounds
+from streams.decode import MediaAccess, decode_post
+from streams.description import fault
+from streams.errors import UnprocessableError
+from streams.index.references import ReferenceIndex, scores
+from streams.media.decoder import Decoder
+from streams.media.fetch import Fetcher
+from streams.replay.naming import DESCRIBED
+from streams.settings import Settings
+from streams.stage.record import Output, Record
+from streams.text import describe_texts
+from streams.visual import describe_frames
+
+type Work = Callable[[Any, Record], AsyncIterator[Output]]
+type Index = Callable[[], Awaitable[ReferenceIndex]]
+"""Gives the references to search in."""
+
+
+class Stage(NamedTuple):
+    """What is done with each record of a topic."""
+
+    name: str
+    work: Work
+
+
+class Stages:
+    """The stages that a source needs, by the topic they read; use as a context.
+
+    Parameters
+    ----------
+    n_threads
+        Records worked on at once.
+    """
+
+    def __init__(self, index: Index, *, n_threads: int = 1) -> None:
+        self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="replay")
+        self._resources = AsyncExitStack()
+        self._index = index
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._by_topic = {"descriptors": Stage("match", self._match)}
+
+    async def open(self, source: str, settings: Settings, models: Registry, choice: Choice) -> None:
+        """Load the models that this source needs.
+
+        Raises
+        ------
+        ModelError, UsageError
+            A model cannot be had, or there is no key for the terms.
+        """
+        if source in {"posts", "texts"}:
+            key = settings.required_term_key()
+            text = await asyncio.to_thread(models.text, choice.text)
+            self._add("texts", lambda message: describe_texts(text, message, key))
+        if source in {"posts", "frames"}:
+            self._add("frames", partial(describe_frames, await asyncio.to_thread(models.visual, choice.visual)))
+        if source in {"posts", "sounds"}:
+            self._add("sounds", partial(describe_sounds, await asyncio.to_thread(models.audio, choice.audio)))
+        if source == "posts":
+            fetcher = await self._resources.enter_async_context(Fetcher(settings.media))
+            decoder = await self._resources.enter_async_context(Decoder(settings.media))
+            media = MediaAccess(fetcher, decoder, settings.media.max_media)
+            self._by_topic["posts"] = Stage("decode", partial(_decode, media))
+
+    async def close(self) -> None:
+        """End threads and child processes."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        await self._resources.aclose()
+
+    def of(self, topic: str) -> Stage | None:
+        """Return the stage that reads this topic; None for what fusion reads."""
+        return self._by_topic.get(topic)
+
+    def seconds(self) -> dict[str, float]:
+        """Return the CPU seconds that each stage has taken so far; of decode, those of children that have ended."""
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        decode = {"decode": children.ru_utime + children.ru_stime} if "posts" in self._by_topic else {}
+        return self._seconds | decode
+
+    def _add(self, topic: str, describe: Callable[[Any], Output]) -> None:
+        name = DESCRIBED[topic]
+
+        async def work(message: Texts, _: Record) -> AsyncIterator[Output]:
+            yield await self._timed(name, describe, message)
+
+        self._by_topic[topic] = Stage(name, work)
+
+    async def _match(self, message: Descriptors, _: Record) -> AsyncIterator[Output]:
+        if (detail := fault(message)) is not None:
+            raise UnprocessableError("descriptors_malformed", detail)
+        index = await self._index()
+        matches = await self._timed("match", index.search, message)
+        yield Output("scores", message.segment.post.post_id, scores(message, matches))
+
+    async def _timed[T](self, name: str, work: Callable[[Any], T], message: object) -> T:
+        seconds, result = await asyncio.get_running_loop().run_in_executor(self._pool, _measured, work, message)
+        self._seconds[name] += seconds
+        return result
+
+
+async def _decode(media: MediaAccess, post: Post, record: Record) -> AsyncIterator[Output]:
+    async for output in decode_post(post, record, media):
+        yield output
+
+
+def _measured[T](work: Callable[[Any], T], message: object) -> tuple[float, T]:
+    started_s = time.thread_time()
+    result = work(message)
+    return time.thread_time() - started_s, result
