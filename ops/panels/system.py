@@ -1,0 +1,134 @@
+"""The whole system as the proof runs it: broker, a process per stage, monitor, feeds, and a Prometheus to read them."""
+
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.broker.kafka import Kafka
+from ops.panels.feeding import feeding
+from ops.panels.process import Process
+from ops.prometheus import rules
+from ops.prometheus.alerts import groups
+from ops.prometheus.server import Prometheus
+from streams import topic_admin
+from streams.app import STAGES
+from streams.broker.serving import free_port
+from streams.demo.posts import build_posts
+from streams.demo.scenario import CLOVER, SCENES, WILLOW, DemoCase
+from streams.demo.server import serve
+from streams.desk.cases import NewCase, add_case
+from streams.settings import Settings, load_settings
+
+FASTER = 10
+"""How many times faster than shipped the windows, offsets and waits of the rules run."""
+_PLAYED = (
+    "reencoded-carving",
+    "morning-unchanged",
+    "cropped-flowers",
+    "corrupt",
+    "weather",
+    "sound-only-flowers",
+    "handle",
+    "cropped-flight",
+    "letterboxed-flowers",
+)
+"""Scenes of the demo: copies, an unrelated video, a broken file, texts with and without a term, a late case's copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What runs."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    processes: Mapping[str, Process]
+    prometheus: Prometheus
+    folder: Path
+    started_at: float
+    """Seconds since the epoch."""
+
+    def open_case(self, case: DemoCase) -> None:
+        """Open a case as a case officer would."""
+        add_case(self.settings, NewCase(case.name, case.references, case.terms))
+
+    def ended(self) -> list[str]:
+        """Return the names of processes that ended by themselves."""
+        return [process.name for process in self.processes.values() if not process.is_alive()]
+
+    def mend(self) -> list[str]:
+        """Start again what ended by itself, as Kubernetes would; return the names."""
+        names = self.ended()
+        for name in names:
+            self.processes[name].start()
+        return names
+
+
+@contextmanager
+def running(bootstrap_servers: str | None) -> Iterator[System]:
+    """Give a system at work, posts coming in and one case open; end all of it after.
+
+    Raises
+    ------
+    UnavailableError
+        This machine can have no Kafka or no Prometheus.
+    RuntimeError
+        Something did not start.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jikimi-panels-")))
+        (folder / "media").mkdir()
+        servers = bootstrap_servers or stack.enter_context(Kafka(folder / "kafka")).bootstrap
+        base_url = stack.enter_context(serve(folder / "media"))
+        environment = _environment(servers, base_url)
+        settings = load_settings(**_given(environment))
+        topic_admin.create(settings, replication=1)
+        http_port = free_port()
+        processes = {process.name: process for process in _processes(folder, environment, http_port)}
+        for process in processes.values():
+            stack.enter_context(process)
+        posts = build_posts(base_url, folder / "media", scenes=[scene for scene in SCENES if scene.name in _PLAYED])
+        for process in processes.values():
+            process.wait()
+        targets = {name: process.address for name, process in processes.items()}
+        prometheus = stack.enter_context(Prometheus(folder / "prometheus", targets, _rules()))
+        system = System(settings, environment, processes, prometheus, folder, time.time())
+        system.open_case(CLOVER)
+        stack.enter_context(feeding(processes["jsonl"], f"http://127.0.0.1:{http_port}", posts))
+        yield system
+
+
+def open_late_case(system: System) -> None:
+    """Open the case whose copies were already seen: the archive is searched for it."""
+    system.open_case(WILLOW)
+
+
+def _environment(servers: str, base_url: str) -> dict[str, str]:
+    return {
+        "JIKIMI_BOOTSTRAP_SERVERS": servers,
+        "JIKIMI_TOPIC_PREFIX": f"panels-{secrets.token_hex(3)}-",
+        "JIKIMI_TERM_KEY": secrets.token_hex(16),
+        "JIKIMI_MEDIA_ALLOWED_HOSTS": f'["{base_url.removeprefix("http://")}"]',
+    }
+
+
+def _given(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name.removeprefix("JIKIMI_").lower(): value for name, value in environment.items() if "_MEDIA_" not in name}
+
+
+def _processes(folder: Path, environment: Mapping[str, str], http_port: int) -> Iterator[Process]:
+    for stage in STAGES:
+        yield Process(stage, ["worker", stage], folder, environment)
+    yield Process("monitor", ["monitor"], folder, environment)
+    yield Process("jsonl", ["feed", "jsonl", "-"], folder, environment)
+    yield Process("http", ["feed", "http", "--port", str(http_port)], folder, environment)
+
+
+def _rules() -> dict[str, str]:
+    return {
+        f"{name}.yaml": rules.text(name, [rules.faster(rule, FASTER) for rule in made])
+        for name, made in groups().items()
+    }
