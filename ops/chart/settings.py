@@ -1,16 +1,19 @@
 """Which settings a values file may give, from the settings class itself, so that a misspelt one is refused."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from streams.settings import Settings
 
 SET_BY_THE_CHART = {
-    "bootstrap_servers", "security_protocol", "sasl_mechanism", "sasl_username", "sasl_password", "ca_file",
-    "certificate_file", "key_file", "term_key", "archive_dir", "metrics_port", "ready_file",
+    "bootstrap_servers", "security_protocol", "sasl_mechanism", "sasl_username", "ca_file", "certificate_file",
+    "key_file", "archive_dir", "metrics_port", "ready_file",
 }  # fmt: skip
-"""From values of their own, from Secrets, or fixed."""
+"""From values of their own, or fixed; so are all secrets."""
 
 
 def settings_schemas() -> dict[str, Any]:
@@ -24,18 +27,30 @@ def settings_schemas() -> dict[str, Any]:
     return _schema(Settings, "JIKIMI_")
 
 
+def names(settings: type[BaseSettings], prefix: str = "JIKIMI_") -> Iterator[tuple[str, str]]:
+    """Yield prefix and name of every setting, also of nested classes."""
+    for name, field in settings.model_fields.items():
+        if (nested := _nested(field)) is not None:
+            yield from names(nested, f"{prefix}{name.upper()}_")
+        else:
+            yield prefix, name
+
+
 def _schema(settings: type[BaseSettings], prefix: str) -> dict[str, Any]:
     if settings.model_config.get("env_prefix") != prefix:
         raise ValueError(f"{settings.__name__} reads its settings under another prefix than {prefix}")
     drawn = settings.model_json_schema(by_alias=False)["properties"]
     properties = {
-        name: _schema(field.annotation, f"{prefix}{name.upper()}_")
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings)
-        else _bare(drawn[name])
+        name: _bare(drawn[name]) if (nested := _nested(field)) is None else _schema(nested, f"{prefix}{name.upper()}_")
         for name, field in settings.model_fields.items()
-        if name not in SET_BY_THE_CHART
+        if name not in SET_BY_THE_CHART and field.annotation is not SecretStr
     }
     return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _nested(field: FieldInfo) -> type[BaseSettings] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseSettings) else None
 
 
 def _bare(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The chart rendered, by Helm itself."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import helm_python
@@ -30,11 +30,21 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return values | over
 
 
-def render(values: dict[str, Any], chart: Path = CHART) -> list[Object]:
+@cache
+def chart() -> helm_python.Chart:
+    return helm_python.Chart.load(CHART)
+
+
+@cache
+def rendered(case: str) -> list[Object]:
+    """Return the objects of a values file; shared, not to be changed."""
+    return render(values_of(case))
+
+
+def render(values: dict[str, Any]) -> list[Object]:
     """Return the objects of an installation; notes are left out."""
-    with helm_python.Chart.load(chart) as loaded:
-        loaded.validate_schema(values)
-        files = loaded.render(values, name="guard", namespace=NAMESPACE)
+    chart().validate_schema(values)
+    files = chart().render(values, name="guard", namespace=NAMESPACE)
     texts = (text for name, text in files.items() if not name.endswith(".txt"))
     return [found for text in texts for found in yaml.safe_load_all(text) if found is not None]
 

@@ -1,7 +1,6 @@
 """Every ci values file renders to objects that Kubernetes and the operators accept, under the restricted standard."""
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,10 @@ import kubernetes_validate
 import pytest
 
 from ops.chart.written import CHART
-from tests.unit.helm.made import CASES, NAMESPACE, Object, containers, of_kind, pods, render, values_of
+from tests.unit.helm.made import CASES, NAMESPACE, containers, of_kind, pods, rendered, values_of
 
 _CRDS = Path(__file__).parent / "crds"
 _OLDEST, _NEWEST = "1.27", "1.37"
-
-
-@cache
-def rendered(case: str) -> list[Object]:
-    return render(values_of(case))
 
 
 def schema_of(kind: str) -> dict[str, Any] | None:

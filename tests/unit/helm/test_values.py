@@ -5,23 +5,22 @@ from typing import Any
 import helm_python
 import pytest
 
-from ops.chart.settings import SET_BY_THE_CHART
-from ops.chart.written import CHART
+from ops.chart.settings import SET_BY_THE_CHART, names
 from schemas.topics import TOPICS
 from streams.ending import STOP_S
 from streams.flow import STAGES, source
-from streams.media.settings import MediaSettings
 from streams.settings import Settings, load_settings
-from tests.unit.helm.made import CASES, environment, merged, of_kind, pods, render, values_of
+from tests.unit.helm.made import CASES, chart, environment, merged, of_kind, pods, render, rendered, values_of
 
 MINIMAL = values_of("minimal")
+NAMES = {f"{prefix}{name.upper()}" for prefix, name in names(Settings)}
+"""Of every setting in the environment."""
 
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*Settings.model_fields, *MediaSettings.model_fields):
-        monkeypatch.delenv(f"JIKIMI_{name.upper()}", raising=False)
-        monkeypatch.delenv(f"JIKIMI_MEDIA_{name.upper()}", raising=False)
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +37,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"settings": {"act": 1.5}}, "act"),
         ({"settings": {"term_key": "0123456789abcdef"}}, "term_key"),
         ({"settings": {"sasl_password": "secret"}}, "sasl_password"),
+        ({"settings": {"http": {"token": "0123456789abcdef"}}}, "token"),
         ({"settings": {"media": {"max_byte": 1}}}, "max_byte"),
         ({"stages": {"visuals": {}}}, "visuals"),
         ({"stages": {"visual": {"replica": 2}}}, "replica"),
@@ -74,6 +74,7 @@ def test_a_typo_is_refused_and_named(typo: dict[str, Any], told: str) -> None:
         ({"termKey": {"existingSecret": ""}}, "termKey.existingSecret: name the Secret"),
         ({"kafka": {"securityProtocol": "SASL_SSL"}}, "kafka.sasl.existingSecret: name the Secret"),
         ({"strimzi": {"enabled": True}}, "strimzi.cluster: name the Kafka object"),
+        ({"feeds": {"push": {"kind": "http"}}}, "feeds.push.tokenSecret: name the Secret"),
         ({"scaling": {"mode": "keda"}}, "scaling.keda.prometheusUrl: where does Prometheus"),
         ({"stages": {"match": {"replicas": 9}}}, "stages.match.replicas 9: descriptors has 8 partitions"),
         (
@@ -96,11 +97,9 @@ def test_what_is_missing_is_asked_for(changes: dict[str, Any], told: str) -> Non
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_environment_is_one_that_the_settings_take(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {f"JIKIMI_{name.upper()}" for name in Settings.model_fields}
-    known |= {f"JIKIMI_MEDIA_{name.upper()}" for name in MediaSettings.model_fields}
-    for pod in pods(render(values_of(case))).values():
+    for pod in pods(rendered(case)).values():
         ours = {name: value for name, value in environment(pod).items() if name.startswith("JIKIMI_")}
-        assert set(ours) <= known
+        assert set(ours) <= NAMES
         with monkeypatch.context() as patched:
             for name, value in ours.items():
                 patched.setenv(name, value if isinstance(value, str) else "of a secret, long enough")
@@ -108,7 +107,7 @@ def test_the_environment_is_one_that_the_settings_take(case: str, monkeypatch: p
 
 
 def test_numbers_lists_and_nested_settings_arrive_as_they_were_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in environment(pods(render(values_of("default")))["guard-jikimi-decode"]).items():
+    for name, value in environment(pods(rendered("default"))["guard-jikimi-decode"]).items():
         monkeypatch.setenv(name, value if isinstance(value, str) else "secret")
     settings = load_settings()
     assert (settings.topic_prefix, settings.fusion_deadline_s) == ("prod.", 60)
@@ -126,16 +125,16 @@ def test_a_setting_of_one_stage_is_no_other_s() -> None:
 
 
 def test_every_setting_can_be_given_or_is_the_chart_s() -> None:
-    with helm_python.Chart.load(CHART) as chart:
-        schema = chart.schema or {}
+    schema = chart().schema or {}
     given = set(schema["$defs"]["settings"]["properties"])
-    assert given | SET_BY_THE_CHART == set(Settings.model_fields)
+    assert set(Settings.model_fields) - given == SET_BY_THE_CHART | {"sasl_password", "term_key", "mastodon_token"}
     assert not given & SET_BY_THE_CHART
+    assert "token" not in schema["$defs"]["settings"]["properties"]["http"]["properties"]
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_stage_has_its_workers(case: str) -> None:
-    objects = render(values_of(case))
+    objects = rendered(case)
     running = {
         tuple(pod["containers"][0]["args"])
         for name, pod in pods(objects).items()
@@ -153,7 +152,7 @@ def test_nothing_is_as_much_as_something() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_worker_is_killed_only_after_it_had_its_time(case: str) -> None:
-    for pod in pods(render(values_of(case))).values():
+    for pod in pods(rendered(case)).values():
         drain_s = float(environment(pod)["JIKIMI_DRAIN_S"])
         assert pod["terminationGracePeriodSeconds"] > drain_s + STOP_S
 
@@ -179,7 +178,7 @@ def test_a_stage_grows_to_the_partitions_of_the_topic_it_reads(mode: str) -> Non
 
 
 def test_match_finds_its_archive_again() -> None:
-    sets = of_kind(render(values_of("default")), "StatefulSet")
+    sets = of_kind(rendered("default"), "StatefulSet")
     (match,) = sets.values()
     (claim,) = match["spec"]["volumeClaimTemplates"]
     pod = match["spec"]["template"]["spec"]
@@ -188,17 +187,15 @@ def test_match_finds_its_archive_again() -> None:
 
 
 def test_topics_are_made_before_anything_runs_unless_strimzi_makes_them() -> None:
-    (job,) = of_kind(render(values_of("default")), "Job").values()
+    (job,) = of_kind(rendered("default"), "Job").values()
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
     pod = job["spec"]["template"]["spec"]
     assert pod["containers"][0]["args"] == ["topics", "create", "--replication", "3", "--partitions", "posts=32"]
     # Its own account would not be there yet.
     assert pod["serviceAccountName"] == "default"
-    assert of_kind(render(values_of("strimzi")), "Job") == {}
+    assert of_kind(rendered("strimzi"), "Job") == {}
 
 
 def test_only_the_text_stage_holds_the_term_key() -> None:
-    holders = {
-        name for name, pod in pods(render(values_of("default"))).items() if "JIKIMI_TERM_KEY" in environment(pod)
-    }
+    holders = {name for name, pod in pods(rendered("default")).items() if "JIKIMI_TERM_KEY" in environment(pod)}
     assert holders == {"guard-jikimi-text"}

@@ -8,7 +8,7 @@ import pytest
 from schemas.topics import TOPICS
 from streams.flow import STAGES, source
 from streams.media.addresses import is_public
-from tests.unit.helm.made import CONTROLLERS, Object, merged, of_kind, pods, render, values_of
+from tests.unit.helm.made import CONTROLLERS, Object, merged, of_kind, pods, render, rendered, values_of
 
 DEFAULT = values_of("default")
 _REACHABLE = ["1.1.1.1", "93.184.216.34", "151.101.1.69", "2606:4700::1111", "2a00:1450:4001:801::200e", "2400:cb00::1"]
@@ -44,7 +44,7 @@ def allows(block: dict[str, Any], address: str) -> bool:
 
 
 def test_decode_reaches_the_internet_and_nothing_private() -> None:
-    found = blocks(egress(render(DEFAULT), "decode"))
+    found = blocks(egress(rendered("default"), "decode"))
     for address in _REACHABLE:
         assert is_public(ip_address(address))
         assert any(allows(block, address) for block in found), address
@@ -54,25 +54,25 @@ def test_decode_reaches_the_internet_and_nothing_private() -> None:
 
 
 def test_an_exception_lies_within_its_block() -> None:
-    for block in blocks(egress(render(DEFAULT), "decode")):
+    for block in blocks(egress(rendered("default"), "decode")):
         assert all(ip_network(inside).subnet_of(ip_network(block["cidr"])) for inside in block["except"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("component", [*STAGES[1:], "monitor", "topics"])
 def test_what_needs_no_internet_has_none(component: str) -> None:
-    rules = egress(render(DEFAULT), component)
+    rules = egress(rendered("default"), component)
     assert blocks(rules) == []
     assert sorted(port["port"] for rule in rules for port in rule["ports"]) == [53, 53, 8080, 8081, 9092, 9093, 9094]
 
 
 def test_only_decode_reaches_the_object_store() -> None:
-    objects = render(DEFAULT)
+    objects = rendered("default")
     ports = {stage: {p["port"] for rule in egress(objects, stage) for p in rule["ports"]} for stage in STAGES}
     assert [stage for stage in STAGES if 9000 in ports[stage]] == ["decode"]
 
 
 def test_feeds_that_ask_a_platform_reach_it_and_the_one_that_is_asked_is_reached() -> None:
-    objects = render(values_of("feeds"))
+    objects = rendered("feeds")
     assert all(blocks(egress(objects, f"feed-{name}")) for name in ("bluesky", "social"))
     assert not any(blocks(egress(objects, f"feed-{name}")) for name in ("push", "house"))
     assert 9096 in {port["port"] for rule in egress(objects, "feed-house") for port in rule["ports"]}
@@ -82,7 +82,7 @@ def test_feeds_that_ask_a_platform_reach_it_and_the_one_that_is_asked_is_reached
 
 
 def test_prometheus_alone_comes_in() -> None:
-    spec = of_kind(render(DEFAULT), "NetworkPolicy")["guard-jikimi"]["spec"]
+    spec = of_kind(rendered("default"), "NetworkPolicy")["guard-jikimi"]["spec"]
     (rule,) = spec["ingress"]
     assert rule["ports"] == [{"protocol": "TCP", "port": "metrics"}]
     assert rule["from"][0]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "prometheus"}
@@ -101,7 +101,7 @@ def granted(objects: list[Object], user: str, resource: str, operation: str) -> 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_may_read_and_write_what_the_flow_says_and_no_more(stage: str) -> None:
-    objects = render(values_of("scram"))
+    objects = rendered("scram")
     read, written = granted(objects, stage, "topic", "Read"), granted(objects, stage, "topic", "Write")
     assert f"trial.{source(stage)}" in read
     assert written == {f"trial.{name}" for name, topic in TOPICS.items() if stage in topic.producers}
@@ -115,14 +115,14 @@ def test_a_stage_may_read_and_write_what_the_flow_says_and_no_more(stage: str) -
 
 
 def test_a_feed_writes_in_transactions_of_its_own_name() -> None:
-    acls = of_kind(render(values_of("scram")), "KafkaUser")["guard-jikimi-feeds"]["spec"]["authorization"]["acls"]
+    acls = of_kind(rendered("scram"), "KafkaUser")["guard-jikimi-feeds"]["spec"]["authorization"]["acls"]
     (rule,) = (rule for rule in acls if rule["resource"]["type"] == "transactionalId")
     assert rule["resource"] == {"type": "transactionalId", "name": "trial.jkm-feed-", "patternType": "prefix"}
 
 
 def test_every_component_shows_the_user_that_strimzi_makes_for_it() -> None:
     for case in ("strimzi", "scram"):
-        objects = render(values_of(case))
+        objects = rendered(case)
         users = set(of_kind(objects, "KafkaUser"))
         for name, pod in pods(objects).items():
             role = "feeds" if "-feed-" in name else name.removeprefix("guard-jikimi-")
@@ -131,12 +131,12 @@ def test_every_component_shows_the_user_that_strimzi_makes_for_it() -> None:
 
 
 def test_a_topic_survives_the_release() -> None:
-    topics = of_kind(render(values_of("scram")), "KafkaTopic").values()
+    topics = of_kind(rendered("scram"), "KafkaTopic").values()
     assert {topic["spec"]["topicName"] for topic in topics} == {f"trial.{name}" for name in TOPICS}
     assert all(topic["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep" for topic in topics)
 
 
 def test_a_memory_has_as_many_partitions_as_what_it_remembers() -> None:
-    topics = of_kind(render(values_of("strimzi")), "KafkaTopic")
+    topics = of_kind(rendered("strimzi"), "KafkaTopic")
     assert topics["guard-jikimi-scores"]["spec"]["partitions"] == 16
     assert topics["guard-jikimi-fusion-state"]["spec"]["partitions"] == 16

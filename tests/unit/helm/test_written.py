@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from ops.chart.written import CHART, written
 from tests.support.commands import parse
-from tests.unit.helm.made import CASES, of_kind, pods, render, values_of
+from tests.unit.helm.made import CASES, of_kind, pods, rendered
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,7 +28,7 @@ def test_the_chart_installs_this_version() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_pod_runs_a_command_that_there_is(case: str) -> None:
-    for pod in pods(render(values_of(case))).values():
+    for pod in pods(rendered(case)).values():
         parse(pod["containers"][0]["args"])
 
 
@@ -39,7 +39,7 @@ def test_a_command_that_there_is_not_is_noticed(arguments: list[str]) -> None:
 
 
 def test_all_rules_and_dashboards_are_shipped_as_they_are() -> None:
-    objects = render(values_of("default"))
+    objects = rendered("default")
     rules = of_kind(objects, "PrometheusRule")
     for file in (CHART / "rules").glob("*.yaml"):
         assert rules[f"guard-jikimi-{file.stem}"]["spec"] == yaml.safe_load(file.read_text("utf-8"))
@@ -54,5 +54,5 @@ def test_all_rules_and_dashboards_are_shipped_as_they_are() -> None:
 
 
 def test_nobody_is_watched_who_did_not_ask() -> None:
-    kinds = {found["kind"] for found in render(values_of("minimal"))}
+    kinds = {found["kind"] for found in rendered("minimal")}
     assert kinds == {"Deployment", "StatefulSet", "Job"}
