@@ -198,11 +198,22 @@ async def read_whole(settings: Settings, topic: str) -> list[Update]:
     UsageError
         The broker does not answer, or has no such topic.
     """
-    await asyncio.to_thread(reach_broker, settings)
     updates: list[Update] = []
-    follower = Follower(settings, settings.topic_prefix + topic, updates.extend, lambda _: None)
+    await read_each(settings, topic, updates.extend)
+    return updates
+
+
+async def read_each(settings: Settings, topic: str, apply: Callable[[list[Update]], None]) -> None:
+    """Call `apply` with every record of a topic, for a command that ends; raises as `read_whole` does."""
+    await asyncio.to_thread(reach_broker, settings)
+
+    def note(updates: list[Update]) -> None:
+        timer.reschedule(asyncio.get_running_loop().time() + settings.start_grace_s)  # a long topic is no silence
+        apply(updates)
+
+    follower = Follower(settings, settings.topic_prefix + topic, note, lambda _: None)
     try:
-        async with asyncio.timeout(settings.start_grace_s):
+        async with asyncio.timeout(settings.start_grace_s) as timer:
             await follower.start()
             await follower.ready()
     except TimeoutError as error:
@@ -211,7 +222,6 @@ async def read_whole(settings: Settings, topic: str) -> list[Update]:
         raise UsageError(error.detail) from error
     finally:
         await follower.stop()
-    return updates
 
 
 def _consumer(settings: Settings) -> Consumer:

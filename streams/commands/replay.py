@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from streams.commands.compare import compare
 from streams.commands.console import console
 from streams.errors import UsageError
 from streams.settings import load_settings
 
 app = typer.Typer(help="Replay recorded traffic with other models or another policy, beside everything live.")
+
+app.command("compare")(compare)
 
 WITH = "Changes to the live models, as in visual=NAME@VERSION,fusion=NAME,policy=0.97/0.6."
 

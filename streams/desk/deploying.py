@@ -16,10 +16,9 @@ from streams.deployments import KEY, TOPIC, History, read_history
 from streams.desk.cases import read_cases
 from streams.desk.coverage import refuse_uncovered
 from streams.errors import UsageError
-from streams.follow import read_whole
 from streams.produce import writing
+from streams.replay.runs import read_run
 from streams.settings import Settings
-from streams.wire import create_codec
 
 
 def promote(settings: Settings, run_id: str | None, changes: str | None, *, force: bool = False) -> list[str]:
@@ -38,7 +37,7 @@ def promote(settings: Settings, run_id: str | None, changes: str | None, *, forc
     desk = _desk(settings)
     if changes is not None:
         return _deploy(desk, change_choice(desk.history.live, changes, desk.registry), "promote")
-    run = asyncio.run(find_run(settings, run_id or ""))
+    run = asyncio.run(read_run(settings, run_id or "")).run
     if not force:
         _refuse_unsound(run)
     return _deploy(desk, run.choice, "promote", run=run.run_id)
@@ -71,24 +70,6 @@ def print_live(settings: Settings, console: Console) -> None:
         table.add_row(f"{deployment.at:%Y-%m-%d %H:%M:%S}", deployment.why, deployment.run or "", *chosen)
     if history.deployments:
         console.print(table)
-
-
-async def find_run(settings: Settings, run_id: str) -> Run:
-    """Return the record of a run.
-
-    Raises
-    ------
-    UsageError
-        There is none.
-    """
-    codec = create_codec(settings)
-    last = {update.key: update.value for update in await read_whole(settings, "runs")}
-    value = last.get(run_id.encode())
-    if value is None:
-        raise UsageError(f"no run {run_id}: `jikimi replay list` shows them")
-    run = codec.decode("runs", value)
-    assert isinstance(run, Run)
-    return run
 
 
 class _Desk(NamedTuple):

@@ -1,0 +1,109 @@
+"""All that `jikimi replay compare` has to say, as one value."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from schemas.messages import Label, Run
+from streams.choice import described
+from streams.replay.compare import Change, Side, changes, count
+from streams.replay.cost import Cost, Waiting, cost, waiting
+from streams.replay.decision import Measured, Row, Thresholds, goes, rows
+from streams.replay.quality import Kind, Quality, qualities, truth
+from streams.replay.shift import Point, probabilities, scores
+
+LIVE = "live"
+
+
+class Asked(NamedTuple):
+    """What is to be compared."""
+
+    run: Run
+    against: Run | None
+    """None: with what went live."""
+    before: Side
+    after: Side
+    labels: list[Label] | None
+    """None: labels are left out."""
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What came out."""
+
+    run: str
+    against: str
+    at: datetime
+    go: bool
+    rows: list[Row]
+    source: str
+    choice: list[str]
+    against_choice: list[str]
+    posts: int
+    against_posts: int
+    pairs: int
+    """Posts and cases that either side named."""
+    gained: dict[str, dict[str, int]]
+    lost: dict[str, dict[str, int]]
+    changes: list[Change]
+    labels: int
+    copies: int
+    quality: dict[Kind, Quality]
+    against_quality: dict[Kind, Quality]
+    cost: Cost
+    waiting: Waiting | None
+    against_waiting: Waiting | None
+    probabilities: list[Point]
+    scores: dict[str, list[Point]]
+
+
+def compare(asked: Asked, thresholds: Thresholds, at: datetime) -> Comparison:
+    """Compare two sides; the same sides and thresholds give the same but for the time it is made."""
+    run, against, before, after, labels = asked
+    found = changes(before, after, run.choice)
+    known = truth(labels or [], after.posts | before.posts)
+    old, new = qualities(before, known), qualities(after, known)
+    spent = cost(against, run)
+    lost = [change for change in found if change.before == "act" and known.get((change.post_id, change.case_id))]
+    unknown = [c for c in found if c.after == "act" and (c.post_id, c.case_id) not in known]
+    measured = Measured(
+        lost_acts_on_copies=len(lost) if known else None,
+        precision=(old["act"].precision, new["act"].precision),
+        recall=(old["act"].recall, new["act"].recall),
+        new_acts_without_label=len(unknown),
+        cpu_ratio=spent.ratio,
+        dead_letters=(against.dead_letters if against is not None else None, run.dead_letters),
+    )
+    decided = rows(measured, thresholds)
+    return Comparison(
+        run=run.run_id,
+        against=before.name,
+        at=at,
+        go=goes(decided, strict=labels is not None),
+        rows=decided,
+        source=run.source,
+        choice=list(described(run.choice)),
+        against_choice=list(described(against.choice)) if against is not None else [],
+        posts=len(after.posts),
+        against_posts=len(before.posts),
+        pairs=len(before.judged.keys() | after.judged.keys()),
+        gained=count(found, gained=True),
+        lost=count(found, gained=False),
+        changes=found,
+        labels=len(known),
+        copies=sum(known.values()),
+        quality=new,
+        against_quality=old,
+        cost=spent,
+        waiting=_waiting(after, run),
+        against_waiting=_waiting(before, against),
+        probabilities=probabilities(before, after),
+        scores=scores(before, after),
+    )
+
+
+def _waiting(judged: Side, run: Run | None) -> Waiting | None:
+    """Return how long posts waited; a replay has its records' time, in which nothing waits."""
+    if run is not None and run.kind == "replay":
+        return None
+    return waiting(found.waited_s for found in judged.judged.values() if not found.late)
