@@ -111,3 +111,18 @@ def feed_mastodon(
     asked = Server(server.rstrip("/"), Stream(stream, tag), token, "sse" if via == "sse" else "websocket", stall_s)
     name = "/".join(filter(None, [FEED, asked.url, stream, tag]))
     asyncio.run(run_feed(settings, name, lambda progress: Mastodon(asked, progress).batches(), console))
+
+
+@app.command("topic")
+def feed_topic(
+    mapping: Annotated[Path, typer.Option(help="File that says how its records become posts; TOML or YAML.")],
+) -> None:
+    """Make posts and removals of a platform's own Kafka topic."""
+    from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
+    from streams.feeds.topic import FEED, TopicFeed  # noqa: PLC0415 - likewise
+    from streams.feeds.topic_mapping import load_mapping  # noqa: PLC0415 - likewise
+    from streams.feeds.topic_source import source_settings  # noqa: PLC0415 - likewise
+
+    settings, read = load_settings(), load_mapping(mapping)
+    feed = TopicFeed(read, source_settings(read.source, settings))
+    asyncio.run(run_feed(settings, f"{FEED}/{read.name}", feed.batches, console))

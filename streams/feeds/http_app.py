@@ -24,8 +24,8 @@ from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, EntryError, post_of
 from streams.feeds.http_inbox import AwayError, Inbox
 from streams.feeds.http_keys import Keys
 from streams.feeds.http_problems import answer, problems
-from streams.feeds.http_removal import RemovalEntry
 from streams.feeds.http_settings import HttpSettings
+from streams.feeds.removal import RemovalEntry
 
 FEED = "http"
 _REFUSALS = problems(
@@ -119,7 +119,13 @@ def create_app(settings: HttpSettings, desk: Desk | None = None) -> Litestar:
         removals = [entry.to_removal() for entry in desk.several(data)]
         return await desk.take(removals, idempotency_key, b"removals " + await request.body())
 
-    @get("/ready", opt={"open": True}, summary="Whether the broker takes what is brought", security=[{}])
+    @get(
+        "/ready",
+        status_code=HTTPStatus.NO_CONTENT,
+        opt={"open": True},
+        summary="Whether the broker takes what is brought",
+        security=[{}],
+    )
     async def ready() -> None:
         if desk is None or desk.inbox.stuck:
             raise AwayError

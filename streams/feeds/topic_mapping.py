@@ -1,0 +1,203 @@
+"""The mapping file: how records of a platform's own topic become posts and removals."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import yaml
+
+from schemas.ids import record_id
+from schemas.messages import Medium, Post, Removal, RemovalKind
+from streams.errors import UsageError
+from streams.feeds.entry import Entry, EntryError, post_of
+from streams.feeds.removal import RemovalEntry
+from streams.feeds.topic_values import Media, Spec, find, media, steps, text, texts, time
+
+Scalar = str | int | bool
+_EXAMPLE = "see ops/docs/feeds.md"
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The platform's Kafka; ours, with our name and password, if no servers are given."""
+
+    topic: str
+    bootstrap_servers: str | None = None
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = "SCRAM-SHA-512"
+    sasl_username: str = ""
+    sasl_password_env: str | None = None
+    """Environment variable that holds the password; the file itself holds no secret."""
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+    start: Literal["earliest", "latest"] = "earliest"
+    """Where a first run begins."""
+    format: Literal["json", "avro"] = "json"
+    schema_file: str | None = None
+    """Of Avro without a registry; from the folder one is in."""
+    schema_registry_url: str | None = None
+    """Of Avro in Confluent's framing."""
+
+
+class _Mapped(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What posts and removals have in common."""
+
+    when: dict[str, Scalar | list[Scalar]] = {}
+    """Path to the value, or values, that it must have; all of them must hold."""
+    url: Spec | None = None
+    author: Spec | None = None
+
+    def fits(self, document: Any) -> bool:  # noqa: ANN401 - JSON
+        """Return whether this is about such a record."""
+        return all(
+            find(document, path) in (wanted if isinstance(wanted, list) else [wanted])
+            for path, wanted in self.when.items()
+        )
+
+
+class PostMapping(_Mapped, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a post's fields come from."""
+
+    id: Spec | list[Spec] | None = None
+    """The platform's own, with a version if posts can be edited; by the url without it."""
+    published_at: Spec | None = None
+    caption: Spec | None = None
+    tags: str | None = None
+    language: Spec | None = None
+    media: str | Media | list[str | Media] = []
+
+    def post(self, document: Any, platform: str) -> Post:  # noqa: ANN401 - JSON
+        """Return the post.
+
+        Raises
+        ------
+        EntryError
+            The record does not hold what a post needs.
+        """
+        specs = self.media if isinstance(self.media, list) else [self.media]
+        found: list[str | Medium] = [medium for spec in specs for medium in media(document, spec)]
+        entry = Entry(
+            post_id=self._id(document, platform),
+            platform=platform,
+            url=text(document, self.url),
+            author=text(document, self.author),
+            published_at=time(document, self.published_at),
+            caption=text(document, self.caption) or "",
+            tags=texts(document, self.tags),
+            language=text(document, self.language),
+            media=found,
+        )
+        return post_of(entry, feed="topic", raw=msgspec.json.encode(document))
+
+    def _id(self, document: Any, platform: str) -> str | None:  # noqa: ANN401 - JSON
+        if self.id is None:
+            return None
+        ids = [text(document, spec) for spec in (self.id if isinstance(self.id, list) else [self.id])]
+        if None in ids:
+            raise EntryError(f"no id at {self.id}")
+        return record_id("feed-topic", platform, *ids)
+
+
+class RemovalMapping(_Mapped, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a removal's fields come from."""
+
+    kind: RemovalKind
+    status: Spec | None = None
+    at: Spec | None = None
+
+    def removal(self, document: Any, platform: str) -> Removal:  # noqa: ANN401 - JSON
+        """Return the removal.
+
+        Raises
+        ------
+        EntryError
+            The record does not say what is gone.
+        """
+        return RemovalEntry(
+            kind=self.kind,
+            platform=platform,
+            url=text(document, self.url),
+            author=text(document, self.author),
+            status=text(document, self.status) or "",
+            at=time(document, self.at),
+        ).to_removal()
+
+
+class TopicMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole file."""
+
+    name: str
+    """Of the feed; its place in the source is kept under it."""
+    platform: str
+    source: Source
+    post: list[PostMapping]
+    removal: list[RemovalMapping] = []
+
+    def read(self, document: Any) -> Post | Removal | None:  # noqa: ANN401 - JSON
+        """Return what a record says, None if it is about something else.
+
+        Raises
+        ------
+        EntryError
+            It is about a post or a removal, and lacks what that needs.
+        """
+        for post in self.post:
+            if post.fits(document):
+                return post.post(document, self.platform)
+        for removal in self.removal:
+            if removal.fits(document):
+                return removal.removal(document, self.platform)
+        return None
+
+
+def load_mapping(path: Path) -> TopicMapping:
+    """Read a mapping file, TOML or YAML by its ending.
+
+    Raises
+    ------
+    UsageError
+        One line on what is wrong in it.
+    """
+    try:
+        raw = path.read_text("utf-8")
+        written = yaml.safe_load(raw) if path.suffix in {".yaml", ".yml"} else tomllib.loads(raw)
+        mapping = msgspec.convert(written, TopicMapping)
+        _check_paths(msgspec.to_builtins(mapping))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except (ValueError, yaml.YAMLError) as error:  # also of msgspec, TOML and UTF-8
+        raise UsageError(f"{path}: {error}; {_EXAMPLE}") from error
+    _check_source(mapping.source, path)
+    return mapping
+
+
+def _check_paths(mapping: Mapping[str, Any]) -> None:
+    """Raise ValueError for a path that can never lead anywhere."""
+    for part in (*mapping["post"], *mapping["removal"]):
+        for path in part["when"]:
+            steps(path)
+        for spec in part.values():
+            for path in _paths(spec):
+                steps(path)
+
+
+def _paths(spec: Any) -> list[str]:  # noqa: ANN401 - part of a mapping
+    match spec:
+        case str():
+            return [spec]
+        case list():
+            return [path for item in spec for path in _paths(item)]
+        case {"url": _}:
+            return [path for item in spec.values() if item is not None for path in _paths(item)]
+        case {"path": str(path)}:
+            return [path]
+        case _:
+            return []
+
+
+def _check_source(source: Source, path: Path) -> None:
+    given = source.schema_file is not None, source.schema_registry_url is not None
+    if (source.format == "avro") is not (sum(given) == 1):
+        raise UsageError(f"{path}: format avro needs schema_file or schema_registry_url, json neither; {_EXAMPLE}")

@@ -1,0 +1,159 @@
+"""Values out of a platform's own record: where they lie, and what they are turned into."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from schemas.messages import Medium
+from streams.feeds.entry import EntryError
+
+TimeFormat = Literal["iso", "s", "ms", "us"]
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
+_HOLE = re.compile(r"\{([^{}]+)\}")
+_ITSELF = "."
+
+
+class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a value comes from, if not simply from a path."""
+
+    path: str | None = None
+    """Dotted, or a JSON pointer if it starts with a slash; list items by number; a single dot is the whole."""
+    value: str | None = None
+    """Always this."""
+    template: str | None = None
+    """A text with paths in braces."""
+    format: TimeFormat = "iso"
+    """Of a time: ISO 8601, or seconds, milliseconds or microseconds since the epoch."""
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("path", "value", "template") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("give one of path, value and template")
+
+
+type Spec = str | Value
+"""A string is a path."""
+
+
+class Media(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Media with what is known of them."""
+
+    each: str | None = None
+    """Path of a list; the paths below then start at its items."""
+    url: Spec
+    kind: Spec | None = None
+    alt: Spec | None = None
+
+
+def find(document: Any, path: str) -> Any:  # noqa: ANN401 - JSON
+    """Return what lies at a path, None if nothing does."""
+    for step in steps(path):
+        if isinstance(document, Mapping):
+            document = document.get(step)
+        elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
+            document = document[int(step)]
+        else:
+            return None
+    return document
+
+
+def steps(path: str) -> list[str]:
+    """Return the names along a path.
+
+    Raises
+    ------
+    ValueError
+        A name is empty.
+    """
+    if path == _ITSELF:
+        return []
+    if path.startswith("/"):  # RFC 6901
+        return [step.replace("~1", "/").replace("~0", "~") for step in path[1:].split("/")]
+    names = path.split(".")
+    if not all(names):
+        raise ValueError(f"{path!r} is no path")
+    return names
+
+
+def text(document: Any, spec: Spec | None) -> str | None:  # noqa: ANN401 - JSON
+    """Return a text, None if it is not there.
+
+    Raises
+    ------
+    EntryError
+        Something else lies there.
+    """
+    spec = Value(spec) if isinstance(spec, str) else spec
+    if spec is None:
+        return None
+    if spec.value is not None:
+        return spec.value
+    if spec.template is not None:
+        parts = {hole: text(document, hole) for hole in _HOLE.findall(spec.template)}
+        if None in parts.values():
+            return None
+        return _HOLE.sub(lambda hole: str(parts[hole[1]]), spec.template)
+    assert spec.path is not None
+    return _text(find(document, spec.path), spec.path)
+
+
+def time(document: Any, spec: Spec | None) -> datetime | None:  # noqa: ANN401 - JSON
+    """Return a time, None if it is not there.
+
+    Raises
+    ------
+    EntryError
+        It is none of this format.
+    """
+    spec = Value(spec) if isinstance(spec, str) else spec
+    if spec is None or spec.path is None or (found := find(document, spec.path)) is None:
+        return None
+    if isinstance(found, datetime):  # as Avro's logical types come
+        return found
+    try:
+        return _time(found, spec.format)
+    except (ValueError, TypeError, OverflowError, OSError) as error:  # also of msgspec
+        raise EntryError(f"{spec.path}: {str(found)[:80]!r} is no time as {spec.format}") from error
+
+
+def texts(document: Any, path: str | None) -> list[str]:  # noqa: ANN401 - JSON
+    """Return the texts of a list, or the one that lies there."""
+    found = None if path is None else find(document, path)
+    several: list[Any] = found if isinstance(found, list) else [found]
+    return [said for item in several if (said := _text(item, str(path)))]
+
+
+def media(document: Any, spec: str | Media) -> Iterator[Medium]:  # noqa: ANN401 - JSON
+    """Yield the media that lie there.
+
+    Raises
+    ------
+    EntryError
+        Something lies there that is no medium.
+    """
+    if isinstance(spec, str):
+        yield from (Medium(url=url) for url in texts(document, spec))
+        return
+    found = document if spec.each is None else find(document, spec.each)
+    for item in found if spec.each is not None and isinstance(found, list) else [found]:
+        if url := text(item, spec.url):
+            yield Medium(url=url, kind=text(item, spec.kind), alt=text(item, spec.alt) or "")
+        elif spec.each is not None and item is not None:
+            raise EntryError(f"{spec.each}: an item has no url")
+
+
+def _time(found: Any, form: TimeFormat) -> datetime:  # noqa: ANN401 - JSON
+    if form == "iso":
+        return msgspec.convert(found, datetime)
+    return datetime.fromtimestamp(float(found) / _PER_SECOND[form], UTC)
+
+
+def _text(found: Any, path: str) -> str | None:  # noqa: ANN401 - JSON
+    if found is None or isinstance(found, str):
+        return found
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found)
+    raise EntryError(f"{path}: expected a text, got {type(found).__name__}")
