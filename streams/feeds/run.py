@@ -81,7 +81,7 @@ async def run_feed(settings: Settings, name: str, feed: Feed, console: Console) 
     """
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
-    export_traces(settings, f"feed {name}")
+    export_traces(settings, f"feed {name.partition('/')[0]}")
     await asyncio.to_thread(reach_broker, settings)
     try:
         writer = await asyncio.to_thread(TransactionWriter, settings, f"feed-{name}")

@@ -1,0 +1,129 @@
+"""One trace from a post to its takedown, over a real Kafka to a real collector, whichever way the post takes."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from schemas.codec import Codec
+from schemas.messages import Parts
+from tests.integration.made import described, footage
+from tests.integration.system import System, running, until
+from tests.support.brokers import new_prefix
+from tests.support.collector import Collector, Kept, collecting
+from tests.unit.made_messages import match, scores
+
+_CODEC = Codec()
+_PATH = ["send posts", "decode posts", "text texts", "match descriptors", "fusion scores", "takedown verdicts"]
+_SECRET = "Mondlicht"
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def system(kafka: str, collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    for system in running(kafka, new_prefix(), tmp_path_factory.mktemp("traced")):
+        # So low that words alone suffice to act.
+        system.environment |= {"JIKIMI_ACT": "0.7", "JIKIMI_FUSION_DEADLINE_S": "2"}
+        system.environment["JIKIMI_TRACE_ENDPOINT"] = collector.endpoint
+        system.worker("all")
+        yield system
+
+
+def feed(system: System, collector: Collector, post_id: str) -> str:
+    """Bring a post in; return its trace."""
+    known = {span.trace_id for span in collector.spans}
+    file = Path(system.folder / f"{post_id}.jsonl")
+    line = {"url": f"https://made.example/{post_id}", "platform": "made", "caption": f"see {_SECRET} here {post_id}"}
+    file.write_text(json.dumps(line) + "\n")
+    answer = system.jikimi("feed", "jsonl", str(file))
+    assert answer.code == 0, answer.err
+    (span,) = [span for span in collector.spans if span.name == "send posts" and span.trace_id not in known]
+    return span.trace_id
+
+
+def chain(spans: list[Kept], last: str) -> list[str]:
+    """Return the names from the root to the last span of this name."""
+    by_id = {span.span_id: span for span in spans}
+    found = [span for span in spans if span.name == last][-1:]
+    while found and found[0].parent_id in by_id:
+        found.insert(0, by_id[found[0].parent_id])
+    return [span.name for span in found]
+
+
+def test_a_post_is_one_trace_to_its_takedown_also_when_a_later_case_finds_it(
+    system: System, collector: Collector
+) -> None:
+    early = feed(system, collector, "early")
+    until(lambda: len(collector.of(early)) >= len(_PATH))
+    assert system.jikimi("case", "add", "--name", "M", "--term", _SECRET).code == 0
+    late_path = [*_PATH[:3], "late descriptors", *_PATH[4:]]
+    until(lambda: chain(collector.of(early), "takedown verdicts") == late_path)
+    live = feed(system, collector, "live")
+    until(lambda: chain(collector.of(live), "takedown verdicts") == _PATH)
+    assert len(system.records("takedowns")) == 2
+    spans = collector.of(live)
+    assert sorted(span.name for span in spans) == sorted(_PATH)  # a span a stage, none beside
+    assert {span.service for span in spans} == {"jikimi feed jsonl", "jikimi worker all"}
+    told = repr(spans)
+    assert not [word for word in (_SECRET, "made.example", "live") if word in told]
+    for span in spans[1:]:
+        assert span.attributes["messaging.system"] == "kafka"
+        assert span.attributes["messaging.destination.name"] == span.name.split()[1]
+        assert int(span.attributes["messaging.kafka.offset"]) >= 0
+        assert not span.failed
+
+
+def traceparent(number: int) -> dict[str, bytes]:
+    return {"traceparent": f"00-{number:032x}-{number:016x}-01".encode(), "mine": b"kept"}
+
+
+def write(system: System, topic: str, key: str, value: bytes, headers: dict[str, bytes]) -> None:
+    producer = Producer({"bootstrap.servers": system.settings.bootstrap_servers, "partitioner": "murmur2_random"})
+    producer.produce(system.settings.topic_prefix + topic, value, key, headers=list(headers.items()))
+    assert producer.flush(20) == 0
+
+
+def test_what_the_deadline_closes_stays_in_its_trace(system: System, collector: Collector) -> None:
+    incomplete = scores("visual", match(), parts=Parts(visual=2, audio=0, text=0))
+    write(system, "scores", "p1", _CODEC.encode("scores", incomplete), traceparent(7))
+    trace = f"{7:032x}"
+    until(lambda: len(collector.of(trace)) >= 3)
+    assert chain(collector.of(trace), "takedown verdicts") == ["fusion scores", "deadline scores", "takedown verdicts"]
+    assert collector.of(trace)[0].parent_id == f"{7:016x}"
+
+
+def test_a_dead_letter_and_what_is_put_back_stay_in_their_trace(system: System, collector: Collector) -> None:
+    write(system, "posts", "broken", b"no post", traceparent(9))
+    until(lambda: len(collector.of(f"{9:032x}")) == 1)
+    (letter,) = [kept.message for kept in system.wait("dead-letters", lambda kept: kept)]
+    assert letter.headers == traceparent(9)
+    assert system.jikimi("dead-letters", "redrive").code == 0
+    until(lambda: len(collector.of(f"{9:032x}")) == 2)
+    for span in collector.of(f"{9:032x}"):
+        assert (span.name, span.parent_id, span.failed) == ("decode posts", f"{9:016x}", True)
+        assert span.attributes["error.type"] == "wire_not_avro"
+
+
+def test_a_collector_that_does_not_answer_holds_up_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for system in running(kafka, prefix, tmp_path):
+            system.environment["JIKIMI_TRACE_ENDPOINT"] = f"http://127.0.0.1:{silent.getsockname()[1]}/v1/traces"
+            worker = system.worker("match")
+            for number in range(300):
+                system.write("descriptors", f"p{number}/0/visual", described(f"p{number}", footage(number)))
+            system.flush()
+            system.wait("scores", lambda kept: len(kept) >= 300)
+            began_s = time.monotonic()
+            assert worker.stop() == 0, worker.log_file.read_text()
+            assert time.monotonic() - began_s < 15
+            lines = worker.log_file.read_text().splitlines()
+            assert len([line for line in lines if "export" in line]) <= 3
