@@ -16,9 +16,11 @@ import typer
 from ops.java import UnavailableError
 from ops.panels.asking import Answer, ask_alerts, ask_panels
 from ops.panels.pictures import draw
+from ops.panels.replays import replayed_verdicts
 from ops.panels.stall import Stall, stall
 from ops.panels.system import FASTER, System, open_late_case, running
 from ops.prometheus.alerts import RUNBOOKS, alerts
+from tests.unit.helm.made import CASES, render, values_of
 
 _ROOT = Path(__file__).parents[2]
 _IMAGES = _ROOT / "ops" / "docs" / "images"
@@ -36,7 +38,7 @@ def main(
     try:
         with running(bootstrap_servers) as system:
             result = _prove(system, images)
-    except UnavailableError as error:
+    except (UnavailableError, RuntimeError) as error:
         typer.echo(str(error), err=True)
         sys.exit(2)
     text = json.dumps(result, indent=2, ensure_ascii=False)
@@ -59,10 +61,18 @@ def _prove(system: System, images: Path | None) -> dict[str, Any]:
     missing = ask_alerts(system.prometheus)
     if images is not None:
         _draw(answers, system.started_at, images)
-    return _result(answers, missing, stalled, fired_before, system.ended())
+    _tell("what came in is replayed twice")
+    first, second = replayed_verdicts(system)
+    seen = _seen(answers, missing, stalled, fired_before, system.ended())
+    rest = {
+        "charts_rendered": sum(len(render(values_of(case))) > 0 for case in CASES),
+        "replay_verdicts": sum(len(verdicts) for verdicts in first.values()),
+        "replay_identical": first == second and any(first.values()),
+    }
+    return seen | rest | {"right": seen["right"] and rest["charts_rendered"] > 0 and rest["replay_identical"]}
 
 
-def _result(
+def _seen(
     answers: list[Answer], missing: dict[str, list[str]], stalled: Stall, fired_before: list[str], ended: list[str]
 ) -> dict[str, Any]:
     empty = [answer for answer in answers if answer.is_empty]

@@ -106,7 +106,10 @@ CASES = [
         "two posts in a hundred late, for three days", "JikimiVerdictsOftenLate", "3d", _verdicts(1000, 980, 432),
         "Too many posts wait more than 60 s for their verdict: 2% of them.", every="10m",
     ),
-    Case("one post in two hundred late, for three days", "JikimiVerdictsOftenLate", "3d", _verdicts(2000, 1990, 432), every="10m"),
+    Case(
+        "one post in two hundred late, for three days", "JikimiVerdictsOftenLate", "3d",
+        _verdicts(2000, 1990, 432), every="10m",
+    ),
     Case(
         "a bug's first record", "JikimiBug", "10m", {_LETTERS % ("ValueError", "bug"): "_x8 1x10"},
         "A bug in stage decode (ValueError) cost records: they are dead letters.",
@@ -156,7 +159,9 @@ CASES = [
         "takedowns past the clock", "JikimiTakedownOverdue", "10m", {'jikimi_takedowns_overdue{clock="24h"}': "2x20"},
         "2 takedowns are past the law's 24h.", {"clock": "24h"},
     ),
-    Case("no takedown past the clock", "JikimiTakedownOverdue", "10m", {'jikimi_takedowns_overdue{clock="24h"}': "0x20"}),
+    Case(
+        "no takedown past the clock", "JikimiTakedownOverdue", "10m", {'jikimi_takedowns_overdue{clock="24h"}': "0x20"},
+    ),
     Case(
         "a rollout that stuck", "JikimiModelsMixed", "2h",
         {_MODEL % ("1", "visual-0"): "1x200", _MODEL % ("2", "visual-1"): "1x200"},
