@@ -131,6 +131,8 @@ class Engine:
         if not self._stopping.is_set() and not self.pace.live:
             for hearing in self.parts.hearings.waiting():
                 await self._close(hearing)
+        # What a transaction wrote is seen for sure once the next has begun: who reads "finished" sees everything.
+        await self._commit(tell=False)
         ended = not self._stopping.is_set() or self.pace.live
         self.run = msgspec.structs.replace(self.run, finished_at=datetime.now(UTC) if ended else None)
         await self._commit(tell=True)

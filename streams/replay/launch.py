@@ -146,6 +146,8 @@ class _Session:
         last = {update.key: update.value for update in await read_whole(self._settings, CASES)}
         cases = {key: value for key, value in sorted(last.items()) if value is not None and not self._is_live}
         await asyncio.to_thread(ledger.pin, cases, progress)
+        # What a transaction wrote is seen for sure once the next has begun.
+        await asyncio.to_thread(ledger.commit, Batch(run=self._started))
         return progress
 
     def _reader(self, progress: Progress) -> MergedReader:
