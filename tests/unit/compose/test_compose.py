@@ -1,0 +1,115 @@
+"""The compose file is valid, runs commands that there are, and gives nobody more than it needs."""
+
+import json
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from ops.chart.settings import names
+from streams.flow import STAGES
+from streams.settings import Settings, load_settings
+from tests.support.commands import parse
+
+HERE = Path(__file__).parents[3] / "ops" / "compose"
+FILE: dict[str, Any] = yaml.safe_load((HERE / "compose.yaml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = FILE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("jikimi:")}
+VARIABLE = re.compile(r"\$\{(\w+)")
+
+
+def schema() -> dict[str, Any]:
+    """Return the compose specification's schema; its package wants another click, so is not imported."""
+    spec = find_spec("check_jsonschema")
+    assert spec is not None
+    assert spec.origin is not None
+    file = Path(spec.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json"
+    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return found
+
+
+def test_it_is_a_compose_file() -> None:
+    jsonschema.validate(FILE, schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(FILE | {"services": {"decode": SERVICES["decode"] | {"comand": []}}}, schema())
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_runs_a_command_that_there_is(name: str) -> None:
+    parse(OURS[name]["command"])
+
+
+def test_every_stage_runs() -> None:
+    for stage in STAGES:
+        assert SERVICES[stage]["command"] == ["worker", stage]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_its_environment_is_one_that_the_settings_take(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {f"{prefix}{setting.upper()}" for prefix, setting in names(Settings)}
+    given = {key: value for key, value in OURS[name]["environment"].items() if key.startswith("JIKIMI_")}
+    assert set(given) <= known
+    for key, value in given.items():
+        monkeypatch.setenv(key, value)
+    load_settings()
+
+
+def test_nobody_is_root_and_nobody_may_become_it() -> None:
+    for name, service in SERVICES.items():
+        if name in OURS:  # their image names its user
+            assert service["cap_drop"] == ["ALL"]
+            assert service["security_opt"] == ["no-new-privileges:true"]
+            assert service["read_only"] is True
+        else:
+            assert service["user"].partition(":")[0] not in {"", "0", "root"}
+
+
+def test_only_decode_can_leave() -> None:
+    assert FILE["networks"]["inside"] == {"internal": True}
+    leaving = {name for name, service in SERVICES.items() if set(service["networks"]) - {"inside", "front"}}
+    assert leaving == {"decode"}
+    assert {name for name, service in OURS.items() if "front" in service["networks"]} == set()
+
+
+def test_ports_are_open_to_this_machine_only() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_every_secret_is_asked_for_and_none_is_given() -> None:
+    text = (HERE / "compose.yaml").read_text("utf-8")
+    lines = (HERE / ".env.example").read_text("utf-8").splitlines()
+    example = dict(line.split("=") for line in lines if "=" in line)
+    assert set(VARIABLE.findall(text)) == set(example)
+    assert not any(example.values())
+    assert len(re.findall(r"\$\{\w+:\?", text)) == len(VARIABLE.findall(text))
+
+
+def test_what_runs_on_is_watched_and_waited_for() -> None:
+    for name, service in SERVICES.items():
+        lasting = service.get("restart") == "unless-stopped"
+        assert lasting or name in {"topics", "desk"}
+        assert name in {"topics", "desk", "monitor", "feed"} or "healthcheck" in service
+        for other, how in service.get("depends_on", {}).items():
+            assert how["condition"] == "service_completed_successfully" or "healthcheck" in SERVICES[other]
+
+
+def test_prometheus_reads_everything_of_ours_that_lasts() -> None:
+    read = yaml.safe_load((HERE / "prometheus.yaml").read_text("utf-8"))
+    (job,) = read["scrape_configs"]
+    (static,) = job["static_configs"]
+    port = FILE["x-environment"]["JIKIMI_METRICS_PORT"]
+    assert set(static["targets"]) == {f"{name}:{port}" for name in OURS if name not in {"topics", "desk"}}
+
+
+def test_what_is_mounted_is_there() -> None:
+    mounts = [mount for service in SERVICES.values() for mount in service.get("volumes", [])]
+    for source in {mount.partition(":")[0] for mount in mounts} - {"./desk"}:
+        assert (HERE / source).exists() if source.startswith(".") else source in FILE["volumes"]
+    build = SERVICES["topics"]["build"]
+    assert (HERE / build["context"] / build["dockerfile"]).is_file()
