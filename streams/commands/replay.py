@@ -19,7 +19,7 @@ WITH = "Changes to the live models, as in visual=NAME@VERSION,fusion=NAME,policy
 
 
 @app.callback(invoke_without_command=True)
-def replay(
+def replay(  # noqa: PLR0917 - a command's options
     context: typer.Context,
     run: Annotated[str | None, typer.Option(help="Names the run and the endings of its topics.")] = None,
     from_: Annotated[
