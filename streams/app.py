@@ -1,6 +1,7 @@
 """One process: a Faust app that runs one stage or all of them."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -75,6 +76,7 @@ class Context:
         self.awaited: list[Callable[[], Awaitable[None]]] = []
         """What must have returned before the worker calls itself ready."""
         self._topics = {name: self._declare(name) for name in TOPICS}
+        self._windows: dict[str, list[Window[Any]]] = defaultdict(list)
 
     @cached_property
     def choice(self) -> LiveChoice:
@@ -116,7 +118,7 @@ class Context:
             async def agent(stream: StreamT[bytes]) -> None:
                 await self._run(name, reads, guard, stream)
 
-            self.app.agent(self.topic(reads), name=name)(agent)
+            self.app.agent(self.topic(reads), name=f"{name}-{reads}")(agent)
             return handler
 
         return register
@@ -199,7 +201,8 @@ class Context:
                 yield _InFlight(event, consumer)
 
         window = Window(work, self.settings.window)
-        gauge = asyncio.create_task(_gauge(name, window))
+        self._windows[name].append(window)
+        gauge = asyncio.create_task(_gauge(name, self._windows[name]))
         try:
             await window.run(items())
         except Exception as error:
@@ -208,13 +211,14 @@ class Context:
             await asyncio.Event().wait()
         finally:
             gauge.cancel()
+            self._windows[name].remove(window)
 
 
-async def _gauge(stage: str, window: Window[Any]) -> None:
-    """Tell the window's state until cancelled; by the clock, for it must also be right when nothing happens."""
+async def _gauge(stage: str, windows: Sequence[Window[Any]]) -> None:
+    """Tell the state of a stage's windows until cancelled; by the clock: it must also be right when nothing happens."""
     while True:
-        metrics.WINDOW_DEPTH.labels(stage).set(window.depth)
-        metrics.COMMIT_AGE_SECONDS.labels(stage).set(window.age_s)
+        metrics.WINDOW_DEPTH.labels(stage).set(sum(window.depth for window in windows))
+        metrics.COMMIT_AGE_SECONDS.labels(stage).set(max(window.age_s for window in windows))
         await asyncio.sleep(_GAUGE_S)
 
 

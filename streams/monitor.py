@@ -17,10 +17,10 @@ from streams import metrics
 from streams.backlog import ANSWER_S, Backlog, Backlogs
 from streams.clients import client_config
 from streams.errors import UsageError
+from streams.ledger import pending
 from streams.metrics_server import serve_metrics
 from streams.reach import reach_broker
 from streams.settings import Settings
-from streams.takedown import pending
 from streams.wire import create_codec
 
 log = structlog.get_logger()

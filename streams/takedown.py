@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import assert_never
 
 import msgspec
 
 from schemas.ids import record_id
-from schemas.messages import State, Takedown, Verdict
+from schemas.messages import Removal, Takedown, Verdict
 from streams import metrics
 from streams.app import Context
-from streams.follow import Follower, Update
+from streams.ledger import Ledger, Place, chained, pending
+from streams.removals import Removals
 from streams.stage.record import Output, Record
 
 _SWEEP_S = 30.0
@@ -24,7 +23,9 @@ def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     ledger = Ledger(context)
     withdrawals = Withdrawals(context, ledger)
+    removals = Removals(context, ledger)
     context.background(withdrawals.run)
+    context.background(removals.run)
 
     @context.stage("takedown", reads="verdicts")
     async def issue_takedowns(message: Verdict, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
@@ -36,24 +37,24 @@ def create(context: Context) -> None:
         async with ledger.lock:
             # What was issued before this moment, by this worker or by one that had the partition before, is seen now.
             await ledger.current()
-            if ledger.last(takedown_id) is None:
+            if ledger.last(takedown_id) is None and not _asked_already(ledger, message):
                 event = _issued(takedown_id, message)
                 yield Output("takedowns", takedown_id, event)
                 metrics.TAKEDOWNS.labels(event.state).inc()
                 if message.reason != "late":
                     metrics.observe_end_to_end(event.post, "takedown", event.at)
-                ledger.note(event)
+
+    @context.stage("takedown", reads="removals")
+    async def note_removals(message: Removal, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - likewise
+        async for output in removals.take(message):
+            yield output
 
 
-def chained(event: Takedown, previous: Takedown | None) -> Takedown:
-    """Return the event linked to the one before it.
-
-    The hash is SHA-256 over the event's canonical JSON (sorted keys, bytes as base64) with `previous` set and `hash`
-    empty, so that no event of a takedown's life can be changed or left out unseen.
-    """
-    linked = msgspec.structs.replace(event, previous=previous.hash if previous else b"", hash=b"")
-    digest = sha256(msgspec.json.encode(linked, order="sorted")).digest()
-    return msgspec.structs.replace(linked, hash=digest)
+def _asked_already(ledger: Ledger, verdict: Verdict) -> bool:
+    """Return whether the platform is asked to take the same post down for the same case, before it was edited."""
+    place = Place(verdict.post.platform, url=verdict.post.url)
+    others = ledger.at(place) if verdict.post.url else []
+    return any(pending(other.state) and other.case_id == verdict.case_id for other in others)
 
 
 def _issued(takedown_id: str, verdict: Verdict) -> Takedown:
@@ -72,58 +73,6 @@ def _issued(takedown_id: str, verdict: Verdict) -> Takedown:
         at=datetime.now(UTC),
     )
     return chained(event, None)
-
-
-def pending(state: State) -> bool:
-    """Return whether a takedown in this state still asks a platform for something."""
-    match state:
-        case "issued" | "sent" | "acknowledged" | "reappeared":
-            return True
-        case "removed" | "withdrawn":
-            return False
-    assert_never(state)
-
-
-class Ledger:
-    """The last event of every takedown: the takedowns topic, followed whole. The topic is the stage's only memory."""
-
-    def __init__(self, context: Context) -> None:
-        self._codec = context.codec
-        self._follower = Follower(context.settings, context.physical("takedowns"), self._apply, context.crash)
-        self._last: dict[str, Takedown] = {}
-        self.lock = asyncio.Lock()
-        """Held from looking an event up to writing the next."""
-
-    async def start(self) -> None:
-        """Follow the topic, once however often it is called, and return when it has been read whole."""
-        await self._follower.start()
-        await self._follower.ready()
-
-    async def current(self) -> None:
-        """Return once everything written to the topic before this call is seen here."""
-        await self.start()
-        await self._follower.current()
-
-    def last(self, takedown_id: str) -> Takedown | None:
-        """Return the last event of a takedown, None if it was never issued."""
-        return self._last.get(takedown_id)
-
-    def all(self) -> list[Takedown]:
-        """Return the last event of every takedown."""
-        return list(self._last.values())
-
-    def note(self, event: Takedown) -> None:
-        """Take in an event; seeing it twice changes nothing."""
-        known = self._last.get(event.takedown_id)
-        if known is None or event.previous == known.hash:
-            self._last[event.takedown_id] = event
-
-    def _apply(self, updates: list[Update]) -> None:
-        for update in updates:
-            if update.value is not None:
-                event = self._codec.decode("takedowns", update.value)
-                assert isinstance(event, Takedown)
-                self.note(event)
 
 
 class Withdrawals:
@@ -177,4 +126,3 @@ class Withdrawals:
             event = chained(event, last)
             await self._context.send("takedowns", takedown_id, event)
             metrics.TAKEDOWNS.labels(event.state).inc()
-            self._ledger.note(event)

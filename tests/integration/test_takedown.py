@@ -1,16 +1,16 @@
 """Takedown on a real Kafka: one record per step of a takedown's life, whatever is repeated, killed or withdrawn."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
 from schemas.ids import record_id
-from schemas.messages import Evidence, Interval, Takedown, Verdict
+from schemas.messages import Evidence, Interval, Removal, Takedown, Verdict
 from streams.demo.workers import Worker
 from streams.desk.cases import withdraw_case
-from streams.takedown import chained
+from streams.ledger import chained
 from tests.integration.made import POLICY, entry, post_ref
 from tests.integration.system import System, by_key, until
 
@@ -138,6 +138,76 @@ def test_withdrawing_a_case_withdraws_its_takedowns_and_those_to_come(shared: Sy
     assert len(life(shared, "pending-0", "withdrawn")) == 2
     assert life(shared, "too-late", "withdrawn") == []
     assert [event.state for event in life(shared, "kept", "open")] == ["issued"]
+
+
+def gone(post_id: str, **changes: Any) -> Removal:
+    """Return a platform's word that a post was deleted."""
+    now = datetime.now(UTC)
+    fields: dict[str, Any] = {
+        "removal_id": record_id("removal", post_id, changes),
+        "platform": "made",
+        "kind": "post_deleted",
+        "url": post_ref(post_id).url,
+        "at": now,
+        "seen_at": now,
+    }
+    return Removal(**fields | changes)
+
+
+def tell_removed(system: System, *removals: Removal) -> None:
+    for message in removals:
+        system.write("removals", message.url or f"{message.platform}/{message.author}", message)
+    system.flush()
+
+
+def states(system: System, post_id: str, case_id: str) -> list[str]:
+    return [event.state for event in life(system, post_id, case_id)]
+
+
+@pytest.mark.usefixtures("takedown")
+def test_what_a_platform_removes_is_noted_whichever_comes_first(shared: System) -> None:
+    posts = [f"removed-{number}" for number in range(12)]
+    tell(shared, *(verdict(post, "open") for post in posts[:6]))
+    until(lambda: all(states(shared, post, "open") == ["issued"] for post in posts[:6]))
+    words = [gone(post) for post in posts]
+    later = [msgspec.structs.replace(word, seen_at=datetime.now(UTC) + timedelta(minutes=1)) for word in words]
+    tell_removed(shared, *later, *later)
+    until(lambda: all(states(shared, post, "open") == ["issued", "removed"] for post in posts[:6]))
+    tell(shared, *(verdict(post, "open") for post in posts))
+    until(lambda: all(states(shared, post, "open") == ["issued", "removed"] for post in posts))
+    issued, removed = life(shared, posts[0], "open")
+    assert removed.removal == later[0]
+    assert chained(removed, issued) == removed
+    assert shared.records("dead-letters") == []
+
+
+@pytest.mark.usefixtures("takedown")
+def test_an_account_that_goes_and_comes_back_is_noted(shared: System) -> None:
+    post = msgspec.structs.replace(post_ref("account"), author="somebody")
+    tell(shared, verdict("account", "open", post=post))
+    until(lambda: states(shared, "account", "open") == ["issued"])
+    account: dict[str, Any] = {"url": None, "author": "somebody"}
+    tell_removed(shared, gone("account", kind="account_gone", status="takendown", **account))
+    until(lambda: states(shared, "account", "open") == ["issued", "removed"])
+    tell_removed(shared, gone("account", kind="account_back", **account))
+    until(lambda: states(shared, "account", "open") == ["issued", "removed", "reappeared"])
+    tell_removed(shared, gone("account", kind="account_gone", status="deleted", **account))
+    until(lambda: states(shared, "account", "open") == ["issued", "removed", "reappeared", "removed"])
+
+
+@pytest.mark.usefixtures("takedown")
+def test_an_edited_post_is_not_asked_for_twice_and_a_new_one_at_its_url_is(shared: System) -> None:
+    url = "https://made.example/edited"
+    versions = [msgspec.structs.replace(post_ref(f"edited-{number}"), url=url) for number in range(3)]
+    tell(shared, verdict("edited-0", "open", post=versions[0]))
+    until(lambda: states(shared, "edited-0", "open") == ["issued"])
+    tell(shared, verdict("edited-1", "open", post=versions[1]))
+    settle(shared, "open", "edited-1")
+    assert states(shared, "edited-1", "open") == []
+    tell_removed(shared, gone("edited", url=url))
+    until(lambda: states(shared, "edited-0", "open") == ["issued", "removed"])
+    tell(shared, verdict("edited-2", "open", post=msgspec.structs.replace(versions[2], seen_at=datetime.now(UTC))))
+    until(lambda: states(shared, "edited-2", "open") == ["issued"])
 
 
 def test_no_step_is_written_twice_over_kills(system: System) -> None:

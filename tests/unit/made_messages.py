@@ -10,6 +10,7 @@ from schemas.messages import (
     Parts,
     Policy,
     PostRef,
+    Removal,
     Scores,
     Segment,
     Takedown,
@@ -84,3 +85,15 @@ def takedown(**changes: Any) -> Takedown:
         "at": NOW,
     }
     return Takedown(**fields | changes)
+
+
+def removal(**changes: Any) -> Removal:
+    fields: dict[str, Any] = {
+        "removal_id": "x1",
+        "platform": "demo",
+        "kind": "post_deleted",
+        "url": "https://example.org/p1",
+        "at": NOW,
+        "seen_at": NOW,
+    }
+    return Removal(**fields | changes)

@@ -23,13 +23,13 @@ from streams.settings import Settings, load_settings
 from tests.unit.made_messages import verdict
 
 READS = {
-    "decode": "posts",
-    "visual": "frames",
-    "audio": "sounds",
-    "text": "texts",
-    "match": "descriptors",
-    "fusion": "scores",
-    "takedown": "verdicts",
+    "decode": ["posts"],
+    "visual": ["frames"],
+    "audio": ["sounds"],
+    "text": ["texts"],
+    "match": ["descriptors"],
+    "fusion": ["scores"],
+    "takedown": ["verdicts", "removals"],
 }
 
 
@@ -59,9 +59,10 @@ def _no_archive_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def test_all_stages_live_in_one_app(settings: Settings) -> None:
     app = create_app(STAGES, settings)
     assert app.conf.id == "trial.jikimi-all"
-    assert {name.rpartition(".")[2]: [str(t) for t in agent.channel.topics] for name, agent in app.agents.items()} == {
-        stage: [f"trial.{topic}"] for stage, topic in READS.items()
+    read = {
+        (name.rpartition(".")[2], str(topic)) for name, agent in app.agents.items() for topic in agent.channel.topics
     }
+    assert read == {(f"{stage}-{topic}", f"trial.{topic}") for stage, topics in READS.items() for topic in topics}
     assert list(app.tables) == ["fusion"]
 
 
@@ -69,7 +70,7 @@ async def test_all_stages_live_in_one_app(settings: Settings) -> None:
 async def test_a_stage_alone_has_a_group_of_its_own(settings: Settings, stage: str) -> None:
     app = create_app([stage], settings)
     assert app.conf.id == f"trial.jikimi-{stage}"
-    assert len(app.agents) == 1
+    assert len(app.agents) == len(READS[stage])
 
 
 async def test_the_same_stages_in_another_order_are_the_same_group(settings: Settings) -> None:
@@ -87,7 +88,7 @@ async def test_an_unknown_stage_is_refused(settings: Settings) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_reads_the_topic_that_is_declared_for_it(stage: str) -> None:
-    assert source(stage) == READS[stage]
+    assert source(stage) == READS[stage][0]
 
 
 async def test_the_largest_record_fits_through_the_app(settings: Settings) -> None:
@@ -167,11 +168,12 @@ async def test_what_was_read_before_a_rebalance_is_not_acked_after_it(consumer: 
 
 
 async def test_our_fetch_wait_reaches_the_client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = SimpleNamespace(_fetch_max_wait_ms=1500)
+    client = SimpleNamespace(_fetch_max_wait_ms=1500, _isolation_level="read_uncommitted")
     monkeypatch.setattr(AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: client)
     thread = object.__new__(driver.ConsumerThread)
     thread._create_worker_consumer(SimpleNamespace(fetch_wait_ms=settings.fetch_wait_ms))
     assert client._fetch_max_wait_ms == settings.fetch_wait_ms
+    assert client._isolation_level == "read_committed"
 
 
 async def test_a_client_that_keeps_its_fetch_wait_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,9 +183,11 @@ async def test_a_client_that_keeps_its_fetch_wait_elsewhere_is_refused(monkeypat
 
 
 async def test_the_client_in_use_keeps_its_fetch_wait_where_we_set_it() -> None:
-    client = aiokafka.AIOKafkaConsumer(bootstrap_servers="127.0.0.1:9", fetch_max_wait_ms=123)
+    client = aiokafka.AIOKafkaConsumer(
+        bootstrap_servers="127.0.0.1:9", fetch_max_wait_ms=123, isolation_level="read_committed"
+    )
     client._closed = True  # never started: nothing to close, and it would complain
-    assert client._fetch_max_wait_ms == 123
+    assert (client._fetch_max_wait_ms, client._isolation_level) == (123, "read_committed")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from schemas.codec import Codec
 from schemas.messages import Evidence, Interval, State, Takedown
 from streams.app import Context
 from streams.follow import Update
+from streams.ledger import Ledger, chained, pending
 from streams.settings import load_settings
-from streams.takedown import Ledger, _issued, chained, pending
-from tests.unit.made_messages import NOW, post_ref, takedown, verdict
+from streams.takedown import _issued
+from tests.unit.made_messages import NOW, post_ref, removal, takedown, verdict
 
 SPAN = Interval(start_s=0.1, end_s=1 / 3)
 EVIDENCE = Evidence(
@@ -40,6 +41,7 @@ CHANGES: dict[str, Any] = {
     "evidence": [],
     "at": NOW + timedelta(microseconds=1),
     "previous": b"another",
+    "removal": removal(),
 }
 
 

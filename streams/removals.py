@@ -1,0 +1,114 @@
+"""What platforms say is gone, joined with the takedowns that ask for it; whichever of the two comes first.
+
+A worker remembers the removals of its partitions and sees every takedown, so one worker joins each pair. Its memory is
+lost when it ends: a removal from before then does not meet a takedown issued after.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+import msgspec
+
+from schemas.ids import record_id
+from schemas.messages import Removal, State, Takedown
+from streams import metrics
+from streams.app import Context
+from streams.ledger import Ledger, Place, chained, pending, places
+from streams.stage.record import Output
+
+_REMEMBERED = 100_000
+"""Removals; some hours of a very large platform."""
+
+
+class Removals:
+    """Note in the ledger what platforms removed.
+
+    Parameters
+    ----------
+    remembered
+        How many removals are kept for takedowns to come.
+    """
+
+    def __init__(self, context: Context, ledger: Ledger, remembered: int = _REMEMBERED) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._remembered = remembered
+        self._recent: OrderedDict[Place, Removal] = OrderedDict()
+        self._met: asyncio.Queue[tuple[str, Removal]] = asyncio.Queue()
+        ledger.listen(self._look_back)
+
+    async def run(self) -> None:
+        """Note what was removed before its takedown was issued, until cancelled."""
+        while True:
+            takedown_id, removal = await self._met.get()
+            async with aclosing(self._note(takedown_id, removal)) as outputs:
+                async for output in outputs:
+                    assert output.message is not None
+                    await self._context.send(output.topic, output.key, output.message)
+
+    async def take(self, removal: Removal) -> AsyncIterator[Output]:
+        """Yield the events that a removal brings to takedowns issued before."""
+        place = Place(removal.platform, removal.url, None if removal.url else removal.author)
+        # First remembered, then looked up: a takedown issued in between is met by one or the other.
+        self._remember(place, removal)
+        await self._ledger.start()
+        for takedown in self._ledger.at(place):
+            async with aclosing(self._note(takedown.takedown_id, removal)) as outputs:
+                async for output in outputs:
+                    yield output
+
+    async def _note(self, takedown_id: str, removal: Removal) -> AsyncGenerator[Output]:
+        """Yield what follows for one takedown, again if another worker wrote first and it still follows."""
+        while True:
+            async with self._ledger.lock:
+                await self._ledger.current()
+                last = self._ledger.last(takedown_id)
+                event = following(last, removal) if last is not None else None
+                if event is None:
+                    return
+                yield Output("takedowns", takedown_id, event)
+                metrics.TAKEDOWNS.labels(event.state).inc()
+
+    def _remember(self, place: Place, removal: Removal) -> None:
+        known = self._recent.get(place)
+        if known is None or known.at <= removal.at:
+            self._recent[place] = removal
+            self._recent.move_to_end(place)
+        if len(self._recent) > self._remembered:
+            self._recent.popitem(last=False)
+
+    def _look_back(self, event: Takedown) -> None:
+        """Meet a takedown that was just written with what was removed before."""
+        for place in places(event.post):
+            removal = self._recent.get(place)
+            if removal is not None and following(event, removal) is not None:
+                self._met.put_nowait((event.takedown_id, removal))
+
+
+def following(last: Takedown, removal: Removal) -> Takedown | None:
+    """Return the event that a removal brings to a takedown, None if it changes nothing."""
+    state = _state_after(last, removal)
+    if state is None:
+        return None
+    event_id = record_id("takedown-event", last.takedown_id, state, last.event_id, removal.removal_id)
+    event = msgspec.structs.replace(last, event_id=event_id, state=state, removal=removal, at=datetime.now(UTC))
+    return chained(event, last)
+
+
+def _state_after(last: Takedown, removal: Removal) -> State | None:
+    """Return the state that a removal leads to.
+
+    Only an account brings back what it took along: what was deleted stays deleted, and a new post at the same url has
+    a takedown of its own.
+    """
+    earlier = last.removal
+    if earlier is not None and removal.at < earlier.at:
+        return None  # told late
+    if removal.kind == "account_back":
+        went_along = last.state == "removed" and earlier is not None and earlier.kind == "account_gone"
+        return "reappeared" if went_along else None
+    # A url may be used again: what went before this post was seen was another.
+    return "removed" if pending(last.state) and removal.seen_at >= last.post.seen_at else None
