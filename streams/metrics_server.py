@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Metric, start_http_server
@@ -42,7 +43,8 @@ class _Living(Collector):
     def collect(self) -> Iterable[Metric]:
         for pid in {int(file.stem.rpartition("_")[2]) for file in self._folder.glob("gauge_live*_*.db")}:
             if not _lives(pid):
-                mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]
+                with suppress(FileNotFoundError):  # another that serves the folder was faster
+                    mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]
         metrics: Iterable[Metric] = self._all.collect()  # type: ignore[no-untyped-call]
         return metrics
 

@@ -1,0 +1,34 @@
+"""The metrics' table in the documentation, made from their declarations: `python -m ops.metrics_table`."""
+
+from pathlib import Path
+
+from prometheus_client import Counter
+from prometheus_client.metrics import MetricWrapperBase
+
+from streams import metrics
+
+DOCUMENT = Path(__file__).parent / "docs" / "observability.md"
+_HEAD = "| metric | labels | what it says |\n|---|---|---|\n"
+
+
+def table() -> str:
+    """Return one line of Markdown per metric, in the order of their declaration."""
+    declared = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
+    return _HEAD + "".join(map(_row, declared))
+
+
+def documented(text: str) -> str:
+    """Return the table that a text holds."""
+    return _HEAD + text.partition(_HEAD)[2].partition("\n\n")[0].rstrip("\n") + "\n"
+
+
+def _row(metric: MetricWrapperBase) -> str:
+    (family,) = metric.describe()
+    name = family.name + ("_total" if isinstance(metric, Counter) else "")
+    labels = ", ".join(metric._labelnames)  # noqa: SLF001 - there is no public name
+    return f"| `{name}` ({family.type}) | {labels} | {family.documentation} |\n"
+
+
+if __name__ == "__main__":
+    text = DOCUMENT.read_text()
+    DOCUMENT.write_text(text.replace(documented(text), table()))

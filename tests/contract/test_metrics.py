@@ -1,0 +1,92 @@
+"""Every metric is declared once, observed somewhere, bounded in its labels, and in the documentation's table."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+from ops.metrics_table import DOCUMENT, documented, table
+from streams import metrics
+
+_STREAMS = Path(metrics.__file__).parent
+DECLARED = {name: value for name, value in vars(metrics).items() if isinstance(value, MetricWrapperBase)}
+
+LABELS = {
+    "stage", "topic", "modality", "model", "version", "provider", "reason", "fate", "decision", "state", "since",
+    "until", "feed", "kind", "clock", "code", "outcome",
+}  # fmt: skip
+"""Each has few values, all of them known to the code, the manifest or a person who starts a feed. No ids: an id is a
+series for ever, and who asked for help would be in a monitoring system that many can read."""
+
+
+def attributes(path: Path) -> set[str]:
+    """Return the names of metrics that a module uses, within functions if it is the one that declares them."""
+    tree = ast.parse(path.read_text())
+    if path.name != "metrics.py":
+        return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return {node.id for function in functions for node in ast.walk(function) if isinstance(node, ast.Name)}
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_every_metric_is_observed_somewhere(name: str) -> None:
+    assert any(name in attributes(path) for path in _STREAMS.rglob("*.py")), f"nothing in streams/ observes {name}"
+
+
+@pytest.mark.parametrize("metric", DECLARED.values(), ids=list(DECLARED))
+def test_names_and_labels_say_what_they_are(metric: MetricWrapperBase) -> None:
+    (family,) = metric.describe()
+    assert family.name.startswith("jikimi_")
+    assert family.documentation.endswith((".", ")"))
+    assert set(metric._labelnames) <= LABELS
+    if isinstance(metric, Histogram):
+        assert family.name.endswith(("_seconds", "_bytes", "_rows")) or family.name in {
+            "jikimi_score",
+            "jikimi_probability",
+        }, "a ratio or a quantity with its unit"
+    if isinstance(metric, Gauge):
+        # Without it the processes of one container would each be a series, by their number.
+        assert metric._multiprocess_mode.startswith("live")
+
+
+def test_a_metric_is_declared_in_one_place() -> None:
+    makers = {Counter.__name__, Gauge.__name__, Histogram.__name__}
+    for path in _STREAMS.rglob("*.py"):
+        if path.name != "metrics.py":
+            names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+            imported = "prometheus_client" in path.read_text()
+            assert not (imported and names & makers), path
+
+
+def reasons() -> Iterator[tuple[Path, ast.expr]]:
+    """Yield what stands for the reason wherever an error that ends a record is made."""
+    for path in _STREAMS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(func=ast.Name(id="UnprocessableError" | "TransientError"), args=[reason, *_]):
+                    yield path, reason
+
+
+def is_bounded(reason: ast.expr) -> bool:
+    match reason:
+        case ast.Constant(value=str(slug)):
+            return slug.replace("_", "").isalnum()
+        case ast.Attribute(attr="reason"):
+            return True  # passed on
+        case ast.IfExp(test=ast.Compare(ops=[ast.In()]), orelse=otherwise):
+            return is_bounded(otherwise)
+    return False
+
+
+def test_the_reasons_of_dead_letters_are_few_words_of_the_code() -> None:
+    found = list(reasons())
+    assert len(found) > 10
+    for path, reason in found:
+        assert is_bounded(reason), f"{path.name}:{reason.lineno}: {ast.unparse(reason)}"
+
+
+def test_the_documentations_table_is_the_declarations() -> None:
+    assert documented(DOCUMENT.read_text()) == table(), "run `python -m ops.metrics_table`"
