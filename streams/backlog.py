@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from schemas.topics import TOPICS
 from streams.clients import client_config
 from streams.errors import UsageError
-from streams.flow import STAGES, group_start, source
+from streams.flow import STAGES, followers_group, group_start, sources
 from streams.settings import Settings
 
 ANSWER_S = 10.0
@@ -52,7 +52,7 @@ class Backlogs:
         self._reader = Consumer(
             client_config(
                 settings,
-                group_id=f"{self._groups}monitor",  # asked for by the client; never joined, never committed
+                group_id=followers_group(settings),
                 enable_auto_commit=False,
                 enable_partition_eof=True,
                 auto_offset_reset="earliest",
@@ -78,7 +78,7 @@ class Backlogs:
             A topic that a stage reads is not there.
         """
         known = self._admin.list_topics(timeout=ANSWER_S).topics
-        if missing := [topic for topic in map(source, STAGES) if self._prefix + topic not in known]:
+        if missing := [t for stage in STAGES for t in sources(stage) if self._prefix + t not in known]:
             raise UsageError(f"topic {self._prefix + missing[0]} does not exist: run `jikimi topics create`")
         there = [topic for topic in TOPICS if self._prefix + topic in known]
         return [(topic, partition) for topic in there for partition in known[self._prefix + topic].partitions]
@@ -103,8 +103,7 @@ class Backlogs:
 
     def _starts(self, stage: str, ends: Offsets, done: Offsets) -> Offsets:
         """Return where the stage goes on in each partition: at its commit, or at the first record there still is."""
-        read = {source(stage)} | {topic for topic, _ in done if stage in TOPICS[topic].consumers}
-        places = [place for place in ends if place[0] in read]
+        places = [place for place in ends if place[0] in sources(stage)]
         first = self._offsets(places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
         commits = {place: done.get(place, 0) for place in places}
         # A commit past the end is one in a topic that was made anew: the stage begins again.

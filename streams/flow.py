@@ -40,6 +40,11 @@ def followers_group(settings: Settings) -> str:
     return f"{group_start(settings)}followers"
 
 
+def sources(stage: str) -> tuple[str, ...]:
+    """Return the topics a stage's agents read; the others it lists are followed whole."""
+    return tuple(t.name for t in TOPICS.values() if stage in t.consumers and not t.internal and t.name != "cases")
+
+
 def source(stage: str) -> str:
-    """Return the topic a stage's agent reads; the others it lists are followed whole."""
-    return next(name for name, topic in TOPICS.items() if stage in topic.consumers and name != "cases")
+    """Return the topic that a stage is there for."""
+    return sources(stage)[0]

@@ -17,6 +17,7 @@ from streams import metrics
 from streams.backlog import ANSWER_S, Backlog, Backlogs
 from streams.clients import client_config
 from streams.errors import UsageError
+from streams.flow import followers_group
 from streams.ledger import pending
 from streams.metrics_server import serve_metrics
 from streams.reach import reach_broker
@@ -111,7 +112,7 @@ class PendingTakedowns:
         self._consumer = Consumer(
             client_config(
                 settings,
-                group_id=f"{settings.topic_prefix}{settings.group_prefix}-monitor",  # never joined, never committed
+                group_id=followers_group(settings),
                 enable_auto_commit=False,
                 enable_partition_eof=True,
             )

@@ -68,6 +68,8 @@ def reasons() -> Iterator[tuple[Path, ast.expr]]:
             match node:
                 case ast.Call(func=ast.Name(id="UnprocessableError" | "TransientError"), args=[reason, *_]):
                     yield path, reason
+                case _:
+                    pass
 
 
 def is_bounded(reason: ast.expr) -> bool:
@@ -76,9 +78,12 @@ def is_bounded(reason: ast.expr) -> bool:
             return slug.replace("_", "").isalnum()
         case ast.Attribute(attr="reason"):
             return True  # passed on
+        case ast.Name(id=name):
+            return name.isupper()  # a constant
         case ast.IfExp(test=ast.Compare(ops=[ast.In()]), orelse=otherwise):
             return is_bounded(otherwise)
-    return False
+        case _:
+            return False
 
 
 def test_the_reasons_of_dead_letters_are_few_words_of_the_code() -> None:

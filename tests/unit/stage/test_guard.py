@@ -1,13 +1,15 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from schemas.codec import Codec
 from schemas.messages import DeadLetter, Message, Verdict
-from streams.errors import TransientError, UnprocessableError
+from streams.errors import BrokerError, TransientError, UnprocessableError
 from streams.stage.guard import DEAD_LETTERS, DeliveryError, Guard, Retry
 from streams.stage.limits import DeadLetterLimit, TooManyDeadLettersError
 from streams.stage.record import Output, Record
@@ -223,6 +225,53 @@ async def test_a_broker_that_fails_is_no_fault_of_the_record() -> None:
     with pytest.raises(DeliveryError, match="broker gone"):
         await guard(raising(None, outputs=("a",)), broker)(record())
     assert broker.taken == []
+
+
+async def test_a_read_barrier_that_the_broker_does_not_answer_stops_the_worker_and_buries_nothing() -> None:
+    broker, pauses = Broker(), Pauses()
+    with pytest.raises(DeliveryError, match="no answer"):
+        await guard(raising(BrokerError("no answer")), broker, retry=Retry(attempts=3), sleep=pauses)(record())
+    assert (broker.taken, len(pauses.seconds)) == ([], 2)
+
+
+async def test_a_broker_that_is_back_at_the_next_attempt_was_no_trouble() -> None:
+    broker = Broker()
+    await guard(raising(BrokerError("no answer"), None, outputs=("a",)), broker)(record())
+    assert (broker.keys, broker.letters) == ([b"a", b"a"], [])
+
+
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, {"stage": "trial", **labels}) or 0.0
+
+
+async def test_a_record_is_measured_once_however_it_ends() -> None:
+    def seen() -> list[float]:
+        return [
+            counted("jikimi_stage_seconds_count"),
+            counted("jikimi_waiting_seconds_count"),
+            counted("jikimi_input_bytes_total"),
+            counted("jikimi_retries_total", reason="store_busy"),
+            counted("jikimi_output_bytes_total", topic="verdicts"),
+            counted("jikimi_dead_letters_total", reason="store_busy", fate="transient"),
+        ]
+
+    before, given, broker = seen(), record(timestamp_s=time.time() - 40.0), Broker()
+    await guard(raising(TransientError("store_busy", "503")), broker, retry=Retry(attempts=3))(given)
+    await guard(raising(None, outputs=("a", "b")), broker)(given)
+    n_bytes = sum(len(value or b"") for topic, _, value, _ in broker.taken if topic == "verdicts")
+    change = [now - then for now, then in zip(seen(), before, strict=True)]
+    assert change == [2, 2, 2 * len(given.value or b""), 2, n_bytes, 1]
+    assert (
+        counted("jikimi_waiting_seconds_bucket", le="60.0") - counted("jikimi_waiting_seconds_bucket", le="30.0") >= 2
+    )
+
+
+async def test_a_trace_goes_from_the_record_to_its_outputs_and_its_dead_letter() -> None:
+    context = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    broker, given = Broker(), record(headers={"mine": b"kept", "traceparent": context})
+    await guard(raising(KeyError("x"), outputs=("a",)), broker)(given)
+    assert [headers for *_, headers in broker.taken] == [given.headers] * 2
+    assert broker.letters[0].headers == given.headers
 
 
 async def test_a_dead_letter_that_cannot_be_written_is_no_outcome() -> None:

@@ -107,6 +107,31 @@ async def test_the_limit_counts_what_is_finished_behind_a_slow_head() -> None:
     await finish(running)
 
 
+async def test_the_age_is_that_of_the_oldest_in_flight_in_any_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr("streams.stage.window.time.monotonic", lambda: now_s)
+    old, new = Letter("old", 0), Letter("new", 1)
+    a_window = window()
+    assert a_window.age_s == 0.0
+
+    async def come() -> AsyncIterator[Letter]:
+        nonlocal now_s
+        yield old
+        now_s = 130.0
+        yield new
+
+    running = asyncio.create_task(a_window.run(come()))
+    await settle()
+    now_s = 190.0
+    assert a_window.age_s == 90.0
+    old.end.set_result(None)
+    await settle()
+    assert a_window.age_s == 60.0
+    new.end.set_result(None)
+    await finish(running)
+    assert a_window.age_s == 0.0
+
+
 async def test_the_limit_holds_over_all_partitions() -> None:
     items = [Letter(str(n), partition=n) for n in range(5)]
     running = asyncio.create_task(window(limit=2).run(given(items)))
