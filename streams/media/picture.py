@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, ImageFile, ImageFilter, ImageOps, UnidentifiedImageError
 
 from streams.errors import UnprocessableError
 
 ImageFile.LOAD_TRUNCATED_IMAGES = True  # a browser shows as much as there is, so that is what can do harm
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the sandbox lets nobody start one
 
 Pixels = npt.NDArray[np.uint8]
 """RGB, shape (height, width, 3)."""

@@ -46,6 +46,7 @@ class FrameSampler:
         self._sampling = sampling
         self._rotation = rotation
         self._pixel_aspect = min(_WIDEST_PIXEL, max(1 / _WIDEST_PIXEL, pixel_aspect))
+        # Never on several threads: the sandbox lets nobody start one.
         self._small = VideoReformatter()  # one each, for swscale keeps its tables between frames of one size
         self._tiny = VideoReformatter()
         self._step_s = max(1 / sampling.frames_per_second, sampling.segment_s / sampling.max_frames)
@@ -73,13 +74,13 @@ class FrameSampler:
 
     def _look(self, frame: VideoFrame) -> Look:
         width, height = _LOOK_SIZE
-        seen = self._tiny.reformat(frame, width, height, "gray8", interpolation=Interpolation.AREA)
+        seen = self._tiny.reformat(frame, width, height, "gray8", interpolation=Interpolation.AREA, threads=1)
         return seen.to_ndarray().astype(np.int16)
 
     def _picture(self, frame: VideoFrame) -> Image.Image:
         shown_width = max(1, round(frame.width * self._pixel_aspect))
         width, height = small_size(shown_width, frame.height, self._sampling.short_side)
-        small = self._small.reformat(frame, width, height, "rgb24", interpolation=Interpolation.AREA)
+        small = self._small.reformat(frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1)
         return turned(small.to_ndarray().astype(np.uint8, copy=False), self._rotation)
 
 

@@ -1,0 +1,42 @@
+"""Decoding needs no right that a container's user lacks: CI's own user may be root, whom limits do not hold."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.media.made import image, moving, tone, video
+
+ROOT = Path(__file__).parents[3]
+VIDEOS = {
+    "h264.mp4": "libx264",
+    "hevc.mp4": "libx265",
+    "vp9.webm": "libvpx-vp9",
+    "av1.mp4": "libsvtav1",
+    "mpeg2.ts": "mpeg2video",
+}
+SOUNDS = ["a.m4a", "a.mp3", "a.wav"]
+IMAGES = ["a.jpg", "a.png", "a.webp", "a.gif", "a.avif"]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a folder that nobody may read too."""
+    with tempfile.TemporaryDirectory(prefix="jikimi-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_every_kind_of_medium_is_decoded_by_one_who_may_start_no_thread(folder: Path) -> None:
+    files = [video(folder / name, moving(20), codec=codec, sound=tone(2.0)) for name, codec in VIDEOS.items()]
+    files += [video(folder / name, sound=tone(2.0)) for name in SOUNDS]
+    files += [image(folder / name) for name in IMAGES]
+    command = [sys.executable, "-m", "tests.unit.media.unprivileged", *map(str, files)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    for file, line in zip(files, done.stdout.splitlines(), strict=True):
+        with_rights, without = line.split("\t")
+        assert with_rights.endswith(" bytes"), (file.name, line)
+        assert without == with_rights, file.name
