@@ -43,10 +43,10 @@ BOARD = Board(
                 no_value="no HTTP feed",
             ),
             lines(
-                "Posts and removals",
-                "Records written per second, by all feeds together.",
+                "Posts, removals and cursors",
+                "Offsets per second, by all feeds together; the end of each transaction takes one too.",
                 "ops",
-                Query(signals.where(signals.TOPIC_GROWTH, 'topic=~"posts|removals"'), "{{topic}}"),
+                Query(signals.where(signals.TOPIC_GROWTH, 'topic=~"posts|removals|feed-cursors"'), "{{topic}}"),
             ),
         ]
     },

@@ -24,13 +24,13 @@ BOARD = Board(
             ),
             lines(
                 "Growth of topics",
-                "Records written per second.",
+                "Offsets per second; the end of each transaction takes one too, so a feed shows more than its posts.",
                 "ops",
                 Query(signals.TOPIC_GROWTH, "{{topic}}"),
             ),
             lines(
-                "Records ever written",
-                "Sum of a topic's end offsets: also what retention has deleted.",
+                "Ends of topics",
+                "Sum of a topic's end offsets: also of what retention has deleted.",
                 "short",
                 Query(signals.TOPIC_RECORDS, "{{topic}}"),
             ),

@@ -72,9 +72,9 @@ BOARD = Board(
             ),
             lines(
                 "Posts",
-                "Posts written per second, by all feeds.",
+                "Posts brought per second, by feed.",
                 "ops",
-                Query(signals.where(signals.TOPIC_GROWTH, 'topic="posts"'), "posts"),
+                Query(signals.where(signals.FEED_EVENTS, 'kind="post"'), "{{feed}}"),
             ),
             lines(
                 "Verdicts",

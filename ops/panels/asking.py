@@ -15,8 +15,6 @@ SILENT = {
     "Retries": "nothing failed for a moment",
     "Reconnections": "no feed was cut",
     "Chosen and not loaded": "every chosen model loads",
-    "A shadow's verdicts beside the live ones": "this run has no shadow",
-    "Share of other decisions": "this run has no shadow",
 }
 """Panels that are rightly empty in this run, and why."""
 _GIVES_UP_ON_NOTHING = "this stage gave up on nothing"

@@ -1,27 +1,53 @@
-"""Posts that come for as long as the proof runs: the demo's, round after round under new ids, by two feeds in turn."""
+"""Posts that come for as long as the proof runs: the demo's, round after round under new ids, by two feeds in turn.
+
+One feed reads a platform's own topic, the other is told over HTTP; both are told of a post that is gone.
+"""
 
 import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
-from ops.panels.process import Process
+from streams.clients import client_config
 from streams.demo.posts import DemoPost
+from streams.settings import Settings
 
 _INTERVAL_S = 3.0
 _PATIENCE_S = 30.0
+_PLATFORM = "demo"
+
+
+def prepare_platform(settings: Settings, folder: Path) -> Path:
+    """Make the platform's topic; return the mapping file that says how its records become posts."""
+    topic = _topic(settings)
+    admin = AdminClient(client_config(settings))
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(_PATIENCE_S)
+    mapping = {
+        "name": "panels",
+        "platform": _PLATFORM,
+        "source": {"topic": topic},
+        "post": [{"url": "url", "author": "author", "caption": "caption", "media": "media"}],
+    }
+    path = folder / "mapping.yaml"
+    path.write_text(yaml.safe_dump(mapping), "utf-8")
+    return path
 
 
 @contextmanager
-def feeding(pipe: Process, http_url: str, posts: Sequence[DemoPost]) -> Iterator[None]:
-    """Write posts to the pipe's standard input and to the HTTP feed in turn; what a platform took down is told too."""
+def feeding(settings: Settings, http_url: str, posts: Sequence[DemoPost]) -> Iterator[None]:
+    """Write posts to the platform's topic and to the HTTP feed in turn; each round, one of the last round is gone."""
     over = threading.Event()
 
     def feed() -> None:
+        producer = Producer(client_config(settings))
         with httpx.Client(base_url=http_url, timeout=_PATIENCE_S) as client:
             for number in count():
                 turn, place = divmod(number, len(posts))
@@ -30,13 +56,10 @@ def feeding(pipe: Process, http_url: str, posts: Sequence[DemoPost]) -> Iterator
                 if number % 2:
                     client.post("/v1/posts", json=entry).raise_for_status()
                 else:
-                    pipe.write(json.dumps(entry).encode() + b"\n")
+                    producer.produce(_topic(settings), json.dumps(entry).encode())
+                    producer.flush(_PATIENCE_S)
                 if place == 0 and turn > 0:
-                    gone = {
-                        "kind": "post_deleted",
-                        "platform": entry["platform"],
-                        "url": f"{posts[0].post.url}-{turn - 1}",
-                    }
+                    gone = {"kind": "post_deleted", "platform": _PLATFORM, "url": _url(posts[0], turn - 1)}
                     client.post("/v1/removals", json=gone).raise_for_status()
                 if over.wait(_INTERVAL_S):
                     return
@@ -50,12 +73,20 @@ def feeding(pipe: Process, http_url: str, posts: Sequence[DemoPost]) -> Iterator
         thread.join()
 
 
+def _topic(settings: Settings) -> str:
+    return f"{settings.topic_prefix}platform"
+
+
 def _entry(demo: DemoPost, turn: int) -> dict[str, Any]:
     post = demo.post
     return {
-        "platform": post.platform,
-        "url": f"{post.url}-{turn}",
+        "platform": _PLATFORM,
+        "url": _url(demo, turn),
         "author": post.author,
         "caption": post.caption,
         "media": [medium.url for medium in post.media],
     }
+
+
+def _url(demo: DemoPost, turn: int) -> str:
+    return f"{demo.post.url}-{turn}"

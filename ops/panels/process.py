@@ -53,7 +53,7 @@ class Process:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own command line
                 command,
-                stdin=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self._environment,
@@ -78,13 +78,6 @@ class Process:
         """Return whether it runs, be it paused."""
         return self._process is not None and self._process.poll() is None
 
-    def write(self, line: bytes) -> None:
-        """Write to its standard input."""
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(line)
-        self._process.stdin.flush()
-
     def pause(self) -> None:
         """Stop it from running, as a machine that hangs would."""
         self._signal(signal.SIGSTOP)
@@ -98,8 +91,6 @@ class Process:
         if self._process is not None:
             self._signal(signal.SIGCONT)
             stop(self._process, timeout_s=30)
-            if self._process.stdin is not None:
-                self._process.stdin.close()
 
     def __enter__(self) -> Self:
         self.start()

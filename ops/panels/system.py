@@ -1,4 +1,4 @@
-"""The whole system as the proof runs it: broker, a process per stage, monitor, feeds, and a Prometheus to read them."""
+"""The whole system as the proof runs it: broker, stages, shadow, monitor, feeds, and a Prometheus to read them."""
 
 import secrets
 import tempfile
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.broker.kafka import Kafka
-from ops.panels.feeding import feeding
+from ops.panels.feeding import feeding, prepare_platform
 from ops.panels.process import Process
 from ops.prometheus import rules
 from ops.prometheus.alerts import groups
@@ -87,7 +87,8 @@ def running(bootstrap_servers: str | None) -> Iterator[System]:
         settings = load_settings(**_given(environment))
         topic_admin.create(settings, replication=1)
         http_port = free_port()
-        processes = {process.name: process for process in _processes(folder, environment, http_port)}
+        feeds = [["--mapping", str(prepare_platform(settings, folder))], ["--port", str(http_port)]]
+        processes = {process.name: process for process in _processes(folder, environment, feeds)}
         for process in processes.values():
             stack.enter_context(process)
         posts = build_posts(base_url, folder / "media", scenes=[scene for scene in SCENES if scene.name in _PLAYED])
@@ -97,7 +98,7 @@ def running(bootstrap_servers: str | None) -> Iterator[System]:
         prometheus = stack.enter_context(Prometheus(folder / "prometheus", targets, _rules()))
         system = System(settings, environment, processes, prometheus, folder, time.time())
         system.open_case(CLOVER)
-        stack.enter_context(feeding(processes["jsonl"], f"http://127.0.0.1:{http_port}", posts))
+        stack.enter_context(feeding(settings, f"http://127.0.0.1:{http_port}", posts))
         yield system
 
 
@@ -119,12 +120,14 @@ def _given(environment: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix("JIKIMI_").lower(): value for name, value in environment.items() if "_MEDIA_" not in name}
 
 
-def _processes(folder: Path, environment: Mapping[str, str], http_port: int) -> Iterator[Process]:
+def _processes(folder: Path, environment: Mapping[str, str], feeds: list[list[str]]) -> Iterator[Process]:
     for stage in STAGES:
         yield Process(stage, ["worker", stage], folder, environment)
+    shadow = ["shadow", "run", "stricter", "--from", "scores", "--with", "policy=0.99/0.9"]
+    yield Process("shadow", shadow, folder, environment)
     yield Process("monitor", ["monitor"], folder, environment)
-    yield Process("jsonl", ["feed", "jsonl", "-"], folder, environment)
-    yield Process("http", ["feed", "http", "--port", str(http_port)], folder, environment)
+    for name, options in zip(("topic", "http"), feeds, strict=True):
+        yield Process(name, ["feed", name, *options], folder, environment)
 
 
 def _rules() -> dict[str, str]:
