@@ -1,16 +1,20 @@
 """One trace from a post to its takedown, over a real Kafka to a real collector, whichever way the post takes."""
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from confluent_kafka import Producer
+from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.codec import Codec
 from schemas.messages import Parts
+from streams.demo.workers import Worker
 from tests.integration.made import described, footage
 from tests.integration.system import System, running, until
 from tests.support.brokers import new_prefix
@@ -34,8 +38,12 @@ def system(kafka: str, collector: Collector, tmp_path_factory: pytest.TempPathFa
         # So low that words alone suffice to act.
         system.environment |= {"JIKIMI_ACT": "0.7", "JIKIMI_FUSION_DEADLINE_S": "2"}
         system.environment["JIKIMI_TRACE_ENDPOINT"] = collector.endpoint
-        system.worker("all")
         yield system
+
+
+@pytest.fixture(scope="module", autouse=True)
+def worker(system: System) -> Worker:
+    return system.worker("all")
 
 
 def feed(system: System, collector: Collector, post_id: str) -> str:
@@ -111,6 +119,26 @@ def test_a_dead_letter_and_what_is_put_back_stay_in_their_trace(system: System, 
     for span in collector.of(f"{9:032x}"):
         assert (span.name, span.parent_id, span.failed) == ("decode posts", f"{9:016x}", True)
         assert span.attributes["error.type"] == "wire_not_avro"
+
+
+def test_what_was_measured_meanwhile_names_nobody_and_is_little(system: System, worker: Worker) -> None:
+    page = httpx.get(worker.metrics_url).text
+    samples = [s for family in text_string_to_metric_families(page) for s in family.samples]
+    ours = [sample for sample in samples if sample.name.startswith("jikimi_")]
+    counted = {sample.name.removesuffix("_count") for sample in ours if sample.value}
+    assert counted >= {
+        "jikimi_stage_seconds", "jikimi_waiting_seconds", "jikimi_input_bytes_total", "jikimi_output_bytes_total",
+        "jikimi_dead_letters_total", "jikimi_model_info", "jikimi_model_load_seconds", "jikimi_model_seconds",
+        "jikimi_batch_rows", "jikimi_verdicts_total", "jikimi_probability", "jikimi_end_to_end_seconds",
+        "jikimi_late_search_seconds", "jikimi_open_cases", "jikimi_reference_pieces", "jikimi_takedowns_total",
+    }  # fmt: skip
+    values = {value for sample in ours for label, value in sample.labels.items() if label != "le"}
+    assert not [value for value in values if re.search(r"[0-9a-f]{8}|[/:]|early|live|made", value)], values
+    assert len(values) < 80
+    assert len([sample for sample in ours if "le" not in sample.labels]) < 250
+    per_stage = {s.labels["stage"]: s.value for s in ours if s.name == "jikimi_stage_seconds_count"}
+    for stage, topic in (("text", "texts"), ("match", "descriptors"), ("fusion", "scores"), ("takedown", "verdicts")):
+        assert per_stage[stage] == len(system.records(topic))
 
 
 def test_a_collector_that_does_not_answer_holds_up_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""The monitor while its broker is away: it says how old its view is, and looks again when the broker is back."""
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from ops.broker.kafka import Kafka
+from streams.broker.serving import free_port
+from tests.faults.rig import wait_for
+from tests.support.brokers import make_topics
+
+
+def looked_s(port: int) -> float:
+    """Return when the monitor last saw the broker, seconds since the epoch."""
+    with suppress(httpx.HTTPError):
+        page = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        for family in text_string_to_metric_families(page):
+            if family.name == "jikimi_monitor_looked_timestamp_seconds":
+                return family.samples[0].value
+    return 0.0
+
+
+def test_the_monitor_outlives_its_broker_and_its_view_gets_old(own_kafka: Kafka) -> None:
+    make_topics(own_kafka.bootstrap, "")
+    port = free_port()
+    settings = {
+        "JIKIMI_BOOTSTRAP_SERVERS": own_kafka.bootstrap,
+        "JIKIMI_METRICS_PORT": str(port),
+        "JIKIMI_MONITOR_INTERVAL_S": "0.2",
+    }
+    with subprocess.Popen([sys.executable, "-m", "streams.cli", "monitor"], env=os.environ | settings) as monitor:
+        try:
+            wait_for(lambda: looked_s(port) > time.time() - 2, "a first look")
+            own_kafka.kill()
+            wait_for(lambda: looked_s(port) < time.time() - 4, "a view that gets old")
+            seen_s = looked_s(port)
+            time.sleep(1.0)
+            assert looked_s(port) == seen_s
+            assert monitor.poll() is None
+            own_kafka.start()
+            wait_for(lambda: looked_s(port) > time.time() - 2, "a new look")
+            monitor.terminate()
+            assert monitor.wait(20) == 0
+        finally:
+            monitor.kill()
