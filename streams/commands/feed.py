@@ -120,9 +120,11 @@ def feed_topic(
     """Make posts and removals of a platform's own Kafka topic."""
     from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
     from streams.feeds.topic import FEED, TopicFeed  # noqa: PLC0415 - likewise
+    from streams.feeds.topic_format import reading  # noqa: PLC0415 - likewise
     from streams.feeds.topic_mapping import load_mapping  # noqa: PLC0415 - likewise
     from streams.feeds.topic_source import source_settings  # noqa: PLC0415 - likewise
 
-    settings, read = load_settings(), load_mapping(mapping)
-    feed = TopicFeed(read, source_settings(read.source, settings))
-    asyncio.run(run_feed(settings, f"{FEED}/{read.name}", feed.batches, console))
+    settings, mapped = load_settings(), load_mapping(mapping)
+    with reading(mapped.source) as read:
+        feed = TopicFeed(mapped, read, source_settings(mapped.source, settings))
+        asyncio.run(run_feed(settings, f"{FEED}/{mapped.name}", feed.batches, console))

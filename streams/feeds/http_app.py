@@ -14,7 +14,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.params import Body, Parameter
+from litestar.params import Body, HeaderParameter
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.messages import Post, Removal
@@ -40,8 +40,8 @@ _REFUSALS = problems(
 
 Key = Annotated[
     str | None,
-    Parameter(
-        header="Idempotency-Key",
+    HeaderParameter(
+        name="Idempotency-Key",
         min_length=1,
         max_length=255,
         description="The same key with the same request is taken once and answered the same, for a day.",

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
@@ -12,6 +13,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from streams.feeds.entry import EntryError
 from streams.feeds.http_inbox import AwayError, FullError
 from streams.feeds.http_keys import ReusedError
+
+log = structlog.get_logger()
 
 _SAID: Mapping[type[Exception], tuple[HTTPStatus, str, int | None]] = {
     FullError: (HTTPStatus.TOO_MANY_REQUESTS, "too much waits for the broker", 1),
@@ -34,16 +37,20 @@ def answer(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     for kind, (status, words, retry_s) in _SAID.items():
         if isinstance(error, kind):
             return _problem(status, words, {} if retry_s is None else {"Retry-After": str(retry_s)})
-    if isinstance(error, EntryError):
-        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-    if isinstance(error, ValidationException):
-        return _problem(*_misfit(error))
-    if isinstance(error, SerializationException):
-        return _problem(HTTPStatus.BAD_REQUEST, f"no JSON: {error.detail}")
-    if isinstance(error, HTTPException):
-        headers = {name: str(value) for name, value in (error.headers or {}).items()}
-        return _problem(HTTPStatus(error.status_code), error.detail, headers)
-    raise error
+    match error:
+        case ValidationException():
+            status, detail = _misfit(error)
+        case HTTPException():
+            status, detail = HTTPStatus(error.status_code), error.detail
+        case EntryError():
+            status, detail = HTTPStatus.UNPROCESSABLE_ENTITY, str(error)
+        case SerializationException() | RecursionError() | UnicodeDecodeError():
+            status, detail = HTTPStatus.BAD_REQUEST, f"no JSON: {error}"
+        case _:
+            log.error("request failed", exc_info=error)
+            status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "a bug here; the log tells more"
+    headers = getattr(error, "headers", None) or {}
+    return _problem(status, detail, {name: str(value) for name, value in headers.items()})
 
 
 def problems(*statuses: HTTPStatus) -> dict[int, ResponseSpec]:
@@ -59,6 +66,8 @@ def problems(*statuses: HTTPStatus) -> dict[int, ResponseSpec]:
 def _misfit(error: ValidationException) -> tuple[HTTPStatus, str]:
     """Tell a body that is no JSON from JSON that is no post."""
     cause = error.__cause__
+    if str(cause).endswith("field `data`"):  # as Litestar calls the body
+        return HTTPStatus.BAD_REQUEST, "the request has no body"
     if isinstance(cause, msgspec.ValidationError):
         return HTTPStatus.UNPROCESSABLE_ENTITY, str(cause).replace("$.data", "$")
     return HTTPStatus.BAD_REQUEST, error.detail

@@ -21,7 +21,7 @@ from streams.errors import UsageError
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import EntryError
 from streams.feeds.run import Batch
-from streams.feeds.topic_format import reader
+from streams.feeds.topic_format import Read
 from streams.feeds.topic_mapping import TopicMapping
 from streams.flow import followers_group
 from streams.reach import reach_broker
@@ -49,20 +49,17 @@ class TopicFeed:
 
     Parameters
     ----------
+    read
+        A record's value to what the mapping is about.
     settings
         How the source's Kafka is reached.
-
-    Raises
-    ------
-    UsageError
-        The schema cannot be read.
     """
 
-    def __init__(self, mapping: TopicMapping, settings: Settings) -> None:
+    def __init__(self, mapping: TopicMapping, read: Read, settings: Settings) -> None:
         self._mapping = mapping
         self._settings = settings
         self._topic = mapping.source.topic
-        self._read = reader(mapping.source)
+        self._read = read
         self._next: dict[int, int] = {}
         self._looked_at = 0.0
         self._taking = threading.Lock()

@@ -3,7 +3,8 @@
 import io
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,15 @@ from streams.feeds.entry import EntryError
 from streams.feeds.topic_mapping import Source
 
 type Read = Callable[[bytes], Any]
+"""Raises `EntryError` for bytes it cannot read."""
 
 _FRAME = struct.Struct(">bI")
 """Confluent's: a zero, the schema's id."""
 
 
-def reader(source: Source) -> Read:
-    """Return what reads this source's values; it raises `EntryError` for what it cannot read.
+@contextmanager
+def reading(source: Source) -> Iterator[Read]:
+    """Give what reads this source's values.
 
     Raises
     ------
@@ -31,10 +34,12 @@ def reader(source: Source) -> Read:
         The schema cannot be read.
     """
     if source.schema_file is not None:
-        return _by_file(Path(source.schema_file))
-    if source.schema_registry_url is not None:
-        return _by_registry(SchemaRegistry(source.schema_registry_url))
-    return _json
+        yield _by_file(Path(source.schema_file))
+    elif source.schema_registry_url is not None:
+        with closing(SchemaRegistry(source.schema_registry_url)) as registry:
+            yield _by_registry(registry)
+    else:
+        yield _json
 
 
 def _json(value: bytes) -> Any:  # noqa: ANN401 - JSON

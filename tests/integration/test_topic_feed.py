@@ -1,0 +1,273 @@
+"""A platform's own topic as a feed: by the documented mapping, killed again and again, grown, broken, in Avro."""
+
+import io
+import json
+import random
+import signal
+import struct
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+
+from schemas.messages import DeadLetter, Post
+from streams.feeds.cursor import Progress
+from streams.feeds.run import Batch
+from streams.feeds.topic import TopicFeed
+from streams.feeds.topic_format import reading
+from streams.feeds.topic_mapping import TopicMapping, load_mapping
+from streams.feeds.topic_source import source_settings
+from tests.integration.feeding import feeding
+from tests.integration.system import System, until
+
+OSPREY = Path(__file__).parents[2] / "ops" / "docs" / "examples" / "osprey.toml"
+N_POSTS, N_PARTITIONS = 400, 3
+ACTION = {
+    "type": "record",
+    "name": "Action",
+    "fields": [
+        {"name": "kind", "type": "string"},
+        {"name": "id", "type": "long"},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+        {"name": "text", "type": ["null", "string"]},
+        {"name": "links", "type": {"type": "array", "items": "string"}},
+    ],
+}
+AVRO = """
+name = "avro"
+platform = "made"
+[source]
+topic = "{topic}"
+format = "avro"
+{schema}
+[[post]]
+when = {{ kind = "post" }}
+id = "id"
+published_at = "at"
+caption = "text"
+media = "links"
+"""
+
+
+class Source:
+    """The platform's side."""
+
+    def __init__(self, system: System) -> None:
+        self.bootstrap = system.settings.bootstrap_servers
+        self.topic = f"{system.settings.topic_prefix}platform.actions"
+        self._admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        self._admin.create_topics([NewTopic(self.topic, N_PARTITIONS, 1)])[self.topic].result(20)
+        self._producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 0})
+
+    def write(self, value: bytes | None, partition: int = -1) -> None:
+        self._producer.produce(self.topic, value=value, key=b"k" if value is None else None, partition=partition)
+
+    def flush(self) -> None:
+        assert self._producer.flush(20) == 0
+
+    def _partitions(self) -> int:
+        return len(self._producer.list_topics(self.topic, timeout=20).topics[self.topic].partitions)
+
+    def grow(self, n_partitions: int) -> None:
+        self._admin.create_partitions([NewPartitions(self.topic, n_partitions)])[self.topic].result(20)
+        self._producer = Producer({"bootstrap.servers": self.bootstrap})  # the old one does not know of them
+        until(
+            lambda: len(self._producer.list_topics(self.topic, timeout=20).topics[self.topic].partitions) > N_PARTITIONS
+        )
+
+
+@pytest.fixture
+def source(system: System) -> Source:
+    return Source(system)
+
+
+def action(name: str, number: int, **data: Any) -> bytes:
+    inner = {"action_id": number, "action_name": name, "data": {"post_id": number, **data}}
+    return json.dumps({"send_time": "2026-11-22T10:00:00Z", "data": inner}).encode()
+
+
+def mapping(folder: Path, source: Source) -> Path:
+    """Write the documented mapping with this source's topic and the address of its Kafka."""
+    file = folder / "osprey.toml"
+    address = f'topic = "{source.topic}"\nbootstrap_servers = "{source.bootstrap}"'
+    file.write_text(OSPREY.read_text().replace('topic = "osprey.actions_input"', address))
+    assert address in file.read_text()
+    return file
+
+
+def tell(source: Source, number: int) -> None:
+    """Write one post, and now and then something else."""
+    media = [{"url": f"https://media.example/{number}.mp4", "type": "video", "alt_text": "alt"}]
+    source.write(action("create_post", number, text=f"post {number}", user_id=number, attachments=media))
+    if number % 10 == 0:
+        source.write(action("delete_post", number))
+        source.write(action("follow_user", number))
+        source.write(b"\xff no JSON %d" % number)
+        source.write(None)
+
+
+def test_killed_again_and_again_it_brings_every_post_once(system: System, source: Source, tmp_path: Path) -> None:
+    chance = random.Random(5)
+    with feeding(system, "topic", "--mapping", str(mapping(tmp_path, source))) as feeder:
+        for number in range(N_POSTS):
+            tell(source, number)
+            if number % 80 == 40:
+                source.flush()
+                time.sleep(chance.uniform(1.0, 2.5))
+                feeder.end(signal.SIGKILL)
+                feeder.start()
+            time.sleep(0.002)
+        source.flush()
+        posts = system.wait("posts", lambda kept: kept if len(kept) >= N_POSTS else [])
+        system.wait("removals", lambda kept: len(kept) >= N_POSTS // 10)
+        system.wait("dead-letters", lambda kept: len(kept) >= N_POSTS // 10)
+        assert feeder.end(signal.SIGTERM) == 0, feeder.log.read_text()[-2000:]
+    assert Counter(kept.message.caption for kept in system.records("posts")) == Counter(
+        f"post {number}" for number in range(N_POSTS)
+    )
+    assert len({kept.key for kept in posts}) == N_POSTS
+    (one,) = (kept.message for kept in posts if kept.message.caption == "post 7")
+    assert (one.platform, one.url, one.author) == ("example.social", "https://example.social/posts/7", "7")
+    assert [(medium.url, medium.kind, medium.alt) for medium in one.media] == [
+        ("https://media.example/7.mp4", "video", "alt")
+    ]
+    assert Counter(kept.message.url for kept in system.records("removals")) == Counter(
+        f"https://example.social/posts/{number}" for number in range(0, N_POSTS, 10)
+    )
+    letters = [kept.message for kept in system.records("dead-letters")]
+    assert Counter(letter.value for letter in letters) == Counter(
+        b"\xff no JSON %d" % number for number in range(0, N_POSTS, 10)
+    )
+    assert {(letter.reason, letter.stage) for letter in letters} == {("feed_record_unmappable", "feed-topic")}
+
+
+def test_a_typo_in_the_mapping_is_one_line_before_anything_is_read(system: System, tmp_path: Path) -> None:
+    file = tmp_path / "osprey.toml"
+    for typo, word in (
+        ('captoin = "data.data.text"', "captoin"),
+        ('caption = "data..text"', "data..text"),
+        ('published_at = { path = "send_time", format = "minutes" }', "minutes"),
+        ('caption = { path = "a", value = "b" }', "one of path"),
+        ("caption = ", "osprey.toml"),
+    ):
+        line = 'published_at = "send_time"' if "published_at" in typo else 'caption = "data.data.text"'
+        file.write_text(OSPREY.read_text().replace(line, typo))
+        answer = system.jikimi("feed", "topic", "--mapping", str(file))
+        assert (answer.code, answer.out, len(answer.err.splitlines())) == (2, "", 1), answer.err
+        assert word in answer.err
+    assert system.records("feed-cursors") == []
+
+
+def test_a_source_that_is_not_there_is_one_line(system: System, source: Source, tmp_path: Path) -> None:
+    file = mapping(tmp_path, source)
+    file.write_text(file.read_text().replace("platform.actions", "platform.nothing"))
+    answer = system.jikimi("feed", "topic", "--mapping", str(file))
+    assert (answer.code, len(answer.err.splitlines())) == (2, 1), answer.err
+    assert "platform.nothing" in answer.err
+
+
+@asynccontextmanager
+async def bringing(mapped: TopicMapping, system: System, progress: Progress) -> AsyncIterator[AsyncIterator[Batch]]:
+    with reading(mapped.source) as read:
+        feed = TopicFeed(mapped, read, source_settings(mapped.source, system.settings))
+        async with aclosing(feed.batches(progress)) as batches:
+            yield batches
+
+
+async def brought(mapped: TopicMapping, system: System, n_records: int, parts: dict[str, str]) -> list[Any]:
+    """Return what a feed brings that goes on from there."""
+    records: list[Any] = []
+    async with bringing(mapped, system, Progress(parts=parts)) as batches:
+        async for batch in batches:
+            records += batch.records
+            if len(records) >= n_records:
+                break
+    return records
+
+
+async def test_new_partitions_are_read_from_their_beginning(
+    system: System, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.feeds.topic._LOOK_FOR_PARTITIONS_S", 0.3)
+    read = load_mapping(mapping(tmp_path, source))
+    source.write(action("create_post", 1, text="old"), 0)
+    source.flush()
+    seen: list[Batch] = []
+    async with bringing(read, system, Progress()) as batches:
+        async for batch in batches:
+            seen.append(batch)
+            if len([record for batch in seen for record in batch.records]) == 2:
+                break
+            if batch.records:
+                source.grow(N_PARTITIONS + 2)
+                source.write(action("create_post", 2, text="new"), N_PARTITIONS + 1)
+                source.flush()
+    assert seen[-1].parts == {f"{source.topic}/{N_PARTITIONS + 1}": "1"}
+
+
+async def test_a_first_start_at_the_end_leaves_no_gap_after_it(system: System, source: Source, tmp_path: Path) -> None:
+    file = mapping(tmp_path, source)
+    file.write_text(file.read_text().replace('start = "earliest"', 'start = "latest"'))
+    read = load_mapping(file)
+    source.write(action("create_post", 1, text="before"), 0)
+    source.flush()
+    async with bringing(read, system, Progress()) as batches:
+        first = await anext(batches)  # and is killed
+    source.write(action("create_post", 2, text="between"), 0)
+    source.flush()
+    parts = {part: position for part, position in first.parts.items() if position is not None}
+    records = await brought(read, system, 1, parts)
+    assert [record.caption for record in records] == ["between"]
+    # a source made anew is shorter than where it was left
+    records = await brought(read, system, 2, parts | {f"{source.topic}/0": "9"})
+    assert [record.caption for record in records] == ["before", "between"]
+
+
+@pytest.fixture(params=["file", "registry"])
+def avro(request: pytest.FixtureRequest, source: Source, tmp_path: Path) -> Iterator[tuple[Path, bytes]]:
+    """Give a mapping of Avro, and what stands before each value."""
+    file = tmp_path / "avro.toml"
+    if request.param == "file":
+        (tmp_path / "action.avsc").write_text(json.dumps(ACTION))
+        file.write_text(AVRO.format(topic=source.topic, schema=f'schema_file = "{tmp_path}/action.avsc"'))
+        yield file, b""
+        return
+    url = request.getfixturevalue("registry_url")
+    with SchemaRegistryClient({"url": url}) as client:
+        schema_id = client.register_schema(f"{source.topic}-value", Schema(json.dumps(ACTION), "AVRO"))
+    file.write_text(AVRO.format(topic=source.topic, schema=f'schema_registry_url = "{url}"'))
+    yield file, b"\0" + struct.pack(">I", schema_id)
+
+
+async def test_avro_is_read_and_what_is_no_avro_is_a_dead_letter(
+    system: System, source: Source, avro: tuple[Path, bytes]
+) -> None:
+    file, frame = avro
+    body = io.BytesIO()
+    record = {
+        "kind": "post",
+        "id": 7,
+        "at": 1_795_000_000_000,
+        "text": "지킴이",
+        "links": ["https://a/1", "https://a/2"],
+    }
+    fastavro.schemaless_writer(body, fastavro.parse_schema(json.loads(json.dumps(ACTION))), record)
+    good = frame + body.getvalue()
+    for value in (good, good[:-1], good + b"x", b"{}", b"", b"\0\x7f\xff\xff\xff\xff"):
+        source.write(value, 0)
+    source.flush()
+    records = await brought(load_mapping(file), system, 6, {})
+    (post,) = (record for record in records if isinstance(record, Post))
+    assert (post.caption, [medium.url for medium in post.media]) == ("지킴이", ["https://a/1", "https://a/2"])
+    assert post.published_at.timestamp() == 1_795_000_000
+    letters = [record for record in records if isinstance(record, DeadLetter)]
+    assert [letter.offset for letter in letters] == [1, 2, 3, 4, 5]
+    assert letters[0].value == good[:-1]

@@ -1,0 +1,258 @@
+"""The HTTP feed without a broker: what is answered to what, and that the document of its interface is true."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from schemas.messages import Post, Removal
+from streams.errors import UsageError
+from streams.feeds.cursor import Progress
+from streams.feeds.entry import MAX_ENTRY_BYTES
+from streams.feeds.http import HttpFeed
+from streams.feeds.http_app import Desk, create_app
+from streams.feeds.http_settings import HttpSettings
+from streams.feeds.run import Batch, Brought
+
+DOCUMENT = Path(__file__).parents[3] / "ops" / "docs" / "openapi.json"
+POST = {"url": "https://made.example/1", "caption": "one"}
+
+
+class Broker:
+    """Takes batches as the feed's writer does, or stands still."""
+
+    def __init__(self) -> None:
+        self.runs = asyncio.Event()
+        self.runs.set()
+        self.records: list[Brought] = []
+        self.parts: dict[str, str] = {}
+
+    async def take(self, desk: Desk) -> None:
+        async for batch in desk.inbox.batches(asyncio.Event()):
+            await self.runs.wait()
+            self._take(batch)
+
+    def _take(self, batch: Batch) -> None:
+        self.records += batch.records
+        for part, position in batch.parts.items():
+            if position is None:
+                del self.parts[part]
+            else:
+                self.parts[part] = position
+        assert batch.written is not None
+        if not batch.written.done():
+            batch.written.set_result(None)
+
+
+@asynccontextmanager
+async def serving(
+    broker: Broker, parts: Mapping[str, str] | None = None, **changes: Any
+) -> AsyncIterator[httpx.AsyncClient]:
+    settings = HttpSettings(**{"patience_s": 5.0, **changes})
+    desk = Desk(settings, Progress(parts=parts or {}))
+    taking = asyncio.create_task(broker.take(desk))
+    transport = httpx.ASGITransport(create_app(settings, desk))  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://feed.test") as client:
+        yield client
+    taking.cancel()
+    with suppress(asyncio.CancelledError):
+        await taking
+
+
+def assert_problem(answer: httpx.Response, status: int, *words: str) -> None:
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    for word in words:
+        assert word in problem["detail"]
+
+
+async def test_a_post_and_a_list_of_posts_are_taken_and_named() -> None:
+    broker = Broker()
+    async with serving(broker) as client:
+        one = await client.post("/v1/posts", json=POST)
+        several = await client.post("/v1/posts", json=[POST, {"caption": "two", "post_id": "mine"}])
+    assert (one.status_code, several.status_code) == (202, 202)
+    posts = [record for record in broker.records if isinstance(record, Post)]
+    assert [post.post_id for post in posts] == one.json()["ids"] + several.json()["ids"]
+    assert several.json()["ids"] == [*one.json()["ids"], "mine"]
+    assert (posts[0].platform, posts[0].url, posts[0].caption) == ("http", POST["url"], "one")
+
+
+async def test_a_removal_says_what_is_gone() -> None:
+    broker = Broker()
+    gone = {"kind": "post_deleted", "platform": "made", "url": "https://made.example/1", "at": "2026-11-22T10:00:00Z"}
+    async with serving(broker) as client:
+        answers = [await client.post("/v1/removals", json=gone) for _ in range(2)]
+        assert_problem(await client.post("/v1/removals", json={"kind": "account_gone", "platform": "p"}), 422, "author")
+    (first, again) = broker.records
+    assert isinstance(first, Removal)
+    assert isinstance(again, Removal)
+    assert (first.kind, first.url, first.removal_id) == ("post_deleted", gone["url"], again.removal_id)
+    assert answers[0].json() == {"ids": [first.removal_id]}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "word"),
+    [
+        (b"", 400, ""),
+        (b"{", 400, ""),
+        (b'{"caption": "\xff"}', 400, ""),
+        (b"\x00\x01garbage", 400, ""),
+        (b"[" * 100_000, 400, ""),
+        (b'"a post"', 422, "$"),
+        (b"null", 422, "$"),
+        (b"[]", 422, "0 records"),
+        (b"{}", 422, "media, a caption or tags"),
+        (b'{"caption": "one", "medai": []}', 422, "medai"),
+        (b'[{"caption": "one"}, {"caption": 2}]', 422, "$[1].caption"),
+        (b'{"caption": "one", "published_at": "yesterday"}', 422, "$.published_at"),
+        (b'{"media": ["a"], "alt": "b"}', 422, "alt belongs to a medium"),
+        (json.dumps([POST] * 4).encode(), 422, "4 records"),
+        (json.dumps({"caption": "x" * MAX_ENTRY_BYTES}).encode(), 413, "bytes"),
+        (b"x" * 1_000_001, 413, ""),
+    ],
+    ids=range(16),
+)
+async def test_what_is_no_post_is_refused_and_nothing_of_it_taken(body: bytes, status: int, word: str) -> None:
+    broker = Broker()
+    async with serving(broker, max_records=3, max_body_bytes=1_000_000) as client:
+        answer = await client.post("/v1/posts", content=body, headers={"Content-Type": "application/json"})
+    assert_problem(answer, status, word)
+    assert broker.records == []
+
+
+async def test_only_json_is_taken_for_a_browser_would_send_anything_else_unasked() -> None:
+    async with serving(Broker()) as client:
+        for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+            answer = await client.post("/v1/posts", content=json.dumps(POST), headers={"Content-Type": kind})
+            assert_problem(answer, 415, "application/json")
+        assert_problem(await client.get("/v1/posts"), 405)
+        assert_problem(await client.get("/v1/nothing"), 404)
+
+
+async def test_without_the_token_nothing_is_taken() -> None:
+    broker = Broker()
+    async with serving(broker, token="sixteen letters or more") as client:
+        for shown in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "sixteen letters or more"}):
+            answer = await client.post("/v1/posts", json=POST, headers=shown)
+            assert_problem(answer, 401, "token")
+            assert answer.headers["www-authenticate"] == "Bearer"
+        assert broker.records == []
+        right = {"Authorization": "Bearer sixteen letters or more"}
+        assert (await client.post("/v1/posts", json=POST, headers=right)).status_code == 202
+        assert (await client.get("/ready")).status_code == 204
+
+
+async def test_the_same_key_is_the_same_request_once() -> None:
+    broker = Broker()
+    async with serving(broker) as client:
+        key = {"Idempotency-Key": "k"}
+        first, again = [await client.post("/v1/posts", json=POST, headers=key) for _ in range(2)]
+        assert (again.status_code, again.json()) == (202, first.json())
+        other = await client.post("/v1/posts", json={"caption": "other"}, headers=key)
+        assert_problem(other, 422, "Idempotency-Key")
+        assert_problem(await client.post("/v1/removals", json=POST, headers=key), 422)
+        assert_problem(await client.post("/v1/posts", json=POST, headers={"Idempotency-Key": "x" * 256}), 422)
+    assert len(broker.records) == 1
+
+
+async def test_the_same_key_sent_at_once_is_taken_once() -> None:
+    broker = Broker()
+    broker.runs.clear()
+    async with serving(broker) as client:
+        sent = [
+            asyncio.create_task(client.post("/v1/posts", json=POST, headers={"Idempotency-Key": "k"})) for _ in range(5)
+        ]
+        await asyncio.sleep(0.1)
+        assert not any(task.done() for task in sent)
+        broker.runs.set()
+        answers = [await task for task in sent]
+    assert {answer.status_code for answer in answers} == {202}
+    assert len(broker.records) == 1
+
+
+async def test_a_key_is_known_after_a_restart_and_forgotten_after_its_time() -> None:
+    broker = Broker()
+    key = {"Idempotency-Key": "k"}
+    async with serving(broker) as client:
+        first = await client.post("/v1/posts", json=POST, headers=key)
+    assert "k" not in broker.parts
+    async with serving(broker, broker.parts) as client:
+        assert (await client.post("/v1/posts", json=POST, headers=key)).json() == first.json()
+        assert_problem(await client.post("/v1/posts", json={"caption": "other"}, headers=key), 422)
+    assert len(broker.records) == 1
+    async with serving(broker, broker.parts, key_memory_s=0.001) as client:
+        other = await client.post("/v1/posts", json={"caption": "other"}, headers={"Idempotency-Key": "l"})
+        assert other.status_code == 202
+    assert len(broker.parts) == 1  # the first key is gone from the cursor too
+
+
+async def test_what_waits_for_the_broker_is_bounded_and_the_rest_told_to_come_back() -> None:
+    broker = Broker()
+    broker.runs.clear()
+    async with serving(broker, max_waiting=2) as client:
+        sent = [asyncio.create_task(client.post("/v1/posts", json=POST)) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        refused = [task.result() for task in sent if task.done()]
+        assert len(refused) == 3
+        for answer in refused:
+            assert_problem(answer, 429)
+            assert int(answer.headers["retry-after"]) >= 1
+        broker.runs.set()
+        assert sorted([(await task).status_code for task in sent]) == [202, 202, 429, 429, 429]
+    assert len(broker.records) == 2
+
+
+async def test_a_broker_that_is_away_is_said_and_a_second_try_with_the_key_is_no_second_post() -> None:
+    broker = Broker()
+    broker.runs.clear()
+    key = {"Idempotency-Key": "k"}
+    async with serving(broker, patience_s=0.1) as client:
+        away = await client.post("/v1/posts", json=POST, headers=key)
+        assert_problem(away, 503, "send it again")
+        assert int(away.headers["retry-after"]) >= 1
+        broker.runs.set()
+        assert (await client.post("/v1/posts", json=POST, headers=key)).status_code == 202
+    assert len(broker.records) == 1
+
+
+async def test_when_nothing_was_written_for_long_the_next_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.feeds.http_inbox._STUCK_S", 0.05)
+    broker = Broker()
+    broker.runs.clear()
+    async with serving(broker, patience_s=0.1) as client:
+        assert_problem(await client.post("/v1/posts", json=POST), 503)
+        assert_problem(await client.get("/ready"), 503)
+        assert_problem(await client.post("/v1/posts", json=POST), 503)
+        broker.runs.set()
+        await asyncio.sleep(0.05)
+        assert (await client.get("/ready")).status_code == 204
+    assert len(broker.records) == 1
+
+
+def test_others_are_let_in_only_with_a_token_worth_the_name() -> None:
+    for host, token in (("0.0.0.0", ""), ("::", ""), ("somewhere.example", ""), ("127.0.0.1", "short")):
+        with pytest.raises(UsageError, match="TOKEN"):
+            HttpFeed(HttpSettings(token=token), host, 0)  # type: ignore[arg-type]
+
+
+def test_a_port_that_is_taken_is_one_line() -> None:
+    first = HttpFeed(HttpSettings(), "127.0.0.1", 0)
+    with pytest.raises(UsageError, match="cannot listen on"):
+        HttpFeed(HttpSettings(), "127.0.0.1", int(first.address.rpartition(":")[2]))
+    first._socket.close()
+
+
+def test_the_committed_openapi_document_is_valid_and_current() -> None:
+    document = json.loads(DOCUMENT.read_text())
+    OpenAPIV31SpecValidator(document).validate()
+    current = create_app(HttpSettings()).openapi_schema.to_schema()
+    assert document == json.loads(json.dumps(current)), "run `python -m ops.openapi`"
