@@ -9,7 +9,7 @@ import io
 import struct
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fastavro
 import fastavro.write
@@ -18,8 +18,10 @@ from fastavro.read import SchemaResolutionError
 
 from schemas.avro import Parsed, Schema, schema
 from schemas.messages import Message
-from schemas.registry import SchemaRegistry, UnknownSchemaError
 from schemas.topics import TOPICS
+
+if TYPE_CHECKING:
+    from schemas.registry import SchemaRegistry
 
 SINGLE_OBJECT = b"\xc3\x01"
 CONFLUENT = b"\x00"
@@ -56,7 +58,7 @@ class Codec:
         Where schemas get their ids; None writes single-object encoding and needs nothing.
     """
 
-    def __init__(self, registry: SchemaRegistry | None = None) -> None:
+    def __init__(self, registry: "SchemaRegistry | None" = None) -> None:
         self._registry = registry
 
     def encode(self, topic: str, message: Message) -> bytes:
@@ -119,6 +121,8 @@ class Codec:
         (schema_id,) = _ID.unpack_from(value, 1)
         if self._registry is None:
             raise WireError("wire_unknown_schema_id", f"schema id {schema_id}, and no schema registry is set")
+        from schemas.registry import UnknownSchemaError  # noqa: PLC0415 - slow to import, and few have a registry
+
         try:
             return self._registry.schema(schema_id)
         except UnknownSchemaError as exc:

@@ -1,13 +1,13 @@
 """How every Kafka client reaches the broker: address, TLS and SASL, in the words of both client libraries."""
 
 import ssl
-from typing import Any
-
-from faust.auth import SASLCredentials, SSLCredentials
-from faust.types.auth import CredentialsT
+from typing import TYPE_CHECKING, Any
 
 from streams.errors import UsageError
 from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from faust.types.auth import CredentialsT
 
 
 def client_config(settings: Settings, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - librdkafka's own values
@@ -39,7 +39,7 @@ def client_config(settings: Settings, **options: Any) -> dict[str, Any]:  # noqa
     return config | {name.replace("_", "."): value for name, value in options.items()}
 
 
-def worker_credentials(settings: Settings) -> CredentialsT | None:
+def worker_credentials(settings: Settings) -> "CredentialsT | None":
     """Return Faust's credentials; None where neither TLS nor SASL is asked for.
 
     Raises
@@ -47,6 +47,8 @@ def worker_credentials(settings: Settings) -> CredentialsT | None:
     UsageError
         A certificate or key cannot be read.
     """
+    from faust.auth import SASLCredentials, SSLCredentials  # noqa: PLC0415 - slow to import, for workers only
+
     context = _tls(settings) if settings.uses_tls else None
     if settings.uses_sasl:
         return SASLCredentials(
