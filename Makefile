@@ -10,7 +10,7 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.12 \
 	--generate-hashes --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format kafka schemas dashboards panels lock clean
+.PHONY: help setup demo test check format kafka schemas dashboards panels chart lock clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ dashboards: setup ## Write the Grafana dashboards and Prometheus rules that the 
 
 panels: setup ## Prove dashboards and alerts on a real run with Kafka and Prometheus; JSON=FILE keeps the result
 	$(BIN)/python -m ops.panels $(if $(JSON),--json $(JSON))
+
+chart: setup ## Write what the Helm chart takes from the code: topics, users' rights, settings
+	$(BIN)/python -m ops.chart
 
 lock: ## Choose the newest allowed packages and write both lock files; needs uv
 	@command -v uv > /dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }

@@ -14,7 +14,7 @@ from streams.topic_admin import remembered_by, settings_of
 
 CHART = Path(__file__).parents[2] / "helm" / "jikimi"
 
-_HEAD = "# Written by `python -m ops.chart` from {source}.\n"
+_HEAD = "# Written by `make chart` from {source}.\n"
 
 
 def written() -> dict[str, str]:

@@ -60,6 +60,8 @@ def test_help_is_no_mistake(run: Run, command: tuple[str, ...]) -> None:
         (("case", "nonsense"), "nonsense"),
         (("topics", "create", "--nonsense"), "--nonsense"),
         (("topics", "create", "--replication", "many"), "replication"),
+        (("topics", "create", "--partitions", "posts"), "say it as posts=32"),
+        (("topics", "create", "--partitions", "posts=0"), "say it as posts=32"),
         (("case", "add"), "--name"),
         (("case", "show"), "case_id"),
         (("case", "list", "more"), "more"),

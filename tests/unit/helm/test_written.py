@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.parametrize("name", written())
 def test_what_follows_from_the_code_is_current(name: str) -> None:
-    assert (CHART / name).read_text("utf-8") == written()[name], "run python -m ops.chart"
+    assert (CHART / name).read_text("utf-8") == written()[name], "run make chart"
 
 
 def test_the_chart_installs_this_version() -> None:
