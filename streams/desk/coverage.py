@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from schemas.messages import Case, Choice, Modality, Reference
 from streams.errors import UsageError
 
+_MOST_NAMED = 10
+
 type Lack = tuple[Modality, str]
 """Modality, and id of a reference that the chosen model of it has not described."""
 
@@ -43,7 +45,9 @@ def refuse_uncovered(cases: Mapping[str, Sequence[Case]], choice: Choice) -> Non
         return
     modalities = sorted({modality for lacks in short.values() for modality, _ in lacks})
     names = ",".join(f"{modality}={getattr(choice, modality)}" for modality in modalities)
+    more = f" and {len(short) - _MOST_NAMED} more" if len(short) > _MOST_NAMED else ""
     raise UsageError(
-        f"{len(short)} of {len(cases)} open cases would not be found by {names}: {', '.join(short)}; "
+        f"{len(short)} of {len(cases)} open cases would not be found by {names}: "
+        f"{', '.join(list(short)[:_MOST_NAMED])}{more}; "
         f"describe them first: `jikimi case describe CASE_ID --reference FILE --with {names}`"
     )

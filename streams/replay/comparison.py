@@ -64,13 +64,14 @@ def compare(asked: Asked, thresholds: Thresholds, at: datetime) -> Comparison:
     known = truth(labels or [], after.posts | before.posts)
     old, new = qualities(before, known), qualities(after, known)
     spent = cost(against, run)
-    lost = [change for change in found if change.before == "act" and known.get((change.post_id, change.case_id))]
-    unknown = [c for c in found if c.after == "act" and (c.post_id, c.case_id) not in known]
+    unknown = [change for change in found if (change.post_id, change.case_id) not in known]
+    copies = [change for change in found if known.get((change.post_id, change.case_id))]
     measured = Measured(
-        lost_acts_on_copies=len(lost) if known else None,
+        lost_acts_on_copies=sum(change.before == "act" for change in copies) if known else None,
+        lost_acts_without_label=sum(change.before == "act" for change in unknown),
+        new_acts_without_label=sum(change.after == "act" for change in unknown),
         precision=(old["act"].precision, new["act"].precision),
         recall=(old["act"].recall, new["act"].recall),
-        new_acts_without_label=len(unknown),
         cpu_ratio=spent.ratio,
         dead_letters=(against.dead_letters if against is not None else None, run.dead_letters),
     )

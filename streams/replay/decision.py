@@ -21,6 +21,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The most that is allowed; thresholds.toml says of what."""
 
     lost_acts_on_copies: _NotNegative
+    lost_acts_without_label: _NotNegative
     precision_drop: _Share
     recall_drop: _Share
     new_acts_without_label: _NotNegative
@@ -41,6 +42,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What the thresholds speak of; None where it could not be measured."""
 
     lost_acts_on_copies: int | None
+    lost_acts_without_label: int
     precision: tuple[Ratio, Ratio]
     """Of acting, before and after."""
     recall: tuple[Ratio, Ratio]
@@ -70,6 +72,7 @@ def rows(measured: Measured, allowed: Thresholds) -> list[Row]:
     """Return what was measured, what is allowed, and what follows."""
     return [
         _count("copies not acted on any more", measured.lost_acts_on_copies, allowed.lost_acts_on_copies),
+        _count("lost acts that nobody has labelled", measured.lost_acts_without_label, allowed.lost_acts_without_label),
         _drop("precision of acting", measured.precision, allowed.precision_drop),
         _drop("recall of acting", measured.recall, allowed.recall_drop),
         _count("new acts that nobody has labelled", measured.new_acts_without_label, allowed.new_acts_without_label),

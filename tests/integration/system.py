@@ -59,10 +59,10 @@ class System:
         return load_settings(**given)
 
     def worker(self, stage: str, name: str = "one") -> Worker:
-        """Start a worker with a folder of its own and return it once it has its partitions."""
+        """Start a worker of one stage or several ("match fusion") in a folder of its own, and return it once it is ready."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        worker = self._stack.enter_context(Worker([stage], folder, self.environment))
+        worker = self._stack.enter_context(Worker(stage.split(), folder, self.environment))
         worker.wait_until_ready()
         return worker
 

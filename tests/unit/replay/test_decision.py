@@ -47,12 +47,18 @@ def test_a_mistake_that_is_not_made_any_more_is_a_go() -> None:
 
 
 def test_an_act_that_nobody_has_looked_at_is_no_go_until_it_is_labelled() -> None:
-    assert outcome(compared([LESS], [COPY]), "nobody has labelled") == "no-go"
-    assert outcome(compared([LESS], [COPY], [label("p1", "copy")]), "nobody has labelled") == "go"
+    assert outcome(compared([LESS], [COPY]), "new acts") == "no-go"
+    assert outcome(compared([LESS], [COPY], [label("p1", "copy")]), "new acts") == "go"
+
+
+def test_an_act_that_is_lost_is_no_go_until_somebody_says_that_it_was_no_copy() -> None:
+    assert outcome(compared([COPY], [LESS]), "lost acts") == "no-go"
+    assert outcome(compared([COPY], [LESS], [label("p1", "unsure")]), "lost acts") == "no-go"
+    assert outcome(compared([COPY], [LESS], [label("p1", "other")]), "lost acts") == "go"
 
 
 def test_an_act_on_another_side_that_is_unchanged_is_nothing_new() -> None:
-    assert outcome(compared([COPY], [COPY]), "nobody has labelled") == "go"
+    assert outcome(compared([COPY], [COPY]), "new acts") == "go"
 
 
 def test_where_labels_are_asked_for_what_they_cannot_tell_is_no_go() -> None:
@@ -119,7 +125,7 @@ def test_a_mistake_in_the_thresholds_is_named(tmp_path: Path, old: str, new: str
 def test_thresholds_can_be_looser(tmp_path: Path) -> None:
     file = tmp_path / "thresholds.toml"
     file.write_text(DEFAULT.read_text().replace("new_acts_without_label = 0", "new_acts_without_label = 1"))
-    assert outcome(compared([LESS], [COPY], allowed=read_thresholds(file)), "nobody has labelled") == "go"
+    assert outcome(compared([LESS], [COPY], allowed=read_thresholds(file)), "new acts") == "go"
 
 
 def test_a_comparison_is_the_same_each_time_but_for_its_date() -> None:

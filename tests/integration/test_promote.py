@@ -1,0 +1,409 @@
+"""Other models go live, and back, while posts flow: nothing is lost, nothing is done twice."""
+
+import asyncio
+import io
+import itertools
+import re
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from PIL import Image
+
+from models.manifest import MANIFEST, ModelError
+from models.registry import Registry
+from schemas.messages import Deployment, Frame, Frames, Parts, Policy, Run, Segment, Verdict
+from streams.choice import default_choice
+from streams.desk.cases import NewCase, add_case, read_cases, withdraw_case
+from streams.desk.deploying import promote, roll_back
+from streams.desk.describing import describe_case
+from streams.errors import UsageError
+from streams.media.decoder import Decoder
+from streams.settings import Settings
+from tests.integration.made import entry, post_ref
+from tests.integration.system import Kept, System, running, until
+from tests.support.brokers import new_prefix
+from tests.unit.made_messages import match, scores
+from tests.unit.media.made import moving, scene, tone, video
+
+OLD, NEW = "sscd-distilled@0.1.0", "sscd-distilled@2"
+EACH = 8
+"""Posts to see described by each model before the next step."""
+
+
+@pytest.fixture(scope="module")
+def candidates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a manifest with the very same graph under another version: another space, at no cost."""
+    entry = next(part for part in MANIFEST.read_text().split("[[model]]") if '"sscd-distilled"' in part)
+    path = tmp_path_factory.mktemp("candidates") / "candidates.toml"
+    path.write_text("[[model]]" + entry.replace('version = "0.1.0"', 'version = "2"').replace("default = true", ""))
+    return path
+
+
+@pytest.fixture(scope="module")
+def shared(kafka: str, candidates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    for system in running(kafka, new_prefix(), tmp_path_factory.mktemp("system")):
+        system.environment["JIKIMI_MANIFEST"] = str(candidates)
+        yield system
+
+
+@pytest.fixture
+def system(system: System, candidates: Path) -> System:
+    system.environment["JIKIMI_MANIFEST"] = str(candidates)
+    return system
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("files") / "holiday.mp4"
+    return video(path, moving(60, shot_frames=10), sound=tone(6.0))
+
+
+def frames_of(settings: Settings, film: Path) -> list[Frame]:
+    """Return what decode would send of a film."""
+
+    async def decode() -> list[Frame]:
+        async with Decoder(settings.media) as decoder:
+            info = await decoder.scan(film)
+            return [
+                Frame(time_s=frame.time_s, jpeg=frame.jpeg)
+                async for segment in decoder.segments(film, info)
+                for frame in segment.frames
+            ]
+
+    return asyncio.run(decode())
+
+
+def post(system: System, post_id: str, frames: list[Frame]) -> None:
+    where = Segment(
+        post=post_ref(post_id),
+        parts=Parts(visual=1, audio=0, text=0),
+        segment=0,
+        medium=0,
+        start_s=0.0,
+        duration_s=6.0,
+    )
+    system.write("frames", f"{post_id}/0", Frames(segment=where, frames=frames))
+
+
+class Feed(threading.Thread):
+    """Posts copies and other films, one after the other, until told to stop."""
+
+    def __init__(self, system: System, film: Path) -> None:
+        super().__init__()
+        copy = frames_of(system.settings, film)
+        other = [frame for number in (91, 92, 93) for frame in pictures(number)]
+        self._films = {"copy": copy, "other": other}
+        self._system = system
+        self._stopping = threading.Event()
+        self.posts: list[str] = []
+
+    def run(self) -> None:
+        for number, kind in enumerate(itertools.cycle(self._films)):
+            if self._stopping.wait(0.25):
+                return
+            post_id = f"{kind}-{number}"
+            post(self._system, post_id, self._films[kind])
+            self.posts.append(post_id)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join()
+        self._system.flush()
+
+
+def pictures(seed: int) -> list[Frame]:
+    content = io.BytesIO()
+    Image.fromarray(scene(seed)).save(content, "JPEG")
+    return [Frame(time_s=float(seed - 91), jpeg=content.getvalue())]
+
+
+def versions(kept: list[Kept]) -> Counter[str]:
+    return Counter(f"{record.message.model}@{record.message.version}" for record in kept)
+
+
+def described(system: System, model: str, n: int, *, since: int = 0) -> int:
+    """Wait until so many more posts were described by this model; return how many were in all."""
+    system.wait("descriptors", lambda kept: versions(kept)[model] >= since + n)
+    return versions(system.records("descriptors"))[model]
+
+
+def test_posts_flow_while_a_model_is_promoted_and_rolled_back(system: System, film: Path) -> None:
+    settings = system.settings
+    case_id = add_case(settings, NewCase("river", [film]))
+    for number in range(2):
+        system.worker("visual", f"visual-{number}")
+    system.worker("match fusion takedown")
+    assert describe_case(settings, case_id, [film], [], f"visual={NEW}") == []
+    feed = Feed(system, film)
+    feed.start()
+    try:
+        described(system, OLD, EACH)
+        assert promote(settings, None, f"visual={NEW}") == [f"visual: {OLD} -> {NEW}"]
+        described(system, NEW, EACH)
+        before = versions(system.records("descriptors"))[OLD]
+        assert roll_back(settings) == [f"visual: {NEW} -> {OLD}"]
+        described(system, OLD, EACH, since=before)
+    finally:
+        feed.stop()
+    system.wait("verdicts", lambda kept: {record.key for record in kept} == set(feed.posts), timeout_s=120)
+
+    found = system.records("descriptors")
+    assert Counter(record.message.segment.post.post_id for record in found) == dict.fromkeys(feed.posts, 1)
+    assert set(versions(found)) == {OLD, NEW}
+    verdicts = {record.key: record.message for record in system.records("verdicts")}
+    assert len(verdicts) == len(system.records("verdicts"))
+    for post_id, verdict in verdicts.items():
+        assert verdict.decision == ("act" if post_id.startswith("copy") else "dismiss"), post_id
+    copies = sorted(post_id for post_id in feed.posts if post_id.startswith("copy"))
+    system.wait("takedowns", lambda kept: len(kept) >= len(copies))
+    assert sorted(record.message.post.post_id for record in system.records("takedowns")) == copies
+    assert system.records("dead-letters") == []
+    assert [record.message.why for record in system.records("deployments")] == ["promote", "rollback"]
+
+
+def test_a_worker_that_cannot_load_what_was_promoted_keeps_the_old_one_and_says_so(system: System) -> None:
+    visual = system.worker("visual")
+    deploy(system, "nowhere@9")
+    post(system, "first", pictures(91))
+    system.flush()
+    described(system, OLD, 1)
+    assert behind(visual.metrics_url) == 1.0
+    assert "nowhere@9" in visual.log_file.read_text()
+    visual.kill()
+    visual.start()
+    visual.wait_until_ready()
+    post(system, "second", pictures(92))
+    system.flush()
+    described(system, OLD, 2)
+    deploy(system, NEW)
+    until(lambda: behind(visual.metrics_url) == 0.0)
+    post(system, "third", pictures(93))
+    system.flush()
+    described(system, NEW, 1)
+    assert visual.stop() == 0
+
+
+def test_a_worker_that_starts_begins_with_what_is_live_now(system: System) -> None:
+    deploy(system, NEW)
+    post(system, "first", pictures(91))
+    system.flush()
+    visual = system.worker("visual")
+    described(system, NEW, 1)
+    assert versions(system.records("descriptors")) == {NEW: 1}
+    assert visual.stop() == 0
+
+
+def test_a_deployment_that_cannot_be_read_changes_nothing(system: System) -> None:
+    system.write_raw("deployments", "live", b"no deployment")
+    system.flush()
+    visual = system.worker("visual")
+    post(system, "first", pictures(91))
+    system.flush()
+    described(system, OLD, 1)
+    assert visual.stop() == 0
+
+
+def test_a_promoted_fusion_and_policy_judge_from_then_on(system: System) -> None:
+    system.write("cases", "case-a", entry("case-a"))
+    system.flush()
+    fusion = system.worker("fusion")
+    assert judged(system, "before").decision == "act"
+    promote(system.settings, None, "fusion=noisy-or@2")
+    assert judged_until(system, "review") == 0.95
+    promote(system.settings, None, "policy=0.9/0.6")
+    assert judged_until(system, "act") == 0.9
+    roll_back(system.settings)
+    assert judged_until(system, "review") == 0.95
+    roll_back(system.settings)
+    assert judged_until(system, "act") == 0.95
+    with pytest.raises(UsageError, match="nothing to roll back"):
+        roll_back(system.settings)
+    assert fusion.stop() == 0
+
+
+_NUMBERS = itertools.count()
+
+
+def judged(system: System, post_id: str) -> Verdict:
+    """Tell fusion of a post that sounds like the case's and names its term; return the verdict."""
+    parts = Parts(visual=0, audio=1, text=1)
+    for said in (scores("audio", match(1.0), parts=parts), scores("text", match(1.0, terms=1), parts=parts)):
+        where = msgspec.structs.replace(said.segment, post=post_ref(post_id))
+        system.write("scores", post_id, msgspec.structs.replace(said, segment=where))
+    system.flush()
+    verdicts = system.wait("verdicts", lambda kept: [record.message for record in kept if record.key == post_id])
+    found: Verdict = verdicts[-1]
+    return found
+
+
+def judged_until(system: System, decision: str) -> float:
+    """Ask until the decision is this one; return from what probability was acted."""
+    deadline = time.monotonic() + 30
+    while (found := judged(system, f"post-{next(_NUMBERS)}")).decision != decision:
+        assert time.monotonic() < deadline
+    return found.act_at
+
+
+def deploy(system: System, visual: str) -> None:
+    """Write a deployment as somebody would who checks nothing."""
+    choice = msgspec.structs.replace(default_choice(Registry(), system.settings), visual=visual)
+    at = datetime.now(UTC)
+    system.write("deployments", "live", Deployment(deployment_id=visual, choice=choice, why="promote", at=at))
+    system.flush()
+
+
+def behind(url: str) -> float | None:
+    """Return what the worker says of its visual model."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        found = re.search(r'^jikimi_model_behind\{modality="visual".*\} (.*)$', answer.read().decode(), re.MULTILINE)
+    return float(found[1]) if found else None
+
+
+@pytest.fixture(scope="module")
+def opened(shared: System, film: Path) -> str:
+    """Open a case that the old models alone have described, with a term and a phrase."""
+    return add_case(shared.settings, NewCase("river", [film], ["milkyway77"], ["find the full film here"]))
+
+
+def n_deployments(system: System) -> int:
+    return len(system.records("deployments"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ("visual=nowhere", "it has: sscd-distilled@0.1.0"),
+        ("visual=sscd-disc-mixup", "not pinned"),
+        (f"visual={OLD}", "live already"),
+        (f"visual={NEW}", r"1 of 1 open cases would not be found"),
+    ],
+)
+def test_what_cannot_go_live_is_refused_before_anything_is_written(
+    shared: System, opened: str, changes: str, line: str
+) -> None:
+    with pytest.raises((UsageError, ModelError), match=line):
+        promote(shared.settings, None, changes)
+    assert n_deployments(shared) == 0
+    assert opened
+
+
+def run_record(run_id: str, settings: Settings, finished: datetime | None, dead_letters: int = 0) -> Run:
+    choice = default_choice(Registry(), settings)
+    return Run(
+        run_id=run_id,
+        kind="replay",
+        source="scores",
+        choice=msgspec.structs.replace(choice, policy=Policy(act=0.9, review=0.6, version="p")),
+        starts={},
+        code="1",
+        started_at=datetime.now(UTC),
+        finished_at=finished,
+        dead_letters=dead_letters,
+    )
+
+
+def test_a_run_is_promoted_only_when_it_is_sound(system: System) -> None:
+    settings, now = system.settings, datetime.now(UTC)
+    for run in (
+        run_record("open", settings, None),
+        run_record("poor", settings, now, 3),
+        run_record("good", settings, now),
+    ):
+        system.write("runs", run.run_id, run)
+    system.flush()
+    for run_id, line in (("open", "not come to its end"), ("poor", "gave up on 3"), ("none", "no run none")):
+        with pytest.raises(UsageError, match=line):
+            promote(settings, run_id, None)
+    assert n_deployments(system) == 0
+    assert promote(settings, "good", None) == ["policy: each case's own -> act at 0.9, review at 0.6"]
+    roll_back(settings)
+    assert promote(settings, "poor", None, force=True)
+    first, second, third = (record.message for record in system.records("deployments"))
+    assert (first.run, first.previous) == ("good", None)
+    assert (second.why, second.previous) == ("rollback", first.deployment_id)
+    assert (third.run, third.previous) == ("poor", second.deployment_id)
+
+
+def test_a_case_is_described_for_a_candidate_by_its_own_files_and_words_alone(
+    shared: System, opened: str, film: Path, tmp_path: Path
+) -> None:
+    settings = shared.settings
+    other = video(tmp_path / "other.mp4", moving(12))
+    before = len(shared.records("cases"))
+    for files, phrases, line in (([other], [], "is not a reference"), ([film], ["find the half film there"], None)):
+        if line is not None:
+            with pytest.raises(UsageError, match=line):
+                describe_case(settings, opened, files, phrases, f"visual={NEW}")
+    with pytest.raises(UsageError, match="no case nobody"):
+        describe_case(settings, "nobody", [film], [], "")
+    assert len(shared.records("cases")) == before
+    assert describe_case(settings, opened, [], [], f"visual={NEW}") == [f"visual of {reference_of(settings, opened)}"]
+    assert describe_case(settings, opened, [film], [], f"visual={NEW}") == []
+    added = shared.records("cases")[before:]
+    assert {record.message.reference.version for record in added} == {"2"}
+    assert {record.message.name for record in added} == {"river"}
+    assert describe_case(settings, opened, [film], [], f"visual={NEW}") == []
+    assert len(shared.records("cases")) == before + len(added)
+
+
+def reference_of(settings: Settings, case_id: str) -> str:
+    pieces = [entry.reference for entry in asyncio.run(read_cases(settings))[case_id] if entry.reference is not None]
+    return next(piece.reference_id for piece in pieces if piece.modality == "visual")
+
+
+def test_a_case_opened_after_a_promotion_finds_what_the_old_model_described(system: System, film: Path) -> None:
+    settings = system.settings
+    promote(settings, None, f"visual={NEW}")
+    worker = system.worker("visual match fusion")
+    deploy(system, OLD)  # as it was yesterday
+    until(lambda: '"model": "sscd-distilled@0.1.0"' in worker.log_file.read_text())
+    frames = frames_of(settings, film)
+    post(system, "old", frames)
+    system.flush()
+    described(system, OLD, 1)
+    roll_back(settings)
+    until(lambda: worker.log_file.read_text().count("model live") == 3)
+    post(system, "new", frames)
+    system.flush()
+    described(system, NEW, 1)
+    case_id = add_case(settings, NewCase("river", [film]))
+    models = {
+        f"{entry.reference.model}@{entry.reference.version}"
+        for entry in asyncio.run(read_cases(settings))[case_id]
+        if entry.reference is not None and entry.reference.modality == "visual"
+    }
+    assert models == {OLD, NEW}
+    found = system.wait(
+        "verdicts", lambda kept: {r.key for r in kept if r.message.case_id == case_id} == {"old", "new"}
+    )
+    assert found
+    acted = {r.key: r.message for r in system.records("verdicts") if r.message.case_id == case_id}
+    assert {(v.decision, v.reason) for v in acted.values()} == {("act", "late")}
+    assert withdraw_case(settings, case_id)
+    assert asyncio.run(read_cases(settings)) == {}
+
+
+def test_the_commands_say_what_they_did(shared: System, opened: str, film: Path) -> None:
+    refused = shared.jikimi("promote")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "nothing promoted" in shared.jikimi("models").out
+    assert describe_case(shared.settings, opened, [film], [], f"visual={NEW}") == []
+    done = shared.jikimi("promote", "--with", f"visual={NEW}")
+    assert (done.code, done.out, done.err) == (0, f"visual: {OLD} -> {NEW}\n", "")
+    shown = shared.jikimi("models").out
+    assert f"visual: {NEW}" in shown
+    assert "promote" in shown
+    back = shared.jikimi("rollback")
+    assert (back.code, back.out) == (0, f"visual: {NEW} -> {OLD}\n")
+    assert shared.jikimi("label", "post-1", opened, "copy", "--note", "seen").code == 0
+    assert shared.jikimi("label", "post-1", "nobody", "copy").code == 2
+    (label,) = shared.records("labels")
+    assert label.key == f"post-1/{opened}"
+    assert (label.message.decision, label.message.reviewer, label.message.note) == ("copy", "desk", "seen")

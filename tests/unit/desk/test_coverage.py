@@ -1,0 +1,62 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.matrix import pack
+from schemas.messages import Case, Choice, Modality, Reference
+from streams.cases import reference_key
+from streams.desk.coverage import lacking, refuse_uncovered
+from streams.errors import UsageError
+from tests.integration.made import entry, footage
+
+OLD = Choice(visual="see@1", audio="hear@1", text="read@1", fusion="noisy-or@1")
+NEW = msgspec.structs.replace(OLD, visual="see@2")
+
+
+def piece(modality: Modality, model: str, segment: int = 0, reference_id: str = "r1") -> Reference:
+    name, _, version = model.partition("@")
+    fields: dict[str, Any] = {"start_s": 0.0, "duration_s": 8.0, "vectors": pack(footage(1)), "times_s": [0.0] * 8}
+    return Reference(
+        reference_id=reference_id, segment=segment, modality=modality, model=name, version=version, **fields
+    )
+
+
+def case(case_id: str, *pieces: Reference) -> list[Case]:
+    return [entry(case_id), *(entry(case_id, one) for one in pieces)]
+
+
+def test_a_reference_that_the_new_model_has_not_described_is_lacking() -> None:
+    entries = case("c", piece("visual", "see@1"), piece("audio", "hear@1"))
+    assert lacking(entries, OLD) == []
+    assert lacking(entries, NEW) == [("visual", "r1")]
+    assert lacking([*entries, entry("c", piece("visual", "see@2"))], NEW) == []
+
+
+def test_a_description_that_broke_off_before_its_first_piece_is_lacking() -> None:
+    entries = case("c", piece("visual", "see@1", 0), piece("visual", "see@1", 1), piece("visual", "see@2", 1))
+    assert lacking(entries, NEW) == [("visual", "r1")]
+
+
+def test_each_reference_counts_for_itself() -> None:
+    entries = case("c", piece("visual", "see@2"), piece("visual", "see@1", reference_id="r2"))
+    assert lacking(entries, NEW) == [("visual", "r2")]
+
+
+def test_the_refusal_names_the_cases_and_how_to_mend_it() -> None:
+    cases = {"good": case("good", piece("visual", "see@2")), "bad": case("bad", piece("visual", "see@1"))}
+    with pytest.raises(UsageError, match=r"1 of 2 open cases .* see@2: bad; .*case describe .* --with visual=see@2"):
+        refuse_uncovered(cases, NEW)
+    refuse_uncovered({"good": cases["good"]}, NEW)
+    refuse_uncovered({}, NEW)
+
+
+def test_of_many_cases_some_are_named() -> None:
+    with pytest.raises(UsageError, match=r"30 of 30 .*: c00, .*c09 and 20 more;"):
+        refuse_uncovered({f"c{n:02}": case(f"c{n:02}", piece("visual", "see@1")) for n in range(30)}, NEW)
+
+
+def test_two_models_pieces_of_one_reference_have_keys_of_their_own() -> None:
+    keys = {reference_key("c", piece("visual", model)) for model in ("see@1", "see@2")}
+    assert len(keys) == 2
+    assert {key.split("/")[0] for key in keys} == {"c"}

@@ -1,0 +1,103 @@
+from datetime import timedelta
+
+import pytest
+
+from models.manifest import ModelError
+from models.registry import Registry
+from schemas.messages import Choice, Deployment, DeploymentReason
+from streams.choice import change_choice, default_choice, described, difference
+from streams.deployments import History
+from streams.errors import UsageError
+from streams.settings import load_settings
+from tests.unit.made_messages import NOW
+
+REGISTRY = Registry()
+START = default_choice(REGISTRY, load_settings())
+
+
+def choice(visual: str) -> Choice:
+    return Choice(visual=visual, audio="a@1", text="t@1", fusion="f@1")
+
+
+def deployment(why: DeploymentReason, what: Choice, hours_ago: float = 0) -> Deployment:
+    return Deployment(deployment_id="d", choice=what, why=why, at=NOW - timedelta(hours=hours_ago))
+
+
+def test_the_settings_hold_until_something_is_promoted() -> None:
+    assert (
+        Choice(
+            visual="sscd-distilled@0.1.0", audio="subband-fingerprint@1", text="use-multilingual@3", fusion="noisy-or@1"
+        )
+        == START
+    )
+    other = default_choice(REGISTRY, load_settings(visual_model="sscd-int8", fusion_model="noisy-or@2"))
+    assert (other.visual, other.fusion) == ("sscd-int8@0.1.0", "noisy-or@2")
+    history = History(START)
+    assert (history.live, history.last, history.before) == (START, None, None)
+
+
+def test_the_last_promotion_holds_and_covers_the_one_before() -> None:
+    history = History(START, [deployment("promote", choice("b@1")), deployment("promote", choice("c@1"))])
+    assert history.live == choice("c@1")
+    assert history.before == choice("b@1")
+
+
+def test_rolling_back_twice_goes_back_twice_and_then_there_is_nothing() -> None:
+    history = History(START, [deployment("promote", choice("b@1")), deployment("promote", choice("c@1"))])
+    for expected in (choice("b@1"), START):
+        assert history.before == expected
+        history.add(deployment("rollback", expected))
+        assert history.live == expected
+    assert history.before is None
+
+
+def test_what_is_promoted_after_a_rollback_lies_on_what_was_rolled_back_to() -> None:
+    history = History(START, [deployment("promote", choice("b@1")), deployment("rollback", START)])
+    history.add(deployment("promote", choice("c@1")))
+    assert (history.live, history.before) == (choice("c@1"), START)
+
+
+def test_what_described_posts_since_a_moment_is_what_was_live_then_and_after() -> None:
+    history = History(START, [deployment("promote", choice("b@1"), 30), deployment("promote", choice("c@1"), 10)])
+    assert history.live_since(NOW - timedelta(hours=5)) == [choice("c@1")]
+    assert history.live_since(NOW - timedelta(hours=20)) == [choice("c@1"), choice("b@1")]
+    assert history.live_since(NOW - timedelta(hours=40)) == [choice("c@1"), choice("b@1"), START]
+    assert History(START).live_since(NOW) == [START]
+
+
+def test_a_change_names_models_and_a_policy() -> None:
+    changed = change_choice(START, "visual=sscd-int8, fusion=noisy-or@2,policy=0.97/0.6", REGISTRY)
+    assert (changed.visual, changed.fusion, changed.audio) == ("sscd-int8@0.1.0", "noisy-or@2", START.audio)
+    assert changed.policy is not None
+    assert (changed.policy.act, changed.policy.review) == (0.97, 0.6)
+    assert change_choice(changed, "policy=case", REGISTRY).policy is None
+    assert change_choice(START, "", REGISTRY) == START
+
+
+def test_a_difference_is_told_part_by_part() -> None:
+    changed = change_choice(START, "fusion=noisy-or@2,policy=0.97/0.6", REGISTRY)
+    assert difference(START, START) == []
+    assert difference(START, changed) == [
+        "fusion: noisy-or@1 -> noisy-or@2",
+        "policy: each case's own -> act at 0.97, review at 0.6",
+    ]
+    assert "fusion: noisy-or@2" in described(changed)
+
+
+@pytest.mark.parametrize(
+    "changes", ["visual", "visual=", "sight=x", "visual=sscd-int8,visual=sscd-int8", "policy=0.9", "policy=0.5/0.9"]
+)
+def test_a_change_written_wrongly_is_refused(changes: str) -> None:
+    with pytest.raises(UsageError):
+        change_choice(START, changes, REGISTRY)
+
+
+@pytest.mark.parametrize("policy", ["nan/nan", "2/0.5", "0.9/-1", "a/b", "1/1/1"])
+def test_a_policy_that_is_none_is_refused(policy: str) -> None:
+    with pytest.raises(UsageError, match="policy"):
+        change_choice(START, f"policy={policy}", REGISTRY)
+
+
+def test_a_model_that_is_not_in_the_manifest_is_refused() -> None:
+    with pytest.raises(ModelError, match="it has: noisy-or@1"):
+        change_choice(START, "fusion=noisy-or@7", REGISTRY)
