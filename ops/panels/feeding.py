@@ -20,7 +20,7 @@ from streams.clients import client_config
 from streams.demo.posts import DemoPost
 from streams.settings import Settings
 
-_INTERVAL_S = 3.0
+_INTERVAL_S = 4.0
 _PATIENCE_S = 30.0
 _PLATFORM = "demo"
 
