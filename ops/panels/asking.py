@@ -14,7 +14,6 @@ from streams.app import STAGES
 SILENT = {
     "Retries": "nothing failed for a moment",
     "Reconnections": "no feed was cut",
-    "Chosen and not loaded": "every chosen model loads",
 }
 """Panels that are rightly empty in this run, and why."""
 _GIVES_UP_ON_NOTHING = "this stage gave up on nothing"
