@@ -58,8 +58,8 @@ def test_killed_amid_requests_a_client_that_tries_again_makes_no_second_post(sys
             assert {type(answer) for answer in answers} <= {httpx.Response, *_CUT}
             feeder.start()
             url = address(feeder)
-        n_sent = next(numbers)
-        tried = [send(url, number, client) for number in range(n_sent)]
+        n_sent, last = next(numbers), url
+        tried = list(pool.map(lambda number: send(last, number, client), range(n_sent)))
         taken = {post_id for answer in tried for post_id in answer.json()["ids"]}
         assert {answer.status_code for answer in tried} == {202}
         again = client.post(f"{url}/v1/posts", json={"caption": "other"}, headers={"Idempotency-Key": "key 0"})

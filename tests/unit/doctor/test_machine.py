@@ -1,0 +1,148 @@
+"""The doctor at this machine: each check tells the well from the ill, and leaves no trace."""
+
+import fcntl
+import os
+import resource
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from streams.doctor import broker, clock, decoder, machine, models
+from streams.doctor.finding import Finding
+from streams.doctor.rights import ROLES, Right, rights_of
+from streams.doctor.schemas import schemas
+from streams.flow import STAGES
+from streams.settings import Settings, load_settings
+
+
+def assert_ill(finding: Finding, health: str, *words: str) -> None:
+    assert finding.health == health, finding
+    for word in words:
+        assert word in finding.said + finding.mend
+
+
+def test_the_term_key() -> None:
+    assert_ill(machine.term_key(load_settings(term_key="short")), "wrong", "JIKIMI_TERM_KEY")
+    good = machine.term_key(load_settings(term_key="sixteen letters or more"))
+    assert good.health == "ok"
+    assert "sixteen" not in good.said
+
+
+def test_the_archive_is_free_in_use_or_not_writable(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "yet"
+    assert machine.archive(load_settings(archive_dir=folder)).health == "ok"
+    assert not folder.exists()
+    (tmp_path / "archive.db").mkdir()
+    lock = tmp_path / "archive.db" / "LOCK"
+    lock.touch()
+    used = load_settings(archive_dir=tmp_path)
+    with lock.open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert_ill(machine.archive(used), "warn", "in use", "JIKIMI_ARCHIVE_DIR")
+    assert machine.archive(used).health == "ok"
+    assert_ill(machine.archive(load_settings(archive_dir=lock / "archive")), "wrong", "cannot be written")
+
+
+def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
+    monkeypatch.setenv("JIKIMI_MEDIA_TEMPORARY_FOLDER", str(tmp_path))
+    monkeypatch.setenv("JIKIMI_MEDIA_MAX_BYTES", str(free))
+    assert_ill(machine.room_for_media(load_settings()), "warn", str(tmp_path), "JIKIMI_MEDIA_TEMPORARY_FOLDER")
+    monkeypatch.setenv("JIKIMI_MEDIA_MAX_BYTES", "1000")
+    assert machine.room_for_media(load_settings()).health == "ok"
+
+
+def test_the_metrics_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = load_settings(metrics_port=server.getsockname()[1])
+        assert_ill(machine.metrics_port(taken), "warn", "JIKIMI_METRICS_PORT")
+    assert machine.metrics_port(taken).health == "ok"
+    assert machine.metrics_port(load_settings()).health == "ok"
+
+
+def test_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, health in ((256, "warn"), (65_536, "ok"), (resource.RLIM_INFINITY, "ok")):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (limit, limit))
+        assert machine.open_files().health == health
+
+
+def test_the_kernels_word_on_its_clock_is_one_of_two() -> None:
+    found = clock.kernel_clock()
+    assert found.health in {"ok", "warn"}
+    assert bool(found.mend) is (found.health == "warn")
+
+
+def test_the_sandbox_is_started_and_told_apart_from_one_with_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = decoder.sandbox(load_settings())
+    assert found.health in {"ok", "warn"}  # a container may allow no user namespaces
+    monkeypatch.setattr(decoder, "_network", _network_of_children)
+    assert_ill(decoder.sandbox(load_settings()), "warn", "keep the network")
+    monkeypatch.setenv("JIKIMI_MEDIA_DECODER_MEMORY_BYTES", "1000000")
+    assert_ill(decoder.sandbox(load_settings()), "wrong", "JIKIMI_MEDIA_DECODER_MEMORY_BYTES")
+
+
+class _Any(bytes):
+    """Equal to whatever a child names as its network."""
+
+    def __eq__(self, _: object) -> bool:
+        return True
+
+    __hash__ = bytes.__hash__
+
+
+def _network_of_children() -> bytes:
+    return _Any()
+
+
+def test_a_model_that_is_not_the_pinned_one_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "use-multilingual-3.onnx").write_bytes(b"another")
+    (found,) = models.models(load_settings(model_cache_dir=tmp_path), ["text"])
+    assert_ill(found, "wrong", "sha256", "delete the file")
+
+
+def test_a_model_not_exported_yet_is_not_exported_by_looking(tmp_path: Path) -> None:
+    (found,) = models.models(load_settings(model_cache_dir=tmp_path / "cache"), ["text"])
+    assert_ill(found, "warn", "not in", "first worker")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_model_that_nobody_has_is_wrong_and_a_good_one_loads() -> None:
+    (found,) = models.models(load_settings(audio_model="nonsense"), ["audio"])
+    assert_ill(found, "wrong", "nonsense")
+    assert [found.health for found in models.models(load_settings(), ["audio", "fusion"])] == ["ok", "ok"]
+
+
+def test_a_gpu_package_that_is_not_in_use_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert models.processors().health == "ok"
+    monkeypatch.setattr(models, "_installed", lambda _: True)
+    assert_ill(models.processors(), "wrong", "onnxruntime overwrote it", "pip uninstall onnxruntime onnxruntime-gpu")
+    monkeypatch.setattr(models, "_installed", lambda package: package == "onnxruntime-gpu")
+    assert_ill(models.processors(), "wrong", "CUDA or cuDNN is missing")
+
+
+def test_nobody_answers() -> None:
+    settings = load_settings(bootstrap_servers="127.0.0.1:9")
+    assert_ill(broker.reach(settings), "wrong", "127.0.0.1:9", "JIKIMI_BOOTSTRAP_SERVERS")
+    (found,) = schemas(load_settings(schema_registry_url="http://127.0.0.1:9"))
+    assert_ill(found, "wrong", "JIKIMI_SCHEMA_REGISTRY_URL")
+    assert [found.health for found in schemas(load_settings())] == ["ok"]
+
+
+def test_every_role_needs_something_of_its_own() -> None:
+    settings: Settings = load_settings(topic_prefix="p-")
+    needs = {role: set(rights_of(role, settings)) for role in ROLES}
+    assert Right("topic", "p-posts", "Read") in needs["decode"]
+    assert Right("topic", "p-posts", "Write") in needs["feeds"]
+    assert Right("transactional-id", "p-jikimi-feed-", "Write") in needs["feeds"]
+    assert Right("group", "p-jikimi-fusion", "Read") in needs["fusion"]
+    assert all(Right("topic", "p-dead-letters", "Write") in needs[stage] for stage in STAGES)
+    assert Right("topic", "p-posts", "Write") not in set().union(*(needs[stage] for stage in STAGES))
+
+
+@pytest.mark.parametrize(("ahead_s", "health"), [(3600, "wrong"), (-60, "ok")])
+def test_a_record_from_the_future_is_wrong(monkeypatch: pytest.MonkeyPatch, ahead_s: float, health: str) -> None:
+    monkeypatch.setattr(clock, "_newest", lambda _: iter([(time.time() + ahead_s, "posts"), (1.0, "scores")]))
+    (found,) = clock.records_clock(load_settings())
+    assert found.health == health

@@ -1,0 +1,168 @@
+"""Mapping files: what they find in a record, and what is wrong in them."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.messages import Medium, Post, Removal
+from streams.errors import UsageError
+from streams.feeds.entry import EntryError
+from streams.feeds.topic_mapping import load_mapping
+from streams.feeds.topic_source import source_settings
+from streams.feeds.topic_values import Media, Value, find, media, text, time
+from streams.settings import load_settings
+
+EXAMPLES = Path(__file__).parents[3] / "ops" / "docs"
+DOCUMENT = {"a": {"b": [{"c": "found"}, 7], "x.y": 1, "no": None}, "flag": True}
+TEN = datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("a.b.0.c", "found"),
+        ("a.b.1", 7),
+        ("/a/x.y", 1),
+        ("a.b.2", None),
+        ("a.b.c", None),
+        ("a.no.b", None),
+        ("z", None),
+    ],
+)
+def test_paths(path: str, found: Any) -> None:
+    assert find(DOCUMENT, path) == found
+
+
+def test_texts_are_text_or_whole_numbers_and_nothing_else() -> None:
+    assert text(DOCUMENT, "a.b.1") == "7"
+    assert text(DOCUMENT, Value(template="https://a/{a.b.0.c}/{a.b.1}")) == "https://a/found/7"
+    assert text(DOCUMENT, Value(template="https://a/{a.no}")) is None
+    assert text(DOCUMENT, Value(value="always")) == "always"
+    for path in ("flag", "a", "a.b"):
+        with pytest.raises(EntryError, match=path):
+            text(DOCUMENT, path)
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [
+        ("2026-11-22T10:00:00Z", "iso"),
+        ("2026-11-22T19:00:00+09:00", "iso"),
+        (TEN.timestamp(), "s"),
+        (int(TEN.timestamp() * 1e3), "ms"),
+        (str(int(TEN.timestamp() * 1e6)), "us"),
+        (TEN, "ms"),
+    ],
+)
+def test_times(written: Any, form: Any) -> None:
+    assert time({"at": written}, Value(path="at", format=form)) == TEN
+
+
+@pytest.mark.parametrize(("written", "form"), [("x", "iso"), ("x", "s"), (1e300, "s"), ([], "ms"), (float("nan"), "s")])
+def test_what_is_no_time_is_said(written: Any, form: Any) -> None:
+    with pytest.raises(EntryError, match="no time"):
+        time({"at": written}, Value(path="at", format=form))
+
+
+def test_media_by_link_by_list_and_with_what_is_known_of_them() -> None:
+    document = {"one": "https://a", "more": ["https://b", "https://c"], "rich": [{"u": "https://d", "alt": "d"}]}
+    assert [medium.url for spec in ("one", "more", "none") for medium in media(document, spec)] == [
+        "https://a",
+        "https://b",
+        "https://c",
+    ]
+    rich = Media(each="rich", url="u", kind=Value(value="video"), alt="alt")
+    assert list(media(document, rich)) == [Medium(url="https://d", kind="video", alt="d")]
+    with pytest.raises(EntryError, match="no url"):
+        list(media({"rich": [{"alt": "x"}]}, rich))
+
+
+YAML = """
+name: y
+platform: made
+source: {topic: t}
+post:
+  - when: {type: [post, reel]}
+    id: [id, version]
+    caption: text
+removal:
+  - when: {type: gone}
+    kind: account_gone
+    author: who
+"""
+
+
+def test_yaml_says_the_same_and_an_edit_is_another_post(tmp_path: Path) -> None:
+    file = tmp_path / "map.yaml"
+    file.write_text(YAML)
+    mapping = load_mapping(file)
+    first, again, edited = (
+        mapping.read({"type": "reel", "id": 1, "version": version, "text": "x"}) for version in (1, 1, 2)
+    )
+    assert isinstance(first, Post)
+    assert isinstance(again, Post)
+    assert isinstance(edited, Post)
+    assert first.post_id == again.post_id != edited.post_id
+    gone = mapping.read({"type": "gone", "who": "w"})
+    assert isinstance(gone, Removal)
+    assert (gone.kind, gone.author, gone.platform) == ("account_gone", "w", "made")
+    assert mapping.read({"type": "like"}) is None
+    for broken in ({"type": "post", "id": 1, "text": "x"}, {"type": "gone"}, {"type": "post", "id": 1, "version": 1}):
+        with pytest.raises(EntryError):
+            mapping.read(broken)
+
+
+@pytest.mark.parametrize("document", [None, 1, "x", [], [1], {}, {"type": []}, {"type": {}}])
+def test_a_record_of_any_other_shape_is_about_something_else(tmp_path: Path, document: Any) -> None:
+    file = tmp_path / "map.yaml"
+    file.write_text(YAML)
+    assert load_mapping(file).read(document) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (("topic: t", "topik: t"), "topik"),
+        (("caption: text", "caption: a..b"), "a..b"),
+        (("kind: account_gone", "kind: away"), "away"),
+        (("{topic: t}", "{topic: t, format: avro}"), "schema_file"),
+        (("{topic: t}", "{topic: t, schema_file: x}"), "json neither"),
+        (("platform: made", ""), "platform"),
+        (("name: y", "name: ["), "map.yaml"),
+    ],
+)
+def test_a_typo_is_one_line_that_names_it(tmp_path: Path, change: tuple[str, str], word: str) -> None:
+    file = tmp_path / "map.yaml"
+    file.write_text(YAML.replace(*change))
+    with pytest.raises(UsageError) as refusal:
+        load_mapping(file)
+    assert word in str(refusal.value)
+    assert "map.yaml" in str(refusal.value)
+
+
+def test_nothing_of_ours_goes_to_servers_that_the_mapping_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = load_settings(security_protocol="SASL_SSL", sasl_username="us", sasl_password="ours")
+    monkeypatch.setenv("JIKIMI_SASL_PASSWORD", "ours")
+    file = tmp_path / "map.yaml"
+    file.write_text(YAML)
+    assert source_settings(load_mapping(file).source, ours) is ours
+    file.write_text(YAML.replace("{topic: t}", "{topic: t, bootstrap_servers: 'theirs:9092'}"))
+    theirs = source_settings(load_mapping(file).source, ours)
+    assert (theirs.bootstrap_servers, theirs.security_protocol, theirs.sasl_username) == (
+        "theirs:9092",
+        "PLAINTEXT",
+        "",
+    )
+    assert theirs.sasl_password.get_secret_value() == ""
+    file.write_text(YAML.replace("topic: t", "topic: t, bootstrap_servers: 'theirs:9092', sasl_password_env: THEIRS"))
+    with pytest.raises(UsageError, match="THEIRS"):
+        source_settings(load_mapping(file).source, ours)
+
+
+def test_the_documented_mapping_is_the_one_that_is_tested() -> None:
+    page = (EXAMPLES / "feeds.md").read_text()
+    assert (EXAMPLES / "examples" / "osprey.toml").read_text() in page
