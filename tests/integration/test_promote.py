@@ -16,8 +16,8 @@ import msgspec
 import pytest
 from PIL import Image
 
-from models.manifest import MANIFEST, ModelError
-from models.registry import Registry
+from models.manifest import MANIFEST, ModelError, locate
+from models.registry import Registry, default_cache
 from schemas.messages import Deployment, Frame, Frames, Parts, Policy, Run, Segment, Verdict
 from streams.choice import default_choice
 from streams.desk.cases import NewCase, add_case, read_cases, withdraw_case
@@ -32,6 +32,7 @@ from tests.support.brokers import new_prefix
 from tests.unit.made_messages import match, scores
 from tests.unit.media.made import moving, scene, tone, video
 
+PHRASE = "find the full film here"
 OLD, NEW = "sscd-distilled@0.1.0", "sscd-distilled@2"
 EACH = 8
 """Posts to see described by each model before the next step."""
@@ -39,11 +40,18 @@ EACH = 8
 
 @pytest.fixture(scope="module")
 def candidates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a manifest with the very same graph under another version: another space, at no cost."""
-    entry = next(part for part in MANIFEST.read_text().split("[[model]]") if '"sscd-distilled"' in part)
+    """Give a manifest with the very same graphs under other versions: other spaces, at no cost."""
     path = tmp_path_factory.mktemp("candidates") / "candidates.toml"
-    path.write_text("[[model]]" + entry.replace('version = "0.1.0"', 'version = "2"').replace("default = true", ""))
+    visual, text = (_candidate(name) for name in ("sscd-distilled", "use-multilingual"))
+    graph = locate(Registry().entry("text"), default_cache())
+    text = re.sub(r'module = ".*"', f'path = "{graph}"', text).replace('"export"', '"file"')
+    path.write_text(visual + text)
     return path
+
+
+def _candidate(name: str) -> str:
+    entry = next(part for part in MANIFEST.read_text().split("[[model]]") if f'"{name}"' in part)
+    return "[[model]]" + re.sub(r'version = ".*"', 'version = "2"', entry).replace("default = true", "")
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +277,7 @@ def behind(url: str) -> float | None:
 @pytest.fixture(scope="module")
 def opened(shared: System, film: Path) -> str:
     """Open a case that the old models alone have described, with a term and a phrase."""
-    return add_case(shared.settings, NewCase("river", [film], ["milkyway77"], ["find the full film here"]))
+    return add_case(shared.settings, NewCase("river", [film], ["milkyway77"], [PHRASE]))
 
 
 def n_deployments(system: System) -> int:
@@ -337,20 +345,33 @@ def test_a_case_is_described_for_a_candidate_by_its_own_files_and_words_alone(
     settings = shared.settings
     other = video(tmp_path / "other.mp4", moving(12))
     before = len(shared.records("cases"))
-    for files, phrases, line in (([other], [], "is not a reference"), ([film], ["find the half film there"], None)):
-        if line is not None:
-            with pytest.raises(UsageError, match=line):
-                describe_case(settings, opened, files, phrases, f"visual={NEW}")
+    with pytest.raises(UsageError, match="is not a reference"):
+        describe_case(settings, opened, [other], [], f"visual={NEW}")
     with pytest.raises(UsageError, match="no case nobody"):
         describe_case(settings, "nobody", [film], [], "")
     assert len(shared.records("cases")) == before
     assert describe_case(settings, opened, [], [], f"visual={NEW}") == [f"visual of {reference_of(settings, opened)}"]
     assert describe_case(settings, opened, [film], [], f"visual={NEW}") == []
     added = shared.records("cases")[before:]
-    assert {record.message.reference.version for record in added} == {"2"}
+    assert {(record.message.reference.modality, record.message.reference.version) for record in added} == {
+        ("visual", "2")
+    }
     assert {record.message.name for record in added} == {"river"}
     assert describe_case(settings, opened, [film], [], f"visual={NEW}") == []
     assert len(shared.records("cases")) == before + len(added)
+
+
+def test_phrases_are_described_for_a_candidate_only_by_themselves(shared: System, opened: str) -> None:
+    settings, words = shared.settings, "text=use-multilingual@2"
+    assert describe_case(settings, opened, [], [], words) == ["text of terms"]
+    for phrases in (["find the other film there"], [PHRASE, PHRASE]):
+        with pytest.raises(UsageError, match="these are not the 1 phrases"):
+            describe_case(settings, opened, [], phrases, words)
+    assert describe_case(settings, opened, [], [PHRASE], words) == []
+    pieces = [entry.reference for entry in asyncio.run(read_cases(settings))[opened] if entry.reference is not None]
+    old, new = sorted((piece for piece in pieces if piece.modality == "text"), key=lambda piece: piece.version == "2")
+    assert new.digests == old.digests != []
+    assert (old.version, new.version, new.vectors.rows) == ("3", "2", 1)
 
 
 def reference_of(settings: Settings, case_id: str) -> str:
