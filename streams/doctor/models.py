@@ -1,5 +1,6 @@
 """The models: there, the pinned bytes, loaded, and on which processor they run."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -8,31 +9,51 @@ import onnxruntime as ort
 
 from models.manifest import Kind, ModelError
 from models.registry import Registry, default_cache
+from schemas.messages import Choice
+from streams.choice import create_registry, default_choice
+from streams.deployments import read_history
 from streams.doctor.finding import Finding, ok, warn, wrong
+from streams.errors import UsageError
 from streams.settings import Settings
 
 KINDS: tuple[Kind, ...] = ("visual", "audio", "text", "fusion")
+_MEND = "reinstall the packages, or choose another in models/manifest.toml"
 _CUDA = "CUDAExecutionProvider"
 
 
-def models(settings: Settings, kinds: Iterable[Kind]) -> Iterator[Finding]:
-    """Yield whether the models that these settings choose can be used here."""
-    registry = Registry(cache=settings.model_cache_dir)
-    cache = settings.model_cache_dir or default_cache()
+def models(settings: Settings, kinds: Iterable[Kind], live: Choice | None = None) -> Iterator[Finding]:
+    """Yield whether the models that the settings choose, and those that are live, can be used here."""
+    registry = create_registry(settings)
     for kind in kinds:
-        name = getattr(settings, f"{kind}_model")
-        check = f"{kind} model"
+        # A worker loads the settings' own first, and then what is live.
+        names = [getattr(settings, f"{kind}_model"), *([getattr(live, kind)] if live else [])]
         try:
-            entry = registry.entry(kind, name)
-            if entry.origin == "export" and not (cache / entry.cached_name).exists():
-                mend = "the first worker makes it there, which takes a minute"
-                yield warn(check, f"{entry.name} {entry.version} is not in {cache} yet", mend)
-                continue
-            getattr(registry, kind)(name)
+            entries = {registry.entry(kind, name).full_name for name in names}
         except ModelError as error:
-            yield wrong(check, str(error), "reinstall the packages, or choose another in models/manifest.toml")
-        else:
-            yield ok(check, f"{entry.name} {entry.version} is the pinned one and loads")
+            yield wrong(f"{kind} model", str(error), _MEND)
+            continue
+        yield from (_loaded(registry, kind, name, settings) for name in sorted(entries))
+
+
+def live_choice(settings: Settings) -> Choice | None:
+    """Return what was promoted, None if that cannot be told."""
+    try:
+        start = default_choice(create_registry(settings), settings)
+        return asyncio.run(read_history(settings, start)).live
+    except (UsageError, ModelError):
+        return None  # said elsewhere
+
+
+def _loaded(registry: Registry, kind: Kind, name: str, settings: Settings) -> Finding:
+    entry, check = registry.entry(kind, name), f"{kind} model"
+    cache = settings.model_cache_dir or default_cache()
+    if entry.origin == "export" and not (cache / entry.cached_name).exists():
+        return warn(check, f"{name} is not in {cache} yet", "the first worker makes it there, which takes a minute")
+    try:
+        getattr(registry, kind)(name)
+    except ModelError as error:
+        return wrong(check, str(error), _MEND)
+    return ok(check, f"{name} is the pinned one and loads")
 
 
 def processors() -> Finding:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from schemas.messages import Choice
 from streams.doctor import broker, clock, decoder, machine, models
 from streams.doctor.finding import Finding
 from streams.doctor.permissions import permissions
@@ -22,6 +23,7 @@ def examine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
     if reached.health == "ok":
         yield from _cluster(settings, roles)
     yield from schemas(settings)
+    yield from _models(settings, roles, models.live_choice(settings) if reached.health == "ok" else None)
     yield from _machine(settings, roles)
 
 
@@ -33,11 +35,14 @@ def _cluster(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
     yield from clock.records_clock(settings)
 
 
+def _models(settings: Settings, roles: Collection[str], live: Choice | None) -> Iterator[Finding]:
+    if kinds := [kind for kind in models.KINDS if kind in roles or ("desk" in roles and kind != "fusion")]:
+        yield from models.models(settings, kinds, live)
+        yield models.processors()
+
+
 def _machine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
     yield clock.kernel_clock()
-    if kinds := [kind for kind in models.KINDS if kind in roles or ("desk" in roles and kind != "fusion")]:
-        yield from models.models(settings, kinds)
-        yield models.processors()
     if {"text", "desk"} & set(roles):
         yield machine.term_key(settings)
     if "match" in roles:
