@@ -36,6 +36,7 @@ class Process:
     def __init__(self, name: str, words: list[str], folder: Path, environment: Mapping[str, str]) -> None:
         self.name = name
         self._words = words
+        self._folder = folder
         self._log = folder / f"{name}.log"
         self._ready_file = folder / f"{name}.ready"
         self.address = f"127.0.0.1:{free_port()}"
@@ -53,6 +54,7 @@ class Process:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own command line
                 command,
+                cwd=self._folder,  # Faust leaves a folder where it runs
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
