@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import import_module
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, cast
 
 import faust
@@ -271,6 +273,7 @@ def _faust_app(app_id: str, settings: Settings) -> faust.App:
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers.split(",")],
         broker_credentials=worker_credentials(settings),
         store="memory://",
+        datadir=Path(gettempdir()) / app_id,  # it makes a folder there and, with tables in memory, puts nothing into it
         autodiscover=False,
         web_enabled=False,
         topic_allow_declare=False,  # `jikimi topics create` made them as topics.yaml says
