@@ -27,6 +27,11 @@ _WITHOUT = "tansu_cluster"
 """How the embedded broker calls itself; it answers to transactions and does nothing about them."""
 
 
+def has_transactions(settings: Settings) -> bool:
+    """Return whether the broker does what it answers to transactions."""
+    return bool(AdminClient(client_config(settings)).list_topics(timeout=_ANSWER_S).cluster_id != _WITHOUT)
+
+
 class TransactionWriter(TopicWriter):
     """Writes in transactions; a later writer of the same name fences this one.
 
@@ -39,7 +44,7 @@ class TransactionWriter(TopicWriter):
     def __init__(self, settings: Settings, name: str) -> None:
         self._name = f"{settings.topic_prefix}{settings.group_prefix}-{name}"
         self._patience_s = max(settings.start_grace_s, 1.0)
-        self._transactional = AdminClient(client_config(settings)).list_topics().cluster_id != _WITHOUT
+        self._transactional = has_transactions(settings)
         if not self._transactional:
             log.warning("this broker has no transactions: what is written when the program dies may be written twice")
             super().__init__(settings)

@@ -13,6 +13,7 @@ from streams.doctor.probe import Probe
 from streams.errors import UsageError
 from streams.reach import telling
 from streams.settings import Settings
+from streams.transaction import has_transactions
 
 _REACH_S = 5.0
 _MISSING = ": missing"
@@ -44,7 +45,7 @@ def features(probe: Probe) -> Finding:
     except (WorkerKafkaError, OSError, TimeoutError, UsageError) as error:
         said = f"the workers' client does not reach it: {error or type(error).__name__}"
         return wrong("broker", said, "check JIKIMI_CA_FILE and the SASL settings")
-    if "transactions" not in found:
+    if "transactions" not in found or not has_transactions(probe.settings):
         return warn("broker", "has no transactions", "feeds write at least once: a restart may repeat a post")
     return ok("broker", f"workers reach it too; it has {', '.join(found)}")
 

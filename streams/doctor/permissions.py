@@ -29,7 +29,7 @@ def permissions(settings: Settings, roles: Iterable[str], probe: Probe) -> Itera
     except KafkaException as error:
         yield warn("permissions", f"the broker does not answer about them: {error.args[0].str()}", _TELL)
         return
-    if all(allowed is None for allowed in told.values()):
+    if all(allowed is None for right, allowed in told.items() if right.resource != "transactional-id"):
         yield warn("permissions", "this broker does not tell what its clients may do", _TELL)
         return
     for role, rights in needs.items():

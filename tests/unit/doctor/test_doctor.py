@@ -1,4 +1,4 @@
-"""The doctor at this machine: each check tells the well from the ill, and leaves no trace."""
+"""The doctor at this machine and its broker: each check tells the well from the ill, and leaves no trace."""
 
 import fcntl
 import os
@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from streams import topic_admin
 from streams.doctor import broker, clock, decoder, machine, models
 from streams.doctor.finding import Finding
+from streams.doctor.permissions import permissions
+from streams.doctor.probe import Probe
 from streams.doctor.rights import ROLES, Right, rights_of
 from streams.doctor.schemas import schemas
 from streams.flow import STAGES
@@ -146,3 +149,13 @@ def test_a_record_from_the_future_is_wrong(monkeypatch: pytest.MonkeyPatch, ahea
     monkeypatch.setattr(clock, "_newest", lambda _: iter([(time.time() + ahead_s, "posts"), (1.0, "scores")]))
     (found,) = clock.records_clock(load_settings())
     assert found.health == health
+
+
+def test_the_embedded_broker_is_told_for_what_it_is(embedded: str, prefix: str) -> None:
+    settings = load_settings(bootstrap_servers=embedded, topic_prefix=prefix)
+    topic_admin.create(settings)
+    assert broker.reach(settings).health == "ok"
+    assert_ill(broker.features(Probe(settings)), "warn", "no transactions", "at least once")
+    (found,) = permissions(settings, ["feeds"], Probe(settings))
+    assert_ill(found, "warn", "does not tell")
+    assert [found.health for found in broker.topics(settings)] == ["ok"]
