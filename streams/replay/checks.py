@@ -1,20 +1,20 @@
 """What must hold before a run writes anything; each mistake is told in one line."""
 
+import time
 from collections.abc import Iterable
-
-from confluent_kafka import Consumer, TopicPartition
 
 from schemas.codec import Codec, WireError
 from schemas.messages import MODALITIES, Case, Choice, Modality, Run
 from streams.choice import difference
-from streams.clients import client_config
 from streams.errors import UsageError
 from streams.replay.naming import DESCRIBED, Naming
+from streams.replay.source import MergedReader
 from streams.replay.span import Span
 from streams.settings import Settings
+from streams.stage.record import Record
 
 _OTHER_SCHEMA = {"wire_unknown_fingerprint", "wire_unknown_schema_id"}
-_FIRST_S = 20.0
+_FIRST_S, _TAKE_S = 20.0, 0.5
 
 
 def check_source(source: str, live: Choice, wanted: Choice) -> set[Modality]:
@@ -78,23 +78,23 @@ def check_readable(settings: Settings, naming: Naming, codec: Codec, span: Span)
 
     One broken record is a dead letter; a schema that changed would make all of them dead letters.
     """
-    config = client_config(settings, group_id=naming.group, enable_auto_commit=False, auto_offset_reset="earliest")
-    consumer = Consumer(config)
+    firsts = {place: min(start + 1, span.ends[place]) for place, start in span.starts.items()}
+    reader = MergedReader(settings, naming.group, span.starts, firsts)
+    deadline_s = time.monotonic() + _FIRST_S
     try:
-        for place, start in span.starts.items():
-            if start >= span.ends[place]:
-                continue
-            consumer.assign([TopicPartition(settings.topic_prefix + place.topic, place.partition, start)])
-            message = consumer.poll(_FIRST_S)
-            if message is None or message.error() is not None or not (value := message.value()):
-                continue
-            try:
-                codec.decode(place.topic, value)
-            except WireError as error:
-                if error.reason in _OTHER_SCHEMA:
-                    raise UsageError(
-                        f"{place} cannot be read from offset {message.offset()} on ({error}): "
-                        "replay it with the version of Jikimi that wrote it"
-                    ) from error
+        while not reader.done and time.monotonic() < deadline_s:
+            for record in reader.take(len(firsts), _TAKE_S):
+                _check_schema(codec, record)
     finally:
-        consumer.close()
+        reader.close()
+
+
+def _check_schema(codec: Codec, record: Record) -> None:
+    try:
+        codec.decode(record.topic, record.value or b"")
+    except WireError as error:
+        if error.reason in _OTHER_SCHEMA:
+            raise UsageError(
+                f"{record.topic}/{record.partition} cannot be read from offset {record.offset} on ({error}): "
+                "replay it with the version of Jikimi that wrote it"
+            ) from error

@@ -24,8 +24,8 @@ from streams.replay.span import Look
 from streams.settings import Settings
 from streams.wire import create_codec
 
-_GRACE_S = 30.0
-"""Beyond fusion's deadline: how much later one of the two may decide on a post than the other."""
+_GRACE = 2.0
+"""In fusion's deadlines: how much later one of the two may decide on a post than the other first spoke of it."""
 _MOST_POSTS = 100_000
 """Remembered at once; the oldest is counted early when there are more."""
 _TAKE, _TAKE_S = 500, 0.5
@@ -118,7 +118,7 @@ async def run_shadow(settings: Settings, asked: Asked, console: Console) -> None
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
     await asyncio.to_thread(reach_broker, settings)
-    comparison = Comparison(settings.fusion_deadline_s + _GRACE_S)
+    comparison = Comparison(_GRACE * settings.fusion_deadline_s)
     engines: list[Engine] = []
     async with shown(console, engines):
         watching = asyncio.create_task(_watch_live(settings, comparison))

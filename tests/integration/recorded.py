@@ -1,0 +1,239 @@
+"""A stretch of recorded traffic made of random vectors, and what a run made of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from schemas.codec import Codec
+from schemas.ids import record_id
+from schemas.matrix import pack
+from schemas.messages import Case, Descriptors, Modality, Parts, Policy, PostRef, Reference, Segment
+
+type Vectors = npt.NDArray[np.float32]
+
+DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
+"""When the traffic was recorded: lately, or the broker would forget it at once."""
+ONE_EACH = Parts(visual=1, audio=1, text=1)
+TERM = b"t" * 16
+MODEL = {"visual": "sscd-distilled@0.1.0", "audio": "subband-fingerprint@1", "text": "use-multilingual@3"}
+CODEC = Codec()
+_STEP_S: dict[Modality, float] = {"visual": 1.0, "audio": 0.25, "text": 0.0}
+_ROWS: dict[Modality, int] = {"visual": 8, "audio": 40, "text": 1}
+
+
+class Fed(NamedTuple):
+    """One record to write."""
+
+    topic: str
+    key: str
+    value: bytes | None
+    at: datetime
+
+
+class Kept(NamedTuple):
+    """One record as read back, all of it."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+    headers: Any
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker and a prefix, looked at and written to without the code under test."""
+
+    bootstrap: str
+    prefix: str
+
+    def feed(self, records: Iterator[Fed] | list[Fed]) -> None:
+        """Write records at their times and return once the broker has them."""
+        producer = Producer({"bootstrap.servers": self.bootstrap, "partitioner": "murmur2_random"})
+        for record in records:
+            producer.produce(
+                self.prefix + record.topic,
+                key=record.key.encode(),
+                value=record.value,
+                timestamp=round(record.at.timestamp() * 1000),
+            )
+            producer.poll(0)
+        assert producer.flush(30) == 0
+
+    def read(self, topic: str) -> dict[int, list[Kept]]:
+        """Return every committed record of a topic, by partition."""
+        found: dict[int, list[Kept]] = {number: [] for number in self._shards(topic)}
+        consumer = self._consumer("reader")
+        consumer.assign([TopicPartition(self.prefix + topic, number, OFFSET_BEGINNING) for number in found])
+        open_ends = set(found)
+        while open_ends:
+            message = consumer.poll(20)
+            assert message is not None
+            partition = message.partition() or 0
+            if (error := message.error()) is not None:
+                assert error.code() == KafkaError._PARTITION_EOF
+                open_ends.discard(partition)
+            else:
+                kept = (message.key(), message.value(), message.timestamp()[1], message.headers())
+                found[partition].append(Kept(partition, *kept))
+        consumer.close()
+        return found
+
+    def messages(self, topic: str, run: str | None = None) -> list[Any]:
+        """Return the messages of a topic, or of a run's topic beside it."""
+        name = topic if run is None else f"{topic}.{run}"
+        return [CODEC.decode(topic, kept.value) for shard in self.read(name).values() for kept in shard if kept.value]
+
+    def topics(self) -> set[str]:
+        """Return the topics of this prefix, without it."""
+        found = AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(timeout=20).topics
+        return {name.removeprefix(self.prefix) for name in found if name.startswith(self.prefix)}
+
+    def groups(self) -> set[str]:
+        """Return the groups of this prefix."""
+        listed = AdminClient({"bootstrap.servers": self.bootstrap}).list_consumer_groups().result(20).valid
+        return {group.group_id for group in listed if group.group_id.startswith(self.prefix)}
+
+    def ends(self, topics: set[str]) -> dict[tuple[str, int], int]:
+        """Return where each partition of these topics ends."""
+        consumer = self._consumer("reader")
+        found = {
+            (topic, number): self._end(consumer, TopicPartition(self.prefix + topic, number))
+            for topic in sorted(topics)
+            for number in self._shards(topic)
+        }
+        consumer.close()
+        return found
+
+    def _end(self, consumer: Consumer, partition: TopicPartition) -> int:
+        while True:
+            try:
+                return int(consumer.get_watermark_offsets(partition, 20)[1])
+            except KafkaException as error:
+                if not error.args[0].retriable():  # a topic that was just made has no leader for a moment
+                    raise
+
+    def committed(self, group: str, topic: str) -> list[int]:
+        """Return a group's committed offset of each partition."""
+        consumer = self._consumer(group)
+        asked = [TopicPartition(self.prefix + topic, number) for number in self._shards(topic)]
+        found = [answer.offset for answer in consumer.committed(asked, timeout=20)]
+        consumer.close()
+        return found
+
+    def _shards(self, topic: str) -> list[int]:
+        name = self.prefix + topic
+        found = AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(name, timeout=20).topics[name]
+        assert found.error is None, topic
+        return sorted(found.partitions)
+
+    def _consumer(self, group: str) -> Consumer:
+        return Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": self.prefix + group,
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 20,
+            }
+        )
+
+
+class Footage:
+    """Random vectors by name; a copy of a quality between 0 and 1 lies that near its original."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+
+    def original(self, modality: Modality) -> Vectors:
+        """Return the vectors of something that was never seen before."""
+        columns = {"visual": 512, "audio": 192, "text": 512}[modality]
+        return _normed(self._random.normal(size=(_ROWS[modality], columns)))
+
+    def copy(self, original: Vectors, cosine: float) -> Vectors:
+        """Return vectors of about this cosine with the original's."""
+        noise = _normed(self._random.normal(size=original.shape))
+        return _normed(cosine * original + np.sqrt(1 - cosine**2) * noise)
+
+
+def _normed(rows: npt.NDArray[Any]) -> Vectors:
+    normed: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return normed
+
+
+def post_ref(post_id: str, at: datetime) -> PostRef:
+    """Return a post that was published and seen at this time."""
+    return PostRef(post_id=post_id, platform="made", url=f"https://made.example/{post_id}", published_at=at, seen_at=at)
+
+
+def described(
+    post: PostRef, modality: Modality, rows: Vectors, *, digests: list[bytes] | None = None, parts: Parts = ONE_EACH
+) -> Descriptors:
+    """Return what a describing stage would say of a post's only segment."""
+    name, version = MODEL[modality].split("@")
+    return Descriptors(
+        descriptor_id=record_id("made", post.post_id, modality),
+        segment=Segment(post=post, parts=parts, segment=0, medium=0, start_s=0.0, duration_s=10.0),
+        modality=modality,
+        model=name,
+        version=version,
+        vectors=pack(rows),
+        times_s=[index * _STEP_S[modality] for index in range(len(rows))],
+        digests=digests or [],
+    )
+
+
+def case_entries(case_id: str, originals: dict[Modality, Vectors]) -> list[Fed]:
+    """Return the entries of a case that looks for these, acts at 0.95 and asks a person at 0.5."""
+    case = Case(case_id=case_id, name="made", opened_at=DAY)
+    policy = Policy(act=0.95, review=0.5, version="act=0.95,review=0.5")
+    entries = [(case_id, msgspec.structs.replace(case, policy=policy))]
+    for modality, rows in originals.items():
+        name, version = MODEL[modality].split("@")
+        reference = Reference(
+            reference_id="r1",
+            segment=0,
+            modality=modality,
+            model=name,
+            version=version,
+            start_s=0.0,
+            duration_s=10.0,
+            vectors=pack(rows),
+            times_s=[index * _STEP_S[modality] for index in range(len(rows))],
+            digests=[TERM] if modality == "text" else [],
+        )
+        key = f"{case_id}/r1/{modality}/0/{MODEL[modality]}"
+        entries.append((key, msgspec.structs.replace(case, reference=reference)))
+    return [Fed("cases", key, CODEC.encode("cases", entry), DAY) for key, entry in entries]
+
+
+def traffic(n_posts: int, seed: int = 1) -> list[Fed]:
+    """Return cases and a day of descriptors: three of four posts are unlike everything, some have parts missing.
+
+    Of each four posts one is a copy of some quality in one, two or three senses, so that every decision occurs.
+    """
+    footage = Footage(seed)
+    random = np.random.default_rng(seed)
+    originals: dict[Modality, Vectors] = {m: footage.original(m) for m in ("visual", "audio", "text")}
+    records = case_entries("case-a", originals) + case_entries("case-b", {"visual": footage.original("visual")})
+    for number in range(n_posts):
+        at = DAY + timedelta(seconds=86_400 * number / n_posts)
+        post = post_ref(f"post-{number}", at)
+        for index, modality in enumerate(originals):
+            if number % 9 == 3 and modality == "text":
+                continue  # never came: the deadline closes this post
+            like = number % 4 == 0 and bool(number // 4 % 7 + 1 >> index & 1)
+            rows = footage.copy(originals[modality], random.uniform(0.4, 0.95)) if like else footage.original(modality)
+            digests = [TERM] if like and modality == "text" else []
+            message = described(post, modality, rows, digests=digests)
+            lag = timedelta(seconds=float(random.uniform(0, 20)))
+            value = CODEC.encode("descriptors", message)
+            records.append(Fed("descriptors", f"{post.post_id}/0/{modality}", value, at + lag))
+    return sorted(records, key=lambda record: record.at)

@@ -1,0 +1,354 @@
+"""Replays on a real Kafka: the same input makes the same bytes, and nothing live is touched."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import structlog
+
+from schemas.messages import DeadLetter, Run, Scores, Verdict
+from streams import cli
+from streams.choice import create_registry
+from streams.policy import decide
+from tests.integration.recorded import DAY, Broker, Fed, traffic
+from tests.integration.system import Answer, System
+from tests.support.brokers import new_prefix
+
+N_POSTS, N_BROKEN = 200, 2
+LIVE_GROUP = "jikimi-match"
+DESCRIPTORS = ("--from", "descriptors")
+
+
+class Replayer(NamedTuple):
+    """A system with recorded traffic, and the broker beside it."""
+
+    system: System
+    broker: Broker
+
+    def run(self, run: str, *words: str) -> Answer:
+        return self.jikimi("replay", "--nice", "0", "--run", run, *words)
+
+    def jikimi(self, *words: str) -> Answer:
+        """Run the command in this process, which has loaded the libraries."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name, value in self.system.environment.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["jikimi", *words])
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+        structlog.reset_defaults()  # the command's log would go on writing there
+        return Answer(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+    def done(self, run: str, *words: str) -> None:
+        answer = self.run(run, *words)
+        assert answer.code == 0, answer.err
+        assert f"{run} is finished" in answer.out
+
+    def outputs(self, run: str, *topics: str) -> dict[str, Any]:
+        return {topic: self.broker.read(f"{topic}.{run}") for topic in topics or ("scores", "verdicts", "dead-letters")}
+
+    def verdicts(self, run: str) -> list[Verdict]:
+        return self.broker.messages("verdicts", run)
+
+    def stored(self, run: str) -> Run:
+        found: Run = [found for found in self.broker.messages("runs") if found.run_id == run][-1]
+        return found
+
+    def live_topics(self) -> set[str]:
+        return {topic for topic in self.broker.topics() if "." not in topic}
+
+    def start(self, run: str, *words: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "streams.cli", "replay", "--nice", "0", "--run", run, *words],
+            env=os.environ | self.system.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+
+@pytest.fixture(scope="module")
+def recorded(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayer]:
+    """Give a system with a recorded day, of which the run `base` was made."""
+    prefix = new_prefix()
+    system = System(kafka, prefix, tmp_path_factory.mktemp("recorded"))
+    broker = Broker(kafka, prefix)
+    broken = Fed("descriptors", "broken", b"\xc3\x01 no message", DAY + timedelta(hours=3))
+    empty = Fed("descriptors", "empty", None, DAY + timedelta(hours=4))
+    broker.feed(sorted([*traffic(N_POSTS), broken, empty], key=lambda record: record.at))
+    replayer = Replayer(system, broker)
+    replayer.done("base", *DESCRIPTORS)
+    yield replayer
+    system.close()
+
+
+def decisions(verdicts: list[Verdict]) -> Counter[tuple[str, str | None, str]]:
+    return Counter((verdict.post.post_id, verdict.case_id, verdict.decision) for verdict in verdicts)
+
+
+def refused(answer: Answer, *words: str) -> None:
+    assert (answer.code, answer.out) == (2, ""), answer
+    assert len(answer.err.splitlines()) == 1, answer.err
+    for word in words:
+        assert word in answer.err
+
+
+def test_every_decision_and_every_end_of_a_hearing_occurs_in_the_recorded_day(recorded: Replayer) -> None:
+    verdicts = recorded.verdicts("base")
+    assert {verdict.decision for verdict in verdicts} == {"act", "review", "dismiss"}
+    assert {verdict.reason for verdict in verdicts} >= {"early", "complete", "deadline"}
+    assert {verdict.post.post_id for verdict in verdicts} == {f"post-{number}" for number in range(N_POSTS)}
+
+
+def test_the_same_input_makes_the_same_bytes(recorded: Replayer) -> None:
+    recorded.done("again", *DESCRIPTORS)
+    again, base = recorded.outputs("again"), recorded.outputs("base")
+    assert again == base
+    read = sum(map(len, recorded.broker.read("descriptors").values()))
+    assert sum(map(len, base["scores"].values())) == read - N_BROKEN
+
+
+def test_a_replay_reads_in_the_time_of_the_records(recorded: Replayer) -> None:
+    for verdict in recorded.verdicts("base"):
+        waited_s = (verdict.decided_at - verdict.post.seen_at).total_seconds()
+        assert 0 <= waited_s <= 60, verdict
+    (times,) = [{kept.timestamp_ms for shard in recorded.broker.read("verdicts.base").values() for kept in shard}]
+    assert all(DAY.timestamp() * 1000 <= time_ms < (DAY + timedelta(days=2)).timestamp() * 1000 for time_ms in times)
+
+
+def test_a_bad_record_is_a_dead_letter_of_the_run_and_is_dated_by_the_records(recorded: Replayer) -> None:
+    letters: list[DeadLetter] = recorded.broker.messages("dead-letters", "base")
+    assert sorted((letter.stage, letter.reason, letter.key) for letter in letters) == [
+        ("match", "wire_empty", b"empty"),
+        ("match", "wire_unknown_fingerprint", b"broken"),
+    ]
+    assert all(DAY + timedelta(hours=2) < letter.at < DAY + timedelta(hours=5) for letter in letters)
+    assert recorded.broker.messages("dead-letters") == []
+    assert recorded.stored("base").dead_letters == 2
+
+
+def test_another_policy_changes_what_follows_from_the_same_probabilities_and_nothing_else(recorded: Replayer) -> None:
+    recorded.done("strict", *DESCRIPTORS, "--with", "policy=0.999/0.9")
+    assert recorded.outputs("strict", "scores") == recorded.outputs("base", "scores")
+    ends = {(v.post.post_id, v.case_id): v for v in recorded.verdicts("strict")}
+    before = {(v.post.post_id, v.case_id): v for v in recorded.verdicts("base")}
+    assert ends.keys() == before.keys()
+    (policy,) = [recorded.stored("strict").choice.policy]
+    assert policy is not None
+    expected = 0
+    for pair, verdict in before.items():
+        if pair[1] is None:
+            assert ends[pair] == verdict
+        elif verdict.reason != "early":
+            assert (ends[pair].probability, ends[pair].decision) == (
+                verdict.probability,
+                decide(verdict.probability, policy),
+            )
+            expected += ends[pair].decision != verdict.decision
+    assert expected > 5
+
+
+def test_another_fusion_changes_only_where_it_judges_otherwise(recorded: Replayer) -> None:
+    recorded.done("second", *DESCRIPTORS, "--with", "fusion=noisy-or@2")
+    assert recorded.outputs("second", "scores") == recorded.outputs("base", "scores")
+    gone = decisions(recorded.verdicts("base")) - decisions(recorded.verdicts("second"))
+    came = decisions(recorded.verdicts("second")) - decisions(recorded.verdicts("base"))
+    heard = sounds_and_words(recorded.broker.messages("scores", "base"))
+    model = create_registry(recorded.system.settings).fusion("noisy-or@2")
+    assert len(gone) > 3
+    assert len(came) > 3
+    # Only sound was taken down a step: no post without a sound that matched may change.
+    assert {post_id for post_id, _, _ in gone + came} <= {
+        post_id for post_id, found in heard.items() if "audio" in found
+    }
+    assert model.version == "2"
+
+
+def sounds_and_words(scores: list[Scores]) -> dict[str, set[str]]:
+    heard: dict[str, set[str]] = {}
+    for score in scores:
+        heard.setdefault(score.segment.post.post_id, set()).update({score.modality} if score.matches else set())
+    return heard
+
+
+def test_scores_replayed_lead_to_the_verdicts_that_their_descriptors_led_to(recorded: Replayer) -> None:
+    scores = recorded.broker.read("scores.base")
+    # As match would have written them: onto the live topic, at the times of the records.
+    fed = [
+        Fed(
+            "scores",
+            (kept.key or b"").decode(),
+            kept.value,
+            DAY + timedelta(milliseconds=kept.timestamp_ms - base_ms()),
+        )
+        for shard in scores.values()
+        for kept in shard
+    ]
+    recorded.broker.feed(fed)
+    recorded.done("fused", "--from", "scores")
+    assert decisions(recorded.verdicts("fused")) == decisions(recorded.verdicts("base"))
+    assert "scores.fused" not in recorded.broker.topics()
+
+
+def base_ms() -> int:
+    return round(DAY.timestamp() * 1000)
+
+
+def test_only_the_window_that_was_asked_for_is_read(recorded: Replayer) -> None:
+    recorded.done("noon", *DESCRIPTORS, "--since", f"{DAY:%Y-%m-%dT06:00}", "--until", f"{DAY:%Y-%m-%dT12:00:00+00:00}")
+    posts = {verdict.post.post_id for verdict in recorded.verdicts("noon")}
+    whole = {f"post-{number}" for number in range(N_POSTS // 4 + 1, N_POSTS // 2 - 1)}
+    edges = {f"post-{number}" for number in range(N_POSTS // 4 - 1, N_POSTS // 2 + 1)}
+    assert whole <= posts <= edges
+    run = recorded.stored("noon")
+    assert (run.since, run.until) == (DAY + timedelta(hours=6), DAY + timedelta(hours=12))
+
+
+def test_a_replay_touches_nothing_live(recorded: Replayer) -> None:
+    live = recorded.live_topics() - {"runs"}
+    before = recorded.broker.ends(live)
+    committed = recorded.broker.committed(LIVE_GROUP, "descriptors")
+    recorded.done("aside", *DESCRIPTORS)
+    assert recorded.broker.ends(live) == before
+    assert recorded.broker.committed(LIVE_GROUP, "descriptors") == committed
+    assert recorded.live_topics() - {"runs"} == live
+    # What it read to is its own group's.
+    own = recorded.broker.committed("jikimi-replay-aside", "descriptors")
+    ends = recorded.broker.ends({"descriptors"})
+    assert own == [ends["descriptors", number] for number in range(len(own))]
+
+
+def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bytes(recorded: Replayer) -> None:
+    for n_more in (1, 60, 90):
+        process = recorded.start("killed", *DESCRIPTORS, "--max-rate", "100")
+        wait_until_under_way(recorded, "killed", process, n_more)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    under_way = recorded.stored("killed")
+    assert under_way.finished_at is None
+    recorded.done("killed")  # no argument is needed to go on
+    assert recorded.outputs("killed") == recorded.outputs("base")
+    assert recorded.stored("killed").records == recorded.stored("base").records
+    assert recorded.stored("killed").dead_letters == 2
+
+
+def wait_until_under_way(recorded: Replayer, run: str, process: subprocess.Popen[bytes], n_more: int = 50) -> None:
+    """Return as soon as the run has written so many further scores."""
+    topic, deadline = f"scores.{run}", time.monotonic() + 60
+    start = end = n_written(recorded, topic)
+    while end < start + n_more:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        end = n_written(recorded, topic)
+
+
+def n_written(recorded: Replayer, topic: str) -> int:
+    return sum(recorded.broker.ends({topic}).values()) if topic in recorded.broker.topics() else 0
+
+
+def test_a_second_process_of_a_run_ends_the_first_with_one_line(recorded: Replayer) -> None:
+    first = recorded.start("twice", *DESCRIPTORS, "--max-rate", "60")
+    wait_until_under_way(recorded, "twice", first)
+    recorded.done("twice")
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 2
+    assert "taken over" in said.decode().splitlines()[-1]
+    assert recorded.outputs("twice") == recorded.outputs("base")
+
+
+def test_a_run_is_not_cleaned_away_while_it_runs_and_goes_on_after_it_was_told_to_stop(recorded: Replayer) -> None:
+    process = recorded.start("paused", *DESCRIPTORS, "--max-rate", "60")
+    wait_until_under_way(recorded, "paused", process)
+    refused(recorded.jikimi("replay", "clean", "paused"), "paused runs")
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, b"")
+    assert b"was stopped" in out
+    recorded.done("paused", *DESCRIPTORS)
+    assert recorded.outputs("paused") == recorded.outputs("base")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--from", "verdicts"), ["'verdicts'", "descriptors"]),
+        (("--from", "posts"), ["posts holds nothing", "it is empty"]),
+        ((*DESCRIPTORS, "--since", "yesterday"), ["'yesterday'", "24h"]),
+        ((*DESCRIPTORS, "--since", "1h"), ["holds nothing", f"from {DAY:%Y-%m-%dT00:0}"]),
+        ((*DESCRIPTORS, "--until", "2020-01-01"), ["holds nothing", f"to {DAY:%Y-%m-%dT23}"]),
+        ((*DESCRIPTORS, "--since", "2026-03-02", "--until", "2026-03-01"), ["nothing lies between"]),
+        ((*DESCRIPTORS, "--with", "fusion=nonsense"), ["nonsense", "noisy-or@1"]),
+        ((*DESCRIPTORS, "--with", "fusion=noisy-or@77"), ["noisy-or@77"]),
+        ((*DESCRIPTORS, "--with", "policy=high"), ["'high'"]),
+        ((*DESCRIPTORS, "--with", "visual=sscd-int8"), ["visual", "--from frames"]),
+        (
+            ("--from", "frames", "--with", "visual=sscd-int8"),
+            ["no open case is described by sscd-int8@0.1.0", "case describe"],
+        ),
+        ((), ["no replay refused", "--from"]),
+    ],
+)
+def test_what_cannot_be_replayed_is_refused_before_anything_is_written(
+    recorded: Replayer, words: tuple[str, ...], told: list[str]
+) -> None:
+    topics, ends = recorded.broker.topics(), recorded.broker.ends({"runs"})
+    refused(recorded.run("refused", *words), *told)
+    assert (recorded.broker.topics(), recorded.broker.ends({"runs"})) == (topics, ends)
+
+
+@pytest.mark.parametrize("run", ["a.b", "a_b", "a b", "", "x" * 81, "ä"])
+def test_an_id_that_no_topic_can_end_in_is_refused(recorded: Replayer, run: str) -> None:
+    refused(recorded.run(run, *DESCRIPTORS), "cannot name a run")
+
+
+def test_a_run_that_was_started_otherwise_is_not_gone_on_with(recorded: Replayer) -> None:
+    refused(recorded.run("base", *DESCRIPTORS, "--with", "fusion=noisy-or@2"), "noisy-or@1 -> noisy-or@2", "clean base")
+    refused(recorded.run("base", "--from", "scores"), "source: descriptors -> scores")
+    refused(recorded.run("base", *DESCRIPTORS, "--since", f"{DAY:%Y-%m-%d}"), "since")
+    recorded.done("base")  # nothing to do
+
+
+def test_a_changed_schema_is_told_before_anything_is_written(kafka: str, prefix: str, tmp_path: Path) -> None:
+    system, broker = System(kafka, prefix, tmp_path), Broker(kafka, prefix)
+    broker.feed([Fed("descriptors", "k", b"\xc3\x01 version", DAY)])
+    refused(system.jikimi("replay", "--run", "later", *DESCRIPTORS), "descriptors/", "version of Jikimi that wrote it")
+    assert not any("later" in topic for topic in broker.topics())
+    system.close()
+
+
+def test_clean_leaves_nothing_of_a_run_and_all_of_the_others(recorded: Replayer) -> None:
+    recorded.done("gone", *DESCRIPTORS)
+    live = recorded.live_topics()
+    others = {topic for topic in recorded.broker.topics() if not topic.endswith(".gone")}
+    answer = recorded.jikimi("replay", "clean", "gone")
+    assert answer.code == 0, answer.err
+    assert recorded.broker.topics() == others
+    assert recorded.live_topics() == live
+    assert recorded.broker.committed("jikimi-replay-gone", "descriptors") == [-1001] * 8
+    refused(recorded.jikimi("replay", "clean", "gone"), "no run gone", "replay list")
+    recorded.done("gone", *DESCRIPTORS)  # the id is free again
+    assert recorded.outputs("gone") == recorded.outputs("base")
+
+
+def test_clean_never_touches_topics_of_which_no_run_is_known(recorded: Replayer) -> None:
+    before = recorded.broker.topics()
+    refused(recorded.jikimi("replay", "clean", "unknown"), "no run unknown")
+    assert recorded.broker.topics() == before
+
+
+def test_the_runs_are_listed(recorded: Replayer) -> None:
+    answer = recorded.jikimi("replay", "list")
+    (line,) = [line for line in answer.out.splitlines() if line.split()[0] == "base"]
+    assert {"replay", "descriptors", "finished"} <= set(line.split())

@@ -1,0 +1,108 @@
+"""A shadow on live traffic: it follows, is counted beside the live verdicts, goes on after a kill, and never acts."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.messages import MODALITIES, Verdict
+from tests.integration.recorded import CODEC, TERM, Broker, Fed, Footage, case_entries, described, post_ref
+from tests.integration.system import System, until
+
+_OUTCOME = re.compile(r'jikimi_shadow_verdicts_total\{outcome="(\w+)"\} (\d+)')
+
+
+def posts(footage: Footage, originals: dict[Any, Any], names: list[str]) -> list[Fed]:
+    """Return the descriptors of posts; those called sound copy the case's sound and words, the others nothing."""
+    records = []
+    for name in names:
+        post = post_ref(name, datetime.now(UTC))
+        for modality, original in originals.items():
+            like = name.startswith("sound") and modality != "visual"
+            rows = footage.copy(original, 0.95) if like else footage.original(modality)
+            digests = [TERM] if like and modality == "text" else []
+            value = CODEC.encode("descriptors", described(post, modality, rows, digests=digests))
+            records.append(Fed("descriptors", f"{name}/0/{modality}", value, datetime.now(UTC)))
+    return records
+
+
+@contextmanager
+def shadow(system: System, *words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streams.cli", "shadow", "run", "--nice", "0", "beside", *words],
+        env=os.environ | system.environment | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def decided(broker: Broker) -> dict[str, Verdict]:
+    if "verdicts.beside" not in broker.topics():
+        return {}
+    return {verdict.post.post_id: verdict for verdict in broker.messages("verdicts", "beside")}
+
+
+def is_following(broker: Broker) -> bool:
+    return any(run.starts for run in broker.messages("runs"))
+
+
+def outcomes(port: int) -> dict[str, int]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        return {name: int(float(count)) for name, count in _OUTCOME.findall(answer.read().decode())}
+
+
+def test_a_shadow_follows_live_traffic_and_its_differences_are_counted(system: System, kafka: str) -> None:
+    broker = Broker(kafka, system.settings.topic_prefix)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    footage = Footage(5)
+    originals = {modality: footage.original(modality) for modality in MODALITIES}
+    broker.feed(case_entries("case-a", originals))
+    broker.feed(posts(footage, originals, ["sound-before"]))
+    system.environment |= {"JIKIMI_FUSION_DEADLINE_S": "2"}
+    system.worker("match")
+    system.worker("fusion")
+    words = ("--from", "descriptors", "--with", "fusion=noisy-or@2", "--max-rate", "1000")
+    with shadow(system, *words, JIKIMI_METRICS_PORT=str(port)) as process:
+        until(lambda: is_following(broker))
+        broker.feed(posts(footage, originals, ["sound-1", "other-1"]))
+        until(lambda: len(decided(broker)) == 2 or process.poll() is not None)
+        process.kill()
+    with shadow(system, *words, JIKIMI_METRICS_PORT=str(port)) as process:
+        broker.feed(posts(footage, originals, ["sound-2", "other-2"]))
+        until(lambda: len(decided(broker)) == 4)
+        # What was written while it was dead is its own too, and nothing of before its start.
+        assert {name: verdict.decision for name, verdict in decided(broker).items()} == {
+            "sound-1": "review",
+            "other-1": "dismiss",
+            "sound-2": "review",
+            "other-2": "dismiss",
+        }
+        live = {verdict.post.post_id: verdict.decision for verdict in broker.messages("verdicts")}
+        assert live["sound-1"] == "act"
+        # The live verdicts on these were there before it looked; on the next ones it sees both.
+        broker.feed(posts(footage, originals, ["sound-3", "other-3", "other-4"]))
+        until(lambda: (outcomes(port).get("lost"), outcomes(port).get("same")) == (1, 2))
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, err) == (0, b""), err
+        assert b"goes on with it" in out
+    run = broker.messages("runs")[-1]
+    assert (run.kind, run.ends, run.finished_at is not None) == ("shadow", {}, True)
+    assert run.starts
+    assert broker.messages("takedowns") == []
+    assert system.jikimi("replay", "clean", "beside").code == 0
+    assert not any("." in topic for topic in broker.topics())
