@@ -48,12 +48,13 @@ def feed_jsonl(file: str) -> None:
 
 
 @app.command("jetstream")
-def feed_jetstream(
+def feed_jetstream(  # noqa: PLR0917 - its options
     wire: Annotated[int, typer.Option(min=1, max=2, help="Which of its wires the server speaks.")] = 2,
     url: Annotated[str | None, typer.Option(help="Of the server; a public one by default.")] = None,
     media_only: Annotated[bool, typer.Option(help="Leave out posts without pictures or video.")] = False,
     pds: Annotated[str, typer.Option(help="Server whose getBlob gives the media.")] = "https://bsky.social",
     stall_s: Annotated[float, typer.Option(min=1, help="Silence after which to connect again.")] = 30.0,
+    name: Annotated[str | None, typer.Option(help="Of this feed's cursor, where several run.")] = None,
 ) -> None:
     """Follow Bluesky: posts, edits, deletions and accounts that go."""
     from streams.feeds.jetstream import FEED, SERVERS, Jetstream, JetstreamOptions  # noqa: PLC0415 - likewise
@@ -66,7 +67,8 @@ def feed_jetstream(
         pds=pds.rstrip("/"),
         stall_s=stall_s,
     )
-    asyncio.run(run_feed(load_settings(), FEED, lambda progress: Jetstream(options, progress).batches(), console))
+    feed = f"{FEED}/{name}" if name else FEED
+    asyncio.run(run_feed(load_settings(), feed, lambda progress: Jetstream(options, progress).batches(), console))
 
 
 @app.command("http")

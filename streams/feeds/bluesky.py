@@ -162,7 +162,7 @@ def _deleted(event: Event) -> Removal:
 def _account(event: Event) -> Removal:
     assert event.account is not None
     kind = "account_back" if event.account.active else "account_gone"
-    return _removal(event, kind=kind, status=event.account.status)
+    return _removal(event, kind=kind, status=event.account.status or "")
 
 
 def _removal(event: Event, **fields: Any) -> Removal:  # noqa: ANN401 - fields of a removal

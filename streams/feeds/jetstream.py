@@ -1,8 +1,8 @@
 """Bluesky's Jetstream: every post, edit, deletion and change of an account, as the network sees them.
 
-A restart or a new connection asks for the events since a few seconds before the last one, by time: sequence numbers are
-each server's own, times are about the same everywhere, so that another server may take over. What comes twice is told
-by its own identity.
+A restart or a new connection asks for the events since a little before the last one, by time: sequence numbers are each
+server's own, times are about the same everywhere, so that another server may take over. What comes twice is told by its
+own identity.
 """
 
 import asyncio
@@ -49,7 +49,10 @@ SERVERS = {
 }
 """Public servers of both wires."""
 
-_REWIND_S = 10
+_REWIND_S = 2.0
+"""Events of different accounts may pass each other."""
+_SWITCH_REWIND_S = 10
+"""To another server, which saw them a little earlier or later."""
 _FUTURE_S = 600
 """An event further ahead would make all that follow it look old."""
 _KEPT_S = 24 * 3600
@@ -75,6 +78,15 @@ class JetstreamOptions:
     """Server whose getBlob gives the media."""
 
 
+class _Position(msgspec.Struct, frozen=True):
+    """Where to go on."""
+
+    time_us: int
+    """Of the newest event."""
+    url: str
+    """Of the server whose time that is."""
+
+
 class Jetstream:
     """One subscription, over as many connections as it takes.
 
@@ -83,12 +95,14 @@ class Jetstream:
     options
         As the command was given them.
     progress
-        Its position is the time of the newest event, microseconds; its parts are what was seen about then.
+        Its position is the newest event's; its parts are what was seen about then.
     """
 
     def __init__(self, options: JetstreamOptions, progress: Progress) -> None:
         self._options = options
-        self._seen = Seen(progress.parts, int(progress.position or 0), _REWIND_S)
+        kept = msgspec.json.decode(progress.position, type=_Position) if progress.position else _Position(0, "")
+        self._seen = Seen(progress.parts, kept.time_us, _SWITCH_REWIND_S)
+        self._rewind_s = _REWIND_S if kept.url == options.url else _SWITCH_REWIND_S
         self._live = False
         """Go on from now: the server has nothing older."""
         self._skip_us = 0
@@ -108,6 +122,8 @@ class Jetstream:
 
     async def _session(self) -> AsyncGenerator[Batch]:
         asked_us = self._cursor_us()
+        # A server that cuts within what is known would let nothing new through: look back less and less.
+        self._rewind_s /= 2
         try:
             async with connect(
                 _address(self._options, asked_us),
@@ -135,7 +151,7 @@ class Jetstream:
         """Return since when to ask for events, None for what comes from now on."""
         if self._live or not self._seen.newest_us:
             return None
-        return self._seen.newest_us + (self._skip_us or -_REWIND_S * _US)
+        return self._seen.newest_us + (self._skip_us or -round(self._rewind_s * _US))
 
     async def _receive(self, connection: ClientConnection) -> str | bytes | None:
         """Return the next frame, None once the server has closed the connection."""
@@ -188,6 +204,7 @@ class Jetstream:
         metrics.FEED_LAG_SECONDS.labels(FEED).set(max(0.0, time.time() - event.time_us / _US))
         if self._seen.knows(event.identity, event.time_us):
             return Batch(ignored=1)
+        self._rewind_s = _REWIND_S
         record: Brought | None
         try:
             record = to_record(event, pds=self._options.pds)
@@ -195,9 +212,13 @@ class Jetstream:
             record = _refused(frame, str(error))
         if record is None or (self._options.media_only and isinstance(record, Post) and not record.media):
             self._seen.newest_us = max(self._seen.newest_us, event.time_us)
-            return Batch(position=str(self._seen.newest_us), ignored=1)
+            return Batch(position=self._position, ignored=1)
         parts = self._seen.note(event.identity, event.time_us)
-        return Batch([record], str(self._seen.newest_us), parts)
+        return Batch([record], self._position, parts)
+
+    @property
+    def _position(self) -> str:
+        return msgspec.json.encode(_Position(self._seen.newest_us, self._options.url)).decode()
 
     def _malformed(self, frame: str | bytes, detail: str) -> Batch:
         """Return the dead letter of a frame that says no time: it is remembered beside the newest event."""

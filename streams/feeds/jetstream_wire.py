@@ -16,7 +16,7 @@ class Account(msgspec.Struct, frozen=True):
     """What became of an account, as the relay said it."""
 
     active: bool
-    status: str = ""
+    status: str | None = None
     seq: int = 0
     """The relay's, the same whoever passes it on."""
 

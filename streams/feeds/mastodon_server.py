@@ -226,7 +226,7 @@ def _unwrapped(frame: str | bytes) -> Told:
 def _with_scheme(url: str, scheme: str) -> str:
     """Return the same address for http or ws, secure if it was."""
     old, _, rest = url.partition("://")
-    return f"{scheme}{'s' if old.endswith('s') else ''}://{rest}"
+    return f"{scheme}{'s' if old in {'https', 'wss'} else ''}://{rest}"
 
 
 def _until(reset: str) -> float:

@@ -25,7 +25,7 @@ from schemas.messages import DeadLetter, Post, Removal
 from schemas.topics import TOPICS
 from streams import metrics
 from streams.errors import UsageError
-from streams.feeds.cursor import Progress, cursor, cursor_key, read_progress
+from streams.feeds.cursor import TOPIC, Progress, cursor, cursor_key, read_progress
 from streams.metrics_server import serve_metrics
 from streams.reach import reach_broker
 from streams.settings import Settings
@@ -157,7 +157,7 @@ class _Run:
                 positions[cursor_key(self._name)] = batch.position
             positions |= {cursor_key(self._name, part): position for part, position in batch.parts.items()}
         for key, position in positions.items():
-            self._writer.write("feed-cursors", key, cursor(self._name, position))
+            self._writer.write(TOPIC, key, cursor(self._name, position))
 
     def _fitting(self, record: Brought) -> Brought:
         """Return the record, or a dead letter of it where the broker would refuse it, and all written with it."""

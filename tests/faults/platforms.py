@@ -1,0 +1,376 @@
+"""Bluesky's Jetstream and a Mastodon server on loopback: they tell a tape of recorded events, and may misbehave.
+
+A tape goes on whether anybody listens or not, as on the real ones; only Mastodon's edits and deletions, which no server
+tells again, wait for a listener.
+"""
+
+import asyncio
+import copy
+import json
+import random
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+WIRE = Path(__file__).parent / "wire"
+_TICK_S = 0.002
+_US = 1_000_000
+_WAYS = ("cut", "stall", "repeat", "jump", "nonsense", "close")
+
+
+def recorded(name: str) -> list[dict[str, Any]]:
+    """Return recorded events."""
+    return [json.loads(line) for line in (WIRE / name).read_text().splitlines()]
+
+
+class Platform:
+    """A server in a thread of its own, alive within its `with` block.
+
+    Parameters
+    ----------
+    rate
+        Events a second.
+    misbehaves
+        Whether it cuts, stalls, repeats, jumps back and talks nonsense.
+    """
+
+    def __init__(self, seed: int, *, rate: float = 100.0, misbehaves: bool = False) -> None:
+        self.random = random.Random(seed)
+        self.rate = rate
+        self.misbehaves = misbehaves
+        self.n_connections = 0
+        self.enough = False
+        """Ends the tape early."""
+        self.done = False
+        """The tape is at its end."""
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        self.call(self.start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.call(self.stop())
+        self.call(asyncio.sleep(0.05))  # transports close in the loop's next rounds
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(10)
+        self.loop.close()
+
+    def call[T](self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+
+    def play(self) -> None:
+        """Let the tape run."""
+        self.loop.call_soon_threadsafe(lambda: setattr(self, "_playing", asyncio.ensure_future(self._play())))
+
+    async def start(self) -> None:
+        raise NotImplementedError
+
+    async def _play(self) -> None:
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def how_to_end(self) -> tuple[int, str]:
+        """Return after how many frames a connection goes wrong, and how."""
+        if not self.misbehaves:
+            return 1_000_000, ""
+        return self.random.randrange(20, 120), self.random.choice(
+            ["cut", "stall", "repeat", "jump", "nonsense", "close"]
+        )
+
+
+class Jetstream(Platform):
+    """A Jetstream of one of its wires."""
+
+    def __init__(self, wire: int, n_events: int, seed: int, **options: Any) -> None:
+        super().__init__(seed, **options)
+        self.wire = wire
+        self.accounts = f"did:plc:wire{wire}"
+        """How its accounts' names begin."""
+        self.tape = list(self._made(n_events))
+        self.told: list[dict[str, Any]] = []
+        """What has happened so far, with the times it happened."""
+
+    async def start(self) -> None:
+        subprotocols: Any = ["xrpc.v1.json"] if self.wire == 2 else None
+        self.server: Server = await serve(self._listen, "127.0.0.1", 0, subprotocols=subprotocols)
+        self.port = next(iter(self.server.sockets)).getsockname()[1]
+
+    async def stop(self) -> None:
+        await super().stop()
+        self.server.close()
+        await self.server.wait_closed()
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    async def _play(self) -> None:
+        began = time.monotonic()
+        for number, event in enumerate(self.tape):
+            if self.enough:
+                break
+            await asyncio.sleep(max(0.0, began + number / self.rate - time.monotonic()))
+            self.told.append(self._stamped(event, len(self.told) + 1))
+        self.done = True
+
+    async def _listen(self, connection: ServerConnection) -> None:
+        self.n_connections += 1
+        assert connection.request is not None
+        asked = parse_qs(urlsplit(connection.request.path).query)
+        cursor = int(asked.get("cursor", ["0"])[0])
+        at = next((n for n, event in enumerate(self.told) if _time_us(event) >= cursor), len(self.told))
+        left, how = self.how_to_end()
+        with suppress(ConnectionClosed):
+            while True:
+                while at >= len(self.told):  # noqa: ASYNC110 - several wait, each for its own
+                    await asyncio.sleep(_TICK_S)
+                await connection.send(json.dumps(self.told[at]))
+                at, left = at + 1, left - 1
+                if left == 0:
+                    at = await self._misbehave(connection, how, at)
+                    left, how = self.how_to_end()
+
+    async def _misbehave(self, connection: ServerConnection, how: str, at: int) -> int:
+        match how:
+            case "cut":
+                connection.transport.abort()
+                await asyncio.sleep(0.1)
+            case "stall":
+                await asyncio.sleep(30)
+            case "close":
+                await connection.close()
+            case "repeat":
+                return max(0, at - 15)
+            case "jump":
+                return max(0, at - 300)
+            case "nonsense":
+                await connection.send(f"{{ no event {self.random.random()}")
+            case _:
+                pass
+        return at
+
+    def _stamped(self, event: dict[str, Any], seq: int) -> dict[str, Any]:
+        now_us = time.time_ns() // 1000
+        if self.wire == 1:
+            return event | {"time_us": now_us}
+        iso = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now_us // _US))}.{now_us % _US:06d}Z"
+        return event | {"payload": event["payload"] | {"seq": seq, "time": iso, "witnessedAt": iso}}
+
+    def _made(self, n_events: int) -> Iterator[dict[str, Any]]:
+        """Yield recorded events under accounts and keys of their own; changes and deletions come after their posts."""
+        templates = recorded(f"jetstream-{self.wire}.jsonl")
+        alive: list[tuple[str, str]] = []
+        for number in range(n_events):
+            event = copy.deepcopy(self.random.choice(templates))
+            body = event if self.wire == 1 else event["payload"]
+            body["did"] = f"{self.accounts}x{number % 40}"
+            commit = body.get("commit", body)
+            if "account" in body:
+                body["account"] |= {"did": body["did"], "seq": number}
+            elif commit.get("operation") == "create":
+                commit |= {"rkey": f"3l{number:06d}", "cid": f"bafy{number}", "rev": f"3m{number:06d}"}
+                alive.append((body["did"], commit["rkey"]))
+            elif "operation" in commit:
+                if not alive:
+                    continue
+                place = self.random.choice(alive)
+                body["did"], commit["rkey"] = place
+                commit["rev"] = f"3m{number:06d}"
+                if commit["operation"] == "delete":
+                    alive.remove(place)
+                else:
+                    commit["cid"] = f"bafy{number}"
+            yield event
+
+
+def _time_us(event: dict[str, Any]) -> int:
+    if "time_us" in event:
+        return int(event["time_us"])
+    whole, _, micros = event["payload"]["witnessedAt"].removesuffix("Z").partition(".")
+    return int(time.mktime(time.strptime(whole + "UTC", "%Y-%m-%dT%H:%M:%S%Z")) - time.timezone) * _US + int(micros)
+
+
+class Mastodon(Platform):
+    """A Mastodon server: its streams by both ways, its public timeline, and what it says of itself."""
+
+    def __init__(self, n_events: int, seed: int, *, by_websocket: bool = False, **options: Any) -> None:
+        super().__init__(seed, **options)
+        self.n_events = n_events
+        self.by_websocket = by_websocket
+        self.statuses: dict[str, dict[str, Any]] = {}
+        """By id, as they are now."""
+        self.published: list[dict[str, Any]] = []
+        self.deleted: list[str] = []
+        self.edited: list[str] = []
+        self._listeners: set[asyncio.Queue[tuple[str, str]]] = set()
+        self._templates = recorded("mastodon.jsonl")
+
+    async def start(self) -> None:
+        self.http = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        self.port = self.http.sockets[0].getsockname()[1]
+        self.sockets = await serve(self._listen, "127.0.0.1", 0)
+        self.socket_port = next(iter(self.sockets.sockets)).getsockname()[1]
+
+    async def stop(self) -> None:
+        await super().stop()
+        self.http.close()
+        self.sockets.close()
+        await self.sockets.wait_closed()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def _play(self) -> None:
+        for number in range(self.n_events):
+            if self.enough:
+                break
+            await asyncio.sleep(1 / self.rate)
+            kind = self.random.choices(["new", "edit", "delete"], [8, 1, 1])[0]
+            living = [key for key, status in self.statuses.items() if status["reblog"] is None]
+            if kind == "new" or not living or not self._listeners:
+                self._publish(number)
+            elif kind == "edit":
+                self._edit(self.random.choice(living[-50:]), number)
+            else:
+                gone = self.random.choice(living[-50:])
+                del self.statuses[gone]
+                self.deleted.append(gone)
+                self._tell("delete", gone)
+        self.done = True
+
+    def _publish(self, number: int) -> None:
+        status = copy.deepcopy(self.random.choice(self._templates))
+        originals = [known for known in self.statuses.values() if known["reblog"] is None]
+        status |= {"id": _snowflake(number), "uri": f"https://birds.example/s/{number}", "created_at": _now()}
+        status["url"] = f"https://birds.example/@heron/{number}"
+        if status["reblog"] is not None:
+            if not originals:
+                return
+            status["reblog"] = copy.deepcopy(self.random.choice(originals))
+        self.statuses[status["id"]] = status
+        self.published.append(status)
+        self._tell("update", json.dumps(status))
+
+    def _edit(self, key: str, number: int) -> None:
+        self.statuses[key] = self.statuses[key] | {"edited_at": _now(), "content": f"<p>edited {number}</p>"}
+        self.edited.append(key)
+        self._tell("status.update", json.dumps(self.statuses[key]))
+
+    def _tell(self, event: str, payload: str) -> None:
+        for listener in self._listeners:
+            listener.put_nowait((event, payload))
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            # Cancelled it would be reported by the loop, as if it were an error.
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                await self._serve(reader, writer)
+        finally:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            target = (await reader.readuntil(b"\r\n\r\n")).decode().split()[1]
+            parts = urlsplit(target)
+            if parts.path.startswith("/api/v1/streaming"):
+                return await self._stream(writer)
+            body = self._page(parse_qs(parts.query)) if "timelines" in parts.path else self._instance()
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write(head.encode() + body)
+            await writer.drain()
+
+    def _instance(self) -> bytes:
+        return json.dumps({"configuration": {"urls": {"streaming": self._streaming}}}).encode()
+
+    @property
+    def _streaming(self) -> str:
+        return f"ws://127.0.0.1:{self.socket_port}" if self.by_websocket else self.url
+
+    def _page(self, asked: dict[str, list[str]]) -> bytes:
+        since = int(asked["min_id"][0])
+        later = sorted((status for status in self.statuses.values() if int(status["id"]) > since), key=_id)[:40]
+        return json.dumps(later[::-1]).encode()
+
+    async def _stream(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n:)\n\n")
+
+        async def send(event: str, payload: str) -> None:
+            writer.write(f"event: {event}\ndata: {payload}\n\n".encode())
+            await writer.drain()
+
+        async def thump() -> None:
+            writer.write(b":thump\n\n")
+            await writer.drain()
+
+        await self._tell_one(send, thump, writer.transport.abort)
+
+    async def _listen(self, connection: ServerConnection) -> None:
+        async def send(event: str, payload: str) -> None:
+            await connection.send(json.dumps({"stream": ["public"], "event": event, "payload": payload}))
+
+        async def thump() -> None:
+            pass
+
+        with suppress(ConnectionClosed):
+            await self._tell_one(send, thump, connection.transport.abort)
+
+    async def _tell_one(
+        self, send: Callable[[str, str], Awaitable[None]], thump: Callable[[], Awaitable[None]], cut: Callable[[], None]
+    ) -> None:
+        self.n_connections += 1
+        events: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._listeners.add(events)
+        left, how = self.how_to_end()
+        last: list[tuple[str, str]] = []
+        try:
+            while True:
+                try:
+                    event = await asyncio.wait_for(events.get(), 0.3)
+                except TimeoutError:
+                    await thump()
+                    continue
+                await send(*event)
+                last, left = [*last[-15:], event], left - 1
+                if left == 0:
+                    if how in {"cut", "close"}:
+                        cut()
+                        return
+                    if how == "stall":
+                        self._listeners.discard(events)
+                        await asyncio.sleep(30)
+                    if how in {"repeat", "jump"}:
+                        for told in last:
+                            await send(*told)
+                    if how == "nonsense":
+                        await send("update", f"{{ no status {self.random.random()}")
+                    left, how = self.how_to_end()
+        finally:
+            self._listeners.discard(events)
+
+
+def _snowflake(number: int) -> str:
+    return str((time.time_ns() // 1_000_000 << 16) + number % 65536)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{time.time_ns() // 1_000_000 % 1000:03d}Z"
+
+
+def _id(status: dict[str, Any]) -> int:
+    return int(status["id"])
