@@ -54,7 +54,6 @@ class Process:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own command line
                 command,
-                cwd=self._folder,  # Faust leaves a folder where it runs
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
