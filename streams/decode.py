@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
 
 _POST_ITSELF = -1
 """Medium of the words that are not in a medium."""
+_FIRST_PAUSE_S = 0.5
 
 
 def create(context: "Context") -> None:
     """Register the stage."""
     settings = context.settings.media
-    media = MediaAccess(Fetcher(settings), Decoder(settings), settings.max_media)
+    media = MediaAccess(Fetcher(settings), Decoder(settings), settings.max_media, settings.processing_s)
 
     @context.stage("decode", reads="posts")
     async def decode(post: Post, record: Record) -> AsyncIterator[Output]:
@@ -42,6 +44,21 @@ class MediaAccess:
     decoder: Decoder
     max_media: int
     """Of one post; further ones are refused."""
+    processing_s: float = 0.0
+    """How long after a post was seen a medium may be missing that its platform still processes."""
+
+    async def fetch(self, url: str, seen_at: datetime, files: AsyncExitStack) -> Path:
+        """Fetch a medium, which `files` then holds; raises as Fetcher.fetch does, after waiting for one to come."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                return await files.enter_async_context(self.fetcher.fetch(url))
+            except UnprocessableError as error:
+                left_s = self.processing_s - (datetime.now(UTC) - seen_at).total_seconds()
+                if error.reason != "link_not_yet" or left_s <= 0:
+                    raise
+            await asyncio.sleep(min(pause_s, left_s))
+            pause_s *= 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +111,7 @@ async def _open_all(post: Post, media: MediaAccess, files: AsyncExitStack) -> tu
 
     async def open_medium(index: int, url: str) -> _OpenMedium | _Failure:
         try:
-            path = await files.enter_async_context(media.fetcher.fetch(url))
+            path = await media.fetch(url, post.seen_at, files)
             info = await media.decoder.scan(path)
         except RecordError as error:
             return _Failure(index, error)

@@ -37,15 +37,9 @@ class _Blob(msgspec.Struct, frozen=True):
         return self.ref.cid if self.ref is not None else self.cid
 
 
-class _Caption(msgspec.Struct, frozen=True):
-    file: _Blob
-    lang: str = ""
-
-
 class _Video(msgspec.Struct, frozen=True):
     video: _Blob
-    alt: str = ""
-    captions: list[_Caption] = []
+    alt: str = ""  # its captions are blobs too, WebVTT, which decode does not read yet
 
 
 class _Image(msgspec.Struct, frozen=True):

@@ -150,7 +150,8 @@ def parse_2(frame: str | bytes) -> Event | Notice | None:
             return Notice(payload.name, payload.message)
         case "account":
             raise msgspec.ValidationError("no account in a frame of this kind")
-    return None
+        case _:
+            return None
 
 
 def _event_2(payload: _Payload2, **fields: Any) -> Event:  # noqa: ANN401 - as in Event

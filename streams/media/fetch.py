@@ -50,7 +50,7 @@ class Fetcher:
         ------
         UnprocessableError
             link_scheme, link_malformed, link_private_address, link_gone, link_forbidden, link_refused, redirect_loop,
-            media_too_large, media_empty.
+            media_too_large, media_empty; link_not_yet, of which the next moment may know better.
         TransientError
             link_unavailable, link_timeout.
         """

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.media.decoded import Sampling
@@ -27,6 +27,8 @@ class MediaSettings(BaseSettings):
     """Largest medium in bytes; two hours of phone video fit."""
     fetch_timeout_s: PositiveFloat = 120.0
     """Whole fetch of one medium, so that a slow drip ends."""
+    processing_s: NonNegativeFloat = 30.0
+    """How long after a post was seen its media may be missing, for its platform may still be processing them."""
     connect_timeout_s: PositiveFloat = 10.0
     """Silence on a connection before it counts as dead."""
     max_redirects: NonNegativeInt = 5

@@ -13,6 +13,8 @@ from streams.media.settings import MediaSettings
 
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _FORBIDDEN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}
+_NOT_YET = b"BlobNotFound"
+"""Bluesky's word for a blob that it never had, or has not finished with."""
 _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -59,6 +61,8 @@ class HttpSource:
                 response = await self._client.send(request, stream=True)
                 try:
                     if response.next_request is None:
+                        if response.is_client_error and _NOT_YET in await _beginning(response):
+                            raise UnprocessableError("link_not_yet", f"{host} has no such blob")
                         self._check(response)
                         async for chunk in response.aiter_raw():
                             yield chunk
@@ -91,3 +95,10 @@ class HttpSource:
         claimed = response.headers.get("content-length", "")
         if claimed.isdecimal() and int(claimed) > self._settings.max_bytes:
             raise UnprocessableError("media_too_large", f"{claimed} bytes claimed, {self._settings.max_bytes} allowed")
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    """Return the first bytes of a body, of which nothing else is read."""
+    async for chunk in response.aiter_raw():
+        return chunk
+    return b""

@@ -1,8 +1,11 @@
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from schemas.messages import Frames, Medium, Parts, Post, Sounds, Texts
@@ -128,6 +131,22 @@ async def test_a_broken_medium_is_left_out_and_told_after_the_others(media: Medi
     assert assert_parts_are_exact(outputs) == Parts(visual=1, audio=0, text=1)
     assert isinstance(error, UnprocessableError)
     assert error.reason == "media_unreadable"
+
+
+@pytest.mark.parametrize(("processing_s", "reason"), [(30.0, None), (0.0, "link_not_yet")])
+async def test_a_blob_that_is_still_processed_is_waited_for_while_its_post_is_young(
+    server: Server, media: MediaAccess, tmp_path: Path, processing_s: float, reason: str | None
+) -> None:
+    missing = response("400 Bad Request", b'{"error":"BlobNotFound","message":"Blob not found"}')
+    server.answers["/xrpc/blob"] = missing
+    patient = replace(media, processing_s=processing_s)
+    young = msgspec.structs.replace(post(server.url("/xrpc/blob")), seen_at=datetime.now(UTC))
+    running = asyncio.create_task(run(young, patient))
+    while not server.requests:  # noqa: ASYNC110 - the server has no event
+        await asyncio.sleep(0.01)
+    server.answers["/xrpc/blob"] = response(body=image(tmp_path / "a.jpg").read_bytes())
+    _, error = await running
+    assert (error.reason if error is not None else None) == reason
 
 
 async def test_several_failures_are_one_error_that_lists_them(media: MediaAccess, tmp_path: Path) -> None:

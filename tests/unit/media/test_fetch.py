@@ -82,6 +82,15 @@ async def test_a_status_decides_whether_to_try_again(
     assert (type(error), error.reason) == (kind, reason)
 
 
+async def test_a_blob_that_is_not_there_yet_has_a_reason_of_its_own(server: Server, fetcher: Fetcher) -> None:
+    server.answers["/blob"] = response("400 Bad Request", b'{"error":"BlobNotFound"}')
+    assert (await refusal(fetcher, server.url("/blob"))).reason == "link_not_yet"
+    server.answers["/blob"] = response("400 Bad Request", b'{"error":"RepoTakendown"}')
+    assert (await refusal(fetcher, server.url("/blob"))).reason == "link_refused"
+    server.answers["/blob"] = response("404 Not Found", b"")
+    assert (await refusal(fetcher, server.url("/blob"))).reason == "link_gone"
+
+
 async def test_a_claimed_size_beyond_the_cap_is_refused_before_reading(server: Server, fetcher: Fetcher) -> None:
     async def claims_10_gb(writer: asyncio.StreamWriter) -> None:
         writer.write(response(Content_Length=10_000_000_000))

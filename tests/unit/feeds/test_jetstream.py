@@ -1,0 +1,258 @@
+"""A Jetstream on loopback that says exactly what a test wants, frame by frame."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from schemas.messages import DeadLetter, Post, Removal
+from streams.errors import UsageError
+from streams.feeds import connection, jetstream
+from streams.feeds.cursor import Progress
+from streams.feeds.jetstream import Jetstream, JetstreamOptions
+from streams.feeds.run import Batch
+from tests.faults.platforms import recorded
+
+NOW_US = int(time.time() * 1e6)
+type Play = Callable[[ServerConnection], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_BASE_S", 0.01)
+
+
+class Server:
+    """What it was asked, and what it does with each connection in turn."""
+
+    def __init__(self) -> None:
+        self.plays: list[Play | Response] = []
+        self.asked: list[dict[str, list[str]]] = []
+        self.port = 0
+
+    async def refuse(self, _: ServerConnection, request: Request) -> Response | None:
+        self.asked.append(parse_qs(urlsplit(request.path).query))
+        return cast("Response", self.plays.pop(0)) if self.plays and isinstance(self.plays[0], Response) else None
+
+    async def listen(self, client: ServerConnection) -> None:
+        if self.plays:
+            await cast("Play", self.plays.pop(0))(client)
+        else:
+            await client.wait_closed()
+
+    def feed(self, progress: Progress | None = None, **options: Any) -> Jetstream:
+        given = JetstreamOptions(url=f"ws://127.0.0.1:{self.port}", **{"stall_s": 2.0} | options)
+        return Jetstream(given, progress or Progress())
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    made = Server()
+    async with serve(
+        made.listen,
+        "127.0.0.1",
+        0,
+        process_request=made.refuse,
+        select_subprotocol=lambda _, names: next(iter(names), None),
+    ) as running:
+        made.port = next(iter(running.sockets)).getsockname()[1]
+        yield made
+        running.close(close_connections=True)
+
+
+def saying(*frames: Any, then: str = "close") -> Play:
+    async def play(client: ServerConnection) -> None:
+        for frame in frames:
+            await client.send(frame if isinstance(frame, str) else json.dumps(frame))
+        if then == "hang":
+            await client.wait_closed()
+
+    return play
+
+
+def event(number: int, us: int = NOW_US, **commit: Any) -> dict[str, Any]:
+    """Return a post in wire 1."""
+    made = recorded("jetstream-1.jsonl")[0]
+    made["commit"] |= {"rkey": f"r{number}", "cid": f"c{number}", "rev": f"v{number}"} | commit
+    return made | {"time_us": us + number}
+
+
+async def take(feed: Jetstream, n_records: int) -> list[Batch]:
+    """Return batches until so many records have come."""
+    batches: list[Batch] = []
+    async with asyncio.timeout(10), aclosing(feed.batches()) as source:
+        async for batch in source:
+            batches.append(batch)
+            if sum(len(batch.records) for batch in batches) >= n_records:
+                return batches
+    raise AssertionError("the feed ended")
+
+
+def records(batches: list[Batch]) -> list[Any]:
+    return [record for batch in batches for record in batch.records]
+
+
+def progress_after(batches: list[Batch]) -> Progress:
+    parts = {name: kept for batch in batches for name, kept in batch.parts.items() if kept is not None}
+    return Progress([batch.position for batch in batches if batch.position][-1], parts)
+
+
+@pytest.mark.parametrize("wire", [1, 2])
+async def test_both_wires_say_the_same(server: Server, wire: int) -> None:
+    server.plays = [saying(*recorded(f"jetstream-{wire}.jsonl"))]
+    found = records(await take(server.feed(wire=wire), 15))
+    posts = [record for record in found if isinstance(record, Post)]
+    removals = [record for record in found if isinstance(record, Removal)]
+    assert [len(post.media) for post in posts] == [0, 2, 1, 1, 2, 0, 0, 0, 0]
+    assert [removal.kind for removal in removals] == [
+        "post_deleted", "account_gone", "account_back", "account_gone", "account_gone", "account_gone",
+    ]  # fmt: skip
+    assert posts[0].tags == ["herons"]
+    assert posts[2].media[0].alt == "A heron fishing in a creek"
+    assert "com.atproto.sync.getBlob?did=did:plc:" in posts[2].media[0].url
+    assert (posts[0].url, posts[0].post_id != posts[8].post_id) == (posts[8].url, True)
+    assert removals[0].url == posts[1].url
+    assert removals[2].author == posts[0].author
+
+
+async def test_both_wires_give_the_same_ids(server: Server) -> None:
+    ids = []
+    for wire in (1, 2):
+        server.plays = [saying(*recorded(f"jetstream-{wire}.jsonl"))]
+        found = records(await take(server.feed(wire=wire), 15))
+        ids.append([record.post_id if isinstance(record, Post) else record.removal_id for record in found])
+    assert ids[0] == ids[1]
+
+
+async def test_a_connection_that_is_cut_goes_on_a_little_before_and_tells_nothing_twice(server: Server) -> None:
+    server.plays = [saying(event(1), event(2)), saying(event(1), event(2), event(3))]
+    found = records(await take(server.feed(wire=1), 3))
+    assert [post.url[-2:] for post in found] == ["r1", "r2", "r3"]
+    assert "cursor" not in server.asked[0]
+    assert NOW_US - 3_000_000 < int(server.asked[1]["cursor"][0]) <= NOW_US + 2
+
+
+async def test_a_restart_goes_on_where_it_was_and_tells_nothing_twice(server: Server) -> None:
+    server.plays = [saying(event(1), event(2))]
+    progress = progress_after(await take(server.feed(wire=1), 2))
+    server.plays = [saying(event(1), event(2), event(3))]
+    assert [post.url[-2:] for post in records(await take(server.feed(progress, wire=1), 1))] == ["r3"]
+
+
+async def test_another_server_is_asked_for_more_of_the_past(server: Server) -> None:
+    server.plays = [saying(event(1))]
+    progress = progress_after(await take(server.feed(wire=1), 1))
+    other = Progress((progress.position or "").replace("127.0.0.1", "other.example"), progress.parts)
+    server.plays = [saying(event(2))]
+    await take(server.feed(other, wire=1), 1)
+    assert int(server.asked[-1]["cursor"][0]) == NOW_US + 1 - 10_000_000
+
+
+@pytest.mark.parametrize(
+    "frame", ["{", "[]", '{"did": 1}', json.dumps(event(9, commit_is="missing") | {"commit": None})]
+)
+async def test_a_malformed_frame_is_a_dead_letter_once_with_its_bytes_and_the_next_is_read(
+    server: Server, frame: str
+) -> None:
+    server.plays = [saying(event(1), frame, frame, event(2))]
+    first, letter, second = records(await take(server.feed(wire=1), 3))
+    assert (first.url[-2:], second.url[-2:]) == ("r1", "r2")
+    assert isinstance(letter, DeadLetter)
+    assert (letter.value, letter.reason) == (frame.encode(), "feed_entry_malformed")
+
+
+async def test_a_record_that_is_not_what_its_lexicon_says_is_a_dead_letter(server: Server) -> None:
+    server.plays = [saying(event(1, record={"text": 5}), event(2))]
+    letter, post = records(await take(server.feed(wire=1), 2))
+    assert isinstance(letter, DeadLetter)
+    assert post.url.endswith("r2")
+
+
+async def test_an_event_from_the_future_does_not_make_what_follows_look_old(server: Server) -> None:
+    server.plays = [saying(event(1, us=NOW_US + 86_400_000_000), event(2))]
+    letter, post = records(await take(server.feed(wire=1), 2))
+    assert isinstance(letter, DeadLetter)
+    assert post.url.endswith("r2")
+
+
+async def test_silence_ends_a_connection(server: Server) -> None:
+    server.plays = [saying(event(1), then="hang"), saying(event(2))]
+    assert len(records(await take(server.feed(wire=1, stall_s=0.2), 2))) == 2
+
+
+async def test_a_server_that_calls_us_too_slow_is_asked_again(server: Server) -> None:
+    frames = recorded("jetstream-2.jsonl")
+    server.plays = [
+        saying(frames[0], {"$type": "error", "error": "ConsumerTooSlow", "message": "x"}),
+        saying(frames[1]),
+    ]
+    assert len(records(await take(server.feed(wire=2), 2))) == 2
+
+
+async def test_a_cursor_that_is_too_old_is_a_gap_that_is_told_and_the_feed_goes_on(server: Server) -> None:
+    server.plays = [saying(recorded("jetstream-2.jsonl")[0])]
+    progress = progress_after(await take(server.feed(wire=2), 1))
+    body = b'{"error": "CursorTooOld", "message": "floor 5"}'
+    server.plays = [Response(400, "Bad Request", Headers({"Content-Length": str(len(body))}), body)]
+    server.plays.append(saying(recorded("jetstream-2.jsonl")[1]))
+    gap, post = records(await take(server.feed(progress, wire=2), 2))
+    assert (gap.reason, "CursorTooOld" in gap.detail or "from" in gap.detail) == ("feed_gap", True)
+    assert isinstance(post, Post)
+    assert "cursor" not in server.asked[-1]
+
+
+async def test_a_server_that_kept_less_than_asked_is_a_gap(server: Server) -> None:
+    frames = recorded("jetstream-2.jsonl")
+    server.plays = [saying(frames[0])]
+    progress = progress_after(await take(server.feed(wire=2), 1))
+    notice = {"$type": "message", "payload": {"$type": "x#info", "name": "OutdatedCursor", "message": "from 7"}}
+    server.plays = [saying(notice, frames[1])]
+    gap, post = records(await take(server.feed(progress, wire=2), 2))
+    assert (gap.reason, "from 7" in gap.detail) == ("feed_gap", True)
+    assert isinstance(post, Post)
+
+
+async def test_wire_1_that_left_out_days_is_a_gap(server: Server) -> None:
+    days_us = 3 * 86_400_000_000
+    server.plays = [saying(event(1, us=NOW_US - days_us))]
+    progress = progress_after(await take(server.feed(wire=1), 1))
+    server.plays = [saying(event(2))]
+    gap, post = records(await take(server.feed(progress, wire=1), 2))
+    assert gap.reason == "feed_gap"
+    assert isinstance(post, Post)
+
+
+async def test_a_frame_too_large_to_read_is_passed_and_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jetstream, "_MAX_FRAME_BYTES", 5_000)
+    huge = event(2, record={"text": "x" * 9_000})
+    server.plays = [saying(event(1), huge, then="hang"), saying(event(3))]
+    first, gap, last = records(await take(server.feed(wire=1), 3))
+    assert (first.url[-2:], gap.reason, last.url[-2:]) == ("r1", "feed_gap", "r3")
+    assert int(server.asked[1]["cursor"][0]) > NOW_US + 2
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_a_server_of_another_wire_is_one_line(server: Server, status: int) -> None:
+    server.plays = [Response(status, "No", Headers({"Content-Length": "0"}), b"")]
+    with pytest.raises(UsageError, match=f"{status} to wire 2"):
+        await take(server.feed(wire=2), 1)
+
+
+async def test_a_server_in_trouble_is_asked_again(server: Server) -> None:
+    server.plays = [Response(503, "No", Headers({"Content-Length": "0"}), b""), saying(event(1))]
+    assert len(records(await take(server.feed(wire=1), 1))) == 1
+
+
+async def test_posts_without_media_can_be_left_out(server: Server) -> None:
+    server.plays = [saying(*recorded("jetstream-1.jsonl"))]
+    found = records(await take(server.feed(wire=1, media_only=True), 10))
+    assert all(record.media for record in found if isinstance(record, Post))
+    assert sum(isinstance(record, Removal) for record in found) == 6
