@@ -1,0 +1,81 @@
+import msgspec
+
+from models.fusion.model import FusionModel, read_curves
+from models.manifest import MANIFEST
+from schemas.messages import Parts, Scores, Verdict
+from streams.hearing import Hearing, Rules
+from streams.replay.hearings import Hearings
+from tests.unit.made_messages import POLICY, match, post_ref, scores
+
+RULES = Rules(
+    FusionModel("noisy-or", "1", read_curves(MANIFEST.with_name("fusion").joinpath("noisy-or-1.json").read_bytes())),
+    {"case-a": POLICY},
+)
+DEADLINE_S, MEMORY_S = 30.0, 1_000.0
+
+
+def of_post(post_id: str, found: Scores) -> Scores:
+    segment = msgspec.structs.replace(found.segment, post=post_ref(post_id))
+    return msgspec.structs.replace(found, segment=segment)
+
+
+def hear(hearings: Hearings, post_id: str, found: Scores, now_s: float) -> list[Verdict]:
+    message = of_post(post_id, found)
+    hearing = hearings.of(message, now_s)
+    verdicts = hearing.hear(message, RULES, now_s)
+    hearings.remember(hearing, verdicts, now_s)
+    return verdicts
+
+
+def close(hearings: Hearings, hearing: Hearing) -> str:
+    hearings.remember(hearing, hearing.close(RULES, hearing.deadline_s), hearing.deadline_s)
+    return hearing.post.post_id
+
+
+def test_hearings_come_due_by_deadline_and_then_by_post_whatever_order_they_were_opened_in() -> None:
+    hearings = Hearings(DEADLINE_S, MEMORY_S)
+    for post_id, now_s in (("c", 5.0), ("b", 5.0), ("a", 6.0), ("d", 4.0)):
+        hear(hearings, post_id, scores("visual"), now_s)
+    assert [close(hearings, hearing) for hearing in hearings.due(5.0 + DEADLINE_S)] == ["d", "b", "c"]
+    assert [close(hearings, hearing) for hearing in hearings.waiting()] == ["a"]
+    assert list(hearings.waiting()) == []
+
+
+def test_a_hearing_is_closed_once_however_often_its_post_was_heard() -> None:
+    hearings = Hearings(DEADLINE_S, MEMORY_S)
+    for number in range(3):
+        hear(hearings, "a", scores("visual", number=number, parts=Parts(visual=9, audio=0, text=0)), float(number))
+    assert [close(hearings, hearing) for hearing in hearings.due(DEADLINE_S)] == ["a"]
+    assert list(hearings.due(DEADLINE_S + 1)) == []
+
+
+def test_what_was_closed_is_forgotten_after_the_time_of_memory_and_not_before() -> None:
+    hearings = Hearings(DEADLINE_S, MEMORY_S)
+    hear(hearings, "a", scores("visual", parts=Parts(visual=1, audio=0, text=0)), 0.0)
+    assert hearings.changes().keys() == {"a"}
+    assert list(hearings.due(MEMORY_S - 1)) == []
+    assert hearings.changes() == {}
+    assert list(hearings.due(MEMORY_S)) == []
+    assert hearings.changes() == {"a": None}
+
+
+def test_hearings_restored_from_their_changes_go_on_as_though_nothing_had_happened() -> None:
+    def story(stop_after: int | None) -> list[list[Verdict]]:
+        hearings, told = Hearings(DEADLINE_S, MEMORY_S), []
+        kept: dict[str, bytes] = {}
+        steps = [("a", scores("visual", match(0.6))), ("b", scores("audio")), ("a", scores("audio", match(0.6)))]
+        for number, (post_id, found) in enumerate(steps):
+            told.append(hear(hearings, post_id, found, float(number)))
+            kept |= {changed: value for changed, value in hearings.changes().items() if value is not None}
+            if number == stop_after:
+                hearings = Hearings(DEADLINE_S, MEMORY_S)
+                for restored, value in kept.items():
+                    hearings.restore(restored, value)
+        for hearing in hearings.due(100.0):
+            told.append(hearing.close(RULES, hearing.deadline_s))
+            hearings.remember(hearing, told[-1], hearing.deadline_s)
+        return told
+
+    whole = story(None)
+    assert sum(map(len, whole)) >= 2
+    assert all(story(stop) == whole for stop in range(3))
