@@ -20,6 +20,7 @@ from streams.follow import read_whole
 from streams.media.decoder import Decoder
 from streams.policy import policy_version
 from streams.produce import writing
+from streams.replay.erase import erase
 from streams.settings import Settings
 from streams.wire import create_codec
 
@@ -73,8 +74,10 @@ def withdraw_case(settings: Settings, case_id: str) -> int:
     keys = [key for key in asyncio.run(_entries(settings)) if key.split("/", 1)[0] == case_id]
     if not keys:
         raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
+    keys.sort(reverse=True)  # the policy, whose key is the shortest, last: a crash can be repeated
     with writing(settings) as writer:
-        for key in sorted(keys, reverse=True):  # the policy, whose key is the shortest, last: a crash can be repeated
+        erase(settings, writer, keys)
+        for key in keys:
             writer.write("cases", key, None)
     return len(keys)
 

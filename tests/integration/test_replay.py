@@ -348,6 +348,18 @@ def test_clean_never_touches_topics_of_which_no_run_is_known(recorded: Replayer)
     assert recorded.broker.topics() == before
 
 
+def test_a_withdrawn_case_leaves_the_runs_too(system: System, kafka: str) -> None:
+    broker = Broker(kafka, system.settings.topic_prefix)
+    broker.feed(traffic(8))
+    answer = system.jikimi("replay", "--run", "r1", *DESCRIPTORS, "--nice", "0")
+    assert answer.code == 0, answer.err
+    assert {case.case_id for case in broker.messages("cases", "r1")} == {"case-a", "case-b"}
+    assert system.jikimi("case", "withdraw", "case-a").code == 0
+    for topic in ("cases", "cases.r1"):
+        last = {kept.key: kept.value for shard in broker.read(topic).values() for kept in shard}
+        assert {key for key, value in last.items() if value} == {key for key in last if key and key[:6] == b"case-b"}
+
+
 def test_the_runs_are_listed(recorded: Replayer) -> None:
     answer = recorded.jikimi("replay", "list")
     (line,) = [line for line in answer.out.splitlines() if line.split()[0] == "base"]
