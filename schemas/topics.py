@@ -23,6 +23,8 @@ class Topic:
     retention_hours: int = FOREVER
     compacted: bool = False
     """Only the last record of each key is kept, and a tombstone erases it."""
+    segment_hours: int | None = None
+    """How soon what was overwritten in a compacted topic may go; the broker's default leaves it for days."""
     internal: bool = False
     """A stage's own memory, not an arrow between stages."""
     max_bytes: int

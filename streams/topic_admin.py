@@ -30,7 +30,7 @@ _LOOK_AGAIN_S = 0.05
 _MS_PER_HOUR = 3_600_000
 _BROKER_DEFAULT = -1
 
-POLICY, RETENTION, SIZE = "cleanup.policy", "retention.ms", "max.message.bytes"
+POLICY, RETENTION, SIZE, SEGMENT = "cleanup.policy", "retention.ms", "max.message.bytes", "segment.ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ def why_fixed(topic: Topic) -> str | None:
 def settings_of(topic: Topic) -> dict[str, str]:
     """Return the settings a broker must have for this topic."""
     if topic.compacted:
-        return {POLICY: "compact", SIZE: str(topic.max_bytes)}
+        segments = {} if topic.segment_hours is None else {SEGMENT: str(topic.segment_hours * _MS_PER_HOUR)}
+        return {POLICY: "compact", SIZE: str(topic.max_bytes)} | segments
     retention_ms = FOREVER if topic.retention_hours == FOREVER else topic.retention_hours * _MS_PER_HOUR
     return {POLICY: "delete", RETENTION: str(retention_ms), SIZE: str(topic.max_bytes)}
 
@@ -235,6 +236,8 @@ def _too_low(topic: Topic, found: _Found) -> dict[str, str]:
 def _suffices(key: str, found: str | None, wanted: str) -> bool:
     if found is None or key == POLICY:
         return found == wanted
+    if key == SEGMENT:
+        return int(found) <= int(wanted)
     if key == RETENTION and str(FOREVER) in {found, wanted}:
         return found == str(FOREVER)
     return int(found) >= int(wanted)

@@ -1,0 +1,239 @@
+"""Mastodon's statuses as posts, and a stream that is cut, by both of its ways."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from schemas.messages import DeadLetter, Post, Removal
+from streams.errors import UsageError
+from streams.feeds import connection, mastodon
+from streams.feeds.cursor import Progress
+from streams.feeds.mastodon import Mastodon
+from streams.feeds.mastodon_known import Entry, Known
+from streams.feeds.mastodon_server import STREAMS, Server, Stream
+from streams.feeds.mastodon_wire import BROKEN, Status, Told, plain_text, to_post
+from streams.feeds.run import Batch
+from tests.faults.platforms import recorded
+from tests.unit.media.served import Server as Answers
+from tests.unit.media.served import response, serving
+
+STATUSES = recorded("mastodon.jsonl")
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_BASE_S", 0.01)
+
+
+def update(number: int, **changes: Any) -> Told:
+    """Return a status of its own; numbers are ids."""
+    status = STATUSES[1] | {"id": str(number), "uri": f"u{number}", "url": f"https://birds.example/{number}"}
+    return Told("status.update" if "edited_at" in changes else "update", json.dumps(status | changes))
+
+
+class Scripted:
+    """A server whose connections and pages are given."""
+
+    url = "https://example.social"
+
+    def __init__(self, *sessions: list[Told], pages: list[list[str]] | None = None) -> None:
+        self.sessions = list(sessions)
+        self.pages = pages or []
+        self.asked: list[str] = []
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[AsyncGenerator[Told]]:
+        if not self.sessions:
+            raise UsageError("the end")
+        session = self.sessions.pop(0)
+
+        async def events() -> AsyncGenerator[Told]:
+            for told in session:
+                yield told
+
+        yield events()
+
+    async def page(self, since: str) -> list[str]:
+        self.asked.append(since)
+        return self.pages.pop(0) if self.pages else []
+
+
+async def all_of(server: Scripted, progress: Progress | None = None) -> list[Batch]:
+    batches: list[Batch] = []
+    source = Mastodon(cast("Server", server), progress or Progress()).batches()
+    with suppress(UsageError):  # the end
+        async with asyncio.timeout(10), aclosing(source):
+            async for batch in source:
+                batches.append(batch)  # noqa: PERF401 - what came before the end counts
+    return batches
+
+
+def records(batches: list[Batch]) -> list[Any]:
+    return [record for batch in batches for record in batch.records]
+
+
+def progress_after(batches: list[Batch]) -> Progress:
+    parts = {name: kept for batch in batches for name, kept in batch.parts.items() if kept is not None}
+    return Progress([batch.position for batch in batches if batch.position][-1], parts)
+
+
+def test_a_status_becomes_a_post() -> None:
+    text, film, pictures, elsewhere, _, korean = (to_post(msgspec.convert(status, Status)) for status in STATUSES)
+    assert text.caption == "Good morning from the #creek\n\nsecond & last"
+    assert (text.tags, text.author) == (["creek"], "https://birds.example/@heron")
+    assert film.caption == "feathers\n\nA film"
+    assert [(medium.kind, medium.alt) for medium in film.media] == [("video", "A heron")]
+    assert [medium.kind for medium in pictures.media] == ["image", "video", "audio"]
+    assert pictures.caption == "Pictures\nof it"
+    assert [medium.url for medium in elsewhere.media] == ["https://birds.example/media/41"]
+    assert (korean.language, korean.caption) == ("ko", "오늘의 왜가리")
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("", ""),
+        ("<p>a<br>b<br/>c</p>", "a\nb\nc"),
+        ("<p>one</p><p>two</p>", "one\n\ntwo"),
+        ("&lt;p&gt; &amp;", "<p> &"),
+        ("<p>never <b>closed", "never closed"),
+        ("a < b", "a < b"),
+    ],
+)
+def test_html_becomes_what_people_read(html: str, text: str) -> None:
+    assert plain_text(html) == text
+
+
+async def test_an_edit_is_a_new_post_at_the_same_url_and_told_twice_it_is_one() -> None:
+    edit = update(1, content="<p>other</p>", edited_at="2026-01-01T00:00:00.000Z")
+    first, second = records(await all_of(Scripted([update(1), edit, update(1), edit])))
+    assert first.url == second.url
+    assert first.post_id != second.post_id
+    assert second.caption.endswith("other")
+
+
+async def test_boosts_are_the_post_they_boost_once_and_their_end_is_no_removal() -> None:
+    boost = update(2, reblog=json.loads(update(1).payload))
+    another = update(3, reblog=json.loads(update(1).payload))
+    found = records(await all_of(Scripted([boost, another, update(1), Told("delete", "2"), Told("delete", "3")])))
+    assert [post.url for post in found] == ["https://birds.example/1"]
+
+
+async def test_a_deletion_names_the_post_by_its_url_after_a_restart_too() -> None:
+    batches = await all_of(Scripted([update(1)]))
+    removals = records(await all_of(Scripted([Told("delete", "1"), Told("delete", "1")]), progress_after(batches)))
+    assert [(type(removal), removal.url) for removal in removals] == [(Removal, "https://birds.example/1")]
+
+
+async def test_a_deletion_of_what_was_never_seen_says_where_the_server_had_it() -> None:
+    (removal,) = records(await all_of(Scripted([Told("delete", "77"), Told("delete", "77")])))
+    assert removal.url == "https://example.social/web/statuses/77"
+
+
+async def test_what_was_missed_is_asked_for_page_by_page_and_told_once() -> None:
+    pages = [[update(4).payload, update(3).payload], [update(5).payload], []]
+    server = Scripted([update(2)], [update(5), update(6)], pages=pages)
+    found = records(await all_of(server))
+    assert [post.url[-1] for post in found] == ["2", "3", "4", "5", "6"]
+    assert server.asked == ["0", "4", "5"]
+
+
+async def test_ids_are_looked_back_from_by_half_a_minute() -> None:
+    newest = 1_790_000_000_000 << 16
+    server = Scripted([update(newest)], [])
+    await all_of(server)
+    assert int(server.asked[0]) == (1_790_000_000_000 - 30_000) << 16
+
+
+async def test_too_much_missed_is_a_gap_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mastodon, "_MOST_PAGES", 2)
+    pages = [[update(number).payload] for number in range(3, 9)]
+    found = records(await all_of(Scripted([update(2)], [update(9)], pages=pages)))
+    assert [record.reason if isinstance(record, DeadLetter) else record.url[-1] for record in found] == [
+        "2", "3", "4", "feed_gap", "9",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "told", [Told("update", "{"), Told("update", "{}"), Told(BROKEN, "[]"), Told("update", "[" * 99_999)]
+)
+async def test_what_is_no_status_is_a_dead_letter_with_its_bytes_and_the_next_is_read(told: Told) -> None:
+    letter, post = records(await all_of(Scripted([told, told, update(1)])))
+    assert isinstance(letter, DeadLetter)
+    assert letter.value == told.payload.encode()
+    assert isinstance(post, Post)
+
+
+async def test_other_events_are_left_alone() -> None:
+    batches = await all_of(
+        Scripted([Told("notification", "{}"), Told("filters_changed", ""), Told("announcement", "x")])
+    )
+    assert records(batches) == []
+    assert sum(batch.ignored for batch in batches) == 3
+
+
+def test_the_oldest_ids_are_forgotten() -> None:
+    known = Known({"9": '{"url":"a"}', "10": '{"url":"b"}'}, most=2)
+    changed = known.note("11", Entry("c"))
+    assert set(changed) == {"11", "9"}
+    assert changed["9"] is None
+    assert known.get("9") is None
+    assert known.get("10") == Entry("b")
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_stream_is_named_in_all_three_ways(name: str) -> None:
+    stream = Stream(name, "cats" if name.startswith("hashtag") else None)
+    path, _ = stream.sse
+    assert path.startswith("/api/v1/streaming/")
+    assert stream.parameters["stream"] == name
+    assert stream.timeline[0].startswith("/api/v1/timelines/")
+
+
+def test_a_stream_of_other_servers_media() -> None:
+    stream = Stream("public:remote:media")
+    assert stream.sse == ("/api/v1/streaming/public/remote", {"only_media": "true"})
+    assert stream.timeline == ("/api/v1/timelines/public", {"remote": "true", "only_media": "true"})
+
+
+@pytest.fixture
+async def answers() -> AsyncIterator[Answers]:
+    async with serving() as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("401 Unauthorized", "JIKIMI_MASTODON_TOKEN"), ("404 Not Found", "is it a Mastodon server")]
+)
+async def test_a_server_that_refuses_is_one_line(answers: Answers, status: str, words: str) -> None:
+    answers.answers["/api/v2/instance"] = response(body=b"{}")
+    answers.answers["/api/v1/streaming/public"] = response(status, b'{"error": "no"}')
+    server = Server(answers.url(""), Stream("public"), "secret", "sse", 5.0)
+    with pytest.raises(UsageError, match=words):
+        async with server.connected():
+            pass
+    assert (
+        "Authorization: Bearer secret" in answers.requests[-1] or "authorization: Bearer secret" in answers.requests[-1]
+    )
+
+
+async def test_a_server_that_is_asked_too_often_is_waited_for(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/api/v1/timelines/public?min_id=1&limit=40"
+    answers.answers[path] = response("429 Too Many Requests", b"", X_RateLimit_Reset="2020-01-01T00:00:00.000Z")
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        answers.answers[path] = response(body=b'[{"id": "2"}]')
+
+    monkeypatch.setattr("streams.feeds.mastodon_server.asyncio.sleep", sleep)
+    server = Server(answers.url(""), Stream("public"), "", "sse", 5.0)
+    assert await server.page("1") == ['{"id": "2"}']
+    assert waited == [1.0]
