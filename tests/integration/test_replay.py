@@ -1,6 +1,7 @@
 """Replays on a real Kafka: the same input makes the same bytes, and nothing live is touched."""
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -16,11 +17,12 @@ from typing import Any, NamedTuple
 import pytest
 import structlog
 
-from schemas.messages import DeadLetter, Run, Scores, Verdict
+from schemas.messages import DeadLetter, Medium, Post, Run, Scores, Verdict
 from streams import cli
 from streams.choice import create_registry
+from streams.demo.scenario import MEDIA
 from streams.policy import decide
-from tests.integration.recorded import DAY, Broker, Fed, traffic
+from tests.integration.recorded import CODEC, DAY, Broker, Fed, traffic
 from tests.integration.system import Answer, System
 from tests.support.brokers import new_prefix
 
@@ -346,6 +348,46 @@ def test_clean_never_touches_topics_of_which_no_run_is_known(recorded: Replayer)
     before = recorded.broker.topics()
     refused(recorded.jikimi("replay", "clean", "unknown"), "no run unknown")
     assert recorded.broker.topics() == before
+
+
+def test_posts_are_fetched_decoded_and_described_again_to_the_same_bytes(system: System, kafka: str) -> None:
+    broker = Broker(kafka, system.settings.topic_prefix)
+    broker.feed(
+        [
+            fed_post("clip", f"file://{MEDIA}/butterfly.mp4", 1),
+            fed_post("words", None, 2),
+            fed_post("broken", f"file://{MEDIA}/CREDITS.md", 3),
+        ]
+    )
+    roots = {"JIKIMI_MEDIA_FILE_ROOTS": json.dumps([str(MEDIA)])}
+    for run in ("once", "twice"):
+        answer = system.jikimi("replay", "--nice", "0", "--run", run, "--from", "posts", environment=roots)
+        assert answer.code == 0, answer.err
+    topics = ("texts", "descriptors", "scores", "verdicts", "dead-letters")
+    once, twice = ({topic: broker.read(f"{topic}.{run}") for topic in topics} for run in ("once", "twice"))
+    assert once == twice
+    described = {(d.segment.post.post_id, d.modality) for d in broker.messages("descriptors", "once")}
+    assert described >= {("clip", "visual"), ("clip", "text"), ("words", "text"), ("broken", "text")}
+    assert {verdict.post.post_id for verdict in broker.messages("verdicts", "once")} == {"clip", "words", "broken"}
+    (letter,) = broker.messages("dead-letters", "once")
+    assert (letter.stage, letter.topic, letter.key) == ("decode", "posts", b"broken")
+    run_record = broker.messages("runs")[-1]
+    assert all(run_record.seconds[stage] > 0 for stage in ("decode", "visual", "text"))
+    assert broker.messages("descriptors") == []
+
+
+def fed_post(post_id: str, url: str | None, hour: int) -> Fed:
+    at = DAY + timedelta(hours=hour)
+    post = Post(
+        post_id=post_id,
+        platform="made",
+        url=f"https://made.example/{post_id}",
+        published_at=at,
+        seen_at=at,
+        caption="a walk",
+        media=[Medium(url=url)] if url else [],
+    )
+    return Fed("posts", post_id, CODEC.encode("posts", post), at)
 
 
 def test_a_withdrawn_case_leaves_the_runs_too(system: System, kafka: str) -> None:
