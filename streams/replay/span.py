@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import stamina
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
@@ -65,6 +66,11 @@ def instant(text: str, now: datetime) -> datetime:
 def is_relative(text: str | None) -> bool:
     """Return whether the text means another moment when it is read later."""
     return text is not None and _AGO.fullmatch(text) is not None
+
+
+def _passes(error: Exception) -> bool:
+    """Tell whether a broker's error passes by itself: a new topic has no leader for a moment."""
+    return isinstance(error, KafkaException) and error.args[0].retriable()
 
 
 class Look:
@@ -138,12 +144,16 @@ class Look:
         return [Place(topic, number) for number in sorted(found.partitions)]
 
     def _offsets(self, places: list[Place], which: OffsetSpec) -> dict[Place, Any]:
-        asked = {TopicPartition(self._prefix + place.topic, place.partition): which for place in places}
-        answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
         try:
-            found = {tp.partition: answer.result(_ANSWER_S) for tp, answer in answers.items()}
+            return self._ask(places, which)
         except KafkaException as error:
             raise UsageError(f"the broker does not tell its offsets: {error.args[0].str()}") from error
+
+    @stamina.retry(on=_passes, timeout=_ANSWER_S)
+    def _ask(self, places: list[Place], which: OffsetSpec) -> dict[Place, Any]:
+        asked = {TopicPartition(self._prefix + place.topic, place.partition): which for place in places}
+        answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
+        found = {tp.partition: answer.result(_ANSWER_S) for tp, answer in answers.items()}
         return {place: found[place.partition] for place in places}
 
 
