@@ -39,7 +39,7 @@ _NO_LEADER = {
 }
 
 
-def _passes(error: Exception) -> bool:
+def passes(error: Exception) -> bool:
     """Tell whether a broker's error passes by itself: a new topic has no leader for a moment."""
     return isinstance(error, KafkaException) and error.args[0].code() in _NO_LEADER
 
@@ -142,7 +142,7 @@ class Follower:
         except KafkaException as error:
             raise BrokerError(str(error)) from error
 
-    @stamina.retry(on=_passes, timeout=_PATIENCE_S)
+    @stamina.retry(on=passes, timeout=_PATIENCE_S)
     def _find_end(self, partition: int) -> int:
         end: int = self._asker.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_PATIENCE_S)[1]
         return end

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.clients import client_config
 from streams.errors import UsageError
+from streams.follow import passes
 from streams.settings import Settings
 
 _ANSWER_S = 30.0
@@ -66,11 +67,6 @@ def instant(text: str, now: datetime) -> datetime:
 def is_relative(text: str | None) -> bool:
     """Return whether the text means another moment when it is read later."""
     return text is not None and _AGO.fullmatch(text) is not None
-
-
-def _passes(error: Exception) -> bool:
-    """Tell whether a broker's error passes by itself: a new topic has no leader for a moment."""
-    return isinstance(error, KafkaException) and error.args[0].retriable()
 
 
 class Look:
@@ -149,7 +145,7 @@ class Look:
         except KafkaException as error:
             raise UsageError(f"the broker does not tell its offsets: {error.args[0].str()}") from error
 
-    @stamina.retry(on=_passes, timeout=_ANSWER_S)
+    @stamina.retry(on=passes, timeout=_ANSWER_S)
     def _ask(self, places: list[Place], which: OffsetSpec) -> dict[Place, Any]:
         asked = {TopicPartition(self._prefix + place.topic, place.partition): which for place in places}
         answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)

@@ -117,7 +117,7 @@ class Broker:
             try:
                 return int(consumer.get_watermark_offsets(partition, 20)[1])
             except KafkaException as error:
-                if not error.args[0].retriable():  # a topic that was just made has no leader for a moment
+                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:  # of a topic that was just made
                     raise
 
     def committed(self, group: str, topic: str) -> list[int]:
