@@ -59,7 +59,7 @@ class System:
         return load_settings(**given)
 
     def worker(self, stage: str, name: str = "one") -> Worker:
-        """Start a worker of one stage or several ("match fusion") in a folder of its own, and return it once it is ready."""
+        """Start a worker of one stage or several in a folder of its own, and return it once it is ready."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         worker = self._stack.enter_context(Worker(stage.split(), folder, self.environment))
