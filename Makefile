@@ -21,7 +21,7 @@ demo: setup ## Watch Jikimi find reposts of a made-up victim's clips; needs no D
 	$(BIN)/jikimi demo
 
 test: setup ## Run all tests; a real Kafka comes from Docker or Java, and what is left out is named at the end
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: setup ## Lint, formatting and types
 	$(BIN)/ruff check

@@ -1,10 +1,12 @@
 """Java programs fetched with Maven into var/, once, and run on loopback."""
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 VAR = Path(__file__).parents[1] / "var"
@@ -39,10 +41,23 @@ def maven(name: str, arguments: Sequence[str], *, stamp: bytes) -> Path:
         If there is no Maven, or it could not download.
     """
     folder = VAR / f"{name}-{hashlib.sha256(stamp).hexdigest()[:12]}"
-    if folder.is_dir():
-        return folder
+    with alone(VAR / "maven.lock"):
+        if not folder.is_dir():
+            _fill(folder, name, arguments)
+    return folder
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other processes that ask for the same lock file from downloading at once; they wait."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # let go when it is closed, or the process dies
+        yield
+
+
+def _fill(folder: Path, name: str, arguments: Sequence[str]) -> None:
     require("mvn")
-    VAR.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=VAR, prefix=f"{name}-") as scratch:
         filled = Path(scratch) / "filled"
         command = ["mvn", "--quiet", "--batch-mode", *(part.format(folder=filled) for part in arguments)]
@@ -51,9 +66,7 @@ def maven(name: str, arguments: Sequence[str], *, stamp: bytes) -> Path:
         )
         if done.returncode:
             raise UnavailableError(f"Maven could not fetch {name}: {done.stdout.strip()[:500]}")
-        if not folder.is_dir():  # another process may have been quicker
-            filled.rename(folder)
-    return folder
+        filled.rename(folder)
 
 
 def stop(process: subprocess.Popen[bytes], *, timeout_s: float = 20.0) -> None:

@@ -22,39 +22,38 @@ NEEDS = {
 }
 """What each marker needs, and how to get it."""
 _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
-_left_out = pytest.StashKey[dict[str, str]]()
 
 
 @pytest.fixture(scope="session")
-def kafka(pytestconfig: pytest.Config) -> Iterator[str]:
+def kafka() -> Iterator[str]:
     """Bootstrap servers of a real Apache Kafka that the whole run shares: keep to your `prefix`."""
-    yield from _provide(pytestconfig, "kafka", real_kafka())
+    yield from _provide("kafka", real_kafka())
 
 
 @pytest.fixture
-def own_kafka(pytestconfig: pytest.Config) -> Iterator[Kafka]:
+def own_kafka() -> Iterator[Kafka]:
     """Give a real Apache Kafka of the test's own: it may be stopped, killed and started again on the same data."""
-    yield from _provide(pytestconfig, "kafka", java_kafka())
+    yield from _provide("kafka", java_kafka())
 
 
 @pytest.fixture(scope="session")
-def secured(pytestconfig: pytest.Config) -> Iterator[SecuredKafka]:
+def secured() -> Iterator[SecuredKafka]:
     """Give a real Apache Kafka with TLS, SCRAM and access rules."""
-    yield from _provide(pytestconfig, "kafka", secured_kafka())
+    yield from _provide("kafka", secured_kafka())
 
 
 @pytest.fixture(scope="session")
-def registry_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def registry_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the base address of a real schema registry that the whole run shares: keep to your `prefix`."""
     log: Path = tmp_path_factory.mktemp("registry") / "registry.log"
-    for registry in _provide(pytestconfig, "registry", Registry(log)):
+    for registry in _provide("registry", Registry(log)):
         yield registry.url
 
 
 @pytest.fixture(scope="session")
-def promtool(pytestconfig: pytest.Config) -> Iterator[str]:
+def promtool() -> Iterator[str]:
     """Path of Prometheus's own tool."""
-    yield from _provide(pytestconfig, "prometheus", _found("promtool"))
+    yield from _provide("prometheus", _found("promtool"))
 
 
 @pytest.fixture(scope="session")
@@ -82,15 +81,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("prometheus")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what was left out, and how to get it."""
-    for marker, why in config.stash.get(_left_out, {}).items():
-        skipped = [report.nodeid for report in terminalreporter.getreports("skipped") if marker in report.keywords]
+    for marker, need in NEEDS.items():
+        # From the reports, which come from whatever process ran the test.
+        skipped = [
+            report for report in terminalreporter.getreports("skipped") if _not_here(marker) in report.longreprtext
+        ]
+        if not skipped:
+            continue
         terminalreporter.section(f"left out: {len(skipped)} tests marked {marker}", yellow=True)
-        terminalreporter.line(f"They need {NEEDS[marker]}.")
-        terminalreporter.line(f"Here: {why}")
-        for nodeid in skipped:
-            terminalreporter.line(f"  {nodeid}")
+        terminalreporter.line(f"They need {need}.")
+        for report in skipped:
+            terminalreporter.line(f"  {report.nodeid}")
+
+
+def _not_here(marker: str) -> str:
+    return f"no {marker} here: "
 
 
 @contextmanager
@@ -98,14 +105,13 @@ def _found(program: str) -> Iterator[str]:
     yield str(binary.find(program))
 
 
-def _provide[T](config: pytest.Config, marker: str, context: AbstractContextManager[T]) -> Iterator[T]:
+def _provide[T](marker: str, context: AbstractContextManager[T]) -> Iterator[T]:
     """Yield what the context gives; where this machine cannot have it, skip, or fail in CI."""
     with ExitStack() as stack:
         try:
             given = stack.enter_context(context)
         except UnavailableError as exc:
-            config.stash.setdefault(_left_out, {})[marker] = str(exc)
             if _IN_CI:
                 pytest.fail(f"needs {NEEDS[marker]} ({exc})", pytrace=False)
-            pytest.skip(f"no {marker} here: {exc}")
+            pytest.skip(f"{_not_here(marker)}{exc}")
         yield given

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ops.java import VAR, UnavailableError
+from ops.java import VAR, UnavailableError, alone
 
 HOW_TO_GET_IT = "install Prometheus and put prometheus and promtool on the PATH, or use Debian or Ubuntu"
 _PACKAGE = "prometheus"
@@ -24,21 +24,25 @@ def find(program: str) -> Path:
     if (there := shutil.which(program)) is not None:
         return Path(there)
     path = _FOLDER / "usr" / "bin" / program
-    if not path.exists():
-        _unpack()
+    with alone(VAR / "prometheus.lock"):
+        if not path.exists():
+            _unpack()
     return path
 
 
 def _unpack() -> None:
     if missing := [tool for tool in ("apt-get", "dpkg") if shutil.which(tool) is None]:
         raise UnavailableError(f"no Prometheus here, and no {missing[0]} to download it: {HOW_TO_GET_IT}")
-    VAR.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=VAR, prefix="prometheus-") as scratch:
-        _run(["apt-get", "download", _PACKAGE], scratch)
+        # Lists of its own: the machine's may be missing, and only root may write them.
+        own = [f"-oDir::State::lists={scratch}/lists", f"-oDir::Cache={scratch}/cache", "-oAPT::Sandbox::User="]
+        (Path(scratch) / "lists" / "partial").mkdir(parents=True)
+        (Path(scratch) / "cache" / "archives" / "partial").mkdir(parents=True)
+        _run(["apt-get", *own, "update"], scratch)
+        _run(["apt-get", *own, "download", _PACKAGE], scratch)
         (package,) = Path(scratch).glob(f"{_PACKAGE}_*.deb")
         _run(["dpkg", "-x", package.name, "unpacked"], scratch)
-        if not _FOLDER.is_dir():  # another process may have been quicker
-            (Path(scratch) / "unpacked").rename(_FOLDER)
+        (Path(scratch) / "unpacked").rename(_FOLDER)
 
 
 def _run(command: list[str], folder: str) -> None:

@@ -188,7 +188,7 @@ def test_a_worker_that_cannot_load_what_was_promoted_keeps_the_old_one_and_says_
     post(system, "first", pictures(91))
     system.flush()
     described(system, OLD, 1)
-    assert behind(visual.metrics_url) == 1.0
+    until(lambda: behind(visual.metrics_url) == 1.0)
     assert "nowhere@9" in visual.log_file.read_text()
     visual.kill()
     visual.start()
