@@ -4,7 +4,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -129,7 +129,7 @@ def running(console: Console, *, bootstrap_servers: str | None = None, separate:
         base_url = stack.enter_context(serve(folder / "media"))
         servers = bootstrap_servers or stack.enter_context(EmbeddedBroker()).bootstrap
         environment = _environment(servers, base_url)
-        os.environ.update(environment)  # the desk's half of the demo runs in this process
+        stack.enter_context(_in_environment(environment))  # the desk's half of the demo runs in this process
         settings = load_settings()
         topic_admin.create(settings)
         workers = _start(stack, folder, environment, separate=separate)
@@ -139,6 +139,17 @@ def running(console: Console, *, bootstrap_servers: str | None = None, separate:
         for worker in workers:
             worker.wait_until_ready()
         yield Demo(console, settings, posts, workers)
+
+
+@contextmanager
+def _in_environment(changes: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _environment(servers: str, base_url: str) -> dict[str, str]:

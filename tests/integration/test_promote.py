@@ -20,6 +20,7 @@ from models.manifest import MANIFEST, ModelError, locate
 from models.registry import Registry, default_cache
 from schemas.messages import Deployment, Frame, Frames, Parts, Policy, Run, Segment, Verdict
 from streams.choice import default_choice
+from streams.demo.scenario import MEDIA
 from streams.desk.cases import NewCase, add_case, read_cases, withdraw_case
 from streams.desk.deploying import promote, roll_back
 from streams.desk.describing import describe_case
@@ -106,7 +107,7 @@ class Feed(threading.Thread):
     def __init__(self, system: System, film: Path) -> None:
         super().__init__()
         copy = frames_of(system.settings, film)
-        other = [frame for number in (91, 92, 93) for frame in pictures(number)]
+        other = frames_of(system.settings, MEDIA / "hunter.mp4")[:3]  # drawn pictures are too much like each other
         self._films = {"copy": copy, "other": other}
         self._system = system
         self._stopping = threading.Event()

@@ -45,7 +45,7 @@ def test_each_reference_counts_for_itself() -> None:
 
 def test_the_refusal_names_the_cases_and_how_to_mend_it() -> None:
     cases = {"good": case("good", piece("visual", "see@2")), "bad": case("bad", piece("visual", "see@1"))}
-    with pytest.raises(UsageError, match=r"1 of 2 open cases .* see@2: bad; .*case describe .* --with visual=see@2"):
+    with pytest.raises(UsageError, match=r"1 of 2 open cases .*see@2: bad; .*case describe .* --with visual=see@2"):
         refuse_uncovered(cases, NEW)
     refuse_uncovered({"good": cases["good"]}, NEW)
     refuse_uncovered({}, NEW)
