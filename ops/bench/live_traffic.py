@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.messages import Post
-from streams.demo.workers import Worker
+from streams.demo.processes import Worker
 from streams.flow import STAGES
 from streams.produce import writing
 from streams.settings import Settings

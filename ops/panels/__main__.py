@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ops.chart.render import CASES, render, values_of
 from ops.java import UnavailableError
 from ops.panels.asking import Answer, ask_alerts, ask_panels
 from ops.panels.pictures import draw
@@ -20,7 +21,7 @@ from ops.panels.replays import replayed_verdicts
 from ops.panels.stall import Stall, stall
 from ops.panels.system import FASTER, System, open_late_case, running
 from ops.prometheus.alerts import RUNBOOKS
-from tests.unit.helm.made import CASES, render, values_of
+from streams.errors import UsageError
 
 _ROOT = Path(__file__).parents[2]
 _IMAGES = _ROOT / "ops" / "docs" / "images"
@@ -38,7 +39,7 @@ def main(
     try:
         with running(bootstrap_servers) as system:
             result = _prove(system, images)
-    except (UnavailableError, RuntimeError) as error:
+    except (UnavailableError, UsageError, RuntimeError) as error:
         typer.echo(str(error), err=True)
         sys.exit(2)
     text = json.dumps(result, indent=2, ensure_ascii=False)

@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass
 
-from ops.panels.process import Process
 from ops.panels.system import System
+from streams.demo.processes import Process
 
 EXPECTED = "JikimiStageBehind"
 _FIRES_S = 180.0

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ops.broker.kafka import Kafka
 from ops.panels.feeding import feeding, prepare_platform
-from ops.panels.process import Process
 from ops.prometheus import rules
 from ops.prometheus.alerts import groups
 from ops.prometheus.server import Prometheus
@@ -18,6 +17,7 @@ from streams import topic_admin
 from streams.app import STAGES
 from streams.broker.serving import free_port
 from streams.demo.posts import build_posts
+from streams.demo.processes import Process, Worker
 from streams.demo.scenario import CLOVER, SCENES, WILLOW, DemoCase
 from streams.demo.server import serve
 from streams.desk.cases import NewCase, add_case
@@ -75,7 +75,7 @@ def running(bootstrap_servers: str | None) -> Iterator[System]:
     ------
     UnavailableError
         This machine can have no Kafka or no Prometheus.
-    RuntimeError
+    UsageError
         Something did not start.
     """
     with ExitStack() as stack:
@@ -93,7 +93,7 @@ def running(bootstrap_servers: str | None) -> Iterator[System]:
             stack.enter_context(process)
         posts = build_posts(base_url, folder / "media", scenes=[scene for scene in SCENES if scene.name in _PLAYED])
         for process in processes.values():
-            process.wait()
+            process.wait_until_ready()
         targets = {name: process.address for name, process in processes.items()}
         prometheus = stack.enter_context(Prometheus(folder / "prometheus", targets, _rules()))
         system = System(settings, environment, processes, prometheus, folder, time.time())
@@ -122,7 +122,7 @@ def _given(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _processes(folder: Path, environment: Mapping[str, str], feeds: list[list[str]]) -> Iterator[Process]:
     for stage in STAGES:
-        yield Process(stage, ["worker", stage], folder, environment)
+        yield Worker([stage], folder, environment)
     shadow = ["shadow", "run", "stricter", "--from", "scores", "--with", "policy=0.99/0.9"]
     yield Process("shadow", shadow, folder, environment)
     yield Process("monitor", ["monitor"], folder, environment)

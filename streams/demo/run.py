@@ -21,12 +21,12 @@ from streams.broker.embedded import EmbeddedBroker
 from streams.broker.serving import free_port
 from streams.demo.live import LiveView
 from streams.demo.posts import DemoPost, build_posts
+from streams.demo.processes import Worker
 from streams.demo.report import OpenedCase, Report, Seen, report, to_json
 from streams.demo.scenario import CASES, DemoCase
 from streams.demo.server import serve
 from streams.demo.table import print_table
 from streams.demo.watcher import Watcher
-from streams.demo.workers import Worker
 from streams.desk.cases import NewCase, add_case
 from streams.produce import writing
 from streams.settings import Settings, load_settings

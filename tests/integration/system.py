@@ -14,7 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, To
 from schemas.codec import Codec
 from schemas.messages import Message
 from schemas.topics import TOPICS
-from streams.demo.workers import Worker
+from streams.demo.processes import Worker
 from streams.settings import Settings, load_settings
 from tests.support.brokers import make_topics
 

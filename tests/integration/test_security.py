@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.demo.workers import Worker
+from streams.demo.processes import Worker
 from streams.doctor.rights import ROLES, rights_of
 from streams.flow import STAGES
 from streams.settings import load_settings

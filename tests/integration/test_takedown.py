@@ -8,7 +8,7 @@ import pytest
 
 from schemas.ids import record_id
 from schemas.messages import Evidence, Interval, Removal, Takedown, Verdict
-from streams.demo.workers import Worker
+from streams.demo.processes import Worker
 from streams.desk.cases import withdraw_case
 from streams.ledger import chained
 from tests.integration.made import POLICY, entry, post_ref

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.codec import Codec
 from schemas.messages import Parts
-from streams.demo.workers import Worker
+from streams.demo.processes import Worker
 from tests.integration.made import described, footage
 from tests.integration.system import System, running, until
 from tests.support.brokers import new_prefix

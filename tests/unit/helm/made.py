@@ -1,24 +1,12 @@
-"""The chart rendered, by Helm itself."""
+"""What a rendered chart holds."""
 
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import helm_python
-import yaml
+from ops.chart.render import Object, render, values_of
 
-from ops.chart.written import CHART
-
-type Object = dict[str, Any]
-
-CASES = sorted(file.name.removesuffix("-values.yaml") for file in (CHART / "ci").glob("*-values.yaml"))
-"""Each a values file in ci/."""
-NAMESPACE = "victims"
 CONTROLLERS = ("Deployment", "StatefulSet", "Job")
-
-
-def values_of(case: str) -> dict[str, Any]:
-    return helm_python.values_from_yaml((CHART / "ci" / f"{case}-values.yaml").read_text("utf-8"))
 
 
 def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -31,22 +19,9 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def chart() -> helm_python.Chart:
-    return helm_python.Chart.load(CHART)
-
-
-@cache
 def rendered(case: str) -> list[Object]:
     """Return the objects of a values file; shared, not to be changed."""
     return render(values_of(case))
-
-
-def render(values: dict[str, Any]) -> list[Object]:
-    """Return the objects of an installation; notes are left out."""
-    chart().validate_schema(values)
-    files = chart().render(values, name="guard", namespace=NAMESPACE)
-    texts = (text for name, text in files.items() if not name.endswith(".txt"))
-    return [found for text in texts for found in yaml.safe_load_all(text) if found is not None]
 
 
 def of_kind(objects: list[Object], *kinds: str) -> dict[str, Object]:

@@ -9,8 +9,9 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
+from ops.chart.render import CASES, NAMESPACE, values_of
 from ops.chart.written import CHART
-from tests.unit.helm.made import CASES, NAMESPACE, containers, of_kind, pods, rendered, values_of
+from tests.unit.helm.made import containers, of_kind, pods, rendered
 
 _CRDS = Path(__file__).parent / "crds"
 _OLDEST, _NEWEST = "1.27", "1.37"

@@ -5,12 +5,13 @@ from typing import Any
 import helm_python
 import pytest
 
+from ops.chart.render import CASES, chart, render, values_of
 from ops.chart.settings import SET_BY_THE_CHART, names
 from schemas.topics import TOPICS
 from streams.ending import STOP_S
 from streams.flow import STAGES, source
 from streams.settings import Settings, load_settings
-from tests.unit.helm.made import CASES, chart, environment, merged, of_kind, pods, render, rendered, values_of
+from tests.unit.helm.made import environment, merged, of_kind, pods, rendered
 
 MINIMAL = values_of("minimal")
 NAMES = {f"{prefix}{name.upper()}" for prefix, name in names(Settings)}

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from ops.chart.render import Object, render, values_of
 from schemas.topics import TOPICS
 from streams.flow import STAGES, source
 from streams.media.addresses import is_public
-from tests.unit.helm.made import CONTROLLERS, Object, merged, of_kind, pods, render, rendered, values_of
+from tests.unit.helm.made import CONTROLLERS, merged, of_kind, pods, rendered
 
 DEFAULT = values_of("default")
 _REACHABLE = ["1.1.1.1", "93.184.216.34", "151.101.1.69", "2606:4700::1111", "2a00:1450:4001:801::200e", "2400:cb00::1"]

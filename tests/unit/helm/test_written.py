@@ -9,9 +9,10 @@ import pytest
 import yaml
 from typer.exceptions import TyperException
 
+from ops.chart.render import CASES
 from ops.chart.written import CHART, written
 from tests.support.commands import parse
-from tests.unit.helm.made import CASES, of_kind, pods, rendered
+from tests.unit.helm.made import of_kind, pods, rendered
 
 ROOT = Path(__file__).parents[3]
 
