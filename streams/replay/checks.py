@@ -44,10 +44,12 @@ def check_described(entries: Iterable[Case], choice: Choice, changed: set[Modali
         if entry.reference is not None
     }
     for modality in sorted(changed):
-        if (modality, getattr(choice, modality)) not in described:
+        model = getattr(choice, modality)
+        if (modality, model) not in described:
+            given = "--phrase TEXT" if modality == "text" else "--reference FILE"
             raise UsageError(
-                f"no open case is described by {getattr(choice, modality)}: "
-                f"run `jikimi case describe CASE --with {modality}={getattr(choice, modality)}` on the desk"
+                f"no open case is described by {model}: "
+                f"run `jikimi case describe CASE_ID {given} --with {modality}={model}` on the desk"
             )
 
 

@@ -72,7 +72,7 @@ def test_a_source_before_what_is_changed_is_right(source: str, changes: dict[str
 
 
 def test_a_model_by_which_no_open_case_is_described_is_refused() -> None:
-    with pytest.raises(UsageError, match="case describe CASE --with visual=v@1"):
+    with pytest.raises(UsageError, match="case describe CASE_ID --reference FILE --with visual=v@1"):
         check_described([], LIVE, {"visual"})
     check_described([], LIVE, set())
 
