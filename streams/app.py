@@ -24,7 +24,6 @@ from streams.choice import create_registry
 from streams.clients import worker_credentials
 from streams.driver import Consumer, Transport, is_too_large
 from streams.errors import BrokerError, UnprocessableError
-from streams.flow import STAGES as STAGES  # noqa: PLC0414 - whoever makes an app names them
 from streams.flow import group, in_flow_order, source
 from streams.live import LiveChoice
 from streams.settings import Settings

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, 
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.topics import TOPICS
-from streams.clients import client_config
+from streams.clients import client_config, reader_config
 from streams.errors import UsageError
 from streams.flow import STAGES, followers_group, group_start, sources
 from streams.settings import Settings
@@ -50,11 +50,9 @@ class Backlogs:
         self._groups = group_start(settings)
         self._admin = AdminClient(client_config(settings))
         self._reader = Consumer(
-            client_config(
+            reader_config(
                 settings,
-                group_id=followers_group(settings),
-                enable_auto_commit=False,
-                enable_partition_eof=True,
+                followers_group(settings),
                 auto_offset_reset="earliest",
                 isolation_level="read_committed",
                 # One record of each partition is looked at, and some topics have large ones.

@@ -1,7 +1,9 @@
 """How every Kafka client reaches the broker: address, TLS and SASL, in the words of both client libraries."""
 
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from confluent_kafka import Message
 
 from streams.errors import UsageError
 from streams.settings import Settings
@@ -37,6 +39,23 @@ def client_config(settings: Settings, **options: Any) -> dict[str, Any]:  # noqa
         }
         config |= {name: str(file) for name, file in files.items() if file is not None}
     return config | {name.replace("_", "."): value for name, value in options.items()}
+
+
+def reader_config(settings: Settings, group_id: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - likewise
+    """Return the configuration of a consumer that joins no group, commits nothing by itself and is told of ends.
+
+    Parameters
+    ----------
+    group_id
+        The client, and a broker with access rules, ask for one.
+    """
+    return client_config(settings, group_id=group_id, enable_auto_commit=False, enable_partition_eof=True, **options)
+
+
+def headers_of(message: Message) -> dict[str, bytes]:
+    """Return a record's headers; Kafka allows one without a value, our messages do not."""
+    headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+    return {name: value or b"" for name, value in headers}
 
 
 def worker_credentials(settings: Settings) -> "CredentialsT | None":

@@ -9,7 +9,7 @@ import stamina
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streams.clients import client_config
+from streams.clients import reader_config
 from streams.errors import BrokerError, TransientError, UsageError
 from streams.flow import followers_group
 from streams.reach import reach_broker
@@ -226,12 +226,5 @@ async def read_each(settings: Settings, topic: str, apply: Callable[[list[Update
 
 def _consumer(settings: Settings) -> Consumer:
     return Consumer(
-        client_config(
-            settings,
-            group_id=followers_group(settings),  # asked for by the client; never joined, never committed
-            enable_auto_commit=False,
-            enable_partition_eof=True,
-            auto_offset_reset="earliest",
-            fetch_wait_max_ms=100,
-        )
+        reader_config(settings, followers_group(settings), auto_offset_reset="earliest", fetch_wait_max_ms=100)
     )

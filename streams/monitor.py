@@ -15,7 +15,7 @@ from schemas.messages import State, Takedown
 from schemas.topics import TOPICS
 from streams import metrics
 from streams.backlog import ANSWER_S, Backlog, Backlogs
-from streams.clients import client_config
+from streams.clients import reader_config
 from streams.errors import UsageError
 from streams.flow import followers_group
 from streams.ledger import pending
@@ -109,14 +109,7 @@ class PendingTakedowns:
     def __init__(self, settings: Settings) -> None:
         self._topic = f"{settings.topic_prefix}takedowns"
         self._codec = create_codec(settings)
-        self._consumer = Consumer(
-            client_config(
-                settings,
-                group_id=followers_group(settings),
-                enable_auto_commit=False,
-                enable_partition_eof=True,
-            )
-        )
+        self._consumer = Consumer(reader_config(settings, followers_group(settings)))
         self._begin()
 
     def close(self) -> None:

@@ -57,14 +57,31 @@ class TopicWriter:
         self.write_bytes(topic, key.encode(), value, trace.first_headers(topic))
 
     def write_bytes(
-        self, topic: str, key: bytes | None, value: bytes | None, headers: dict[str, bytes] | None = None
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: dict[str, bytes] | None = None,
+        *,
+        at_s: float | None = None,
     ) -> None:
-        """Queue one record as it is; raises as `write` does."""
+        """Queue one record as it is; raises as `write` does.
+
+        Parameters
+        ----------
+        at_s
+            Its timestamp, seconds since the epoch; now by default.
+        """
         name = self._settings.topic_prefix + topic
         while len(self._producer) >= _IN_FLIGHT:
             self._producer.poll(0.1)
         self._producer.produce(
-            name, key=key, value=value, headers=list((headers or {}).items()), on_delivery=self._delivered
+            name,
+            key=key,
+            value=value,
+            headers=list((headers or {}).items()),
+            timestamp=0 if at_s is None else round(at_s * 1000),  # 0 is now
+            on_delivery=self._delivered,
         )
         self._producer.poll(0)
         self._check()

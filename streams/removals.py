@@ -6,7 +6,7 @@ lost when it ends: a removal from before then does not meet a takedown issued af
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
 
@@ -49,7 +49,7 @@ class Removals:
                     assert output.message is not None
                     await self._context.send(output.topic, output.key, output.message)
 
-    async def take(self, removal: Removal) -> AsyncIterator[Output]:
+    async def take(self, removal: Removal) -> AsyncGenerator[Output]:
         """Yield the events that a removal brings to takedowns issued before."""
         place = Place(removal.platform, removal.url, None if removal.url else removal.author)
         # First remembered, then looked up: a takedown issued in between is met by one or the other.

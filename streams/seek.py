@@ -2,11 +2,11 @@
 
 import threading
 from collections.abc import Collection, Iterator
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from streams.clients import client_config
+from streams.clients import headers_of, reader_config
 from streams.settings import Settings
 
 _FETCH_S = 20.0
@@ -34,16 +34,7 @@ class TopicSeeker:
     def __init__(self, settings: Settings, topic: str, group: str) -> None:
         self._topic = topic
         self._lock = threading.Lock()
-        self._consumer = Consumer(
-            client_config(
-                settings,
-                group_id=group,
-                enable_auto_commit=False,
-                enable_partition_eof=True,
-                auto_offset_reset="earliest",
-                fetch_wait_max_ms=50,
-            )
-        )
+        self._consumer = Consumer(reader_config(settings, group, auto_offset_reset="earliest", fetch_wait_max_ms=50))
 
     def committed(self, partitions: Collection[int]) -> dict[int, int]:
         """Return the group's committed offset of each partition, 0 where it has none."""
@@ -86,11 +77,6 @@ class TopicSeeker:
             offset = message.offset()
             if error is not None or offset is None or offset >= end:
                 return
-            yield Sought(offset, message.value(), _headers(message))
+            yield Sought(offset, message.value(), headers_of(message))
             if offset + 1 >= end:
                 return
-
-
-def _headers(message: Message) -> dict[str, bytes]:
-    headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
-    return {name: value or b"" for name, value in headers}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -46,8 +46,9 @@ def create(context: Context) -> None:
 
     @context.stage("takedown", reads="removals")
     async def note_removals(message: Removal, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - likewise
-        async for output in removals.take(message):
-            yield output
+        async with aclosing(removals.take(message)) as outputs:  # it holds the ledger's lock
+            async for output in outputs:
+                yield output
 
 
 def _asked_already(ledger: Ledger, verdict: Verdict) -> bool:

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from streams.clients import client_config
 from streams.errors import UsageError
+from streams.flow import group_start
 from streams.produce import TopicWriter
 from streams.settings import Settings
 
@@ -42,7 +43,7 @@ class TransactionWriter(TopicWriter):
     """
 
     def __init__(self, settings: Settings, name: str) -> None:
-        self._name = f"{settings.topic_prefix}{settings.group_prefix}-{name}"
+        self._name = group_start(settings) + name
         self._patience_s = max(settings.start_grace_s, 1.0)
         self._transactional = has_transactions(settings)
         if not self._transactional:

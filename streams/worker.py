@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from streams.app import STAGES, create_app
+from streams.app import create_app
 from streams.ending import STOP_S, EndingWorker
+from streams.flow import STAGES
 from streams.metrics_server import serve_metrics
 from streams.reach import reach_broker
 from streams.settings import Settings

@@ -14,13 +14,13 @@ from ops.prometheus import rules
 from ops.prometheus.alerts import groups
 from ops.prometheus.server import Prometheus
 from streams import topic_admin
-from streams.app import STAGES
 from streams.broker.serving import free_port
 from streams.demo.posts import build_posts
 from streams.demo.processes import Process, Worker
 from streams.demo.scenario import CLOVER, SCENES, WILLOW, DemoCase
 from streams.demo.server import serve
 from streams.desk.cases import NewCase, add_case
+from streams.flow import STAGES
 from streams.settings import Settings, load_settings
 
 FASTER = 10

@@ -16,7 +16,6 @@ from rich.progress import Progress
 
 from schemas.ids import record_id
 from streams import topic_admin
-from streams.app import STAGES
 from streams.broker.embedded import EmbeddedBroker
 from streams.broker.serving import free_port
 from streams.demo.live import LiveView
@@ -28,6 +27,7 @@ from streams.demo.server import serve
 from streams.demo.table import print_table
 from streams.demo.watcher import Watcher
 from streams.desk.cases import NewCase, add_case
+from streams.flow import STAGES
 from streams.produce import writing
 from streams.settings import Settings, load_settings
 

@@ -12,6 +12,7 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import Medium, Post, Removal
+from streams.feeds.entry import utc
 from streams.feeds.jetstream_wire import POSTS, Event
 
 PLATFORM = "bluesky"
@@ -123,8 +124,7 @@ def _published_at(created_at: str, time_us: int) -> datetime:
         said = datetime.fromisoformat(created_at)
     except ValueError:
         return seen_at
-    said = said.astimezone(UTC) if said.tzinfo else said.replace(tzinfo=UTC)
-    return min(said, seen_at)
+    return min(utc(said), seen_at)
 
 
 def _media(embed: dict[str, Any] | None, did: str, pds: str) -> list[Medium]:

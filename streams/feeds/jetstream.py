@@ -8,7 +8,6 @@ own identity.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -108,17 +107,15 @@ class Jetstream:
         self._skip_us = 0
         """Go on so far after the last event: what lies there is too large to be read."""
 
-    async def batches(self) -> AsyncGenerator[Batch]:
-        """Yield a batch for every frame.
+    def batches(self) -> AsyncGenerator[Batch]:
+        """Return what yields a batch for every frame.
 
         Raises
         ------
         UsageError
             The server refuses for good.
         """
-        async with aclosing(reconnecting(FEED, self._session)) as batches:
-            async for batch in batches:
-                yield batch
+        return reconnecting(FEED, self._session)
 
     async def _session(self) -> AsyncGenerator[Batch]:
         asked_us = self._cursor_us()

@@ -50,17 +50,15 @@ class Mastodon:
         self._newest = progress.position
         self._known = Known(progress.parts)
 
-    async def batches(self) -> AsyncGenerator[Batch]:
-        """Yield a batch for every event.
+    def batches(self) -> AsyncGenerator[Batch]:
+        """Return what yields a batch for every event.
 
         Raises
         ------
         UsageError
             The server refuses for good.
         """
-        async with aclosing(reconnecting(FEED, self._session)) as batches:
-            async for batch in batches:
-                yield batch
+        return reconnecting(FEED, self._session)
 
     async def _session(self) -> AsyncGenerator[Batch]:
         # The stream first: what is published while pages are read waits in it.

@@ -7,6 +7,7 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import Medium, Post, Removal
+from streams.feeds.entry import utc
 
 PLATFORM = "mastodon"
 
@@ -72,13 +73,12 @@ class Status(msgspec.Struct, frozen=True):
 
 def to_post(status: Status) -> Post:
     """Return the post of a status that is no boost; an edit is another post at the same url."""
-    created_at = status.created_at
     return Post(
         post_id=record_id(PLATFORM, status.uri, status.edited_at or ""),
         platform=PLATFORM,
         url=status.address,
         author=status.account.url,
-        published_at=created_at.astimezone(UTC) if created_at.tzinfo else created_at.replace(tzinfo=UTC),
+        published_at=utc(status.created_at),
         seen_at=datetime.now(UTC),
         caption="\n\n".join(filter(None, [status.spoiler_text, plain_text(status.content)])),
         tags=[tag.name for tag in status.tags],

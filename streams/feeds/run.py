@@ -6,11 +6,10 @@ committed records, as the workers do, sees every post once.
 """
 
 import asyncio
-import signal
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -29,6 +28,7 @@ from streams.feeds.cursor import TOPIC, Progress, cursor, cursor_key, read_progr
 from streams.metrics_server import serve_metrics
 from streams.reach import reach_broker
 from streams.settings import Settings
+from streams.signals import told_to_end
 from streams.trace import export_traces
 from streams.transaction import TransactionWriter
 
@@ -111,7 +111,7 @@ class _Run:
         """Write the feed to its end; return how many records of each kind were written."""
         reader = asyncio.create_task(self._read(batches))
         try:
-            with _told_to_end(reader.cancel):
+            with told_to_end(reader.cancel):
                 await self._write_all(reader)
         finally:
             reader.cancel()
@@ -190,19 +190,6 @@ class _Run:
                 metrics.FEED_EVENTS.labels(self._label, "ignored").inc(batch.ignored)
             if batch.written is not None and not batch.written.done():
                 batch.written.set_result(None)
-
-
-@contextmanager
-def _told_to_end(end: Callable[[], object]) -> Iterator[None]:
-    """Call `end` on Ctrl-C or SIGTERM: the program must not die amid a transaction, which would hold up readers."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 def _urgent(batch: Batch) -> bool:

@@ -1,7 +1,6 @@
 """Starting a run, or going on with it: everything is checked, then its topics and its cases are made, then it runs."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -31,6 +30,7 @@ from streams.replay.span import Place
 from streams.replay.stages import Stages
 from streams.replay.topics import make_topics
 from streams.settings import Settings
+from streams.signals import told_to_end
 from streams.stage.limits import DeadLetterLimit, TooManyDeadLettersError
 from streams.wire import create_codec
 
@@ -156,19 +156,15 @@ class _Session:
         return MergedReader(self._settings, self._naming.group, starts, None if self._is_live else ends)
 
     async def _until_end(self, engine: Engine, casefile: CaseFile) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, engine.stop)
         work = asyncio.create_task(engine.execute())
         following = asyncio.create_task(casefile.run())
         try:
-            await asyncio.wait({work, following, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+            with told_to_end(engine.stop):
+                await asyncio.wait({work, following, self._failed}, return_when=asyncio.FIRST_COMPLETED)
             for task in (work, following, self._failed):
                 if task.done():
                     task.result()
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
             for task in (work, following):
                 task.cancel()
             await asyncio.gather(work, following, return_exceptions=True)

@@ -18,7 +18,6 @@ from streams.transaction import TransactionWriter
 PROGRESS_KEY = b""
 """In the run's memory, where the other keys are post ids."""
 _ANSWER_S = 20.0
-_IN_FLIGHT = 5_000
 
 
 class Progress(msgspec.Struct, kw_only=True):
@@ -96,25 +95,19 @@ class Ledger(TransactionWriter):
         self.commit(Batch(outputs=entries, progress=progress))
 
     def _write(self, batch: Batch, group: object | None) -> None:
-        now_s = time.time()
+        memory = self._naming.of(MEMORY)
         for output in batch.outputs:
-            self._produce(self._naming.physical(output.topic), *output[1:])
+            self.write_bytes(self._naming.of(output.topic), output.key, output.value, at_s=output.at_s)
         for post_id, kept in batch.memory.items():
-            self._produce(self._naming.physical(MEMORY), post_id.encode(), kept, now_s)
+            self.write_bytes(memory, post_id.encode(), kept)
         if batch.progress is not None:
             kept = msgspec.msgpack.encode(batch.progress)
-            self._produce(self._naming.physical(MEMORY), PROGRESS_KEY, kept, now_s)
+            self.write_bytes(memory, PROGRESS_KEY, kept)
         if batch.run is not None:
-            value = self.codec.encode("runs", batch.run)
-            self._produce(f"{self._prefix}runs", batch.run.run_id.encode(), value, now_s)
+            self.write_bytes("runs", batch.run.run_id.encode(), self.codec.encode("runs", batch.run))
         if group is not None and batch.positions:
             partitions = [
                 TopicPartition(self._prefix + place.topic, place.partition, offset)
                 for place, offset in batch.positions.items()
             ]
             self._producer.send_offsets_to_transaction(partitions, group, _ANSWER_S)
-
-    def _produce(self, topic: str, key: bytes, value: bytes | None, at_s: float) -> None:
-        while len(self._producer) >= _IN_FLIGHT:
-            self._producer.poll(0.1)
-        self._producer.produce(topic, key=key, value=value, timestamp=round(at_s * 1000))

@@ -3,12 +3,11 @@
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.topics import TOPICS
-from streams.clients import client_config
+from streams.clients import headers_of, reader_config
 from streams.errors import UsageError
 from streams.replay.span import Offsets, Place
 from streams.settings import Settings
@@ -65,11 +64,9 @@ class MergedReader:
         }
         self._waiting_since_s = time.monotonic()
         self._consumer = Consumer(
-            client_config(
+            reader_config(
                 settings,
-                group_id=group,
-                enable_auto_commit=False,
-                enable_partition_eof=True,
+                group,
                 auto_offset_reset="error",  # what is gone must be told, not skipped
                 fetch_wait_max_ms=settings.fetch_wait_ms,
                 fetch_message_max_bytes=max(TOPICS[place.topic].max_bytes for place in starts),
@@ -179,13 +176,12 @@ class MergedReader:
 
 
 def _record(place: Place, offset: int, message: Message) -> Record:
-    headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
     return Record(
         topic=place.topic,
         partition=place.partition,
         offset=offset,
         key=message.key(),
         value=message.value(),
-        headers={name: value or b"" for name, value in headers},
+        headers=headers_of(message),
         timestamp_s=message.timestamp()[1] / 1000,
     )

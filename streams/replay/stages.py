@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from models.registry import Registry
-from schemas.messages import Choice, Descriptors, Post, Texts
+from schemas.messages import Choice, Descriptors, Texts
 from streams.audio import describe_sounds
 from streams.decode import MediaAccess, decode_post
 from streams.description import fault
@@ -76,7 +76,7 @@ class Stages:
             fetcher = await self._resources.enter_async_context(Fetcher(settings.media))
             decoder = await self._resources.enter_async_context(Decoder(settings.media))
             media = MediaAccess(fetcher, decoder, settings.media.max_media)
-            self._by_topic["posts"] = Stage("decode", partial(_decode, media))
+            self._by_topic["posts"] = Stage("decode", partial(decode_post, media=media))
 
     async def close(self) -> None:
         """End threads and child processes."""
@@ -112,11 +112,6 @@ class Stages:
         seconds, result = await asyncio.get_running_loop().run_in_executor(self._pool, _measured, work, message)
         self._seconds[name] += seconds
         return result
-
-
-async def _decode(media: MediaAccess, post: Post, record: Record) -> AsyncIterator[Output]:
-    async for output in decode_post(post, record, media):
-        yield output
 
 
 def _measured[T](work: Callable[[Any], T], message: object) -> tuple[float, T]:
