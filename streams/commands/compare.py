@@ -12,7 +12,7 @@ from streams.settings import load_settings
 
 def compare(  # noqa: PLR0917 - typer calls it
     run: Annotated[str, typer.Argument(help="A replay or shadow.")],
-    out: Annotated[Path, typer.Option(help="Folder for the page.")],
+    out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("var/replay"),
     against: Annotated[str | None, typer.Option(help="Another run; what went live by default.")] = None,
     labels: Annotated[
         bool, typer.Option("--labels", help="Measure against reviewers' labels; without enough of them it is no-go.")
@@ -21,7 +21,7 @@ def compare(  # noqa: PLR0917 - typer calls it
     json: Annotated[Path | None, typer.Option(help="Where the figures go; beside the page by default.")] = None,
 ) -> None:
     """Compare a run's verdicts with the live ones or another run's; exit code 0 is go, 1 is no-go."""
-    from streams.replay.comparing import Where, compare_run  # noqa: PLC0415 - loads numpy and matplotlib
+    from streams.replay.compare_run import Where, compare_run  # noqa: PLC0415 - loads numpy and matplotlib
 
     settings, where = load_settings(), Where(out, json)
     found = compare_run(settings, run, where, against=against, labels=labels, thresholds=thresholds)

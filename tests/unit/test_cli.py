@@ -11,6 +11,7 @@ import structlog
 
 from models.manifest import MANIFEST
 from streams import cli
+from tests.support.commands import parse
 
 type Run = Callable[..., tuple[int, str, str]]
 DEAF = "127.0.0.1:9"
@@ -159,3 +160,20 @@ def test_a_broker_that_does_not_answer_is_one_line_within_the_grace(
 
 def test_a_registry_that_does_not_answer_is_one_line(run: Run) -> None:
     assert_refused(run("worker", "fusion", SCHEMA_REGISTRY_URL="nonsense"), "JIKIMI_SCHEMA_REGISTRY_URL")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "replay compare ID",
+        "replay compare ID --against OTHER --labels",
+        "replay clean ID",
+        "shadow run ID",
+        "promote ID",
+        "case describe CASE_ID --reference FILE --with visual=NAME@VERSION",
+        "case show CASE_ID",
+        "dead-letters list",
+    ],
+)
+def test_what_the_program_tells_people_to_run_is_a_whole_command(told: str) -> None:
+    parse(told.split())
