@@ -25,7 +25,7 @@ from streams.clients import worker_credentials
 from streams.driver import Consumer, Transport, is_too_large
 from streams.errors import BrokerError, UnprocessableError
 from streams.flow import group, in_flow_order, source
-from streams.live import LiveChoice
+from streams.live_choice import LiveChoice
 from streams.settings import Settings
 from streams.stage.guard import Guard
 from streams.stage.limits import DeadLetterLimit

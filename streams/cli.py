@@ -13,7 +13,7 @@ from typer.exceptions import Abort, TyperException
 
 from models.manifest import ModelError
 from schemas.codec import WireError
-from streams.commands import case, dead_letters, doctor, feed, live, replay, shadow, topics
+from streams.commands import case, dead_letters, doctor, feed, promote, replay, shadow, topics
 from streams.commands.console import console
 from streams.errors import UsageError
 from streams.logs import configure_logging
@@ -27,7 +27,7 @@ app.add_typer(feed.app, name="feed")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("doctor")(doctor.doctor)
-app.add_typer(live.app)
+app.add_typer(promote.app)
 app.add_typer(replay.app, name="replay")
 app.add_typer(shadow.app, name="shadow")
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from ops.broker.raw import Broker
 from schemas.messages import Post
 from streams.demo.processes import Worker
 from streams.flow import STAGES
 from streams.produce import writing
 from streams.settings import Settings
-from tests.integration.recorded import Broker
 
 _EACH_WITH_MEDIA = 12
 """Every so manieth post has a clip; the others have words."""

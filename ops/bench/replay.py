@@ -24,6 +24,7 @@ import numpy as np
 from ops.bench.live_traffic import Latency, live_traffic
 from ops.bench.recorded_day import make_pool, record_day
 from ops.broker.kafka import Kafka
+from ops.broker.raw import Broker
 from schemas.messages import Policy, Scores, Verdict
 from streams import topic_admin
 from streams.choice import create_registry
@@ -31,7 +32,6 @@ from streams.demo.scenario import CLOVER, WILLOW
 from streams.desk.cases import NewCase, add_case
 from streams.policy import RANK, decide
 from streams.settings import Settings, load_settings
-from tests.integration.recorded import Broker
 
 CHANGED = Policy(act=0.99, review=0.85, version="changed")
 """The cases' own policy is 0.95 and 0.5."""

@@ -22,7 +22,7 @@ def case_add(
     phrase: Annotated[list[str] | None, typer.Option(help="A sentence that reposts are announced with.")] = None,
 ) -> None:
     """Open a case: describe its files here and send the descriptors."""
-    from streams.desk.cases import NewCase, add_case  # noqa: PLC0415 - likewise
+    from streams.desk.cases import NewCase, add_case  # noqa: PLC0415 - only this command needs it
 
     print(add_case(load_settings(), NewCase(name, reference or [], term or [], phrase or [])))  # noqa: T201
 

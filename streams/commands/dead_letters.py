@@ -17,7 +17,7 @@ Reason = Annotated[str | None, typer.Option(help="Only with this reason.")]
 @app.command("list")
 def letters_list(stage: Stage = None, reason: Reason = None) -> None:
     """Show them, oldest first."""
-    from streams.desk.dead_letters import chosen, print_dead_letters  # noqa: PLC0415 - likewise
+    from streams.desk.dead_letters import chosen, print_dead_letters  # noqa: PLC0415 - only this command needs it
 
     print_dead_letters(load_settings(), chosen(stage, reason), console)
 

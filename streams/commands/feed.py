@@ -22,7 +22,7 @@ def feed_folder(
     directory: Path, once: Annotated[bool, typer.Option(help="End when every file there has been told.")] = False
 ) -> None:
     """Make a post of every media file in a folder, now and as they come."""
-    from streams.feeds.folder import follow_folder  # noqa: PLC0415 - likewise
+    from streams.feeds.folder import follow_folder  # noqa: PLC0415 - only this command needs it
     from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
 
     if not directory.is_dir():

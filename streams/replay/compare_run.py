@@ -12,9 +12,9 @@ from schemas.codec import WireError
 from schemas.messages import Label, Verdict
 from streams.errors import UsageError
 from streams.follow import Update, read_each
-from streams.replay.compare import Judgement, judgement, side
 from streams.replay.comparison import LIVE, Asked, Comparison, compare
 from streams.replay.decision import DEFAULT, read_thresholds
+from streams.replay.differences import Judgement, judgement, side
 from streams.replay.naming import Naming
 from streams.replay.report import page
 from streams.replay.runs import read_run

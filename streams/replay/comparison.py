@@ -7,9 +7,9 @@ import msgspec
 
 from schemas.messages import Label, Run
 from streams.choice import described
-from streams.replay.compare import Change, Side, changes, count
 from streams.replay.cost import Cost, Waiting, cost, waiting
 from streams.replay.decision import Measured, Row, Thresholds, goes, rows
+from streams.replay.differences import Change, Side, changes, count
 from streams.replay.quality import Kind, Quality, qualities, truth
 from streams.replay.shift import Point, probabilities, scores
 

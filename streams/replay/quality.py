@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.messages import Decision, Label
 from streams.policy import RANK
-from streams.replay.compare import Pair, Side
+from streams.replay.differences import Pair, Side
 
 type Truth = Mapping[Pair, bool]
 """Whether a post is a copy of a case's media, where a reviewer was sure."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from schemas.messages import MODALITIES
-from streams.replay.compare import Judgement, Side
+from streams.replay.differences import Judgement, Side
 
 _STEPS = 50
 """Values are told apart in so many steps, so that a page of many posts stays small."""

@@ -1,17 +1,13 @@
 """A stretch of recorded traffic made of random vectors, and what a run made of it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
-from schemas.codec import Codec
+from ops.broker.raw import CODEC, Fed
 from schemas.ids import record_id
 from schemas.matrix import pack
 from schemas.messages import Case, Descriptors, Modality, Parts, Policy, PostRef, Reference, Segment
@@ -23,127 +19,8 @@ DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - tim
 ONE_EACH = Parts(visual=1, audio=1, text=1)
 TERM = b"t" * 16
 MODEL = {"visual": "sscd-distilled@0.1.0", "audio": "subband-fingerprint@1", "text": "use-multilingual@3"}
-CODEC = Codec()
 _STEP_S: dict[Modality, float] = {"visual": 1.0, "audio": 0.25, "text": 0.0}
 _ROWS: dict[Modality, int] = {"visual": 8, "audio": 40, "text": 1}
-
-
-class Fed(NamedTuple):
-    """One record to write."""
-
-    topic: str
-    key: str
-    value: bytes | None
-    at: datetime
-
-
-class Kept(NamedTuple):
-    """One record as read back, all of it."""
-
-    partition: int
-    key: bytes | None
-    value: bytes | None
-    timestamp_ms: int
-    headers: Any
-
-
-@dataclass(frozen=True)
-class Broker:
-    """A broker and a prefix, looked at and written to without the code under test."""
-
-    bootstrap: str
-    prefix: str
-
-    def feed(self, records: Iterator[Fed] | list[Fed]) -> None:
-        """Write records at their times and return once the broker has them."""
-        producer = Producer({"bootstrap.servers": self.bootstrap, "partitioner": "murmur2_random"})
-        for record in records:
-            producer.produce(
-                self.prefix + record.topic,
-                key=record.key.encode(),
-                value=record.value,
-                timestamp=round(record.at.timestamp() * 1000),
-            )
-            producer.poll(0)
-        assert producer.flush(30) == 0
-
-    def read(self, topic: str) -> dict[int, list[Kept]]:
-        """Return every committed record of a topic, by partition."""
-        found: dict[int, list[Kept]] = {number: [] for number in self._shards(topic)}
-        consumer = self._consumer("reader")
-        consumer.assign([TopicPartition(self.prefix + topic, number, OFFSET_BEGINNING) for number in found])
-        open_ends = set(found)
-        while open_ends:
-            message = consumer.poll(20)
-            assert message is not None
-            partition = message.partition() or 0
-            if (error := message.error()) is not None:
-                assert error.code() == KafkaError._PARTITION_EOF
-                open_ends.discard(partition)
-            else:
-                kept = (message.key(), message.value(), message.timestamp()[1], message.headers())
-                found[partition].append(Kept(partition, *kept))
-        consumer.close()
-        return found
-
-    def messages(self, topic: str, run: str | None = None) -> list[Any]:
-        """Return the messages of a topic, or of a run's topic beside it."""
-        name = topic if run is None else f"{topic}.{run}"
-        return [CODEC.decode(topic, kept.value) for shard in self.read(name).values() for kept in shard if kept.value]
-
-    def topics(self) -> set[str]:
-        """Return the topics of this prefix, without it."""
-        found = AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(timeout=20).topics
-        return {name.removeprefix(self.prefix) for name in found if name.startswith(self.prefix)}
-
-    def groups(self) -> set[str]:
-        """Return the groups of this prefix."""
-        listed = AdminClient({"bootstrap.servers": self.bootstrap}).list_consumer_groups().result(20).valid
-        return {group.group_id for group in listed if group.group_id.startswith(self.prefix)}
-
-    def ends(self, topics: set[str]) -> dict[tuple[str, int], int]:
-        """Return where each partition of these topics ends."""
-        consumer = self._consumer("reader")
-        found = {
-            (topic, number): self._end(consumer, TopicPartition(self.prefix + topic, number))
-            for topic in sorted(topics)
-            for number in self._shards(topic)
-        }
-        consumer.close()
-        return found
-
-    def _end(self, consumer: Consumer, partition: TopicPartition) -> int:
-        while True:
-            try:
-                return int(consumer.get_watermark_offsets(partition, 20)[1])
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:  # of a topic that was just made
-                    raise
-
-    def committed(self, group: str, topic: str) -> list[int]:
-        """Return a group's committed offset of each partition."""
-        consumer = self._consumer(group)
-        asked = [TopicPartition(self.prefix + topic, number) for number in self._shards(topic)]
-        found = [answer.offset for answer in consumer.committed(asked, timeout=20)]
-        consumer.close()
-        return found
-
-    def _shards(self, topic: str) -> list[int]:
-        name = self.prefix + topic
-        found = AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(name, timeout=20).topics[name]
-        assert found.error is None, topic
-        return sorted(found.partitions)
-
-    def _consumer(self, group: str) -> Consumer:
-        return Consumer(
-            {
-                "bootstrap.servers": self.bootstrap,
-                "group.id": self.prefix + group,
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 20,
-            }
-        )
 
 
 class Footage:

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.messages import Match, Parts, Scores
 from streams.errors import UsageError
-from streams.replay.comparing import Where, compare_run
+from streams.replay.compare_run import Where, compare_run
 from tests.integration.made import entry, post_ref
 from tests.integration.system import Answer, System
 from tests.unit.made_messages import match, scores

@@ -5,11 +5,11 @@ import time
 import pytest
 from confluent_kafka import Producer
 
+from ops.broker.raw import Broker
 from streams.errors import UsageError
 from streams.replay.source import MergedReader
 from streams.replay.span import Look, Offsets, Place
 from streams.stage.record import Record
-from tests.integration.recorded import Broker
 from tests.integration.system import System
 
 TOPIC = "scores"

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from ops.broker.raw import CODEC, Broker, Fed
 from schemas.messages import MODALITIES, Verdict
-from tests.integration.recorded import CODEC, TERM, Broker, Fed, Footage, case_entries, described, post_ref
+from tests.integration.recorded import TERM, Footage, case_entries, described, post_ref
 from tests.integration.system import System, until
 
 _OUTCOME = re.compile(r'jikimi_shadow_verdicts_total\{outcome="(\w+)"\} (\d+)')

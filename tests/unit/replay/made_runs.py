@@ -5,7 +5,7 @@ from typing import Any
 from models.registry import Registry
 from schemas.messages import Choice, Evidence, Interval, Label, Modality, Policy, Run, Verdict
 from streams.policy import decide
-from streams.replay.compare import Side, judgement, side
+from streams.replay.differences import Side, judgement, side
 from tests.unit.made_messages import NOW, POLICY, post_ref, verdict
 
 CHOICE = Choice(visual="old@1", audio="ear@1", text="words@1", fusion="noisy-or@1")

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from schemas.messages import Policy, Verdict
-from streams.replay.compare import changes, count, reason
+from streams.replay.differences import changes, count, reason
 from tests.unit.replay.made_runs import CHOICE, LIKELY, SURE, WEAK, clear, decided, evidence, of
 
 STRICT = Policy(act=0.99999, review=0.5, version="act=0.99999,review=0.5")
