@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
@@ -166,7 +167,7 @@ def _make(client: AdminClient, prefix: str, missing: Mapping[str, int], replicat
         for name, n in missing.items()
     ]
     answers = client.create_topics(topics, operation_timeout=_ANSWER_TIMEOUT_S) if topics else {}
-    return [f"{name}: made" for name, answer in answers.items() if _accepted(answer, f"cannot make {name}")]
+    return [f"{name}: made" for name, answer in answers.items() if accepted(answer, f"cannot make {name}")]
 
 
 def _raise_settings(client: AdminClient, prefix: str, found: Mapping[str, _Found]) -> list[str]:
@@ -184,7 +185,7 @@ def _raise_settings(client: AdminClient, prefix: str, found: Mapping[str, _Found
     ]
     answers = client.incremental_alter_configs(changes) if changes else {}
     for change, answer in answers.items():
-        _accepted(answer, f"cannot change {change.name}")
+        accepted(answer, f"cannot change {change.name}")
     return [f"{name}: {key} set to {value}" for name, settings in low.items() for key, value in settings.items()]
 
 
@@ -197,7 +198,7 @@ def _grow(client: AdminClient, prefix: str, asked: Mapping[str, int], found: Map
         client.create_partitions([NewPartitions(prefix + name, n) for name, n in growing.items()]) if growing else {}
     )
     for name, answer in answers.items():
-        _accepted(answer, f"cannot grow {name}")
+        accepted(answer, f"cannot grow {name}")
     return [f"{prefix}{name}: grown to {n} partitions" for name, n in growing.items()]
 
 
@@ -243,12 +244,25 @@ def _suffices(key: str, found: str | None, wanted: str) -> bool:
     return int(found) >= int(wanted)
 
 
-def _accepted(answer: Future[None], refusal: str) -> bool:
-    """Wait for the broker's answer; False if somebody else made the same topic meanwhile."""
+def accepted(answer: Future[Any], refusal: str, harmless: int = KafkaError.TOPIC_ALREADY_EXISTS) -> bool:
+    """Wait for the broker's answer; False if somebody else was quicker.
+
+    Parameters
+    ----------
+    refusal
+        Begins what a person is told.
+    harmless
+        The error that says so.
+
+    Raises
+    ------
+    UsageError
+        The broker refuses.
+    """
     try:
         answer.result(_ANSWER_TIMEOUT_S)
     except KafkaException as exc:
-        if exc.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+        if exc.args[0].code() == harmless:
             return False
         raise UsageError(f"{refusal}: {_message(exc)}") from exc
     return True

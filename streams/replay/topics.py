@@ -4,7 +4,7 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import FOREVER, TOPICS
@@ -12,7 +12,7 @@ from streams.clients import client_config
 from streams.errors import UsageError
 from streams.replay.naming import Naming, all_topics
 from streams.settings import Settings
-from streams.topic_admin import RETENTION, settings_of
+from streams.topic_admin import RETENTION, accepted, settings_of
 
 _ANSWER_S = 30.0
 _LOOK_AGAIN_S = 0.05
@@ -75,8 +75,4 @@ def _wait_until_shown(admin: AdminClient, names: set[str]) -> None:
 
 def _accept(answers: dict[str, Future[Any]], harmless: int, done: str) -> None:
     for name, answer in answers.items():
-        try:
-            answer.result(_ANSWER_S)
-        except KafkaException as error:
-            if error.args[0].code() != harmless:
-                raise UsageError(f"{name} cannot be {done}: {error.args[0].str()}") from error
+        accepted(answer, f"{name} cannot be {done}", harmless)
