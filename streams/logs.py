@@ -3,6 +3,7 @@
 import logging
 import sys
 
+import stamina.instrumentation
 import structlog
 
 
@@ -22,3 +23,5 @@ def configure_logging(level: int) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    # A retry that helps, as of a topic made a moment ago, is nobody's concern; one that does not ends in an error.
+    stamina.instrumentation.set_on_retry_hooks([])
