@@ -129,6 +129,8 @@ class Descriptors(Message, frozen=True, kw_only=True):
     views: list[int] = []
     digests: list[bytes] = []
     thumbnails: list[Thumbnail] = []
+    links: list[str] = []
+    explicit: float | None = None
 
 
 class Policy(Message, frozen=True, kw_only=True):
@@ -156,11 +158,19 @@ class Case(Message, frozen=True, kw_only=True):
     opened_at: datetime
     policy: Policy | None = None
     reference: Reference | None = None
+    benign: bool = False
 
 
 class Interval(Message, frozen=True, kw_only=True):
     start_s: float
     end_s: float
+
+
+class Passage(Message, frozen=True, kw_only=True):
+    query: Interval
+    reference: Interval
+    speed: float = 1.0
+    score: float
 
 
 class Match(Message, frozen=True, kw_only=True):
@@ -172,6 +182,7 @@ class Match(Message, frozen=True, kw_only=True):
     speed: float = 1.0
     terms: int = 0
     thumbnail: bytes | None = None
+    passages: list[Passage] = []
 
 
 class Scores(Message, frozen=True, kw_only=True):
@@ -182,6 +193,8 @@ class Scores(Message, frozen=True, kw_only=True):
     version: str
     late: bool = False
     matches: list[Match]
+    links: list[str] = []
+    explicit: float | None = None
 
 
 class Evidence(Message, frozen=True, kw_only=True):
@@ -195,6 +208,14 @@ class Evidence(Message, frozen=True, kw_only=True):
     query: Interval
     reference: Interval
     thumbnail: bytes | None = None
+    terms: int = 0
+    passages: list[Passage] = []
+
+
+class Contribution(Message, frozen=True, kw_only=True):
+    modality: Modality
+    added: float
+    why: str
 
 
 class Verdict(Message, frozen=True, kw_only=True):
@@ -210,6 +231,9 @@ class Verdict(Message, frozen=True, kw_only=True):
     evidence: list[Evidence] = []
     missing: list[Modality] = []
     decided_at: datetime
+    contributions: list[Contribution] = []
+    links: list[str] = []
+    explicit: float | None = None
 
 
 class Removal(Message, frozen=True, kw_only=True):
@@ -238,6 +262,7 @@ class Takedown(Message, frozen=True, kw_only=True):
     previous: bytes = b""
     hash: bytes = b""
     removal: Removal | None = None
+    links: list[str] = []
 
 
 class Label(Message, frozen=True, kw_only=True):
