@@ -21,8 +21,8 @@ class ModelError(Exception):
     """A model cannot be had: missing, not the pinned bytes, or not in the manifest. The message says how to mend it."""
 
 
-Kind = Modality | Literal["fusion"]
-"""What a model is for: to describe one modality, or to join the scores of all."""
+Kind = Modality | Literal["fusion", "explicit"]
+"""What a model is for: to describe one modality, to join the scores of all, or to tell a reviewer what awaits them."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,6 +42,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     path: str = ""
     module: str = ""
     side_px: int = 0
+    extra: str = ""
 
     @property
     def full_name(self) -> str:
@@ -110,7 +111,8 @@ def locate(entry: Entry, cache: Path) -> Path:
         case "package":
             spec = importlib.util.find_spec(entry.package)
             if spec is None or spec.origin is None:
-                raise ModelError(f"{entry.name}: package {entry.package} is not installed")
+                mend = f": pip install 'jikimi[{entry.extra}]'" if entry.extra else ""
+                raise ModelError(f"{entry.name}: package {entry.package} is not installed{mend}")
             return Path(spec.origin).parent / entry.path
         case "export":
             path = cache / entry.cached_name

@@ -15,6 +15,7 @@ import onnxruntime as ort
 import structlog
 
 from models.audio.model import AudioModel
+from models.explicit.model import ExplicitModel
 from models.fusion.model import Curve, FusionModel, read_curves
 from models.manifest import MANIFEST, Entry, Kind, ModelError, locate, read_manifests, verified_bytes
 from models.text.model import TextModel
@@ -102,6 +103,11 @@ class Registry:
         """Return the model that joins the scores of all modalities."""
         entry = self.entry("fusion", name)
         return self._once(entry, lambda: FusionModel(entry.name, entry.version, self._curves(entry)))
+
+    def explicit(self, name: str | None = None) -> ExplicitModel:
+        """Return the model that rates how explicit pictures seem."""
+        entry = self.entry("explicit", name)
+        return self._once(entry, lambda: ExplicitModel(self._session(entry), entry.name, entry.version))
 
     def _once[Model](self, entry: Entry, build: Callable[[], Model]) -> Model:
         key = entry.modality, entry.full_name

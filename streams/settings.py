@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     fusion_model: str | None = None
     """Likewise."""
 
+    explicit: bool = False
+    """Rate how explicit pictures seem, for those who review; never a reason to act. Needs the extra "explicit"."""
+
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """Serve Prometheus metrics here; none by default."""
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import NamedTuple, Self
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +15,7 @@ from schemas.messages import Choice, Frames
 from streams.app import Context
 from streams.description import descriptor_key, descriptors, observed
 from streams.errors import UnprocessableError
+from streams.explicit import rater
 from streams.stage.batcher import Batcher
 from streams.stage.record import Output, Record
 
@@ -23,13 +25,14 @@ _BATCH_ROWS = 32
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     describer = context.choice.use("visual", partial(_Describer.of, context.models))
+    rate = rater(context.settings, context.models)
 
     @context.stage("visual", reads="frames")
     async def describe(message: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
         model, batcher = await describer.current()
         seen = await asyncio.to_thread(look, model, message)
         vectors = await batcher.submit(seen.pixels) if len(seen.pixels) else model.embed(seen.pixels)
-        yield described(model, message, seen, vectors)
+        yield described(model, message, seen, vectors, await rate(message))
 
 
 def describe_frames(model: VisualModel, message: Frames) -> Output:
@@ -52,11 +55,18 @@ def look(model: VisualModel, message: Frames) -> VisualInput:
         raise UnprocessableError("frame_unreadable", str(error)) from error
 
 
-def described(model: VisualModel, message: Frames, seen: VisualInput, vectors: npt.NDArray[np.float32]) -> Output:
+def described(
+    model: VisualModel,
+    message: Frames,
+    seen: VisualInput,
+    vectors: npt.NDArray[np.float32],
+    explicit: float | None = None,
+) -> Output:
     """Return what the model said of what it was shown; `vectors` has a row for each of its pictures."""
     times_s = [message.frames[index].time_s for index in seen.frame]
     views = seen.view.tolist()
     found = descriptors(message.segment, "visual", model, vectors, times_s, views=views, thumbnails=message.thumbnails)
+    found = msgspec.structs.replace(found, explicit=explicit)
     return Output("descriptors", descriptor_key(message.segment, "visual"), found)
 
 

@@ -134,6 +134,7 @@ def scores(descriptors: Descriptors, matches: list[Match], late_token: str | Non
         version=descriptors.version,
         late=late_token is not None,
         matches=matches,
+        explicit=descriptors.explicit,
     )
 
 
