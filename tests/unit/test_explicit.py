@@ -1,0 +1,51 @@
+"""How explicit pictures seem is told to those who review, and decides nothing."""
+
+import msgspec
+import pytest
+
+from models.registry import Registry
+from models.visual.model import VisualModel
+from schemas.messages import Descriptors, Frame, Frames, Parts, Verdict
+from streams.explicit import rater
+from streams.hearing import Hearing, Rules
+from streams.index.references import scores as scored
+from streams.settings import load_settings
+from streams.visual import described, look
+from tests.unit.made_messages import POLICY, match, post_ref, scores, segment
+from tests.unit.models.made import jpeg, picture
+
+NOW_S = 1_772_368_215.0
+RULES = Rules(Registry().fusion(), {"case-a": POLICY})
+
+
+def verdict(score: float, explicit: float | None) -> Verdict:
+    heard = Hearing(post=post_ref(), parts=Parts(visual=1, audio=0, text=0), deadline_s=NOW_S + 30)
+    said = msgspec.structs.replace(scores("visual", match(score)), explicit=explicit)
+    (found,) = heard.hear(said, RULES, NOW_S)
+    return found
+
+
+@pytest.mark.parametrize("score", [0.2, 0.45, 0.6, 0.9])
+def test_it_changes_neither_probability_nor_decision(score: float) -> None:
+    without = verdict(score, None)
+    for explicit in (0.0, 1.0):
+        told = verdict(score, explicit)
+        assert (told.probability, told.decision) == (without.probability, without.decision)
+
+
+async def test_nobody_looks_unless_asked_to() -> None:
+    frames = Frames(segment=segment(), frames=[Frame(time_s=0.0, jpeg=jpeg(picture(1)))])
+    assert await rater(load_settings(explicit=False), Registry())(frames) is None
+    rating = await rater(load_settings(explicit=True), Registry())(frames)
+    assert rating is not None
+    assert 0.0 <= rating <= 1.0
+
+
+def test_it_goes_from_the_descriptors_into_the_scores() -> None:
+    model: VisualModel = Registry().visual()
+    frames = Frames(segment=segment(), frames=[Frame(time_s=0.0, jpeg=jpeg(picture(1)))])
+    seen = look(model, frames)
+    output = described(model, frames, seen, model.embed(seen.pixels), 0.25)
+    assert isinstance(output.message, Descriptors)
+    assert output.message.explicit == 0.25
+    assert scored(output.message, []).explicit == 0.25
