@@ -11,7 +11,8 @@ import msgspec
 Modality = Literal["visual", "audio", "text"]
 Decision = Literal["act", "review", "dismiss"]
 Reason = Literal["early", "complete", "deadline", "late"]
-State = Literal["issued", "sent", "acknowledged", "removed", "reappeared", "withdrawn"]
+State = Literal["issued", "sent", "acknowledged", "removed", "reappeared", "withdrawn", "held"]
+StandingKind = Literal["confirmed", "withdrawn"]
 RemovalKind = Literal["post_deleted", "account_gone", "account_back"]
 DeploymentReason = Literal["promote", "rollback"]
 RunKind = Literal["replay", "shadow"]
@@ -161,6 +162,15 @@ class Case(Message, frozen=True, kw_only=True):
     benign: bool = False
 
 
+class Standing(Message, frozen=True, kw_only=True):
+    case_id: str
+    reference_id: str
+    standing: StandingKind
+    why: str
+    by: str
+    at: datetime
+
+
 class Interval(Message, frozen=True, kw_only=True):
     start_s: float
     end_s: float
@@ -263,6 +273,7 @@ class Takedown(Message, frozen=True, kw_only=True):
     hash: bytes = b""
     removal: Removal | None = None
     links: list[str] = []
+    held_for: list[str] = []
 
 
 class Label(Message, frozen=True, kw_only=True):

@@ -41,8 +41,8 @@ def followers_group(settings: Settings) -> str:
 
 
 def sources(stage: str) -> tuple[str, ...]:
-    """Return the topics a stage's agents read; the others it lists are followed whole."""
-    return tuple(t.name for t in TOPICS.values() if stage in t.consumers and not t.internal and t.name != "cases")
+    """Return the topics a stage's agents read; what it lists of compacted ones is followed whole."""
+    return tuple(t.name for t in TOPICS.values() if stage in t.consumers and not t.internal and not t.compacted)
 
 
 def source(stage: str) -> str:

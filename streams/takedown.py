@@ -1,4 +1,4 @@
-"""verdicts, removals, cases -> takedowns: issue a takedown once for each verdict to act; note what platforms remove."""
+"""verdicts, removals, cases, standings -> takedowns: issue one per verdict to act or hold it; note what is removed."""
 
 import asyncio
 from collections.abc import AsyncIterator
