@@ -45,7 +45,7 @@ def pending(state: State) -> bool:
     match state:
         case "issued" | "sent" | "acknowledged" | "reappeared":
             return True
-        case "removed" | "withdrawn":
+        case "removed" | "withdrawn" | "held":
             return False
     assert_never(state)
 
@@ -83,6 +83,20 @@ class Ledger:
     def at(self, place: Place) -> list[Takedown]:
         """Return the last event of every takedown of a post, or of an account's posts."""
         return [self._last[takedown_id] for takedown_id in self._by_place.get(place, ())]
+
+    def asks(self, post: PostRef, case_id: str, *, or_holds: bool = False) -> bool:
+        """Return whether the platform is asked to take down, for this case, what is at this post's url.
+
+        Parameters
+        ----------
+        or_holds
+            Whether a takedown that is held counts too.
+        """
+        others = self.at(Place(post.platform, url=post.url)) if post.url else []
+        asked = (
+            pending(other.state) or (or_holds and other.state == "held") for other in others if other.case_id == case_id
+        )
+        return any(asked)
 
     def all(self) -> list[Takedown]:
         """Return the last event of every takedown."""

@@ -110,5 +110,7 @@ def _state_after(last: Takedown, removal: Removal) -> State | None:
     if removal.kind == "account_back":
         went_along = last.state == "removed" and earlier is not None and earlier.kind == "account_gone"
         return "reappeared" if went_along else None
+    # What is held is not asked for: an account that takes it along may bring it back. A deleted post is gone for good.
+    waits = pending(last.state) or (last.state == "held" and removal.kind == "post_deleted")
     # A url may be used again: what went before this post was seen was another.
-    return "removed" if pending(last.state) and removal.seen_at >= last.post.seen_at else None
+    return "removed" if waits and removal.seen_at >= last.post.seen_at else None

@@ -7,6 +7,7 @@ from pydantic import (
     AliasChoices,
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -106,6 +107,9 @@ class Settings(BaseSettings):
 
     review: float = Field(0.5, ge=0, le=1)
     """Default policy: at or above this probability a person decides."""
+
+    quarantine_posts: NonNegativeInt = 200
+    """Takedowns an hour that may rest on a reference nobody has confirmed; more are held for a person. 0: no limit."""
 
     archive_dir: Path = Path("var/archive")
     """Where match keeps its vectors; rebuilt from the topic when lost. One folder per worker."""

@@ -1,30 +1,35 @@
 """verdicts, removals, cases, standings -> takedowns: issue one per verdict to act or hold it; note what is removed."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import UTC, datetime
 
-import msgspec
-
 from schemas.ids import record_id
-from schemas.messages import Removal, Takedown, Verdict
+from schemas.messages import Removal, State, Takedown, Verdict
 from streams import metrics
 from streams.app import Context
-from streams.ledger import Ledger, Place, chained, pending
+from streams.ledger import Ledger, chained
+from streams.quarantine import Fate, Quarantine
 from streams.removals import Removals
+from streams.revisions import Revisions
 from streams.stage.record import Output, Record
+from streams.standings import Standings
 
-_SWEEP_S = 30.0
-_ASSIGNMENT_POLL_S = 1.0
+_MAY_FOLLOW: dict[State | None, set[State]] = {
+    None: {"issued", "held"},
+    "withdrawn": {"issued", "held"},
+    "held": {"issued"},
+}
+"""What a verdict may bring to a takedown in this state, None before its first event; nothing in any other."""
 
 
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     ledger = Ledger(context)
-    withdrawals = Withdrawals(context, ledger)
+    quarantine = Quarantine(ledger, Standings(context), context.settings.quarantine_posts)
+    revisions = Revisions(context, ledger, quarantine)
     removals = Removals(context, ledger)
-    context.background(withdrawals.run)
+    context.background(revisions.run)
     context.background(removals.run)
 
     @context.stage("takedown", reads="verdicts")
@@ -33,15 +38,15 @@ def create(context: Context) -> None:
             return
         if await context.cases.fresh_policy(message.case_id) is None:
             return
-        takedown_id = record_id("takedown", message.post.post_id, message.case_id)
         async with ledger.lock:
             # What was issued before this moment, by this worker or by one that had the partition before, is seen now.
-            await ledger.current()
-            if ledger.last(takedown_id) is None and not _asked_already(ledger, message):
-                event = _issued(takedown_id, message)
-                yield Output("takedowns", takedown_id, event)
+            await quarantine.current()
+            fate = quarantine.fate(message.case_id, message, datetime.now(UTC))
+            event = following(ledger, message, message.case_id, fate)
+            if event is not None:
+                yield Output("takedowns", event.takedown_id, event)
                 metrics.TAKEDOWNS.labels(event.state).inc()
-                if message.reason != "late":
+                if event.state == "issued" and message.reason != "late":
                     metrics.observe_end_to_end(event.post, "takedown", event.at)
 
     @context.stage("takedown", reads="removals")
@@ -51,19 +56,27 @@ def create(context: Context) -> None:
                 yield output
 
 
-def _asked_already(ledger: Ledger, verdict: Verdict) -> bool:
-    """Return whether the platform is asked to take the same post down for the same case, before it was edited."""
-    place = Place(verdict.post.platform, url=verdict.post.url)
-    others = ledger.at(place) if verdict.post.url else []
-    return any(pending(other.state) and other.case_id == verdict.case_id for other in others)
+def following(ledger: Ledger, verdict: Verdict, case_id: str, fate: Fate) -> Takedown | None:
+    """Return the event that a verdict to act brings, None if all is said already.
+
+    A takedown that is held or was withdrawn is issued when a later verdict has reason enough without the references
+    that it was held or withdrawn for.
+    """
+    takedown_id = record_id("takedown", verdict.post.post_id, case_id)
+    last = ledger.last(takedown_id)
+    if fate.state not in _MAY_FOLLOW.get(last.state if last else None, ()):
+        return None
+    if ledger.asks(verdict.post, case_id, or_holds=fate.state == "held"):
+        return None
+    return _event(takedown_id, verdict, fate, last)
 
 
-def _issued(takedown_id: str, verdict: Verdict) -> Takedown:
+def _event(takedown_id: str, verdict: Verdict, fate: Fate, last: Takedown | None) -> Takedown:
     assert verdict.case_id is not None
     event = Takedown(
-        event_id=record_id("takedown-event", takedown_id, "issued"),
+        event_id=record_id("takedown-event", takedown_id, fate.state, *([last.event_id] if last else [])),
         takedown_id=takedown_id,
-        state="issued",
+        state=fate.state,
         post=verdict.post,
         case_id=verdict.case_id,
         verdict_id=verdict.verdict_id,
@@ -72,58 +85,7 @@ def _issued(takedown_id: str, verdict: Verdict) -> Takedown:
         policy_version=verdict.policy_version,
         evidence=verdict.evidence,
         at=datetime.now(UTC),
+        links=verdict.links,
+        held_for=list(fate.held_for),
     )
-    return chained(event, None)
-
-
-class Withdrawals:
-    """Withdraw the pending takedowns of cases that are no longer open."""
-
-    def __init__(self, context: Context, ledger: Ledger) -> None:
-        self._context = context
-        self._ledger = ledger
-        self._changed = asyncio.Event()
-        self._swept: set[int] = set()
-        context.cases.listen(self._changed.set)
-
-    async def run(self) -> None:
-        """Go through the ledger after every change of a case, until cancelled."""
-        await self._context.cases.start()
-        await self._ledger.start()
-        self._changed.set()
-        while True:
-            await self._due()
-            self._changed.clear()
-            self._swept = self._context.owned("verdicts")
-            await self._withdraw_closed()
-
-    async def _due(self) -> None:
-        """Return when a case has changed, or partitions came with takedowns of cases that were withdrawn meanwhile."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_SWEEP_S):  # also from time to time, for what came and went unseen
-                while not self._changed.is_set() and self._context.owned("verdicts") == self._swept:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._changed.wait(), _ASSIGNMENT_POLL_S)
-
-    async def _withdraw_closed(self) -> None:
-        for event in self._ledger.all():
-            if pending(event.state) and self._owns(event.post.post_id) and await self._is_closed(event.case_id):
-                await self._withdraw(event.takedown_id)
-
-    async def _is_closed(self, case_id: str) -> bool:
-        return await self._context.cases.fresh_policy(case_id) is None
-
-    def _owns(self, post_id: str) -> bool:
-        return self._context.partition("verdicts", post_id.encode()) in self._context.owned("verdicts")
-
-    async def _withdraw(self, takedown_id: str) -> None:
-        async with self._ledger.lock:
-            await self._ledger.current()
-            last = self._ledger.last(takedown_id)
-            if last is None or not pending(last.state):
-                return
-            event_id = record_id("takedown-event", takedown_id, "withdrawn", last.event_id)
-            event = msgspec.structs.replace(last, event_id=event_id, state="withdrawn", at=datetime.now(UTC))
-            event = chained(event, last)
-            await self._context.send("takedowns", takedown_id, event)
-            metrics.TAKEDOWNS.labels(event.state).inc()
+    return chained(event, last)

@@ -45,6 +45,13 @@ def test_what_is_not_pending_stays_as_it_is(state: State) -> None:
     assert following(of(state, removal()), removal(removal_id="x2", at=SOON)) is None
 
 
+def test_what_is_held_goes_with_its_post_and_waits_for_an_account_to_come_back() -> None:
+    event = following(of("held"), removal())
+    assert event is not None
+    assert event.state == "removed"
+    assert following(of("held"), account("account_gone")) is None
+
+
 def test_only_an_account_that_comes_back_brings_back_what_went_with_it() -> None:
     gone, back = account("account_gone"), account("account_back", at=SOON)
     event = following(of("removed", gone), back)

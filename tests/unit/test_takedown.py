@@ -11,8 +11,9 @@ from schemas.messages import Evidence, Interval, State, Takedown
 from streams.app import Context
 from streams.follow import Update
 from streams.ledger import Ledger, chained, pending
+from streams.quarantine import Fate
 from streams.settings import load_settings
-from streams.takedown import _issued
+from streams.takedown import _event, following
 from tests.unit.made_messages import NOW, post_ref, removal, takedown, verdict
 
 SPAN = Interval(start_s=0.1, end_s=1 / 3)
@@ -42,7 +43,10 @@ CHANGES: dict[str, Any] = {
     "at": NOW + timedelta(microseconds=1),
     "previous": b"another",
     "removal": removal(),
+    "links": ["t.me/name"],
+    "held_for": ["r1"],
 }
+ISSUED, HELD = Fate("issued"), Fate("held", ["r1"])
 
 
 def life(*states: State) -> list[Takedown]:
@@ -106,6 +110,7 @@ def test_the_chain_still_holds_after_the_wire() -> None:
         ("reappeared", True),
         ("removed", False),
         ("withdrawn", False),
+        ("held", False),
     ],
 )
 def test_what_still_asks_a_platform_for_something_is_pending(state: State, asks: bool) -> None:
@@ -113,17 +118,19 @@ def test_what_still_asks_a_platform_for_something_is_pending(state: State, asks:
 
 
 def test_a_takedown_says_what_its_verdict_says() -> None:
-    cause = verdict(evidence=[EVIDENCE])
-    event = _issued("t1", cause)
+    cause = verdict(evidence=[EVIDENCE], links=["t.me/name"])
+    event = _event("t1", cause, ISSUED, None)
     assert (event.takedown_id, event.state, event.verdict_id) == ("t1", "issued", cause.verdict_id)
     assert (event.post, event.case_id, event.probability) == (cause.post, cause.case_id, cause.probability)
     assert (event.act_at, event.policy_version, event.evidence) == (cause.act_at, cause.policy_version, [EVIDENCE])
+    assert event.links == ["t.me/name"]
     assert is_whole(event, None)
 
 
 def test_issuing_again_gives_the_same_event_id() -> None:
-    assert _issued("t1", verdict()).event_id == _issued("t1", verdict(verdict_id="v2")).event_id
-    assert _issued("t1", verdict()).event_id != _issued("t2", verdict()).event_id
+    first = _event("t1", verdict(), ISSUED, None)
+    assert first.event_id == _event("t1", verdict(verdict_id="v2"), ISSUED, None).event_id
+    assert first.event_id != _event("t2", verdict(), ISSUED, None).event_id
 
 
 @pytest.fixture
@@ -162,7 +169,7 @@ async def test_an_event_that_does_not_follow_from_the_last_is_not_taken(ledger: 
 
 
 async def test_a_takedown_issued_by_two_workers_is_issued_once(ledger: Ledger) -> None:
-    first = _issued("t1", verdict())
+    first = _event("t1", verdict(), ISSUED, None)
     second = chained(msgspec.structs.replace(first, at=first.at + timedelta(seconds=1)), None)
     ledger.note(first)
     ledger.note(second)
@@ -174,3 +181,51 @@ async def test_the_ledger_reads_what_was_written(ledger: Ledger) -> None:
     values = [ledger._codec.encode("takedowns", event) for event in events]
     ledger._apply([Update(b"t1", value, 0, offset) for offset, value in enumerate([*values, None])])
     assert ledger.last("t1") == events[-1]
+
+
+def told(ledger: Ledger, *fates: Fate) -> list[State]:
+    """Give the ledger what verdicts on one post bring, one after the other, and return the states it came to."""
+    states: list[State] = []
+    for fate in fates:
+        event = following(ledger, verdict(), "case-a", fate)
+        if event is not None:
+            ledger.note(event)
+            states.append(event.state)
+    return states
+
+
+@pytest.mark.parametrize(
+    ("fates", "states"),
+    [
+        ([ISSUED, ISSUED, HELD], ["issued"]),
+        ([HELD, HELD, ISSUED, ISSUED], ["held", "issued"]),
+        ([Fate("withdrawn")], []),
+        ([HELD, Fate("withdrawn")], ["held"]),
+    ],
+)
+async def test_a_verdict_brings_what_it_has_not_brought_before(
+    ledger: Ledger, fates: list[Fate], states: list[State]
+) -> None:
+    assert told(ledger, *fates) == states
+
+
+async def test_what_was_withdrawn_is_issued_when_there_is_another_reason(ledger: Ledger) -> None:
+    told(ledger, HELD)
+    held = ledger.all()[0]
+    withdrawn = chained(msgspec.structs.replace(held, event_id="e2", state="withdrawn"), held)
+    ledger.note(withdrawn)
+    assert told(ledger, ISSUED) == ["issued"]
+    last = ledger.all()[0]
+    assert last.previous == withdrawn.hash
+    assert last.event_id != held.event_id
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "comes"), [(HELD, HELD, False), (HELD, ISSUED, True), (ISSUED, HELD, False)]
+)
+async def test_what_is_held_keeps_no_edited_post_at_its_url_from_being_issued(
+    ledger: Ledger, first: Fate, second: Fate, comes: bool
+) -> None:
+    told(ledger, first)
+    edited = verdict(post=post_ref("edited"))
+    assert (following(ledger, edited, "case-a", second) is not None) is comes
