@@ -1,4 +1,4 @@
-"""`jikimi case`: opening, showing and withdrawing cases."""
+"""`jikimi case`: opening, showing and withdrawing cases, and what guards against their mistakes."""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +9,12 @@ import typer
 from streams.commands.console import console
 from streams.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Open, show and withdraw cases.")
+app = typer.Typer(
+    no_args_is_help=True, help="Open, show and withdraw cases; say what is allowed, and which references hold."
+)
+
+_Officer = Annotated[str, typer.Option(envvar="JIKIMI_REVIEWER", help="Pseudonym of who decided.")]
+_Why = Annotated[str, typer.Option(help="The reason, in words; it is kept.")]
 
 
 @app.command("add")
@@ -25,6 +30,21 @@ def case_add(
     from streams.desk.cases import NewCase, add_case  # noqa: PLC0415 - only this command needs it
 
     print(add_case(load_settings(), NewCase(name, reference or [], term or [], phrase or [])))  # noqa: T201
+
+
+@app.command("allow")
+def case_allow(
+    name: Annotated[str, typer.Argument(help="What it is, as in 'intro of channel 5'.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of what is harmless; they stay on this machine.")],
+) -> None:
+    """Let pass what these files show or play: logos, intros, test cards, songs that posts share with references.
+
+    They are described as references are, and shown, described anew and withdrawn by the same commands. Nothing is
+    looked for and nothing taken down because of them; a post is still found by all else that it holds.
+    """
+    from streams.desk.cases import NewCase, add_case  # noqa: PLC0415 - likewise
+
+    print(add_case(load_settings(), NewCase(name, files, benign=True)))  # noqa: T201
 
 
 @app.command("describe")
@@ -47,7 +67,7 @@ def case_describe(
 
 @app.command("list")
 def case_list() -> None:
-    """Show the open cases."""
+    """Show the open cases and allow-lists."""
     from streams.desk.show import print_cases  # noqa: PLC0415 - likewise
 
     asyncio.run(print_cases(load_settings(), console))
@@ -55,15 +75,39 @@ def case_list() -> None:
 
 @app.command("show")
 def case_show(case_id: str) -> None:
-    """Show one case: what is looked for and what became of it."""
+    """Show one case: what is looked for, how its references stand, and what became of it."""
     from streams.desk.show import print_case  # noqa: PLC0415 - likewise
 
     asyncio.run(print_case(load_settings(), case_id, console))
 
 
+@app.command("quarantine")
+def case_quarantine() -> None:
+    """Show the references that met a flood of posts, and how many takedowns wait for a person's word on them."""
+    from streams.desk.standings import print_suspects  # noqa: PLC0415 - likewise
+
+    print_suspects(load_settings(), console)
+
+
+@app.command("confirm")
+def case_confirm(case_id: str, reference_id: str, why: _Why = "", officer: _Officer = "desk") -> None:
+    """Say that a reference is the victim's: takedowns held for it are issued, and it is never quarantined again."""
+    from streams.desk.standings import Said, confirm_reference  # noqa: PLC0415 - likewise
+
+    confirm_reference(load_settings(), Said(case_id, reference_id, officer, why))
+
+
+@app.command("deconfirm")
+def case_deconfirm(case_id: str, reference_id: str, why: _Why = "", officer: _Officer = "desk") -> None:
+    """Erase a reference that is not the victim's: it matches no more, and what rests on it alone is withdrawn."""
+    from streams.desk.standings import Said, deconfirm_reference  # noqa: PLC0415 - likewise
+
+    print(f"{deconfirm_reference(load_settings(), Said(case_id, reference_id, officer, why))} entries erased")  # noqa: T201
+
+
 @app.command("withdraw")
 def case_withdraw(case_id: str) -> None:
-    """Erase a case and withdraw its pending takedowns."""
+    """Erase a case or an allow-list; a case's pending takedowns are withdrawn."""
     from streams.desk.cases import withdraw_case  # noqa: PLC0415 - likewise
 
     print(f"{withdraw_case(load_settings(), case_id)} entries erased")  # noqa: T201

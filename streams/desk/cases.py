@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,9 +19,11 @@ from streams.errors import UsageError
 from streams.follow import read_whole
 from streams.media.decoder import Decoder
 from streams.policy import policy_version
-from streams.produce import writing
+from streams.produce import TopicWriter, writing
 from streams.replay.erase import erase
 from streams.settings import Settings
+from streams.standings import TOPIC as STANDINGS
+from streams.standings import read_standings
 from streams.wire import create_codec
 
 
@@ -35,6 +37,8 @@ class NewCase:
     phrases: Sequence[str] = ()
     case_id: str | None = None
     """Chosen at random by default, so that it tells nothing."""
+    benign: bool = False
+    """Whether what it shows is let pass wherever it is found: an allow-list instead of a search."""
 
 
 def add_case(settings: Settings, new: NewCase) -> str:
@@ -47,17 +51,21 @@ def add_case(settings: Settings, new: NewCase) -> str:
     """
     if not (new.references or new.terms or new.phrases):
         raise UsageError("a case needs something to look for: --reference FILE, --term NAME or --phrase TEXT")
+    if new.benign and (new.terms or new.phrases):
+        raise UsageError("words are not allowed by list: only pictures and sounds are")
     for file in new.references:
         check_readable(file)
-    case_id = new.case_id or f"case-{secrets.token_hex(8)}"
+    case_id = new.case_id or f"{'allow' if new.benign else 'case'}-{secrets.token_hex(8)}"
     digests = digest_terms(new.terms, settings.required_term_key()) if new.terms else []
     pieces = asyncio.run(_describe(settings, case_id, new, digests))
-    case = Case(case_id=case_id, name=new.name, opened_at=datetime.now(UTC))
+    case = Case(case_id=case_id, name=new.name, opened_at=datetime.now(UTC), benign=new.benign)
     version = policy_version(settings.act, settings.review)
     policy = Policy(act=settings.act, review=settings.review, version=version)
     with writing(settings) as writer:
-        # The policy first: whoever sees a reference of the case then knows what a match leads to.
-        writer.write("cases", case_key(case_id), msgspec.structs.replace(case, policy=policy))
+        # The policy first: whoever sees a reference of the case then knows what a match leads to. What is allowed has
+        # none, for it leads to nothing.
+        if not new.benign:
+            writer.write("cases", case_key(case_id), msgspec.structs.replace(case, policy=policy))
         for piece in pieces:
             writer.write("cases", reference_key(case_id, piece), msgspec.structs.replace(case, reference=piece))
     return case_id
@@ -71,15 +79,28 @@ def withdraw_case(settings: Settings, case_id: str) -> int:
     UsageError
         There is no such case.
     """
-    keys = [key for key in asyncio.run(_entries(settings)) if key.split("/", 1)[0] == case_id]
+    keys = _of_case(case_id, asyncio.run(read_keys(settings)))
     if not keys:
         raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
     keys.sort(reverse=True)  # the policy, whose key is the shortest, last: a crash can be repeated
+    standings = _of_case(case_id, asyncio.run(read_standings(settings)))
     with writing(settings) as writer:
-        erase(settings, writer, keys)
-        for key in keys:
-            writer.write("cases", key, None)
+        erase_entries(settings, writer, keys)
+        for key in standings:
+            writer.write(STANDINGS, key, None)
     return len(keys)
+
+
+def erase_entries(settings: Settings, writer: TopicWriter, keys: Sequence[str]) -> None:
+    """Erase entries of the cases topic, of the runs that keep copies first."""
+    erase(settings, writer, keys)
+    for key in keys:
+        writer.write("cases", key, None)
+
+
+async def read_keys(settings: Settings) -> list[str]:
+    """Return the key of every active entry of the cases topic."""
+    return list(await _entries(settings))
 
 
 async def read_cases(settings: Settings) -> dict[str, list[Case]]:
@@ -92,15 +113,18 @@ async def read_cases(settings: Settings) -> dict[str, list[Case]]:
     return found
 
 
-async def read_takedowns(settings: Settings, case_id: str) -> list[Takedown]:
-    """Return the last event of each of a case's takedowns, oldest first."""
-    codec = create_codec(settings)
-    last: dict[str, Takedown] = {}
+async def read_takedowns(settings: Settings) -> list[Takedown]:
+    """Return every event of every takedown, in order."""
+    codec, events = create_codec(settings), []
     for update in await read_whole(settings, "takedowns"):
         event = codec.decode("takedowns", update.value or b"")
         assert isinstance(event, Takedown)
-        last[event.takedown_id] = event
-    return sorted((event for event in last.values() if event.case_id == case_id), key=lambda event: event.at)
+        events.append(event)
+    return events
+
+
+def _of_case(case_id: str, keys: Iterable[str]) -> list[str]:
+    return [key for key in keys if key.split("/", 1)[0] == case_id]
 
 
 async def _entries(settings: Settings) -> dict[str, bytes]:

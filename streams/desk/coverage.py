@@ -33,7 +33,7 @@ def model_of(piece: Reference) -> str:
 
 
 def refuse_uncovered(cases: Mapping[str, Sequence[Case]], choice: Choice) -> None:
-    """Refuse a choice that would not find every open case.
+    """Refuse a choice that would not find every open case, and every allowed one: what it does not find it acts on.
 
     Raises
     ------

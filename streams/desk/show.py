@@ -1,23 +1,26 @@
 """What the desk prints of cases."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 from rich.table import Table
 
-from schemas.messages import Case, Reference
+from schemas.messages import Case, Reference, Standing, Takedown
 from streams.desk.cases import read_cases, read_takedowns
 from streams.desk.coverage import model_of
+from streams.desk.standings import Suspect, suspected
 from streams.errors import UsageError
 from streams.settings import Settings
+from streams.standings import read_standings
 
 
 async def print_cases(settings: Settings, console: Console) -> None:
-    """Print one line per open case."""
-    table = Table("case", "name", "opened", "references", "terms", box=None)
+    """Print one line per open case or allow-list."""
+    table = Table("case", "name", "opened", "kind", "references", "terms", box=None)
     for case_id, entries in sorted((await read_cases(settings)).items()):
-        opened = f"{entries[0].opened_at:%Y-%m-%d %H:%M} UTC"
-        table.add_row(case_id, entries[0].name, opened, str(len(_durations(entries))), str(_n_terms(entries)))
+        opened, kind = f"{entries[0].opened_at:%Y-%m-%d %H:%M} UTC", "allowed" if entries[0].benign else "wanted"
+        table.add_row(case_id, entries[0].name, opened, kind, str(len(_durations(entries))), str(_n_terms(entries)))
     console.print(table)
 
 
@@ -35,18 +38,35 @@ async def print_case(settings: Settings, case_id: str, console: Console) -> None
     console.print(f"{case_id}  {entries[0].name}  opened {entries[0].opened_at:%Y-%m-%d %H:%M} UTC")
     for policy in filter(None, (entry.policy for entry in entries)):
         console.print(f"acts at {policy.act:g}, asks a person at {policy.review:g}")
+    if entries[0].benign:
+        console.print("let pass wherever it is found")
     for reference_id, duration_s in _durations(entries).items():
         rows = _rows(entries, reference_id)
         console.print(f"reference {reference_id}  {duration_s:.1f} s  {rows['visual']} frames, {rows['audio']} sounds")
     console.print(f"{_n_terms(entries)} terms")
     models = {(piece.modality, model_of(piece)) for piece in _references(entries)}
     console.print(f"described by {', '.join(f'{modality} {model}' for modality, model in sorted(models))}")
-    await _print_takedowns(settings, case_id, console)
+    standings = {key: said for key, said in (await read_standings(settings)).items() if said.case_id == case_id}
+    events = [event for event in await read_takedowns(settings) if event.case_id == case_id]
+    _print_standings(standings, suspected(events, standings), console)
+    _print_takedowns(events, console)
 
 
-async def _print_takedowns(settings: Settings, case_id: str, console: Console) -> None:
+def _print_standings(standings: Mapping[str, Standing], suspects: Iterable[Suspect], console: Console) -> None:
+    for said in sorted(standings.values(), key=lambda said: said.at):
+        why = f": {said.why}" if said.why else ""
+        console.print(f"reference {said.reference_id}  {said.standing} by {said.by}, {said.at:%Y-%m-%d %H:%M} UTC{why}")
+    for suspect in suspects:
+        since = f"under quarantine since {suspect.since:%Y-%m-%d %H:%M} UTC"
+        console.print(
+            f"reference {suspect.reference_id}  {since}, {suspect.held} takedowns held: confirm or deconfirm it"
+        )
+
+
+def _print_takedowns(events: Iterable[Takedown], console: Console) -> None:
     table = Table("takedown", "state", "since", "probability", "where", box=None)
-    for event in await read_takedowns(settings, case_id):
+    last = {event.takedown_id: event for event in events}
+    for event in sorted(last.values(), key=lambda event: event.at):
         row = (event.takedown_id, event.state, f"{event.at:%Y-%m-%d %H:%M:%S} UTC", f"{event.probability:.3f}")
         table.add_row(*row, event.post.url)
     console.print(table)

@@ -41,7 +41,7 @@ def check_described(entries: Iterable[Case], choice: Choice, changed: set[Modali
     described = {
         (entry.reference.modality, f"{entry.reference.model}@{entry.reference.version}")
         for entry in entries
-        if entry.reference is not None
+        if entry.reference is not None and not entry.benign
     }
     for modality in sorted(changed):
         model = getattr(choice, modality)

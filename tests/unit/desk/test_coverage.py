@@ -8,6 +8,7 @@ from schemas.messages import Case, Choice, Modality, Reference
 from streams.cases import reference_key
 from streams.desk.coverage import lacking, refuse_uncovered
 from streams.errors import UsageError
+from streams.replay.checks import check_described
 from tests.integration.made import entry, footage
 
 OLD = Choice(visual="see@1", audio="hear@1", text="read@1", fusion="noisy-or@1")
@@ -60,3 +61,12 @@ def test_two_models_pieces_of_one_reference_have_keys_of_their_own() -> None:
     keys = {reference_key("c", piece("visual", model)) for model in ("see@1", "see@2")}
     assert len(keys) == 2
     assert {key.split("/")[0] for key in keys} == {"c"}
+
+
+def test_an_allowed_file_that_the_new_model_does_not_know_is_refused_and_no_case_to_be_found_in_a_replay() -> None:
+    allowed = [msgspec.structs.replace(entry("a", piece("visual", model)), benign=True) for model in ("see@1", "see@2")]
+    with pytest.raises(UsageError, match="see@2: a;"):
+        refuse_uncovered({"a": allowed[:1]}, NEW)
+    refuse_uncovered({"a": allowed}, NEW)
+    with pytest.raises(UsageError, match="no open case is described by see@2"):
+        check_described([*case("c", piece("visual", "see@1")), *allowed], NEW, {"visual"})
