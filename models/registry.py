@@ -6,7 +6,7 @@ A file whose bytes are not the pinned ones never reaches ONNX Runtime.
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -16,11 +16,12 @@ import structlog
 
 from models.audio.model import AudioModel
 from models.explicit.model import ExplicitModel
-from models.fusion.model import Curve, FusionModel, read_curves
+from models.fusion.causes import CausesModel
+from models.fusion.model import FusionModel
+from models.fusion.noisy_or import NoisyOr, read_curves
 from models.manifest import MANIFEST, Entry, Kind, ModelError, locate, read_manifests, verified_bytes
 from models.text.model import TextModel
 from models.visual.model import VisualModel
-from schemas.messages import Modality
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +103,7 @@ class Registry:
     def fusion(self, name: str | None = None) -> FusionModel:
         """Return the model that joins the scores of all modalities."""
         entry = self.entry("fusion", name)
-        return self._once(entry, lambda: FusionModel(entry.name, entry.version, self._curves(entry)))
+        return self._once(entry, lambda: self._fusion(entry))
 
     def explicit(self, name: str | None = None) -> ExplicitModel:
         """Return the model that rates how explicit pictures seem."""
@@ -121,10 +122,12 @@ class Registry:
                     self._on_load(entry, self._used_provider, time.perf_counter() - began_s)
             return model
 
-    def _curves(self, entry: Entry) -> Mapping[Modality, Curve]:
+    def _fusion(self, entry: Entry) -> FusionModel:
         path = locate(entry, self._cache)
+        if path.suffix == ".onnx":
+            return CausesModel(self._session(entry), entry.name, entry.version)
         try:
-            return read_curves(verified_bytes(entry, path))
+            return NoisyOr(entry.name, entry.version, read_curves(verified_bytes(entry, path)))
         except ValueError as error:
             raise ModelError(f"{entry.full_name}: {path} is not a calibration: {error}") from error
 

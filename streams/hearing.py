@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from models.fusion.model import FusionModel
+from models.fusion.model import VOICE, FusionModel
 from schemas.ids import record_id
 from schemas.messages import (
     MODALITIES,
@@ -40,6 +40,10 @@ class Rules(NamedTuple):
 
 _MOST_EVIDENCE = 12
 """Strongest pieces of evidence kept per case."""
+_MOST_PASSAGES = 8
+"""Best stretches kept of a piece."""
+_MOST_LINKS = 32
+"""Kept per post, the first in the alphabet, so that the order of its segments says nothing."""
 
 
 class Hearing(msgspec.Struct, kw_only=True):
@@ -53,6 +57,10 @@ class Hearing(msgspec.Struct, kw_only=True):
         When to close, seconds since the epoch; once closed, when to forget.
     trace
         Headers under which the last of it was heard, for what follows from the clock alone.
+    links
+        Addresses and handles that the post shows or writes.
+    explicit
+        How explicit its pictures seem, the highest of its segments; None where nobody looked.
     """
 
     post: PostRef
@@ -63,12 +71,15 @@ class Hearing(msgspec.Struct, kw_only=True):
     decided: dict[str, Decision] = {}
     closed: bool = False
     trace: dict[str, bytes] = {}
+    links: list[str] = []
+    explicit: float | None = None
 
     def hear(self, scores: Scores, rules: Rules, now_s: float) -> list[Verdict]:
         """Take in one segment's scores; hearing them twice changes nothing. Return the verdicts that follow."""
-        for found in scores.matches:
-            if found.case_id in rules.policies:
-                self._weigh(scores, found, rules.model)
+        for case_id in dict.fromkeys(found.case_id for found in scores.matches):
+            if case_id in rules.policies:
+                self._weigh(case_id, _pieces(scores, case_id, rules.model), rules.model)
+        self._note(scores)
         if not scores.late:
             self.heard.setdefault(scores.modality, set()).add(scores.segment.segment)
         if not self.closed and not self.missing():
@@ -87,13 +98,20 @@ class Hearing(msgspec.Struct, kw_only=True):
         """Return the modalities not heard in full."""
         return [m for m in MODALITIES if len(self.heard.get(m, ())) < getattr(self.parts, m)]
 
-    def _weigh(self, scores: Scores, found: Match, model: FusionModel) -> None:
-        """Keep the strongest evidence of each modality, medium and reference."""
-        kept = {_where(evidence): evidence for evidence in self.evidence.get(found.case_id, [])}
-        new = _evidence(scores, found, model)
-        if new.probability > kept.get(_where(new), new).probability or _where(new) not in kept:
-            kept[_where(new)] = new
-        self.evidence[found.case_id] = _strongest(kept.values())
+    def _weigh(self, case_id: str, pieces: Iterable[Evidence], model: FusionModel) -> None:
+        """Keep the strongest evidence of each modality, medium and reference, and all that the judgement rests on."""
+        known = self.evidence.get(case_id, [])
+        found = [*known, *(piece for piece in pieces if piece not in known)]
+        counted = model.judge(found).counted
+        strongest = {_where(piece): piece for piece in sorted(found, key=_strength)}.values()
+        kept = [piece for piece in found if _among(piece, counted) or _among(piece, strongest)]
+        self.evidence[case_id] = _strongest(kept, counted)
+
+    def _note(self, scores: Scores) -> None:
+        """Keep what a reviewer wants to know of the post and nothing is decided by."""
+        self.links = sorted({*self.links, *scores.links})[:_MOST_LINKS]
+        if scores.explicit is not None:
+            self.explicit = max(scores.explicit, self.explicit or 0.0)
 
     def _close(self, reason: Reason, rules: Rules, now_s: float) -> list[Verdict]:
         self.closed = True
@@ -127,13 +145,13 @@ class Hearing(msgspec.Struct, kw_only=True):
         self, case_id: str | None, policy: Policy, model: FusionModel, reason: Reason, now_s: float
     ) -> Verdict:
         evidence = self.evidence.get(case_id, []) if case_id is not None else []
-        fused = model.fuse([(item.modality, item.probability) for item in evidence])
-        decision = decide(fused, policy)
+        judged = model.judge(evidence)
+        decision = _capped(decide(judged.probability, policy), evidence, policy, model)
         return Verdict(
             verdict_id=record_id("verdict", self.post.post_id, case_id, decision, policy.version),
             post=self.post,
             case_id=case_id,
-            probability=fused,
+            probability=judged.probability,
             decision=decision,
             reason=reason,
             act_at=policy.act,
@@ -142,32 +160,59 @@ class Hearing(msgspec.Struct, kw_only=True):
             evidence=evidence,
             missing=self.missing(),
             decided_at=datetime.fromtimestamp(now_s, UTC),
+            contributions=judged.contributions,
+            links=self.links,
+            explicit=self.explicit,
         )
 
 
-def _strongest(found: Iterable[Evidence]) -> list[Evidence]:
-    """Return the strongest pieces; the best of each modality is always among them, for that is what counts."""
-    ranked = sorted(found, key=lambda evidence: evidence.probability, reverse=True)
-    leaders = {evidence.modality: evidence for evidence in reversed(ranked)}.values()
-    followers = [evidence for evidence in ranked if all(evidence is not leader for leader in leaders)]
-    kept = [*leaders, *followers][:_MOST_EVIDENCE]
-    return sorted(kept, key=lambda evidence: evidence.probability, reverse=True)
+def _capped(decision: Decision, evidence: list[Evidence], policy: Policy, model: FusionModel) -> Decision:
+    """Return the decision, but no act that a voice made: people sound alike, under whatever policy."""
+    if decision != "act":
+        return decision
+    others = [piece for piece in evidence if str(piece.modality) != VOICE]
+    return decision if decide(model.judge(others).probability, policy) == "act" else "review"
+
+
+def _strongest(found: Iterable[Evidence], counted: list[Evidence]) -> list[Evidence]:
+    """Return the strongest pieces; what the judgement rests on is always among them."""
+    ranked = sorted(found, key=_strength, reverse=True)
+    leaders = [piece for piece in ranked if _among(piece, counted)]
+    followers = [piece for piece in ranked if not _among(piece, counted)]
+    return sorted([*leaders, *followers][:_MOST_EVIDENCE], key=_strength, reverse=True)
+
+
+def _among(piece: Evidence, pieces: Iterable[Evidence]) -> bool:
+    return any(piece is other for other in pieces)
+
+
+def _strength(evidence: Evidence) -> tuple[float, float, float, str, int]:
+    """Return what to sort by, so that the order in which equally strong pieces were heard says nothing."""
+    return evidence.probability, evidence.score, -evidence.query.start_s, evidence.reference_id, -evidence.medium
 
 
 def _where(evidence: Evidence) -> tuple[str, int, str]:
     return evidence.modality, evidence.medium, evidence.reference_id
 
 
-def _evidence(scores: Scores, found: Match, model: FusionModel) -> Evidence:
-    return Evidence(
+def _pieces(scores: Scores, case_id: str, model: FusionModel) -> Iterable[Evidence]:
+    return (evidence_of(scores, found, model) for found in scores.matches if found.case_id == case_id)
+
+
+def evidence_of(scores: Scores, found: Match, model: FusionModel) -> Evidence:
+    """Return what a match in a segment's scores adds, as it is kept and judged."""
+    evidence = Evidence(
         modality=scores.modality,
         model=scores.model,
         version=scores.version,
         reference_id=found.reference_id,
         medium=scores.segment.medium,
         score=found.score,
-        probability=model.probability(scores.modality, found.score, found.terms),
+        probability=0.0,
         query=found.query,
         reference=found.reference,
         thumbnail=found.thumbnail,
+        terms=found.terms,
+        passages=found.passages[:_MOST_PASSAGES],
     )
+    return msgspec.structs.replace(evidence, probability=model.alone(evidence))

@@ -1,49 +1,47 @@
-"""Scores of one modality to a probability, and probabilities to one.
-
-The numbers are data (noisy-or-1.json and others; see card.md); a trained model is to stand behind the same two methods.
-"""
+"""What a fusion model answers, and how what it says is shared out among the senses."""
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Annotated
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import NamedTuple
 
-import msgspec
+from models.fusion.pieces import seconds, why
+from schemas.messages import Contribution, Evidence, Modality
 
-from schemas.messages import Modality
+PRIOR = 1e-4
+"""Probability of a copy where nothing was found; what the contributions are counted from."""
 
-_MOST_CERTAIN = 0.9999
+VOICE = "voice"
+"""An optional sense that only ever asks a person."""
+_VOICE_CEILING = 0.8
+"""Most that a voice may lift a probability to, below where the shipped policy acts."""
 
-_Below1 = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
-_Positive = Annotated[float, msgspec.Meta(gt=0.0)]
-
-
-class Curve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A logistic curve from score to probability."""
-
-    middle: _Below1
-    """Score at which the probability is one half."""
-    slope: _Positive
-    """How steeply it rises there."""
-    ceiling: _Below1
-    """Most that this modality alone may say."""
+Joined = Callable[[frozenset[Modality]], float]
+"""Probability of a copy given what these senses found."""
 
 
-class _Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    visual: Curve
-    audio: Curve
-    text: Curve
+class Judgement(NamedTuple):
+    """How likely a post copies a case's references, and why."""
+
+    probability: float
+    """0 to below 1; 0 where there is no evidence."""
+    contributions: list[Contribution]
+    """What each sense added, the largest first: natural log-odds, their sum that of the probability less `PRIOR`'s."""
+    counted: list[Evidence]
+    """The pieces that it rests on; without all others it would be the same."""
 
 
-class FusionModel:
-    """Judges scores; made by the registry."""
+class FusionModel(ABC):
+    """Judges evidence; made by the registry."""
 
-    def __init__(self, name: str, version: str, curves: Mapping[Modality, Curve]) -> None:
+    def __init__(self, name: str, version: str) -> None:
         self.name = name
         self.version = version
-        self._curves = curves
 
-    def probability(self, modality: Modality, score: float, terms: int = 0) -> float:
-        """Return the probability, from this modality alone, that a segment copies a reference.
+    @abstractmethod
+    def probability(self, modality: Modality, score: float, terms: int = 0, seconds: float = 0.0) -> float:
+        """Return the probability, from one piece of evidence alone, that a post copies a reference.
 
         Parameters
         ----------
@@ -51,32 +49,63 @@ class FusionModel:
             0 to 1, as in the scores topic.
         terms
             How many of a case's terms were found, for text.
+        seconds
+            How much of the post's medium matches.
         """
-        curve = self._curves[modality]
-        if terms:
-            return curve.ceiling
-        return min(1.0 / (1.0 + math.exp(-curve.slope * (score - curve.middle))), curve.ceiling)
 
-    def fuse(self, probabilities: Iterable[tuple[Modality, float]]) -> float:
-        """Return the probability of a copy given the strongest evidence of each modality: noisy-or.
+    @abstractmethod
+    def judge(self, evidence: Sequence[Evidence]) -> Judgement:
+        """Return the probability that a post copies one case, all its evidence together, in whatever order."""
 
-        Evidence of one modality is not added up: ten weak hits of one kind are usually one mistake made ten times. A
-        modality that said nothing is left out, it does not count as zero.
-        """
-        strongest: dict[Modality, float] = {}
-        for modality, value in probabilities:
-            strongest[modality] = max(value, strongest.get(modality, 0.0))
-        spared = math.prod(1.0 - value for value in strongest.values())
-        return min(1.0 - spared, _MOST_CERTAIN) if strongest else 0.0
+    def alone(self, evidence: Evidence) -> float:
+        """Return the probability from this piece alone."""
+        return self.probability(evidence.modality, evidence.score, evidence.terms, seconds(evidence))
 
 
-def read_curves(content: bytes) -> Mapping[Modality, Curve]:
-    """Return the curve of each modality from a calibration file.
+def with_voice(others: float, voice: float) -> float:
+    """Return the probability of a copy where a voice speaks beside other causes.
 
-    Raises
-    ------
-    ValueError
-        It is not one.
+    It joins as they do, but never lifts above what a person is to see: many people sound alike.
     """
-    calibration = msgspec.json.decode(content, type=_Calibration)
-    return {"visual": calibration.visual, "audio": calibration.audio, "text": calibration.text}
+    return max(others, min(1.0 - (1.0 - others) * (1.0 - voice), _VOICE_CEILING))
+
+
+def contributions(
+    best: dict[Modality, Evidence], joined: Joined, together: frozenset[Modality] = frozenset()
+) -> list[Contribution]:
+    """Return what each sense added, the largest first.
+
+    Each gets its Shapley value (Shapley 1953; Lundberg & Lee 2017): the log-odds that it adds, averaged over all orders
+    in which the senses could have spoken. So the sum is exact whatever the model, and no order of arrival matters.
+
+    Parameters
+    ----------
+    best
+        The piece that counts of each sense.
+    together
+        Senses that found the same place.
+    """
+    senses = sorted(best)
+    odds = {chosen: _log_odds(joined(chosen)) for chosen in _subsets(senses)} | {frozenset(): _log_odds(PRIOR)}
+    found = [
+        Contribution(
+            modality=sense, added=_average(sense, senses, odds), why=why(best[sense], agrees=sense in together)
+        )
+        for sense in senses
+    ]
+    return sorted(found, key=lambda one: one.added, reverse=True)
+
+
+def _subsets(senses: list[Modality]) -> list[frozenset[Modality]]:
+    return [frozenset(chosen) for size in range(1, len(senses) + 1) for chosen in combinations(senses, size)]
+
+
+def _average(sense: Modality, senses: list[Modality], odds: dict[frozenset[Modality], float]) -> float:
+    n = len(senses)
+    without = [chosen for chosen in odds if sense not in chosen]
+    share = [math.factorial(len(c)) * math.factorial(n - len(c) - 1) / math.factorial(n) for c in without]
+    return math.fsum(s * (odds[c | {sense}] - odds[c]) for s, c in zip(share, without, strict=True))
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(probability) - math.log1p(-probability)

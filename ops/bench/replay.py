@@ -25,11 +25,12 @@ from ops.bench.live_traffic import Latency, live_traffic
 from ops.bench.recorded_day import make_pool, record_day
 from ops.broker.kafka import Kafka
 from ops.broker.raw import Broker
-from schemas.messages import Policy, Scores, Verdict
+from schemas.messages import Evidence, Policy, Scores, Verdict
 from streams import topic_admin
 from streams.choice import create_registry
 from streams.demo.scenario import CLOVER, WILLOW
 from streams.desk.cases import NewCase, add_case
+from streams.hearing import evidence_of
 from streams.policy import RANK, decide
 from streams.settings import Settings, load_settings
 
@@ -153,13 +154,13 @@ def _decisions(verdicts: list[Verdict]) -> Decisions:
 
 def _expected(scores: list[Scores], settings: Settings) -> Decisions:
     """Return what the changed policy has to decide, from nothing but the scores."""
-    model = create_registry(settings).fusion("noisy-or@1")
-    evidence: dict[tuple[str, str | None], list[Any]] = {}
+    model = create_registry(settings).fusion(settings.fusion_model)
+    evidence: dict[tuple[str, str | None], list[Evidence]] = {}
     for score in scores:
         for match in score.matches:
-            weighed = score.modality, model.probability(score.modality, match.score, match.terms)
-            evidence.setdefault((score.segment.post.post_id, match.case_id), []).append(weighed)
-    found: Decisions = {pair: decide(model.fuse(weighed), CHANGED) for pair, weighed in evidence.items()}
+            piece = evidence_of(score, match, model)
+            evidence.setdefault((score.segment.post.post_id, match.case_id), []).append(piece)
+    found: Decisions = {pair: decide(model.judge(pieces).probability, CHANGED) for pair, pieces in evidence.items()}
     matched = {post_id for post_id, _ in evidence}
     posts = {score.segment.post.post_id for score in scores}
     return found | {(post_id, None): "dismiss" for post_id in posts - matched}

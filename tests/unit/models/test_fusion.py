@@ -1,20 +1,58 @@
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import pairwise, permutations
+from math import log, log1p
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from models.fusion.model import FusionModel, read_curves
+from models.fusion.model import PRIOR, FusionModel
+from models.fusion.noisy_or import NoisyOr, read_curves
+from models.manifest import MANIFEST
 from models.registry import Registry
-from schemas.messages import MODALITIES, Modality
+from schemas.messages import MODALITIES, Evidence, Interval, Modality, Passage
 from streams.settings import Settings
 
-STEPS = [step / 200 for step in range(201)]
+STEPS = [step / 2000 for step in range(2001)]
 ACT, REVIEW = Settings.model_fields["act"].default, Settings.model_fields["review"].default
+PLACE = Interval(start_s=2.0, end_s=10.0)
+HELD: tuple[Modality, ...] = ("visual", "audio", "text")
+"""Senses that may, alone or together, lead to an act."""
 
 
-@pytest.fixture(params=["noisy-or@1", "noisy-or@2"])
+@pytest.fixture(params=["noisy-or@1", "noisy-or@2", "causes@1"])
 def model(registry: Registry, request: pytest.FixtureRequest) -> FusionModel:
     return registry.fusion(request.param)
+
+
+@pytest.fixture
+def causes(registry: Registry) -> FusionModel:
+    return registry.fusion("causes@1")
+
+
+def piece(modality: Modality, score: float = 1.0, **changes: Any) -> Evidence:
+    """Return evidence that names its place in the reference only as far as asked."""
+    fields: dict[str, Any] = {"reference_id": "r1", "medium": 0, "query": PLACE, "reference": PLACE, **changes}
+    return Evidence(modality=modality, model="m", version="1", score=score, probability=0.0, **fields)
+
+
+def said(model: FusionModel, *evidence: Evidence) -> float:
+    return model.judge(evidence).probability
+
+
+def some_evidence(random: np.random.Generator, n: int) -> list[Evidence]:
+    """Return pieces of chance: one reference and medium or another, here or there."""
+    found = []
+    for _ in range(n):
+        start_s, offset_s = random.uniform(0, 20), random.choice([0.0, 40.0])
+        query = Interval(start_s=start_s, end_s=start_s + random.uniform(0, 30))
+        reference = Interval(start_s=query.start_s + offset_s, end_s=query.end_s + offset_s)
+        modality = MODALITIES[random.integers(len(MODALITIES))]
+        place: dict[str, Any] = {"reference_id": f"r{random.integers(2)}", "medium": int(random.integers(2))}
+        terms = int(random.integers(3)) if modality == "text" else 0
+        found.append(piece(modality, float(random.random()), query=query, reference=reference, terms=terms, **place))
+    return found
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
@@ -25,59 +63,142 @@ def test_a_higher_score_is_never_less_likely(model: FusionModel, modality: Modal
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
+def test_the_trained_model_ranks_a_higher_score_higher_up_to_the_top(causes: FusionModel, modality: Modality) -> None:
+    alone = [said(causes, piece(modality, score)) for score in STEPS]
+    assert all(lower < higher for lower, higher in pairwise(alone))
+
+
+@pytest.mark.parametrize("modality", HELD)
+def test_so_it_does_beside_all_other_senses(causes: FusionModel, modality: Modality) -> None:
+    others = [piece(other) for other in HELD if other != modality]
+    beside = [said(causes, *others, piece(modality, score)) for score in STEPS[1000::20]]
+    assert all(lower < higher for lower, higher in pairwise(beside))
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
 def test_no_likeness_is_next_to_nothing(model: FusionModel, modality: Modality) -> None:
     assert model.probability(modality, 0.0) < 0.001
 
 
 def test_a_picture_alone_may_act(model: FusionModel) -> None:
-    assert model.fuse([("visual", model.probability("visual", 0.8))]) >= ACT
+    assert said(model, piece("visual", 0.8)) >= ACT
 
 
-def test_sound_alone_never_acts_and_asks_a_person(model: FusionModel) -> None:
-    assert REVIEW <= model.fuse([("audio", model.probability("audio", 1.0))] * 50) < ACT
+@pytest.mark.parametrize("seconds", [0.0, 8.0, 3600.0])
+def test_sound_alone_never_acts_and_asks_a_person(model: FusionModel, seconds: float) -> None:
+    whole = Interval(start_s=0.0, end_s=seconds)
+    assert REVIEW <= said(model, *[piece("audio", query=whole, reference=whole)] * 50) < ACT
 
 
 @pytest.mark.parametrize("terms", [0, 1, 1000])
 def test_words_alone_never_act_and_ask_a_person(model: FusionModel, terms: int) -> None:
-    assert REVIEW <= model.fuse([("text", model.probability("text", 1.0, terms))] * 50) < ACT
+    assert REVIEW <= said(model, *[piece("text", terms=terms)] * 50) < ACT
 
 
 @pytest.mark.parametrize("both", [("visual", "audio"), ("visual", "text")])
 def test_a_picture_and_another_modality_may_act_together(model: FusionModel, both: tuple[Modality, Modality]) -> None:
-    assert model.fuse([(modality, model.probability(modality, 1.0)) for modality in both]) >= ACT
+    assert said(model, *map(piece, both)) >= ACT
 
 
 def test_a_modality_that_said_nothing_is_no_zero(model: FusionModel) -> None:
-    alone = model.fuse([("visual", 0.7)])
-    assert alone == pytest.approx(0.7)
-    assert model.fuse([("visual", 0.7), ("audio", 0.0)]) == pytest.approx(alone)
+    alone = said(model, piece("visual", 0.55))
+    assert 0.01 < alone < ACT
+    assert said(model, piece("visual", 0.55), piece("audio", 0.0, reference_id="r2")) == pytest.approx(alone, abs=1e-3)
 
 
 def test_evidence_of_one_kind_is_not_added_up(model: FusionModel) -> None:
-    assert model.fuse([("audio", 0.4)] * 100) == pytest.approx(0.4)
+    many = [piece("audio", 0.45, medium=medium) for medium in range(100)]
+    assert said(model, *many) == pytest.approx(said(model, many[0]))
 
 
 def test_more_evidence_never_says_less(model: FusionModel) -> None:
     random = np.random.default_rng(7)
     for _ in range(200):
-        evidence = [(MODALITIES[random.integers(3)], float(random.random())) for _ in range(6)]
-        said = [model.fuse(evidence[:count]) for count in range(7)]
-        assert all(lower <= higher for lower, higher in pairwise(said))
-        assert model.fuse(evidence) == pytest.approx(model.fuse(evidence[::-1]))
+        evidence = some_evidence(random, 8)
+        judged = [said(model, *evidence[:count]) for count in range(9)]
+        assert all(lower <= higher for lower, higher in pairwise(judged))
+        assert said(model, *evidence) == pytest.approx(said(model, *evidence[::-1]))
+
+
+def test_what_is_not_counted_may_be_forgotten(model: FusionModel) -> None:
+    random = np.random.default_rng(8)
+    for _ in range(100):
+        judged = model.judge(some_evidence(random, 10))
+        assert said(model, *judged.counted) == pytest.approx(judged.probability, abs=1e-12)
+        assert len(judged.counted) <= len(MODALITIES) + 2
 
 
 def test_no_evidence_is_zero_and_nothing_is_ever_certain(model: FusionModel) -> None:
-    assert model.fuse([]) == 0.0
-    assert model.fuse([(modality, 1.0) for modality in MODALITIES]) < 1.0
+    assert model.judge([]) == (0.0, [], [])
+    assert said(model, *(piece(modality, terms=9) for modality in MODALITIES)) < 1.0
+
+
+def test_contributions_sum_to_the_log_odds_and_do_not_depend_on_the_order(model: FusionModel) -> None:
+    random = np.random.default_rng(9)
+    for _ in range(50):
+        judged = model.judge(some_evidence(random, 6))
+        odds = log(judged.probability) - log1p(-judged.probability)
+        added = [one.added for one in judged.contributions]
+        assert sum(added) + log(PRIOR) - log1p(-PRIOR) == pytest.approx(odds)
+        assert added == sorted(added, reverse=True)
+    three = [piece("visual", 0.5), piece("audio", 0.4), piece("text", 0.8)]
+    told = [{one.modality: one.added for one in model.judge(order).contributions} for order in permutations(three)]
+    assert all(other == pytest.approx(told[0]) for other in told)
+
+
+def test_contributions_say_what_was_found() -> None:
+    def why(*evidence: Evidence) -> list[str]:
+        return [one.why for one in Registry().fusion("causes@1").judge(evidence).contributions]
+
+    twice = [Passage(query=Interval(start_s=at, end_s=at + 3.0), reference=PLACE, score=0.9) for at in (0.0, 1.0)]
+    assert why(piece("visual", 0.91)) == ["pictures match r1 for 8.0 s, score 0.91"]
+    assert why(piece("audio", 0.8, passages=twice)) == ["sound matches r1 for 4.0 s in 2 stretches, score 0.80"]
+    assert why(piece("text", terms=3)) == ["3 of the case's terms found"]
+    assert why(piece("text", 0.8)) == ["worded like the case, score 0.80"]
+    assert sorted(why(piece("visual", 0.9), piece("audio", 0.8))) == [
+        "pictures match r1 for 8.0 s, score 0.90, where picture and sound agree",
+        "sound matches r1 for 8.0 s, score 0.80, where picture and sound agree",
+    ]
+
+
+def apart(by_s: float) -> Sequence[Evidence]:
+    """Return weak pictures and sounds, the sounds found so much later in the reference."""
+    later = Interval(start_s=PLACE.start_s + by_s, end_s=PLACE.end_s + by_s)
+    return piece("visual", 0.45), piece("audio", 0.45, reference=later)
+
+
+def test_picture_and_sound_at_one_place_say_more_than_at_two(causes: FusionModel) -> None:
+    agreeing, elsewhere = said(causes, *apart(0.5)), said(causes, *apart(20.0))
+    assert agreeing > elsewhere + 0.1
+    seen, heard = apart(0.5)
+    for other in ({"reference_id": "r2"}, {"medium": 1}):
+        assert said(causes, seen, msgspec.structs.replace(heard, **other)) == pytest.approx(elsewhere)
+
+
+def test_a_longer_match_says_more(causes: FusionModel) -> None:
+    lengths = [0.0, 1.0, 3.0, 10.0, 25.0]
+    values = [causes.probability("visual", 0.5, seconds=seconds) for seconds in lengths]
+    assert all(lower < higher for lower, higher in pairwise(values))
+
+
+def test_a_voice_never_lifts_to_an_act(model: FusionModel) -> None:
+    voice: Any = "voice"
+    for others in ([], [piece("audio")], [piece("text", terms=2)], [piece("visual", 0.5)]):
+        before = said(model, *others)
+        assert before <= said(model, *others, piece(voice)) <= max(before, 0.8)
+    assert said(model, piece(voice)) >= REVIEW
 
 
 def test_the_candidate_asks_a_person_where_sound_and_words_alone_agree(registry: Registry) -> None:
-    def together(model: FusionModel, *modalities: Modality) -> float:
-        return model.fuse([(modality, model.probability(modality, 1.0)) for modality in modalities])
-
     first, second = registry.fusion("noisy-or@1"), registry.fusion("noisy-or@2")
-    assert together(first, "audio", "text") >= ACT > together(second, "audio", "text") >= REVIEW
-    assert together(second, "visual", "text") >= ACT
+    assert said(first, piece("audio"), piece("text")) >= ACT > said(second, piece("audio"), piece("text")) >= REVIEW
+    assert said(second, piece("visual"), piece("text")) >= ACT
+
+
+def test_a_noisy_or_multiplies_what_each_modality_spares(registry: Registry) -> None:
+    model = registry.fusion("noisy-or@1")
+    assert isinstance(model, NoisyOr)
+    assert model.fuse([("visual", 0.7), ("audio", 0.5), ("audio", 0.4)]) == pytest.approx(0.85)
 
 
 @pytest.mark.parametrize(
@@ -92,3 +213,8 @@ def test_the_candidate_asks_a_person_where_sound_and_words_alone_agree(registry:
 def test_a_calibration_that_lacks_or_exceeds_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_curves(content)
+
+
+def test_the_files_of_the_manifest_say_what_they_always_said() -> None:
+    curves = read_curves((MANIFEST.parent / "fusion" / "noisy-or-1.json").read_bytes())
+    assert curves["audio"].ceiling == 0.9

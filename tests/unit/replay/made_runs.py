@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from models.registry import Registry
+from models.fusion.noisy_or import NoisyOr, read_curves
+from models.manifest import MANIFEST
 from schemas.messages import Choice, Evidence, Interval, Label, Modality, Policy, Run, Verdict
 from streams.policy import decide
 from streams.replay.differences import Side, judgement, side
 from tests.unit.made_messages import NOW, POLICY, post_ref, verdict
 
 CHOICE = Choice(visual="old@1", audio="ear@1", text="words@1", fusion="noisy-or@1")
-FUSION = Registry().fusion()
+FUSION = NoisyOr("noisy-or", "1", read_curves(MANIFEST.with_name("fusion").joinpath("noisy-or-1.json").read_bytes()))
 NOWHERE = Interval(start_s=0.0, end_s=1.0)
 
 

@@ -1,6 +1,6 @@
 import msgspec
 
-from models.fusion.model import FusionModel, read_curves
+from models.fusion.noisy_or import NoisyOr, read_curves
 from models.manifest import MANIFEST
 from schemas.messages import Parts, Scores, Verdict
 from streams.hearing import Hearing, Rules
@@ -8,7 +8,7 @@ from streams.replay.hearings import Hearings
 from tests.unit.made_messages import POLICY, match, post_ref, scores
 
 RULES = Rules(
-    FusionModel("noisy-or", "1", read_curves(MANIFEST.with_name("fusion").joinpath("noisy-or-1.json").read_bytes())),
+    NoisyOr("noisy-or", "1", read_curves(MANIFEST.with_name("fusion").joinpath("noisy-or-1.json").read_bytes())),
     {"case-a": POLICY},
 )
 DEADLINE_S, MEMORY_S = 30.0, 1_000.0
