@@ -122,13 +122,13 @@ TOPIC_RECORDS = Gauge(
 )
 TAKEDOWNS_PENDING = Gauge(
     "jikimi_takedowns_pending",
-    "Takedowns that still ask a platform for something.",
+    "Takedowns that still ask a platform for something, and those held for a person.",
     ["state"],
     multiprocess_mode="livemostrecent",
 )
 TAKEDOWN_AGE_SECONDS = Gauge(
     "jikimi_takedown_age_seconds",
-    "Age of the oldest pending takedown, from its issue.",
+    "Age of the oldest pending takedown, from its first event.",
     ["state"],
     multiprocess_mode="livemostrecent",
 )

@@ -27,7 +27,8 @@ from streams.wire import create_codec
 log = structlog.get_logger()
 
 _CLOCKS_S = {"24h": 24 * 3600.0, "48h": 48 * 3600.0}
-_PENDING = tuple(state for state in get_args(State) if pending(state))
+_WAITING = tuple(state for state in get_args(State) if pending(state) or state == "held")
+"""A law's clock runs on while a takedown is held."""
 
 
 def run_monitor(settings: Settings) -> None:
@@ -104,7 +105,7 @@ def _tell_backlog(stage: str, backlog: Backlog, now_s: float) -> None:
 
 
 class PendingTakedowns:
-    """Every takedown that still asks a platform for something: the takedowns topic, read whole."""
+    """Every takedown that still asks a platform for something or is held: the takedowns topic, read whole."""
 
     def __init__(self, settings: Settings) -> None:
         self._topic = f"{settings.topic_prefix}takedowns"
@@ -135,7 +136,7 @@ class PendingTakedowns:
     def tell(self, now_s: float) -> None:
         """Set the metrics."""
         ages_s = [(state, max(0.0, now_s - since.timestamp())) for state, since in self._pending.values()]
-        for state in _PENDING:
+        for state in _WAITING:
             of_state = [age_s for its, age_s in ages_s if its == state]
             metrics.TAKEDOWNS_PENDING.labels(state).set(len(of_state))
             metrics.TAKEDOWN_AGE_SECONDS.labels(state).set(max(of_state, default=0.0))
@@ -170,5 +171,5 @@ class PendingTakedowns:
             return
         assert isinstance(event, Takedown)
         _, since = self._pending.pop(event.takedown_id, (None, event.at))
-        if pending(event.state):
+        if event.state in _WAITING:
             self._pending[event.takedown_id] = event.state, since

@@ -30,7 +30,7 @@ BOARD = Board(
             ),
             number(
                 "Pending",
-                "Takedowns that still ask a platform for something.",
+                "Takedowns that still ask a platform for something, and those held for a person.",
                 "short",
                 Query("sum(" + signals.TAKEDOWNS_PENDING + ")"),
             ),
@@ -43,7 +43,7 @@ BOARD = Board(
             ),
             lines(
                 "Pending, by state",
-                "Issued, sent, acknowledged, reappeared: each still asks a platform for something.",
+                "Issued, sent, acknowledged, reappeared: a platform is asked for something. Held: a person is.",
                 "short",
                 Query(signals.TAKEDOWNS_PENDING, "{{state}}"),
             ),

@@ -182,7 +182,7 @@ def workers() -> list[Rule]:
 
 
 def takedowns() -> list[Rule]:
-    """Return the alerts on legal clocks."""
+    """Return the alerts on legal clocks, and on what waits for a person."""
     soon = [
         alert(
             "JikimiTakedownDueSoon",
@@ -199,7 +199,13 @@ def takedowns() -> list[Rule]:
         severity="critical",
         summary="{{ $value }} takedowns are past the law's {{ $labels.clock }}.",
     )
-    return [*soon, overdue]
+    held = alert(
+        "JikimiTakedownsHeld",
+        f"{signals.TAKEDOWNS_HELD} > 0",
+        severity="critical",
+        summary="{{ $value }} takedowns are held: a reference matches a flood of posts, and a person is to look at it.",
+    )
+    return [*soon, overdue, held]
 
 
 def models() -> list[Rule]:

@@ -99,6 +99,7 @@ VERDICTS = "sum by (namespace, decision) (rate(jikimi_verdicts_total[5m]))"
 VERDICT_REASONS = "sum by (namespace, reason) (rate(jikimi_verdicts_total[5m]))"
 TAKEDOWN_EVENTS = "sum by (namespace, state) (increase(jikimi_takedowns_total[5m]))"
 TAKEDOWNS_PENDING = "max by (namespace, state) (jikimi_takedowns_pending)"
+TAKEDOWNS_HELD = 'max by (namespace) (jikimi_takedowns_pending{state="held"})'
 TAKEDOWN_AGE = "max by (namespace, state) (jikimi_takedown_age_seconds)"
 OLDEST_TAKEDOWN = "max by (namespace) (jikimi_takedown_age_seconds)"
 TAKEDOWNS_OVERDUE = "max by (namespace, clock) (jikimi_takedowns_overdue)"

@@ -168,6 +168,9 @@ def looked(monitor: Monitor) -> bool:
     return False
 
 
+STATES = ("issued", "sent", "reappeared", "held")
+
+
 def test_pending_takedowns_age_from_their_issue_until_they_are_over(system: System) -> None:
     hours = timedelta(hours=1)
     for one in (
@@ -181,18 +184,19 @@ def test_pending_takedowns_age_from_their_issue_until_they_are_over(system: Syst
         event("back", "reappeared", 50 * hours),
         event("over", "issued", 90 * hours),
         event("over", "withdrawn", 1 * hours),
+        event("waits", "held", 20 * hours),
     ):
         system.write("takedowns", one.takedown_id, one)
     system.write_raw("takedowns", "garbage", b"garbage")
     system.flush()
     with closing(Monitor(system.settings)) as monitor:
         until(lambda: looked(monitor))
-        pending = {state: value("jikimi_takedowns_pending", state=state) for state in ("issued", "sent", "reappeared")}
-        assert pending == {"issued": 1, "sent": 1, "reappeared": 1}
+        pending = {state: value("jikimi_takedowns_pending", state=state) for state in STATES}
+        assert pending == dict.fromkeys(STATES, 1)
         assert value("jikimi_takedown_age_seconds", state="sent") == pytest.approx(30 * 3600, abs=60)
         assert value("jikimi_takedown_age_seconds", state="reappeared") == pytest.approx(50 * 3600, abs=60)
         assert [value("jikimi_takedowns_overdue", clock=clock) for clock in ("24h", "48h")] == [2, 1]
-        assert value("jikimi_topic_records", topic="takedowns") == 11
+        assert value("jikimi_topic_records", topic="takedowns") == 12
         system.write("takedowns", "back", event("back", "removed", 0 * hours))
         system.flush()
         until(lambda: looked(monitor) and value("jikimi_takedowns_pending", state="reappeared") == 0)

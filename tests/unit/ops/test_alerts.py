@@ -160,6 +160,15 @@ CASES = [
         "2 takedowns are past the law's 24h.", {"clock": "24h"},
     ),
     Case(
+        "takedowns that wait for a person", "JikimiTakedownsHeld", "5m",
+        {'jikimi_takedowns_pending{state="held"}': "7x10", 'jikimi_takedowns_pending{state="issued"}': "200x10"},
+        "7 takedowns are held: a reference matches a flood of posts, and a person is to look at it.",
+    ),
+    Case(
+        "takedowns that wait for a platform", "JikimiTakedownsHeld", "5m",
+        {'jikimi_takedowns_pending{state="held"}': "0x10", 'jikimi_takedowns_pending{state="issued"}': "200x10"},
+    ),
+    Case(
         "no takedown past the clock", "JikimiTakedownOverdue", "10m", {'jikimi_takedowns_overdue{clock="24h"}': "0x20"},
     ),
     Case(
