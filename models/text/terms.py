@@ -1,28 +1,37 @@
 """Keyed digests of names, handles and titles, so that posts are searched for a term nobody downstream can read.
 
 HMAC-SHA-256 cut to 16 bytes. Without the key a digest cannot be guessed back from a list of names; with it it can, so
-the key belongs to the deployment, not to the wire.
+the key belongs to the deployment, not to the wire. A text's digests are those of all its forms. A term's say also, in
+the clear, how much each proves and which belong together; see forms.py.
 """
 
 import hashlib
 import hmac
-import re
-import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from models.text import hangul
+from models.text.forms import MAX_CHARACTERS, MAX_WORDS, Strength, term_forms, text_forms
+from models.text.words import normal_tokens
 
 DIGEST_BYTES = 16
-MAX_TOKENS_PER_TERM = 5
-_MAX_TOKENS = 2000
-"""Of one running text; the rest is not searched. A caption has some hundred."""
-_MAX_FORM_CHARACTERS = 64
+_GROUP_BYTES = 4
 _MIN_HANGUL = 2
 _MIN_OTHER = 3
 
-_HANGUL = re.compile(r"[가-힣]+")
-_INVISIBLE = frozenset({"Cf", "Mn", "Cc"})
+
+class Named(NamedTuple):
+    """How many terms a text names."""
+
+    surely: int
+    perhaps: int
+    """By no more than an abbreviation, or a form that other words share."""
 
 
 def term_digests(term: str, key: bytes) -> set[bytes]:
-    """Return the digests of one term: a name, a handle, a title of at most five words.
+    """Return the digests of one term, a name, a handle, a title of at most five words, one of each of its forms.
+
+    Each is 16 bytes of digest, one of strength, four that the digests of one term have in common.
 
     Raises
     ------
@@ -30,54 +39,49 @@ def term_digests(term: str, key: bytes) -> set[bytes]:
         If the term is too short, too long or has too many words to be looked for.
     """
     tokens = normal_tokens(term)
-    form = "".join(tokens)
-    least = _MIN_HANGUL if _HANGUL.search(form) else _MIN_OTHER
-    if len(form) < least:
+    plain = "".join(tokens)
+    least = _MIN_HANGUL if hangul.SYLLABLES.search(plain) else _MIN_OTHER
+    if len(plain) < least:
         raise ValueError(f"a term needs at least {least} letters or digits: shorter ones are found everywhere")
-    if len(tokens) > MAX_TOKENS_PER_TERM or len(form) > _MAX_FORM_CHARACTERS:
-        raise ValueError(f"a term has at most {MAX_TOKENS_PER_TERM} words and {_MAX_FORM_CHARACTERS} letters")
-    return {_digest(form, key)}
+    if len(tokens) > MAX_WORDS or len(plain) > MAX_CHARACTERS:
+        raise ValueError(f"a term has at most {MAX_WORDS} words and {MAX_CHARACTERS} letters")
+    group = _digest(plain, key)[:_GROUP_BYTES]
+    return {_digest(form, key) + bytes([strength]) + group for form, strength in term_forms(term).items()}
 
 
 def digests(text: str, key: bytes) -> set[bytes]:
-    """Return the digests of every form found in running text; a post names a term when the two sets intersect.
+    """Return the digests of every form found in running text, 16 bytes each."""
+    return {_digest(form, key) for form in text_forms(text)}
 
-    One to five words in a row, written together: spacing is often wrong or dropped on purpose. The last word of a form
-    also counts without its ending if it is Hangul, for particles are glued to it: 민지가 contains 민지.
+
+def bare(digest: bytes) -> bytes:
+    """Return that part of a term's digest which a text's digest can equal."""
+    return digest[:DIGEST_BYTES]
+
+
+def named(terms: Iterable[bytes], found: Iterable[bytes]) -> Named:
+    """Return how many terms are among the digests of a text.
+
+    Parameters
+    ----------
+    terms
+        Of one or more terms, as `term_digests` returns them; one of 16 bytes or less is a strong form and a term alone.
+    found
+        As `digests` returns them.
     """
-    tokens = normal_tokens(text)[:_MAX_TOKENS]
-    forms: set[str] = set()
-    for first in range(len(tokens)):
-        head = ""
-        for last in tokens[first : first + MAX_TOKENS_PER_TERM]:
-            forms.update(head + ending for ending in _stems(last))
-            head += last
-            if len(head) >= _MAX_FORM_CHARACTERS:
-                break
-    return {_digest(form, key) for form in forms if _MIN_HANGUL <= len(form) <= _MAX_FORM_CHARACTERS}
+    texts = frozenset(found)
+    hits = [digest for digest in terms if bare(digest) in texts]
+    sure = {_group(digest) for digest in hits if digest[DIGEST_BYTES : DIGEST_BYTES + 1] != bytes([Strength.WEAK])}
+    return Named(len(sure), len({_group(digest) for digest in hits} - sure))
 
 
-def normal_tokens(text: str) -> list[str]:
-    """Return the words of a text in normal form: compatibility forms and case folded, marks and punctuation gone.
-
-    Invisible characters are removed, so that they cannot split a word; punctuation inside a word too: hidden_cam,
-    hidden.cam and hiddencam are one.
-    """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    words = ("".join(filter(str.isalnum, word)) for word in _visible(folded).split())
-    return [word for word in words if word]
+def n_terms(terms: Iterable[bytes]) -> int:
+    """Return how many terms these digests belong to."""
+    return len({_group(digest) for digest in terms})
 
 
-def _visible(text: str) -> str:
-    return "".join(letter for letter in text if letter.isspace() or unicodedata.category(letter) not in _INVISIBLE)
-
-
-def _stems(token: str) -> list[str]:
-    """Return a token and, if Hangul, its beginnings of two syllables or more."""
-    stems = [token]
-    if _HANGUL.fullmatch(token):
-        stems += [token[:length] for length in range(_MIN_HANGUL, min(len(token), _MAX_FORM_CHARACTERS))]
-    return stems
+def _group(digest: bytes) -> bytes:
+    return digest[DIGEST_BYTES + 1 :] or digest
 
 
 def _digest(form: str, key: bytes) -> bytes:

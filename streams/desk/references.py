@@ -87,7 +87,7 @@ class ReferenceMaker:
     async def _pieces(self, reference: str, file: Path, decoder: Decoder) -> AsyncIterator[Reference]:
         info = await decoder.scan(file)
         index = 0
-        async with aclosing(decoder.segments(file, info)) as segments:
+        async with aclosing(decoder.segments(file, info, reference=True)) as segments:
             async for segment in segments:
                 where = _Where(reference, index, segment.start_s, info.duration_s)
                 for visual in self._by.visual:
@@ -113,7 +113,7 @@ def reference_id(case_id: str, file: Path) -> str:
 
 
 def digest_terms(terms: Sequence[str], key: bytes) -> list[bytes]:
-    """Return the terms as keyed digests.
+    """Return the terms as keyed digests, one of each form a term is looked for in.
 
     Raises
     ------

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from rich.console import Console
 from rich.table import Table
 
+from models.text.terms import n_terms
 from schemas.messages import Case, Reference, Standing, Takedown
 from streams.desk.cases import read_cases, read_takedowns
 from streams.desk.coverage import model_of
@@ -93,4 +94,4 @@ def _rows(entries: list[Case], reference_id: str) -> Counter[str]:
 
 
 def _n_terms(entries: list[Case]) -> int:
-    return len({digest for piece in _references(entries) for digest in piece.digests})
+    return n_terms(digest for piece in _references(entries) for digest in piece.digests)

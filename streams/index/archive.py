@@ -15,6 +15,7 @@ import numpy as np
 from milvus_lite.server_manager import server_manager_instance as embedded_servers
 from pymilvus import DataType, MilvusClient, MilvusException
 
+from models.text.terms import bare
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Reference
 from streams.errors import UsageError
@@ -167,7 +168,7 @@ class MilvusArchive:
     def _by_digest(self, name: str, reference: Reference, where: str) -> set[Hit]:
         if not reference.digests:
             return set()
-        wanted = ", ".join(f'"{digest.hex()}"' for digest in reference.digests)
+        wanted = ", ".join(f'"{bare(digest).hex()}"' for digest in reference.digests)
         rows = self._all(name, f"{where} and ARRAY_CONTAINS_ANY(digests, [{wanted}])", "part", "offset")
         return {Hit(row["part"], row["offset"]) for row in rows}
 

@@ -1,0 +1,60 @@
+"""One normal form for letters that look alike: other alphabets, accents, digits and signs for letters, doubled letters.
+
+After Unicode Technical Standard 39, "Unicode Security Mechanisms", whose table of confusables comes with the package
+confusable-homoglyphs; on top the digits and signs of leet, of which that table knows few.
+"""
+
+import re
+import unicodedata
+from functools import cache
+from itertools import groupby, pairwise
+
+from confusable_homoglyphs.confusables import confusables_data
+
+_LEET = str.maketrans("0134567892|!@$+€£", "oieasgtbgziiastel")
+_ONE_STROKE = str.maketrans("l", "i")
+"""l, I, 1 and | are one sign to the eye, so they are one here."""
+_EXCLAMATION = re.compile(r"[!+|]+$")
+_NAMED = re.compile(r"LATIN (?:SMALL |CAPITAL )?LETTER (?:SMALL CAPITAL )?([A-Z])(?: WITH .*)?")
+_PLAIN = re.compile(r"[a-z]*|[0-9]*")
+_PUNCTUATION = frozenset(".,_-:;?'\"()[]#/&")
+
+
+def skeletons(raw: str) -> list[str]:
+    """Return the forms that all spellings share which look like this one: letters of the Latin alphabet and digits.
+
+    One, or two where it cannot be told whether a last sign is a letter; none for what does not look Latin.
+    """
+    word = raw.removeprefix("@")
+    both = dict.fromkeys(_skeleton(form) for form in (_EXCLAMATION.sub("", word), word))
+    return [form for form in both if form]
+
+
+def is_disguised(raw: str) -> bool:
+    """Return whether a word is not written as plain ones are: only then its skeletons say more than itself."""
+    core = _EXCLAMATION.sub("", raw.removeprefix("@")).casefold()
+    if any(one == other and one.isalpha() for one, other in pairwise(core)):
+        return True
+    return not _PLAIN.fullmatch("".join(letter for letter in core if letter not in _PUNCTUATION))
+
+
+def _skeleton(word: str) -> str:
+    opened = "".join(map(_prototype, word))
+    latin = opened.casefold().translate(_LEET).translate(_ONE_STROKE)
+    letters = "".join(letter for letter in latin if letter.isalnum())
+    return "".join(letter for letter, _ in groupby(letters)) if letters.isascii() else ""
+
+
+@cache
+def _prototype(letter: str) -> str:
+    """Return the Latin letter or letters that this one looks like, itself if none."""
+    if letter.isascii():
+        return letter
+    if named := _NAMED.fullmatch(unicodedata.name(letter, "")):
+        return named[1]
+    for form in (letter, letter.casefold(), letter.upper()):
+        for entry in confusables_data.get(form, ()):
+            bare = "".join(part for part in unicodedata.normalize("NFD", entry["c"]) if part.isalnum())
+            if bare and bare.isascii():
+                return bare
+    return letter

@@ -1,0 +1,59 @@
+"""Running text as words, and words as pieces of one script: what every normal form starts from."""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+HANGUL = "가-힣\u1100-\u1112\u1161-\u1175\u11a8-\u11c2"
+"""Syllables and single jamo, as NFKC leaves them; fillers, which show nothing, are not among them."""
+
+_INVISIBLE = frozenset({"Cf", "Mn", "Me", "Cc"})
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
+_WHITE_ON_BLACK = {first + index: chr(ord("a") + index) for first in (0x1F150, 0x1F170) for index in range(26)}
+"""Letters that Unicode folds to nothing."""
+_BETWEEN_HANGUL = re.compile(rf"(?<=[{HANGUL}])[^\w\s]+(?=[{HANGUL}])|_")
+_PIECES = re.compile(rf"[{HANGUL}]+|[^{HANGUL}]+")
+
+
+class Piece(NamedTuple):
+    """One run of Hangul, or of anything else, in one word."""
+
+    word: int
+    """Index of its word in the text."""
+    raw: str
+    """As written: compatibility forms folded, case and signs kept."""
+    plain: str
+    """Letters and digits only, case folded; not empty."""
+
+
+def normal_tokens(text: str) -> list[str]:
+    """Return the words of a text in normal form: compatibility forms and case folded, marks and punctuation gone.
+
+    Invisible characters are removed, so that they cannot split a word; punctuation inside a word too: hidden_cam,
+    hidden.cam and hiddencam are one.
+    """
+    return [plain for word in shown(text).split() if (plain := _plain(word))]
+
+
+def pieces(text: str) -> list[Piece]:
+    """Return the words of a text, each cut where Hangul begins or ends: in minji는 a particle is glued to the name."""
+    found: list[Piece] = []
+    for index, word in enumerate(shown(text).split()):
+        whole = _BETWEEN_HANGUL.sub("", word)
+        found += [Piece(index, raw, plain) for raw in _PIECES.findall(whole) if (plain := _plain(raw))]
+    return found
+
+
+def shown(text: str) -> str:
+    """Return what of a text can be seen, compatibility forms folded: halfwidth jamo, full-width and styled letters."""
+    folded = unicodedata.normalize("NFKC", text).translate(_WHITE_ON_BLACK)
+    return "".join(letter for letter in folded if letter.isspace() or not _is_invisible(letter))
+
+
+def _plain(word: str) -> str:
+    folded = unicodedata.normalize("NFKC", word.casefold())
+    return "".join(letter for letter in folded if letter.isalnum() and not _is_invisible(letter))
+
+
+def _is_invisible(letter: str) -> bool:
+    return letter in _FILLERS or unicodedata.category(letter) in _INVISIBLE
