@@ -21,10 +21,9 @@ class Weights(NamedTuple):
     biases: Rows
     """Logit of each cause where nothing speaks for it, shape (causes,)."""
 
-    def lowered(self, by: float) -> "Weights":
-        """Return the weights with every cause that may act alone less sure by so many log-odds."""
-        acts = np.array([CEILINGS[cause] > CEILINGS["audio"] for cause in CAUSES])
-        return self._replace(biases=self.biases - by * acts)
+    def lowered(self, by: Rows) -> "Weights":
+        """Return the weights with each cause less sure by so many log-odds, shape (causes,)."""
+        return self._replace(biases=self.biases - by)
 
 
 class Prior(NamedTuple):

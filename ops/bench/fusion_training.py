@@ -1,0 +1,113 @@
+"""From evaluation sets to the fusion model: describe, search, judge nothing, fit.
+
+python -m ops.bench.fusion_training SET.json... [--held-out SET.json...] [--cache DIR] [--tables DIR] [--with CHANGES]
+
+Sets are what `jikimi evaluate make-set` writes; descriptors come from the same cache as `jikimi evaluate --cache`.
+Writes models/fusion/fusion-1.onnx and its sha256 in the manifest, and prints the figures for models/fusion/card.md. The
+sets that are held out are only measured on.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from models.fusion.model import FusionModel
+from models.fusion.table import Pair, write
+from models.fusion.train import ACT, PATH, put, train
+from schemas.messages import Descriptors, Evidence, Policy
+from streams.choice import change_choice, create_registry, default_choice
+from streams.errors import UsageError
+from streams.evaluation.described import Cache, Models, QueryDescriber, describe_references
+from streams.evaluation.judged import build_index
+from streams.evaluation.manifest import Query, SetReference, read_manifest
+from streams.hearing import Hearing, Rules
+from streams.index.references import ReferenceIndex, scores
+from streams.settings import Settings, load_settings
+
+
+class _Search(NamedTuple):
+    """What an upload is held against."""
+
+    references: ReferenceIndex
+    rules: Rules
+
+
+def main() -> None:
+    """Run it and print what was measured on pairs that were not learnt from."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="+", type=Path)
+    parser.add_argument("--held-out", nargs="*", default=[], type=Path)
+    parser.add_argument("--cache", type=Path, help="descriptors, kept for the next run")
+    parser.add_argument("--tables", type=Path, help="keep what is learnt from here, one table a set")
+    parser.add_argument("--with", dest="changes", default="", help="models beside the defaults, as in visual=NAME")
+    parser.add_argument("--output", default=PATH, type=Path)
+    asked = parser.parse_args()
+    learnt, held = (
+        [pair for each in sets for pair in _pairs(each, asked.cache, asked.changes, asked.tables)]
+        for sets in (asked.sets, asked.held_out)
+    )
+    graph, report = train(learnt, held, ACT)
+    sys.stdout.write(f"{report}\n{put(graph, asked.output)}\n")
+
+
+def _pairs(manifest: Path, cache: Path | None, changes: str, tables: Path | None) -> list[Pair]:
+    """Return each pair of an upload of the set and a case with evidence between them."""
+    found = asyncio.run(_searched(load_settings(), manifest, cache, changes))
+    if tables is not None:
+        tables.mkdir(parents=True, exist_ok=True)
+        write(found, tables / f"{manifest.parent.name}-{manifest.stem}.jsonl")
+    return found
+
+
+async def _searched(settings: Settings, file: Path, cache: Path | None, changes: str) -> list[Pair]:
+    registry = create_registry(settings)
+    choice = change_choice(default_choice(registry, settings), changes, registry)
+    models, fusion = Models.of(registry, choice), registry.fusion(choice.fusion)
+    manifest, kept = read_manifest(file), Cache(cache, models, settings.media)
+    wanted = await describe_references(settings, models, kept, manifest.references)
+    harmless = []
+    for path in manifest.background:
+        with suppress(UsageError):  # nothing in it to be mistaken for
+            harmless += await describe_references(settings, models, kept, [_harmless(path)])
+    search = _Search(build_index(wanted, harmless), _rules(fusion, sorted({case for case, _ in wanted})))
+    roots = sorted({Path(query.path).parent for query in manifest.queries if query.path})
+    describer = QueryDescriber(settings, models, kept, roots)
+    try:
+        found = [_held(query, search, (await describer.describe(query)).descriptors) for query in manifest.queries]
+    finally:
+        await describer.close()
+    return [pair for pairs in found for pair in pairs]
+
+
+def _held(query: Query, search: _Search, described: Sequence[Descriptors]) -> list[Pair]:
+    """Return an upload's evidence for each case, as fusion keeps it."""
+    if not described:
+        return []
+    segment = described[0].segment
+    hearing = Hearing(post=segment.post, parts=segment.parts, deadline_s=time.time())
+    for each in described:
+        hearing.hear(scores(each, search.references.search(each)), search.rules, time.time())
+    return list(_paired(query, hearing.evidence.items()))
+
+
+def _paired(query: Query, evidence: Iterable[tuple[str, list[Evidence]]]) -> Iterable[Pair]:
+    for case, pieces in evidence:
+        copy = case == query.expect
+        yield Pair(query=query.id, case=case, copy=copy, transform=query.transform, evidence=pieces)
+
+
+def _rules(model: FusionModel, cases: Sequence[str]) -> Rules:
+    return Rules(model, dict.fromkeys(cases, Policy(act=1.0, review=1.0, version="none")))
+
+
+def _harmless(path: str) -> SetReference:
+    return SetReference(id=path, case=path, path=path)
+
+
+if __name__ == "__main__":
+    main()
