@@ -13,7 +13,7 @@ from typer.exceptions import Abort, TyperException
 
 from models.manifest import ModelError
 from schemas.codec import WireError
-from streams.commands import case, dead_letters, doctor, feed, promote, replay, shadow, topics
+from streams.commands import case, dead_letters, doctor, evaluate, feed, promote, replay, shadow, topics
 from streams.commands.console import console
 from streams.errors import UsageError
 from streams.logs import configure_logging
@@ -30,6 +30,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(promote.app)
 app.add_typer(replay.app, name="replay")
 app.add_typer(shadow.app, name="shadow")
+app.add_typer(evaluate.app, name="evaluate")
 
 
 def main() -> None:

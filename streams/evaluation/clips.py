@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -36,16 +37,21 @@ class Clip:
     pictures: Iterator[Picture]
     """At FPS, read once."""
     pcm: Pcm
+    shown: tuple[float, float] | None = None
+    """Where the source is seen or heard in it, seconds; None from start to end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a clip is written: H.264 and AAC in MP4."""
+    """How a clip is written: H.264 and AAC or MP3 in MP4."""
 
     crf: int = 26
     """H.264 constant rate factor: 18 looks like the source, 40 is ruined."""
     preset: str = "veryfast"
     audio_bps: int = 64_000
+    audio_codec: Literal["aac", "libmp3lame"] = "aac"
+    gop: int | None = None
+    """Key frames every so many pictures and nowhere else; None puts one at each cut too."""
 
 
 def read_clip(path: Path, start_s: float = 0.0, end_s: float = float("inf")) -> Clip:
@@ -59,8 +65,8 @@ def read_clip(path: Path, start_s: float = 0.0, end_s: float = float("inf")) -> 
     return Clip(_read_pictures(path, start_s, end_s), _read_pcm(path, start_s, end_s))
 
 
-def write_clip(clip: Clip, path: Path, encoding: Encoding) -> None:
-    """Write a clip as MP4, or its first picture alone if the name ends in .jpg.
+def write_clip(clip: Clip, path: Path, encoding: Encoding) -> int:
+    """Write a clip as MP4, or its first picture alone if the name ends in .jpg; return how many pictures it has.
 
     Raises
     ------
@@ -70,10 +76,10 @@ def write_clip(clip: Clip, path: Path, encoding: Encoding) -> None:
     first = next(clip.pictures, None)
     if path.suffix == ".jpg":
         _write_still(first, path)
-        return
+        return 1
+    n_pictures = 0
     with av.open(path, "w", options={"movflags": "+faststart"}) as container:
         audio = _add_audio(container, encoding) if clip.pcm.size else None
-        n_pictures = 0
         if first is not None:
             video = _add_video(container, first, encoding)
             for n_pictures, picture in enumerate(chain([first], clip.pictures), start=1):
@@ -84,6 +90,7 @@ def write_clip(clip: Clip, path: Path, encoding: Encoding) -> None:
         _encode_pcm(container, audio, clip.pcm, n_pictures, None)
         if audio is not None:
             container.mux(audio.encode(None))
+    return n_pictures
 
 
 def _read_pictures(path: Path, start_s: float, end_s: float) -> Iterator[Picture]:
@@ -134,11 +141,13 @@ def _add_video(container: OutputContainer, picture: Picture, encoding: Encoding)
     stream.pix_fmt = "yuv420p"
     # One thread: copies are made in parallel, and the output must not depend on the machine's cores.
     stream.options = {"crf": str(encoding.crf), "preset": encoding.preset, "threads": "1"}
+    if encoding.gop:
+        stream.options |= {"g": str(encoding.gop), "keyint_min": str(encoding.gop), "sc_threshold": "0"}
     return stream
 
 
 def _add_audio(container: OutputContainer, encoding: Encoding) -> AudioStream:
-    stream = container.add_stream("aac", rate=RATE_HZ, layout="mono")
+    stream = container.add_stream(encoding.audio_codec, rate=RATE_HZ, layout="mono")
     stream.bit_rate = encoding.audio_bps
     return stream
 

@@ -15,6 +15,8 @@ from streams.evaluation.clips import (
     write_clip,
 )
 from streams.evaluation.edits import EDITS, make_copy
+from streams.evaluation.edits.catalogue import make_edited
+from streams.evaluation.edits.sounds import through
 
 SECONDS = 8
 HEIGHT, WIDTH = 90, 160
@@ -43,6 +45,16 @@ def likeness(one: Picture, other: Picture) -> float:
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
+_ANOTHER_SOUND = {
+    "excerpt_inside_another",
+    "music_over",
+    "speech_over",
+    "pitched_up",
+    "pitched_down",
+    "speed_and_pitch",
+}
+
+
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_with_the_same_seed_makes_the_same_copy(name: str) -> None:
     pictures, pcm = edited(name)
@@ -63,7 +75,7 @@ def test_a_copy_keeps_the_sound_exactly_if_its_edit_says_so(name: str) -> None:
     _, pcm = edited(name)
     if "audio" not in EDITS[name].keeps:
         assert pcm.size == 0
-    elif name != "excerpt_inside_another":
+    elif name not in _ANOTHER_SOUND:
         assert strongest_hz(pcm) == pytest.approx(440, abs=5)
 
 
@@ -141,3 +153,62 @@ def test_a_clip_without_sound_can_be_edited(tmp_path: Path) -> None:
             target = tmp_path / f"{name}{edit.suffix}"
             make_copy(edit, tmp_path / "silent.mp4", target, other=tmp_path / "other.mp4")
             assert target.stat().st_size > 0
+
+
+@pytest.mark.parametrize(("name", "semitones"), [("pitched_up", 2), ("pitched_down", -2)])
+def test_a_pitched_copy_lasts_as_long_two_semitones_away(name: str, semitones: int) -> None:
+    _, pcm = edited(name)
+    assert pcm.size == SECONDS * RATE_HZ
+    assert strongest_hz(pcm) == pytest.approx(440 * 2 ** (semitones / 12), rel=0.01)
+
+
+def test_speed_and_pitch_change_together() -> None:
+    pictures, pcm = edited("speed_and_pitch")
+    speed = SECONDS * FPS / len(pictures)
+    assert 0.04 < abs(speed - 1) < 0.13
+    assert strongest_hz(pcm) == pytest.approx(440 * speed, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["noise_over", "music_over", "speech_over"])
+def test_what_is_laid_over_the_sound_is_as_loud_as_the_sound(name: str) -> None:
+    _, pcm = edited(name)
+    at_440 = through(pcm, [("bandpass", "f=440:w=20")])[RATE_HZ:-RATE_HZ].astype(float)
+    clip = 0.6 * a_clip(0).pcm.astype(float)
+    assert np.std(at_440) == pytest.approx(np.std(clip), rel=0.05)
+    assert np.std(pcm.astype(float)) == pytest.approx(np.sqrt(2) * np.std(clip), rel=0.1)
+
+
+def test_an_inset_copy_is_somewhere_else_with_another_seed_and_a_quarter_to_three_fifths_wide() -> None:
+    for seed in range(5):
+        changed = (edited("inset", seed)[0][0] != PATTERNS[1]).any(axis=2)
+        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+        assert 0.2 < (columns[-1] - columns[0]) / WIDTH < 0.61
+        assert 0.2 < (rows[-1] - rows[0]) / HEIGHT < 0.61
+
+
+def test_parts_in_another_order_are_all_there() -> None:
+    pictures, _ = edited("reordered")
+    brightness = [float(picture.mean()) for picture in pictures]
+    assert brightness[0] < brightness[-1]  # the clip darkens
+    assert len(set(brightness)) == pytest.approx(SECONDS * FPS, abs=2)
+
+
+def test_an_edit_upon_another_moves_where_the_copy_is_seen(tmp_path: Path) -> None:
+    source, other, target = tmp_path / "source.mp4", tmp_path / "other.mp4", tmp_path / "copy.mp4"
+    write_clip(a_clip(0), source, Encoding())
+    write_clip(a_clip(1), other, Encoding())
+    edits = [(EDITS["excerpt_inside_another"], other), (EDITS["sped_up"], None)]
+    assert make_edited(edits, source, target, Encoding(), seed=1) == pytest.approx((1 / 1.25, 7 / 1.25), abs=0.1)
+    assert make_edited([(EDITS["unchanged"], None)], source, target, Encoding(), 1) == pytest.approx((0, 8), abs=0.1)
+
+
+def test_a_fixed_gop_has_no_key_frame_at_a_cut(tmp_path: Path) -> None:
+    def key_frames(encoding: Encoding) -> list[float]:
+        first, second = ([pattern] * 2 * FPS for pattern in PATTERNS)
+        write_clip(Clip(iter([*first, *second]), np.zeros(0, np.int16)), tmp_path / "cut.mp4", encoding)
+        with av.open(tmp_path / "cut.mp4") as container:
+            packets = [packet for packet in container.demux(video=0) if packet.size]
+            return sorted(float((packet.pts or 0) * packet.time_base) for packet in packets if packet.is_keyframe)
+
+    assert key_frames(Encoding()) == [0.0, 2.0]
+    assert key_frames(Encoding(gop=72)) == [0.0, 3.0]

@@ -1,0 +1,138 @@
+"""Cut videos into the clips of a set: what is looked for from one part of each, what is not from the rest."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import av
+import numpy as np
+
+from streams.errors import UsageError
+from streams.evaluation.clips import Clip, Encoding, Picture, read_clip, write_clip
+from streams.evaluation.edits.edit import resized
+
+_SHORTEST_S = 4.0
+_LARGE_EVERY = 6
+_CUT = Encoding(crf=22, preset="ultrafast", audio_bps=96_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a video file, seconds."""
+
+    path: Path
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A clip to be made."""
+
+    stretch: Stretch
+    target: Path
+    height: int
+    """In pixels; the width follows."""
+    music: Stretch | None = None
+    """What is heard if the video is silent."""
+
+
+def stretches(
+    videos: Path, seconds: float, hold_out: float, chance: np.random.Generator
+) -> tuple[list[Stretch], list[Stretch]]:
+    """Return what references may be cut from, and what nothing of a reference is in.
+
+    The last ``hold_out`` of a long video is held out whole: neighbouring stretches share shots. Of short videos, every
+    so many are.
+
+    Raises
+    ------
+    UsageError
+        The folder holds no video.
+    """
+    wanted: list[Stretch] = []
+    held: list[Stretch] = []
+    for path, duration_s in _videos(videos):
+        if duration_s < 2 * seconds:
+            side = held if chance.uniform() < hold_out else wanted
+            side.append(Stretch(path, 0.0, min(duration_s, seconds)))
+            continue
+        middle_s = duration_s * (1 - hold_out)
+        wanted += _sliced(path, 0.0, middle_s, seconds, chance)
+        held += _sliced(path, middle_s, duration_s, seconds, chance)
+    if not wanted or not held:
+        raise UsageError(f"{videos}: no videos, or none of {_SHORTEST_S:g} s or more on either side of --hold-out")
+    return wanted, held
+
+
+def sounds(folder: Path | None, seconds: float) -> list[Stretch]:
+    """Return a stretch from each sound file of a folder and its folders, none without a folder."""
+    if folder is None:
+        return []
+    found = []
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in {".ogg", ".mp3", ".wav", ".flac", ".m4a"}):
+        duration_s = _duration_s(path, "audio")
+        start_s = duration_s / 3 if duration_s > 3 * seconds else 0.0
+        found.append(Stretch(path, start_s, min(start_s + 2 * seconds, duration_s)))
+    return found
+
+
+def planned(chosen: Sequence[Stretch], folder: Path, name: str, music: Sequence[Stretch]) -> list[Cut]:
+    """Return the clips to be made of these stretches: 360 lines high, some 720."""
+    return [
+        Cut(
+            stretch,
+            folder / f"{name}-{number:03}.mp4",
+            720 if number % _LARGE_EVERY == _LARGE_EVERY - 1 else 360,
+            music[number % len(music)] if music else None,
+        )
+        for number, stretch in enumerate(chosen)
+    ]
+
+
+def make_cut(cut: Cut) -> Path:
+    """Write one clip, with music if the video is silent, and return where it is."""
+    stretch = cut.stretch
+    clip = read_clip(stretch.path, stretch.start_s, stretch.end_s)
+    if not clip.pcm.size and cut.music is not None:
+        length_s = stretch.end_s - stretch.start_s
+        clip = replace(clip, pcm=read_clip(cut.music.path, cut.music.start_s, cut.music.start_s + length_s).pcm)
+    write_clip(Clip(_at_height(clip.pictures, cut.height), clip.pcm), cut.target, _CUT)
+    return cut.target
+
+
+def make_sound(stretches: Sequence[Stretch], target: Path) -> Path:
+    """Write a file of sound alone, the stretches one after the other."""
+    pcm = np.concatenate([read_clip(each.path, each.start_s, each.end_s).pcm for each in stretches])
+    write_clip(Clip(iter(()), pcm), target, Encoding())
+    return target
+
+
+def _at_height(pictures: Iterator[Picture], height: int) -> Iterator[Picture]:
+    for picture in pictures:
+        yield resized(picture, round(picture.shape[1] * height / picture.shape[0] / 2) * 2, height)
+
+
+def _videos(folder: Path) -> list[tuple[Path, float]]:
+    found = [(path, _duration_s(path, "video")) for path in sorted(folder.iterdir()) if path.is_file()]
+    return [(path, duration_s) for path, duration_s in found if duration_s >= _SHORTEST_S]
+
+
+def _duration_s(path: Path, kind: str) -> float:
+    """Return how long a file lasts, 0 if it has no stream of this kind."""
+    try:
+        with av.open(path) as container:
+            if not any(stream.type == kind for stream in container.streams):
+                return 0.0
+            return (container.duration or 0) / av.time_base
+    except av.error.FFmpegError:
+        return 0.0
+
+
+def _sliced(path: Path, start_s: float, end_s: float, seconds: float, chance: np.random.Generator) -> list[Stretch]:
+    found, at = [], start_s
+    while end_s - at >= _SHORTEST_S:
+        length_s = float(seconds * chance.uniform(0.85, 1.15))
+        found.append(Stretch(path, at, min(at + length_s, end_s)))
+        at += length_s
+    return [stretch for stretch in found if stretch.end_s - stretch.start_s >= _SHORTEST_S]

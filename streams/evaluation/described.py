@@ -1,0 +1,186 @@
+"""References and uploads of a set as descriptors, by the very functions that desk and stages call."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from models.audio.model import AudioModel
+from models.registry import Registry
+from models.text.model import TextModel
+from models.visual.model import VisualModel
+from schemas.messages import Choice, Descriptors, Frames, Medium, Post, Reference, Sounds, Texts
+from streams.audio import describe_sounds
+from streams.decode import MediaAccess, decode_post
+from streams.desk.references import Describers, ReferenceMaker, digest_terms
+from streams.errors import RecordError
+from streams.evaluation.manifest import Query, SetReference
+from streams.media.decoder import Decoder
+from streams.media.fetch import Fetcher
+from streams.media.settings import MediaSettings
+from streams.settings import Settings
+from streams.stage.record import Record
+from streams.text import describe_texts
+from streams.visual import describe_frames
+
+log = structlog.get_logger()
+
+NO_SECRET = b"a set to evaluate on keeps no secrets"
+_RECORD = Record(topic="posts", partition=0, offset=0, key=None, value=None, last_attempt=True)
+_WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True):
+    """What describing one upload gave."""
+
+    descriptors: list[Descriptors]
+    media_s: float = 0.0
+    """How long its media last."""
+    failure: str | None = None
+    """Why it could not be decoded, or not in full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What describes."""
+
+    visual: VisualModel
+    audio: AudioModel
+    text: TextModel
+
+    @classmethod
+    def of(cls, models: Registry, choice: Choice) -> "Models":
+        """Load those of a choice; raises ModelError."""
+        return cls(models.visual(choice.visual), models.audio(choice.audio), models.text(choice.text))
+
+    def maker(self) -> ReferenceMaker:
+        """Return what describes references by the same models."""
+        return ReferenceMaker(Describers([self.visual], [self.audio], [self.text]))
+
+    def names(self) -> str:
+        """Return which models these are."""
+        return " ".join(f"{model.name}@{model.version}" for model in (self.visual, self.audio, self.text))
+
+
+class Cache:
+    """Descriptors by the medium's bytes, the models and the way it is sampled; not by code: empty it after changes.
+
+    Parameters
+    ----------
+    folder
+        None keeps nothing.
+    """
+
+    def __init__(self, folder: Path | None, models: Models, media: MediaSettings) -> None:
+        self._folder = folder
+        self._space = f"{models.names()} {media.sampling()}"
+        self.hits = 0
+
+    async def get[T](self, kind: type[T], what: str, path: str | None, make: Callable[[], Awaitable[T]]) -> T:
+        """Return what was kept under these words and this file, or make and keep it."""
+        if self._folder is None:
+            return await make()
+        file = self._folder / f"{self._key(what, path)}.msgpack"
+        if file.is_file():
+            self.hits += 1
+            return msgspec.msgpack.decode(file.read_bytes(), type=kind)
+        made = await make()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        file.with_suffix(".part").write_bytes(msgspec.msgpack.encode(made))
+        file.with_suffix(".part").rename(file)
+        return made
+
+    def _key(self, what: str, path: str | None) -> str:
+        digest = hashlib.sha256(f"{what} {self._space}".encode())
+        if path is not None and Path(path).is_file():
+            digest.update(Path(path).read_bytes())
+        return digest.hexdigest()[:40]
+
+
+class QueryDescriber:
+    """Takes an upload through decoding and the describing stages; close it, and its decoder's children end."""
+
+    def __init__(self, settings: Settings, models: Models, cache: Cache, roots: Sequence[Path]) -> None:
+        media = settings.media.model_copy(update={"file_roots": tuple(roots)})
+        self._decoder = Decoder(media)
+        self._access = MediaAccess(Fetcher(media), self._decoder, media.max_media)
+        self._models = models
+        self._cache = cache
+
+    async def close(self) -> None:
+        """End the children and the connections."""
+        await self._decoder.close()
+        await self._access.fetcher.close()
+
+    async def describe(self, query: Query) -> Described:
+        """Return the upload's descriptors; one that cannot be decoded has few or none and says why."""
+        what = f"query {query.text}"
+        return await self._cache.get(Described, what, query.path, lambda: self._described(query))
+
+    async def _described(self, query: Query) -> Described:
+        found: list[Descriptors] = []
+        ends = [0.0]
+        failure = None
+        try:
+            async with aclosing(decode_post(_post(query), _RECORD, self._access)) as outputs:
+                async for output in outputs:
+                    message = output.message
+                    assert isinstance(message, Frames | Sounds | Texts)
+                    ends.append(message.segment.start_s + message.segment.duration_s)
+                    found.append(await asyncio.to_thread(self._one, message))
+        except RecordError as error:
+            failure = f"{error.reason}: {error.detail}"
+            log.warning("an upload counts as missed", query=query.id, reason=error.reason, detail=error.detail)
+        return Described(descriptors=found, media_s=max(ends), failure=failure)
+
+    def _one(self, message: Frames | Sounds | Texts) -> Descriptors:
+        models = self._models
+        if isinstance(message, Frames):
+            made = describe_frames(models.visual, message)
+        elif isinstance(message, Sounds):
+            made = describe_sounds(models.audio, message)
+        else:
+            made = describe_texts(models.text, message, NO_SECRET)
+        assert isinstance(made.message, Descriptors)
+        return made.message
+
+
+async def describe_references(
+    settings: Settings, models: Models, cache: Cache, references: Sequence[SetReference]
+) -> list[tuple[str, Reference]]:
+    """Return case and piece of every reference.
+
+    Raises
+    ------
+    UsageError
+        A file cannot be read or holds nothing to find it by; a term is too short.
+    """
+    maker = models.maker()
+    pieces: list[tuple[str, Reference]] = []
+    async with Decoder(settings.media) as decoder:
+        for each in references:
+            if each.path is not None:
+                make = partial(maker.describe, each.case, Path(each.path), decoder)
+                found = await cache.get(list[Reference], f"reference {each.case}", each.path, make)
+                pieces += [(each.case, piece) for piece in found]
+    for case in dict.fromkeys(each.case for each in references):
+        terms = [term for each in references if each.case == case for term in each.terms]
+        if terms:
+            pieces += [(case, piece) for piece in maker.terms(digest_terms(terms, NO_SECRET), [])]
+    return pieces
+
+
+def _post(query: Query) -> Post:
+    """Return the upload as a feed would give it."""
+    media = [Medium(url=Path(query.path).absolute().as_uri())] if query.path is not None else []
+    caption = query.text or ""
+    return Post(
+        post_id=query.id, platform="set", url="", published_at=_WHEN, seen_at=_WHEN, caption=caption, media=media
+    )

@@ -1,0 +1,176 @@
+"""Edits of each picture: cut, turned, coloured, blurred, written on, filmed from a screen."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from streams.evaluation.clips import Clip, Picture
+from streams.evaluation.edits.edit import Change, resized, rms, to_int16
+
+BURNT_IN = "FULL VIDEO -> link in bio"
+_WARM = [round(255 * (level / 255) ** gamma) for gamma in (0.7, 0.85, 1.1) for level in range(256)]
+"""A gamma for each channel, as Pillow's table of 3 x 256 levels."""
+
+
+def halved(picture: Picture) -> Picture:
+    """Return the picture at half its width and height."""
+    return resized(picture, picture.shape[1] // 2, picture.shape[0] // 2)
+
+
+def shrunk(picture: Picture) -> Picture:
+    """Return the picture 240 wide, as old phones send it."""
+    return resized(picture, 240, 240 * picture.shape[0] // picture.shape[1])
+
+
+def cropped(share: float) -> Callable[[np.random.Generator], Callable[[Picture], Picture]]:
+    """Keep a window of this share of width and height, at the original size."""
+
+    def draw(chance: np.random.Generator) -> Callable[[Picture], Picture]:
+        down, right = chance.uniform(0, 1 - share, 2)
+
+        def window(picture: Picture) -> Picture:
+            height, width = picture.shape[:2]
+            top, left = int(down * height), int(right * width)
+            return resized(picture[top : top + int(share * height), left : left + int(share * width)], width, height)
+
+        return window
+
+    return draw
+
+
+def mirrored(picture: Picture) -> Picture:
+    """Swap left and right."""
+    return picture[:, ::-1]
+
+
+def grayed(picture: Picture) -> Picture:
+    """Take the colour away."""
+    return np.asarray(Image.fromarray(picture).convert("L").convert("RGB"))
+
+
+def recoloured(picture: Picture) -> Picture:
+    """Warm the colours and lift the shadows, as a filter of a phone does."""
+    return np.asarray(Image.fromarray(picture).point(_WARM))
+
+
+def blurred(picture: Picture) -> Picture:
+    """Blur as a cheap filter against detection does."""
+    return np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(picture.shape[1] / 160)))
+
+
+def rotated(degrees: float) -> Callable[[Picture], Picture]:
+    """Turn counter-clockwise; the corners stay black."""
+    return lambda picture: np.asarray(Image.fromarray(picture).rotate(degrees, Image.Resampling.BILINEAR))
+
+
+def quarter_turned(picture: Picture) -> Picture:
+    """Turn by 90 degrees."""
+    return np.rot90(picture)
+
+
+def captioned(picture: Picture) -> Picture:
+    """Burn a band of text into the lower part."""
+    image = Image.fromarray(picture)
+    draw = ImageDraw.Draw(image)
+    top, bottom = int(image.height * 0.72), int(image.height * 0.9)
+    draw.rectangle((0, top, image.width, bottom), fill="black")
+    middle = (image.width / 2, (top + bottom) / 2)
+    draw.text(middle, BURNT_IN, fill="yellow", font=ImageFont.load_default(image.height / 11), anchor="mm")
+    return np.asarray(image)
+
+
+def covered(chance: np.random.Generator) -> Callable[[Picture], Picture]:
+    """Lay one large box with words over a third of the picture."""
+    left, top = chance.uniform(0, 0.45), chance.uniform(0, 0.35)
+    fill = tuple(chance.integers(0, 256, 3).tolist())
+
+    def cover(picture: Picture) -> Picture:
+        image = Image.fromarray(picture)
+        x, y, width, height = left * image.width, top * image.height, 0.55 * image.width, 0.62 * image.height
+        draw = ImageDraw.Draw(image)
+        draw.rectangle((x, y, x + width, y + height), fill=fill)
+        font = ImageFont.load_default(image.height / 12)
+        draw.multiline_text((x + 9, y + 9), "JOIN US\nfull set\n@more_here", "white", font)
+        return np.asarray(image)
+
+    return cover
+
+
+def stickered(chance: np.random.Generator) -> Callable[[Picture], Picture]:
+    """Stick eight coloured discs and stars on it."""
+    places, colours = chance.uniform(0, 1, (8, 2)), chance.integers(60, 256, (8, 3))
+
+    def stick(picture: Picture) -> Picture:
+        image = Image.fromarray(picture)
+        draw, radius = ImageDraw.Draw(image), image.height * 0.085
+        for number, ((x, y), colour) in enumerate(zip(places, colours.tolist(), strict=True)):
+            circle = (x * image.width, y * image.height, radius)
+            if number % 2:
+                draw.regular_polygon(circle, 3 + number, fill=tuple(colour), outline="white")
+            else:
+                draw.circle(circle[:2], radius, fill=tuple(colour), outline="black")
+        return np.asarray(image)
+
+    return stick
+
+
+def noisy(clip: Clip, _other: Clip, chance: np.random.Generator) -> Clip:
+    """Add grain to the pictures and hiss 15 dB under the sound."""
+
+    def grained(picture: Picture) -> Picture:
+        grain = chance.integers(-12, 13, (*picture.shape[:2], 1), np.int16)
+        return np.asarray(np.clip(picture + grain, 0, 255), np.uint8)
+
+    hiss = chance.normal(0, rms(clip.pcm) * 10 ** (-15 / 20), clip.pcm.size)
+    return replace(clip, pictures=map(grained, clip.pictures), pcm=to_int16(clip.pcm + hiss))
+
+
+def filmed(sound: Change) -> Change:
+    """Film it from a screen by hand: perspective, shake, stripes, glare, grain; `sound` is what the room does to it."""
+
+    def change(clip: Clip, other: Clip, chance: np.random.Generator) -> Clip:
+        corners, period, tilt = chance.uniform(0.02, 0.10, (4, 2)), chance.uniform(5, 9), chance.uniform(-0.4, 0.4)
+        gain, lift = chance.uniform(0.75, 1.1), chance.uniform(5, 35)
+        grain, shake = chance.normal(lift, 5, 1_000_003).astype(np.int16), np.zeros((4, 2))
+
+        def film(picture: Picture) -> Picture:
+            nonlocal shake
+            shake = 0.9 * shake + chance.normal(0, 0.0015, (1, 2))
+            seen = np.asarray(_perspective(Image.fromarray(picture), corners + shake), np.uint16)
+            striped = (seen * _stripes(*picture.shape[:2], period, tilt, gain) >> 7).astype(np.int16)
+            start = int(chance.integers(grain.size - picture.size // 3)) if grain.size > picture.size // 3 else 0
+            flat = np.resize(grain[start:], picture.size // 3)
+            return np.asarray(np.clip(striped + flat.reshape(*picture.shape[:2], 1), 0, 255), np.uint8)
+
+        heard = sound(clip, other, chance)
+        return replace(heard, pictures=map(film, heard.pictures))
+
+    return change
+
+
+@lru_cache(maxsize=4)
+def _stripes(height: int, width: int, period: float, tilt: float, gain: float) -> npt.NDArray[np.uint16]:
+    """Return the moire of a screen as gains in 1/128, shape (height, width, 1)."""
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None]
+    waves = 1 + 0.08 * np.sin(2 * np.pi * (columns + tilt * rows) / period)
+    return np.rint(128 * gain * waves).astype(np.uint16)[..., None]
+
+
+_CORNERS = np.array([[0, 0], [0, 1], [1, 1], [1, 0]])
+
+
+def _perspective(image: Image.Image, inset: npt.NDArray[np.float64]) -> Image.Image:
+    """Draw the image into a quadrangle whose corners lie `inset` shares of the size inside the frame's."""
+    size = np.array(image.size)
+    source = _CORNERS * size
+    target = source + np.where(_CORNERS == 0, inset, -inset) * size
+    rows = []
+    for (x, y), (u, v) in zip(target, source, strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+    wanted = np.linalg.solve(np.array(rows, np.float64), source.reshape(-1).astype(np.float64))
+    coefficients = tuple(wanted.tolist())
+    return image.transform(image.size, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BILINEAR)

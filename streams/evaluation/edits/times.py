@@ -1,0 +1,125 @@
+"""Edits of time: faster, slower, a part of it, a part inside another video, loops, shots in another order."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, islice
+
+import numpy as np
+
+from streams.evaluation.clips import FPS, SAMPLES_PER_PICTURE, Clip, Pcm, Picture
+from streams.evaluation.edits.edit import Change, resized
+from streams.evaluation.edits.sounds import stretched
+
+NO_SOUND: Pcm = np.zeros(0, np.int16)
+INSIDE_S, EXCERPT_S = 6.0, 5.0
+_LOOPS = 3
+
+
+def at_speed(speed: float) -> Change:
+    """Return the edit that plays pictures and sound at this speed; the pitch stays."""
+    return lambda clip, _other, _chance: sped(clip, speed, stretched(clip.pcm, speed))
+
+
+def at_some_speed(clip: Clip, _other: Clip, chance: np.random.Generator) -> Clip:
+    """Play at 0.8 to 1.25; the pitch stays."""
+    speed = float(chance.uniform(0.8, 1.25))
+    return sped(clip, speed, stretched(clip.pcm, speed))
+
+
+def sped(clip: Clip, speed: float, pcm: Pcm) -> Clip:
+    """Return the pictures at this speed, with a sound that was brought to it."""
+    shown = None if clip.shown is None else (clip.shown[0] / speed, clip.shown[1] / speed)
+    return Clip(_paced(clip.pictures, speed), pcm, shown)
+
+
+def excerpt(clip: Clip, _other: Clip, chance: np.random.Generator) -> Clip:
+    """Keep 5 s from anywhere in it."""
+    n = int(EXCERPT_S * FPS)
+    start = int(chance.integers(0, max(1, n_pictures(clip) - n)))
+    return Clip(islice(clip.pictures, start, start + n), _heard(clip.pcm, start, n))
+
+
+def inside_another(clip: Clip, other: Clip, chance: np.random.Generator) -> Clip:
+    """Replace the middle of the other clip by a few seconds of this one."""
+    n = int(INSIDE_S * FPS)
+    n_clip, n_other = n_pictures(clip), n_pictures(other)
+    start, at = int(chance.integers(0, max(1, n_clip - n))), max(0, (n_other - n) // 2)
+    before = islice(other.pictures, at)
+    inner = _like(islice(clip.pictures, start, start + n), before_first := next(before, None))
+    pictures = chain([] if before_first is None else [before_first], before, inner, islice(other.pictures, n, None))
+    heard = np.zeros(n * SAMPLES_PER_PICTURE, np.int16)  # silence where the clip has no sound
+    found = _heard(clip.pcm, start, n)
+    heard[: found.size] = found
+    first, last = at * SAMPLES_PER_PICTURE, (at + n) * SAMPLES_PER_PICTURE
+    pcm = np.concatenate([other.pcm[:first], heard, other.pcm[last:]])
+    return Clip(pictures, pcm, (at / FPS, (at + n) / FPS))
+
+
+def looped(clip: Clip, _other: Clip, chance: np.random.Generator) -> Clip:
+    """Show 4 s of it three times."""
+    n = 4 * FPS
+    start = int(chance.integers(0, max(1, n_pictures(clip) - n)))
+
+    def again() -> Iterator[Picture]:
+        kept = list(islice(clip.pictures, start, start + n))
+        for _ in range(_LOOPS):
+            yield from kept
+
+    return Clip(again(), np.tile(_heard(clip.pcm, start, n), _LOOPS))
+
+
+def reordered(clip: Clip, _other: Clip, _chance: np.random.Generator) -> Clip:
+    """Put the first third last and swap the other two."""
+    third = n_pictures(clip) // 3
+
+    def pictures() -> Iterator[Picture]:
+        first, second = list(islice(clip.pictures, third)), list(islice(clip.pictures, third))
+        yield from chain(clip.pictures, second, first)
+
+    n = third * SAMPLES_PER_PICTURE
+    return Clip(pictures(), np.concatenate([clip.pcm[2 * n :], clip.pcm[n : 2 * n], clip.pcm[:n]]))
+
+
+def sound_only(clip: Clip, other: Clip, _chance: np.random.Generator) -> Clip:
+    """Put the sound under the other clip's pictures."""
+    return replace(clip, pictures=islice(other.pictures, n_pictures(clip)))
+
+
+def silent(clip: Clip, _other: Clip, _chance: np.random.Generator) -> Clip:
+    """Take the sound away."""
+    return replace(clip, pcm=NO_SOUND)
+
+
+def sound_file(clip: Clip, _other: Clip, _chance: np.random.Generator) -> Clip:
+    """Keep the sound alone."""
+    return replace(clip, pictures=iter(()))
+
+
+def still(clip: Clip, _other: Clip, _chance: np.random.Generator) -> Clip:
+    """Post one picture, a third into the clip."""
+    return Clip(islice(clip.pictures, n_pictures(clip) // 3, None), NO_SOUND)
+
+
+def n_pictures(clip: Clip) -> int:
+    """Return how many pictures go with the clip's sound."""
+    return clip.pcm.size // SAMPLES_PER_PICTURE
+
+
+def _paced(pictures: Iterator[Picture], speed: float) -> Iterator[Picture]:
+    due = 0.0
+    for index, picture in enumerate(pictures):
+        while due <= index:
+            yield picture
+            due += speed
+
+
+def _like(pictures: Iterator[Picture], model: Picture | None) -> Iterator[Picture]:
+    """Yield the pictures at the size of another, for one video has one size."""
+    for picture in pictures:
+        fits = model is None or picture.shape == model.shape
+        yield picture if fits or model is None else resized(picture, model.shape[1], model.shape[0])
+
+
+def _heard(pcm: Pcm, start: int, n: int) -> Pcm:
+    """Return the sound of n pictures."""
+    return pcm[start * SAMPLES_PER_PICTURE : (start + n) * SAMPLES_PER_PICTURE]

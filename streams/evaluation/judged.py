@@ -1,0 +1,88 @@
+"""What matching and fusion say of an upload: how probable each case is, by which senses, and where."""
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from models.fusion.model import FusionModel
+from schemas.messages import MODALITIES, Case, Descriptors, Evidence, Modality, Policy, Reference, Verdict
+from streams.hearing import Hearing, Rules
+from streams.index.references import ReferenceIndex, scores
+
+_OPENED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One case that an upload may copy."""
+
+    case: str
+    probability: float
+    acted: bool
+    """Whether the policy says to issue a takedown."""
+    scores: dict[Modality, float]
+    """Strongest of each sense that found it."""
+    probabilities: dict[Modality, float]
+    """What each sense alone would say."""
+    intervals: dict[Modality, tuple[float, float]]
+    """Where in the upload each sense found it, seconds."""
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Where the more probable of the senses that say where found it."""
+        if not self.intervals:
+            return None
+        return self.intervals[max(self.intervals, key=lambda modality: self.probabilities[modality])]
+
+
+def build_index(wanted: Iterable[tuple[str, Reference]], harmless: Iterable[tuple[str, Reference]]) -> ReferenceIndex:
+    """Return the index that the match stage would have, given case and piece of each reference."""
+    entries = [
+        (f"{case}/{number}", _case(case, piece, benign=benign), piece)
+        for benign, pieces in ((False, wanted), (True, harmless))
+        for number, (case, piece) in enumerate(pieces)
+    ]
+    return ReferenceIndex(entries)
+
+
+def judge(
+    index: ReferenceIndex, model: FusionModel, policy: Policy, cases: Sequence[str], described: Sequence[Descriptors]
+) -> list[Finding]:
+    """Return what is found of an upload, the most probable first; `described` is all of it."""
+    if not described:
+        return []
+    post, parts = described[0].segment.post, described[0].segment.parts
+    hearing = Hearing(post=post, parts=parts, deadline_s=time.time() + 1e6)
+    rules = Rules(model, dict.fromkeys(cases, policy))
+    verdicts: list[Verdict] = []
+    for each in described:
+        verdicts += hearing.hear(scores(each, index.search(each)), rules, time.time())
+    verdicts += hearing.close(rules, time.time())
+    last = {verdict.case_id: verdict for verdict in verdicts if verdict.case_id is not None}
+    return sorted((_finding(verdict) for verdict in last.values()), key=lambda found: -found.probability)
+
+
+def _finding(verdict: Verdict) -> Finding:
+    leaders = {m: found for m in MODALITIES if (found := _strongest(verdict.evidence, m)) is not None}
+    return Finding(
+        case=verdict.case_id or "",
+        probability=verdict.probability,
+        acted=verdict.decision == "act",
+        scores={modality: found.score for modality, found in leaders.items()},
+        probabilities={modality: found.probability for modality, found in leaders.items()},
+        intervals={
+            modality: (found.query.start_s, found.query.end_s)
+            for modality, found in leaders.items()
+            if found.query.end_s > found.query.start_s
+        },
+    )
+
+
+def _strongest(evidence: Iterable[Evidence], modality: Modality) -> Evidence | None:
+    found = [each for each in evidence if each.modality == modality]
+    return max(found, key=lambda each: (each.probability, each.score), default=None)
+
+
+def _case(case: str, piece: Reference, *, benign: bool) -> Case:
+    return Case(case_id=case, name=case, opened_at=_OPENED, reference=piece, benign=benign)

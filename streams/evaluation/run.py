@@ -1,0 +1,177 @@
+"""What `jikimi evaluate` does: describe a set, search it, write figures and page."""
+
+import asyncio
+import resource
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import structlog
+from rich.console import Console
+from rich.table import Table
+
+from schemas.messages import Modality, Policy, Reference
+from streams.choice import change_choice, create_registry, default_choice
+from streams.errors import UsageError
+from streams.evaluation.described import Cache, Described, Models, QueryDescriber, describe_references
+from streams.evaluation.figures import SENSES, Answer, Figures, Searched, answer, figures, mean_iou
+from streams.evaluation.judged import build_index, judge
+from streams.evaluation.manifest import Manifest, Query, SetReference, read_manifest
+from streams.evaluation.page import page
+from streams.policy import policy_version
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+
+class Asked(NamedTuple):
+    """What a person asked for."""
+
+    manifest: Path
+    out: Path
+    json: Path | None = None
+    changes: str = ""
+    cache: Path | None = None
+
+
+class Result(Figures, frozen=True, kw_only=True):
+    """All figures of a set; the ones above are of all senses together."""
+
+    per_modality: dict[str, Figures]
+    interval_iou: float | None
+    cpu_seconds: float | None
+    """None if descriptors came from a cache."""
+    media_seconds: float
+    references: int
+    queries: int
+    undecodable: int
+    models: list[str]
+    per_query: list[Answer]
+
+
+class _Run(NamedTuple):
+    """What was run."""
+
+    cpu_s: float | None
+    references: int
+    models: list[str]
+
+
+def run_evaluation(settings: Settings, asked: Asked, console: Console) -> Result:
+    """Evaluate, write DIR/report.html and the JSON file, and show the figures.
+
+    Raises
+    ------
+    UsageError
+        The set cannot be read, or a reference of it.
+    ModelError
+        A model cannot be had.
+    """
+    manifest = read_manifest(asked.manifest)
+    result, searched = asyncio.run(evaluate(settings, manifest, asked.changes, asked.cache))
+    asked.out.mkdir(parents=True, exist_ok=True)
+    (asked.json or asked.out / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+    (asked.out / "report.html").write_text(page(result, searched, asked.manifest.name), "utf-8")
+    console.print(_table(result))
+    console.print(f"page: {asked.out / 'report.html'}", soft_wrap=True)
+    return result
+
+
+async def evaluate(
+    settings: Settings, manifest: Manifest, changes: str = "", cache: Path | None = None
+) -> tuple[Result, list[Searched]]:
+    """Return the figures of a set, and what was found of each upload; raises as `run_evaluation` does."""
+    registry = create_registry(settings)
+    choice = change_choice(default_choice(registry, settings), changes, registry)
+    models, fusion = Models.of(registry, choice), registry.fusion(choice.fusion)
+    kept = Cache(cache, models, settings.media)
+    wanted = await describe_references(settings, models, kept, manifest.references)
+    harmless = await _harmless(settings, models, kept, manifest.background)
+    index, policy = build_index(wanted, harmless), choice.policy or _policy(settings)
+    cases = sorted({case for case, _ in wanted})
+    texts = {each.case for each in manifest.references if each.terms}
+
+    began_s, hits = _cpu_s(), kept.hits
+    roots = sorted({Path(query.path).parent for query in manifest.queries if query.path})
+    describer = QueryDescriber(settings, models, kept, roots)
+    searched, described = [], []
+    try:
+        for query in manifest.queries:
+            described.append(await describer.describe(query))
+            findings = judge(index, fusion, policy, cases, described[-1].descriptors)
+            searched.append(Searched(query=query, findings=findings, senses=_senses(query, described[-1], texts)))
+    finally:
+        await describer.close()  # its children's seconds count once they have ended
+    cpu_s = _cpu_s() - began_s if kept.hits == hits else None
+    run = _Run(cpu_s, len(manifest.references), [*models.names().split(), f"{fusion.name}@{fusion.version}"])
+    return _result(searched, described, policy.act, run), searched
+
+
+def _result(searched: list[Searched], described: list[Described], act_at: float, run: _Run) -> Result:
+    together = figures(searched, act_at)
+    return Result(
+        **msgspec.structs.asdict(together),
+        per_modality={sense: figures(searched, act_at, sense) for sense in SENSES} | {"fused": together},
+        interval_iou=mean_iou(searched),
+        cpu_seconds=run.cpu_s,
+        media_seconds=sum(each.media_s for each in described),
+        references=run.references,
+        queries=len(searched),
+        undecodable=sum(each.failure is not None for each in described),
+        models=run.models,
+        per_query=[answer(each) for each in searched],
+    )
+
+
+async def _harmless(
+    settings: Settings, models: Models, cache: Cache, files: Sequence[str]
+) -> list[tuple[str, Reference]]:
+    """Describe the background; what cannot be described is left out, for it is no copy's loss."""
+    pieces = []
+    for number, path in enumerate(files):
+        reference = SetReference(id=f"background-{number}", case=f"background-{number}", path=path)
+        try:
+            pieces += await describe_references(settings, models, cache, [reference])
+        except UsageError as error:
+            log.warning("left out of the background", path=path, error=str(error))
+    return pieces
+
+
+def _senses(query: Query, described: Described, named: set[str]) -> list[Modality]:
+    """Return the senses that can find a copy."""
+    words: list[Modality] = ["text"] if query.text and query.expect in named else []
+    if query.keeps is not None:
+        return [*query.keeps, *(sense for sense in words if sense not in query.keeps)]
+    has = {each.modality for each in described.descriptors if each.vectors.rows}
+    seen: list[Modality] = [sense for sense in SENSES if sense != "text" and (sense in has or _lost(query, described))]
+    return seen + words
+
+
+def _lost(query: Query, described: Described) -> bool:
+    """Return whether a medium could not be decoded: nobody knows what it has, and it counts as missed."""
+    return query.path is not None and described.failure is not None
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(act=settings.act, review=settings.review, version=policy_version(settings.act, settings.review))
+
+
+def _cpu_s() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def _table(result: Result) -> Table:
+    table = Table("sense", "copies", "micro-AP", "recall at P=1", "at P=0.99", "false acts", box=None)
+    for sense, found in result.per_modality.items():
+        ranks = (found.micro_ap, found.recall_at_p100, found.recall_at_p99)
+        table.add_row(sense, str(found.copies), *(f"{value:.4f}" for value in ranks), str(found.false_acts))
+    cost = "from a cache" if result.cpu_seconds is None else f"{_per_minute(result):.2f} CPU s per 60 s"
+    located = "unknown" if result.interval_iou is None else f"{result.interval_iou:.3f}"
+    table.add_row("", "", f"interval IoU {located}", cost, "", "")
+    return table
+
+
+def _per_minute(result: Result) -> float:
+    return 60 * (result.cpu_seconds or 0.0) / max(result.media_seconds, 1e-9)
