@@ -1,4 +1,4 @@
-"""Sounds in, fingerprints out: close through codec, volume, equaliser and noise, far for another sound."""
+"""Sounds in, fingerprints out: close through codecs, noise, other sound laid over, pitch and tempo; far for another."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,16 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from models.audio.export import DIMENSIONS, HOP, RATE_HZ, WINDOW
+from models.audio.network import DIMENSIONS, HOP, WINDOW
+from models.audio.spectrum import RATE_HZ, SPECTRUM, STEP
 
+LEAST_SAMPLES = WINDOW + SPECTRUM - STEP
+"""A window, 2.67 s: the spectra of its last frame reach over its end."""
+_MIDDLE_S = (LEAST_SAMPLES / 2) / RATE_HZ
 _SILENCE_DB = -70.0
 """Mean level of a window, 0 dB = full scale. Below it there is only noise of the recorder or the codec."""
-_STILLNESS = 0.15
-"""Root mean square change inside a window, in nats. Below it lie hum, test tones and steady noise."""
+_STILLNESS = 0.17
+"""Root mean square change inside a window, in decades. Below it lie hum, test tones and steady noise."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +23,9 @@ class AudioDescription:
     """Fingerprints of a sound and when they start to sound."""
 
     vectors: npt.NDArray[np.float32]
-    """Shape (m, 192), rows of length 1."""
+    """Shape (m, 128), rows of length 1."""
     times_s: npt.NDArray[np.float64]
-    """Start of each window from the start of the sound, shape (m,)."""
+    """Middle of each window, from the start of the sound, shape (m,)."""
 
 
 class AudioModel:
@@ -35,19 +39,19 @@ class AudioModel:
         self._session = session
 
     def describe(self, pcm: npt.NDArray[np.int16]) -> AudioDescription:
-        """Describe a sound, one row per quarter of a second.
+        """Describe a sound, one row each 0.256 s.
 
         Silent and unchanging windows are left out: they match each other and say nothing. A sound shorter than a
-        window, 3.35 s, has no rows.
+        window, 2.67 s, has no rows.
 
         Parameters
         ----------
         pcm
-            Mono samples at ``rate_hz``, shape (n,). A minute takes about 15 MB while it is worked on.
+            Mono samples at ``rate_hz``, shape (n,). A minute takes about 60 MB while it is worked on.
         """
-        if len(pcm) < WINDOW:
+        if len(pcm) < LEAST_SAMPLES:
             return AudioDescription(np.zeros((0, DIMENSIONS), dtype=np.float32), np.zeros(0))
         names = ["vectors", "level_db", "activity"]
         vectors, level_db, activity = self._session.run(names, {"pcm": np.ascontiguousarray(pcm, dtype=np.int16)})
         kept = (level_db > _SILENCE_DB) & (activity > _STILLNESS)
-        return AudioDescription(vectors[kept], np.flatnonzero(kept).astype(np.float64) * (HOP / RATE_HZ))
+        return AudioDescription(vectors[kept], np.flatnonzero(kept).astype(np.float64) * (HOP / RATE_HZ) + _MIDDLE_S)

@@ -18,7 +18,7 @@ DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - tim
 """When the traffic was recorded: lately, or the broker would forget it at once."""
 ONE_EACH = Parts(visual=1, audio=1, text=1)
 TERM = b"t" * 16
-MODEL = {"visual": "sscd-distilled@0.1.0", "audio": "subband-fingerprint@1", "text": "use-multilingual@3"}
+MODEL = {"visual": "sscd-distilled@0.1.0", "audio": "neural-fingerprint@1", "text": "use-multilingual@3"}
 _STEP_S: dict[Modality, float] = {"visual": 1.0, "audio": 0.25, "text": 0.0}
 _ROWS: dict[Modality, int] = {"visual": 8, "audio": 40, "text": 1}
 

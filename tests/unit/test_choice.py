@@ -26,7 +26,7 @@ def deployment(why: DeploymentReason, what: Choice, hours_ago: float = 0) -> Dep
 def test_the_settings_hold_until_something_is_promoted() -> None:
     assert (
         Choice(
-            visual="sscd-distilled@0.1.0", audio="subband-fingerprint@1", text="use-multilingual@3", fusion="noisy-or@1"
+            visual="sscd-distilled@0.1.0", audio="neural-fingerprint@1", text="use-multilingual@3", fusion="causes@1"
         )
         == START
     )
@@ -78,7 +78,7 @@ def test_a_difference_is_told_part_by_part() -> None:
     changed = change_choice(START, "fusion=noisy-or@2,policy=0.97/0.6", REGISTRY)
     assert difference(START, START) == []
     assert difference(START, changed) == [
-        "fusion: noisy-or@1 -> noisy-or@2",
+        "fusion: causes@1 -> noisy-or@2",
         "policy: each case's own -> act at 0.97, review at 0.6",
     ]
     assert "fusion: noisy-or@2" in described(changed)

@@ -2,13 +2,35 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
+from onnx.numpy_helper import to_array
 
 from models.alignment import AUDIO, align
-from models.audio.export import PATH, WINDOW, export
-from models.audio.model import AudioModel
+from models.audio.model import LEAST_SAMPLES, AudioModel
+from models.audio.network import DIMENSIONS, Weights, export
+from models.manifest import MANIFEST
 from models.registry import Registry
 from tests.unit.models.made import RATE_HZ, melody
+
+
+def weights_in(graph: bytes) -> Weights:
+    """Read the trained numbers back, in the order in which the script writes them."""
+    halves = [
+        array
+        for constant in onnx.load_from_string(graph).graph.initializer
+        if (array := to_array(constant)).dtype == np.float16
+    ]
+    layers = [halves[start : start + 4] for start in range(0, 20, 4)]
+    projection, bias = halves[20:]
+    return {
+        "convolutions": [
+            {"kernel": kernel.transpose(2, 3, 1, 0), "bias": bias, "gain": gain.ravel(), "shift": shift.ravel()}
+            for kernel, bias, gain, shift in layers
+        ],
+        "projection": projection.transpose(2, 3, 1, 0).reshape(-1, DIMENSIONS),
+        "bias": bias,
+    }
 
 
 @pytest.fixture
@@ -16,16 +38,17 @@ def model(registry: Registry) -> AudioModel:
     return registry.audio()
 
 
-def test_the_committed_graph_is_what_the_script_writes() -> None:
-    assert export() == PATH.read_bytes()
+def test_the_committed_graph_is_what_the_script_writes_of_its_weights() -> None:
+    committed = MANIFEST.with_name("audio") / "fingerprint.onnx"
+    assert export(weights_in(committed.read_bytes())) == committed.read_bytes()
 
 
 def test_a_sound_has_a_row_each_quarter_of_a_second(model: AudioModel) -> None:
     description = model.describe(melody(1, 10.0))
-    assert description.vectors.shape == (27, 192)
+    assert description.vectors.shape == (29, 128)
     assert description.vectors.dtype == np.float32
     assert np.linalg.norm(description.vectors, axis=1) == pytest.approx(1.0, abs=1e-5)
-    assert description.times_s.tolist() == [0.25 * index for index in range(27)]
+    assert description.times_s.tolist() == pytest.approx([1.336 + 0.256 * index for index in range(29)])
 
 
 def test_a_copy_with_less_volume_noise_and_half_a_hop_off_is_found(model: AudioModel) -> None:
@@ -39,6 +62,16 @@ def test_a_copy_with_less_volume_noise_and_half_a_hop_off_is_found(model: AudioM
     assert found.reference[0] - found.query[0] == pytest.approx(10.125, abs=0.3)
 
 
+@pytest.mark.parametrize("level", [1.0, 1.8], ids=["0 dB", "5 dB louder"])
+def test_a_copy_under_another_sound_is_found(model: AudioModel, level: float) -> None:
+    original, over = melody(1).astype(np.float64), melody(2).astype(np.float64)
+    copy = (0.3 * (original + level * over)).astype(np.int16)[80_000:160_000]
+    query, reference = model.describe(copy), model.describe(melody(1))
+    true = np.diagonal(query.vectors @ reference.vectors.T, offset=39)
+    other = query.vectors @ model.describe(melody(3)).vectors.T
+    assert np.median(true) > np.percentile(other, 99)
+
+
 def test_another_sound_is_not_found(model: AudioModel) -> None:
     query, reference = model.describe(melody(1)), model.describe(melody(2))
     found = align(query.vectors @ reference.vectors.T, query.times_s, reference.times_s, AUDIO)
@@ -47,7 +80,7 @@ def test_another_sound_is_not_found(model: AudioModel) -> None:
 
 def test_cosines_of_unrelated_sounds_lie_narrowly_around_zero(model: AudioModel) -> None:
     similarity = model.describe(melody(1)).vectors @ model.describe(melody(2)).vectors.T
-    assert abs(float(similarity.mean())) < 0.05
+    assert abs(float(similarity.mean())) < 0.1
     assert similarity.std() < 0.2
 
 
@@ -67,13 +100,13 @@ def test_silent_and_unchanging_sounds_have_no_rows(model: AudioModel, pcm: npt.N
 
 def test_times_stay_right_after_a_silence(model: AudioModel) -> None:
     pcm = np.concatenate([np.zeros(10 * RATE_HZ, dtype=np.int16), melody(1, 10.0)])
-    assert 6.0 < model.describe(pcm).times_s[0] <= 10.0
+    assert 8.6 < model.describe(pcm).times_s[0] <= 11.4
 
 
-@pytest.mark.parametrize("n_samples", [0, 1, WINDOW - 1])
+@pytest.mark.parametrize("n_samples", [0, 1, LEAST_SAMPLES - 1])
 def test_a_sound_shorter_than_a_window_has_no_rows(model: AudioModel, n_samples: int) -> None:
     description = model.describe(melody(1, 5.0)[:n_samples])
-    assert description.vectors.shape == (0, 192)
+    assert description.vectors.shape == (0, 128)
     assert description.times_s.shape == (0,)
 
 

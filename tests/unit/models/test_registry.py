@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from models.fusion.causes import CausesModel
+from models.fusion.noisy_or import NoisyOr
 from models.manifest import MANIFEST, ModelError, verified_bytes, write_atomically
 from models.registry import Registry, default_cache
 
@@ -22,7 +24,7 @@ def edited_manifest(folder: Path, old: str, new: str) -> Path:
 
 def test_each_modality_has_a_default_model(registry: Registry) -> None:
     assert registry.visual().name == "sscd-distilled"
-    assert registry.audio().name == "subband-fingerprint"
+    assert registry.audio().name == "neural-fingerprint"
     assert registry.text().name == "use-multilingual"
 
 
@@ -31,7 +33,7 @@ def test_a_model_is_loaded_once_and_logged_once(tmp_path: Path) -> None:
     with capture_logs() as logs:
         assert registry.audio() is registry.audio()
     assert [(line["event"], line["model"], line["version"]) for line in logs] == [
-        ("model loaded", "subband-fingerprint", "1")
+        ("model loaded", "neural-fingerprint", "1")
     ]
     assert logs[0]["provider"].endswith("ExecutionProvider")
 
@@ -99,14 +101,26 @@ def test_a_missing_package_is_named(tmp_path: Path) -> None:
         Registry(manifest=path).visual()
 
 
-@pytest.mark.parametrize("name", [None, "noisy-or", "noisy-or@1"])
-def test_of_several_versions_the_default_one_is_taken(registry: Registry, name: str | None) -> None:
-    assert (registry.fusion(name).name, registry.fusion(name).version) == ("noisy-or", "1")
+@pytest.mark.parametrize("name", [None, "causes", "causes@1"])
+def test_of_several_versions_the_default_one_is_taken(tmp_path: Path, name: str | None) -> None:
+    registry = Registry(extra=candidates(tmp_path, {"name": "causes"}))
+    assert (registry.fusion(name).name, registry.fusion(name).version) == ("causes", "1")
+    assert registry.fusion("causes@3").version == "3"
+
+
+def test_a_name_of_several_versions_without_a_default_is_refused(registry: Registry) -> None:
+    with pytest.raises(ModelError, match="it has: noisy-or@1, noisy-or@2"):
+        registry.fusion("noisy-or")
+
+
+def test_a_fusion_is_a_graph_or_curves_as_its_file_is(registry: Registry) -> None:
+    assert isinstance(registry.fusion("causes@1"), CausesModel)
+    assert isinstance(registry.fusion("noisy-or@1"), NoisyOr)
 
 
 def test_a_version_is_taken_by_its_full_name(registry: Registry) -> None:
     assert registry.fusion("noisy-or@2").version == "2"
-    assert registry.audio("subband-fingerprint@1") is registry.audio()
+    assert registry.audio("neural-fingerprint@1") is registry.audio()
 
 
 def test_an_unknown_version_is_refused_with_the_known_ones(registry: Registry) -> None:
@@ -137,8 +151,8 @@ def candidates(folder: Path, changes: Mapping[str, object] = {}, ceiling: bytes 
 def test_a_second_manifest_adds_candidates_whose_files_lie_beside_it(tmp_path: Path) -> None:
     registry = Registry(extra=candidates(tmp_path))
     assert registry.fusion("noisy-or@3").probability("visual", 1.0) == 0.9
-    assert registry.fusion().version == "1"
-    assert registry.audio().name == "subband-fingerprint"
+    assert registry.fusion().name == "causes"
+    assert registry.audio().name == "neural-fingerprint"
 
 
 @pytest.mark.parametrize(

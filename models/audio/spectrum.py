@@ -1,0 +1,39 @@
+"""The spectrum under the fingerprint: power in bands half a semitone wide, 31.25 times a second.
+
+Training and the exported graph share these numbers; a change of one makes every fingerprint ever written useless.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+RATE_HZ = 8000
+STEP = 128
+"""Samples between spectra; two of them are averaged into one frame."""
+SPECTRUM = 1024
+"""Samples of one spectrum, under a Hann window: 128 ms."""
+FRAME = 2 * STEP
+"""Samples per frame: 32 ms."""
+N_BANDS = 106
+"""Two per semitone from 180 Hz to 3.8 kHz, about what a telephone and every codec let through."""
+LEAST_POWER = 1e-7
+"""Added to every band, of 1 for a full-scale sample squared under the window; some -100 dB."""
+
+_LOW_HZ = 180.0
+_FINE_PER_OCTAVE = 48
+
+
+def window() -> npt.NDArray[np.float32]:
+    """Return the Hann window, shape (1024,)."""
+    return np.hanning(SPECTRUM).astype(np.float32)
+
+
+def band_matrix() -> npt.NDArray[np.float32]:
+    """Return triangular filters at equal musical distance, none narrower than a line of the spectrum: (513, 106)."""
+    line_hz = RATE_HZ / SPECTRUM
+    frequencies = np.fft.rfftfreq(SPECTRUM, 1 / RATE_HZ)[:, None]
+    centres = _LOW_HZ * 2.0 ** (np.arange(-1, 2 * N_BANDS) / _FINE_PER_OCTAVE)
+    half = np.maximum(np.diff(centres), line_hz)
+    filters = np.maximum(0.0, 1.0 - np.abs(frequencies - centres[1:]) / half)
+    filters /= filters.sum(axis=0)
+    pairs: npt.NDArray[np.float32] = filters.reshape(len(filters), N_BANDS, 2).mean(axis=2).astype(np.float32)
+    return pairs
