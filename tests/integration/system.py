@@ -44,6 +44,7 @@ class System:
             "JIKIMI_TERM_KEY": "sixteen letters or more",
             "JIKIMI_SESSION_TIMEOUT_S": "6",
             "JIKIMI_FETCH_WAIT_MS": "20",
+            "JIKIMI_FUSION_MODEL": "noisy-or@1",  # a score means the same whatever the default is trained on
         }
         self._bootstrap, self._prefix = bootstrap, prefix
         self._producer = Producer(
