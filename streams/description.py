@@ -32,6 +32,7 @@ def descriptors(
     views: list[int] | None = None,
     digests: list[bytes] | None = None,
     thumbnails: list[Thumbnail] | None = None,
+    links: list[str] | None = None,
 ) -> Descriptors:
     """Return a segment's descriptors.
 
@@ -54,6 +55,7 @@ def descriptors(
         views=views or [],
         digests=digests or [],
         thumbnails=thumbnails or [],
+        links=links or [],
     )
 
 

@@ -1,8 +1,9 @@
-"""texts -> descriptors: the meaning of each text as a vector, the names in it as keyed digests."""
+"""texts -> descriptors: the meaning of each text as a vector, the names in it as keyed digests, where it leads to."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
+from models.text.links import links
 from models.text.model import TextModel
 from models.text.terms import digests
 from schemas.messages import Texts
@@ -29,5 +30,6 @@ def describe_texts(model: TextModel, message: Texts, key: bytes) -> Output:
     # Joined, so that a name is found across a line break or two subtitles.
     named = digests(" ".join(text.text for text in written), key)
     times_s = [text.time_s or 0.0 for text in written]
-    found = descriptors(message.segment, "text", model, vectors, times_s, digests=sorted(named))
+    leads = links(text.text for text in written)
+    found = descriptors(message.segment, "text", model, vectors, times_s, digests=sorted(named), links=leads)
     return Output("descriptors", descriptor_key(message.segment, "text"), found)

@@ -18,9 +18,7 @@ MAX_WORDS = 5
 """Of a term."""
 MAX_CHARACTERS = 64
 _MAX_PIECES = 10
-_MAX_WORDS_READ = 2000
-"""Of one running text; the rest is not searched. A caption has some hundred."""
-_MAX_FORMS = 100_000
+_MAX_FORMS = 50_000
 """Of one running text: a caption has some hundred, and the record must fit its topic."""
 _MIN_FORM = 2
 _NAME = 3
@@ -63,7 +61,7 @@ def text_forms(text: str) -> set[str]:
     ending too if it is Hangul, for particles are glued to it: 민지가 names 민지. Three syllables or more also count
     inside a Hangul word: 유출김민지영상 names 김민지, but 지민지가 does not name 민지.
     """
-    read = [piece for piece in pieces(text) if piece.word < _MAX_WORDS_READ]
+    read = pieces(text)
     rows = (read[first : first + _MAX_PIECES] for first in range(len(read)))
     forms: set[str] = set()
     for form in chain(

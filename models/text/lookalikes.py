@@ -39,14 +39,14 @@ def is_disguised(raw: str) -> bool:
 
 
 def _skeleton(word: str) -> str:
-    opened = "".join(map(_prototype, word))
-    latin = opened.casefold().translate(_LEET).translate(_ONE_STROKE)
-    letters = "".join(letter for letter in latin if letter.isalnum())
+    opened = "".join(map(latin, word))
+    read = opened.casefold().translate(_LEET).translate(_ONE_STROKE)
+    letters = "".join(letter for letter in read if letter.isalnum())
     return "".join(letter for letter, _ in groupby(letters)) if letters.isascii() else ""
 
 
 @cache
-def _prototype(letter: str) -> str:
+def latin(letter: str) -> str:
     """Return the Latin letter or letters that this one looks like, itself if none."""
     if letter.isascii():
         return letter

@@ -7,6 +7,10 @@ from typing import NamedTuple
 HANGUL = "가-힣\u1100-\u1112\u1161-\u1175\u11a8-\u11c2"
 """Syllables and single jamo, as NFKC leaves them; fillers, which show nothing, are not among them."""
 
+_MAX_WORDS = 2000
+"""Of one running text; the rest is not searched. A caption has some hundred."""
+_MAX_WORD_CHARACTERS = 256
+_MAX_CHARACTERS = 100_000
 _INVISIBLE = frozenset({"Cf", "Mn", "Me", "Cc"})
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 _WHITE_ON_BLACK = {first + index: chr(ord("a") + index) for first in (0x1F150, 0x1F170) for index in range(26)}
@@ -36,10 +40,13 @@ def normal_tokens(text: str) -> list[str]:
 
 
 def pieces(text: str) -> list[Piece]:
-    """Return the words of a text, each cut where Hangul begins or ends: in minji는 a particle is glued to the name."""
+    """Return the words of a text, each cut where Hangul begins or ends: in minji는 a particle is glued to the name.
+
+    The first 2,000 words, and of each the first 256 characters.
+    """
     found: list[Piece] = []
-    for index, word in enumerate(shown(text).split()):
-        whole = _BETWEEN_HANGUL.sub("", word)
+    for index, word in enumerate(shown(text[:_MAX_CHARACTERS]).split()[:_MAX_WORDS]):
+        whole = _BETWEEN_HANGUL.sub("", word[:_MAX_WORD_CHARACTERS])
         found += [Piece(index, raw, plain) for raw in _PIECES.findall(whole) if (plain := _plain(raw))]
     return found
 

@@ -148,8 +148,8 @@ def test_digests_are_short_and_do_not_hold_the_text() -> None:
 
 
 def test_a_huge_text_gives_a_bounded_number_of_digests() -> None:
-    assert len(digests(" ".join(f"가나다라마바사{number}" for number in range(100_000)), KEY)) <= 100_000
-    assert len(digests("가" * 1_000_000, KEY)) < 100
+    assert len(digests(" ".join(f"가나다라마바사{number}" for number in range(10_000)), KEY)) <= 50_000
+    assert len(digests("가" * 100_000, KEY)) < 100
 
 
 def test_normal_form_folds_case_width_and_punctuation() -> None:

@@ -1,0 +1,102 @@
+"""Addresses and handles that a text leads to, also disguised ones: where the film itself is to be had.
+
+A post often shows only where to go: t.me/name, an open chat, "텔레 @name". What is found helps whoever reviews; it is
+no evidence that a post copies anything.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from models.text.lookalikes import latin
+from models.text.words import shown
+
+MOST_LINKS = 32
+"""Of one record."""
+_LONGEST = 200
+_MAX_CHARACTERS = 50_000
+"""Of all texts together."""
+
+_HOSTS = (
+    *("t.me", "telegram.me", "telegram.dog", "discord.gg", "discord.com/invite", "discordapp.com/invite"),
+    *("open.kakao.com", "pf.kakao.com", "line.me", "lin.ee", "chat.whatsapp.com", "wa.me", "signal.me", "signal.group"),
+    *(
+        "bit.ly",
+        "tinyurl.com",
+        "is.gd",
+        "cutt.ly",
+        "rb.gy",
+        "shorturl.at",
+        "t.co",
+        "ouo.io",
+        "me2.kr",
+        "han.gl",
+        "url.kr",
+    ),
+    *("vo.la", "buly.kr", "abit.ly", "linktr.ee", "litt.ly", "mega.nz", "gofile.io", "pixeldrain.com", "terabox.com"),
+)
+"""Where a short name leads to a channel, a room, a file; they count without http too."""
+_SAME = {"telegram.me": "t.me", "telegram.dog": "t.me", "discord.com/invite": "discord.gg"}
+_SAME["discordapp.com/invite"] = "discord.gg"
+
+_DOTS = re.compile(
+    r"\s*[(\[{<]\s*(?:\.|dot|점|닷|쩜)\s*[)\]}>]\s*"
+    r"|(?<=[a-z0-9])\s*(?:점|닷|쩜|。|•|·)\s*(?=[a-z])"
+    r"|(?<=[a-z0-9])\s+dot\s+(?=[a-z])",
+    re.IGNORECASE,
+)
+_SLASHES = re.compile(r"\s*[(\[{]\s*(?:/|slash)\s*[)\]}]\s*|\s*(?:슬래시|슬래쉬|\bslash\b)\s*", re.IGNORECASE)
+_PATH = r"(?P<path>[a-z0-9_.~%+@#-]+(?:/[a-z0-9_.~%+@#-]+)*)"
+_SPACED = "|".join(re.escape(host).replace(r"\.", r"\s*\.\s*").replace("/", r"\s*/\s*") for host in _HOSTS)
+_KNOWN = re.compile(rf"(?<![\w.-])(?P<host>{_SPACED})\s*/\s*{_PATH}", re.IGNORECASE)
+_URL = re.compile(rf"h(?:tt|xx)ps?\s*:\s*//\s*(?P<host>[\w-]+(?:\.[\w-]+)+)(?::\d+)?(?:/{_PATH})?", re.IGNORECASE)
+_HANDLE = re.compile(r"(?<![\w.+@/-])@(?P<name>[a-z0-9_](?:[a-z0-9_.-]{1,62}[a-z0-9_]))(?!\w)", re.IGNORECASE)
+_TOLD = re.compile(
+    r"(?:(?:텔레그램|텔레|텔그|라인|카톡|카카오톡|디스코드|디코|인스타|스냅챗|위챗)\s*(?:아이디|id|채널|방)?\s*[:=>~-]*"
+    r"|(?<![a-z])(?:telegram|tele|line|kakao|kik|snap|snapchat|wechat|insta|discord)(?:\s*id)?\s*[:=])"
+    r"\s*(?:@\s*)?(?P<name>[a-z][a-z0-9_.]{2,30}[a-z0-9_])(?![\w/@]|\.\w)",
+    re.IGNORECASE,
+)
+
+
+def links(texts: Iterable[str]) -> list[str]:
+    """Return where texts lead to, each once, in order, at most 32: host and path without scheme, or @name.
+
+    Handles and hosts are in lower case; paths keep theirs, for invitations differ by it.
+    """
+    found: dict[str, None] = {}
+    room = _MAX_CHARACTERS
+    for text in texts:
+        opened = _opened(text[: max(0, room)])
+        room -= len(text)
+        found |= dict.fromkeys(link for link in (*_addresses(opened), *_handles(opened)) if len(link) <= _LONGEST)
+    return list(found)[:MOST_LINKS]
+
+
+def _opened(text: str) -> str:
+    """Return a text with its letters, dots and slashes as they are meant."""
+    plain = "".join(letter if "가" <= letter <= "힣" else latin(letter) for letter in " ".join(shown(text).split()))
+    return _SLASHES.sub("/", _DOTS.sub(".", plain))
+
+
+def _addresses(text: str) -> Iterator[str]:
+    for found in _URL.finditer(text):
+        path = (found["path"] or "").rstrip(".")
+        host = found["host"].lower().removeprefix("www.")
+        if not any(f"{host}/{path}".startswith(known) for known in _HOSTS):
+            yield f"{host}/{path}".rstrip("/")
+    for found in _KNOWN.finditer(text):
+        host = re.sub(r"\s", "", found["host"]).lower()
+        host = _SAME.get(host, host)
+        path = found["path"].rstrip(".").removeprefix("s/" if host == "t.me" else "")
+        yield f"{host}/{path.lower() if _is_name(host, path) else path}"
+
+
+def _is_name(host: str, path: str) -> bool:
+    """Return whether case does not count: a channel's name, but not an invitation."""
+    return host == "t.me" and not path.startswith(("+", "joinchat/"))
+
+
+def _handles(text: str) -> Iterator[str]:
+    for pattern in (_HANDLE, _TOLD):
+        for found in pattern.finditer(text):
+            yield "@" + found["name"].lower()
