@@ -13,7 +13,8 @@ import numpy.typing as npt
 import onnxruntime as ort
 from PIL import Image
 
-from models.visual.views import VIEWS, crop, is_blank, query_views, trim_bars
+from models.visual.cuts import post_parts, reference_parts, windows
+from models.visual.views import is_blank
 
 Pixels = npt.NDArray[np.uint8]
 """RGB pictures, shape (n, side, side, 3), values 0-255."""
@@ -60,20 +61,17 @@ class VisualModel:
         ValueError
             If a frame is not a readable JPEG.
         """
-        pixels, frame, view = [], [], []
-        for index, jpeg in enumerate(jpegs):
-            picture = trim_bars(self._decode(index, jpeg))
-            for number in query_views(picture) if views else (0,):
-                seen = self._square(crop(picture, VIEWS[number]))
-                if not is_blank(seen):
-                    pixels.append(seen)
-                    frame.append(index)
-                    view.append(number)
-        shape = (len(pixels), self._side_px, self._side_px, 3)
+        pictures = [self._decode(index, jpeg) for index, jpeg in enumerate(jpegs)]
+        cut = [
+            part for window in windows(pictures) for part in (post_parts(window) if views else reference_parts(window))
+        ]
+        kept = [(self._square(part.picture), part) for part in cut]
+        kept = [(square, part) for square, part in kept if not is_blank(square)]
+        shape = (len(kept), self._side_px, self._side_px, 3)
         return VisualInput(
-            pixels=np.array(pixels, dtype=np.uint8).reshape(shape),
-            frame=np.array(frame, dtype=np.int32),
-            view=np.array(view, dtype=np.int32),
+            pixels=np.array([square for square, _ in kept], dtype=np.uint8).reshape(shape),
+            frame=np.array([part.frame for _, part in kept], dtype=np.int32),
+            view=np.array([part.view for _, part in kept], dtype=np.int32),
         )
 
     def embed(self, pixels: Pixels) -> npt.NDArray[np.float32]:
@@ -86,7 +84,7 @@ class VisualModel:
 
     def _square(self, picture: Pixels) -> Pixels:
         side = (self._side_px, self._side_px)
-        return np.asarray(Image.fromarray(picture).resize(side, Image.Resampling.BILINEAR))
+        return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize(side, Image.Resampling.BILINEAR))
 
     def _decode(self, index: int, jpeg: bytes) -> Pixels:
         try:

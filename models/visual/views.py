@@ -1,5 +1,7 @@
 """The parts of a frame that are compared, and which pictures say nothing."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,25 +13,28 @@ Box = tuple[float, float, float, float]
 
 FULL: Box = (0.0, 0.0, 1.0, 1.0)
 
-VIEWS: tuple[Box, ...] = (
-    FULL,
+TILES: tuple[Box, ...] = (
     (0.25, 0.25, 0.75, 0.75),  # centre
-    (0.0, 0.0, 0.5, 0.5),  # corners: picture in picture
+    (0.0, 0.0, 0.5, 0.5),  # corners: an inset whose border is too soft to be seen
     (0.5, 0.0, 1.0, 0.5),
     (0.0, 0.5, 0.5, 1.0),
     (0.5, 0.5, 1.0, 1.0),
-    (0.0, 0.0, 0.5, 1.0),  # halves: split screen, side by side in a wide frame
-    (0.5, 0.0, 1.0, 1.0),
-    (0.0, 0.0, 1.0, 0.5),  # and one above the other in a tall one
-    (0.0, 0.5, 1.0, 1.0),
     (1 / 3, 0.0, 2 / 3, 1.0),  # a tall picture in a wide frame with filled sides
     (0.0, 1 / 3, 1.0, 2 / 3),  # a wide picture in a tall frame with filled top and bottom
 )
-"""All views ever cut, by number; ops/bench/visual_views.py measures what each finds."""
+"""Parts of a post's frame that are looked at where no rectangle was found."""
+_WIDE, _TALL = (0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 6)
 
-_BOTH = (0, 1, 2, 3, 4, 5)
-_WIDE = (*_BOTH, 6, 7, 10)
-_TALL = (*_BOTH, 8, 9, 11)
+SIDES: tuple[Box, ...] = (
+    (0.25, 0.25, 0.75, 0.75),
+    (0.0, 0.0, 0.6, 0.6),
+    (0.4, 0.0, 1.0, 0.6),
+    (0.0, 0.4, 0.6, 1.0),
+    (0.4, 0.4, 1.0, 1.0),
+)
+"""Parts of a reference that a post may show alone; with 9:16 or 16:9 out of its middle and both quarter turns."""
+_UPRIGHT: Box = (0.342, 0.0, 0.658, 1.0)
+_LEVEL: Box = (0.0, 0.342, 1.0, 0.658)
 
 _BLANK_DEVIATION = 4.0
 """Standard deviation of luma, of 255. Measured: below it pictures drift towards each other (see card.md)."""
@@ -41,10 +46,20 @@ _BAR_LIMIT = 0.35
 """Of a side; a bar is cut no deeper."""
 
 
-def query_views(picture: Picture) -> tuple[int, ...]:
-    """Return which views to cut from a post's frame; the layouts people use depend on its shape."""
+def tiles(picture: Picture) -> list[Box]:
+    """Return the parts of a post's frame to look at; the layouts people use depend on its shape."""
     height, width = picture.shape[:2]
-    return _TALL if height > width else _WIDE
+    return [TILES[number] for number in (_TALL if height > width else _WIDE)]
+
+
+def sides(picture: Picture) -> list[Picture]:
+    """Return what a reference's frame looks like cut and turned as reposts do; views on its memory.
+
+    A reference is described once, so that no post need be described turned or against its parts.
+    """
+    height, width = picture.shape[:2]
+    middle = _LEVEL if height > width else _UPRIGHT
+    return [*(crop(picture, box) for box in (middle, *SIDES)), np.rot90(picture), np.rot90(picture, 3)]
 
 
 def crop(picture: Picture, box: Box) -> Picture:
@@ -62,9 +77,26 @@ def is_blank(picture: Picture) -> bool:
 
 def trim_bars(picture: Picture) -> Picture:
     """Cut off plain bars (letterbox, pillarbox) at the edges, each at most 35 % of the side."""
+    left, top, right, bottom = _content(picture)
+    return picture[top:bottom, left:right]
+
+
+def content(pictures: Sequence[Picture]) -> Box:
+    """Return what lies between the plain bars of frames of one size: no bar reaches into any of them.
+
+    A dark scene has no bars, and a reference's must not be cut otherwise than its copy's.
+    """
+    edges = np.array([_content(picture) for picture in pictures])
+    height, width = pictures[0].shape[:2]
+    left, top = edges[:, :2].min(axis=0) / (width, height)
+    right, bottom = edges[:, 2:].max(axis=0) / (width, height)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _content(picture: Picture) -> tuple[int, int, int, int]:
     top, bottom = _bars(picture)
     left, right = _bars(picture[top:bottom].swapaxes(0, 1))
-    return picture[top:bottom, left:right]
+    return left, top, right, bottom
 
 
 def _bars(picture: Picture) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from models.registry import Registry
 from models.text.model import TextModel
 from models.text.terms import term_digests
 from models.visual.model import VisualModel
+from models.voice.model import VoiceModel
 from schemas.ids import record_id
 from schemas.matrix import pack
 from schemas.messages import Choice, Modality, Reference
@@ -39,10 +40,11 @@ class Describers:
     visual: Sequence[VisualModel]
     audio: Sequence[AudioModel]
     text: Sequence[TextModel]
+    voice: Sequence[VoiceModel] = ()
 
     @classmethod
-    def of(cls, models: Registry, choices: Sequence[Choice]) -> Self:
-        """Return the models of these choices, the live one first.
+    def of(cls, models: Registry, choices: Sequence[Choice], *, voice: bool = False) -> Self:
+        """Return the models of these choices, the live one first, and that of voices where it is asked for.
 
         Raises
         ------
@@ -53,6 +55,7 @@ class Describers:
             _load(models.visual, [choice.visual for choice in choices]),
             _load(models.audio, [choice.audio for choice in choices]),
             _load(models.text, [choice.text for choice in choices]),
+            [models.voice()] if voice else [],
         )
 
 
@@ -93,7 +96,9 @@ class ReferenceMaker:
                 for visual in self._by.visual:
                     yield _seen(where, visual, segment)
                 for audio in self._by.audio:
-                    yield _heard(where, audio, segment)
+                    yield _heard(where, "audio", audio, segment)
+                for voice in self._by.voice:
+                    yield _heard(where, "voice", voice, segment)
                 index += 1
 
 
@@ -154,9 +159,9 @@ def _seen(where: _Where, model: VisualModel, segment: DecodedSegment) -> Referen
     return _piece(where, "visual", model, model.embed(seen.pixels), times_s)
 
 
-def _heard(where: _Where, model: AudioModel, segment: DecodedSegment) -> Reference:
+def _heard(where: _Where, modality: Modality, model: AudioModel | VoiceModel, segment: DecodedSegment) -> Reference:
     heard = model.describe(np.frombuffer(segment.pcm, "<i2"))
-    return _piece(where, "audio", model, heard.vectors, (heard.times_s + segment.start_s).tolist())
+    return _piece(where, modality, model, heard.vectors, (heard.times_s + segment.start_s).tolist())
 
 
 def _piece(

@@ -34,6 +34,8 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     max_duration_s: float
     max_pixels: int
     frames_per_second: float
+    longest_gap_s: float
+    few_frames: int
     max_frames: int
     short_side: int
     max_thumbnails: int

@@ -8,7 +8,7 @@ from typing import Self
 import msgspec
 
 from streams.errors import UnprocessableError
-from streams.media.decoded import DecodedSegment, Job, MediaInfo, cut
+from streams.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, cut
 from streams.media.sandbox import Sandbox
 from streams.media.settings import MediaSettings
 
@@ -25,6 +25,7 @@ class Decoder:
     def __init__(self, settings: MediaSettings) -> None:
         self._settings = settings
         self._sampling = settings.sampling()
+        self._reference_sampling = settings.reference_sampling()
         self._sandbox = Sandbox(
             "streams.media.segments:work",
             n_children=settings.max_open,
@@ -56,7 +57,9 @@ class Decoder:
             With a MediaReason.
         """
         timeout_s = self._settings.scan_timeout_s
-        answers = self._sandbox.run(self._job(path), answer_timeout_s=timeout_s, job_timeout_s=timeout_s)
+        answers = self._sandbox.run(
+            self._job(path, None, self._sampling), answer_timeout_s=timeout_s, job_timeout_s=timeout_s
+        )
         async with aclosing(answers):
             (info,) = [_decoded(answer, MediaInfo) async for answer in answers]
         return info
@@ -65,8 +68,13 @@ class Decoder:
         """Return start and duration in seconds of each segment that `segments` will give."""
         return cut(info, self._settings.segment_s)
 
-    async def segments(self, path: Path, info: MediaInfo) -> AsyncGenerator[DecodedSegment]:
+    async def segments(self, path: Path, info: MediaInfo, *, reference: bool = False) -> AsyncGenerator[DecodedSegment]:
         """Yield a scanned file's segments in order; close the generator if you stop early.
+
+        Parameters
+        ----------
+        reference
+            True to sample it as a reference, which costs more and is done once.
 
         Raises
         ------
@@ -74,7 +82,7 @@ class Decoder:
             With a MediaReason, after the segments that could be decoded.
         """
         answers = self._sandbox.run(
-            self._job(path, info),
+            self._job(path, info, self._reference_sampling if reference else self._sampling),
             answer_timeout_s=self._settings.segment_timeout_s,
             job_timeout_s=self._settings.medium_timeout_s,
         )
@@ -82,8 +90,8 @@ class Decoder:
             async for answer in answers:
                 yield _decoded(answer, DecodedSegment)
 
-    def _job(self, path: Path, info: MediaInfo | None = None) -> bytes:
-        return msgspec.msgpack.encode(Job(path=str(path.absolute()), sampling=self._sampling, info=info))
+    def _job(self, path: Path, info: MediaInfo | None, sampling: Sampling) -> bytes:
+        return msgspec.msgpack.encode(Job(path=str(path.absolute()), sampling=sampling, info=info))
 
 
 def _decoded[M: MediaInfo | DecodedSegment](answer: bytes, kind: type[M]) -> M:

@@ -72,8 +72,8 @@ def shrunk(picture: Image.Image, short_side: int) -> Image.Image:
 
 
 def jpeg(picture: Image.Image) -> bytes:
-    """Return a JPEG good enough for descriptors."""
-    return _encode(picture, _QUALITY)
+    """Return a JPEG good enough for descriptors; its own tables would save 7 % and cost thrice the time."""
+    return _encode(picture, _QUALITY, optimize=False)
 
 
 def blurred(picture: Image.Image) -> Image.Image:
@@ -89,7 +89,7 @@ def blurred(picture: Image.Image) -> Image.Image:
 def thumbnail(tiny: Image.Image) -> bytes:
     """Return the JPEG of an already blurred picture, 64 pixels wide."""
     height = max(1, round(_THUMBNAIL_WIDTH * tiny.height / tiny.width))
-    return _encode(tiny.resize((_THUMBNAIL_WIDTH, height), Image.Resampling.BICUBIC), _THUMBNAIL_QUALITY)
+    return _encode(tiny.resize((_THUMBNAIL_WIDTH, height), Image.Resampling.BICUBIC), _THUMBNAIL_QUALITY, optimize=True)
 
 
 def opaque(picture: Image.Image) -> Image.Image:
@@ -107,7 +107,7 @@ def turned(pixels: Pixels, rotation: int) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(np.rot90(pixels, rotation // 90)))
 
 
-def _encode(picture: Image.Image, quality: int) -> bytes:
+def _encode(picture: Image.Image, quality: int, *, optimize: bool) -> bytes:
     buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=quality, optimize=True)
+    picture.save(buffer, "JPEG", quality=quality, optimize=optimize)
     return buffer.getvalue()

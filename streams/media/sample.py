@@ -1,4 +1,4 @@
-"""Which frames of a segment are worth keeping: one a second, one after each shot change, none where nothing moves.
+"""Which frames of a segment are worth keeping: one each step, one after each shot change, none where nothing moves.
 
 Runs in the sandbox. Most frames are never looked at; a look is a 32 x 18 gray picture made by swscale, and only kept
 frames are scaled in colour and encoded.
@@ -25,8 +25,24 @@ _CUT = 24.0
 """Mean change of a cell between looks that only a new shot makes."""
 _STILL = 10
 """Change of the most changed cell that nobody sees: noise is averaged away over a cell."""
+_SHORTEST_STEP_S = 0.5
 _WIDEST_PIXEL = 4.0
 """Old broadcast formats stay below 2; more is a broken header."""
+
+
+def step(sampling: Sampling, duration_s: float) -> float:
+    """Return the seconds between two samples of a medium: less in a short one, more where the cap demands it."""
+    cap_s = sampling.segment_s / sampling.max_frames
+    return max(min(1 / sampling.frames_per_second, _short_step(sampling, duration_s)), cap_s)
+
+
+def longest_gap(sampling: Sampling, duration_s: float) -> float:
+    """Return the seconds between key frames of a medium from which other frames are decoded too."""
+    return min(sampling.longest_gap_s, _short_step(sampling, duration_s))
+
+
+def _short_step(sampling: Sampling, duration_s: float) -> float:
+    return max(_SHORTEST_STEP_S, duration_s / max(1, sampling.few_frames))
 
 
 class FrameSampler:
@@ -35,21 +51,23 @@ class FrameSampler:
     Parameters
     ----------
     sampling
-        Base rate, sizes and caps.
+        Sizes and caps.
+    step_s
+        Time between samples, as `step` returns it.
     rotation
         Degrees counter-clockwise that make its frames upright.
     pixel_aspect
         Width of a pixel by its height.
     """
 
-    def __init__(self, sampling: Sampling, rotation: int = 0, pixel_aspect: float = 1.0) -> None:
+    def __init__(self, sampling: Sampling, step_s: float, rotation: int = 0, pixel_aspect: float = 1.0) -> None:
         self._sampling = sampling
         self._rotation = rotation
         self._pixel_aspect = min(_WIDEST_PIXEL, max(1 / _WIDEST_PIXEL, pixel_aspect))
         # Never on several threads: the sandbox lets nobody start one.
         self._small = VideoReformatter()  # one each, for swscale keeps its tables between frames of one size
         self._tiny = VideoReformatter()
-        self._step_s = max(1 / sampling.frames_per_second, sampling.segment_s / sampling.max_frames)
+        self._step_s = step_s
         self._max_cuts = sampling.max_frames - int(sampling.segment_s / self._step_s)
 
     def sample(self, start_s: float, timed: Iterable[tuple[float, VideoFrame]]) -> tuple[list[Frame], list[Thumbnail]]:

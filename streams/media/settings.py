@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -57,8 +58,14 @@ class MediaSettings(BaseSettings):
     """Where decoding stops; what lies beyond is a dead letter."""
     max_pixels: PositiveInt = 50_000_000
     """Of one picture, before it is decoded; 8K video has 33 million."""
-    frames_per_second: PositiveFloat = 1.0
-    """Base rate of sampling; shot changes come on top."""
+    frames_per_second: PositiveFloat = 0.5
+    """Base rate of sampling, as far as frames are decoded; shot changes come on top."""
+    longest_gap_s: NonNegativeFloat = 5.5
+    """Key frames are decoded, and others only where key frames are further apart than this; 0 decodes all frames."""
+    few_frames: NonNegativeInt = 6
+    """Least frames wanted of a medium: a short one is sampled more often than the base rate, at most twice a second."""
+    reference_frames_per_second: PositiveFloat = 1.0
+    """The same for references, of which all frames are decoded."""
     max_frames: PositiveInt = 90
     """Sampled frames of one segment, so that its record fits the topic."""
     short_side: PositiveInt = 320
@@ -71,3 +78,9 @@ class MediaSettings(BaseSettings):
     def sampling(self) -> Sampling:
         """Return what a decoder child needs to know of these settings."""
         return Sampling(**{name: getattr(self, name) for name in Sampling.__struct_fields__})
+
+    def reference_sampling(self) -> Sampling:
+        """Return the same for a reference: it is described once, so every second of it is decoded and kept."""
+        return msgspec.structs.replace(
+            self.sampling(), frames_per_second=self.reference_frames_per_second, longest_gap_s=0.0
+        )

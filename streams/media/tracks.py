@@ -1,6 +1,6 @@
 """The streams of a media file, opened with as little trust as FFmpeg allows. Runs in the sandbox."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,7 +68,12 @@ def frames[F: (AudioFrame, VideoFrame)](
     container: InputContainer, stream: Stream, kind: type[F]
 ) -> Iterator[tuple[float, F]]:
     """Yield time in seconds on the file's clock and decoded frame; broken packets are passed over."""
-    for packet in packets(container, stream):
+    return decoded(packets(container, stream), kind)
+
+
+def decoded[F: (AudioFrame, VideoFrame)](wanted: Iterable[AnyPacket], kind: type[F]) -> Iterator[tuple[float, F]]:
+    """Yield time in seconds on the file's clock and frame of these packets; broken packets are passed over."""
+    for packet in wanted:
         try:
             found = packet.decode()
         except MemoryError:

@@ -7,17 +7,21 @@ import pytest
 from PIL import Image
 
 from streams.errors import UnprocessableError
-from streams.media.decoded import DecodedSegment
+from streams.media.decoded import DecodedSegment, Sampling
 from streams.media.probe import scan
 from streams.media.segments import segments
 from streams.media.settings import MediaSettings
 from tests.unit.media.made import AnyPacket, Pixels, image, moving, scene, tone, video, with_bytes
 
 RATE_HZ = 8000
+EACH_SECOND = {"frames_per_second": 1, "longest_gap_s": 0, "few_frames": 1}
 
 
 def decoded(path: Path, **changes: float) -> list[DecodedSegment]:
-    sampling = MediaSettings.model_validate(changes).sampling()
+    return sampled(path, MediaSettings.model_validate(EACH_SECOND | changes).sampling())
+
+
+def sampled(path: Path, sampling: Sampling) -> list[DecodedSegment]:
     return list(segments(path, scan(path, sampling), sampling))
 
 
@@ -65,6 +69,38 @@ def test_flashing_cannot_push_later_seconds_out_of_the_cap(tmp_path: Path) -> No
     (segment,) = decoded(video(tmp_path / "a.mp4", flashes + moving(100)), max_frames=30, segment_s=20)
     assert len(segment.frames) <= 30
     assert max(times(segment)) == 19
+
+
+def test_of_a_long_video_key_frames_are_sampled(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", moving(300), options={"g": "30", "sc_threshold": "0"})
+    (segment,) = sampled(path, MediaSettings().sampling())
+    assert times(segment)[:9] == [0, 3, 6, 9, 12, 15, 18, 21, 24]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4", "libvpx-vp9"])
+def test_frames_between_distant_key_frames_are_sampled(tmp_path: Path, codec: str) -> None:
+    path = video(tmp_path / "a.mkv", moving(300), codec=codec, options={"g": "250"}, fps=25)
+    (segment,) = sampled(path, MediaSettings(longest_gap_s=4, few_frames=1).sampling())
+    assert np.diff([0, *times(segment), 12]).max() <= 4.2
+
+
+def test_a_short_video_gives_a_few_frames_all_the_same(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", moving(75), options={"g": "250"}, fps=25)
+    (segment,) = sampled(path, MediaSettings().sampling())
+    assert len(segment.frames) >= 5
+
+
+def test_of_a_video_of_key_frames_alone_few_are_decoded(tmp_path: Path) -> None:
+    flashes = [scene(index) for index in range(300)]
+    path = video(tmp_path / "a.avi", flashes, codec="mjpeg", pixel_format="yuvj420p", fps=25)
+    (segment,) = sampled(path, MediaSettings().sampling())
+    assert 6 <= len(segment.frames) <= 30
+
+
+def test_a_reference_is_sampled_each_second(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", moving(200), options={"g": "250"})
+    (segment,) = sampled(path, MediaSettings().reference_sampling())
+    assert times(segment) == list(range(20))
 
 
 def test_frames_are_small_jpeg(tmp_path: Path) -> None:

@@ -1,0 +1,153 @@
+"""Where another picture may be shown inside the frames of a video: straight lines that stay while the content changes.
+
+The border of an inset, of a split screen, of filled bars is a step in brightness along a row or column, at the same
+place in frame after frame; lines of a scene move or are short. Rectangles are drawn from the strongest such lines and
+the frame's own edges, and judged by the step along all their sides. Nothing here knows any reference.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.visual.views import Box
+
+Luma = npt.NDArray[np.uint8]
+"""Brightness of several frames of one size, shape (n, height, width)."""
+_Map = npt.NDArray[np.float32]
+
+_STEP = 16.0
+"""Step of luma, of 255, that counts in full."""
+_CHANCE = 0.22
+"""Mean step of a line that says nothing."""
+_LINES = 10
+"""Lines of each direction from which rectangles are drawn, besides the frame's edges."""
+_SHORTEST = 0.15
+"""Side of a rectangle, as a share of the frame's shorter one."""
+_LONGEST = 0.97
+"""A rectangle longer than this share of the frame on both sides is the frame itself."""
+_LEAST_SUPPORT = 0.3
+"""Mean step along each side that is not the frame's own edge."""
+_OVERLAP = 0.6
+"""Intersection over union from which two rectangles are one."""
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """A part of the frames that may be a picture of its own."""
+
+    box: Box
+    score: float
+    """Mean step above chance along its inner sides, times the square root of their share of its outline; 0 to 1."""
+
+
+def rectangles(luma: Luma, n_most: int) -> list[Rectangle]:
+    """Return the likeliest rectangles, best first, at most n_most, none for frames too small to tell.
+
+    Parameters
+    ----------
+    luma
+        Frames that differ in content; the more there are, the fewer lines of the scene are mistaken for borders.
+    """
+    height, width = luma.shape[1:]
+    if min(height, width) < 32:  # noqa: PLR2004 - nothing inside would be seen
+        return []
+    down, right = _steps(luma.swapaxes(1, 2)).T, _steps(luma)
+    xs, ys = _lines(right), _lines(down.T)
+    if len(xs) + len(ys) <= 4:  # noqa: PLR2004 - the frame's own edges
+        return []
+    left, top, far, bottom = _candidates(xs, ys, width, height)
+    score = _scores(right, down, left, top, far, bottom)
+    boxes = np.stack([left / width, top / height, far / width, bottom / height], axis=1)
+    return _distinct(boxes, score, n_most)
+
+
+def _steps(luma: Luma) -> _Map:
+    """Return how strongly each pixel differs from its left neighbour, over all frames, 0 to 1; shape (height, width).
+
+    A step must stand out from the steps two pixels beside it: a textured area has steps everywhere.
+    """
+    total = np.zeros(luma.shape[1:], np.float32)
+    for frame in luma:
+        step = np.abs(np.diff(frame.astype(np.int16), axis=1, prepend=frame[:, :1]))
+        beside = np.zeros_like(step)
+        beside[:, 3:-3] = (step[:, :-6] + step[:, 6:]) // 2
+        total += np.clip(step - beside, 0, _STEP)
+    total[:, :4] = total[:, -4:] = 0.0
+    spread = total / (_STEP * len(luma))
+    spread[:, 1:] = np.minimum(1.0, spread[:, 1:] + 0.5 * spread[:, :-1])  # a scaled border falls between two pixels
+    return spread
+
+
+def _lines(steps: _Map) -> npt.NDArray[np.intp]:
+    """Return the columns that hold the longest strong lines, and both ends of the frame, rising."""
+    sums = np.cumsum(steps - _CHANCE, axis=0)
+    before = np.minimum.accumulate(np.concatenate([np.zeros_like(sums[:1]), sums[:-1]]), axis=0)
+    gain = (sums - before).max(axis=0)
+    found: list[int] = []
+    for column in np.argsort(-gain):
+        if gain[column] < _SHORTEST * _CHANCE * min(steps.shape) or len(found) == _LINES:
+            break
+        if all(abs(column - other) > 2 for other in found):  # noqa: PLR2004 - the same line
+            found.append(int(column))
+    return np.unique(np.array([0, *found, steps.shape[1]], np.intp))
+
+
+def _candidates(
+    xs: npt.NDArray[np.intp], ys: npt.NDArray[np.intp], width: int, height: int
+) -> tuple[npt.NDArray[np.intp], ...]:
+    left, far = _pairs(xs, _SHORTEST * min(width, height))
+    top, bottom = _pairs(ys, _SHORTEST * min(width, height))
+    across, along = (index.ravel() for index in np.indices((len(left), len(top))))
+    found = np.stack([left[across], top[along], far[across], bottom[along]])
+    whole = (found[2] - found[0] > _LONGEST * width) & (found[3] - found[1] > _LONGEST * height)
+    return tuple(found[:, ~whole])
+
+
+def _pairs(places: npt.NDArray[np.intp], shortest: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    first, second = np.triu_indices(len(places), 1)
+    far = places[second] - places[first] >= shortest
+    return places[first[far]], places[second[far]]
+
+
+def _scores(right: _Map, down: _Map, *box: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Return the score of each candidate, 0 where a side has no support."""
+    left, top, far, bottom = box
+    height, width = right.shape
+    upright = np.concatenate([np.zeros((1, width + 1)), np.cumsum(np.pad(right, ((0, 0), (0, 1))), axis=0)])
+    level = np.concatenate([np.zeros((height + 1, 1)), np.cumsum(np.pad(down, ((0, 1), (0, 0))), axis=1)], axis=1)
+    tall, wide = bottom - top, far - left
+    support = np.stack(
+        [
+            (upright[bottom, left] - upright[top, left]) / tall,
+            (upright[bottom, far] - upright[top, far]) / tall,
+            (level[top, far] - level[top, left]) / wide,
+            (level[bottom, far] - level[bottom, left]) / wide,
+        ]
+    )
+    inner = np.stack([left > 0, far < width, top > 0, bottom < height])
+    length = np.stack([tall, tall, wide, wide]) * inner
+    mean = (support * length).sum(axis=0) / np.maximum(1, length.sum(axis=0))
+    share = length.sum(axis=0) / (2 * (tall + wide))
+    weak = (inner & (support < _LEAST_SUPPORT)).any(axis=0)
+    return np.where(weak, 0.0, np.maximum(0.0, mean - _CHANCE) * np.sqrt(share))
+
+
+def _distinct(boxes: npt.NDArray[np.float64], score: npt.NDArray[np.float64], n_most: int) -> list[Rectangle]:
+    found: list[Rectangle] = []
+    for index in np.argsort(-score):
+        if score[index] <= 0.0 or len(found) == n_most:
+            break
+        left, top, right, bottom = boxes[index].tolist()
+        box = (left, top, right, bottom)
+        if all(_overlap(box, other.box) < _OVERLAP for other in found):
+            found.append(Rectangle(box, float(score[index])))
+    return found
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Return intersection over union."""
+    wide = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    tall = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    area = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
+    return wide * tall / (area - wide * tall)
