@@ -4,9 +4,11 @@ from typing import Any, cast
 import numpy as np
 
 from models.text.model import TextModel
+from models.text.terms import Named, named, term_digests
 from schemas.messages import Descriptors, Parts, PostRef, Segment, Text, Texts
 from streams.text import describe_texts
 
+KEY = b"k" * 32
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 POST = PostRef(post_id="p", platform="x", url="http://x/p", published_at=AT, seen_at=AT)
 SEGMENT = Segment(post=POST, parts=Parts(visual=0, audio=0, text=1), segment=0, medium=-1, start_s=0, duration_s=0)
@@ -23,13 +25,13 @@ class Constant:
 
 def described(*texts: str) -> Descriptors:
     said = Texts(segment=SEGMENT, texts=[Text(source="caption", text=text) for text in texts])
-    return cast("Descriptors", describe_texts(cast("TextModel", Constant()), said, b"k" * 32).message)
+    return cast("Descriptors", describe_texts(cast("TextModel", Constant()), said, KEY).message)
 
 
 def test_where_the_texts_lead_to_goes_with_them() -> None:
     assert described("풀버전 t.me/Room", "문의 @somebody", "again T.me/room").links == ["t.me/room", "@somebody"]
 
 
-def test_a_name_broken_over_two_texts_gives_its_digest() -> None:
-    assert set(described("김민지").digests) <= set(described("김", "민지").digests)
+def test_a_name_broken_over_two_texts_is_found() -> None:
+    assert named(term_digests("김민지", KEY), described("김", "민지 영상").digests) == Named(1, 0)
     assert described("").vectors.rows == 0
