@@ -59,16 +59,18 @@ def judge(
     for each in described:
         verdicts += hearing.hear(scores(each, index.search(each)), rules, time.time())
     verdicts += hearing.close(rules, time.time())
-    last = {verdict.case_id: verdict for verdict in verdicts if verdict.case_id is not None}
-    return sorted((_finding(verdict) for verdict in last.values()), key=lambda found: -found.probability)
+    acted = {verdict.case_id for verdict in verdicts if verdict.decision == "act"}
+    # A verdict is not repeated once it acts: what is ranked is the last word on all that was heard.
+    findings = [_finding(case, kept, model, acted=case in acted) for case, kept in hearing.evidence.items()]
+    return sorted(findings, key=lambda found: -found.probability)
 
 
-def _finding(verdict: Verdict) -> Finding:
-    leaders = {m: found for m in MODALITIES if (found := _strongest(verdict.evidence, m)) is not None}
+def _finding(case: str, evidence: Sequence[Evidence], model: FusionModel, *, acted: bool) -> Finding:
+    leaders = {m: found for m in MODALITIES if (found := _strongest(evidence, m)) is not None}
     return Finding(
-        case=verdict.case_id or "",
-        probability=verdict.probability,
-        acted=verdict.decision == "act",
+        case=case,
+        probability=model.judge(evidence).probability,
+        acted=acted,
         scores={modality: found.score for modality, found in leaders.items()},
         probabilities={modality: found.probability for modality, found in leaders.items()},
         intervals={
