@@ -17,8 +17,9 @@ def fetch(cache: Path, manifest: Path = MANIFEST) -> list[str]:
     ModelError
         A model cannot be made here, or its bytes are not the pinned ones.
     """
-    # What is not pinned is the user's to bring.
-    entries = [entry for entry in read_manifest(manifest) if entry.origin == "export" and entry.sha256]
+    # What is not pinned, or needs weights that no dependency brings, is the user's to bring.
+    exported = [entry for entry in read_manifest(manifest) if entry.origin == "export"]
+    entries = [entry for entry in exported if entry.sha256 and not entry.optional]
     for entry in entries:
         verified_bytes(entry, locate(entry, cache))
     return [f"{entry.name} {entry.version}: {entry.licence}" for entry in entries]

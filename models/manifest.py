@@ -43,6 +43,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     module: str = ""
     side_px: int = 0
     extra: str = ""
+    optional: bool = False
 
     @property
     def full_name(self) -> str:

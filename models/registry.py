@@ -22,6 +22,7 @@ from models.fusion.noisy_or import NoisyOr, read_curves
 from models.manifest import MANIFEST, Entry, Kind, ModelError, locate, read_manifests, verified_bytes
 from models.text.model import TextModel
 from models.visual.model import VisualModel
+from models.voice.model import VoiceModel
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +105,11 @@ class Registry:
         """Return the model that joins the scores of all modalities."""
         entry = self.entry("fusion", name)
         return self._once(entry, lambda: self._fusion(entry))
+
+    def voice(self, name: str | None = None) -> VoiceModel:
+        """Return the model that describes voices."""
+        entry = self.entry("voice", name)
+        return self._once(entry, lambda: VoiceModel(self._session(entry), entry.name, entry.version))
 
     def explicit(self, name: str | None = None) -> ExplicitModel:
         """Return the model that rates how explicit pictures seem."""

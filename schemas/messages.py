@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-Modality = Literal["visual", "audio", "text"]
+Modality = Literal["visual", "audio", "text", "voice"]
 Decision = Literal["act", "review", "dismiss"]
 Reason = Literal["early", "complete", "deadline", "late"]
 State = Literal["issued", "sent", "acknowledged", "removed", "reappeared", "withdrawn", "held"]
@@ -19,6 +19,8 @@ RunKind = Literal["replay", "shadow"]
 Fate = Literal["unprocessable", "transient", "bug"]
 
 MODALITIES: tuple[Modality, ...] = ("visual", "audio", "text")
+"""Those that every deployment looks at; a choice of models names one for each."""
+EVERY_MODALITY: tuple[Modality, ...] = (*MODALITIES, "voice")
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,7 @@ class Parts(Message, frozen=True, kw_only=True):
     visual: int
     audio: int
     text: int
+    voice: int = 0
 
 
 class Segment(Message, frozen=True, kw_only=True):

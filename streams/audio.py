@@ -11,16 +11,21 @@ from streams.app import Context
 from streams.description import descriptor_key, descriptors, observed
 from streams.errors import UnprocessableError
 from streams.stage.record import Output, Record
+from streams.voice import VoiceListener
 
 
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     describer = context.choice.use("audio", lambda choice: context.models.audio(choice.audio))
 
+    voices = VoiceListener(context.settings, context.models)
+
     @context.stage("audio", reads="sounds")
     async def describe(message: Sounds, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
         model = await describer.current()
         yield await asyncio.to_thread(describe_sounds, model, message)
+        for output in await voices.listen(message):
+            yield output
 
 
 def describe_sounds(model: AudioModel, message: Sounds) -> Output:

@@ -27,7 +27,8 @@ _FIRST_PAUSE_S = 0.5
 def create(context: "Context") -> None:
     """Register the stage."""
     settings = context.settings.media
-    media = MediaAccess(Fetcher(settings), Decoder(settings), settings.max_media, settings.processing_s)
+    fetcher, decoder, voice = Fetcher(settings), Decoder(settings), context.settings.voice
+    media = MediaAccess(fetcher, decoder, settings.max_media, settings.processing_s, voice)
 
     @context.stage("decode", reads="posts")
     async def decode(post: Post, record: Record) -> AsyncIterator[Output]:
@@ -46,6 +47,8 @@ class MediaAccess:
     """Of one post; further ones are refused."""
     processing_s: float = 0.0
     """How long after a post was seen a medium may be missing that its platform still processes."""
+    voice: bool = False
+    """Whether somebody describes the voices in its sound."""
 
     async def fetch(self, url: str, seen_at: datetime, files: AsyncExitStack) -> Path:
         """Fetch a medium, which `files` then holds; raises as Fetcher.fetch does, after waiting for one to come."""
@@ -94,7 +97,7 @@ async def decode_post(post: Post, record: Record, media: MediaAccess) -> AsyncGe
         opened, failures = await _open_all(post, media, files)
         if not record.last_attempt:
             _raise_transient(failures)
-        outputs = _PostOutputs(post, opened)
+        outputs = _PostOutputs(post, opened, voice=media.voice)
         for output in outputs.texts(opened):
             yield output
         for medium in opened:
@@ -145,13 +148,15 @@ async def _whole(medium: _OpenMedium, decoder: Decoder, failures: list[_Failure]
 class _PostOutputs:
     """Numbers the records of one post."""
 
-    def __init__(self, post: Post, opened: Sequence[_OpenMedium]) -> None:
+    def __init__(self, post: Post, opened: Sequence[_OpenMedium], *, voice: bool) -> None:
         self._post = post
         self._ref = post.ref()
         self._numbers: dict[Modality, count[int]] = {"visual": count(), "audio": count(), "text": count()}
+        n_sounds = sum(len(medium.spans) for medium in opened if medium.info.has_sound)
         self._parts = Parts(
             visual=sum(len(medium.spans) for medium in opened if medium.info.has_picture),
-            audio=sum(len(medium.spans) for medium in opened if medium.info.has_sound),
+            audio=n_sounds,
+            voice=n_sounds if voice else 0,
             text=1 + sum(bool(medium.info.subtitles) for medium in opened),
         )
 

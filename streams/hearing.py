@@ -13,7 +13,7 @@ import msgspec
 from models.fusion.model import VOICE, FusionModel
 from schemas.ids import record_id
 from schemas.messages import (
-    MODALITIES,
+    EVERY_MODALITY,
     Decision,
     Evidence,
     Match,
@@ -96,7 +96,7 @@ class Hearing(msgspec.Struct, kw_only=True):
 
     def missing(self) -> list[Modality]:
         """Return the modalities not heard in full."""
-        return [m for m in MODALITIES if len(self.heard.get(m, ())) < getattr(self.parts, m)]
+        return [m for m in EVERY_MODALITY if len(self.heard.get(m, ())) < getattr(self.parts, m)]
 
     def _weigh(self, case_id: str, pieces: Iterable[Evidence], model: FusionModel) -> None:
         """Keep the strongest evidence of each modality, medium and reference, and all that the judgement rests on."""

@@ -135,6 +135,9 @@ class Settings(BaseSettings):
     explicit: bool = False
     """Rate how explicit pictures seem, for those who review; never a reason to act. Needs the extra "explicit"."""
 
+    voice: bool = False
+    """Listen for voices; the same for decode, audio and desk. Needs weights of the operator's: models/voice/card.md."""
+
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """Serve Prometheus metrics here; none by default."""
 

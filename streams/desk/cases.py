@@ -136,7 +136,8 @@ async def _entries(settings: Settings) -> dict[str, bytes]:
 async def _describe(settings: Settings, case_id: str, new: NewCase, digests: Sequence[bytes]) -> list[Reference]:
     registry = create_registry(settings)
     history = await read_history(settings, default_choice(registry, settings))
-    maker = ReferenceMaker(await asyncio.to_thread(Describers.of, registry, history.live_since(_oldest_archived())))
+    choices = history.live_since(_oldest_archived())
+    maker = ReferenceMaker(await asyncio.to_thread(Describers.of, registry, choices, voice=settings.voice))
     pieces = await describe_files(settings, maker, case_id, new.references)
     return [*pieces, *maker.terms(digests, new.phrases)] if digests or new.phrases else pieces
 

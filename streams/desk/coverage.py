@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from schemas.messages import Case, Choice, Modality, Reference
+from schemas.messages import MODALITIES, Case, Choice, Modality, Reference
 from streams.errors import UsageError
 
 _MOST_NAMED = 10
@@ -14,9 +14,11 @@ type Lack = tuple[Modality, str]
 def lacking(entries: Iterable[Case], choice: Choice) -> list[Lack]:
     """Return which references of a case these models could not find.
 
-    The first piece of a reference is written last, so where it is there all are.
+    The first piece of a reference is written last, so where it is there all are. Voices are of no choice: their model
+    is one, and not promoted.
     """
-    pieces = [entry.reference for entry in entries if entry.reference is not None]
+    references = [entry.reference for entry in entries if entry.reference is not None]
+    pieces = [piece for piece in references if piece.modality in MODALITIES]
     wanted = {(piece.modality, piece.reference_id) for piece in pieces}
     described = {(p.modality, p.reference_id) for p in pieces if p.segment == 0 and made_by(p, choice)}
     return sorted(wanted - described)

@@ -51,7 +51,7 @@ async def _describe(
     if entries is None:
         raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
     _refuse_foreign(case_id, files, entries)
-    maker = ReferenceMaker(await asyncio.to_thread(Describers.of, registry, [choice]))
+    maker = ReferenceMaker(await asyncio.to_thread(Describers.of, registry, [choice], voice=settings.voice))
     pieces = await describe_files(settings, maker, case_id, files)
     pieces += _terms(registry, maker, entries, choice, phrases)
     new = [piece for piece in pieces if _identity(piece) not in {_identity(old) for old in _references(entries)}]
