@@ -16,6 +16,8 @@ _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 _WHITE_ON_BLACK = {first + index: chr(ord("a") + index) for first in (0x1F150, 0x1F170) for index in range(26)}
 """Letters that Unicode folds to nothing."""
 _BETWEEN_HANGUL = re.compile(rf"(?<=[{HANGUL}])[^\w\s]+(?=[{HANGUL}])|_")
+_LAUGHTER = re.compile("(?<=[가-힣])([\u110f\u1112\u116e\u1172])\\1+[^\\w]*$")
+"""ㅋㅋ, ㅎㅎ, ㅠㅠ, ㅜㅜ after a word."""
 _PIECES = re.compile(rf"[{HANGUL}]+|[^{HANGUL}]+")
 
 
@@ -46,7 +48,7 @@ def pieces(text: str) -> list[Piece]:
     """
     found: list[Piece] = []
     for index, word in enumerate(shown(text[:_MAX_CHARACTERS]).split()[:_MAX_WORDS]):
-        whole = _BETWEEN_HANGUL.sub("", word[:_MAX_WORD_CHARACTERS])
+        whole = _LAUGHTER.sub("", _BETWEEN_HANGUL.sub("", word[:_MAX_WORD_CHARACTERS]))
         found += [Piece(index, raw, plain) for raw in _PIECES.findall(whole) if (plain := _plain(raw))]
     return found
 

@@ -89,7 +89,7 @@ class Demo:
         opened_at = datetime.now(UTC)
         # The same in every run, and with it every id that follows from it.
         case_id = record_id("demo-case", case.name)
-        add_case(self.settings, NewCase(case.name, case.references, case.terms, case_id=case_id))
+        add_case(self.settings, NewCase(case.name, case.references, case.terms, case.phrases, case_id=case_id))
         self.cases[case_id] = OpenedCase(case.name, opened_at)
 
     def feed(self) -> None:

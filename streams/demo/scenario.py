@@ -7,7 +7,7 @@ from typing import Literal
 from streams.evaluation.edits import EDITS
 
 Kind = Literal["copy", "mention", "unrelated", "broken"]
-"""Holds a reference; only names a term; has nothing to do with any case; has a link that gives no media."""
+"""Holds a reference; only names a term or says a phrase; belongs to no case; has a link that gives no media."""
 Expected = Literal["act", "review", "none"]
 
 MEDIA = Path(__file__).parent / "media"
@@ -21,6 +21,7 @@ class DemoCase:
     """Pseudonym."""
     references: tuple[Path, ...]
     terms: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
     late: bool = False
     """Opened after the posts were seen."""
 
@@ -45,7 +46,12 @@ class Scene:
     """In place of a clip: the path of a prepared file, or a whole link."""
 
 
-CLOVER = DemoCase("clover", (MEDIA / "carving.mp4", MEDIA / "flowers.mp4"), ("@byeolhaneul_07", "별하늘 브이로그 유출"))
+CLOVER = DemoCase(
+    "clover",
+    (MEDIA / "carving.mp4", MEDIA / "flowers.mp4"),
+    ("@byeolhaneul_07", "별하늘 브이로그 유출"),
+    ("별하늘 브이로그 원본 영상은 프로필에 있는 링크에서 볼 수 있습니다",),
+)
 WILLOW = DemoCase("willow", (MEDIA / "flight.mp4",), late=True)
 CASES = (CLOVER, WILLOW)
 
@@ -58,8 +64,8 @@ def _copy(
     return Scene(name, "copy", f"{clip}, {EDITS[edit].says}{late}", expected, case.name, caption, clip, edit, other)
 
 
-def _mention(name: str, caption: str) -> Scene:
-    return Scene(name, "mention", "text that names the term", "review", CLOVER.name, caption)
+def _mention(name: str, caption: str, how: str = "names the term") -> Scene:
+    return Scene(name, "mention", f"text that {how}", "review", CLOVER.name, caption)
 
 
 def _unrelated(edit: str, clip: str, caption: str = "") -> Scene:
@@ -109,9 +115,16 @@ SCENES: tuple[Scene, ...] = (
     _unrelated("still", "hunter", "wallpaper"),
     _mention("title", "별하늘브이로그 유출 원본 어디서 봐요"),
     _unrelated("unchanged", "branch"),
+    _mention("lookalikes", "got it: b y е o l h a n 3 u l _ 0 7, dm @here", "names it in look-alike letters"),  # noqa: RUF001
+    _mention("jamo", "ㅂㅕㄹ하늘 브ㅇㅣ로그ㅋㅋ 유출된 거 원본 있는 사람 연락 좀", "names it in jamo"),
     _copy("recoloured", "flowers"),
     _unrelated("recoloured", "morning", "same place, evening light"),
     _unrelated("letterboxed", "dusk", "evening walk"),
+    _mention(
+        "paraphrase",
+        "프로필에 걸린 링크로 가면 별하늘 브이로그 원본 영상을 볼 수 있어요",
+        "says its phrase in other words",
+    ),
     _copy("sound_file", "flowers", "ringtone", expected="review"),
     _unrelated("picture_in_picture", "burrow", "split screen test"),
 )

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import av
 import pytest
 
-from models.text.terms import digests, term_digests
+from models.text.terms import digests, named, term_digests
 from streams.demo.posts import build_posts
 from streams.demo.scenario import CASES, CLOVER, MEDIA, SCENES, WILLOW
 from streams.demo.server import MOVED, MOVED_TO, serve
@@ -53,8 +53,17 @@ def test_copies_are_of_references_of_their_case_and_other_videos_of_none() -> No
 
 def test_only_the_mentions_name_a_term() -> None:
     terms = set[bytes]().union(*(term_digests(term, KEY) for term in CLOVER.terms))
-    naming = {scene.name for scene in SCENES if digests(scene.caption, KEY) & terms}
-    assert naming == {scene.name for scene in SCENES if scene.kind == "mention"}
+    naming = {scene.name: named(terms, digests(scene.caption, KEY)) for scene in SCENES}
+    sure = {scene.name for scene in SCENES if scene.kind == "mention"} - {"paraphrase"}
+    assert {name for name, found in naming.items() if found.surely} == sure
+    assert not any(found.perhaps for found in naming.values())
+
+
+def test_a_disguised_mention_is_in_no_plain_words() -> None:
+    captions = {scene.name: scene.caption.casefold() for scene in SCENES}
+    assert "byeolhaneul" not in captions["lookalikes"].replace(" ", "")
+    assert "별하늘" not in captions["jamo"]
+    assert captions["paraphrase"] not in CLOVER.phrases
 
 
 def test_the_committed_media_are_short_credited_and_small() -> None:
