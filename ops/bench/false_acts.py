@@ -1,4 +1,4 @@
-"""Count acts on what is no copy: ``python -m ops.bench.false_acts --videos DIR --work DIR [--references N --uploads M]``.
+"""Count acts on what is no copy: ``python -m ops.bench.false_acts --videos DIR --work DIR``.
 
 References are cut from one part of the videos, uploads from the rest, which shares no shot with it; an upload comes as
 it is, and again by one of all edits. Every upload is compared with every reference, by picture, sound and all together,

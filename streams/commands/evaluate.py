@@ -42,19 +42,21 @@ def evaluate_make_set(  # noqa: PLR0917 - likewise
     music: Annotated[Path | None, typer.Option(help="Folder of music to lay over sound.")] = None,
     speech: Annotated[Path | None, typer.Option(help="Folder of speech, likewise.")] = None,
     references: Annotated[int, typer.Option(help="How many clips are looked for.", min=1)] = 40,
-    copies: Annotated[int, typer.Option(help="Copies by each edit.", min=1)] = 10,
+    copies: Annotated[int, typer.Option(help="Copies by each edit.", min=0)] = 10,
     pairs: Annotated[int, typer.Option(help="Copies by two edits.", min=0)] = 120,
     unrelated: Annotated[int, typer.Option(help="Uploads that copy nothing.", min=0)] = 40,
     background: Annotated[int, typer.Option(help="Harmless clips that are known as such.", min=0)] = 6,
-    seconds: Annotated[float, typer.Option(help="Length of a reference, give or take 15 %.", min=6)] = 14.0,
+    seconds: Annotated[float, typer.Option(help="Length of a reference, give or take 15 %.", min=4)] = 14.0,
     hold_out: Annotated[float, typer.Option(help="Share of the videos for what is no copy.", min=0.05, max=0.95)] = 0.5,
     seed: Annotated[int, typer.Option(help="The same seed makes the same set.")] = 0,
+    edit: Annotated[list[str] | None, typer.Option(help="An edit to use; all by default.")] = None,
     processes: Annotated[int, typer.Option(help="Copies made at once.", min=1)] = 2,
 ) -> None:
     """Make a set: clips cut from videos, copies of them by every edit and by pairs, and uploads that are none."""
     from streams.evaluation.make_set import SetPlan, Sources, make_set  # noqa: PLC0415 - loads numpy and FFmpeg
 
-    plan = SetPlan(references, copies, pairs, unrelated, background, seconds, hold_out, seed)
+    sizes = (references, copies, pairs, unrelated, background)
+    plan = SetPlan(*sizes, seconds, hold_out, seed, *([tuple(edit)] if edit else []))
     made = make_set(Sources(videos, music, speech), out, plan, processes)
     n_copies = sum(query.expect is not None for query in made.queries)
     told = f"{len(made.references)} references, {n_copies} copies, {len(made.queries) - n_copies} other posts"

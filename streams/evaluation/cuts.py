@@ -12,6 +12,8 @@ from streams.evaluation.clips import Clip, Encoding, Picture, read_clip, write_c
 from streams.evaluation.edits.edit import resized
 
 _SHORTEST_S = 4.0
+_ONE_SCENE = 8
+"""A video shorter than so many clips is not divided."""
 _LARGE_EVERY = 6
 _CUT = Encoding(crf=22, preset="ultrafast", audio_bps=96_000)
 
@@ -42,8 +44,8 @@ def stretches(
 ) -> tuple[list[Stretch], list[Stretch]]:
     """Return what references may be cut from, and what nothing of a reference is in.
 
-    The last ``hold_out`` of a long video is held out whole: neighbouring stretches share shots. Of short videos, every
-    so many are.
+    The last ``hold_out`` of a long video is held out whole: neighbouring stretches share shots. Of short videos that
+    share is held out: they may be one scene, as from a camera that never moves.
 
     Raises
     ------
@@ -53,11 +55,9 @@ def stretches(
     wanted: list[Stretch] = []
     held: list[Stretch] = []
     for path, duration_s in _videos(videos):
-        if duration_s < 2 * seconds:
-            side = held if chance.uniform() < hold_out else wanted
-            side.append(Stretch(path, 0.0, min(duration_s, seconds)))
-            continue
         middle_s = duration_s * (1 - hold_out)
+        if duration_s < _ONE_SCENE * seconds:
+            middle_s = 0.0 if chance.uniform() < hold_out else duration_s
         wanted += _sliced(path, 0.0, middle_s, seconds, chance)
         held += _sliced(path, middle_s, duration_s, seconds, chance)
     if not wanted or not held:

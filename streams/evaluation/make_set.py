@@ -40,6 +40,8 @@ class SetPlan:
     hold_out: float = 0.5
     """Share of the videos from which no reference is cut."""
     seed: int = 0
+    edits: tuple[str, ...] = tuple(EDITS)
+    """Those to use; all by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,10 @@ def make_set(sources: Sources, out: Path, plan: SetPlan, processes: int = 2) -> 
     Raises
     ------
     UsageError
-        There is too little to make it of.
+        There is too little to make it of, or no such edit.
     """
+    if unknown := set(plan.edits) - EDITS.keys():
+        raise UsageError(f"no such edit: {', '.join(sorted(unknown))}; there are {', '.join(EDITS)}")
     chance = np.random.default_rng(plan.seed)
     for folder in ("references", "others", "queries", "sounds"):
         (out / folder).mkdir(parents=True, exist_ok=True)
@@ -117,8 +121,8 @@ def _overlays(sources: Sources, out: Path, plan: SetPlan) -> dict[Other, list[Pa
 def _copies(
     known: Sequence[Path], laid: dict[Other, list[Path]], out: Path, plan: SetPlan, chance: np.random.Generator
 ) -> Iterator[_Copy]:
-    usable = [name for name, edit in EDITS.items() if edit.other is None or laid[edit.other]]
-    if left := EDITS.keys() - set(usable):
+    usable = _usable(plan.edits, laid)
+    if left := set(plan.edits) - set(usable):
         log.warning("edits left out for want of music or speech", edits=sorted(left))
     for name in usable:
         for number in chance.permutation(max(plan.copies, len(known)))[: plan.copies]:
@@ -128,10 +132,11 @@ def _copies(
 
 
 def _unrelated(laid: dict[Other, list[Path]], out: Path, plan: SetPlan, chance: np.random.Generator) -> Iterator[_Copy]:
-    names = [name for name, edit in EDITS.items() if edit.other != "video" and (edit.other is None or laid[edit.other])]
+    names = [name for name in _usable(plan.edits, laid) if EDITS[name].other != "video"]
     strangers = laid["video"][plan.background :]
     for number in range(plan.unrelated):
-        name = "unchanged" if number % 2 == 0 else names[chance.integers(len(names))]
+        turn = number + number // len(strangers)  # a stranger that comes again comes the other way
+        name = "unchanged" if turn % 2 == 0 or not names else names[chance.integers(len(names))]
         made = _copy(strangers[number % len(strangers)], (name,), laid, out, chance)
         yield replace(
             made, id=f"unrelated-{number}-{name}", target=_at(out, f"unrelated-{number}-{name}", name), expect=None
@@ -153,17 +158,25 @@ def _copy(
     return _Copy(identity, source, target, tuple(edits), preset, seed, expect, transform)
 
 
+def _usable(names: Sequence[str], laid: dict[Other, list[Path]]) -> list[str]:
+    """Return the edits for which there is something to lay over or beside."""
+    return [name for name in names if (kind := EDITS[name].other) is None or laid[kind]]
+
+
 def _pair(usable: Sequence[str], chance: np.random.Generator) -> tuple[str, ...]:
     """Return two edits that make sense together and leave something to find."""
-    while True:
-        first, second = (str(name) for name in chance.choice(usable, 2, replace=False))
-        names = {first, second}
-        both_with_video = EDITS[first].other == EDITS[second].other == "video"
-        sound_first = first in SOUND_EDITS and second in PICTURE_EDITS
-        if names & _NOT_PAIRED or names <= _LEAVES_LITTLE or both_with_video or sound_first:
-            continue
-        if EDITS[first].keeps & EDITS[second].keeps:
-            return first, second
+    fit = [name for name in usable if name not in _NOT_PAIRED]
+    pairs = [(first, second) for first in fit for second in fit if first != second and _go_together(first, second)]
+    if not pairs:
+        raise UsageError("no two of these edits go together: ask for no pairs, or for more edits")
+    return pairs[int(chance.integers(len(pairs)))]
+
+
+def _go_together(first: str, second: str) -> bool:
+    both_with_video = EDITS[first].other == EDITS[second].other == "video"
+    sound_first = first in SOUND_EDITS and second in PICTURE_EDITS
+    little = {first, second} <= _LEAVES_LITTLE
+    return bool(EDITS[first].keeps & EDITS[second].keeps) and not (both_with_video or sound_first or little)
 
 
 def _make_copy(copy: _Copy) -> Query:
