@@ -42,6 +42,8 @@ _MOST_EVIDENCE = 12
 """Strongest pieces of evidence kept per case."""
 _MOST_PASSAGES = 8
 """Best stretches kept of a piece."""
+_SAME_OFFSET_S = 10.0
+"""Between post and reference, to count as one place."""
 _MOST_LINKS = 32
 """Kept per post, the first in the alphabet, so that the order of its segments says nothing."""
 
@@ -99,7 +101,7 @@ class Hearing(msgspec.Struct, kw_only=True):
         return [m for m in EVERY_MODALITY if len(self.heard.get(m, ())) < getattr(self.parts, m)]
 
     def _weigh(self, case_id: str, pieces: Iterable[Evidence], model: FusionModel) -> None:
-        """Keep the strongest evidence of each modality, medium and reference, and all that the judgement rests on."""
+        """Keep the strongest evidence of each modality and place, and all that the judgement rests on."""
         known = self.evidence.get(case_id, [])
         found = [*known, *(piece for piece in pieces if piece not in known)]
         counted = model.judge(found).counted
@@ -191,8 +193,13 @@ def _strength(evidence: Evidence) -> tuple[float, float, float, str, int]:
     return evidence.probability, evidence.score, -evidence.query.start_s, evidence.reference_id, -evidence.medium
 
 
-def _where(evidence: Evidence) -> tuple[str, int, str]:
-    return evidence.modality, evidence.medium, evidence.reference_id
+def _where(evidence: Evidence) -> tuple[str, int, str, int]:
+    """Return the place of which the strongest piece is kept; what is found elsewhere in the reference is another one.
+
+    Pictures that nothing is found beside yet may be the ones that a sound heard later agrees with.
+    """
+    offset_s = evidence.reference.start_s - evidence.query.start_s
+    return evidence.modality, evidence.medium, evidence.reference_id, round(offset_s / _SAME_OFFSET_S)
 
 
 def _pieces(scores: Scores, case_id: str, model: FusionModel) -> Iterable[Evidence]:

@@ -78,7 +78,8 @@ def _judgement(strongest: Mapping[str, tuple[float, _Found]]) -> Judgement:
     best: dict[Modality, Evidence] = {
         one.pieces[0].modality: one.pieces[0] for cause, (_, one) in strongest.items() if cause != _MEETING
     }
-    together = frozenset[Modality](["visual", "audio"] if _MEETING in strongest else [])
+    met = strongest[_MEETING][1].pieces if _MEETING in strongest else ()
+    together = frozenset(sense for sense, piece in best.items() if any(piece is other for other in met))
     added = contributions(best, lambda chosen: _noisy_or(weights, *_causes(chosen)), together)
     pieces = {id(piece): piece for _, one in strongest.values() for piece in one.pieces}
     return Judgement(_noisy_or(weights, *weights), added, list(pieces.values()))

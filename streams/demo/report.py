@@ -59,6 +59,8 @@ class PostResult(msgspec.Struct, frozen=True, kw_only=True):
     modalities: list[Modality]
     """Which senses spoke, strongest first."""
     where: list[Where]
+    why: list[str]
+    """What each sense added, the largest first, in words and log-odds."""
     seconds: float | None
     """From post to event (takedown, else verdict for review, else dead letter); from the case's opening if later."""
     dead_letter_reason: str | None
@@ -133,6 +135,7 @@ def _result(demo: DemoPost, seen: Seen) -> PostResult:
         probability=verdict.probability if verdict else None,
         modalities=list(dict.fromkeys(evidence.modality for evidence in spoke)),
         where=[_where(evidence) for evidence in spoke],
+        why=[f"{added.why} ({added.added:+.1f})" for added in verdict.contributions] if verdict else [],
         seconds=_seconds(post_id, _event(verdict, takedown, letter), seen),
         dead_letter_reason=letter.reason if letter else None,
         found=demo.case is not None and demo.case in acted_on | _reviewed(post_id, seen),

@@ -5,9 +5,12 @@ from html import escape
 from string import Template
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from models.fusion.reliability import Bin, calibration_error, reliability
 from streams.evaluation.figures import SENSES, Ranked, Searched, curve_of, ranking
 from streams.evaluation.judged import Finding
-from streams.evaluation.plots import bars, curves, timelines
+from streams.evaluation.plots import bars, calibration, curves, timelines
 
 if TYPE_CHECKING:
     from streams.evaluation.run import Result
@@ -42,6 +45,7 @@ def page(result: "Result", searched: Sequence[Searched], title: str) -> str:
         ("Each edit", bars(result.per_transform, "recall above the first wrong pair, all senses")),
         *((f"Each edit, {sense} alone", bars(found.per_transform, "recall above the first wrong pair of this sense"))
           for sense, found in result.per_modality.items() if sense != "fused" and found.copies),
+        (f"Probabilities, calibration error {calibration_error(_bins(searched)):.4f}", calibration(_bins(searched))),
         ("Worst misses: copies, the least probable first (grey: where the copy is)", _rows(_misses(searched))),
         ("Worst false hits: wrong pairs, the most probable first", _rows(wrong)),
         ("What was run", _run(result)),
@@ -61,6 +65,13 @@ def _misses(searched: Iterable[Searched]) -> list[Ranked]:
             )  # fmt: skip
             pairs.append(Ranked(query=each.query, finding=found, value=found.probability, right=True))
     return sorted(pairs, key=lambda pair: pair.value)
+
+
+def _bins(searched: Sequence[Searched]) -> list[Bin]:
+    """Return how far the probabilities of all pairs with evidence can be believed."""
+    pairs = ranking(searched)
+    said, right = np.array([pair.value for pair in pairs]), np.array([pair.right for pair in pairs], np.bool_)
+    return reliability(said, right)
 
 
 def _rows(pairs: Sequence[Ranked]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from models.fusion.reliability import Bin
 from models.metrics import Curve
 from streams.evaluation.figures import Ranked
 
@@ -40,6 +41,21 @@ def bars(shares: Mapping[str, float], title: str) -> str:
         axes.invert_yaxis()
         for row, value in enumerate(values):
             axes.text(value + 0.01, row, f"{value:.2f}", va="center", fontsize=7)
+        return _svg(figure)
+
+
+def calibration(bins: Sequence[Bin]) -> str:
+    """Return a reliability diagram: how many are copies of the pairs that were said to be so probable."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.0, 3.8), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [0, 1], color=_TRUTH, linewidth=0.8)
+        axes.plot(
+            [each.said for each in bins], [each.true for each in bins], "o-", color=COLOURS["fused"], markersize=4
+        )
+        for each in bins:
+            axes.annotate(str(each.n), (each.said, each.true), (4, -9), textcoords="offset points", fontsize=7)
+        axes.set(xlim=(-0.03, 1.08), ylim=(-0.05, 1.05), xlabel="probability said", ylabel="share of copies")
         return _svg(figure)
 
 

@@ -1,11 +1,13 @@
 from itertools import permutations
+from math import log
 
 import msgspec
 import pytest
 
+from models.fusion.model import PRIOR
 from models.registry import Registry
 from schemas.codec import Codec
-from schemas.messages import Decision, Modality, Parts, Policy, Scores, Verdict
+from schemas.messages import Decision, Interval, Modality, Parts, Passage, Policy, Scores, Verdict
 from streams.hearing import Hearing, Rules
 from tests.unit.made_messages import POLICY, match, post_ref, scores
 
@@ -280,6 +282,90 @@ def test_evidence_carries_what_a_reviewer_needs() -> None:
     assert (evidence.modality, evidence.model, evidence.version) == ("visual", "m", "1")
     assert (evidence.query, evidence.reference, evidence.thumbnail) == (found.query, found.reference, b"blurred")
     assert Codec().decode("verdicts", Codec().encode("verdicts", verdict)) == verdict
+
+
+def test_a_verdict_says_what_each_sense_added() -> None:
+    heard = hearing(Parts(visual=1, audio=1, text=0))
+    hear(heard, scores("audio", match(0.4)))
+    (verdict,) = heard.hear(scores("visual", match(SURE)), RULES, NOW_S)
+    assert [told.modality for told in verdict.contributions] == ["visual", "audio"]
+    assert verdict.contributions[0].why == "pictures match r1 for 8.5 s, score 0.90"
+    odds = log(verdict.probability / (1 - verdict.probability)) - log(PRIOR / (1 - PRIOR))
+    assert sum(told.added for told in verdict.contributions) == pytest.approx(odds)
+
+
+def test_terms_and_the_best_stretches_are_kept() -> None:
+    span = Interval(start_s=0.0, end_s=1.0)
+    many = [Passage(query=span, reference=span, score=0.9 - number / 100) for number in range(20)]
+    heard = hearing()
+    hear(heard, scores("text", match(1.0, terms=3)), scores("visual", match(LIKELY, passages=many)))
+    kept = {piece.modality: piece for piece in heard.evidence["case-a"]}
+    assert kept["text"].terms == 3
+    assert kept["visual"].passages == many[:8]
+
+
+def test_links_of_all_segments_and_the_most_explicit_of_them_go_into_the_verdict() -> None:
+    said = [
+        msgspec.structs.replace(scores("visual", match(LIKELY)), explicit=0.2, links=["t.me/b"]),
+        msgspec.structs.replace(scores("text"), links=["t.me/b", "@a"]),
+        msgspec.structs.replace(scores("audio"), explicit=0.7),
+    ]
+    for order in permutations(said):
+        heard = hearing()
+        *_, last = (heard.hear(each, RULES, NOW_S) for each in order)
+        assert (last[0].links, last[0].explicit) == (["@a", "t.me/b"], 0.7)
+    flooded = hearing()
+    flooded.hear(msgspec.structs.replace(scores("text"), links=[f"@{number}" for number in range(999)]), RULES, NOW_S)
+    assert len(flooded.links) == 32
+    (clear,) = hearing(Parts(visual=1, audio=0, text=0)).hear(
+        msgspec.structs.replace(scores("visual"), links=["@a"]), RULES, NOW_S
+    )
+    assert (clear.case_id, clear.links, clear.explicit) == (None, ["@a"], None)
+
+
+def test_what_picture_and_sound_agree_on_is_kept_beside_what_is_stronger() -> None:
+    trained = Rules(Registry().fusion("causes@1"), OPEN)
+    here, there = Interval(start_s=1.0, end_s=9.5), Interval(start_s=61.0, end_s=69.5)
+    said = [
+        scores("visual", match(0.7)),
+        scores("visual", match(0.8, query=there, reference=Interval(start_s=900.0, end_s=908.5)), number=1),
+        scores("audio", match(0.7, query=here, reference=here)),
+    ]
+    told = []
+    for order in permutations(said):
+        heard = hearing(Parts(visual=9, audio=9, text=0))
+        for each in order:
+            heard.hear(each, trained, NOW_S)
+        told.append(trained.model.judge(heard.evidence["case-a"]))
+    assert len({msgspec.json.encode(judged.contributions) for judged in told}) == 1
+    assert [one.why for one in told[0].contributions] == [
+        "pictures match r1 for 8.5 s, score 0.80",
+        "sound matches r1 for 8.5 s, score 0.70, where picture and sound agree",
+    ]
+
+
+def test_hearing_in_another_order_keeps_the_same_evidence() -> None:
+    trained = Rules(Registry().fusion("causes@1"), OPEN)
+    said = [scores("visual", match(0.3 + number / 10), number=number) for number in range(3)]
+    said += [scores("audio", match(0.5)), scores("text", match(0.8)), scores("visual", match(0.4), number=4, medium=1)]
+    kept = set()
+    for order in permutations(said):
+        heard = hearing(Parts(visual=9, audio=9, text=9))
+        for each in order:
+            heard.hear(each, trained, NOW_S)
+        kept.add(msgspec.json.encode(heard.evidence))
+    assert len(kept) == 1
+
+
+def test_no_voice_makes_an_act_under_whatever_policy() -> None:
+    voice: Modality = "voice"  # type: ignore[assignment, unused-ignore]
+    lenient = {"case-a": Policy(act=0.6, review=0.1, version="lenient")}
+    heard = hearing()
+    heard.hear(scores("audio", match(0.51)), RULES._replace(policies=lenient), NOW_S)
+    heard.hear(scores(voice, match(1.0)), RULES._replace(policies=lenient), NOW_S)
+    (verdict,) = heard.close(RULES._replace(policies=lenient), NOW_S)
+    assert verdict.probability > 0.6
+    assert verdict.decision == "review"
 
 
 def test_a_hearing_survives_being_written_down() -> None:

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from schemas.messages import DeadLetter, Decision, Evidence, Interval, Post, Takedown, Verdict
+from schemas.messages import Contribution, DeadLetter, Decision, Evidence, Interval, Post, Takedown, Verdict
 from streams.demo.posts import DemoPost
 from streams.demo.report import OpenedCase, PostResult, Report, Seen, report, to_json
 from streams.demo.scenario import Kind
@@ -49,6 +49,7 @@ def a_verdict(decision: Decision, case_id: str | None = "c1", at_s: float = 4.0,
         review_at=0.5,
         policy_version="1",
         evidence=[evidence(), evidence("audio", 5.0), evidence("visual", 3.0)],
+        contributions=[Contribution(modality="visual", added=7.25, why="pictures match r1")],
         decided_at=START + timedelta(seconds=at_s),
     )
 
@@ -167,6 +168,7 @@ def test_modalities_are_named_once_and_every_stretch_is_kept() -> None:
     result = row(judged(a_post(), a_verdict("act"), a_takedown()))
     assert result.modalities == ["visual", "audio"]
     assert [where.query for where in result.where] == [(1, 9), (1, 5), (1, 3)]
+    assert result.why == ["pictures match r1 (+7.2)"]
 
 
 def test_latencies_are_those_of_found_posts() -> None:
