@@ -1,0 +1,75 @@
+"""A small set made of the demo's scenes, measured with the real models."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from streams import cli
+from streams.demo.scenario import MEDIA
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["jikimi", "evaluate", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("set")
+    with pytest.MonkeyPatch.context() as patch:
+        words = "--references 2 --copies 1 --pairs 1 --unrelated 2 --background 1 --seconds 7 --processes 1"
+        edits = ("--edit", "mirrored", "--edit", "sound_only", "--edit", "quiet", "--edit", "excerpt_inside_another")
+        assert run(patch, "make-set", "--videos", str(MEDIA), "--out", str(folder), *words.split(), *edits) == 0
+    return folder
+
+
+def test_a_set_names_what_was_made(made: Path) -> None:
+    written = json.loads((made / "set.json").read_text())
+    assert len(written["references"]) == 2
+    assert len(written["background"]) == 1
+    transforms = [query["transform"] for query in written["queries"] if query.get("path") and query.get("expect")]
+    assert sorted(transforms) == ["excerpt_inside_another", "mirrored", "pair", "quiet", "sound_only"]
+    assert sum(query.get("expect") is None and "path" in query for query in written["queries"]) == 2
+    for query in written["queries"]:
+        assert "path" not in query or (made / query["path"]).stat().st_size > 0
+
+
+def test_copies_are_found_and_what_cannot_be_decoded_is_a_miss(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    manifest = json.loads((made / "set.json").read_text())
+    broken = {"id": "broken", "path": "set.json", "expect": "case-000", "transform": "broken"}
+    (made / "more.json").write_text(json.dumps(manifest | {"queries": [*manifest["queries"], broken]}))
+    out = tmp_path / "out"
+    assert (
+        run(monkeypatch, "--manifest", str(made / "more.json"), "--out", str(out), "--json", str(out / "f.json")) == 0
+    )
+    result = json.loads((out / "f.json").read_text())
+    assert {"micro_ap", "recall_at_p100", "recall_at_p99", "false_acts", "interval_iou"} <= result.keys()
+    assert result["per_modality"].keys() == {"visual", "audio", "text", "fused"}
+    assert result["per_transform"]["mirrored"] == 1.0
+    assert result["per_transform"]["broken"] == 0.0
+    assert result["false_acts"] == 0
+    assert (result["undecodable"], result["queries"]) == (1, len(manifest["queries"]) + 1)
+    assert result["cpu_seconds"] > 0
+    assert result["media_seconds"] > 30
+    answers = {answer["id"]: answer for answer in result["per_query"]}
+    assert answers["broken"]["case"] is None
+    assert answers["broken"]["probability"] == 0.0
+    assert "<svg" in (out / "report.html").read_text()
+    assert "broken" in capfd.readouterr().err
+
+
+def test_a_cache_gives_the_same_figures(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = []
+    for name in ("first", "second"):
+        where = ("--out", str(tmp_path / name), "--cache", str(tmp_path / "cache"))
+        assert run(monkeypatch, "--manifest", str(made / "set.json"), *where) == 0
+        results.append(json.loads((tmp_path / name / "result.json").read_text()))
+    assert results[0].pop("cpu_seconds") > 0
+    assert results[1].pop("cpu_seconds") is None
+    assert results[0] == results[1]
