@@ -1,0 +1,113 @@
+"""The references of one space: what a query row resembles in all of them, and the few worth aligning."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from models.alignment import most_evidence
+from models.voting import max_by
+from schemas.matrix import unpack
+from schemas.messages import Descriptors, Match
+from streams.index.matcher import ALIGNMENT, ReferenceMatcher
+from streams.index.normalise import NEVER, Background, Rows, rivals
+
+_STEP_ROWS = 32_768
+"""Rows of references in one matrix product: bounds the memory of a search, whatever the size of the index."""
+_MOST_ALIGNED = 256
+"""References aligned for one query, those that may have most evidence."""
+
+
+class Gallery:
+    """Wanted references of one space and the benign rows beside them; immutable.
+
+    A score depends on the query and the whole gallery, never on how the pair was found: `search` and `match` agree.
+    """
+
+    def __init__(self, matchers: Sequence[ReferenceMatcher], benign: Rows) -> None:
+        self._matchers = list(matchers)
+        self._background = Background(benign)
+        number = {case_id: at for at, case_id in enumerate(dict.fromkeys(one.case_id for one in matchers))}
+        self._owners = np.array([number[one.case_id] for one in matchers], np.intp)
+        self._held: dict[int, npt.NDArray[np.bool_]] = {}
+
+    def search(self, query: Descriptors) -> list[Match]:
+        """Return the query's matches, in no order."""
+        seen = _Seen(query, self._matchers, self._owners, self._background)
+        found = [self._match(query, seen, number) for number in seen.worth_aligning()]
+        return [match for match in found if match is not None]
+
+    def match(self, matcher: ReferenceMatcher, query: Descriptors) -> Match | None:
+        """Return the query's match with one of these references; as dear as a search but for the aligning."""
+        number = next(at for at, one in enumerate(self._matchers) if one is matcher)
+        return self._match(query, _Seen(query, self._matchers, self._owners, self._background), number)
+
+    def _match(self, query: Descriptors, seen: "_Seen", number: int) -> Match | None:
+        similarity = seen.normalised(number)
+        similarity[:, self._benign_rows(number)] = NEVER
+        return self._matchers[number].match(query, similarity)
+
+    def _benign_rows(self, number: int) -> npt.NDArray[np.bool_]:
+        """Return which rows of a reference are benign; asked for few references, so found out when first asked."""
+        if number not in self._held:
+            self._held[number] = self._background.holds(self._matchers[number].vectors)
+        return self._held[number]
+
+
+class _Seen:
+    """What the rows of one query resemble in a whole gallery."""
+
+    def __init__(
+        self,
+        query: Descriptors,
+        matchers: list[ReferenceMatcher],
+        owners: npt.NDArray[np.intp],
+        background: Background,
+    ) -> None:
+        self._rows, self._times = unpack(query.vectors), np.asarray(query.times_s, np.float64)
+        self._matchers = matchers
+        self._parameters = ALIGNMENT.get(query.modality)
+        self._likeness = background.likeness(self._rows)
+        self._maxima = _maxima(self._rows, [one.vectors for one in matchers])
+        # Phrases of two cases may well mean the same: texts do not compete.
+        self._rivals = rivals(self._maxima, owners) if self._parameters else np.full_like(self._maxima, NEVER)
+        self._rival_floor = self._parameters.rival if self._parameters else 1.0
+
+    def worth_aligning(self) -> list[int]:
+        """Return the references that could have evidence, most of it first."""
+        if self._parameters is None:
+            return list(range(len(self._matchers)))
+        if not len(self._rows):
+            return []
+        best = self._likeness.normalised(self._maxima, self._rivals, self._rival_floor)
+        times, group = np.unique(self._times, return_inverse=True)
+        evidence = most_evidence(max_by(best, group, len(times)), self._parameters)
+        order = np.argsort(-evidence, kind="stable")[:_MOST_ALIGNED]
+        return [int(number) for number in order if evidence[number] > 0.0]
+
+    def normalised(self, number: int) -> Rows:
+        """Return the normalised similarities of the query's rows with one reference's; shape (rows, its rows)."""
+        similarity = _product(self._rows, self._matchers[number].vectors)
+        return self._likeness.normalised(similarity, self._rivals[:, number], self._rival_floor)
+
+
+def _maxima(rows: Rows, references: list[Rows]) -> Rows:
+    """Return the largest similarity of each row to each reference, NEVER where one has no rows."""
+    found = np.full((len(rows), len(references)), NEVER, np.float32)
+    step: list[int] = []
+    for number, vectors in enumerate(references):
+        if len(rows) and len(vectors):
+            step.append(number)
+        if step and (sum(len(references[one]) for one in step) >= _STEP_ROWS or number == len(references) - 1):
+            first = np.cumsum([0, *(len(references[one]) for one in step[:-1])])
+            stacked = np.concatenate([references[one] for one in step])
+            found[:, step] = np.maximum.reduceat(_product(rows, stacked), first, axis=1)
+            step = []
+    return found
+
+
+def _product(rows: Rows, vectors: Rows) -> Rows:
+    if not len(rows) or not len(vectors):
+        return np.zeros((len(rows), len(vectors)), np.float32)
+    product: Rows = rows @ vectors.T
+    return product

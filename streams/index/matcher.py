@@ -1,0 +1,136 @@
+"""One reference in one modality: its vectors in time order, and how a query matches them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.alignment import AUDIO, VISUAL, Alignment, AlignmentParameters, alignments, joint_score
+from models.text.terms import named
+from models.voice.likeness import likest
+from schemas.matrix import unpack
+from schemas.messages import Descriptors, Interval, Match, Modality, Passage, Reference, Thumbnail
+from streams.index.normalise import Rows
+
+type Space = tuple[Modality, str, str, int]
+"""Modality, model, version and columns: only vectors of one space can be compared."""
+
+ALIGNMENT: dict[Modality, AlignmentParameters] = {"visual": VISUAL, "audio": AUDIO}
+
+PERHAPS_NAMED = 0.7
+"""Score of a text that names a term by no more than an abbreviation or another weak form: never enough by itself."""
+PHRASE_FLOOR = 0.6
+"""Cosine from which two sentences may mean the same; see models/text/card.md."""
+
+
+def space_of(described: Descriptors | Reference) -> Space:
+    """Return with what this can be compared."""
+    return described.modality, described.model, described.version, described.vectors.columns
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceMatcher:
+    """One reference in one modality, all its pieces joined in time order.
+
+    Attributes
+    ----------
+    vectors
+        float32 (n, d), L2-normalised.
+    times_s
+        float64 (n,), ascending; several rows of one time are views of one frame.
+    """
+
+    case_id: str
+    reference_id: str
+    space: Space
+    vectors: Rows
+    times_s: npt.NDArray[np.float64]
+    digests: frozenset[bytes]
+
+    @classmethod
+    def join(cls, case_id: str, reference_id: str, space: Space, pieces: Sequence[Reference]) -> "ReferenceMatcher":
+        """Return the matcher of a reference from its pieces, in whatever order they came."""
+        ordered = sorted(pieces, key=lambda piece: piece.segment)
+        times: list[Any] = [time for piece in ordered for time in piece.times_s]
+        return cls(
+            case_id=case_id,
+            reference_id=reference_id,
+            space=space,
+            vectors=np.concatenate([unpack(piece.vectors) for piece in ordered]),
+            times_s=np.asarray(times, np.float64),
+            digests=frozenset(digest for piece in ordered for digest in piece.digests),
+        )
+
+    def match(self, query: Descriptors, similarity: Rows) -> Match | None:
+        """Return how the query matches this reference, None if it does not.
+
+        Parameters
+        ----------
+        similarity
+            float32 (query rows, n): cosines of the query's rows with this reference's, normalised.
+        """
+        if self.space[0] == "text":
+            return self._match_text(query, similarity)
+        if self.space[0] == "voice":
+            return self._match_voice(query)
+        parameters = ALIGNMENT[self.space[0]]
+        found = alignments(similarity, np.asarray(query.times_s), self.times_s, parameters)
+        return self._aligned(query, found, joint_score(found, parameters)) if found else None
+
+    def _aligned(self, query: Descriptors, found: list[Alignment], score: float) -> Match:
+        best, *_ = passages = [_passage(one) for one in found]
+        return Match(
+            case_id=self.case_id,
+            reference_id=self.reference_id,
+            score=score,
+            query=best.query,
+            reference=best.reference,
+            speed=best.speed,
+            thumbnail=_nearest(query.thumbnails, (best.query.start_s + best.query.end_s) / 2),
+            passages=passages,
+        )
+
+    def _match_voice(self, query: Descriptors) -> Match | None:
+        found = likest(unpack(query.vectors), np.asarray(query.times_s, np.float64), self.vectors)
+        if found is None:
+            return None
+        return Match(
+            case_id=self.case_id,
+            reference_id=self.reference_id,
+            score=found.score,
+            query=Interval(start_s=found.query[0], end_s=found.query[1]),
+            reference=Interval(start_s=float(self.times_s[0]), end_s=float(self.times_s[-1])),
+        )
+
+    def _match_text(self, query: Descriptors, similarity: Rows) -> Match | None:
+        terms, perhaps = named(self.digests, query.digests)
+        likeness = float(similarity.max(initial=0.0))
+        if perhaps:
+            likeness = max(likeness, PERHAPS_NAMED)
+        if not terms and likeness < PHRASE_FLOOR:
+            return None
+        nowhere = Interval(start_s=0.0, end_s=0.0)
+        return Match(
+            case_id=self.case_id,
+            reference_id=self.reference_id,
+            score=1.0 if terms else likeness,
+            query=nowhere,
+            reference=nowhere,
+            terms=terms,
+        )
+
+
+def _passage(found: Alignment) -> Passage:
+    (query_start, query_end), (start, end) = found.query, found.reference
+    return Passage(
+        query=Interval(start_s=query_start, end_s=query_end),
+        reference=Interval(start_s=start, end_s=end),
+        speed=found.speed,
+        score=found.score,
+    )
+
+
+def _nearest(thumbnails: list[Thumbnail], time_s: float) -> bytes | None:
+    return min(thumbnails, key=lambda thumbnail: abs(thumbnail.time_s - time_s)).jpeg if thumbnails else None

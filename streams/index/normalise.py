@@ -1,0 +1,110 @@
+"""Each similarity judged against what else its query row resembles: benign videos and the references of other cases.
+
+All per query row, which is one view of one frame, so a part of a picture that shows something benign says nothing of
+its other parts. After the score normalisation of Pizzi et al. 2024, "The 2023 Video Similarity Dataset and Challenge",
+which takes off the mean of the row's largest similarities to a background set.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.float32]
+"""Vectors, shape (n, d), or similarities, shape (n rows of a query, n of something else)."""
+Level = npt.NDArray[np.float32]
+"""A similarity for each query row, shape (n,)."""
+
+SAME = 0.7
+"""Cosine from which a benign row and another show the same picture."""
+NEVER = np.float32(-1.0)
+_NEAREST = 10
+"""Benign rows whose mean similarity is a query row's level."""
+_USUAL = 0.15
+"""Level of a row that resembles nothing in particular; only what is above it is taken off."""
+_SHARE = 0.5
+"""Of a row's level above the usual that is taken off; measured with ops/bench/score_normalisation.py."""
+_RIVALRY = np.float32(2.0)
+"""How much an excess of another case's reference takes off; measured likewise."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What the rows of one query resemble apart from wanted references."""
+
+    benign: Level
+    """Largest similarity to a benign row; -1 without any."""
+    common: Level
+    """What the row has in common with benign videos at large."""
+
+    def normalised(self, similarity: Rows, rival: Rows | Level, rival_floor: float) -> Rows:
+        """Return similarities less what says nothing; monotone in each, so the largest stays the largest.
+
+        Parameters
+        ----------
+        similarity
+            Shape (n rows of the query, n of a reference), or their maxima for several references.
+        rival
+            Largest similarity to a reference of another case, shape (n,) or as `similarity`: what that one resembles
+            better is its own, and the excess is taken off. Equal copies lose nothing.
+        rival_floor
+            Largest similarity to another case's reference that may be chance.
+        """
+        rivals = rival[:, None] if rival.ndim == 1 else rival
+        excess = np.maximum(rivals - np.maximum(similarity, np.float32(rival_floor)), np.float32(0.0))
+        left = similarity - self.common[:, None] - _RIVALRY * excess
+        benign = (self.benign[:, None] >= SAME) & (self.benign[:, None] >= similarity)
+        normalised: Rows = np.where(benign, NEVER, left)
+        return normalised
+
+
+class Background:
+    """The benign rows of one space, as one matrix product; none of them is a background that changes nothing."""
+
+    def __init__(self, vectors: Rows) -> None:
+        self._vectors = vectors
+
+    def likeness(self, rows: Rows) -> Likeness:
+        """Return what these query rows resemble."""
+        nothing = np.full(len(rows), NEVER, np.float32)
+        if not len(self._vectors) or not len(rows):
+            return Likeness(nothing, np.zeros(len(rows), np.float32))
+        similarity = rows @ self._vectors.T
+        # Those that show the same say so themselves; they are no measure of what is common.
+        others = np.where(similarity >= SAME, np.float32(_USUAL), similarity)
+        n = min(_NEAREST, others.shape[1])
+        nearest = np.maximum(np.partition(others, -n, axis=1)[:, -n:], np.float32(_USUAL))
+        common = np.float32(_SHARE * n / _NEAREST) * (nearest.mean(axis=1) - np.float32(_USUAL))
+        return Likeness(similarity.max(axis=1), common.astype(np.float32))
+
+    def holds(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Tell which rows of a reference a benign row equals: a shared intro, a logo, a test card."""
+        if not len(self._vectors) or not len(rows):
+            return np.zeros(len(rows), np.bool_)
+        held: npt.NDArray[np.bool_] = (rows @ self._vectors.T).max(axis=1) >= SAME
+        return held
+
+
+def rivals(maxima: Rows, owners: npt.NDArray[np.intp]) -> Rows:
+    """Return, for each query row and each reference, the largest similarity to a reference of another owner.
+
+    Parameters
+    ----------
+    maxima
+        Largest similarity of each row to each reference, shape (n rows, n references).
+    owners
+        Number of each reference's case, shape (n references,).
+    """
+    if not maxima.size:
+        return maxima
+    order = np.argsort(owners, kind="stable")
+    first = np.flatnonzero(np.diff(owners[order], prepend=-1))
+    per_case = np.maximum.reduceat(maxima[:, order], first, axis=1)
+    best = per_case.argmax(axis=1)
+    leader = per_case[np.arange(len(per_case)), best]
+    per_case[np.arange(len(per_case)), best] = NEVER
+    second = per_case.max(axis=1)
+    of_case = np.empty(int(owners.max()) + 1, np.intp)
+    of_case[owners[order][first]] = np.arange(len(first))
+    found: Rows = np.where(of_case[owners][None, :] == best[:, None], second[:, None], leader[:, None])
+    return found
