@@ -9,7 +9,7 @@ references it is held for. These stay under quarantine, over any restart, until 
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from schemas.messages import Evidence, State, Takedown, Verdict
@@ -81,7 +81,7 @@ class Quarantine:
     def _note(self, event: Takedown) -> None:
         if event.state == "held":
             self._flooded[event.case_id].update(event.held_for)
-        elif event.state == "issued" and event.at > datetime.now(UTC) - WINDOW:
+        elif event.state == "issued":
             for reference_id in carriers(event):
                 self._count(self._notices[event.case_id, reference_id], event.at)
 
@@ -92,9 +92,11 @@ class Quarantine:
 
 
 def carriers(cause: Cause) -> set[str]:
-    """Return the references of which each is reason enough to act; all of them, if none is alone."""
-    alone = {evidence.reference_id for evidence in cause.evidence if evidence.probability >= cause.act_at}
-    return alone or {evidence.reference_id for evidence in cause.evidence}
+    """Return the references of which each is reason enough to act; if none is alone, the one that says most."""
+    alone = {evidence.reference_id for evidence in cause.evidence if _is_enough(evidence, cause.act_at)}
+    if alone or not cause.evidence:
+        return alone
+    return {max((evidence.probability, evidence.reference_id) for evidence in cause.evidence)[1]}
 
 
 def stands(cause: Cause, without: Collection[str]) -> bool:

@@ -140,8 +140,17 @@ async def test_a_standing_that_cannot_be_read_changes_nothing(told: Told) -> Non
     assert told.fate() == Fate("withdrawn")
 
 
-def test_references_that_only_together_are_enough_are_all_needed() -> None:
-    both = found(seen("r1", 0.9), seen("r2", 0.9))
-    assert carriers(both) == {"r1", "r2"}
-    assert not stands(both, {"r1"})
+async def test_of_references_that_only_together_are_enough_the_strongest_is_asked_about(told: Told) -> None:
+    both = seen("r1", 0.9), seen("r2", 0.8)
+    told.notices(LIMIT, *both)
+    assert told.fate(*both) == HELD
+    told.said("r1", "confirmed")
+    assert told.fate(*both) == ISSUED
+
+
+def test_what_only_together_is_enough_falls_with_each_part() -> None:
+    both = found(seen("r1", 0.9), seen("r2", 0.8))
+    assert carriers(both) == {"r1"}
+    assert not stands(both, {"r2"})
     assert stands(both, {"r3"})
+    assert carriers(verdict(evidence=[])) == set()
