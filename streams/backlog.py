@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from schemas.topics import TOPICS
 from streams.clients import client_config, reader_config
 from streams.errors import UsageError
-from streams.flow import STAGES, followers_group, group_start, sources
+from streams.flow import OPTIONAL, STAGES, followers_group, group_start, sources
 from streams.settings import Settings
 
 ANSWER_S = 10.0
@@ -121,7 +121,8 @@ class Backlogs:
         """Return the stages that a group runs, none if it is no worker's."""
         named = group.removeprefix(self._groups) if group.startswith(self._groups) else ""
         stages = STAGES if named == "all" else tuple(named.split("-"))
-        return stages if set(stages) <= set(STAGES) else ()
+        known = {*STAGES, *OPTIONAL}
+        return [stage for stage in stages if stage in STAGES] if set(stages) <= known else ()
 
     def _commits(self, group: str) -> Offsets:
         asked = [ConsumerGroupTopicPartitions(group)]

@@ -28,7 +28,8 @@ def create(context: "Context") -> None:
     """Register the stage."""
     settings = context.settings.media
     fetcher, decoder, voice = Fetcher(settings), Decoder(settings), context.settings.voice
-    media = MediaAccess(fetcher, decoder, settings.max_media, settings.processing_s, voice)
+    ocr = context.settings.ocr
+    media = MediaAccess(fetcher, decoder, settings.max_media, settings.processing_s, voice, read_on_screen=ocr)
 
     @context.stage("decode", reads="posts")
     async def decode(post: Post, record: Record) -> AsyncIterator[Output]:
@@ -49,6 +50,8 @@ class MediaAccess:
     """How long after a post was seen a medium may be missing that its platform still processes."""
     voice: bool = False
     """Whether somebody describes the voices in its sound."""
+    read_on_screen: bool = False
+    """Whether the screen stage writes a record on texts for each record on frames."""
 
     async def fetch(self, url: str, seen_at: datetime, files: AsyncExitStack) -> Path:
         """Fetch a medium, which `files` then holds; raises as Fetcher.fetch does, after waiting for one to come."""
@@ -97,7 +100,7 @@ async def decode_post(post: Post, record: Record, media: MediaAccess) -> AsyncGe
         opened, failures = await _open_all(post, media, files)
         if not record.last_attempt:
             _raise_transient(failures)
-        outputs = _PostOutputs(post, opened, voice=media.voice)
+        outputs = _PostOutputs(post, opened, voice=media.voice, read_on_screen=media.read_on_screen)
         for output in outputs.texts(opened):
             yield output
         for medium in opened:
@@ -148,16 +151,18 @@ async def _whole(medium: _OpenMedium, decoder: Decoder, failures: list[_Failure]
 class _PostOutputs:
     """Numbers the records of one post."""
 
-    def __init__(self, post: Post, opened: Sequence[_OpenMedium], *, voice: bool) -> None:
+    def __init__(self, post: Post, opened: Sequence[_OpenMedium], *, voice: bool, read_on_screen: bool) -> None:
         self._post = post
         self._ref = post.ref()
         self._numbers: dict[Modality, count[int]] = {"visual": count(), "audio": count(), "text": count()}
         n_sounds = sum(len(medium.spans) for medium in opened if medium.info.has_sound)
+        n_frames = sum(len(medium.spans) for medium in opened if medium.info.has_picture)
         self._parts = Parts(
-            visual=sum(len(medium.spans) for medium in opened if medium.info.has_picture),
+            visual=n_frames,
             audio=n_sounds,
             voice=n_sounds if voice else 0,
-            text=1 + sum(bool(medium.info.subtitles) for medium in opened),
+            # The screen stage's come last, numbered as the frames that it reads.
+            text=1 + sum(bool(medium.info.subtitles) for medium in opened) + (n_frames if read_on_screen else 0),
         )
 
     def texts(self, opened: Sequence[_OpenMedium]) -> Iterator[Output]:

@@ -9,6 +9,16 @@ from streams.settings import Settings
 STAGES = ("decode", "visual", "audio", "text", "match", "fusion", "takedown")
 """In flow order; each is the module `streams.<name>` with a function `create(context)`."""
 
+OPTIONAL = ("screen",)
+"""Stages that run only where settings ask for them."""
+
+_ORDER = (*STAGES[: STAGES.index("text")], *OPTIONAL, *STAGES[STAGES.index("text") :])
+
+
+def all_stages(settings: Settings) -> tuple[str, ...]:
+    """Return the stages that these settings ask for."""
+    return tuple(stage for stage in _ORDER if stage in STAGES or settings.ocr)
+
 
 def in_flow_order(stages: Sequence[str]) -> tuple[str, ...]:
     """Return these stages, each once.
@@ -18,16 +28,16 @@ def in_flow_order(stages: Sequence[str]) -> tuple[str, ...]:
     UsageError
         A stage is unknown.
     """
-    unknown = sorted(set(stages) - set(STAGES))
+    unknown = sorted(set(stages) - set(_ORDER))
     if unknown:
-        raise UsageError(f"unknown stage {unknown[0]!r}: expected some of {', '.join(STAGES)}, or all alone")
-    return tuple(stage for stage in STAGES if stage in stages)
+        raise UsageError(f"unknown stage {unknown[0]!r}: expected some of {', '.join(_ORDER)}, or all alone")
+    return tuple(stage for stage in _ORDER if stage in stages)
 
 
 def group(settings: Settings, stages: Sequence[str]) -> str:
     """Return the group of a worker that runs these stages: the same in whatever order they are named."""
     stages = in_flow_order(stages)
-    return group_start(settings) + ("all" if stages == STAGES else "-".join(stages))
+    return group_start(settings) + ("all" if set(stages) >= set(STAGES) else "-".join(stages))
 
 
 def group_start(settings: Settings) -> str:

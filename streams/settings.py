@@ -138,6 +138,9 @@ class Settings(BaseSettings):
     voice: bool = False
     """Listen for voices; the same for decode, audio and desk. Needs weights of the operator's: models/voice/card.md."""
 
+    ocr: bool = False
+    """Read the words on screen: to be set alike for decode and screen. Needs the extra "ocr", and Tesseract for Hangul."""
+
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """Serve Prometheus metrics here; none by default."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from streams.app import create_app
 from streams.ending import STOP_S, EndingWorker
-from streams.flow import STAGES
+from streams.flow import all_stages
 from streams.metrics_server import serve_metrics
 from streams.reach import reach_broker
 from streams.settings import Settings
@@ -22,7 +22,7 @@ def run_worker(stages: Sequence[str], settings: Settings) -> int:
     ModelError
         A model cannot be had.
     """
-    app = create_app(STAGES if list(stages) == ["all"] else stages, settings)
+    app = create_app(all_stages(settings) if list(stages) == ["all"] else stages, settings)
     if settings.ready_file is not None:
         settings.ready_file.unlink(missing_ok=True)  # a container's volume outlives its process
     if settings.metrics_port is not None:

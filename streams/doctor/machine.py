@@ -8,6 +8,7 @@ import socket
 import tempfile
 from pathlib import Path
 
+from models.screen.reader import missing
 from streams.doctor.finding import Finding, ok, warn, wrong
 from streams.errors import UsageError
 from streams.settings import Settings
@@ -24,6 +25,13 @@ def term_key(settings: Settings) -> Finding:
     except UsageError as error:
         return wrong("term key", "not set, or too short", str(error))
     return ok("term key", "set; it must be the same at the desk and at every text worker")
+
+
+def ocr() -> Finding:
+    """Return whether the words on screen can be read."""
+    if (lacking := missing()) is None:
+        return ok("ocr", "RapidOCR and Tesseract with Korean are here")
+    return (wrong if lacking.needed else warn)("ocr", lacking.told, lacking.remedy)
 
 
 def archive(settings: Settings) -> Finding:

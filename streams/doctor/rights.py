@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from schemas.topics import TOPICS
-from streams.flow import STAGES, followers_group, group, group_start
+from streams.flow import OPTIONAL, STAGES, followers_group, group, group_start
 from streams.settings import Settings
 
-ROLES = (*STAGES, "feeds", "desk")
+ROLES = (*STAGES, *OPTIONAL, "feeds", "desk")
 """Who may be asked about."""
 
 Resource = Literal["topic", "group", "transactional-id"]
@@ -51,7 +51,7 @@ def rights_of(role: str, settings: Settings) -> Iterator[Right]:
         if role in topic.producers:
             yield Right("topic", prefix + topic.name, "Write")
     yield Right("group", followers_group(settings), "Read")
-    if role in STAGES:
+    if role in (*STAGES, *OPTIONAL):
         yield Right("group", group(settings, [role]), "Read")
     if role == "feeds":
         yield Right("transactional-id", f"{group_start(settings)}feed-", "Write")

@@ -45,6 +45,8 @@ def _machine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
     yield clock.kernel_clock()
     if {"text", "desk"} & set(roles):
         yield machine.term_key(settings)
+    if settings.ocr and {"decode", "screen"} & set(roles):
+        yield machine.ocr()
     if "match" in roles:
         yield machine.archive(settings)
         yield machine.room_for_archive(settings)

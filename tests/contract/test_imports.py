@@ -75,7 +75,7 @@ def arrow_of(stage: str) -> tuple[set[str], set[str]]:
     return set(arrow["reads"].split(", ")), set(arrow["writes"].split(", "))
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, "screen"])
 def test_a_stage_reads_and_writes_what_its_first_line_says(stage: str) -> None:
     topics = [topic for topic in TOPICS.values() if not topic.internal]
     reads = {topic.name for topic in topics if stage in topic.consumers}

@@ -16,7 +16,7 @@ from schemas.topics import TOPICS
 
 FILES = sorted(Path(messages.__file__).parent.glob("*.avsc"))
 NAMES = [file.stem for file in FILES]
-OUTSIDE_THE_STAGES = {"feeds", "desk", "console", "platforms", "replay", "workers"}
+OUTSIDE_THE_STAGES = {"screen", "feeds", "desk", "console", "platforms", "replay", "workers"}
 STAGES = {"decode", "visual", "audio", "text", "match", "fusion", "takedown"}
 PRIMITIVES = {str: ["string"], int: ["int", "long"], float: ["double"], bool: ["boolean"], bytes: ["bytes"]}
 CONTAINERS = {list: ("array", "items"), dict: ("map", "values")}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from PIL import Image
 
 from schemas.messages import Frames, Medium, Parts, Post, Sounds, Texts
 from schemas.topics import TOPICS
@@ -15,6 +16,7 @@ from streams.errors import RecordError, TransientError, UnprocessableError
 from streams.media.decoder import Decoder
 from streams.media.fetch import Fetcher
 from streams.media.settings import MediaSettings
+from streams.screen import read_frames
 from streams.stage.record import Output, Record
 from tests.unit.media.made import image, moving, tone, video
 from tests.unit.media.served import Server, response, serving
@@ -47,6 +49,13 @@ def post(*media: Path | str, **changes: object) -> Post:
         "media": [Medium(url=link if isinstance(link, str) else link.as_uri()) for link in media],
     }
     return Post(**fields | changes)  # type: ignore[arg-type]  # the fields are right
+
+
+class Silent:
+    """A reader of the screen that reads nothing."""
+
+    def read(self, picture: Image.Image) -> list[str]:  # noqa: ARG002 - a reader's signature
+        return []
 
 
 def record(*, last_attempt: bool = False) -> Record:
@@ -114,6 +123,17 @@ async def test_a_video_becomes_segments_of_sound_and_frames(media: MediaAccess, 
     assert spans == [(0, 2), (2, 2), (4, 1)]
 
 
+async def test_a_voice_is_promised_for_each_sound_only_where_somebody_listens(
+    media: MediaAccess, tmp_path: Path
+) -> None:
+    a_post = post(video(tmp_path / "b.wav", sound=tone(3)))
+    for voice, promised in ((False, 0), (True, 2)):
+        outputs, _ = await run(a_post, replace(media, voice=voice))
+        assert {output.message.segment.parts for output in outputs} == {  # type: ignore[union-attr]  # each has one
+            Parts(visual=0, audio=2, text=1, voice=promised)
+        }
+
+
 async def test_all_media_of_a_post_are_numbered_in_order(media: MediaAccess, tmp_path: Path) -> None:
     clip = video(tmp_path / "a.mkv", moving(30), subtitles=[("subrip", 0.5, "안녕")])
     song = video(tmp_path / "b.wav", sound=tone(3))
@@ -123,6 +143,13 @@ async def test_all_media_of_a_post_are_numbered_in_order(media: MediaAccess, tmp
     media_of_frames = [o.message.segment.medium for o in outputs if o.topic == "frames"]  # type: ignore[union-attr]  # frames are Frames
     assert media_of_frames == [0, 0, 1]
     assert keys(outputs)[:2] == ["p1/text/0", "p1/text/1"]
+
+
+async def test_with_the_screen_read_every_promised_text_comes_once(media: MediaAccess, tmp_path: Path) -> None:
+    clip = video(tmp_path / "a.mkv", moving(30), subtitles=[("subrip", 0.5, "안녕")])
+    outputs, _ = await run(post(clip, image(tmp_path / "c.jpg")), replace(media, read_on_screen=True))
+    read = [read_frames(Silent(), output.message) for output in outputs if isinstance(output.message, Frames)]
+    assert assert_parts_are_exact([*outputs, *read]) == Parts(visual=3, audio=0, text=5)
 
 
 async def test_a_broken_medium_is_left_out_and_told_after_the_others(media: MediaAccess, tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""Print what is read of words drawn on frames, and what it costs: ``python -m ops.bench.screen_text FONT VIDEO [VIDEO …]``.
+
+FONT is a font file with Hangul, such as NanumGothicBold.ttf of the Debian package fonts-nanum. Every line is drawn on
+frames as the decoder leaves them, in four sizes, plain and with an outline. Needs the extra ocr; Tesseract for Hangul.
+"""
+
+import io
+import sys
+import time
+from collections import Counter
+
+import av
+from PIL import Image, ImageDraw, ImageFont
+
+from models.screen.gate import text_tiles
+from models.screen.reader import ScreenReader, missing
+from models.text.forms import Strength, term_forms, text_forms
+from models.text.links import links
+
+_LINES = {
+    "handle": ("dm @hidden_cam99 now", "hidden_cam99"),
+    "link": ("full: t.me/hidden_room", "t.me/hidden_room"),
+    "Hangul name": ("김민지 유출 영상", "김민지"),
+    "Hangul title": ("별하늘 브이로그 원본", "별하늘 브이로그"),
+}
+_SHORT_SIDE = 320
+_QUALITY = 85
+_SIZES = (0.06, 0.08, 0.11, 0.15)
+"""Of the letters, as a share of the frame's height."""
+_EVERY_S = 2.0
+_MAX_FRAMES = 6
+
+
+def main() -> None:
+    """Measure and print."""
+    if (lacking := missing()) is not None:
+        sys.exit(f"{lacking.told}: {lacking.remedy}")
+    font_file, *videos = sys.argv[1:]
+    bare = [frame for video in videos for frame in _frames(video)]
+    _print_gate(bare)
+    reader = ScreenReader()
+    reader.read(bare[0])
+    found: Counter[tuple[str, float]] = Counter()
+    passed: Counter[tuple[str, float]] = Counter()
+    start = time.process_time()
+    for name, (line, wanted) in _LINES.items():
+        for size in _SIZES:
+            for frame in bare:
+                picture = _written(frame, line, font_file, size)
+                if text_tiles(picture).any():
+                    passed[name, size] += 1
+                    found[name, size] += _names(reader.read(picture), wanted)
+        rates = ", ".join(f"{size:.2f}: {passed[name, size]} / {found[name, size]}" for size in _SIZES)
+        sys.stdout.write(f"{name}, of {len(bare)} frames, passed the gate / found, by letter size: {rates}\n")
+    n_read = sum(passed.values())
+    spent_s = time.process_time() - start
+    sys.stdout.write(f"{spent_s / max(n_read, 1):.2f} CPU seconds a frame read, Tesseract's own not counted\n")
+
+
+def _names(lines: list[str], wanted: str) -> bool:
+    if "/" in wanted:
+        return wanted in links(lines)
+    forms = term_forms(wanted)
+    return any(forms[form] is Strength.STRONG for form in text_forms(" ".join(lines)) & forms.keys())
+
+
+def _print_gate(frames: list[Image.Image]) -> None:
+    start = time.process_time()
+    n_passed = sum(bool(text_tiles(frame).any()) for frame in frames)
+    spent_ms = 1e3 * (time.process_time() - start) / len(frames)
+    sys.stdout.write(f"without words {n_passed} of {len(frames)} frames pass the gate, {spent_ms:.1f} ms each\n")
+
+
+def _written(frame: Image.Image, line: str, font_file: str, size: float) -> Image.Image:
+    picture = frame.copy()
+    font = ImageFont.truetype(font_file, round(size * picture.height))
+    place = (picture.width / 2, 0.8 * picture.height)
+    ImageDraw.Draw(picture).text(place, line, font=font, fill="white", stroke_width=1, stroke_fill="black", anchor="mm")
+    return _as_decoded(picture)
+
+
+def _as_decoded(picture: Image.Image) -> Image.Image:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_QUALITY)
+    return Image.open(buffer).convert("RGB")
+
+
+def _frames(video: str) -> list[Image.Image]:
+    frames: list[Image.Image] = []
+    with av.open(video) as container:
+        for frame in container.decode(video=0):
+            if (frame.time or 0.0) >= len(frames) * _EVERY_S:
+                picture = frame.to_image()
+                scale = _SHORT_SIDE / min(picture.size)
+                frames.append(picture.resize((round(picture.width * scale), round(picture.height * scale))))
+            if len(frames) == _MAX_FRAMES:
+                break
+    return frames
+
+
+if __name__ == "__main__":
+    main()
