@@ -26,7 +26,7 @@ log = structlog.get_logger()
 _ASSIGNMENT_POLL_S = 1.0
 _CATCH_UP_STEP = 500
 """Offsets caught up before the progress is written down."""
-_FLOOR = {"visual": 0.4, "audio": 0.3, "text": 0.6, "voice": 0.92}
+_FLOOR = {"visual": 0.4, "audio": 0.3, "text": 0.6, "voice": 0.8}
 """Cosine from which a stored vector is worth aligning; below what the alignment itself asks for."""
 
 

@@ -72,7 +72,7 @@ def export_from(file: Path) -> bytes:
     found = hashlib.sha256(content).hexdigest()
     if found != _WEIGHTS_SHA256:  # before anything of it is read
         raise ModelError(f"{file}: the weights have sha256 {found}, not {_WEIGHTS_SHA256}: refused")
-    return _graph(read_tensors(content))
+    return graph_of(read_tensors(content))
 
 
 def _weights(file: Path) -> bytes:
@@ -85,7 +85,8 @@ def _weights(file: Path) -> bytes:
         raise ModelError(f"{file}: no weights of the voice model: {exc}; {_MEND}") from exc
 
 
-def _graph(weights: Weights) -> bytes:
+def graph_of(weights: Weights) -> bytes:
+    """Return the ONNX file of these weights, named as PyTorch names them."""
     graph = Graph("resemblyzer")
     graph.input("mel", np.float32, ("windows", N_FRAMES, N_BANDS))
     state = graph.add("Transpose", "mel", perm=[1, 0, 2])

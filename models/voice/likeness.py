@@ -1,7 +1,7 @@
 """How much of a post sounds like the voice of a reference.
 
-Voices differ less than pictures do: two strangers' cosine is 0.6 to 0.8. So one window proves nothing; what counts is
-a run of windows, each compared with the best part of the reference, which may hold more voices than one.
+Voices differ less than pictures do, and one window says little of one: what is compared is the mean of a run of windows
+with the mean of the likest part of the reference, which may hold more voices than one.
 """
 
 from typing import NamedTuple
@@ -9,15 +9,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-_RUN = 6
+RUN = 6
 """Windows of speech in a row that are judged together, 5.6 s: of less speech nothing is said."""
 _SHARE = 0.5
 """Of the reference's windows, the likest ones: whose voice the others are nobody knows."""
-_ALIKE = 0.92
-"""Mean cosine at which one stranger in a hundred is taken for the person, ops/bench/voice.py: scored `_ASKING`."""
+_ALIKE = 0.93
+"""Cosine at which as many strangers are asked about as owners of the voice are missed, ops/bench/voice.py."""
 _ASKING = 0.8
-"""Score at which the fusion models have a probability of one half."""
+"""Score of what is so alike, at which the fusion models have a probability of one half."""
 _SLOPE = 5.0
+
+Rows = npt.NDArray[np.float32]
 
 
 class Likeness(NamedTuple):
@@ -29,22 +31,29 @@ class Likeness(NamedTuple):
     """When the first and the last of its windows begin, seconds."""
 
 
-def likest(similarity: npt.NDArray[np.float32], times_s: npt.NDArray[np.float64]) -> Likeness | None:
+def likest(post: Rows, times_s: npt.NDArray[np.float64], reference: Rows) -> Likeness | None:
     """Return the likest run of windows; None if either side has too little speech or nothing is alike.
 
     Parameters
     ----------
-    similarity
-        Cosines, shape (windows of the post, windows of the reference).
+    post, reference
+        A row of length 1 for each window, shapes (n, d) and (m, d).
     times_s
-        Of the post's windows, ascending, shape (windows of the post,).
+        Of the post's windows, ascending, shape (n,).
     """
-    n_query, n_reference = similarity.shape
-    if min(n_query, n_reference) < _RUN:
+    if min(len(post), len(reference)) < RUN:
         return None
-    n_best = max(_RUN, round(_SHARE * n_reference))
-    by_window = np.sort(similarity, axis=1)[:, -n_best:].mean(axis=1)
-    runs = np.convolve(by_window, np.full(_RUN, 1 / _RUN), "valid")
-    first = int(runs.argmax())
-    score = min(1.0, max(0.0, _ASKING + _SLOPE * (float(runs[first]) - _ALIKE)))
-    return Likeness(score, (float(times_s[first]), float(times_s[first + _RUN - 1]))) if score > 0.0 else None
+    runs = _unit(np.lib.stride_tricks.sliding_window_view(post, RUN, axis=0).mean(axis=2))
+    n_best = max(RUN, round(_SHARE * len(reference)))
+    best = np.argsort(runs @ reference.T, axis=1)[:, -n_best:]
+    chosen = np.zeros((len(runs), len(reference)), np.float32)
+    np.put_along_axis(chosen, best, 1.0, axis=1)
+    alike = np.sum(runs * _unit(chosen @ reference), axis=1)
+    first = int(alike.argmax())
+    score = min(1.0, max(0.0, _ASKING + _SLOPE * (float(alike[first]) - _ALIKE)))
+    return Likeness(score, (float(times_s[first]), float(times_s[first + RUN - 1]))) if score > 0.0 else None
+
+
+def _unit(rows: Rows) -> Rows:
+    lengths: Rows = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9).astype(np.float32)
+    return rows / lengths

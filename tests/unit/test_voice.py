@@ -1,0 +1,113 @@
+"""Listening for voices: promised only where it is asked for, and never more than a question to a person."""
+
+import msgspec
+import pytest
+
+from models.registry import Registry
+from models.voice.export import DIMENSIONS
+from schemas.matrix import pack
+from schemas.messages import MODALITIES, Case, Choice, Descriptors, Parts, Policy, Reference, Sounds
+from streams.desk.coverage import lacking
+from streams.errors import UnprocessableError
+from streams.hearing import Hearing, Rules
+from streams.index.references import ReferenceIndex
+from streams.late import _FLOOR
+from streams.settings import load_settings
+from streams.voice import VoiceListener, describe_voice
+from tests.unit.made_messages import NOW, match, post_ref, scores, segment
+from tests.unit.models.test_voice import needs_weights, times, voice
+
+NOW_S = 1_772_368_215.0
+LISTENING = Parts(visual=0, audio=1, text=0, voice=1)
+EAGER = Policy(act=0.1, review=0.05, version="eager")
+
+
+def sounds(parts: Parts = LISTENING, rate_hz: int = 8000) -> Sounds:
+    return Sounds(segment=segment(parts=parts), rate_hz=rate_hz, pcm=b"\x00\x00" * 8000)
+
+
+def reference(seed: int, reference_id: str, n_windows: int = 30) -> Reference:
+    return Reference(
+        reference_id=reference_id,
+        segment=0,
+        modality="voice",
+        model="resemblyzer",
+        version="0.1.4",
+        start_s=0.0,
+        duration_s=24.0,
+        vectors=pack(voice(seed, n_windows)),
+        times_s=times(n_windows).tolist(),
+    )
+
+
+def case(case_id: str, piece: Reference, *, benign: bool = False) -> Case:
+    return Case(case_id=case_id, name="x", opened_at=NOW, reference=piece, benign=benign)
+
+
+def index(*cases: Case) -> ReferenceIndex:
+    return ReferenceIndex([(one.case_id, one, one.reference) for one in cases if one.reference is not None])
+
+
+def heard(seed: int) -> Descriptors:
+    return Descriptors(
+        descriptor_id="d1",
+        segment=segment(parts=LISTENING),
+        modality="voice",
+        model="resemblyzer",
+        version="0.1.4",
+        vectors=pack(voice(seed, 20)),
+        times_s=times(20).tolist(),
+    )
+
+
+@pytest.mark.parametrize("policy", [EAGER, Policy(act=0.95, review=0.5, version="usual")])
+@pytest.mark.parametrize("name", ["noisy-or@1", None])
+def test_a_voice_alone_never_acts_under_whatever_policy(policy: Policy, name: str | None) -> None:
+    hearing = Hearing(post=post_ref(), parts=LISTENING, deadline_s=NOW_S + 30)
+    rules = Rules(Registry().fusion(name), {"case-a": policy})
+    assert hearing.hear(scores("audio", parts=LISTENING), rules, NOW_S) == []
+    (verdict,) = hearing.hear(scores("voice", match(1.0), parts=LISTENING), rules, NOW_S)
+    assert (verdict.decision, verdict.reason, verdict.missing) == ("review", "complete", [])
+
+
+def test_a_post_whose_voice_was_not_heard_yet_is_not_complete() -> None:
+    hearing = Hearing(post=post_ref(), parts=LISTENING, deadline_s=NOW_S + 30)
+    hearing.hear(scores("audio", parts=LISTENING), Rules(Registry().fusion(), {}), NOW_S)
+    assert hearing.missing() == ["voice"]
+
+
+def test_the_same_voice_matches_and_a_stranger_hardly_does() -> None:
+    (found, *others) = index(case("a", reference(1, "r1")), case("b", reference(2, "r2"))).search(heard(1))
+    assert (found.case_id, found.score > 0.8) == ("a", True)
+    assert all(other.score < 0.5 for other in others)
+
+
+def test_a_benign_voice_hides_nobody() -> None:
+    found = index(case("a", reference(1, "r1")), case("b", reference(1, "r2"), benign=True)).search(heard(1))
+    assert [(one.case_id, one.score > 0.8) for one in found] == [("a", True)]
+
+
+def test_a_late_search_can_be_made_for_every_sense() -> None:
+    assert set(_FLOOR) == {*MODALITIES, "voice"}
+
+
+def test_a_case_lacks_no_voice() -> None:
+    choice = Choice(visual="v@1", audio="a@1", text="t@1", fusion="f@1")
+    assert lacking([case("a", reference(1, "r1"))], choice) == []
+
+
+async def test_nobody_listens_unless_asked_to() -> None:
+    assert await VoiceListener(load_settings(voice=False), Registry()).listen(sounds()) == []
+
+
+@needs_weights
+async def test_only_a_promised_voice_is_described() -> None:
+    listener = VoiceListener(load_settings(voice=True), Registry())
+    (output,) = await listener.listen(sounds())
+    assert (output.topic, output.key) == ("descriptors", "p1/0/voice")
+    assert isinstance(output.message, Descriptors)
+    assert (output.message.vectors.rows, output.message.vectors.columns) == (0, DIMENSIONS)
+    silent = msgspec.structs.replace(LISTENING, voice=0)
+    assert await listener.listen(sounds(silent)) == []
+    with pytest.raises(UnprocessableError, match="8000 Hz"):
+        describe_voice(Registry().voice(), sounds(rate_hz=16000))
