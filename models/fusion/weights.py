@@ -39,7 +39,7 @@ class Prior(NamedTuple):
 _PRIORS = {
     "visual": Prior(middle=0.5, slope=20.0, most=9.0, longer=1.5),
     "audio": Prior(middle=0.5, slope=20.0, most=1.8, longer=0.3),
-    "text": Prior(middle=0.85, slope=20.0, most=0.6, term=0.7),
+    "text": Prior(middle=0.75, slope=20.0, most=1.0, term=0.3),
     "voice": Prior(middle=0.8, slope=20.0, most=0.8),
     "meeting": Prior(middle=0.42, slope=20.0, most=8.0, longer=2.0),
 }

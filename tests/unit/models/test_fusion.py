@@ -11,7 +11,7 @@ from models.fusion.model import PRIOR, FusionModel
 from models.fusion.noisy_or import NoisyOr, read_curves
 from models.manifest import MANIFEST
 from models.registry import Registry
-from schemas.messages import MODALITIES, Evidence, Interval, Modality, Passage
+from schemas.messages import EVERY_MODALITY, Evidence, Interval, Modality, Passage
 from streams.settings import Settings
 
 STEPS = [step / 2000 for step in range(2001)]
@@ -48,21 +48,21 @@ def some_evidence(random: np.random.Generator, n: int) -> list[Evidence]:
         start_s, offset_s = random.uniform(0, 20), random.choice([0.0, 40.0])
         query = Interval(start_s=start_s, end_s=start_s + random.uniform(0, 30))
         reference = Interval(start_s=query.start_s + offset_s, end_s=query.end_s + offset_s)
-        modality = MODALITIES[random.integers(len(MODALITIES))]
+        modality = EVERY_MODALITY[random.integers(len(EVERY_MODALITY))]
         place: dict[str, Any] = {"reference_id": f"r{random.integers(2)}", "medium": int(random.integers(2))}
         terms = int(random.integers(3)) if modality == "text" else 0
         found.append(piece(modality, float(random.random()), query=query, reference=reference, terms=terms, **place))
     return found
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("modality", EVERY_MODALITY)
 def test_a_higher_score_is_never_less_likely(model: FusionModel, modality: Modality) -> None:
     values = [model.probability(modality, score) for score in STEPS]
     assert all(lower <= higher for lower, higher in pairwise(values))
     assert all(0.0 <= value < 1.0 for value in values)
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("modality", EVERY_MODALITY)
 def test_the_trained_model_ranks_a_higher_score_higher_up_to_the_top(causes: FusionModel, modality: Modality) -> None:
     alone = [said(causes, piece(modality, score)) for score in STEPS]
     assert all(lower < higher for lower, higher in pairwise(alone))
@@ -75,7 +75,7 @@ def test_so_it_does_beside_all_other_senses(causes: FusionModel, modality: Modal
     assert all(lower < higher for lower, higher in pairwise(beside))
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("modality", EVERY_MODALITY)
 def test_no_likeness_is_next_to_nothing(model: FusionModel, modality: Modality) -> None:
     assert model.probability(modality, 0.0) < 0.001
 
@@ -125,12 +125,12 @@ def test_what_is_not_counted_may_be_forgotten(model: FusionModel) -> None:
     for _ in range(100):
         judged = model.judge(some_evidence(random, 10))
         assert said(model, *judged.counted) == pytest.approx(judged.probability, abs=1e-12)
-        assert len(judged.counted) <= len(MODALITIES) + 2
+        assert len(judged.counted) <= len(EVERY_MODALITY) + 2
 
 
 def test_no_evidence_is_zero_and_nothing_is_ever_certain(model: FusionModel) -> None:
     assert model.judge([]) == (0.0, [], [])
-    assert said(model, *(piece(modality, terms=9) for modality in MODALITIES)) < 1.0
+    assert said(model, *(piece(modality, terms=9) for modality in EVERY_MODALITY)) < 1.0
 
 
 def test_contributions_sum_to_the_log_odds_and_do_not_depend_on_the_order(model: FusionModel) -> None:
