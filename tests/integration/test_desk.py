@@ -95,6 +95,20 @@ def test_withdrawing_erases_every_key_policy_last(shared: System) -> None:
     assert case_id not in shared.jikimi("case", "list").out
 
 
+def test_what_is_allowed_is_described_and_named_as_such_and_has_no_policy(shared: System, film: Path) -> None:
+    answer = shared.jikimi("case", "allow", "a channel's intro", str(film))
+    assert (answer.code, answer.err) == (0, "")
+    allowed = answer.out.strip()
+    assert re.fullmatch(r"allow-[0-9a-f]{16}", allowed)
+    entries = [kept.message for kept in shared.records("cases") if kept.key.split("/")[0] == allowed]
+    assert {entry.reference.modality for entry in entries} == {"visual", "audio"}
+    assert all(entry.benign and entry.policy is None for entry in entries)
+    line = next(line for line in shared.jikimi("case", "list").out.splitlines() if allowed in line)
+    assert line.split()[-3:] == ["allowed", "1", "0"]
+    assert "let pass wherever it is found" in shared.jikimi("case", "show", allowed).out
+    assert shared.jikimi("case", "withdraw", allowed).out == f"{len(entries)} entries erased\n"
+
+
 async def test_other_cases_are_untouched_by_a_withdrawal(shared: System, opened: str) -> None:
     cases = await read_cases(shared.settings)
     assert set(cases) == {opened}
