@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from streams.evaluation.clips import Clip, Pcm, Picture
-from streams.evaluation.edits.edit import Change, resized, to_int16
+from streams.evaluation.edits.edit import Change, resized, rms, to_int16
 from streams.evaluation.edits.pictures import halved
 
 type Join = Callable[[Picture, Picture], Picture]
@@ -73,7 +73,7 @@ def upright_cropped(picture: Picture) -> Picture:
 
 
 def beside(join: Join) -> Change:
-    """Return the edit that shows copy and other video at once and plays both sounds, the other's half as loud."""
+    """Return the edit that shows copy and other video at once and plays both sounds, the other's lower."""
 
     def change(clip: Clip, other: Clip, _chance: np.random.Generator) -> Clip:
         return replace(clip, pictures=_joined(join, clip, other), pcm=mixed(clip.pcm, other.pcm))
@@ -119,10 +119,12 @@ def anywhere(clip: Clip, other: Clip, chance: np.random.Generator) -> Clip:
 
 
 def mixed(pcm: Pcm, other: Pcm) -> Pcm:
-    """Return both at once, the other half as loud and cut or filled up to the first's length."""
+    """Return both at once, the other at most half as loud and cut or filled up to the first's length."""
     under = np.zeros(pcm.size)
     under[: other.size] = other[: pcm.size]
-    return to_int16(pcm + 0.5 * under)
+    # A loud film beside a quiet copy would be the only thing heard.
+    gain = 0.5 * min(1.0, rms(pcm) / max(rms(other), 1.0))
+    return to_int16(pcm + gain * under)
 
 
 def _joined(join: Join, clip: Clip, other: Clip) -> Iterator[Picture]:
