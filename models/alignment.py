@@ -67,7 +67,7 @@ class AlignmentParameters:
     max_speed: float = 2.0
     """Speeds from 1 / max_speed to max_speed are tried."""
     window_s: float = 0.0
-    """How long a descriptor's stretch lasts from its time on; 0: it is one moment."""
+    """How long a stretch around its time a descriptor stands for; 0: it is one moment."""
 
 
 VISUAL = AlignmentParameters(
@@ -82,7 +82,7 @@ VISUAL = AlignmentParameters(
     min_pairs=3,
     half=8.0,
     contrast=0.06,
-    rival=0.35,
+    rival=0.45,
 )
 """For frames one to ten seconds apart against frames a second apart."""
 AUDIO = AlignmentParameters(
@@ -97,9 +97,9 @@ AUDIO = AlignmentParameters(
     min_pairs=3,
     half=8.0,
     max_speed=1.25,
-    window_s=3.35,
+    window_s=2.67,
 )
-"""For windows of 3.35 s each quarter of a second, which no greater change of speed survives."""
+"""For windows of 2.67 s each quarter of a second, told by their middles; no greater change of speed is survived."""
 
 
 @dataclass(frozen=True)
@@ -339,5 +339,5 @@ def _edges(times_s: Times, window_s: float) -> tuple[Times, Times]:
     usual = min(2.0 * _EDGE_S, float(np.median(steps))) if len(steps) else 0.0
     half = np.concatenate([[usual], steps, [usual]]) / 2.0
     if window_s > 0.0:
-        return times_s, times_s + window_s
+        return times_s - window_s / 2, times_s + window_s / 2
     return times_s - half[:-1], times_s + half[1:]

@@ -24,8 +24,8 @@ _USUAL = 0.15
 """Level of a row that resembles nothing in particular; only what is above it is taken off."""
 _SHARE = 0.5
 """Of a row's level above the usual that is taken off; measured with ops/bench/score_normalisation.py."""
-_RIVALRY = np.float32(2.0)
-"""How much an excess of another case's reference takes off; measured likewise."""
+_RIVALRY = np.float32(4.0)
+"""How much an excess of another case's reference takes off: scenes of one room or film are its own, not the other's."""
 
 
 @dataclass(frozen=True)

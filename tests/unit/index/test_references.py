@@ -83,7 +83,7 @@ def test_what_was_never_seen_matches_nothing() -> None:
 
 
 def test_the_best_match_of_several_references_comes_first() -> None:
-    noisy = FILM[:60] + 0.6 * unit(60, COLUMNS, seed=5)
+    noisy = FILM[:60] + 0.2 * unit(60, COLUMNS, seed=5)
     noisy /= np.linalg.norm(noisy, axis=1, keepdims=True)
     index = ReferenceIndex(
         [

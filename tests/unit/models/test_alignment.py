@@ -225,7 +225,7 @@ def test_a_run_of_sounds_needs_seconds_to_count() -> None:
 
 def test_the_window_of_a_sound_belongs_to_the_passage() -> None:
     found = best(sounds(np.random.default_rng(5), 100, 60, 0.7), AUDIO)
-    assert found.query == pytest.approx((25.0, 39.75 + AUDIO.window_s), abs=1.0)
+    assert found.query == pytest.approx((25.0 - AUDIO.window_s / 2, 39.75 + AUDIO.window_s / 2), abs=0.8)
     assert found.reference[0] - found.query[0] == pytest.approx(50, abs=0.4)
 
 

@@ -1,0 +1,136 @@
+"""Print what similarities and scores copies and others have: ``python -m ops.bench.alignment_calibration SET.json``.
+
+For choosing `models.alignment.VISUAL` and `AUDIO`. `--cache DIR` keeps descriptors as `jikimi evaluate` does. The
+similarity of an upload's time to a case is the largest of its views and of all times of the case: what copies and
+others share is about `even`, and how fast the one becomes likelier than the other is `nats`.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from models.voting import max_by
+from schemas.matrix import unpack
+from schemas.messages import Descriptors, Modality
+from streams.choice import create_registry, default_choice
+from streams.evaluation.described import Cache, Models, QueryDescriber, describe_references
+from streams.evaluation.judged import build_index
+from streams.evaluation.manifest import Manifest, Query, read_manifest
+from streams.index.references import ReferenceIndex
+from streams.settings import load_settings
+
+_SENSES: tuple[Modality, ...] = ("visual", "audio")
+_PERCENT = (1, 5, 25, 50, 75, 95, 99)
+_SHOWN = 8
+
+
+class Pair(NamedTuple):
+    """An upload and a case it was compared with."""
+
+    score: float
+    case: str
+    query: Query
+
+
+class Measured:
+    """What was measured of one sense."""
+
+    def __init__(self) -> None:
+        self.similar: dict[bool, list[npt.NDArray[np.float32]]] = {True: [], False: []}
+        self.pairs: dict[bool, list[Pair]] = {True: [], False: []}
+
+    def take(self, query: Query, described: Sequence[Descriptors], index: ReferenceIndex, cases: set[str]) -> None:
+        """Compare one upload with every case."""
+        best: dict[str, float] = dict.fromkeys(cases, 0.0)
+        for each in described:
+            for match in index.search(each):
+                best[match.case_id] = max(best[match.case_id], match.score)
+            for case, likeness in _row_maxima(each, index).items():
+                self.similar[case == query.expect].append(likeness)
+        for case, score in best.items():
+            self.pairs[case == query.expect].append(Pair(score, case, query))
+
+    def show(self, sense: Modality) -> None:
+        """Print it."""
+        for true, what in ((True, "copies"), (False, "others")):
+            rows, scores = self.similar[true], [pair.score for pair in self.pairs[true]]
+            _print(f"{sense}: similarity of {what}", np.concatenate(rows) if rows else [])
+            _print(f"{sense}: score of {what}", scores)
+        most = max((pair.score for pair in self.pairs[False]), default=0.0)
+        by_edit: dict[str, list[float]] = defaultdict(list)
+        for pair in self.pairs[True]:
+            by_edit[pair.query.transform or "-"].append(pair.score)
+        for edit, found in sorted(by_edit.items(), key=lambda item: min(item[1]))[: 3 * _SHOWN]:
+            above = np.mean(np.array(found) > most)
+            sys.stdout.write(
+                f"  {edit:28} least {min(found):.2f} median {np.median(found):.2f} above all others {above:.2f}\n"
+            )
+        for pair in sorted(self.pairs[False], key=lambda pair: pair.score)[-_SHOWN:]:
+            sys.stdout.write(f"  other {pair.query.id} {pair.case} {pair.score:.2f}\n")
+
+
+async def measure(manifest: Manifest, cache: Path | None) -> dict[Modality, Measured]:
+    """Describe a set and compare all uploads with all references, each in the senses that its copies keep."""
+    settings = Settings.load()
+    registry = create_registry(settings)
+    models = Models.of(registry, default_choice(registry, settings))
+    kept = Cache(cache, models, settings.media)
+    pieces = await describe_references(settings, models, kept, manifest.references)
+    index, cases = build_index(pieces, []), {case for case, _ in pieces}
+    measured = {sense: Measured() for sense in _SENSES}
+    describer = QueryDescriber(
+        settings, models, kept, sorted({Path(q.path).parent for q in manifest.queries if q.path})
+    )
+    try:
+        for query in (query for query in manifest.queries if query.path):
+            described = (await describer.describe(query)).descriptors
+            for sense in _SENSES:
+                if of_sense := [each for each in described if each.modality == sense]:
+                    measured[sense].take(query, of_sense, index, cases)
+    finally:
+        await describer.close()
+    return measured
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--cache", type=Path)
+    given = parser.parse_args()
+    for sense, measured in asyncio.run(measure(read_manifest(given.manifest), given.cache)).items():
+        measured.show(sense)
+
+
+def _row_maxima(query: Descriptors, index: ReferenceIndex) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the largest similarity of each time of an upload to each case."""
+    times, group = np.unique(query.times_s, return_inverse=True)
+    found: dict[str, npt.NDArray[np.float32]] = {}
+    for case, _, space, piece in index.pieces.values():
+        if space[0] == query.modality and len(times) and piece.vectors.rows:
+            best = max_by(unpack(query.vectors) @ unpack(piece.vectors).T, group, len(times)).max(axis=1)
+            found[case] = np.maximum(found[case], best) if case in found else best
+    return found
+
+
+def _print(what: str, values: Sequence[float] | npt.NDArray[np.float32]) -> None:
+    cells = (
+        " ".join(
+            f"{percent} %: {value:.2f}"
+            for percent, value in zip(_PERCENT, np.percentile(values, _PERCENT), strict=True)
+        )
+        if len(values)
+        else "none"
+    )
+    sys.stdout.write(f"{what} ({len(values)}): {cells}\n")
+
+
+if __name__ == "__main__":
+    main()
