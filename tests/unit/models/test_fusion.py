@@ -116,7 +116,7 @@ def test_more_evidence_never_says_less(model: FusionModel) -> None:
     for _ in range(200):
         evidence = some_evidence(random, 8)
         judged = [said(model, *evidence[:count]) for count in range(9)]
-        assert all(lower <= higher for lower, higher in pairwise(judged))
+        assert all(lower <= higher + 1e-12 for lower, higher in pairwise(judged))  # but for the last bit
         assert said(model, *evidence) == pytest.approx(said(model, *evidence[::-1]))
 
 
