@@ -14,6 +14,8 @@ from streams.evaluation.edits.edit import resized
 _SHORTEST_S = 4.0
 _ONE_SCENE = 8
 """A video shorter than so many clips is not divided."""
+_GAP = 0.75
+"""Of a clip's length, left out between two references: a shot that runs across a cut would be in both."""
 _LARGE_EVERY = 6
 _CUT = Encoding(crf=22, preset="ultrafast", audio_bps=96_000)
 
@@ -58,8 +60,8 @@ def stretches(
         middle_s = duration_s * (1 - hold_out)
         if duration_s < _ONE_SCENE * seconds:
             middle_s = 0.0 if chance.uniform() < hold_out else duration_s
-        wanted += _sliced(path, 0.0, middle_s, seconds, chance)
-        held += _sliced(path, middle_s, duration_s, seconds, chance)
+        wanted += _sliced(path, (0.0, middle_s), seconds, _GAP * seconds, chance)
+        held += _sliced(path, (middle_s, duration_s), seconds, 0.0, chance)
     if not wanted or not held:
         raise UsageError(f"{videos}: no videos, or none of {_SHORTEST_S:g} s or more on either side of --hold-out")
     return wanted, held
@@ -129,10 +131,12 @@ def _duration_s(path: Path, kind: str) -> float:
         return 0.0
 
 
-def _sliced(path: Path, start_s: float, end_s: float, seconds: float, chance: np.random.Generator) -> list[Stretch]:
-    found, at = [], start_s
+def _sliced(
+    path: Path, span: tuple[float, float], seconds: float, gap_s: float, chance: np.random.Generator
+) -> list[Stretch]:
+    found, (at, end_s) = [], span
     while end_s - at >= _SHORTEST_S:
         length_s = float(seconds * chance.uniform(0.85, 1.15))
         found.append(Stretch(path, at, min(at + length_s, end_s)))
-        at += length_s
+        at += length_s + gap_s
     return [stretch for stretch in found if stretch.end_s - stretch.start_s >= _SHORTEST_S]
