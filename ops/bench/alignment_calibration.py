@@ -78,7 +78,7 @@ class Measured:
 
 async def measure(manifest: Manifest, cache: Path | None) -> dict[Modality, Measured]:
     """Describe a set and compare all uploads with all references, each in the senses that its copies keep."""
-    settings = Settings.load()
+    settings = load_settings()
     registry = create_registry(settings)
     models = Models.of(registry, default_choice(registry, settings))
     kept = Cache(cache, models, settings.media)
