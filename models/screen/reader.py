@@ -77,20 +77,24 @@ class ScreenReader:
     def read(self, picture: Image.Image) -> list[str]:
         """Return the lines of words in an RGB picture, Hangul last."""
         pixels = np.asarray(picture)[:, :, ::-1]
+        image = np.ascontiguousarray(pixels)
         with self._lock:
-            found = self._lines(np.ascontiguousarray(pixels))
-        if found.boxes is None or found.txts is None or found.scores is None:
-            return []
-        boxes = list(found.boxes)[:_MOST_LINES]
+            # Asked apart, for it keeps the boxes of what it cannot read, as Hangul, to itself.
+            boxes = self._lines(image, use_det=True, use_cls=False, use_rec=False).boxes
+            if boxes is None or not len(boxes):
+                return []
+            found = self._lines(image, use_det=True, use_cls=False, use_rec=True)
+        boxes = list(boxes)[:_MOST_LINES]
         hangul = self._hangul([_cut(picture, box) for box in boxes]) if self._reads_hangul else []
         # Where it is Hangul, what was taken for Chinese is not to be believed.
-        read = [text for text, score in zip(found.txts, found.scores, strict=True) if score >= _SURE]
+        scored = zip(found.txts or (), found.scores or (), strict=True)
+        read = [text for text, score in scored if score >= _SURE]
         return [*(text for text in read if _LATIN.search(text) or not hangul), *hangul]
 
     @staticmethod
     def _hangul(lines: list[Image.Image]) -> list[str]:
         """Read the lines as one page of Korean."""
-        command = ["tesseract", "stdin", "stdout", "-l", "kor+eng", "--psm", "6"]
+        command = ["tesseract", "stdin", "stdout", "-l", "kor", "--psm", "6"]
         try:
             done = subprocess.run(  # noqa: S603 - our own command, and a picture that we made
                 command,
