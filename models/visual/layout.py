@@ -28,6 +28,8 @@ _LONGEST = 0.97
 """A rectangle longer than this share of the frame on both sides is the frame itself."""
 _LEAST_SUPPORT = 0.3
 """Mean step along each side that is not the frame's own edge."""
+_SPLIT = 0.7
+"""Trust in a part whose inner sides run from edge to edge of the frame: hardly a line of a scene does."""
 _OVERLAP = 0.6
 """Intersection over union from which two rectangles are one."""
 
@@ -128,9 +130,11 @@ def _scores(right: _Map, down: _Map, *box: npt.NDArray[np.intp]) -> npt.NDArray[
     inner = np.stack([left > 0, far < width, top > 0, bottom < height])
     length = np.stack([tall, tall, wide, wide]) * inner
     mean = (support * length).sum(axis=0) / np.maximum(1, length.sum(axis=0))
-    share = length.sum(axis=0) / (2 * (tall + wide))
+    share = np.sqrt(length.sum(axis=0) / (2 * (tall + wide)))
+    full = np.stack([tall == height, tall == height, wide == width, wide == width])
+    trust = np.where((full | ~inner).all(axis=0), np.maximum(share, _SPLIT), share)
     weak = (inner & (support < _LEAST_SUPPORT)).any(axis=0)
-    return np.where(weak, 0.0, np.maximum(0.0, mean - _CHANCE) * np.sqrt(share))
+    return np.where(weak, 0.0, np.maximum(0.0, mean - _CHANCE) * trust)
 
 
 def _distinct(boxes: npt.NDArray[np.float64], score: npt.NDArray[np.float64], n_most: int) -> list[Rectangle]:
@@ -140,9 +144,15 @@ def _distinct(boxes: npt.NDArray[np.float64], score: npt.NDArray[np.float64], n_
             break
         left, top, right, bottom = boxes[index].tolist()
         box = (left, top, right, bottom)
-        if all(_overlap(box, other.box) < _OVERLAP for other in found):
+        if not any(_overlap(box, other.box) >= _OVERLAP or _is_part(box, other.box) for other in found):
             found.append(Rectangle(box, float(score[index])))
     return found
+
+
+def _is_part(box: Box, other: Box) -> bool:
+    """Return whether a box lies within another along two of its edges: it was drawn by the same lines."""
+    inside = box[0] >= other[0] and box[1] >= other[1] and box[2] <= other[2] and box[3] <= other[3]
+    return inside and sum(a == b for a, b in zip(box, other, strict=True)) >= 2  # noqa: PLR2004
 
 
 def _overlap(a: Box, b: Box) -> float:

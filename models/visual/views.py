@@ -19,11 +19,8 @@ TILES: tuple[Box, ...] = (
     (0.5, 0.0, 1.0, 0.5),
     (0.0, 0.5, 0.5, 1.0),
     (0.5, 0.5, 1.0, 1.0),
-    (1 / 3, 0.0, 2 / 3, 1.0),  # a tall picture in a wide frame with filled sides
-    (0.0, 1 / 3, 1.0, 2 / 3),  # a wide picture in a tall frame with filled top and bottom
 )
 """Parts of a post's frame that are looked at where no rectangle was found."""
-_WIDE, _TALL = (0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 6)
 
 SIDES: tuple[Box, ...] = (
     (0.25, 0.25, 0.75, 0.75),
@@ -44,12 +41,6 @@ _BAR_SHARE = 0.98
 """Of a row's pixels that must have the bar's colour."""
 _BAR_LIMIT = 0.35
 """Of a side; a bar is cut no deeper."""
-
-
-def tiles(picture: Picture) -> list[Box]:
-    """Return the parts of a post's frame to look at; the layouts people use depend on its shape."""
-    height, width = picture.shape[:2]
-    return [TILES[number] for number in (_TALL if height > width else _WIDE)]
 
 
 def sides(picture: Picture) -> list[Picture]:

@@ -1,8 +1,8 @@
 """Print how well edited runs of frames are found: ``python -m ops.bench.visual_cascade VIDEO [BACKDROP ...]``.
 
-The video is cut into pieces of 12 s. Every second piece is a reference, described once a second; its copies are six
-frames two seconds apart, half a second off. Backdrops are other pieces, or other videos. Insets have a random place and
-move over a moving backdrop. A copy counts as found if its own reference scores above every wrong pair of the whole run.
+The first minutes are cut into pieces of 12 s. Every second piece is a reference, described once a second; its copies
+are six frames two seconds apart, half a second off. Backdrops are other pieces, or other videos. Insets have a random
+place over a moving backdrop. A copy is found if its own reference scores above every wrong pair of the whole run.
 """
 
 import io
@@ -28,6 +28,8 @@ _RATE = 2
 """Frames a second taken from the videos: even ones for references, odd ones for copies."""
 _PIECE_S = 12
 _STEP_S = 2
+_LONGEST_S = 192
+"""Of each video is looked at."""
 _SIZE = (640, 360)
 _KINDS = {"full": range(FIRST_TILE), "tiles": range(FIRST_RECTANGLE), "all": range(64)}
 """View numbers that each column may use."""
@@ -65,6 +67,8 @@ def main() -> None:
                 each = scores(post, references, kind)
                 right[kind].append(each.pop(index))
                 wrong[kind].append(max(each))
+        sys.stdout.write(f"{name}\r")
+        sys.stdout.flush()
         found[name] = (right, n_rows / len(wanted) / len(query(wanted[0])))
     show(found, wrong)
 
@@ -85,6 +89,8 @@ def frames(path: str) -> list[Picture]:
     with av.open(path) as container:
         container.streams.video[0].codec_context.skip_frame = "NONREF"
         for frame in container.decode(video=0):
+            if frame.time >= _LONGEST_S:
+                break
             if frame.time >= len(taken) / _RATE:
                 taken.append(Image.fromarray(frame.reformat(*_SIZE, "rgb24").to_ndarray()))
     return taken

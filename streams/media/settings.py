@@ -62,7 +62,7 @@ class MediaSettings(BaseSettings):
     """Base rate of sampling, as far as frames are decoded; shot changes come on top."""
     longest_gap_s: NonNegativeFloat = 5.5
     """Key frames are decoded, and others only where key frames are further apart than this; 0 decodes all frames."""
-    few_frames: NonNegativeInt = 6
+    few_frames: NonNegativeInt = 5
     """Least frames wanted of a medium: a short one is sampled more often than the base rate, at most twice a second."""
     reference_frames_per_second: PositiveFloat = 1.0
     """The same for references, of which all frames are decoded."""

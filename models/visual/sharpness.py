@@ -1,0 +1,55 @@
+"""Where a sharp picture lies between blurred ones: a wide video in a tall frame filled with itself, and the reverse."""
+
+import numpy as np
+import numpy.typing as npt
+
+from models.visual.layout import Luma
+from models.visual.views import Box
+
+_BLURRED = 0.35
+"""Fine detail of a blurred row, as a share of that of a sharp one."""
+_SHORTEST, _LONGEST = 0.15, 0.85
+"""Of the band, as a share of the frame's side."""
+_FILL = 0.07
+"""Least share of the side that is blurred before the band, and after it."""
+_SOLID = 0.8
+"""Share of the band's rows that must be sharp."""
+_SMOOTH = 7
+"""Rows averaged."""
+
+
+def sharp_band(luma: Luma) -> Box | None:
+    """Return the band across the frames that is sharp while all beside it is blurred, None if there is none.
+
+    Parameters
+    ----------
+    luma
+        Frames of one size, shape (n, height, width).
+    """
+    if min(luma.shape[1:]) < 2 * _SMOOTH:
+        return None
+    if level := _band(luma):
+        return 0.0, level[0], 1.0, level[1]
+    if upright := _band(luma.swapaxes(1, 2)):
+        return upright[0], 0.0, upright[1], 1.0
+    return None
+
+
+def _band(luma: Luma) -> tuple[float, float] | None:
+    detail = _detail(luma)
+    sharp = detail > _BLURRED * np.percentile(detail, 85)
+    rows = np.flatnonzero(sharp)
+    first, end, n_rows = rows[0] / len(sharp), (rows[-1] + 1) / len(sharp), rows[-1] + 1 - rows[0]
+    is_band = _SHORTEST <= end - first <= _LONGEST and len(rows) >= _SOLID * n_rows
+    if not is_band or min(first, 1 - end) < _FILL:
+        return None
+    inside, beside = detail[sharp].mean(), detail[~sharp].mean()
+    return (float(first), float(end)) if beside < _BLURRED * inside else None
+
+
+def _detail(luma: Luma) -> npt.NDArray[np.float64]:
+    """Return the mean second difference along each row, over all frames, smoothed across rows; shape (height,)."""
+    signed = luma.astype(np.int16)
+    second = np.abs(2 * signed[:, :, 1:-1] - signed[:, :, :-2] - signed[:, :, 2:]).mean(axis=(0, 2))
+    padded = np.pad(second, _SMOOTH // 2, mode="edge")
+    return np.convolve(padded, np.full(_SMOOTH, 1 / _SMOOTH), mode="valid")
