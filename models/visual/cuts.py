@@ -67,10 +67,10 @@ def reference_parts(window: list[tuple[int, Picture]]) -> Iterator[Part]:
 def _inside(window: list[tuple[int, Picture]]) -> list[Box]:
     """Return what may be pictures within these frames, likeliest first."""
     luma = np.stack([picture[..., 1] for _, picture in window])  # green is most of it, and needs no sum
-    if band := sharp_band(luma):
-        return [band]
+    band = sharp_band(luma)  # black bars are no sharper than blurred ones: there may be an inset between them
     n_most = _MAX_RECTANGLES if len(window) >= _FEW else _MAX_OF_FEW
-    return [found.box for found in rectangles(luma, n_most) if found.score >= _SURE]
+    drawn = [found.box for found in rectangles(luma, n_most) if found.score >= _SURE]
+    return [band, *(box for box in drawn if not _same(box, band))] if band else drawn
 
 
 def _same(box: Box, other: Box) -> bool:

@@ -39,6 +39,8 @@ def _band(luma: Luma) -> tuple[float, float] | None:
     detail = _detail(luma)
     sharp = detail > _BLURRED * np.percentile(detail, 85)
     rows = np.flatnonzero(sharp)
+    if not rows.size:
+        return None  # even pictures, such as a black one
     first, end, n_rows = rows[0] / len(sharp), (rows[-1] + 1) / len(sharp), rows[-1] + 1 - rows[0]
     is_band = _SHORTEST <= end - first <= _LONGEST and len(rows) >= _SOLID * n_rows
     if not is_band or min(first, 1 - end) < _FILL:
