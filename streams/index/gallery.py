@@ -10,7 +10,7 @@ from models.voting import max_by
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match
 from streams.index.matcher import ALIGNMENT, ReferenceMatcher
-from streams.index.normalise import NEVER, Background, Rows, rivals
+from streams.index.normalise import NEVER, TWIN, Background, Rows, rivals
 
 _STEP_ROWS = 32_768
 """Rows of references in one matrix product: bounds the memory of a search, whatever the size of the index."""
@@ -65,7 +65,7 @@ class _Seen:
         background: Background,
     ) -> None:
         self._rows, self._times = unpack(query.vectors), np.asarray(query.times_s, np.float64)
-        self._matchers = matchers
+        self._matchers, self._owners = matchers, owners
         self._parameters = ALIGNMENT.get(query.modality)
         self._likeness = background.likeness(self._rows)
         self._maxima = _maxima(self._rows, [one.vectors for one in matchers])
@@ -88,7 +88,18 @@ class _Seen:
     def normalised(self, number: int) -> Rows:
         """Return the normalised similarities of the query's rows with one reference's; shape (rows, its rows)."""
         similarity = _product(self._rows, self._matchers[number].vectors)
-        return self._likeness.normalised(similarity, self._rivals[:, number], self._rival_floor)
+        rival = self._rivals[:, number].copy()
+        for row in np.flatnonzero(np.minimum(rival, self._maxima[:, number]) > self._rival_floor):
+            if self._is_twin(int(row), number, similarity[row]):
+                rival[row] = NEVER
+        return self._likeness.normalised(similarity, rival, self._rival_floor)
+
+    def _is_twin(self, row: int, number: int, similarity: Rows) -> bool:
+        """Tell whether what a query row resembles in one reference is the same picture as in its rival."""
+        others = np.where(self._owners != self._owners[number], self._maxima[row], NEVER)
+        rival = self._matchers[int(others.argmax())].vectors
+        theirs = rival[int((rival @ self._rows[row]).argmax())]
+        return bool(self._matchers[number].vectors[int(similarity.argmax())] @ theirs >= TWIN)
 
 
 def _maxima(rows: Rows, references: list[Rows]) -> Rows:

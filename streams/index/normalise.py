@@ -16,16 +16,24 @@ Level = npt.NDArray[np.float32]
 """A similarity for each query row, shape (n,)."""
 
 SAME = 0.7
-"""Cosine from which a benign row and another show the same picture."""
+"""Cosine from which a query row that resembles a benign row more than a reference shows the benign video."""
+_HELD = 0.88
+"""Cosine from which a reference's row is a benign row; two scenes before one camera come up to 0.8."""
+TWIN = 0.95
+"""Cosine from which rows of two cases are one picture, registered twice: neither is the other's rival."""
 NEVER = np.float32(-1.0)
 _NEAREST = 10
 """Benign rows whose mean similarity is a query row's level."""
 _USUAL = 0.15
 """Level of a row that resembles nothing in particular; only what is above it is taken off."""
 _SHARE = 0.5
-"""Of a row's level above the usual that is taken off; measured with ops/bench/score_normalisation.py."""
+"""Of a row's level above the usual that is taken off."""
 _RIVALRY = np.float32(4.0)
 """How much an excess of another case's reference takes off: scenes of one room or film are its own, not the other's."""
+_MARGIN = np.float32(0.08)
+"""How much less than this one another case's reference must resemble a row that is to count in full."""
+_MARGIN_FROM = np.float32(0.15)
+"""Above the rival floor, where the margin is asked in full; see ops/bench/score_normalisation.py."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +54,14 @@ class Likeness:
             Shape (n rows of the query, n of a reference), or their maxima for several references.
         rival
             Largest similarity to a reference of another case, shape (n,) or as `similarity`: what that one resembles
-            better is its own, and the excess is taken off. Equal copies lose nothing.
+            better, or nearly as well, is no mark of this one, and the excess is taken off.
         rival_floor
             Largest similarity to another case's reference that may be chance.
         """
         rivals = rival[:, None] if rival.ndim == 1 else rival
-        excess = np.maximum(rivals - np.maximum(similarity, np.float32(rival_floor)), np.float32(0.0))
+        floor = np.float32(rival_floor)
+        margin = _MARGIN * np.clip((rivals - floor) / _MARGIN_FROM, np.float32(0.0), np.float32(1.0))
+        excess = np.maximum(rivals + margin - np.maximum(similarity, floor), np.float32(0.0))
         left = similarity - self.common[:, None] - _RIVALRY * excess
         benign = (self.benign[:, None] >= SAME) & (self.benign[:, None] >= similarity)
         normalised: Rows = np.where(benign, NEVER, left)
@@ -81,7 +91,7 @@ class Background:
         """Tell which rows of a reference a benign row equals: a shared intro, a logo, a test card."""
         if not len(self._vectors) or not len(rows):
             return np.zeros(len(rows), np.bool_)
-        held: npt.NDArray[np.bool_] = (rows @ self._vectors.T).max(axis=1) >= SAME
+        held: npt.NDArray[np.bool_] = (rows @ self._vectors.T).max(axis=1) >= _HELD
         return held
 
 
