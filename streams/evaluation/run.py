@@ -90,7 +90,7 @@ async def evaluate(
     harmless = await _harmless(settings, models, kept, manifest.background)
     index, policy = build_index(wanted, harmless), choice.policy or _policy(settings)
     cases = sorted({case for case, _ in wanted})
-    texts = {each.case for each in manifest.references if each.terms}
+    known = {(case, piece.modality) for case, piece in wanted if piece.vectors.rows or piece.digests}
 
     began_s, hits = _cpu_s(), kept.hits
     roots = sorted({Path(query.path).parent for query in manifest.queries if query.path})
@@ -100,7 +100,7 @@ async def evaluate(
         for query in manifest.queries:
             described.append(await describer.describe(query))
             findings = judge(index, fusion, policy, cases, described[-1].descriptors)
-            searched.append(Searched(query=query, findings=findings, senses=_senses(query, described[-1], texts)))
+            searched.append(Searched(query=query, findings=findings, senses=_senses(query, described[-1], known)))
     finally:
         await describer.close()  # its children's seconds count once they have ended
     cpu_s = _cpu_s() - began_s if kept.hits == hits else None
@@ -138,14 +138,14 @@ async def _harmless(
     return pieces
 
 
-def _senses(query: Query, described: Described, named: set[str]) -> list[Modality]:
-    """Return the senses that can find a copy."""
-    words: list[Modality] = ["text"] if query.text and query.expect in named else []
-    if query.keeps is not None:
-        return [*query.keeps, *(sense for sense in words if sense not in query.keeps)]
-    has = {each.modality for each in described.descriptors if each.vectors.rows}
-    seen: list[Modality] = [sense for sense in SENSES if sense != "text" and (sense in has or _lost(query, described))]
-    return seen + words
+def _senses(query: Query, described: Described, known: set[tuple[str, Modality]]) -> list[Modality]:
+    """Return the senses that can find a copy: those by which its case is known, and that are left of it."""
+    there = [sense for sense in SENSES if query.expect is None or (query.expect, sense) in known]
+    has = {each.modality for each in described.descriptors if each.vectors.rows} - {"text"}
+    left = has if query.keeps is None else set(query.keeps)
+    if query.keeps is None and _lost(query, described):
+        left = set(SENSES)
+    return [sense for sense in there if sense in left or (sense == "text" and query.text)]
 
 
 def _lost(query: Query, described: Described) -> bool:
