@@ -139,7 +139,7 @@ class Settings(BaseSettings):
     """Listen for voices; the same for decode, audio and desk. Needs weights of the operator's: models/voice/card.md."""
 
     ocr: bool = False
-    """Read the words on screen: to be set alike for decode and screen. Needs the extra "ocr", and Tesseract for Hangul."""
+    """Read the words on screen; the same for decode and screen. Needs the extra "ocr", and Tesseract for Hangul."""
 
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """Serve Prometheus metrics here; none by default."""

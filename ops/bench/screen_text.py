@@ -90,7 +90,7 @@ def _frames(video: str) -> list[Image.Image]:
     with av.open(video) as container:
         for frame in container.decode(video=0):
             if (frame.time or 0.0) >= len(frames) * _EVERY_S:
-                picture = frame.to_image()
+                picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
                 scale = _SHORT_SIDE / min(picture.size)
                 frames.append(picture.resize((round(picture.width * scale), round(picture.height * scale))))
             if len(frames) == _MAX_FRAMES:

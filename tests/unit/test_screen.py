@@ -12,7 +12,7 @@ from streams.errors import UsageError
 from streams.flow import STAGES, all_stages, group, in_flow_order
 from streams.screen import _reader as reader_of
 from streams.screen import is_counted, read_frames
-from streams.settings import Settings
+from streams.settings import load_settings
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 POST = PostRef(post_id="p", platform="x", url="http://x/p", published_at=AT, seen_at=AT)
@@ -97,7 +97,7 @@ def test_a_picture_without_words_does_not_pass_the_gate() -> None:
 
 
 def test_the_stage_runs_only_where_it_is_asked_for() -> None:
-    off, on = Settings(), Settings(ocr=True)
+    off, on = load_settings(), load_settings(ocr=True)
     assert all_stages(off) == STAGES
     assert set(all_stages(on)) - set(STAGES) == {"screen"}
     assert group(on, all_stages(on)) == group(off, STAGES) == "jikimi-all"
