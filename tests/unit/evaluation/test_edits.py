@@ -1,3 +1,4 @@
+from functools import cache
 from pathlib import Path
 
 import av
@@ -32,9 +33,24 @@ def a_clip(which: int, seconds: float = SECONDS) -> Clip:
     return Clip(fading, (9000 * np.sin(2 * np.pi * (440, 1000)[which] * times_s)).astype(np.int16))
 
 
+@cache
 def edited(name: str, seed: int = 1) -> tuple[list[Picture], Pcm]:
+    """Return the copy that an edit makes: the same pictures for every test."""
+    return make_again(name, seed)
+
+
+def make_again(name: str, seed: int = 1) -> tuple[list[Picture], Pcm]:
     made = EDITS[name].change(a_clip(0), a_clip(1), np.random.default_rng(seed))
     return list(made.pictures), made.pcm
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return two clips as files."""
+    files = tuple(tmp_path_factory.mktemp("clips") / f"{which}.mp4" for which in range(2))
+    for which, file in enumerate(files):
+        write_clip(a_clip(which), file, Encoding())
+    return files[0], files[1]
 
 
 def strongest_hz(pcm: Pcm) -> float:
@@ -58,7 +74,7 @@ _ANOTHER_SOUND = {
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_with_the_same_seed_makes_the_same_copy(name: str) -> None:
     pictures, pcm = edited(name)
-    again, pcm_again = edited(name)
+    again, pcm_again = make_again(name)
     assert all(np.array_equal(one, other) for one, other in zip(pictures, again, strict=True))
     assert np.array_equal(pcm, pcm_again)
 
@@ -80,11 +96,9 @@ def test_a_copy_keeps_the_sound_exactly_if_its_edit_says_so(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_a_copy_can_be_written_and_read_back(name: str, tmp_path: Path) -> None:
-    edit = EDITS[name]
-    source, other, target = tmp_path / "source.mp4", tmp_path / "other.mp4", tmp_path / f"copy{edit.suffix}"
-    write_clip(a_clip(0), source, Encoding())
-    write_clip(a_clip(1), other, Encoding())
+def test_a_copy_can_be_written_and_read_back(name: str, clips: tuple[Path, Path], tmp_path: Path) -> None:
+    edit, (source, other) = EDITS[name], clips
+    target = tmp_path / f"copy{edit.suffix}"
     make_copy(edit, source, target, other=other, seed=3)
     with av.open(target) as container:
         assert bool(container.streams.video) == (name != "sound_file")
@@ -144,14 +158,13 @@ def test_a_letterboxed_copy_is_upright_with_black_bars() -> None:
     assert picture[picture.shape[0] // 2].any()
 
 
-def test_a_clip_without_sound_can_be_edited(tmp_path: Path) -> None:
-    silent = Clip(a_clip(0).pictures, np.zeros(0, np.int16))
+def test_a_clip_without_sound_can_be_edited(clips: tuple[Path, Path], tmp_path: Path) -> None:
+    silent = Clip(a_clip(0, 4).pictures, np.zeros(0, np.int16))
     write_clip(silent, tmp_path / "silent.mp4", Encoding())
-    write_clip(a_clip(1), tmp_path / "other.mp4", Encoding())
     for name, edit in EDITS.items():
         if "visual" in edit.keeps:
             target = tmp_path / f"{name}{edit.suffix}"
-            make_copy(edit, tmp_path / "silent.mp4", target, other=tmp_path / "other.mp4")
+            make_copy(edit, tmp_path / "silent.mp4", target, other=clips[1])
             assert target.stat().st_size > 0
 
 
