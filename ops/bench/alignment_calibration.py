@@ -20,7 +20,8 @@ from models.voting import max_by
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Modality
 from streams.choice import create_registry, default_choice
-from streams.evaluation.described import Cache, Models, QueryDescriber, describe_references
+from streams.evaluation.described import Cache, Models, describe_references
+from streams.evaluation.described_set import describe_queries
 from streams.evaluation.judged import build_index
 from streams.evaluation.manifest import Manifest, Query, read_manifest
 from streams.index.references import ReferenceIndex
@@ -85,17 +86,11 @@ async def measure(manifest: Manifest, cache: Path | None) -> dict[Modality, Meas
     pieces = await describe_references(settings, models, kept, manifest.references)
     index, cases = build_index(pieces, []), {case for case, _ in pieces}
     measured = {sense: Measured() for sense in _SENSES}
-    describer = QueryDescriber(
-        settings, models, kept, sorted({Path(q.path).parent for q in manifest.queries if q.path})
-    )
-    try:
-        for query in (query for query in manifest.queries if query.path):
-            described = (await describer.describe(query)).descriptors
-            for sense in _SENSES:
-                if of_sense := [each for each in described if each.modality == sense]:
-                    measured[sense].take(query, of_sense, index, cases)
-    finally:
-        await describer.close()
+    queries = [query for query in manifest.queries if query.path]
+    async for query, described in describe_queries(settings, models, kept, queries):
+        for sense in _SENSES:
+            if of_sense := [each for each in described.descriptors if each.modality == sense]:
+                measured[sense].take(query, of_sense, index, cases)
     return measured
 
 

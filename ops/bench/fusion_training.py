@@ -12,7 +12,6 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,10 +20,10 @@ from models.fusion.table import Pair, write
 from models.fusion.train import ACT, PATH, put, train
 from schemas.messages import Descriptors, Evidence, Policy
 from streams.choice import change_choice, create_registry, default_choice
-from streams.errors import UsageError
-from streams.evaluation.described import Cache, Models, QueryDescriber, describe_references
+from streams.evaluation.described import Cache, Models, describe_references
+from streams.evaluation.described_set import describe_background, describe_queries
 from streams.evaluation.judged import build_index
-from streams.evaluation.manifest import Query, SetReference, read_manifest
+from streams.evaluation.manifest import Query, read_manifest
 from streams.hearing import Hearing, Rules
 from streams.index.references import ReferenceIndex, scores
 from streams.settings import Settings, load_settings
@@ -70,18 +69,12 @@ async def _searched(settings: Settings, file: Path, cache: Path | None, changes:
     models, fusion = Models.of(registry, choice), registry.fusion(choice.fusion)
     manifest, kept = read_manifest(file), Cache(cache, models, settings.media)
     wanted = await describe_references(settings, models, kept, manifest.references)
-    harmless = []
-    for path in manifest.background:
-        with suppress(UsageError):  # nothing in it to be mistaken for
-            harmless += await describe_references(settings, models, kept, [_harmless(path)])
+    harmless = await describe_background(settings, models, kept, manifest.background)
     search = _Search(build_index(wanted, harmless), _rules(fusion, sorted({case for case, _ in wanted})))
-    roots = sorted({Path(query.path).parent for query in manifest.queries if query.path})
-    describer = QueryDescriber(settings, models, kept, roots)
-    try:
-        found = [_held(query, search, (await describer.describe(query)).descriptors) for query in manifest.queries]
-    finally:
-        await describer.close()
-    return [pair for pairs in found for pair in pairs]
+    pairs: list[Pair] = []
+    async for query, described in describe_queries(settings, models, kept, manifest.queries):
+        pairs += _held(query, search, described.descriptors)
+    return pairs
 
 
 def _held(query: Query, search: _Search, described: Sequence[Descriptors]) -> list[Pair]:
@@ -103,10 +96,6 @@ def _paired(query: Query, evidence: Iterable[tuple[str, list[Evidence]]]) -> Ite
 
 def _rules(model: FusionModel, cases: Sequence[str]) -> Rules:
     return Rules(model, dict.fromkeys(cases, Policy(act=1.0, review=1.0, version="none")))
-
-
-def _harmless(path: str) -> SetReference:
-    return SetReference(id=path, case=path, path=path)
 
 
 if __name__ == "__main__":

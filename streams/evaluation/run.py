@@ -2,27 +2,23 @@
 
 import asyncio
 import resource
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import structlog
 from rich.console import Console
 from rich.table import Table
 
-from schemas.messages import Modality, Policy, Reference
+from schemas.messages import Modality, Policy
 from streams.choice import change_choice, create_registry, default_choice
-from streams.errors import UsageError
-from streams.evaluation.described import Cache, Described, Models, QueryDescriber, describe_references
+from streams.evaluation.described import Cache, Described, Models, describe_references
+from streams.evaluation.described_set import describe_background, describe_queries
 from streams.evaluation.figures import SENSES, Answer, Figures, Searched, answer, figures, mean_iou
 from streams.evaluation.judged import build_index, judge
-from streams.evaluation.manifest import Manifest, Query, SetReference, read_manifest
+from streams.evaluation.manifest import Manifest, Query, read_manifest
 from streams.evaluation.page import page
 from streams.policy import policy_version
 from streams.settings import Settings
-
-log = structlog.get_logger()
 
 
 class Asked(NamedTuple):
@@ -87,22 +83,18 @@ async def evaluate(
     models, fusion = Models.of(registry, choice), registry.fusion(choice.fusion)
     kept = Cache(cache, models, settings.media)
     wanted = await describe_references(settings, models, kept, manifest.references)
-    harmless = await _harmless(settings, models, kept, manifest.background)
+    harmless = await describe_background(settings, models, kept, manifest.background)
     index, policy = build_index(wanted, harmless), choice.policy or _policy(settings)
     cases = sorted({case for case, _ in wanted})
     known = {(case, piece.modality) for case, piece in wanted if piece.vectors.rows or piece.digests}
 
     began_s, hits = _cpu_s(), kept.hits
-    roots = sorted({Path(query.path).parent for query in manifest.queries if query.path})
-    describer = QueryDescriber(settings, models, kept, roots)
     searched, described = [], []
-    try:
-        for query in manifest.queries:
-            described.append(await describer.describe(query))
-            findings = judge(index, fusion, policy, cases, described[-1].descriptors)
-            searched.append(Searched(query=query, findings=findings, senses=_senses(query, described[-1], known)))
-    finally:
-        await describer.close()  # its children's seconds count once they have ended
+    async for query, found in describe_queries(settings, models, kept, manifest.queries):
+        described.append(found)
+        findings = judge(index, fusion, policy, cases, found.descriptors)
+        searched.append(Searched(query=query, findings=findings, senses=_senses(query, found, known)))
+    # By now the decoder's children have ended, so that their seconds count.
     cpu_s = _cpu_s() - began_s if kept.hits == hits else None
     run = _Run(cpu_s, len(manifest.references), [*models.names().split(), f"{fusion.name}@{fusion.version}"])
     return _result(searched, described, policy.act, run), searched
@@ -122,20 +114,6 @@ def _result(searched: list[Searched], described: list[Described], act_at: float,
         models=run.models,
         per_query=[answer(each) for each in searched],
     )
-
-
-async def _harmless(
-    settings: Settings, models: Models, cache: Cache, files: Sequence[str]
-) -> list[tuple[str, Reference]]:
-    """Describe the background; what cannot be described is left out, for it is no copy's loss."""
-    pieces = []
-    for number, path in enumerate(files):
-        reference = SetReference(id=f"background-{number}", case=f"background-{number}", path=path)
-        try:
-            pieces += await describe_references(settings, models, cache, [reference])
-        except UsageError as error:
-            log.warning("left out of the background", path=path, error=str(error))
-    return pieces
 
 
 def _senses(query: Query, described: Described, known: set[tuple[str, Modality]]) -> list[Modality]:

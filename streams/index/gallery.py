@@ -10,12 +10,13 @@ from models.voting import max_by
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match
 from streams.index.matcher import ALIGNMENT, ReferenceMatcher
-from streams.index.normalise import NEVER, TWIN, Background, Rows, rivals
+from streams.index.normalise import NEVER, TWIN, Background, Normalisation, Rows, rivals
 
 _STEP_ROWS = 32_768
 """Rows of references in one matrix product: bounds the memory of a search, whatever the size of the index."""
 _MOST_ALIGNED = 256
 """References aligned for one query, those that may have most evidence."""
+_NORMALISATION = Normalisation()
 
 
 class Gallery:
@@ -24,9 +25,11 @@ class Gallery:
     A score depends on the query and the whole gallery, never on how the pair was found: `search` and `match` agree.
     """
 
-    def __init__(self, matchers: Sequence[ReferenceMatcher], benign: Rows) -> None:
+    def __init__(
+        self, matchers: Sequence[ReferenceMatcher], benign: Rows, rule: Normalisation = _NORMALISATION
+    ) -> None:
         self._matchers = list(matchers)
-        self._background = Background(benign)
+        self._background = Background(benign, rule)
         number = {case_id: at for at, case_id in enumerate(dict.fromkeys(one.case_id for one in matchers))}
         self._owners = np.array([number[one.case_id] for one in matchers], np.intp)
         self._held: dict[int, npt.NDArray[np.bool_]] = {}

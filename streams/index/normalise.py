@@ -26,14 +26,20 @@ _NEAREST = 10
 """Benign rows whose mean similarity is a query row's level."""
 _USUAL = 0.15
 """Level of a row that resembles nothing in particular; only what is above it is taken off."""
-_SHARE = 0.5
-"""Of a row's level above the usual that is taken off."""
-_RIVALRY = np.float32(4.0)
-"""How much an excess of another case's reference takes off: scenes of one room or film are its own, not the other's."""
-_MARGIN = np.float32(0.08)
-"""How much less than this one another case's reference must resemble a row that is to count in full."""
 _MARGIN_FROM = np.float32(0.15)
-"""Above the rival floor, where the margin is asked in full; see ops/bench/score_normalisation.py."""
+"""Above the rival floor, where the margin is asked in full."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How much is taken off; ops/bench/score_normalisation.py shows what each is worth."""
+
+    rivalry: float = 4.0
+    """Times the excess of another case's reference: scenes of one room or film are its own, not the other's."""
+    margin: float = 0.08
+    """How much less than this one another case's reference must resemble a row that is to count in full."""
+    share: float = 0.5
+    """Of a row's level in benign videos above the usual."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,8 @@ class Likeness:
     benign: Level
     """Largest similarity to a benign row; -1 without any."""
     common: Level
-    """What the row has in common with benign videos at large."""
+    """What the row has in common with benign videos at large, as it is taken off."""
+    rule: Normalisation
 
     def normalised(self, similarity: Rows, rival: Rows | Level, rival_floor: float) -> Rows:
         """Return similarities less what says nothing; monotone in each, so the largest stays the largest.
@@ -60,9 +67,11 @@ class Likeness:
         """
         rivals = rival[:, None] if rival.ndim == 1 else rival
         floor = np.float32(rival_floor)
-        margin = _MARGIN * np.clip((rivals - floor) / _MARGIN_FROM, np.float32(0.0), np.float32(1.0))
+        margin = np.float32(self.rule.margin) * np.clip(
+            (rivals - floor) / _MARGIN_FROM, np.float32(0.0), np.float32(1.0)
+        )
         excess = np.maximum(rivals + margin - np.maximum(similarity, floor), np.float32(0.0))
-        left = similarity - self.common[:, None] - _RIVALRY * excess
+        left = similarity - self.common[:, None] - np.float32(self.rule.rivalry) * excess
         benign = (self.benign[:, None] >= SAME) & (self.benign[:, None] >= similarity)
         normalised: Rows = np.where(benign, NEVER, left)
         return normalised
@@ -71,21 +80,22 @@ class Likeness:
 class Background:
     """The benign rows of one space, as one matrix product; none of them is a background that changes nothing."""
 
-    def __init__(self, vectors: Rows) -> None:
+    def __init__(self, vectors: Rows, rule: Normalisation) -> None:
         self._vectors = vectors
+        self._rule = rule
 
     def likeness(self, rows: Rows) -> Likeness:
         """Return what these query rows resemble."""
         nothing = np.full(len(rows), NEVER, np.float32)
         if not len(self._vectors) or not len(rows):
-            return Likeness(nothing, np.zeros(len(rows), np.float32))
+            return Likeness(nothing, np.zeros(len(rows), np.float32), self._rule)
         similarity = rows @ self._vectors.T
         # Those that show the same say so themselves; they are no measure of what is common.
         others = np.where(similarity >= SAME, np.float32(_USUAL), similarity)
         n = min(_NEAREST, others.shape[1])
         nearest = np.maximum(np.partition(others, -n, axis=1)[:, -n:], np.float32(_USUAL))
-        common = np.float32(_SHARE * n / _NEAREST) * (nearest.mean(axis=1) - np.float32(_USUAL))
-        return Likeness(similarity.max(axis=1), common.astype(np.float32))
+        common = np.float32(self._rule.share * n / _NEAREST) * (nearest.mean(axis=1) - np.float32(_USUAL))
+        return Likeness(similarity.max(axis=1), common.astype(np.float32), self._rule)
 
     def holds(self, rows: Rows) -> npt.NDArray[np.bool_]:
         """Tell which rows of a reference a benign row equals: a shared intro, a logo, a test card."""

@@ -1,0 +1,41 @@
+"""A whole set as descriptors: what is harmless in it, and its uploads one after another."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import structlog
+
+from schemas.messages import Reference
+from streams.errors import UsageError
+from streams.evaluation.described import Cache, Described, Models, QueryDescriber, describe_references
+from streams.evaluation.manifest import Query, SetReference
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+
+async def describe_background(
+    settings: Settings, models: Models, cache: Cache, files: Sequence[str]
+) -> list[tuple[str, Reference]]:
+    """Return case and piece of each harmless file; one that cannot be described is left out: it is no copy's loss."""
+    pieces = []
+    for number, path in enumerate(files):
+        reference = SetReference(id=f"background-{number}", case=f"background-{number}", path=path)
+        try:
+            pieces += await describe_references(settings, models, cache, [reference])
+        except UsageError as error:
+            log.warning("left out of the background", path=path, error=str(error))
+    return pieces
+
+
+async def describe_queries(
+    settings: Settings, models: Models, cache: Cache, queries: Sequence[Query]
+) -> AsyncIterator[tuple[Query, Described]]:
+    """Yield each upload with its descriptors; the decoder's children have ended when it is through."""
+    roots = sorted({Path(query.path).parent for query in queries if query.path})
+    describer = QueryDescriber(settings, models, cache, roots)
+    try:
+        for query in queries:
+            yield query, await describer.describe(query)
+    finally:
+        await describer.close()
