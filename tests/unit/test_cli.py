@@ -115,7 +115,7 @@ def test_a_metrics_port_that_is_taken_is_refused(run: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("0.0.0.0", 0))
         taken.listen()
-        assert_refused(run("worker", "fusion", METRICS_PORT=str(taken.getsockname()[1])), "port")
+        assert_refused(run("worker", "takedown", METRICS_PORT=str(taken.getsockname()[1])), "port")
 
 
 def test_a_case_with_nothing_to_look_for_is_refused(run: Run) -> None:
@@ -146,7 +146,7 @@ def test_a_case_with_a_term_too_short_is_refused(run: Run) -> None:
         ("case", "show", "case-x"),
         ("case", "withdraw", "case-x"),
         ("feed", "jsonl", "posts.jsonl"),
-        ("worker", "fusion"),
+        ("worker", "takedown"),
     ],
 )
 def test_a_broker_that_does_not_answer_is_one_line_within_the_grace(

@@ -137,9 +137,10 @@ async def decoder() -> AsyncIterator[Decoder]:
         yield decoder
 
 
-async def test_a_file_is_decoded_in_the_sandbox(decoder: Decoder, tmp_path: Path) -> None:
+async def test_a_file_is_decoded_in_the_sandbox(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(50), sound=tone(5))
-    (segment,) = [segment async for segment in decoder.segments(path, await decoder.scan(path))]
+    async with Decoder(MediaSettings(frames_per_second=1, longest_gap_s=0, few_frames=1)) as decoder:
+        (segment,) = [segment async for segment in decoder.segments(path, await decoder.scan(path))]
     assert (len(segment.frames), len(segment.pcm)) == (5, 5 * 8000 * 2)
 
 
