@@ -3,13 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import numpy as np
-
 from models.audio.model import AudioModel
 from schemas.messages import Sounds
 from streams.app import Context
-from streams.description import descriptor_key, descriptors, observed
-from streams.errors import UnprocessableError
+from streams.description import describe_sound
 from streams.stage.record import Output, Record
 from streams.voice import VoiceListener
 
@@ -36,9 +33,4 @@ def describe_sounds(model: AudioModel, message: Sounds) -> Output:
     UnprocessableError
         These are not samples that the model takes.
     """
-    if message.rate_hz != model.rate_hz or len(message.pcm) % 2:
-        raise UnprocessableError("sound_unreadable", f"{model.name} wants 16-bit samples at {model.rate_hz} Hz")
-    heard = observed("audio", model.describe, lambda heard: len(heard.vectors))(np.frombuffer(message.pcm, "<i2"))
-    times_s = (heard.times_s + message.segment.start_s).tolist()
-    found = descriptors(message.segment, "audio", model, heard.vectors, times_s)
-    return Output("descriptors", descriptor_key(message.segment, "audio"), found)
+    return describe_sound("audio", model, message)

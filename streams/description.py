@@ -9,8 +9,10 @@ import numpy.typing as npt
 
 from schemas.ids import record_id
 from schemas.matrix import pack, unpack
-from schemas.messages import Descriptors, Modality, Reference, Segment, Thumbnail
+from schemas.messages import Descriptors, Modality, Reference, Segment, Sounds, Thumbnail
 from streams import metrics
+from streams.errors import UnprocessableError
+from streams.stage.record import Output
 
 _MOST_DIGEST_BYTES = 32
 
@@ -20,6 +22,29 @@ class Model(Protocol):
 
     name: str
     version: str
+
+
+class Heard(Protocol):
+    """What a model of sound makes of samples."""
+
+    @property
+    def vectors(self) -> npt.NDArray[np.float32]:
+        """Shape (n, d), L2-normalised."""
+
+    @property
+    def times_s(self) -> npt.NDArray[np.float64]:
+        """Shape (n,), since the first sample."""
+
+
+class SoundModel(Model, Protocol):
+    """A model of sound."""
+
+    @property
+    def rate_hz(self) -> int:
+        """Sample rate that it takes."""
+
+    def describe(self, pcm: npt.NDArray[np.int16]) -> Heard:
+        """Describe mono samples."""
 
 
 def descriptors(
@@ -70,6 +95,22 @@ def observed[**P, R](modality: Modality, call: Callable[P, R], count: Callable[[
         return result
 
     return timed
+
+
+def describe_sound(modality: Modality, model: SoundModel, message: Sounds) -> Output:
+    """Return one modality's descriptors of one segment's sound.
+
+    Raises
+    ------
+    UnprocessableError
+        These are not samples that the model takes.
+    """
+    if message.rate_hz != model.rate_hz or len(message.pcm) % 2:
+        raise UnprocessableError("sound_unreadable", f"{model.name} wants 16-bit samples at {model.rate_hz} Hz")
+    heard = observed(modality, model.describe, lambda heard: len(heard.vectors))(np.frombuffer(message.pcm, "<i2"))
+    times_s = (heard.times_s + message.segment.start_s).tolist()
+    found = descriptors(message.segment, modality, model, heard.vectors, times_s)
+    return Output("descriptors", descriptor_key(message.segment, modality), found)
 
 
 def descriptor_key(segment: Segment, modality: Modality) -> str:

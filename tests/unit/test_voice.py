@@ -7,13 +7,14 @@ from models.registry import Registry
 from models.voice.export import DIMENSIONS
 from schemas.matrix import pack
 from schemas.messages import MODALITIES, Case, Choice, Descriptors, Parts, Policy, Reference, Sounds
+from streams.description import describe_sound
 from streams.desk.coverage import lacking
 from streams.errors import UnprocessableError
 from streams.hearing import Hearing, Rules
 from streams.index.references import ReferenceIndex
 from streams.late import _FLOOR
 from streams.settings import load_settings
-from streams.voice import VoiceListener, describe_voice
+from streams.voice import VoiceListener
 from tests.unit.made_messages import NOW, match, post_ref, scores, segment
 from tests.unit.models.test_voice import needs_weights, times, voice
 
@@ -110,4 +111,4 @@ async def test_only_a_promised_voice_is_described() -> None:
     silent = msgspec.structs.replace(LISTENING, voice=0)
     assert await listener.listen(sounds(silent)) == []
     with pytest.raises(UnprocessableError, match="8000 Hz"):
-        describe_voice(Registry().voice(), sounds(rate_hz=16000))
+        describe_sound("voice", Registry().voice(), sounds(rate_hz=16000))
