@@ -9,7 +9,7 @@ import yaml
 from ops.chart.rights import rights
 from ops.chart.settings import settings_schemas
 from schemas.topics import TOPICS
-from streams.flow import STAGES, source
+from streams.flow import OPTIONAL, STAGES, source
 from streams.topic_admin import remembered_by, settings_of
 
 CHART = Path(__file__).parents[2] / "helm" / "jikimi"
@@ -31,7 +31,7 @@ def topics() -> dict[str, Any]:
     return {
         "topics": {name: {"partitions": t.partitions, "config": settings_of(t)} for name, t in TOPICS.items()},
         "memories": {name: remembered_by(topic) for name, topic in TOPICS.items() if topic.internal},
-        "sources": {stage: source(stage) for stage in STAGES},
+        "sources": {stage: source(stage) for stage in (*STAGES, *OPTIONAL)},
     }
 
 

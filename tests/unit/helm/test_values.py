@@ -78,6 +78,8 @@ def test_a_typo_is_refused_and_named(typo: dict[str, Any], told: str) -> None:
         ({"feeds": {"push": {"kind": "http"}}}, "feeds.push.tokenSecret: name the Secret"),
         ({"scaling": {"mode": "keda"}}, "scaling.keda.prometheusUrl: where does Prometheus"),
         ({"stages": {"match": {"replicas": 9}}}, "stages.match.replicas 9: descriptors has 8 partitions"),
+        ({"settings": {"ocr": True}}, "stages.screen and settings.ocr go together"),
+        ({"stages": {"screen": {}}}, "stages.screen and settings.ocr go together"),
         (
             {"strimzi": {"enabled": True, "cluster": "main", "authentication": "tls"}},
             "tls does not go with kafka.securityProtocol PLAINTEXT",
@@ -114,6 +116,15 @@ def test_numbers_lists_and_nested_settings_arrive_as_they_were_meant(monkeypatch
     assert (settings.topic_prefix, settings.fusion_deadline_s) == ("prod.", 60)
     assert settings.media.max_bytes == 2 * 1024**3
     assert settings.media.s3_buckets == ("posts", "posts-eu")
+
+
+def test_the_screen_is_read_where_both_are_asked() -> None:
+    found = pods(render(merged(MINIMAL, {"settings": {"ocr": True}, "stages": {"screen": {"image": {"tag": "ocr"}}}})))
+    own = found["guard-jikimi-screen"]["containers"][0]
+    assert (own["args"], own["image"].rpartition(":")[2]) == (["worker", "screen"], "ocr")
+    asked = {name for name, pod in found.items() if environment(pod).get("JIKIMI_OCR") == "true"}
+    assert {"guard-jikimi-screen", "guard-jikimi-decode"} <= asked
+    assert "guard-jikimi-screen" not in pods(render(MINIMAL))
 
 
 def test_a_setting_of_one_stage_is_no_other_s() -> None:
