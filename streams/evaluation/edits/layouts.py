@@ -22,9 +22,9 @@ def letterboxed(picture: Picture) -> Picture:
 
 
 def pillarboxed(picture: Picture) -> Picture:
-    """Fit into a picture of 21:9 with black bars left and right."""
+    """Fit into a picture of 21:9, or wider if it is as wide itself, with black bars left and right."""
     height, width = picture.shape[:2]
-    framed = np.zeros((height, height * 21 // 9 // 2 * 2, 3), np.uint8)
+    framed = np.zeros((height, max(height * 21 // 9, width * 9 // 8) // 2 * 2, 3), np.uint8)
     left = (framed.shape[1] - width) // 2
     framed[:, left : left + width] = picture
     return framed
