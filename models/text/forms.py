@@ -147,7 +147,7 @@ class _Heads:
     def add(self, piece: Piece) -> None:
         self._plain += piece.plain
         self.length = len(self._plain)
-        self._skeletons = [head + form for head in self._skeletons for form in _looks(piece)[:1]]
+        self._skeletons = [_joined(head, form) for head in self._skeletons for form in _looks(piece)[:1]]
         self._letters += hangul.jamo_of(piece.plain)
         self._written += hangul.written(piece.plain)
         self._disguised |= _is_disguised(piece)
@@ -158,7 +158,7 @@ class _Heads:
         stems = list(_stems(piece.plain, len(self._plain)))
         yield from (self._plain + stem for stem in stems)
         if self._disguised or _is_disguised(piece):
-            yield from (_marked(head + form) for head in self._skeletons for form in _looks(piece))
+            yield from (_marked(_joined(head, form)) for head in self._skeletons for form in _looks(piece))
         for stem in stems:
             letters = self._letters + hangul.jamo_of(stem)
             single = self._single or bool(hangul.SINGLE.search(stem))
@@ -167,6 +167,11 @@ class _Heads:
                 yield self._written + hangul.written(stem)
             if len(self._plain) + len(stem) >= _NAME and (single or hangul.is_loose(letters)):
                 yield hangul.loose(letters)
+
+
+def _joined(head: str, skeleton: str) -> str:
+    """Return two skeletons as the skeleton of both words together, in which no letter stands twice in a row."""
+    return head + (skeleton[1:] if head and skeleton.startswith(head[-1]) else skeleton)
 
 
 def _stems(plain: str, before: int) -> Iterator[str]:

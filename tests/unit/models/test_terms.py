@@ -28,6 +28,8 @@ def names(text: str, *terms: str) -> Named:
         ("STRASSE 12", "straße 12"),
         ("민지가 어제", "\u1106\u1175\u11ab\u110c\u1175"),
         ("hidden_cam99의 영상", "hidden_cam99"),
+        ("51l3nt 0rch4rd d14ry link in bio", "silent orchard diary"),
+        ("sil\u0435nt \u043erch\u0430rd di\u0430ry", "silent orchard diary"),
     ],
 )
 def test_a_term_is_found_in_running_text(text: str, term: str) -> None:
