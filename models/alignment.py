@@ -305,8 +305,10 @@ class _Pair:
 
     def _specific(self, line: Line, rows: Indices, on_line: Similarity, found: float) -> float:
         """Return the evidence less what the same times find off the line, unless it is high in itself."""
+        if self._given.contrast <= 0.0 or found <= 0.0:
+            return found
         contrast = self._contrast(line, rows, on_line)
-        if self._given.contrast <= 0.0 or contrast is None or found <= 0.0:
+        if contrast is None:
             return found
         sure = np.clip((on_line[rows] - self._given.still) * self._given.nats, 0.0, self._given.most)
         anyway = float((sure * self._weight[rows]).sum())

@@ -31,7 +31,7 @@ class VisualInput:
     frame: npt.NDArray[np.int32]
     """Index of the frame among those given, shape (n,)."""
     view: npt.NDArray[np.int32]
-    """Index into ``views.VIEWS``, shape (n,); 0 is the full frame."""
+    """Number of the view, shape (n,): 0 is the full frame, the others by kind as in cuts.py."""
 
 
 class VisualModel:
@@ -53,8 +53,8 @@ class VisualModel:
         jpegs
             Frames as JPEG.
         views
-            True for a post: the full frame and its crops, to find a reference shown in a part of the picture.
-            False for a reference: the full frame only.
+            True for a post: each full frame, and what may be a picture in it.
+            False for a reference: each full frame, its parts, and both turned, all that a post may show of it.
 
         Raises
         ------

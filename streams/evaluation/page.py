@@ -1,13 +1,12 @@
 """An evaluation as one page that needs nothing else: no script, no picture of anybody's media."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
-from string import Template
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.fusion.reliability import Bin, calibration_error, reliability
+from streams import web_page
 from streams.evaluation.figures import SENSES, Ranked, Searched, curve_of, ranking
 from streams.evaluation.judged import Finding
 from streams.evaluation.plots import bars, calibration, curves, timelines
@@ -16,23 +15,6 @@ if TYPE_CHECKING:
     from streams.evaluation.run import Result
 
 _MOST_ROWS = 15
-_PAGE = Template("""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>$title</title>
-<style>
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
-table { border-collapse: collapse; margin: .5rem 0 }
-th, td { text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px solid #ddd }
-td { font-variant-numeric: tabular-nums }
-svg { max-width: 100%; height: auto }
-</style>
-<h1>$title</h1>
-$body
-</html>
-""")
 
 
 def page(result: "Result", searched: Sequence[Searched], title: str) -> str:
@@ -50,8 +32,7 @@ def page(result: "Result", searched: Sequence[Searched], title: str) -> str:
         ("Worst false hits: wrong pairs, the most probable first", _rows(wrong)),
         ("What was run", _run(result)),
     ]  # fmt: skip
-    body = "\n".join(f"<h2>{escape(name)}</h2>\n{content}" for name, content in sections)
-    return _PAGE.substitute(title=f"Evaluation of {escape(title)}", body=body)
+    return web_page.page(f"Evaluation of {title}", sections)
 
 
 def _misses(searched: Iterable[Searched]) -> list[Ranked]:
@@ -90,7 +71,7 @@ def _figures(result: "Result") -> str:
         )
         for sense, f in result.per_modality.items()
     ]
-    return _table(("", "copies", "micro-AP", "recall at precision 1", "at precision 0.99", "false acts"), rows)
+    return web_page.table(("", "copies", "micro-AP", "recall at precision 1", "at precision 0.99", "false acts"), rows)
 
 
 def _run(result: "Result") -> str:
@@ -104,10 +85,4 @@ def _run(result: "Result") -> str:
         ("CPU for the uploads", cost),
         ("overlap of found and true place", located),
     ]
-    return _table(("", ""), rows)
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    lines = ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
-    return f"<table><tr>{head}</tr>\n" + "\n".join(lines) + "</table>"
+    return web_page.table(("", ""), rows)

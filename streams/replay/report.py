@@ -2,32 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from string import Template
 
+from streams import web_page
 from streams.replay.comparison import Comparison
 from streams.replay.cost import Cost, Waiting
 from streams.replay.decision import told
 from streams.replay.plots import plot
 
 _MOST_CHANGES = 200
-_PAGE = Template("""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>$title</title>
-<style>
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
-table { border-collapse: collapse; margin: .5rem 0 }
-th, td { text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px solid #ddd; vertical-align: top }
-td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
-.go { color: #176b2c } .no-go { color: #a11; font-weight: 600 } .not { color: #777 }
-svg { max-width: 100%; height: auto }
-</style>
-<h1>$title: <span class="$outcome">$outcome</span></h1>
-$body
-</html>
-""")
 
 
 def page(found: Comparison) -> str:
@@ -43,9 +25,7 @@ def page(found: Comparison) -> str:
         ("Latency", _latency(found)),
         ("Each change", _changes(found)),
     ]
-    body = "\n".join(f"<h2>{title}</h2>\n{content}" for title, content in sections)
-    title = escape(f"{found.run} against {found.against}")
-    return _PAGE.substitute(title=title, outcome="go" if found.go else "no-go", body=body)
+    return web_page.page(f"{found.run} against {found.against}", sections, "go" if found.go else "no-go")
 
 
 def _decision(found: Comparison) -> str:
@@ -125,11 +105,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["<tr>" + "".join(_cell(cell) for cell in row) + "</tr>" for row in rows]
-    if not lines:
-        return "<p>None.</p>"
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    return f"<table><tr>{head}</tr>\n" + "\n".join(lines) + "</table>"
+    return web_page.table(heads, rows, _cell)
 
 
 def _cell(text: str) -> str:
