@@ -27,7 +27,11 @@ _ASSIGNMENT_POLL_S = 1.0
 _CATCH_UP_STEP = 500
 """Offsets caught up before the progress is written down."""
 _FLOOR = {"visual": 0.4, "audio": 0.3, "text": 0.6, "voice": 0.8}
-"""Cosine from which a stored vector is worth aligning; below what the alignment itself asks for."""
+"""Cosine from which a stored vector makes its segment worth aligning.
+
+Of pictures above what the alignment counts from, which chance reaches too often: a segment none of whose frames is as
+alike as this is found live, but not late.
+"""
 
 
 class _Old(NamedTuple):

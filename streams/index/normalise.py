@@ -23,7 +23,7 @@ TWIN = 0.95
 """Cosine from which rows of two cases are one picture, registered twice: neither is the other's rival."""
 NEVER = np.float32(-1.0)
 _NEAREST = 10
-"""Benign rows whose mean similarity is a query row's level."""
+"""Benign rows whose mean similarity is a query row's level; a guess, as the next."""
 _USUAL = 0.15
 """Level of a row that resembles nothing in particular; only what is above it is taken off."""
 _MARGIN_FROM = np.float32(0.15)
@@ -32,7 +32,11 @@ _MARGIN_FROM = np.float32(0.15)
 
 @dataclass(frozen=True)
 class Normalisation:
-    """How much is taken off; ops/bench/score_normalisation.py shows what each is worth."""
+    """How much is taken off; measured by ops/bench/score_normalisation.py, figures in models/visual/card.md.
+
+    Rivals pay once those that look alike are registered too. The share is a guess that has shown no worth beside them
+    yet: a background of thousands was not tried.
+    """
 
     rivalry: float = 4.0
     """Times the excess of another case's reference: scenes of one room or film are its own, not the other's."""
