@@ -58,6 +58,10 @@ class AlignmentParameters:
     """Evidence, nats, that makes a score of one half."""
     contrast: float = 0.0
     """How much higher than off the line a run must be on it to count in full; 0: this is not looked at."""
+    sure: float = 1.0
+    """Similarity that chance hardly reaches: from here on a time says more."""
+    sure_nats: float = 0.0
+    """Further evidence per unit of similarity above that."""
     still: float = 0.7
     """Similarity from which it counts all the same: a still scene is alike everywhere."""
     around_s: float = 2.5
@@ -74,7 +78,7 @@ VISUAL = AlignmentParameters(
     floor=0.25,
     even=0.30,
     nats=25.0,
-    most=18.0,
+    most=30.0,
     miss=3.0,
     tolerance_s=0.75,
     independent_s=1.0,
@@ -83,6 +87,8 @@ VISUAL = AlignmentParameters(
     half=8.0,
     contrast=0.06,
     rival=0.45,
+    sure=0.8,
+    sure_nats=60.0,
 )
 """For frames one to ten seconds apart against frames a second apart."""
 AUDIO = AlignmentParameters(
@@ -167,9 +173,16 @@ def most_evidence(row_maxima: Similarity, parameters: AlignmentParameters) -> np
 
     What this leaves at 0 needs no aligning.
     """
-    gains = np.clip((row_maxima - parameters.even) * parameters.nats, 0.0, parameters.most)
+    gains = np.clip(_nats(row_maxima, parameters), 0.0, parameters.most)
     bound: npt.NDArray[np.float64] = gains.sum(axis=0, dtype=np.float64)
     return bound
+
+
+def _nats(similarity: Similarity, parameters: AlignmentParameters) -> Similarity:
+    """Return what one time's similarity says for a copy, nats: a line that is steeper where chance hardly reaches."""
+    sure = np.maximum(similarity - np.float32(parameters.sure), np.float32(0.0)) * np.float32(parameters.sure_nats)
+    nats: Similarity = (similarity - np.float32(parameters.even)) * np.float32(parameters.nats) + sure
+    return nats
 
 
 def _score(evidence: float, parameters: AlignmentParameters) -> float:
@@ -265,7 +278,7 @@ class _Pair:
 
     def _gain(self, on_line: Similarity) -> Times:
         """Return the evidence of each query time, nats; 0 where the reference has no time."""
-        gain = np.clip((on_line - self._given.even) * self._given.nats, -self._given.miss, self._given.most)
+        gain = np.clip(_nats(on_line, self._given), -self._given.miss, self._given.most)
         weighed: Times = np.nan_to_num(gain).astype(np.float64) * self._weight
         return weighed
 
