@@ -58,7 +58,9 @@ def main() -> None:
     whole = read_manifest(arguments.manifest)
     files = [query for query in whole.queries if query.path is not None]
     manifest = msgspec.structs.replace(whole, queries=_some(files, arguments.queries, arguments.seed))
-    rows = [] if arguments.without_ours else list(_ours(manifest))
+    rows: list[Row] = []
+    if not arguments.without_ours:
+        rows, manifest = _ours(manifest)
     notes = list(_CANNOT_BE_HAD)
     for peer in _peers(arguments.only, notes):
         rows += _measured(peer, manifest)
@@ -111,13 +113,17 @@ def _peers(only: str, notes: list[str]) -> Iterator[Peer]:
             notes.append(f"{name}: {missing}")
 
 
-def _ours(manifest: Manifest) -> Iterator[Row]:
-    result, _ = asyncio.run(evaluate(load_settings(), manifest))
+def _ours(manifest: Manifest) -> tuple[list[Row], Manifest]:
+    """Return our figures, and the set with the senses that can find each copy: a silent reference is nobody's miss."""
+    result, searched = asyncio.run(evaluate(load_settings(), manifest))
+    rows = []
     for sense in ("visual", "audio", "fused"):
         found = result.per_modality[sense]
         ranks = (found.micro_ap, found.recall_at_p100, found.recall_at_p99)
         cost = _per_minute(result) if sense == "fused" else float("nan")
-        yield Row(f"ours, {sense}", sense, found.copies, *ranks, cost, found.per_transform)
+        rows.append(Row(f"ours, {sense}", sense, found.copies, *ranks, cost, found.per_transform))
+    known = [msgspec.structs.replace(each.query, keeps=each.senses) for each in searched]
+    return rows, msgspec.structs.replace(manifest, queries=known)
 
 
 def _per_minute(result: Result) -> float:
