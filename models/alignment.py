@@ -93,10 +93,10 @@ VISUAL = AlignmentParameters(
 """For frames one to ten seconds apart against frames a second apart."""
 AUDIO = AlignmentParameters(
     floor=0.25,
-    even=0.3,
+    even=0.25,
     nats=14.0,
     most=8.0,
-    miss=1.0,
+    miss=0.5,
     tolerance_s=0.3,
     independent_s=1.5,
     changed=0.0,

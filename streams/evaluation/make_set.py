@@ -23,6 +23,8 @@ log = structlog.get_logger()
 _LEAVES_LITTLE = {"cropped_half", "upright_cropped", "inset", "picture_in_picture", "side_by_side", "covered"}
 _NOT_PAIRED = {"unchanged", "still", "silent", "sound_file", "rotated"}
 _SPEECH_FILES = 12
+_OVERLAYS = 4
+"""Pieces of music that are laid over copies, and never the sound of a silent clip: both would be the same recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _cut(
     pool: ProcessPoolExecutor, sources: Sources, out: Path, plan: SetPlan, chance: np.random.Generator
 ) -> tuple[list[Path], list[Path]]:
     wanted, held = stretches(sources.videos, plan.seconds, plan.hold_out, chance)
-    music = sounds(sources.music, plan.seconds)
+    music = sounds(sources.music, plan.seconds)[:-_OVERLAYS]
     n_others = plan.background + max(4, plan.unrelated)
     chosen, rest = _some(wanted, plan.references, chance), _some(held, n_others, chance)
     if len(chosen) < plan.references:
@@ -110,7 +112,8 @@ def _overlays(sources: Sources, out: Path, plan: SetPlan) -> dict[Other, list[Pa
     """Write what is laid over sound."""
     folder, seconds = out / "sounds", plan.seconds
     music = [
-        make_sound([each], folder / f"music-{n}.m4a") for n, each in enumerate(sounds(sources.music, seconds)[-4:])
+        make_sound([each], folder / f"music-{n}.m4a")
+        for n, each in enumerate(sounds(sources.music, seconds)[-_OVERLAYS:])
     ]
     said = [each for each in sounds(sources.speech, seconds) if each.end_s > 1.0]
     spoken = [said[n : n + _SPEECH_FILES] for n in range(0, min(len(said), 4 * _SPEECH_FILES), _SPEECH_FILES)]
