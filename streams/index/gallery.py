@@ -72,9 +72,10 @@ class _Seen:
         self._parameters = ALIGNMENT.get(query.modality)
         self._likeness = background.likeness(self._rows)
         self._maxima = _maxima(self._rows, [one.vectors for one in matchers])
-        # Phrases of two cases may well mean the same: texts do not compete.
-        self._rivals = rivals(self._maxima, owners) if self._parameters else np.full_like(self._maxima, NEVER)
+        # Phrases of two cases may well mean the same, and one song may be in both: neither competes.
         self._rival_floor = self._parameters.rival if self._parameters else 1.0
+        competes = self._rival_floor < 1.0
+        self._rivals = rivals(self._maxima, owners) if competes else np.full_like(self._maxima, NEVER)
 
     def worth_aligning(self) -> list[int]:
         """Return the references that could have evidence, most of it first."""
@@ -82,7 +83,8 @@ class _Seen:
             return list(range(len(self._matchers)))
         if not len(self._rows):
             return []
-        best = self._likeness.normalised(self._maxima, self._rivals, self._rival_floor)
+        # Rivals are left to `normalised`, which knows twins: this must bound the evidence from above.
+        best = self._likeness.normalised(self._maxima, np.full(len(self._rows), NEVER), self._rival_floor)
         times, group = np.unique(self._times, return_inverse=True)
         evidence = most_evidence(max_by(best, group, len(times)), self._parameters)
         order = np.argsort(-evidence, kind="stable")[:_MOST_ALIGNED]

@@ -111,9 +111,9 @@ def test_references_of_one_case_do_not_compete() -> None:
     assert {match.reference_id for match in index.search(excerpt(5, 40))} == {"r1", "r2"}
 
 
-def near(rows: Vectors, cosine: float) -> Vectors:
+def near(rows: Vectors, cosine: float, seed: int = 77) -> Vectors:
     """Return rows at this cosine from the given ones."""
-    other = unit(*rows.shape, seed=77)
+    other = unit(*rows.shape, seed=seed)
     other -= (other * rows).sum(axis=1, keepdims=True) * rows
     other /= np.linalg.norm(other, axis=1, keepdims=True)
     turned: Vectors = (cosine * rows + np.sqrt(1 - cosine**2) * other).astype(np.float32)
@@ -190,6 +190,28 @@ def test_of_thousands_of_references_the_right_one_is_aligned(monkeypatch: pytest
 def test_two_cases_with_one_file_are_both_found() -> None:
     index = ReferenceIndex([entry(piece(FILM[:60], range(60)), case_id) for case_id in ("case-a", "case-b")])
     assert {match.case_id for match in index.search(excerpt(0, 30))} == {"case-a", "case-b"}
+
+
+def test_two_cases_with_one_file_are_both_found_by_a_hard_edit_of_it() -> None:
+    index = ReferenceIndex([entry(piece(FILM[:60], range(60)), case_id) for case_id in ("case-a", "case-b")])
+    edited = query(near(FILM[5:40], 0.6), list(range(35)))
+    alone = ReferenceIndex([entry(piece(FILM[:60], range(60)))]).search(edited)
+    found = index.search(edited)
+    assert {match.case_id for match in found} == {"case-a", "case-b"}
+    assert [match.score for match in found] == [pytest.approx(alone[0].score)] * 2
+
+
+def test_a_scene_that_two_cases_resemble_alike_is_neither_ones() -> None:
+    index = ReferenceIndex(
+        [
+            entry(piece(near(FILM[:60], 0.7, seed), range(60)), case_id)
+            for seed, case_id in ((21, "case-a"), (22, "case-b"))
+        ]
+    )
+    scores_of_both = [match.score for match in index.search(excerpt(5, 40))]
+    (alone,) = ReferenceIndex([entry(piece(near(FILM[:60], 0.7, 21), range(60)))]).search(excerpt(5, 40))
+    assert alone.score > 0.8
+    assert max(scores_of_both, default=0.0) < alone.score
 
 
 @pytest.mark.parametrize("changes", [{"version": "2"}, {"model": "other"}, {"modality": "audio"}])
