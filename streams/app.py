@@ -24,7 +24,7 @@ from streams.choice import create_registry
 from streams.clients import worker_credentials
 from streams.driver import Consumer, Transport, is_too_large
 from streams.errors import BrokerError, UnprocessableError
-from streams.flow import group, in_flow_order, source
+from streams.flow import MODULES, group, in_flow_order, source
 from streams.live_choice import LiveChoice
 from streams.settings import Settings
 from streams.stage.guard import Guard
@@ -250,7 +250,7 @@ def create_app(stages: Sequence[str], settings: Settings) -> faust.App:
     context = Context(app, settings)
     context.background(partial(_tell_when_ready, context, stages))
     for stage in stages:
-        import_module(f"streams.{stage}").create(context)
+        import_module(MODULES[stage]).create(context)
     return app
 
 

@@ -7,10 +7,22 @@ from streams.errors import UsageError
 from streams.settings import Settings
 
 STAGES = ("decode", "visual", "audio", "text", "match", "fusion", "takedown")
-"""In flow order; each is the module `streams.<name>` with a function `create(context)`."""
+"""In flow order."""
 
 OPTIONAL = ("screen",)
 """Stages that run only where settings ask for them."""
+
+MODULES = {
+    "decode": "streams.decode",
+    "visual": "streams.visual",
+    "audio": "streams.audio",
+    "screen": "streams.screen",
+    "text": "streams.text",
+    "match": "streams.match",
+    "fusion": "streams.fusion",
+    "takedown": "streams.takedown",
+}
+"""The module of each stage, with a function `create(context)`."""
 
 _ORDER = (*STAGES[: STAGES.index("text")], *OPTIONAL, *STAGES[STAGES.index("text") :])
 
