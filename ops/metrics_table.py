@@ -5,7 +5,7 @@ from pathlib import Path
 from prometheus_client import Counter
 from prometheus_client.metrics import MetricWrapperBase
 
-from streams import metrics
+from streams.telemetry import metrics
 
 DOCUMENT = Path(__file__).parent / "docs" / "observability.md"
 _HEAD = "| metric | labels | what it says |\n|---|---|---|\n"

@@ -18,7 +18,6 @@ from faust.types import EventT, StreamT, TopicT
 
 from schemas.messages import Message
 from schemas.topics import TOPICS
-from streams import metrics, trace
 from streams.cases import Cases
 from streams.choice import create_registry
 from streams.clients import worker_credentials
@@ -31,6 +30,7 @@ from streams.stage.guard import Guard
 from streams.stage.limits import DeadLetterLimit
 from streams.stage.record import Handler, Record
 from streams.stage.window import Window
+from streams.telemetry import metrics, trace
 from streams.wire import create_codec
 
 log = structlog.get_logger()

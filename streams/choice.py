@@ -7,10 +7,10 @@ import msgspec
 from models.manifest import Entry, Kind
 from models.registry import Registry
 from schemas.messages import Choice, Policy
-from streams import metrics
 from streams.errors import UsageError
 from streams.policy import policy_version
 from streams.settings import Settings
+from streams.telemetry import metrics
 
 PARTS: tuple[Kind, ...] = ("visual", "audio", "text", "fusion")
 

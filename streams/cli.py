@@ -16,8 +16,8 @@ from schemas.codec import WireError
 from streams.commands import case, dead_letters, doctor, evaluate, feed, promote, replay, shadow, topics
 from streams.commands.console import console
 from streams.errors import UsageError
-from streams.logs import configure_logging
 from streams.settings import load_settings
+from streams.telemetry.logs import configure_logging
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Find copies of a victim's videos and get them taken down."

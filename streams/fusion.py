@@ -13,11 +13,11 @@ import msgspec
 from models.fusion.model import FusionModel
 from models.registry import Registry
 from schemas.messages import Choice, Policy, Scores, Verdict
-from streams import metrics, trace
 from streams.app import Context
 from streams.hearing import Hearing, Rules
 from streams.stage.record import Output, Record
 from streams.table import DurableTable
+from streams.telemetry import metrics, trace
 
 _TICK_S = 0.25
 

@@ -15,11 +15,11 @@ import structlog
 
 from schemas.codec import WireError
 from schemas.messages import Descriptors, Match
-from streams import metrics, trace
 from streams.app import Context
 from streams.description import fault
 from streams.index import Archive, Hit, LiveIndex, ReferenceIndex, scores
 from streams.seek import Sought, TopicSeeker
+from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()
 

@@ -14,11 +14,11 @@ from models.manifest import Kind
 from models.registry import Registry
 from schemas.codec import Codec
 from schemas.messages import Choice
-from streams import metrics
 from streams.choice import default_choice
 from streams.deployments import TOPIC, History, decode_deployments
 from streams.follow import Follower, Update
 from streams.settings import Settings
+from streams.telemetry import metrics
 
 log = structlog.get_logger()
 

@@ -13,15 +13,15 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from schemas.codec import WireError
 from schemas.messages import State, Takedown
 from schemas.topics import TOPICS
-from streams import metrics
 from streams.backlog import ANSWER_S, Backlog, Backlogs
 from streams.clients import reader_config
 from streams.errors import UsageError
 from streams.flow import followers_group
 from streams.ledger import pending
-from streams.metrics_server import serve_metrics
 from streams.reach import reach_broker
 from streams.settings import Settings
+from streams.telemetry import metrics
+from streams.telemetry.metrics_server import serve_metrics
 from streams.wire import create_codec
 
 log = structlog.get_logger()

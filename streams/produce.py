@@ -9,11 +9,11 @@ from confluent_kafka import Message as Delivery
 
 from schemas.messages import Message
 from schemas.topics import TOPICS
-from streams import trace
 from streams.clients import client_config
 from streams.errors import UsageError
 from streams.reach import reach_broker
 from streams.settings import Settings
+from streams.telemetry import trace
 from streams.wire import create_codec
 
 _IN_FLIGHT = 1_000

@@ -14,10 +14,10 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import Removal, State, Takedown
-from streams import metrics
 from streams.app import Context
 from streams.ledger import Ledger, Place, chained, pending, places
 from streams.stage.record import Output
+from streams.telemetry import metrics
 
 _REMEMBERED = 100_000
 """Removals; some hours of a very large platform."""

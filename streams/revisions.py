@@ -8,10 +8,10 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import State, Takedown
-from streams import metrics
 from streams.app import Context
 from streams.ledger import Ledger, chained, pending
 from streams.quarantine import Quarantine
+from streams.telemetry import metrics
 
 _SWEEP_S = 30.0
 _ASSIGNMENT_POLL_S = 1.0

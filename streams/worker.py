@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from streams.app import create_app
 from streams.ending import STOP_S, EndingWorker
 from streams.flow import all_stages
-from streams.metrics_server import serve_metrics
 from streams.reach import reach_broker
 from streams.settings import Settings
-from streams.trace import export_traces
+from streams.telemetry.metrics_server import serve_metrics
+from streams.telemetry.trace import export_traces
 
 
 def run_worker(stages: Sequence[str], settings: Settings) -> int:

@@ -2,7 +2,7 @@
 
 import time
 
-from streams import trace
+from streams.telemetry import trace
 
 _N = 50_000
 _HEADERS = {"traceparent": b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}

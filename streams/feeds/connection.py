@@ -9,7 +9,7 @@ from typing import Literal
 
 import structlog
 
-from streams import metrics
+from streams.telemetry import metrics
 
 log = structlog.get_logger()
 

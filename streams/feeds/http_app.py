@@ -18,7 +18,6 @@ from litestar.params import Body, HeaderParameter
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.messages import Post, Removal
-from streams import metrics
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, EntryError, post_of
 from streams.feeds.http_inbox import AwayError, Inbox
@@ -26,6 +25,7 @@ from streams.feeds.http_keys import Keys
 from streams.feeds.http_problems import answer, problems
 from streams.feeds.http_settings import HttpSettings
 from streams.feeds.removal import RemovalEntry
+from streams.telemetry import metrics
 
 FEED = "http"
 _REFUSALS = problems(

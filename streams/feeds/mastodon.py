@@ -14,7 +14,6 @@ import structlog
 
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Removal
-from streams import metrics
 from streams.feeds.connection import connected, reconnecting
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import refuse
@@ -22,6 +21,7 @@ from streams.feeds.mastodon_known import Entry, Known, order
 from streams.feeds.mastodon_server import Server
 from streams.feeds.mastodon_wire import BROKEN, Status, Told, to_post, to_removal
 from streams.feeds.run import Batch
+from streams.telemetry import metrics
 
 log = structlog.get_logger()
 

@@ -15,7 +15,6 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Post, Removal
-from streams import metrics
 from streams.clients import client_config
 from streams.errors import UsageError
 from streams.feeds.cursor import Progress
@@ -26,6 +25,7 @@ from streams.feeds.topic_mapping import TopicMapping
 from streams.flow import followers_group
 from streams.reach import reach_broker
 from streams.settings import Settings
+from streams.telemetry import metrics
 
 log = structlog.get_logger()
 

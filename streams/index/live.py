@@ -4,9 +4,9 @@ import asyncio
 from collections import Counter
 
 from schemas.messages import MODALITIES
-from streams import metrics
 from streams.cases import Cases
 from streams.index.references import ReferenceIndex
+from streams.telemetry import metrics
 
 
 class LiveIndex:

@@ -10,9 +10,7 @@ from rich.console import Console
 
 from schemas.codec import WireError
 from schemas.messages import Decision, Run, Verdict
-from streams import metrics
 from streams.flow import followers_group
-from streams.metrics_server import serve_metrics
 from streams.policy import RANK
 from streams.reach import reach_broker
 from streams.replay.engine import Engine
@@ -22,6 +20,8 @@ from streams.replay.progress import shown
 from streams.replay.source import MergedReader
 from streams.replay.span import Look
 from streams.settings import Settings
+from streams.telemetry import metrics
+from streams.telemetry.metrics_server import serve_metrics
 from streams.wire import create_codec
 
 _GRACE = 2.0

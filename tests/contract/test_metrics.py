@@ -9,7 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from ops.metrics_table import DOCUMENT, documented, table
-from streams import metrics
+from streams.telemetry import metrics
 
 _STREAMS = Path(metrics.__file__).parent
 DECLARED = {name: value for name, value in vars(metrics).items() if isinstance(value, MetricWrapperBase)}

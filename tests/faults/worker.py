@@ -16,9 +16,9 @@ from types import ModuleType
 from schemas.messages import Parts, Post, Segment, Text, Texts
 from streams.app import Context
 from streams.errors import TransientError, UnprocessableError
-from streams.logs import configure_logging
 from streams.settings import load_settings
 from streams.stage.record import Output, Record
+from streams.telemetry.logs import configure_logging
 from streams.worker import run_worker
 
 

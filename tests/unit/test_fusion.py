@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from schemas.messages import Parts
-from streams import trace
 from streams.app import Context, _faust_app
 from streams.fusion import Fusion
 from streams.hearing import Hearing, Rules
 from streams.settings import load_settings
+from streams.telemetry import trace
 from tests.unit.made_messages import POLICY, match, scores
 
 _HEADERS = {"traceparent": b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}

@@ -8,7 +8,7 @@ import stamina
 import stamina.instrumentation
 import structlog
 
-from streams.logs import configure_logging
+from streams.telemetry.logs import configure_logging
 
 
 @pytest.fixture(autouse=True)

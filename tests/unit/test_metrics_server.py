@@ -17,8 +17,8 @@ from tests.integration.system import until
 
 _PROGRAM = """
 import sys, time
-from streams import metrics
-from streams.metrics_server import serve_metrics
+from streams.telemetry import metrics
+from streams.telemetry.metrics_server import serve_metrics
 stage, port = sys.argv[1], int(sys.argv[2])
 metrics.STAGE_SECONDS.labels(stage).observe(0.2)
 metrics.RETRIES.labels("all", "shared").inc(2)

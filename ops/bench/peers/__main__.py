@@ -28,8 +28,8 @@ from schemas.messages import Modality
 from streams.evaluation.edits import EDITS
 from streams.evaluation.manifest import Manifest, Query, read_manifest
 from streams.evaluation.run import Result, evaluate
-from streams.logs import configure_logging
 from streams.settings import load_settings
+from streams.telemetry.logs import configure_logging
 
 _CANNOT_BE_HAD = (
     "vpdq 0.2.5 (PyPI): no wheel for Python 3.12, and its source needs FFmpeg's headers; vPDQ's rule is run on pdqhash",

@@ -11,7 +11,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from ops.grafana import boards
 from ops.grafana.panel import Board, Panel
 from ops.prometheus import alerts, rules
-from streams import metrics
+from streams.telemetry import metrics
 from tests.unit.ops.test_alerts import CASES
 
 _ROOT = Path(__file__).parents[3]

@@ -1,6 +1,6 @@
 """Every metric, declared once: seconds and bytes, few label values, never an id.
 
-With PROMETHEUS_MULTIPROC_DIR set, the processes of one container add up; see streams/metrics_server.py.
+With PROMETHEUS_MULTIPROC_DIR set, the processes of one container add up; see streams/telemetry/metrics_server.py.
 """
 
 import os
