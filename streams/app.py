@@ -20,10 +20,10 @@ from schemas.messages import Message
 from schemas.topics import TOPICS
 from streams.cases import Cases
 from streams.choice import create_registry
-from streams.clients import worker_credentials
 from streams.driver import Consumer, Transport, is_too_large
 from streams.errors import BrokerError, UnprocessableError
-from streams.flow import MODULES, group, in_flow_order, source
+from streams.kafka.clients import worker_credentials
+from streams.kafka.codec_factory import create_codec
 from streams.live_choice import LiveChoice
 from streams.settings import Settings
 from streams.stage.guard import Guard
@@ -31,7 +31,7 @@ from streams.stage.limits import DeadLetterLimit
 from streams.stage.record import Handler, Record
 from streams.stage.window import Window
 from streams.telemetry import metrics, trace
-from streams.wire import create_codec
+from streams.topology import MODULES, group, in_flow_order, source
 
 log = structlog.get_logger()
 

@@ -7,9 +7,9 @@ import structlog
 
 from schemas.codec import Codec, WireError
 from schemas.messages import Choice, Deployment
-from streams.follow import Update, read_whole
+from streams.kafka.codec_factory import create_codec
+from streams.kafka.topic_reader import Update, read_whole
 from streams.settings import Settings
-from streams.wire import create_codec
 
 log = structlog.get_logger()
 

@@ -18,7 +18,7 @@ from schemas.messages import Descriptors, Match
 from streams.app import Context
 from streams.description import fault
 from streams.index import Archive, Hit, LiveIndex, ReferenceIndex, scores
-from streams.seek import Sought, TopicSeeker
+from streams.kafka.range_reader import Sought, TopicSeeker
 from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 import msgspec
 
 from schemas.messages import PostRef, State, Takedown
-from streams.follow import Follower, Update
+from streams.kafka.topic_reader import Follower, Update
 
 if TYPE_CHECKING:
     from streams.app import Context

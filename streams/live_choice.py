@@ -16,7 +16,7 @@ from schemas.codec import Codec
 from schemas.messages import Choice
 from streams.choice import default_choice
 from streams.deployments import TOPIC, History, decode_deployments
-from streams.follow import Follower, Update
+from streams.kafka.topic_reader import Follower, Update
 from streams.settings import Settings
 from streams.telemetry import metrics
 

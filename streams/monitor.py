@@ -13,16 +13,16 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from schemas.codec import WireError
 from schemas.messages import State, Takedown
 from schemas.topics import TOPICS
-from streams.backlog import ANSWER_S, Backlog, Backlogs
-from streams.clients import reader_config
 from streams.errors import UsageError
-from streams.flow import followers_group
+from streams.kafka.clients import reader_config
+from streams.kafka.codec_factory import create_codec
+from streams.kafka.lag import ANSWER_S, Backlog, Backlogs
+from streams.kafka.wait_for_broker import reach_broker
 from streams.ledger import pending
-from streams.reach import reach_broker
 from streams.settings import Settings
 from streams.telemetry import metrics
 from streams.telemetry.metrics_server import serve_metrics
-from streams.wire import create_codec
+from streams.topology import followers_group
 
 log = structlog.get_logger()
 

@@ -8,9 +8,9 @@ import structlog
 
 from schemas.codec import Codec, WireError
 from schemas.messages import Standing, StandingKind
-from streams.follow import Follower, Update, read_whole
+from streams.kafka.codec_factory import create_codec
+from streams.kafka.topic_reader import Follower, Update, read_whole
 from streams.settings import Settings
-from streams.wire import create_codec
 
 if TYPE_CHECKING:
     from streams.app import Context

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from streams.app import create_app
 from streams.ending import STOP_S, EndingWorker
-from streams.flow import all_stages
-from streams.reach import reach_broker
+from streams.kafka.wait_for_broker import reach_broker
 from streams.settings import Settings
 from streams.telemetry.metrics_server import serve_metrics
 from streams.telemetry.trace import export_traces
+from streams.topology import all_stages
 
 
 def run_worker(stages: Sequence[str], settings: Settings) -> int:

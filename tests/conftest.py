@@ -11,7 +11,7 @@ from ops.broker.kafka import Kafka
 from ops.broker.registry import Registry
 from ops.java import UnavailableError
 from ops.prometheus import binary
-from streams.broker.embedded import EmbeddedBroker
+from streams.kafka.embedded_broker import EmbeddedBroker
 from tests.support.brokers import HOW_TO_GET_ONE, java_kafka, new_prefix, real_kafka
 from tests.support.secured import SecuredKafka, secured_kafka
 

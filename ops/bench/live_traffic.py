@@ -13,9 +13,9 @@ import msgspec
 from ops.broker.raw import Broker
 from schemas.messages import Post
 from streams.demo.processes import Worker
-from streams.flow import STAGES
-from streams.produce import writing
+from streams.kafka.producer import writing
 from streams.settings import Settings
+from streams.topology import STAGES
 
 _EACH_WITH_MEDIA = 12
 """Every so manieth post has a clip; the others have words."""

@@ -15,7 +15,7 @@ from typing import Self
 import typer
 
 from ops.java import VAR, UnavailableError, maven, require, stop
-from streams.broker.serving import free_port, wait_until_serving
+from streams.kafka.serving import free_port, wait_until_serving
 
 _HERE = Path(__file__).parent
 _START_TIMEOUT_S = 90.0

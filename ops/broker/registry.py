@@ -10,7 +10,7 @@ from typing import Self
 from urllib.error import URLError
 
 from ops.java import maven, require, stop
-from streams.broker.serving import free_port
+from streams.kafka.serving import free_port
 
 _VERSION = "2.6.13.Final"
 _ARTIFACT = f"io.apicurio:apicurio-registry-app:{_VERSION}:tar.gz:all"

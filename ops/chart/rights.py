@@ -9,8 +9,8 @@ from typing import Any
 
 from schemas.topics import TOPICS
 from streams.doctor.rights import ROLES, Right, rights_of
-from streams.flow import STAGES, source
 from streams.settings import load_settings
+from streams.topology import STAGES, source
 
 type Rule = dict[str, Any]
 

@@ -9,8 +9,8 @@ import yaml
 from ops.chart.rights import rights
 from ops.chart.settings import settings_schemas
 from schemas.topics import TOPICS
-from streams.flow import OPTIONAL, STAGES, source
-from streams.topic_admin import remembered_by, settings_of
+from streams.kafka.topic_admin import remembered_by, settings_of
+from streams.topology import OPTIONAL, STAGES, source
 
 CHART = Path(__file__).parents[2] / "helm" / "jikimi"
 

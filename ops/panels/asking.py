@@ -9,7 +9,7 @@ from ops.grafana.boards import BOARDS
 from ops.grafana.panel import Board, Panel
 from ops.prometheus.alerts import alerts
 from ops.prometheus.server import Prometheus, Series
-from streams.flow import STAGES
+from streams.topology import STAGES
 
 SILENT = {
     "Retries": "nothing failed for a moment",

@@ -16,8 +16,8 @@ import yaml
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams.clients import client_config
 from streams.demo.posts import DemoPost
+from streams.kafka.clients import client_config
 from streams.settings import Settings
 
 _INTERVAL_S = 4.0

@@ -13,15 +13,15 @@ from ops.panels.feeding import feeding, prepare_platform
 from ops.prometheus import rules
 from ops.prometheus.alerts import groups
 from ops.prometheus.server import Prometheus
-from streams import topic_admin
-from streams.broker.serving import free_port
 from streams.demo.posts import build_posts
 from streams.demo.processes import Process, Worker
 from streams.demo.scenario import CLOVER, SCENES, WILLOW, DemoCase
 from streams.demo.server import serve
 from streams.desk.cases import NewCase, add_case
-from streams.flow import STAGES
+from streams.kafka import topic_admin
+from streams.kafka.serving import free_port
 from streams.settings import Settings, load_settings
+from streams.topology import STAGES
 
 FASTER = 10
 """How many times faster than shipped the windows, offsets and waits of the rules run."""

@@ -12,7 +12,7 @@ import yaml
 
 from ops.java import stop
 from ops.prometheus.binary import find
-from streams.broker.serving import free_port
+from streams.kafka.serving import free_port
 
 _START_TIMEOUT_S = 30.0
 

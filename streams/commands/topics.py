@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from streams import topic_admin
 from streams.errors import UsageError
+from streams.kafka import topic_admin
 from streams.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Make or verify the topics.")

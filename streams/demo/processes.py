@@ -12,8 +12,8 @@ from typing import Self
 
 import httpx
 
-from streams.broker.serving import free_port
 from streams.errors import UsageError
+from streams.kafka.serving import free_port
 
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 30.0

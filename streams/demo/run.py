@@ -15,9 +15,6 @@ from rich.console import Console
 from rich.progress import Progress
 
 from schemas.ids import record_id
-from streams import topic_admin
-from streams.broker.embedded import EmbeddedBroker
-from streams.broker.serving import free_port
 from streams.demo.live import LiveView
 from streams.demo.posts import DemoPost, build_posts
 from streams.demo.processes import Worker
@@ -27,9 +24,12 @@ from streams.demo.server import serve
 from streams.demo.table import print_table
 from streams.demo.watcher import Watcher
 from streams.desk.cases import NewCase, add_case
-from streams.flow import STAGES
-from streams.produce import writing
+from streams.kafka import topic_admin
+from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.kafka.producer import writing
+from streams.kafka.serving import free_port
 from streams.settings import Settings, load_settings
+from streams.topology import STAGES
 
 _FEED_INTERVAL_S = 1.0
 _LONGEST_S = 300.0

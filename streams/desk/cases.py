@@ -16,15 +16,15 @@ from streams.choice import create_registry, default_choice
 from streams.deployments import read_history
 from streams.desk.references import Describers, ReferenceMaker, check_readable, digest_terms
 from streams.errors import UsageError
-from streams.follow import read_whole
+from streams.kafka.codec_factory import create_codec
+from streams.kafka.producer import TopicWriter, writing
+from streams.kafka.topic_reader import read_whole
 from streams.media.decoder import Decoder
 from streams.policy import policy_version
-from streams.produce import TopicWriter, writing
 from streams.replay.erase import erase
 from streams.settings import Settings
 from streams.standings import TOPIC as STANDINGS
 from streams.standings import read_standings
-from streams.wire import create_codec
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from streams.deployments import KEY, TOPIC, History, read_history
 from streams.desk.cases import read_cases
 from streams.desk.coverage import refuse_uncovered
 from streams.errors import UsageError
-from streams.produce import writing
+from streams.kafka.producer import writing
 from streams.replay.runs import read_run
 from streams.settings import Settings
 

@@ -17,7 +17,7 @@ from streams.desk.cases import describe_files, read_cases
 from streams.desk.coverage import lacking, made_by, model_of
 from streams.desk.references import TERMS, Describers, ReferenceMaker, check_readable, reference_id
 from streams.errors import UsageError
-from streams.produce import writing
+from streams.kafka.producer import writing
 from streams.settings import Settings
 
 _SAME = 0.99

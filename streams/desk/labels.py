@@ -5,7 +5,7 @@ import asyncio
 from schemas.messages import Label
 from streams.desk.cases import read_cases
 from streams.errors import UsageError
-from streams.produce import writing
+from streams.kafka.producer import writing
 from streams.settings import Settings
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from schemas.messages import Case, Standing, StandingKind, Takedown
 from streams.desk.cases import erase_entries, read_cases, read_keys, read_takedowns
 from streams.errors import UsageError
-from streams.produce import writing
+from streams.kafka.producer import writing
 from streams.settings import Settings
 from streams.standings import TOPIC, read_standings, standing_key
 

@@ -6,14 +6,14 @@ from aiokafka.errors import KafkaError as WorkerKafkaError
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from streams import topic_admin
-from streams.clients import client_config
 from streams.doctor.finding import Finding, ok, warn, wrong
 from streams.doctor.probe import Probe
 from streams.errors import UsageError
-from streams.reach import telling
+from streams.kafka import topic_admin
+from streams.kafka.clients import client_config
+from streams.kafka.transactions import has_transactions
+from streams.kafka.wait_for_broker import telling
 from streams.settings import Settings
-from streams.transaction import has_transactions
 
 _REACH_S = 5.0
 _MISSING = ": missing"

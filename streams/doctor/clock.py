@@ -9,8 +9,8 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.topics import TOPICS
-from streams.clients import client_config
 from streams.doctor.finding import Finding, ok, warn, wrong
+from streams.kafka.clients import client_config
 from streams.settings import Settings
 
 _ANSWER_S = 10.0

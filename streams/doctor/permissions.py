@@ -7,10 +7,10 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient
 
-from streams.clients import client_config
 from streams.doctor.finding import Finding, ok, warn, wrong
 from streams.doctor.probe import Probe
 from streams.doctor.rights import Right, rights_of
+from streams.kafka.clients import client_config
 from streams.settings import Settings
 
 _ANSWER_S = 20.0

@@ -10,7 +10,7 @@ from aiokafka.errors import CoordinatorNotAvailableError, KafkaError, Transactio
 from aiokafka.protocol.admin import ApiVersionRequest
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from streams.clients import worker_credentials
+from streams.kafka.clients import worker_credentials
 from streams.settings import Settings
 
 _ANSWER_S = 10.0

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from schemas.topics import TOPICS
-from streams.flow import OPTIONAL, STAGES, followers_group, group, group_start
 from streams.settings import Settings
+from streams.topology import OPTIONAL, STAGES, followers_group, group, group_start
 
 ROLES = (*STAGES, *OPTIONAL, "feeds", "desk")
 """Who may be asked about."""

@@ -12,11 +12,11 @@ from confluent_kafka import Consumer, TopicPartition
 
 from schemas.codec import Codec
 from schemas.messages import Cursor
-from streams.clients import client_config
 from streams.errors import UsageError
-from streams.flow import followers_group
-from streams.follow import read_whole
+from streams.kafka.clients import client_config
+from streams.kafka.topic_reader import read_whole
 from streams.settings import Settings
+from streams.topology import followers_group
 
 TOPIC = "feed-cursors"
 

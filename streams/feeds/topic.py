@@ -15,17 +15,17 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Post, Removal
-from streams.clients import client_config
 from streams.errors import UsageError
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import EntryError
 from streams.feeds.run import Batch
 from streams.feeds.topic_format import Read
 from streams.feeds.topic_mapping import TopicMapping
-from streams.flow import followers_group
-from streams.reach import reach_broker
+from streams.kafka.clients import client_config
+from streams.kafka.wait_for_broker import reach_broker
 from streams.settings import Settings
 from streams.telemetry import metrics
+from streams.topology import followers_group
 
 log = structlog.get_logger()
 

@@ -11,7 +11,8 @@ import msgspec
 from schemas.codec import WireError
 from schemas.messages import Label, Verdict
 from streams.errors import UsageError
-from streams.follow import Update, read_each
+from streams.kafka.codec_factory import create_codec
+from streams.kafka.topic_reader import Update, read_each
 from streams.replay.comparison import LIVE, Asked, Comparison, compare
 from streams.replay.decision import DEFAULT, read_thresholds
 from streams.replay.differences import Judgement, judgement, side
@@ -19,7 +20,6 @@ from streams.replay.naming import Naming
 from streams.replay.report import page
 from streams.replay.runs import read_run
 from streams.settings import Settings
-from streams.wire import create_codec
 
 
 class Where(NamedTuple):

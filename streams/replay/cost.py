@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from schemas.messages import Run
-from streams.flow import STAGES
+from streams.topology import STAGES
 
 
 class StageCost(msgspec.Struct, frozen=True):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from confluent_kafka.admin import AdminClient
 
-from streams.clients import client_config
-from streams.produce import TopicWriter
+from streams.kafka.clients import client_config
+from streams.kafka.producer import TopicWriter
 from streams.replay.naming import CASES, Naming
 from streams.replay.runs import read_runs
 from streams.settings import Settings

@@ -15,8 +15,9 @@ from schemas.messages import Run, Verdict
 from streams.cases import Cases
 from streams.choice import create_registry
 from streams.errors import UsageError
-from streams.follow import read_whole
-from streams.reach import reach_broker
+from streams.kafka.codec_factory import create_codec
+from streams.kafka.topic_reader import read_whole
+from streams.kafka.wait_for_broker import reach_broker
 from streams.replay.casefile import CaseFile
 from streams.replay.chain import Chain
 from streams.replay.engine import Engine, Pace, Parts
@@ -32,7 +33,6 @@ from streams.replay.topics import make_topics
 from streams.settings import Settings
 from streams.signals import told_to_end
 from streams.stage.limits import DeadLetterLimit, TooManyDeadLettersError
-from streams.wire import create_codec
 
 _LARGE = {"posts", "frames", "sounds"}
 _AHEAD, _AHEAD_LARGE = 64, 8

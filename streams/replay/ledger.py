@@ -10,10 +10,10 @@ from confluent_kafka import TopicPartition
 
 from schemas.messages import Run
 from streams.errors import UsageError
+from streams.kafka.transactions import TransactionWriter
 from streams.replay.naming import CASES, MEMORY, Naming
 from streams.replay.span import Offsets
 from streams.settings import Settings
-from streams.transaction import TransactionWriter
 
 PROGRESS_KEY = b""
 """In the run's memory, where the other keys are post ids."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from schemas.messages import Modality
 from schemas.topics import TOPICS
 from streams.errors import UsageError
-from streams.flow import group_start
 from streams.settings import Settings
+from streams.topology import group_start
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,80}")
 """No . and no _ : Kafka takes topics for the same that differ only in these."""

@@ -11,12 +11,12 @@ from rich.table import Table
 from schemas.codec import WireError
 from schemas.messages import Run
 from streams.errors import UsageError
-from streams.follow import read_whole
+from streams.kafka.codec_factory import create_codec
+from streams.kafka.topic_reader import read_whole
+from streams.kafka.transactions import TransactionWriter
 from streams.replay.naming import Naming
 from streams.replay.topics import delete_topics
 from streams.settings import Settings
-from streams.transaction import TransactionWriter
-from streams.wire import create_codec
 
 log = structlog.get_logger()
 

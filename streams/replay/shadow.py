@@ -10,9 +10,9 @@ from rich.console import Console
 
 from schemas.codec import WireError
 from schemas.messages import Decision, Run, Verdict
-from streams.flow import followers_group
+from streams.kafka.codec_factory import create_codec
+from streams.kafka.wait_for_broker import reach_broker
 from streams.policy import RANK
-from streams.reach import reach_broker
 from streams.replay.engine import Engine
 from streams.replay.launch import launch
 from streams.replay.plan import Asked
@@ -22,7 +22,7 @@ from streams.replay.span import Look
 from streams.settings import Settings
 from streams.telemetry import metrics
 from streams.telemetry.metrics_server import serve_metrics
-from streams.wire import create_codec
+from streams.topology import followers_group
 
 _GRACE = 2.0
 """In fusion's deadlines: how much later one of the two may decide on a post than the other first spoke of it."""

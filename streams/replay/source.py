@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.topics import TOPICS
-from streams.clients import headers_of, reader_config
 from streams.errors import UsageError
+from streams.kafka.clients import headers_of, reader_config
 from streams.replay.span import Offsets, Place
 from streams.settings import Settings
 from streams.stage.record import Record

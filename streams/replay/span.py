@@ -8,9 +8,9 @@ import stamina
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from streams.clients import client_config
 from streams.errors import UsageError
-from streams.follow import passes
+from streams.kafka.clients import client_config
+from streams.kafka.topic_reader import passes
 from streams.settings import Settings
 
 _ANSWER_S = 30.0

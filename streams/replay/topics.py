@@ -8,11 +8,11 @@ from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import FOREVER, TOPICS
-from streams.clients import client_config
 from streams.errors import UsageError
+from streams.kafka.clients import client_config
+from streams.kafka.topic_admin import RETENTION, accepted, settings_of
 from streams.replay.naming import Naming, all_topics
 from streams.settings import Settings
-from streams.topic_admin import RETENTION, accepted, settings_of
 
 _ANSWER_S = 30.0
 _LOOK_AGAIN_S = 0.05

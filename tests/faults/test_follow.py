@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ops.broker.kafka import Kafka
-from streams.follow import Follower, Update
+from streams.kafka.topic_reader import Follower, Update
 from streams.settings import load_settings
 from tests.faults.rig import Fed, Rig
 from tests.support.brokers import make_topics

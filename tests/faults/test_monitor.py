@@ -10,7 +10,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from ops.broker.kafka import Kafka
-from streams.broker.serving import free_port
+from streams.kafka.serving import free_port
 from tests.faults.rig import wait_for
 from tests.support.brokers import make_topics
 

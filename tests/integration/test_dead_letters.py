@@ -8,8 +8,8 @@ from rich.console import Console
 from schemas.messages import DeadLetter
 from streams.desk.dead_letters import chosen, print_dead_letters, redrive
 from streams.errors import UsageError
-from streams.follow import read_whole
-from streams.produce import writing
+from streams.kafka.producer import writing
+from streams.kafka.topic_reader import read_whole
 from streams.settings import Settings, load_settings
 from tests.support.brokers import make_topics
 

@@ -18,10 +18,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.codec import Codec
 from schemas.messages import Takedown
-from streams.backlog import Backlog, Backlogs
-from streams.broker.serving import free_port
-from streams.flow import STAGES
+from streams.kafka.lag import Backlog, Backlogs
+from streams.kafka.serving import free_port
 from streams.monitor import Monitor
+from streams.topology import STAGES
 from tests.integration.made import described, footage
 from tests.integration.system import System, until
 from tests.unit.made_messages import takedown, verdict

@@ -10,8 +10,8 @@ import pytest
 
 from streams.demo.processes import Worker
 from streams.doctor.rights import ROLES, rights_of
-from streams.flow import STAGES
 from streams.settings import load_settings
+from streams.topology import STAGES
 from tests.integration.system import System, running
 from tests.support.brokers import new_prefix
 from tests.support.secured import PASSWORD, SecuredKafka, certify

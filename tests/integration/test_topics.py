@@ -17,8 +17,8 @@ from confluent_kafka.admin import (
 
 from ops.broker.kafka import Kafka
 from schemas.topics import TOPICS
-from streams import topic_admin
 from streams.errors import UsageError
+from streams.kafka import topic_admin
 from streams.settings import Settings, load_settings
 from tests.support.brokers import make_topics
 

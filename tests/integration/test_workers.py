@@ -13,7 +13,7 @@ from pathlib import Path
 import fastavro
 import pytest
 
-from streams.flow import STAGES
+from streams.topology import STAGES
 from tests.integration.system import System
 
 _SCHEMA = Path(__file__).parents[2] / "schemas" / "post.avsc"

@@ -14,7 +14,7 @@ from docker.errors import DockerException
 from testcontainers.community.kafka import KafkaContainer
 
 from ops.broker.kafka import Kafka
-from streams import topic_admin
+from streams.kafka import topic_admin
 from streams.settings import load_settings
 
 BOOTSTRAP_VARIABLE = "JIKIMI_TEST_BOOTSTRAP_SERVERS"

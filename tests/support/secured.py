@@ -23,8 +23,8 @@ from confluent_kafka.admin import (
 )
 
 from ops.java import UnavailableError, require
-from streams.broker.serving import free_port
 from streams.doctor.rights import Right
+from streams.kafka.serving import free_port
 from tests.support.brokers import java_kafka
 
 PASSWORD = "not a secret here"

@@ -17,9 +17,9 @@ from schemas.topics import TOPICS
 from streams import driver
 from streams.app import Context, _faust_app, _record, create_app
 from streams.errors import TransientError, UnprocessableError, UsageError
-from streams.flow import STAGES, source
 from streams.index import MilvusArchive
 from streams.settings import Settings, load_settings
+from streams.topology import STAGES, source
 from tests.unit.made_messages import verdict
 
 READS = {

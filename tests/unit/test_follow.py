@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaError
 from structlog.testing import capture_logs
 
-from streams.follow import Follower
+from streams.kafka.topic_reader import Follower
 from streams.settings import load_settings
 
 

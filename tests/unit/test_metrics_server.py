@@ -12,7 +12,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.broker.serving import free_port
+from streams.kafka.serving import free_port
 from tests.integration.system import until
 
 _PROGRAM = """

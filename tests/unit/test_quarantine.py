@@ -10,7 +10,7 @@ import pytest
 from schemas.codec import Codec
 from schemas.messages import Evidence, Interval, Standing, StandingKind, State
 from streams.app import Context
-from streams.follow import Update
+from streams.kafka.topic_reader import Update
 from streams.ledger import Ledger, chained
 from streams.quarantine import WINDOW, Cause, Fate, Quarantine, carriers, stands
 from streams.settings import load_settings

@@ -9,10 +9,10 @@ from models.screen.gate import text_tiles
 from models.screen.reader import ScreenReader, missing
 from schemas.messages import Frame, Frames, Parts, PostRef, Segment, Texts
 from streams.errors import UsageError
-from streams.flow import STAGES, all_stages, group, in_flow_order
 from streams.screen import _reader as reader_of
 from streams.screen import is_counted, read_frames
 from streams.settings import load_settings
+from streams.topology import STAGES, all_stages, group, in_flow_order
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 POST = PostRef(post_id="p", platform="x", url="http://x/p", published_at=AT, seen_at=AT)

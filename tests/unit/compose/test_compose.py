@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from ops.chart.settings import names
-from streams.flow import STAGES
 from streams.settings import Settings, load_settings
+from streams.topology import STAGES
 from tests.support.commands import parse
 
 HERE = Path(__file__).parents[3] / "ops" / "compose"

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from streams import topic_admin
 from streams.doctor import broker, clock, decoder, machine, models
 from streams.doctor.finding import Finding
 from streams.doctor.permissions import permissions
 from streams.doctor.probe import Probe
 from streams.doctor.rights import ROLES, Right, rights_of
 from streams.doctor.schemas import schemas
-from streams.flow import STAGES
+from streams.kafka import topic_admin
 from streams.settings import Settings, load_settings
+from streams.topology import STAGES
 
 
 def assert_ill(finding: Finding, health: str, *words: str) -> None:

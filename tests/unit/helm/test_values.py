@@ -9,8 +9,8 @@ from ops.chart.render import CASES, chart, render, values_of
 from ops.chart.settings import SET_BY_THE_CHART, names
 from schemas.topics import TOPICS
 from streams.ending import STOP_S
-from streams.flow import STAGES, source
 from streams.settings import Settings, load_settings
+from streams.topology import STAGES, source
 from tests.unit.helm.made import environment, merged, of_kind, pods, rendered
 
 MINIMAL = values_of("minimal")

@@ -21,8 +21,8 @@ from confluent_kafka.admin import (
 )
 
 from schemas.topics import FOREVER, TOPICS, Topic
-from streams.clients import client_config
 from streams.errors import UsageError
+from streams.kafka.clients import client_config
 from streams.settings import Settings
 
 _REACH_TIMEOUT_S = 5.0

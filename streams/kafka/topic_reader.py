@@ -9,11 +9,11 @@ import stamina
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streams.clients import reader_config
 from streams.errors import BrokerError, TransientError, UsageError
-from streams.flow import followers_group
-from streams.reach import reach_broker
+from streams.kafka.clients import reader_config
+from streams.kafka.wait_for_broker import reach_broker
 from streams.settings import Settings
+from streams.topology import followers_group
 
 log = structlog.get_logger()
 

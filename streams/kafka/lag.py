@@ -12,10 +12,10 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, 
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.topics import TOPICS
-from streams.clients import client_config, reader_config
 from streams.errors import UsageError
-from streams.flow import OPTIONAL, STAGES, followers_group, group_start, sources
+from streams.kafka.clients import client_config, reader_config
 from streams.settings import Settings
+from streams.topology import OPTIONAL, STAGES, followers_group, group_start, sources
 
 ANSWER_S = 10.0
 

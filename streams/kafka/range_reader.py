@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from streams.clients import headers_of, reader_config
+from streams.kafka.clients import headers_of, reader_config
 from streams.settings import Settings
 
 _FETCH_S = 20.0

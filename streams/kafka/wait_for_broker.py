@@ -5,8 +5,8 @@ import time
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from streams.clients import client_config
 from streams.errors import UsageError
+from streams.kafka.clients import client_config
 from streams.settings import Settings
 
 _LOOK_S = 1.0
