@@ -18,7 +18,7 @@ from faust.types import EventT, StreamT, TopicT
 
 from schemas.messages import Message
 from schemas.topics import TOPICS
-from streams.cases import Cases
+from streams.cases.open_cases import Cases
 from streams.choice import create_registry
 from streams.driver import Consumer, Transport, is_too_large
 from streams.errors import BrokerError, UnprocessableError

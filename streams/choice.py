@@ -7,8 +7,8 @@ import msgspec
 from models.manifest import Entry, Kind
 from models.registry import Registry
 from schemas.messages import Choice, Policy
+from streams.cases.policy import policy_version
 from streams.errors import UsageError
-from streams.policy import policy_version
 from streams.settings import Settings
 from streams.telemetry import metrics
 

@@ -25,7 +25,7 @@ from schemas.messages import (
     Scores,
     Verdict,
 )
-from streams.policy import RANK, decide
+from streams.cases.policy import RANK, decide
 
 type Policies = Mapping[str, Policy]
 """Policies of the open cases, by case id; a case that is not there is closed."""

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from schemas.messages import Evidence, State, Takedown, Verdict
+from streams.cases.reference_reviews import Standings
 from streams.ledger import Ledger
-from streams.standings import Standings
 
 WINDOW = timedelta(hours=1)
 

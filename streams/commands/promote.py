@@ -54,7 +54,7 @@ def label(
     reviewer: Annotated[str, typer.Option(envvar="JIKIMI_REVIEWER", help="Pseudonym of who decided.")] = "desk",
 ) -> None:
     """Write down what a person decided on a post."""
-    from streams.desk.labels import write_label  # noqa: PLC0415 - likewise
+    from streams.cases.labels import write_label  # noqa: PLC0415 - likewise
 
     said = Label(
         post_id=post_id, case_id=case_id, decision=decision, reviewer=reviewer, at=datetime.now(UTC), note=note

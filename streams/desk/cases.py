@@ -11,7 +11,11 @@ import msgspec
 
 from schemas.messages import Case, Policy, Reference, Takedown
 from schemas.topics import TOPICS
-from streams.cases import case_key, reference_key
+from streams.cases.erasure import erase
+from streams.cases.open_cases import case_key, reference_key
+from streams.cases.policy import policy_version
+from streams.cases.reference_reviews import TOPIC as STANDINGS
+from streams.cases.reference_reviews import read_standings
 from streams.choice import create_registry, default_choice
 from streams.deployments import read_history
 from streams.desk.references import Describers, ReferenceMaker, check_readable, digest_terms
@@ -20,11 +24,7 @@ from streams.kafka.codec_factory import create_codec
 from streams.kafka.producer import TopicWriter, writing
 from streams.kafka.topic_reader import read_whole
 from streams.media.decoder import Decoder
-from streams.policy import policy_version
-from streams.replay.erase import erase
 from streams.settings import Settings
-from streams.standings import TOPIC as STANDINGS
-from streams.standings import read_standings
 
 
 @dataclass(frozen=True, slots=True)

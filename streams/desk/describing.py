@@ -10,11 +10,11 @@ import numpy as np
 from models.registry import Registry
 from schemas.matrix import unpack
 from schemas.messages import Case, Choice, Reference
-from streams.cases import reference_key
+from streams.cases.coverage import lacking, made_by, model_of
+from streams.cases.open_cases import reference_key
 from streams.choice import change_choice, create_registry, default_choice
 from streams.deployments import read_history
 from streams.desk.cases import describe_files, read_cases
-from streams.desk.coverage import lacking, made_by, model_of
 from streams.desk.references import TERMS, Describers, ReferenceMaker, check_readable, reference_id
 from streams.errors import UsageError
 from streams.kafka.producer import writing

@@ -8,12 +8,12 @@ from rich.table import Table
 
 from models.text.terms import n_terms
 from schemas.messages import Case, Reference, Standing, Takedown
+from streams.cases.coverage import model_of
+from streams.cases.reference_reviews import read_standings
 from streams.desk.cases import read_cases, read_takedowns
-from streams.desk.coverage import model_of
 from streams.desk.standings import Suspect, suspected
 from streams.errors import UsageError
 from streams.settings import Settings
-from streams.standings import read_standings
 
 
 async def print_cases(settings: Settings, console: Console) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.messages import Modality, Policy
+from streams.cases.policy import policy_version
 from streams.choice import change_choice, create_registry, default_choice
 from streams.evaluation.described import Cache, Described, Models, describe_references
 from streams.evaluation.described_set import describe_background, describe_queries
@@ -17,7 +18,6 @@ from streams.evaluation.figures import SENSES, Answer, Figures, Searched, answer
 from streams.evaluation.judged import build_index, judge
 from streams.evaluation.manifest import Manifest, Query, read_manifest
 from streams.evaluation.page import page
-from streams.policy import policy_version
 from streams.settings import Settings
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 from schemas.messages import MODALITIES
-from streams.cases import Cases
+from streams.cases.open_cases import Cases
 from streams.index.references import ReferenceIndex
 from streams.telemetry import metrics
 

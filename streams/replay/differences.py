@@ -9,8 +9,8 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.messages import Choice, Decision, Modality, Policy, PostRef, Verdict
+from streams.cases.policy import RANK, decide
 from streams.choice import told
-from streams.policy import RANK, decide
 
 type Pair = tuple[str, str]
 """Post id and case id."""

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 from models.registry import Registry
 from schemas.codec import Codec
 from schemas.messages import Run, Verdict
-from streams.cases import Cases
+from streams.cases.open_cases import Cases
 from streams.choice import create_registry
 from streams.errors import UsageError
 from streams.kafka.codec_factory import create_codec

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from schemas.messages import Decision, Label
-from streams.policy import RANK
+from streams.cases.policy import RANK
 from streams.replay.differences import Pair, Side
 
 type Truth = Mapping[Pair, bool]

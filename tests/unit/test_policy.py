@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 
 from schemas.messages import Decision, Policy
-from streams.policy import RANK, decide, policy_version
+from streams.cases.policy import RANK, decide, policy_version
 
 POLICY = Policy(act=0.95, review=0.5, version="v")
 

@@ -7,8 +7,8 @@ from models.registry import Registry
 from models.voice.export import DIMENSIONS
 from schemas.matrix import pack
 from schemas.messages import MODALITIES, Case, Choice, Descriptors, Parts, Policy, Reference, Sounds
+from streams.cases.coverage import lacking
 from streams.description import describe_sound
-from streams.desk.coverage import lacking
 from streams.errors import UnprocessableError
 from streams.hearing import Hearing, Rules
 from streams.index.references import ReferenceIndex

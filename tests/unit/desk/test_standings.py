@@ -2,8 +2,8 @@ from datetime import timedelta
 from typing import Any
 
 from schemas.messages import Standing, Takedown
+from streams.cases.reference_reviews import standing_key
 from streams.desk.standings import Suspect, suspected
-from streams.standings import standing_key
 from tests.unit.made_messages import NOW, takedown
 
 LATER = NOW + timedelta(minutes=5)

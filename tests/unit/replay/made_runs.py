@@ -5,7 +5,7 @@ from typing import Any
 from models.fusion.noisy_or import NoisyOr, read_curves
 from models.manifest import MANIFEST
 from schemas.messages import Choice, Evidence, Interval, Label, Modality, Policy, Run, Verdict
-from streams.policy import decide
+from streams.cases.policy import decide
 from streams.replay.differences import Side, judgement, side
 from tests.unit.made_messages import NOW, POLICY, post_ref, verdict
 
