@@ -19,12 +19,12 @@ from faust.types import EventT, StreamT, TopicT
 from schemas.messages import Message
 from schemas.topics import TOPICS
 from streams.cases.open_cases import Cases
-from streams.choice import create_registry
 from streams.driver import Consumer, Transport, is_too_large
 from streams.errors import BrokerError, UnprocessableError
 from streams.kafka.clients import worker_credentials
 from streams.kafka.codec_factory import create_codec
-from streams.live_choice import LiveChoice
+from streams.live_models.live import LiveChoice
+from streams.live_models.selection import create_registry
 from streams.settings import Settings
 from streams.stage.guard import Guard
 from streams.stage.limits import DeadLetterLimit

@@ -19,13 +19,13 @@ from models.fusion.model import FusionModel
 from models.fusion.table import Pair, write
 from models.fusion.train import ACT, PATH, put, train
 from schemas.messages import Descriptors, Evidence, Policy
-from streams.choice import change_choice, create_registry, default_choice
 from streams.evaluation.described import Cache, Models, describe_references
 from streams.evaluation.described_set import describe_background, describe_queries
 from streams.evaluation.judged import build_index
 from streams.evaluation.manifest import Query, read_manifest
 from streams.hearing import Hearing, Rules
 from streams.index.references import ReferenceIndex, scores
+from streams.live_models.selection import change_choice, create_registry, default_choice
 from streams.settings import Settings, load_settings
 
 

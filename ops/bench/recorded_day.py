@@ -13,12 +13,12 @@ from confluent_kafka import Producer
 from schemas.codec import Codec
 from schemas.ids import record_id
 from schemas.messages import Descriptors, PostRef
-from streams.choice import create_registry, default_choice
 from streams.demo.posts import DemoPost, build_posts
 from streams.demo.scenario import SCENES
 from streams.description import descriptor_key
 from streams.index.references import ReferenceIndex
 from streams.kafka.clients import client_config
+from streams.live_models.selection import create_registry, default_choice
 from streams.replay.chain import Chain
 from streams.replay.stages import Stages
 from streams.settings import Settings

@@ -27,11 +27,11 @@ from ops.broker.kafka import Kafka
 from ops.broker.raw import Broker
 from schemas.messages import Evidence, Policy, Scores, Verdict
 from streams.cases.policy import RANK, decide
-from streams.choice import create_registry
 from streams.demo.scenario import CLOVER, WILLOW
 from streams.desk.cases import NewCase, add_case
 from streams.hearing import evidence_of
 from streams.kafka import topic_admin
+from streams.live_models.selection import create_registry
 from streams.settings import Settings, load_settings
 
 CHANGED = Policy(act=0.99, review=0.85, version="changed")

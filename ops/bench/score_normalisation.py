@@ -18,13 +18,13 @@ import numpy as np
 
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Reference
-from streams.choice import create_registry, default_choice
 from streams.evaluation.described import Cache, Models, describe_references
 from streams.evaluation.described_set import describe_background, describe_queries
 from streams.evaluation.manifest import Manifest, Query, read_manifest
 from streams.index.gallery import Gallery
 from streams.index.matcher import ReferenceMatcher, space_of
 from streams.index.normalise import Normalisation, Rows
+from streams.live_models.selection import create_registry, default_choice
 from streams.settings import load_settings
 
 _SIZES = (1, 4, 8, 16)

@@ -24,7 +24,7 @@ def promote(
     force: _Force = False,
 ) -> None:
     """Make other models live: one record, which every worker follows between two posts."""
-    from streams.desk.deploying import promote as deploy  # noqa: PLC0415 - loads every model library
+    from streams.live_models.promotion import promote as deploy  # noqa: PLC0415 - loads every model library
 
     print("\n".join(deploy(load_settings(), run_id, with_, force=force)))  # noqa: T201
 
@@ -32,7 +32,7 @@ def promote(
 @app.command()
 def rollback(force: _Force = False) -> None:
     """Bring back what the last promotion replaced."""
-    from streams.desk.deploying import roll_back  # noqa: PLC0415 - likewise
+    from streams.live_models.promotion import roll_back  # noqa: PLC0415 - likewise
 
     print("\n".join(roll_back(load_settings(), force=force)))  # noqa: T201
 
@@ -40,7 +40,7 @@ def rollback(force: _Force = False) -> None:
 @app.command()
 def models() -> None:
     """Show what is live, since when, and what was before."""
-    from streams.desk.deploying import print_live  # noqa: PLC0415 - likewise
+    from streams.live_models.promotion import print_live  # noqa: PLC0415 - likewise
 
     print_live(load_settings(), console)
 

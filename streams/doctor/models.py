@@ -10,10 +10,10 @@ import onnxruntime as ort
 from models.manifest import Kind, ModelError
 from models.registry import Registry, default_cache
 from schemas.messages import Choice
-from streams.choice import create_registry, default_choice
-from streams.deployments import read_history
 from streams.doctor.finding import Finding, ok, warn, wrong
 from streams.errors import UsageError
+from streams.live_models.deployments import read_history
+from streams.live_models.selection import create_registry, default_choice
 from streams.settings import Settings
 
 KINDS: tuple[Kind, ...] = ("visual", "audio", "text", "fusion")

@@ -11,13 +11,13 @@ from rich.table import Table
 
 from schemas.messages import Modality, Policy
 from streams.cases.policy import policy_version
-from streams.choice import change_choice, create_registry, default_choice
 from streams.evaluation.described import Cache, Described, Models, describe_references
 from streams.evaluation.described_set import describe_background, describe_queries
 from streams.evaluation.figures import SENSES, Answer, Figures, Searched, answer, figures, mean_iou
 from streams.evaluation.judged import build_index, judge
 from streams.evaluation.manifest import Manifest, Query, read_manifest
 from streams.evaluation.page import page
+from streams.live_models.selection import change_choice, create_registry, default_choice
 from streams.settings import Settings
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from schemas.codec import Codec, WireError
 from schemas.messages import MODALITIES, Case, Choice, Modality, Run
-from streams.choice import difference
 from streams.errors import UsageError
+from streams.live_models.selection import difference
 from streams.replay.naming import DESCRIBED, Naming
 from streams.replay.source import MergedReader
 from streams.replay.span import Span

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.messages import Label, Run
-from streams.choice import described
+from streams.live_models.selection import described
 from streams.replay.cost import Cost, Waiting, cost, waiting
 from streams.replay.decision import Measured, Row, Thresholds, goes, rows
 from streams.replay.differences import Change, Side, changes, count

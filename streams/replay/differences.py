@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.messages import Choice, Decision, Modality, Policy, PostRef, Verdict
 from streams.cases.policy import RANK, decide
-from streams.choice import told
+from streams.live_models.selection import told
 
 type Pair = tuple[str, str]
 """Post id and case id."""

@@ -13,11 +13,11 @@ from models.registry import Registry
 from schemas.codec import Codec
 from schemas.messages import Run, Verdict
 from streams.cases.open_cases import Cases
-from streams.choice import create_registry
 from streams.errors import UsageError
 from streams.kafka.codec_factory import create_codec
 from streams.kafka.topic_reader import read_whole
 from streams.kafka.wait_for_broker import reach_broker
+from streams.live_models.selection import create_registry
 from streams.replay.casefile import CaseFile
 from streams.replay.chain import Chain
 from streams.replay.engine import Engine, Pace, Parts

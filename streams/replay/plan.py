@@ -12,10 +12,10 @@ import msgspec
 from models.registry import Registry
 from schemas.codec import Codec, WireError
 from schemas.messages import Case, Choice, Run, RunKind
-from streams.choice import change_choice, default_choice
-from streams.deployments import read_history
 from streams.errors import UsageError
 from streams.kafka.topic_reader import read_whole
+from streams.live_models.deployments import read_history
+from streams.live_models.selection import change_choice, default_choice
 from streams.replay.checks import check_described, check_readable, check_same, check_source
 from streams.replay.naming import SOURCES, Naming, read_topics
 from streams.replay.runs import read_runs

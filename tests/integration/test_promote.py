@@ -19,12 +19,12 @@ from PIL import Image
 from models.manifest import MANIFEST, ModelError, locate
 from models.registry import Registry, default_cache
 from schemas.messages import Deployment, Frame, Frames, Parts, Policy, Run, Segment, Verdict
-from streams.choice import default_choice
 from streams.demo.scenario import MEDIA
 from streams.desk.cases import NewCase, add_case, read_cases, withdraw_case
-from streams.desk.deploying import promote, roll_back
 from streams.desk.describing import describe_case
 from streams.errors import UsageError
+from streams.live_models.promotion import promote, roll_back
+from streams.live_models.selection import default_choice
 from streams.media.decoder import Decoder
 from streams.settings import Settings
 from tests.integration.made import entry, post_ref

@@ -21,8 +21,8 @@ from ops.broker.raw import CODEC, Broker, Fed
 from schemas.messages import DeadLetter, Medium, Post, Run, Scores, Verdict
 from streams import cli
 from streams.cases.policy import decide
-from streams.choice import create_registry
 from streams.demo.scenario import MEDIA
+from streams.live_models.selection import create_registry
 from tests.integration.recorded import DAY, traffic
 from tests.integration.system import Answer, System
 from tests.support.brokers import new_prefix

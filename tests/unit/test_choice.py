@@ -5,9 +5,9 @@ import pytest
 from models.manifest import ModelError
 from models.registry import Registry
 from schemas.messages import Choice, Deployment, DeploymentReason
-from streams.choice import change_choice, default_choice, described, difference
-from streams.deployments import History
 from streams.errors import UsageError
+from streams.live_models.deployments import History
+from streams.live_models.selection import change_choice, default_choice, described, difference
 from streams.settings import load_settings
 from tests.unit.made_messages import NOW
 

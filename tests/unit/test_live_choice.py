@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from models.manifest import Kind, ModelError
 from schemas.messages import Choice, Policy
-from streams.live_choice import Chosen
+from streams.live_models.live import Chosen
 
 A, B, C = (Choice(visual=f"{name}@1", audio="x@1", text="x@1", fusion="x@1") for name in "abc")
 

@@ -14,11 +14,11 @@ import pytest
 
 from schemas.matrix import pack, unpack
 from schemas.messages import Descriptors, Modality, Policy, Reference
-from streams.choice import create_registry, default_choice
 from streams.demo.scenario import MEDIA
 from streams.evaluation.described import Cache, Models, QueryDescriber, describe_references
 from streams.evaluation.judged import build_index, judge
 from streams.evaluation.manifest import Query, SetReference
+from streams.live_models.selection import create_registry, default_choice
 from streams.settings import load_settings
 
 PIECE_S, HOP_S, SCENE_S = 4.0, 1.0, 14.0

@@ -12,11 +12,11 @@ from models.registry import Registry
 from schemas.ids import record_id
 from schemas.messages import Choice, Deployment, DeploymentReason, Run
 from streams.cases.coverage import refuse_uncovered
-from streams.choice import PARTS, change_choice, create_registry, default_choice, described, difference
-from streams.deployments import KEY, TOPIC, History, read_history
 from streams.desk.cases import read_cases
 from streams.errors import UsageError
 from streams.kafka.producer import writing
+from streams.live_models.deployments import KEY, TOPIC, History, read_history
+from streams.live_models.selection import PARTS, change_choice, create_registry, default_choice, described, difference
 from streams.replay.runs import read_run
 from streams.settings import Settings
 

@@ -14,9 +14,9 @@ from models.manifest import Kind
 from models.registry import Registry
 from schemas.codec import Codec
 from schemas.messages import Choice
-from streams.choice import default_choice
-from streams.deployments import TOPIC, History, decode_deployments
 from streams.kafka.topic_reader import Follower, Update
+from streams.live_models.deployments import TOPIC, History, decode_deployments
+from streams.live_models.selection import default_choice
 from streams.settings import Settings
 from streams.telemetry import metrics
 
