@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 from models.audio.model import AudioModel
 from schemas.messages import Sounds
-from streams.app import Context
 from streams.description import describe_sound
-from streams.stage.record import Output, Record
+from streams.engine.app import Context
+from streams.engine.record import Output, Record
 from streams.voice import VoiceListener
 
 

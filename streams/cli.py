@@ -57,7 +57,7 @@ def _refuse(line: str) -> int:
 @app.command()
 def worker(stages: Annotated[list[str], typer.Argument(help="One stage, several, or all.")]) -> None:
     """Run stages until told to stop."""
-    from streams.worker import run_worker  # noqa: PLC0415 - loads every model library
+    from streams.engine.worker import run_worker  # noqa: PLC0415 - loads every model library
 
     configure_logging(logging.INFO)
     sys.exit(run_worker(stages, load_settings()))

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.messages import Frames, Modality, Parts, Post, Segment, Sounds, Text, Texts
+from streams.engine.record import Output, Record
 from streams.errors import RecordError, TransientError, UnprocessableError
 from streams.media.decoded import DecodedSegment, MediaInfo
 from streams.media.decoder import Decoder
 from streams.media.fetch import Fetcher
-from streams.stage.record import Output, Record
 
 if TYPE_CHECKING:
-    from streams.app import Context
+    from streams.engine.app import Context
 
 _POST_ITSELF = -1
 """Medium of the words that are not in a medium."""

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from schemas.ids import record_id
 from schemas.matrix import pack, unpack
 from schemas.messages import Descriptors, Modality, Reference, Segment, Sounds, Thumbnail
+from streams.engine.record import Output
 from streams.errors import UnprocessableError
-from streams.stage.record import Output
 from streams.telemetry import metrics
 
 _MOST_DIGEST_BYTES = 32

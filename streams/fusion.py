@@ -13,10 +13,10 @@ import msgspec
 from models.fusion.model import FusionModel
 from models.registry import Registry
 from schemas.messages import Choice, Policy, Scores, Verdict
-from streams.app import Context
+from streams.engine.app import Context
+from streams.engine.durable_table import DurableTable
+from streams.engine.record import Output, Record
 from streams.hearing import Hearing, Rules
-from streams.stage.record import Output, Record
-from streams.table import DurableTable
 from streams.telemetry import metrics, trace
 
 _TICK_S = 0.25

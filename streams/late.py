@@ -15,8 +15,8 @@ import structlog
 
 from schemas.codec import WireError
 from schemas.messages import Descriptors, Match
-from streams.app import Context
 from streams.description import fault
+from streams.engine.app import Context
 from streams.index import Archive, Hit, LiveIndex, ReferenceIndex, scores
 from streams.kafka.range_reader import Sought, TopicSeeker
 from streams.telemetry import metrics, trace

@@ -12,7 +12,7 @@ from schemas.messages import PostRef, State, Takedown
 from streams.kafka.topic_reader import Follower, Update
 
 if TYPE_CHECKING:
-    from streams.app import Context
+    from streams.engine.app import Context
 
 
 class Place(NamedTuple):

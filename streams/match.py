@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from schemas.messages import Descriptors
-from streams.app import Context
 from streams.description import fault
+from streams.engine.app import Context
+from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
 from streams.index import Hit, LiveIndex, MilvusArchive, scores
 from streams.late import LateSearch
-from streams.stage.record import Output, Record
 from streams.telemetry import metrics
 
 

@@ -14,9 +14,9 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import Removal, State, Takedown
-from streams.app import Context
+from streams.engine.app import Context
+from streams.engine.record import Output
 from streams.ledger import Ledger, Place, chained, pending, places
-from streams.stage.record import Output
 from streams.telemetry import metrics
 
 _REMEMBERED = 100_000

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import State, Takedown
-from streams.app import Context
+from streams.engine.app import Context
 from streams.ledger import Ledger, chained, pending
 from streams.quarantine import Quarantine
 from streams.telemetry import metrics

@@ -13,9 +13,9 @@ from PIL import Image, UnidentifiedImageError
 from models.screen.gate import Tiles, text_tiles
 from models.screen.reader import ScreenReader, missing
 from schemas.messages import Frames, Text, Texts
-from streams.app import Context
+from streams.engine.app import Context
+from streams.engine.record import Output, Record
 from streams.errors import UsageError
-from streams.stage.record import Output, Record
 
 log = structlog.get_logger()
 

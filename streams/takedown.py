@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from schemas.ids import record_id
 from schemas.messages import Removal, State, Takedown, Verdict
-from streams.app import Context
 from streams.cases.reference_reviews import Standings
+from streams.engine.app import Context
+from streams.engine.record import Output, Record
 from streams.ledger import Ledger, chained
 from streams.quarantine import Fate, Quarantine
 from streams.removals import Removals
 from streams.revisions import Revisions
-from streams.stage.record import Output, Record
 from streams.telemetry import metrics
 
 _MAY_FOLLOW: dict[State | None, set[State]] = {

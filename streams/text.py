@@ -7,9 +7,9 @@ from models.text.links import links
 from models.text.model import TextModel
 from models.text.terms import digests
 from schemas.messages import Texts
-from streams.app import Context
 from streams.description import descriptor_key, descriptors, observed
-from streams.stage.record import Output, Record
+from streams.engine.app import Context
+from streams.engine.record import Output, Record
 
 
 def create(context: Context) -> None:

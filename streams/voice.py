@@ -9,8 +9,8 @@ import asyncio
 from models.registry import Registry
 from schemas.messages import Sounds
 from streams.description import describe_sound
+from streams.engine.record import Output
 from streams.settings import Settings
-from streams.stage.record import Output
 
 
 class VoiceListener:

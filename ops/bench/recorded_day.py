@@ -16,13 +16,13 @@ from schemas.messages import Descriptors, PostRef
 from streams.demo.posts import DemoPost, build_posts
 from streams.demo.scenario import SCENES
 from streams.description import descriptor_key
+from streams.engine.record import Record
 from streams.index.references import ReferenceIndex
 from streams.kafka.clients import client_config
 from streams.live_models.selection import create_registry, default_choice
 from streams.replay.chain import Chain
 from streams.replay.stages import Stages
 from streams.settings import Settings
-from streams.stage.record import Record
 
 _DAY_S = 86_400
 _SHARE_OF_COPIES = 0.1

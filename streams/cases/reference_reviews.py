@@ -13,7 +13,7 @@ from streams.kafka.topic_reader import Follower, Update, read_whole
 from streams.settings import Settings
 
 if TYPE_CHECKING:
-    from streams.app import Context
+    from streams.engine.app import Context
 
 log = structlog.get_logger()
 

@@ -20,13 +20,13 @@ from schemas.messages import Choice, Descriptors, Frames, Medium, Post, Referenc
 from streams.audio import describe_sounds
 from streams.decode import MediaAccess, decode_post
 from streams.desk.references import Describers, ReferenceMaker, digest_terms
+from streams.engine.record import Record
 from streams.errors import RecordError
 from streams.evaluation.manifest import Query, SetReference
 from streams.media.decoder import Decoder
 from streams.media.fetch import Fetcher
 from streams.media.settings import MediaSettings
 from streams.settings import Settings
-from streams.stage.record import Record
 from streams.text import describe_texts
 from streams.visual import describe_frames
 

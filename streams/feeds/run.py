@@ -22,12 +22,12 @@ from rich.console import Console
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Post, Removal
 from schemas.topics import TOPICS
+from streams.engine.stop_signals import told_to_end
 from streams.errors import UsageError
 from streams.feeds.cursor import TOPIC, Progress, cursor, cursor_key, read_progress
 from streams.kafka.transactions import TransactionWriter
 from streams.kafka.wait_for_broker import reach_broker
 from streams.settings import Settings
-from streams.signals import told_to_end
 from streams.telemetry import metrics
 from streams.telemetry.metrics_server import serve_metrics
 from streams.telemetry.trace import export_traces

@@ -9,11 +9,11 @@ from typing import Any
 
 from schemas.codec import Codec, WireError
 from schemas.messages import Descriptors, Message, Post, Scores
+from streams.engine.guard import Retry
+from streams.engine.record import Output, Record
 from streams.errors import TransientError, UnprocessableError
 from streams.replay.naming import DESCRIBED
 from streams.replay.stages import Stage, Stages
-from streams.stage.guard import Retry
-from streams.stage.record import Output, Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 from schemas.codec import Codec, WireError
 from schemas.messages import MODALITIES, Case, Choice, Modality, Run
+from streams.engine.record import Record
 from streams.errors import UsageError
 from streams.live_models.selection import difference
 from streams.replay.naming import DESCRIBED, Naming
 from streams.replay.source import MergedReader
 from streams.replay.span import Span
 from streams.settings import Settings
-from streams.stage.record import Record
 
 _OTHER_SCHEMA = {"wire_unknown_fingerprint", "wire_unknown_schema_id"}
 _FIRST_S, _TAKE_S = 20.0, 0.5

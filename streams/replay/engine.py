@@ -15,6 +15,9 @@ import msgspec
 from schemas.codec import Codec
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Message, Run, Scores, Verdict
+from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
+from streams.engine.guard import dead_letter
+from streams.engine.record import Record
 from streams.hearing import Hearing
 from streams.replay.casefile import CaseFile
 from streams.replay.chain import Chain, Failure, Prepared
@@ -24,9 +27,6 @@ from streams.replay.naming import DEAD_LETTERS
 from streams.replay.source import MergedReader
 from streams.replay.span import Place
 from streams.replay.stages import Stages
-from streams.stage.guard import dead_letter
-from streams.stage.limits import DeadLetterLimit, TooManyDeadLettersError
-from streams.stage.record import Record
 
 _TAKE = 200
 _TAKE_S = 0.25

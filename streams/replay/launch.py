@@ -13,6 +13,8 @@ from models.registry import Registry
 from schemas.codec import Codec
 from schemas.messages import Run, Verdict
 from streams.cases.open_cases import Cases
+from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
+from streams.engine.stop_signals import told_to_end
 from streams.errors import UsageError
 from streams.kafka.codec_factory import create_codec
 from streams.kafka.topic_reader import read_whole
@@ -31,8 +33,6 @@ from streams.replay.span import Place
 from streams.replay.stages import Stages
 from streams.replay.topics import make_topics
 from streams.settings import Settings
-from streams.signals import told_to_end
-from streams.stage.limits import DeadLetterLimit, TooManyDeadLettersError
 
 _LARGE = {"posts", "frames", "sounds"}
 _AHEAD, _AHEAD_LARGE = 64, 8

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.topics import TOPICS
+from streams.engine.record import Record
 from streams.errors import UsageError
 from streams.kafka.clients import headers_of, reader_config
 from streams.replay.span import Offsets, Place
 from streams.settings import Settings
-from streams.stage.record import Record
 
 _FULL_BYTES = 8 * 1024 * 1024
 """Of one partition read ahead while another is waited for; then it is paused."""

@@ -18,13 +18,13 @@ from schemas.messages import Choice, Descriptors, Texts
 from streams.audio import describe_sounds
 from streams.decode import MediaAccess, decode_post
 from streams.description import fault
+from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
 from streams.index.references import ReferenceIndex, scores
 from streams.media.decoder import Decoder
 from streams.media.fetch import Fetcher
 from streams.replay.naming import DESCRIBED
 from streams.settings import Settings
-from streams.stage.record import Output, Record
 from streams.text import describe_texts
 from streams.visual import describe_frames
 

@@ -62,7 +62,11 @@ def test_models_import_no_kafka_and_no_network() -> None:
 
 
 def test_an_import_against_the_flow_is_noticed_wherever_it_stands() -> None:
-    for source in ("import streams.app", "from streams import app", "def f():\n    from streams.app import create_app"):
+    for source in (
+        "import streams.engine.app",
+        "from streams import app",
+        "def f():\n    from streams.engine.app import create_app",
+    ):
         assert tops(source) & forbidden("models")
     assert imports("from urllib import request") & NETWORK
 

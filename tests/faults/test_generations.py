@@ -8,8 +8,8 @@ from faust.transport.conductor import Conductor
 from faust.transport.drivers.aiokafka import Consumer as StockConsumer
 from faust.types.tuples import TP, Message
 
-from streams.app import _faust_app
-from streams.driver import Consumer
+from streams.engine.app import _faust_app
+from streams.engine.faust_driver import Consumer
 from streams.settings import load_settings
 
 _TP = TP("posts", 0)

@@ -14,12 +14,12 @@ from pathlib import Path
 from types import ModuleType
 
 from schemas.messages import Parts, Post, Segment, Text, Texts
-from streams.app import Context
+from streams.engine.app import Context
+from streams.engine.record import Output, Record
+from streams.engine.worker import run_worker
 from streams.errors import TransientError, UnprocessableError
 from streams.settings import load_settings
-from streams.stage.record import Output, Record
 from streams.telemetry.logs import configure_logging
-from streams.worker import run_worker
 
 
 def create(context: Context) -> None:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from schemas.messages import DeadLetter
-from streams.desk.dead_letters import chosen, print_dead_letters, redrive
+from streams.engine.dead_letters import chosen, print_dead_letters, redrive
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.kafka.topic_reader import read_whole

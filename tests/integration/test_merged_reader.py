@@ -6,10 +6,10 @@ import pytest
 from confluent_kafka import Producer
 
 from ops.broker.raw import Broker
+from streams.engine.record import Record
 from streams.errors import UsageError
 from streams.replay.source import MergedReader
 from streams.replay.span import Look, Offsets, Place
-from streams.stage.record import Record
 from tests.integration.system import System
 
 TOPIC = "scores"

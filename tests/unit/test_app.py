@@ -14,8 +14,8 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from schemas.topics import TOPICS
-from streams import driver
-from streams.app import Context, _faust_app, _record, create_app
+from streams.engine import faust_driver as driver
+from streams.engine.app import Context, _faust_app, _record, create_app
 from streams.errors import TransientError, UnprocessableError, UsageError
 from streams.index import MilvusArchive
 from streams.settings import Settings, load_settings

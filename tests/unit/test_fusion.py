@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from schemas.messages import Parts
-from streams.app import Context, _faust_app
+from streams.engine.app import Context, _faust_app
 from streams.fusion import Fusion
 from streams.hearing import Hearing, Rules
 from streams.settings import load_settings

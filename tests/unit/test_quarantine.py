@@ -9,8 +9,8 @@ import pytest
 
 from schemas.codec import Codec
 from schemas.messages import Evidence, Interval, Standing, StandingKind, State
-from streams.app import Context
 from streams.cases.reference_reviews import Standings, standing_key
+from streams.engine.app import Context
 from streams.kafka.topic_reader import Update
 from streams.ledger import Ledger, chained
 from streams.quarantine import WINDOW, Cause, Fate, Quarantine, carriers, stands

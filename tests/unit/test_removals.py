@@ -12,7 +12,7 @@ import pytest
 
 from schemas.codec import Codec
 from schemas.messages import Message, Removal, State, Takedown
-from streams.app import Context
+from streams.engine.app import Context
 from streams.ledger import Ledger, chained
 from streams.removals import Removals, following
 from streams.settings import load_settings

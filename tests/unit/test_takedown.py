@@ -8,7 +8,7 @@ import pytest
 
 from schemas.codec import Codec
 from schemas.messages import Evidence, Interval, State, Takedown
-from streams.app import Context
+from streams.engine.app import Context
 from streams.kafka.topic_reader import Update
 from streams.ledger import Ledger, chained, pending
 from streams.quarantine import Fate

@@ -8,12 +8,12 @@ import pytest
 from schemas.codec import Codec
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Message, Modality, Texts
+from streams.engine.guard import Retry
+from streams.engine.record import Output, Record
 from streams.errors import TransientError, UnprocessableError
 from streams.index.references import ReferenceIndex
 from streams.replay.chain import Chain, Prepared
 from streams.replay.stages import Stage, Stages
-from streams.stage.guard import Retry
-from streams.stage.record import Output, Record
 from tests.unit.made_messages import scores, segment
 
 CODEC = Codec()

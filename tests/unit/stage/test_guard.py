@@ -9,10 +9,10 @@ from prometheus_client import REGISTRY
 
 from schemas.codec import Codec
 from schemas.messages import DeadLetter, Message, Verdict
+from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
+from streams.engine.guard import DEAD_LETTERS, DeliveryError, Guard, Retry
+from streams.engine.record import Output, Record
 from streams.errors import BrokerError, TransientError, UnprocessableError
-from streams.stage.guard import DEAD_LETTERS, DeliveryError, Guard, Retry
-from streams.stage.limits import DeadLetterLimit, TooManyDeadLettersError
-from streams.stage.record import Output, Record
 from tests.unit.made_messages import verdict
 
 CODEC = Codec()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from streams.stage.window import Window
+from streams.engine.window import Window
 
 DEADLINE_S = 5.0
 
@@ -109,7 +109,7 @@ async def test_the_limit_counts_what_is_finished_behind_a_slow_head() -> None:
 
 async def test_the_age_is_that_of_the_oldest_in_flight_in_any_partition(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 100.0
-    monkeypatch.setattr("streams.stage.window.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("streams.engine.window.time.monotonic", lambda: now_s)
     old, new = Letter("old", 0), Letter("new", 1)
     a_window = window()
     assert a_window.age_s == 0.0

@@ -16,9 +16,9 @@ from opentelemetry.trace import Span
 from schemas.codec import Codec, WireError
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Fate, Message
+from streams.engine.dead_letter_limit import DeadLetterLimit
+from streams.engine.record import Handler, Output, Record
 from streams.errors import BrokerError, RecordError, TransientError, UnprocessableError
-from streams.stage.limits import DeadLetterLimit
-from streams.stage.record import Handler, Output, Record
 from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()

@@ -37,7 +37,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # Private to aiokafka, hence its pinned version and this check.
         for name in ("_fetch_max_wait_ms", "_isolation_level"):
             if not hasattr(consumer, name):
-                raise RuntimeError(f"aiokafka no longer keeps {name}: mend streams/driver.py")
+                raise RuntimeError(f"aiokafka no longer keeps {name}: mend streams/engine/faust_driver.py")
         consumer._fetch_max_wait_ms = transport.fetch_wait_ms  # noqa: SLF001 - see above
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust sets it with its own transactions only
         return consumer

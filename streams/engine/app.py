@@ -19,17 +19,17 @@ from faust.types import EventT, StreamT, TopicT
 from schemas.messages import Message
 from schemas.topics import TOPICS
 from streams.cases.open_cases import Cases
-from streams.driver import Consumer, Transport, is_too_large
+from streams.engine.dead_letter_limit import DeadLetterLimit
+from streams.engine.faust_driver import Consumer, Transport, is_too_large
+from streams.engine.guard import Guard
+from streams.engine.record import Handler, Record
+from streams.engine.window import Window
 from streams.errors import BrokerError, UnprocessableError
 from streams.kafka.clients import worker_credentials
 from streams.kafka.codec_factory import create_codec
 from streams.live_models.live import LiveChoice
 from streams.live_models.selection import create_registry
 from streams.settings import Settings
-from streams.stage.guard import Guard
-from streams.stage.limits import DeadLetterLimit
-from streams.stage.record import Handler, Record
-from streams.stage.window import Window
 from streams.telemetry import metrics, trace
 from streams.topology import MODULES, group, in_flow_order, source
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from streams.app import create_app
-from streams.ending import STOP_S, EndingWorker
+from streams.engine.app import create_app
+from streams.engine.shutdown import STOP_S, EndingWorker
 from streams.kafka.wait_for_broker import reach_broker
 from streams.settings import Settings
 from streams.telemetry.metrics_server import serve_metrics

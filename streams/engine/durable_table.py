@@ -7,9 +7,9 @@ import faust
 from faust.tables.table import Table
 from faust.types import FutureMessage, TopicT
 
-from streams.driver import is_too_large
+from streams.engine.faust_driver import is_too_large
+from streams.engine.guard import DeliveryError
 from streams.errors import UnprocessableError
-from streams.stage.guard import DeliveryError
 
 
 class DurableTable(Table[bytes, bytes]):
