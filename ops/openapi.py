@@ -6,8 +6,8 @@ python -m ops.openapi
 import json
 from pathlib import Path
 
-from streams.feeds.http_app import create_app
-from streams.feeds.http_settings import HttpSettings
+from streams.feeds.http.app import create_app
+from streams.feeds.http.settings import HttpSettings
 
 DOCUMENT = Path(__file__).parent / "docs" / "openapi.json"
 

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from streams.errors import UsageError
-from streams.feeds.http_settings import HttpSettings
+from streams.feeds.http.settings import HttpSettings
 from streams.media.settings import MediaSettings
 
 _LEAST_KEY_BYTES = 16

@@ -22,8 +22,8 @@ def feed_folder(
     directory: Path, once: Annotated[bool, typer.Option(help="End when every file there has been told.")] = False
 ) -> None:
     """Make a post of every media file in a folder, now and as they come."""
-    from streams.feeds.folder import follow_folder  # noqa: PLC0415 - only this command needs it
-    from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
+    from streams.feeds.files.folder import follow_folder  # noqa: PLC0415 - only this command needs it
+    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     if not directory.is_dir():
         raise UsageError(f"{directory} is no folder")
@@ -34,8 +34,8 @@ def feed_folder(
 @app.command("jsonl")
 def feed_jsonl(file: str) -> None:
     """Make a post of every line of a file, from where it was left; - reads standard input."""
-    from streams.feeds.jsonl import read_jsonl  # noqa: PLC0415 - likewise
-    from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
+    from streams.feeds.files.jsonl import read_jsonl  # noqa: PLC0415 - likewise
+    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     try:
         lines = nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb")  # noqa: SIM115 - closed by the with below
@@ -57,8 +57,8 @@ def feed_jetstream(  # noqa: PLR0917 - its options
     name: Annotated[str | None, typer.Option(help="Of this feed's cursor, where several run.")] = None,
 ) -> None:
     """Follow Bluesky: posts, edits, deletions and accounts that go."""
-    from streams.feeds.jetstream import FEED, SERVERS, Jetstream, JetstreamOptions  # noqa: PLC0415 - likewise
-    from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
+    from streams.feeds.bluesky.jetstream import FEED, SERVERS, Jetstream, JetstreamOptions  # noqa: PLC0415 - likewise
+    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     options = JetstreamOptions(
         wire=1 if wire == 1 else 2,
@@ -80,8 +80,8 @@ def feed_http(
     name: Annotated[str, typer.Option(help="Of this instance, where several run.")] = "",
 ) -> None:
     """Take posts and removals over HTTP, at /v1/posts and /v1/removals."""
-    from streams.feeds.http import FEED, HttpFeed  # noqa: PLC0415 - likewise
-    from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
+    from streams.feeds.http.feed import FEED, HttpFeed  # noqa: PLC0415 - likewise
+    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     settings = load_settings()
     feed = HttpFeed(settings.http, host, port)
@@ -98,9 +98,9 @@ def feed_mastodon(
     stall_s: Annotated[float, typer.Option(min=1, help="Silence after which to connect again.")] = 60.0,
 ) -> None:
     """Follow a stream of a Mastodon server, with the token in JIKIMI_MASTODON_TOKEN."""
-    from streams.feeds.mastodon import FEED, Mastodon  # noqa: PLC0415 - likewise
-    from streams.feeds.mastodon_server import STREAMS, Server, Stream  # noqa: PLC0415 - likewise
-    from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
+    from streams.feeds.mastodon.feed import FEED, Mastodon  # noqa: PLC0415 - likewise
+    from streams.feeds.mastodon.server import STREAMS, Server, Stream  # noqa: PLC0415 - likewise
+    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     if stream not in STREAMS:
         raise UsageError(f"no stream {stream!r}: there are {', '.join(STREAMS)}")
@@ -120,11 +120,11 @@ def feed_topic(
     mapping: Annotated[Path, typer.Option(help="File that says how its records become posts; TOML or YAML.")],
 ) -> None:
     """Make posts and removals of a platform's own Kafka topic."""
-    from streams.feeds.run import run_feed  # noqa: PLC0415 - likewise
-    from streams.feeds.topic import FEED, TopicFeed  # noqa: PLC0415 - likewise
-    from streams.feeds.topic_format import reading  # noqa: PLC0415 - likewise
-    from streams.feeds.topic_mapping import load_mapping  # noqa: PLC0415 - likewise
-    from streams.feeds.topic_source import source_settings  # noqa: PLC0415 - likewise
+    from streams.feeds.kafka_topic.feed import FEED, TopicFeed  # noqa: PLC0415 - likewise
+    from streams.feeds.kafka_topic.mapping import load_mapping  # noqa: PLC0415 - likewise
+    from streams.feeds.kafka_topic.record_format import reading  # noqa: PLC0415 - likewise
+    from streams.feeds.kafka_topic.source import source_settings  # noqa: PLC0415 - likewise
+    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     settings, mapped = load_settings(), load_mapping(mapping)
     with reading(mapped.source) as read:

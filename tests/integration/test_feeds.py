@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from streams.feeds.folder import PLATFORM
+from streams.feeds.files.folder import PLATFORM
 from tests.integration.system import Kept, System
 from tests.unit.media.made import image, scene
 

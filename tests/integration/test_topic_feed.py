@@ -20,11 +20,11 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
 from schemas.messages import DeadLetter, Post
 from streams.feeds.cursor import Progress
-from streams.feeds.run import Batch
-from streams.feeds.topic import TopicFeed
-from streams.feeds.topic_format import reading
-from streams.feeds.topic_mapping import TopicMapping, load_mapping
-from streams.feeds.topic_source import source_settings
+from streams.feeds.kafka_topic.feed import TopicFeed
+from streams.feeds.kafka_topic.mapping import TopicMapping, load_mapping
+from streams.feeds.kafka_topic.record_format import reading
+from streams.feeds.kafka_topic.source import source_settings
+from streams.feeds.runner import Batch
 from tests.integration.feeding import feeding
 from tests.integration.system import System, until
 
@@ -196,7 +196,7 @@ async def brought(mapped: TopicMapping, system: System, n_records: int, parts: d
 async def test_new_partitions_are_read_from_their_beginning(
     system: System, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.feeds.topic._LOOK_FOR_PARTITIONS_S", 0.3)
+    monkeypatch.setattr("streams.feeds.kafka_topic.feed._LOOK_FOR_PARTITIONS_S", 0.3)
     read = load_mapping(mapping(tmp_path, source))
     source.write(action("create_post", 1, text="old"), 0)
     source.flush()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from schemas.messages import DeadLetter, Post
 from streams.feeds.cursor import Progress
-from streams.feeds.folder import follow_folder
-from streams.feeds.run import Batch, Brought
+from streams.feeds.files.folder import follow_folder
+from streams.feeds.runner import Batch, Brought
 
 FAST_S = 0.02
 NEW = Progress()

@@ -15,10 +15,10 @@ from schemas.messages import Post, Removal
 from streams.errors import UsageError
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES
-from streams.feeds.http import HttpFeed
-from streams.feeds.http_app import Desk, create_app
-from streams.feeds.http_settings import HttpSettings
-from streams.feeds.run import Batch, Brought
+from streams.feeds.http.app import Desk, create_app
+from streams.feeds.http.feed import HttpFeed
+from streams.feeds.http.settings import HttpSettings
+from streams.feeds.runner import Batch, Brought
 
 DOCUMENT = Path(__file__).parents[3] / "ops" / "docs" / "openapi.json"
 POST = {"url": "https://made.example/1", "caption": "one"}
@@ -225,7 +225,7 @@ async def test_a_broker_that_is_away_is_said_and_a_second_try_with_the_key_is_no
 
 
 async def test_when_nothing_was_written_for_long_the_next_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.feeds.http_inbox._STUCK_S", 0.05)
+    monkeypatch.setattr("streams.feeds.http.inbox._STUCK_S", 0.05)
     broker = Broker()
     broker.runs.clear()
     async with serving(broker, patience_s=0.1) as client:

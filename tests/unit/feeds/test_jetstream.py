@@ -15,10 +15,11 @@ from websockets.http11 import Request, Response
 
 from schemas.messages import DeadLetter, Post, Removal
 from streams.errors import UsageError
-from streams.feeds import connection, jetstream
+from streams.feeds import connection
+from streams.feeds.bluesky import jetstream
+from streams.feeds.bluesky.jetstream import Jetstream, JetstreamOptions
 from streams.feeds.cursor import Progress
-from streams.feeds.jetstream import Jetstream, JetstreamOptions
-from streams.feeds.run import Batch
+from streams.feeds.runner import Batch
 from tests.faults.platforms import recorded
 
 NOW_US = int(time.time() * 1e6)

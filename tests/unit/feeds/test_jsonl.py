@@ -7,8 +7,8 @@ import pytest
 from schemas.messages import DeadLetter, Medium, Post
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES
-from streams.feeds.jsonl import read_jsonl
-from streams.feeds.run import Batch, Brought
+from streams.feeds.files.jsonl import read_jsonl
+from streams.feeds.runner import Batch, Brought
 
 NEW = Progress()
 

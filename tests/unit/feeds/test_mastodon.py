@@ -11,13 +11,14 @@ import pytest
 
 from schemas.messages import DeadLetter, Post, Removal
 from streams.errors import UsageError
-from streams.feeds import connection, mastodon
+from streams.feeds import connection
 from streams.feeds.cursor import Progress
-from streams.feeds.mastodon import Mastodon
-from streams.feeds.mastodon_known import Entry, Known
-from streams.feeds.mastodon_server import STREAMS, Server, Stream
-from streams.feeds.mastodon_wire import BROKEN, Status, Told, plain_text, to_post
-from streams.feeds.run import Batch
+from streams.feeds.mastodon import feed as mastodon
+from streams.feeds.mastodon.feed import Mastodon
+from streams.feeds.mastodon.recent_posts import Entry, Known
+from streams.feeds.mastodon.server import STREAMS, Server, Stream
+from streams.feeds.mastodon.wire import BROKEN, Status, Told, plain_text, to_post
+from streams.feeds.runner import Batch
 from tests.faults.platforms import recorded
 from tests.unit.media.served import Server as Answers
 from tests.unit.media.served import response, serving
@@ -233,7 +234,7 @@ async def test_a_server_that_is_asked_too_often_is_waited_for(
         waited.append(seconds)
         answers.answers[path] = response(body=b'[{"id": "2"}]')
 
-    monkeypatch.setattr("streams.feeds.mastodon_server.asyncio.sleep", sleep)
+    monkeypatch.setattr("streams.feeds.mastodon.server.asyncio.sleep", sleep)
     server = Server(answers.url(""), Stream("public"), "", "sse", 5.0)
     assert await server.page("1") == ['{"id": "2"}']
     assert waited == [1.0]

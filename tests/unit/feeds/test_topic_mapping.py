@@ -9,9 +9,9 @@ import pytest
 from schemas.messages import Medium, Post, Removal
 from streams.errors import UsageError
 from streams.feeds.entry import EntryError
-from streams.feeds.topic_mapping import load_mapping
-from streams.feeds.topic_source import source_settings
-from streams.feeds.topic_values import Media, Value, find, media, text, time
+from streams.feeds.kafka_topic.mapping import load_mapping
+from streams.feeds.kafka_topic.source import source_settings
+from streams.feeds.kafka_topic.values import Media, Value, find, media, text, time
 from streams.settings import load_settings
 
 EXAMPLES = Path(__file__).parents[3] / "ops" / "docs"

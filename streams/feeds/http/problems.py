@@ -11,8 +11,8 @@ from litestar.exceptions import HTTPException, SerializationException, Validatio
 from litestar.openapi.datastructures import ResponseSpec
 
 from streams.feeds.entry import EntryError
-from streams.feeds.http_inbox import AwayError, FullError
-from streams.feeds.http_keys import ReusedError
+from streams.feeds.http.idempotency_keys import ReusedError
+from streams.feeds.http.inbox import AwayError, FullError
 
 log = structlog.get_logger()
 

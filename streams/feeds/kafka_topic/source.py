@@ -3,7 +3,7 @@
 import os
 
 from streams.errors import UsageError
-from streams.feeds.topic_mapping import Source
+from streams.feeds.kafka_topic.mapping import Source
 from streams.settings import Settings, load_settings
 
 

@@ -12,8 +12,8 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import Medium, Post, Removal
+from streams.feeds.bluesky.wire import POSTS, Event
 from streams.feeds.entry import utc
-from streams.feeds.jetstream_wire import POSTS, Event
 
 PLATFORM = "bluesky"
 ENTRYWAY = "https://bsky.social"

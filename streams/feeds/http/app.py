@@ -20,10 +20,10 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from schemas.messages import Post, Removal
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, EntryError, post_of
-from streams.feeds.http_inbox import AwayError, Inbox
-from streams.feeds.http_keys import Keys
-from streams.feeds.http_problems import answer, problems
-from streams.feeds.http_settings import HttpSettings
+from streams.feeds.http.idempotency_keys import Keys
+from streams.feeds.http.inbox import AwayError, Inbox
+from streams.feeds.http.problems import answer, problems
+from streams.feeds.http.settings import HttpSettings
 from streams.feeds.removal import RemovalEntry
 from streams.telemetry import metrics
 

@@ -18,9 +18,9 @@ from schemas.messages import DeadLetter, Post, Removal
 from streams.errors import UsageError
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import EntryError
-from streams.feeds.run import Batch
-from streams.feeds.topic_format import Read
-from streams.feeds.topic_mapping import TopicMapping
+from streams.feeds.kafka_topic.mapping import TopicMapping
+from streams.feeds.kafka_topic.record_format import Read
+from streams.feeds.runner import Batch
 from streams.kafka.clients import client_config
 from streams.kafka.wait_for_broker import reach_broker
 from streams.settings import Settings

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
-from streams.feeds.run import Batch, Brought
+from streams.feeds.runner import Batch, Brought
 
 _STUCK_S = 5.0
 """When nothing was written for so long, the next request need not wait to be told."""

@@ -10,9 +10,9 @@ import uvicorn
 
 from streams.errors import UsageError
 from streams.feeds.cursor import Progress
-from streams.feeds.http_app import FEED, Desk, counted, create_app
-from streams.feeds.http_settings import HttpSettings
-from streams.feeds.run import Batch
+from streams.feeds.http.app import FEED, Desk, counted, create_app
+from streams.feeds.http.settings import HttpSettings
+from streams.feeds.runner import Batch
 
 __all__ = ["FEED", "HttpFeed"]
 

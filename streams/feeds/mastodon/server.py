@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from streams.errors import UsageError
 from streams.feeds.connection import LostError
-from streams.feeds.mastodon_wire import BROKEN, Told
+from streams.feeds.mastodon.wire import BROKEN, Told
 
 log = structlog.get_logger()
 

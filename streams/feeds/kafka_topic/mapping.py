@@ -12,8 +12,8 @@ from schemas.ids import record_id
 from schemas.messages import Medium, Post, Removal, RemovalKind
 from streams.errors import UsageError
 from streams.feeds.entry import Entry, EntryError, post_of
+from streams.feeds.kafka_topic.values import Media, Spec, find, media, steps, text, texts, time
 from streams.feeds.removal import RemovalEntry
-from streams.feeds.topic_values import Media, Spec, find, media, steps, text, texts, time
 
 Scalar = str | int | bool
 _EXAMPLE = "see ops/docs/feeds.md"

@@ -30,13 +30,13 @@ from websockets.typing import Subprotocol
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Post
 from streams.errors import UsageError
-from streams.feeds.bluesky import ENTRYWAY, to_record
+from streams.feeds.bluesky.posts import ENTRYWAY, to_record
+from streams.feeds.bluesky.wire import POSTS, Event, Notice, ServerError, parse_1, parse_2
 from streams.feeds.connection import LostError, connected, reconnecting
 from streams.feeds.cursor import Progress
+from streams.feeds.deduplication import Seen
 from streams.feeds.entry import refuse
-from streams.feeds.jetstream_wire import POSTS, Event, Notice, ServerError, parse_1, parse_2
-from streams.feeds.run import Batch, Brought
-from streams.feeds.seen import Seen
+from streams.feeds.runner import Batch, Brought
 from streams.telemetry import metrics
 
 log = structlog.get_logger()

@@ -17,7 +17,7 @@ from schemas.ids import record_id
 from schemas.messages import DeadLetter, Medium, Post
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, EntryError, parse_entry, refuse
-from streams.feeds.run import Batch
+from streams.feeds.runner import Batch
 
 PLATFORM = "folder"
 

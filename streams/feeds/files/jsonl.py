@@ -14,7 +14,7 @@ import msgspec
 from schemas.messages import DeadLetter, Post
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES, EntryError, parse_entry, post_of, refuse
-from streams.feeds.run import Batch
+from streams.feeds.runner import Batch
 
 _READ_AHEAD = 64
 """Lines."""

@@ -17,10 +17,10 @@ from schemas.messages import DeadLetter, Removal
 from streams.feeds.connection import connected, reconnecting
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import refuse
-from streams.feeds.mastodon_known import Entry, Known, order
-from streams.feeds.mastodon_server import Server
-from streams.feeds.mastodon_wire import BROKEN, Status, Told, to_post, to_removal
-from streams.feeds.run import Batch
+from streams.feeds.mastodon.recent_posts import Entry, Known, order
+from streams.feeds.mastodon.server import Server
+from streams.feeds.mastodon.wire import BROKEN, Status, Told, to_post, to_removal
+from streams.feeds.runner import Batch
 from streams.telemetry import metrics
 
 log = structlog.get_logger()

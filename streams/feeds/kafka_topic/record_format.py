@@ -15,7 +15,7 @@ from schemas.avro import Parsed
 from schemas.registry import SchemaRegistry, UnknownSchemaError
 from streams.errors import UsageError
 from streams.feeds.entry import EntryError
-from streams.feeds.topic_mapping import Source
+from streams.feeds.kafka_topic.mapping import Source
 
 type Read = Callable[[bytes], Any]
 """Raises `EntryError` for bytes it cannot read."""
