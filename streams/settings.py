@@ -16,9 +16,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from streams.decode.settings import MediaSettings
 from streams.errors import UsageError
 from streams.feeds.http.settings import HttpSettings
-from streams.media.settings import MediaSettings
 
 _LEAST_KEY_BYTES = 16
 _PREFIXES = {group.__name__: group.model_config["env_prefix"] for group in (MediaSettings, HttpSettings)}

@@ -13,7 +13,7 @@ OPTIONAL = ("screen",)
 """Stages that run only where settings ask for them."""
 
 MODULES = {
-    "decode": "streams.decode",
+    "decode": "streams.decode.stage",
     "visual": "streams.visual",
     "audio": "streams.audio",
     "screen": "streams.screen",

@@ -16,6 +16,7 @@ from streams.cases.open_cases import case_key, reference_key
 from streams.cases.policy import policy_version
 from streams.cases.reference_reviews import TOPIC as STANDINGS
 from streams.cases.reference_reviews import read_standings
+from streams.decode.decoder import Decoder
 from streams.desk.references import Describers, ReferenceMaker, check_readable, digest_terms
 from streams.errors import UsageError
 from streams.kafka.codec_factory import create_codec
@@ -23,7 +24,6 @@ from streams.kafka.producer import TopicWriter, writing
 from streams.kafka.topic_reader import read_whole
 from streams.live_models.deployments import read_history
 from streams.live_models.selection import create_registry, default_choice
-from streams.media.decoder import Decoder
 from streams.settings import Settings
 
 

@@ -22,10 +22,10 @@ from models.voice.model import VoiceModel
 from schemas.ids import record_id
 from schemas.matrix import pack
 from schemas.messages import Choice, Modality, Reference
+from streams.decode.decoder import Decoder
+from streams.decode.media.decoded import DecodedSegment
 from streams.description import Model
 from streams.errors import RecordError, UsageError
-from streams.media.decoded import DecodedSegment
-from streams.media.decoder import Decoder
 
 log = structlog.get_logger()
 

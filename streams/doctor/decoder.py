@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
 
+from streams.decode.sandbox.sandbox import Sandbox
 from streams.doctor.finding import Finding, ok, warn, wrong
 from streams.errors import UnprocessableError
-from streams.media.sandbox import Sandbox
 from streams.settings import Settings
 
 _ANSWER_S = 20.0

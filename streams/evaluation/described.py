@@ -18,14 +18,14 @@ from models.text.model import TextModel
 from models.visual.model import VisualModel
 from schemas.messages import Choice, Descriptors, Frames, Medium, Post, Reference, Sounds, Texts
 from streams.audio import describe_sounds
-from streams.decode import MediaAccess, decode_post
+from streams.decode.decoder import Decoder
+from streams.decode.fetch.fetcher import Fetcher
+from streams.decode.settings import MediaSettings
+from streams.decode.stage import MediaAccess, decode_post
 from streams.desk.references import Describers, ReferenceMaker, digest_terms
 from streams.engine.record import Record
 from streams.errors import RecordError
 from streams.evaluation.manifest import Query, SetReference
-from streams.media.decoder import Decoder
-from streams.media.fetch import Fetcher
-from streams.media.settings import MediaSettings
 from streams.settings import Settings
 from streams.text import describe_texts
 from streams.visual import describe_frames

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 from models.registry import Registry
 from schemas.messages import Choice, Descriptors, Texts
 from streams.audio import describe_sounds
-from streams.decode import MediaAccess, decode_post
+from streams.decode.decoder import Decoder
+from streams.decode.fetch.fetcher import Fetcher
+from streams.decode.stage import MediaAccess, decode_post
 from streams.description import fault
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
 from streams.index.references import ReferenceIndex, scores
-from streams.media.decoder import Decoder
-from streams.media.fetch import Fetcher
 from streams.replay.naming import DESCRIBED
 from streams.settings import Settings
 from streams.text import describe_texts

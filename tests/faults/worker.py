@@ -63,7 +63,7 @@ def _texts(post: Post, n_bytes: int) -> Texts:
 
 if __name__ == "__main__":
     configure_logging(logging.INFO)
-    module = ModuleType("streams.decode")
+    module = ModuleType("streams.decode.stage")
     module.create = create  # type: ignore[attr-defined]  # a module has what one gives it
-    sys.modules["streams.decode"] = module
+    sys.modules["streams.decode.stage"] = module
     sys.exit(run_worker(["decode"], load_settings()))

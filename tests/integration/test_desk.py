@@ -10,7 +10,7 @@ import pytest
 from models.text.terms import n_terms
 from streams.desk.cases import read_cases
 from tests.integration.system import Answer, System
-from tests.unit.media.made import moving, tone, video
+from tests.unit.decode.made import moving, tone, video
 
 TERM = "milkyway77"
 PHRASE = "find the full film in the comments"

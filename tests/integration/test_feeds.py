@@ -6,7 +6,7 @@ from pathlib import Path
 
 from streams.feeds.files.folder import PLATFORM
 from tests.integration.system import Kept, System
-from tests.unit.media.made import image, scene
+from tests.unit.decode.made import image, scene
 
 LINES = [
     b'{"platform": "made", "url": "https://made.example/1", "caption": "one", "media": ["https://made.example/1.mp4"]}',

@@ -19,19 +19,19 @@ from PIL import Image
 from models.manifest import MANIFEST, ModelError, locate
 from models.registry import Registry, default_cache
 from schemas.messages import Deployment, Frame, Frames, Parts, Policy, Run, Segment, Verdict
+from streams.decode.decoder import Decoder
 from streams.demo.scenario import MEDIA
 from streams.desk.cases import NewCase, add_case, read_cases, withdraw_case
 from streams.desk.describing import describe_case
 from streams.errors import UsageError
 from streams.live_models.promotion import promote, roll_back
 from streams.live_models.selection import default_choice
-from streams.media.decoder import Decoder
 from streams.settings import Settings
 from tests.integration.made import entry, post_ref
 from tests.integration.system import Kept, System, running, until
 from tests.support.brokers import new_prefix
+from tests.unit.decode.made import moving, scene, tone, video
 from tests.unit.made_messages import match, scores
-from tests.unit.media.made import moving, scene, tone, video
 
 PHRASE = "find the full film here"
 OLD, NEW = "sscd-distilled@0.1.0", "sscd-distilled@2"

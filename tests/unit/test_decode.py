@@ -11,15 +11,15 @@ from PIL import Image
 
 from schemas.messages import Frames, Medium, Parts, Post, Sounds, Texts
 from schemas.topics import TOPICS
-from streams.decode import MediaAccess, decode_post
+from streams.decode.decoder import Decoder
+from streams.decode.fetch.fetcher import Fetcher
+from streams.decode.settings import MediaSettings
+from streams.decode.stage import MediaAccess, decode_post
 from streams.engine.record import Output, Record
 from streams.errors import RecordError, TransientError, UnprocessableError
-from streams.media.decoder import Decoder
-from streams.media.fetch import Fetcher
-from streams.media.settings import MediaSettings
 from streams.screen import read_frames
-from tests.unit.media.made import image, moving, tone, video
-from tests.unit.media.served import Server, response, serving
+from tests.unit.decode.made import image, moving, tone, video
+from tests.unit.decode.served import Server, response, serving
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

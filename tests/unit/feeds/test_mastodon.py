@@ -20,8 +20,8 @@ from streams.feeds.mastodon.server import STREAMS, Server, Stream
 from streams.feeds.mastodon.wire import BROKEN, Status, Told, plain_text, to_post
 from streams.feeds.runner import Batch
 from tests.faults.platforms import recorded
-from tests.unit.media.served import Server as Answers
-from tests.unit.media.served import response, serving
+from tests.unit.decode.served import Server as Answers
+from tests.unit.decode.served import response, serving
 
 STATUSES = recorded("mastodon.jsonl")
 

@@ -7,7 +7,7 @@ import pytest
 
 from ops.chart.render import Object, render, values_of
 from schemas.topics import TOPICS
-from streams.media.addresses import is_public
+from streams.decode.fetch.addresses import is_public
 from streams.topology import STAGES, source
 from tests.unit.helm.made import CONTROLLERS, merged, of_kind, pods, rendered
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.messages import Frames, Modality, Parts, Post, Segment, Sounds, Text, Texts
+from streams.decode.decoder import Decoder
+from streams.decode.fetch.fetcher import Fetcher
+from streams.decode.media.decoded import DecodedSegment, MediaInfo
 from streams.engine.record import Output, Record
 from streams.errors import RecordError, TransientError, UnprocessableError
-from streams.media.decoded import DecodedSegment, MediaInfo
-from streams.media.decoder import Decoder
-from streams.media.fetch import Fetcher
 
 if TYPE_CHECKING:
     from streams.engine.app import Context

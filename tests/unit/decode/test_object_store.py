@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from streams.decode.fetch.fetcher import Fetcher
+from streams.decode.settings import MediaSettings
 from streams.errors import RecordError, TransientError, UnprocessableError
-from streams.media.fetch import Fetcher
-from streams.media.settings import MediaSettings
-from tests.unit.media.served import Server, response, serving
+from tests.unit.decode.served import Server, response, serving
 
 OBJECT_HEADERS = {"ETag": '"1"', "Last_Modified": "Mon, 02 Mar 2026 10:00:00 GMT"}
 

@@ -12,11 +12,11 @@ from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
 from schemas.messages import Text
+from streams.decode.media.decoded import MediaInfo, Sampling
+from streams.decode.media.picture import opened_image
+from streams.decode.media.subtitles import SubtitleReader
+from streams.decode.media.tracks import AnyPacket, opened, packets
 from streams.errors import UnprocessableError
-from streams.media.decoded import MediaInfo, Sampling
-from streams.media.picture import opened_image
-from streams.media.subtitles import SubtitleReader
-from streams.media.tracks import AnyPacket, opened, packets
 
 _ANIMATED = ("PNG", "WEBP", "GIF")
 _ORIENTATION = 0x0112

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo
+from streams.decode.media.segments import work
+from streams.decode.sandbox.worker import _give_up_rights
+from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
-from streams.media.decoded import DecodedSegment, Job, MediaInfo
-from streams.media.segments import work
-from streams.media.settings import MediaSettings
-from streams.media.worker import _give_up_rights
 
 _NOBODY = 65534
 

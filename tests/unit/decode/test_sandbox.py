@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from streams.decode.decoder import Decoder
+from streams.decode.sandbox.sandbox import Sandbox
+from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
-from streams.media.decoder import Decoder
-from streams.media.sandbox import Sandbox
-from streams.media.settings import MediaSettings
-from tests.unit.media.made import moving, scene, tone, video
+from tests.unit.decode.made import moving, scene, tone, video
 
 MEMORY_BYTES = 512 * 1024 * 1024
 

@@ -7,7 +7,7 @@ from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle
 
 from schemas.messages import Text
-from streams.media.tracks import AnyPacket
+from streams.decode.media.tracks import AnyPacket
 
 _MAX_CHARACTERS = 200_000
 """Of one medium: three hours of talk have about 150,000, and the record must fit its topic."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.media.made import image, moving, tone, video
+from tests.unit.decode.made import image, moving, tone, video
 
 ROOT = Path(__file__).parents[3]
 VIDEOS = {
@@ -34,7 +34,7 @@ def test_every_kind_of_medium_is_decoded_by_one_who_may_start_no_thread(folder: 
     files = [video(folder / name, moving(20), codec=codec, sound=tone(2.0)) for name, codec in VIDEOS.items()]
     files += [video(folder / name, sound=tone(2.0)) for name in SOUNDS]
     files += [image(folder / name) for name in IMAGES]
-    command = [sys.executable, "-m", "tests.unit.media.unprivileged", *map(str, files)]
+    command = [sys.executable, "-m", "tests.unit.decode.unprivileged", *map(str, files)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     for file, line in zip(files, done.stdout.splitlines(), strict=True):
         with_rights, without = line.split("\t")

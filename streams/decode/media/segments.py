@@ -14,14 +14,14 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from schemas.messages import Frame, Thumbnail
+from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, cut
+from streams.decode.media.picture import blurred, jpeg, opaque, opened_image, shrunk, small_size, thumbnail
+from streams.decode.media.probe import scan
+from streams.decode.media.sample import FrameSampler, longest_gap, step
+from streams.decode.media.sound import SoundTrack
+from streams.decode.media.sparse import sparse
+from streams.decode.media.tracks import decoded, frames, opened, packets
 from streams.errors import UnprocessableError
-from streams.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, cut
-from streams.media.picture import blurred, jpeg, opaque, opened_image, shrunk, small_size, thumbnail
-from streams.media.probe import scan
-from streams.media.sample import FrameSampler, longest_gap, step
-from streams.media.sound import SoundTrack
-from streams.media.sparse import sparse
-from streams.media.tracks import decoded, frames, opened, packets
 
 _ENOUGH_FRAMES_PER_SECOND = 12
 """Where this many come, frames no other frame needs (B-frames) are skipped: half the work, and cuts are still seen."""

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from streams.decode.media.decoded import MediaInfo, cut
+from streams.decode.media.probe import scan
+from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
-from streams.media.decoded import MediaInfo, cut
-from streams.media.probe import scan
-from streams.media.settings import MediaSettings
-from tests.unit.media.made import HEIGHT, WIDTH, image, moving, scene, tone, video
+from tests.unit.decode.made import HEIGHT, WIDTH, image, moving, scene, tone, video
 
 SAMPLING = MediaSettings().sampling()
 SUBTITLE = r"{\i1}지우야{\i0}\N안녕, <b>하세요</b>"

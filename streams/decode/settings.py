@@ -6,7 +6,7 @@ import msgspec
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from streams.media.decoded import Sampling
+from streams.decode.media.decoded import Sampling
 
 
 class MediaSettings(BaseSettings):

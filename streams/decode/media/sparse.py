@@ -7,7 +7,7 @@ all frames a second and a half. Runs in the sandbox.
 import math
 from collections.abc import Iterable, Iterator
 
-from streams.media.tracks import AnyPacket
+from streams.decode.media.tracks import AnyPacket
 
 
 def sparse(packets: Iterable[AnyPacket], *, step_s: float, gap_s: float) -> Iterator[AnyPacket]:

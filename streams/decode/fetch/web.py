@@ -7,9 +7,9 @@ from http import HTTPStatus
 import httpcore
 import httpx
 
+from streams.decode.fetch.addresses import AddressPolicy, CheckedBackend
+from streams.decode.settings import MediaSettings
 from streams.errors import TransientError, UnprocessableError
-from streams.media.addresses import AddressPolicy, CheckedBackend
-from streams.media.settings import MediaSettings
 
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _FORBIDDEN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}

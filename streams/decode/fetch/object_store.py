@@ -8,8 +8,8 @@ import obstore
 from obstore.exceptions import BaseError, InvalidPathError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
+from streams.decode.settings import MediaSettings
 from streams.errors import TransientError, UnprocessableError
-from streams.media.settings import MediaSettings
 
 
 class ObjectStoreSource:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from streams.decode.fetch.addresses import AddressPolicy
+from streams.decode.fetch.object_store import ObjectStoreSource
+from streams.decode.fetch.web import HttpSource
+from streams.decode.settings import MediaSettings
 from streams.errors import TransientError, UnprocessableError
-from streams.media.addresses import AddressPolicy
-from streams.media.object_store import ObjectStoreSource
-from streams.media.settings import MediaSettings
-from streams.media.web import HttpSource
 
 
 class Fetcher:

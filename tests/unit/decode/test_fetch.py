@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from streams.decode.fetch.addresses import AddressPolicy
+from streams.decode.fetch.fetcher import Fetcher
+from streams.decode.settings import MediaSettings
 from streams.errors import RecordError, TransientError, UnprocessableError
-from streams.media.addresses import AddressPolicy
-from streams.media.fetch import Fetcher
-from streams.media.settings import MediaSettings
-from tests.unit.media.served import Server, response, serving
+from tests.unit.decode.served import Server, response, serving
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from streams.decode.media.decoded import DecodedSegment, Sampling
+from streams.decode.media.probe import scan
+from streams.decode.media.segments import segments
+from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
-from streams.media.decoded import DecodedSegment, Sampling
-from streams.media.probe import scan
-from streams.media.segments import segments
-from streams.media.settings import MediaSettings
-from tests.unit.media.made import AnyPacket, Pixels, image, moving, scene, tone, video, with_bytes
+from tests.unit.decode.made import AnyPacket, Pixels, image, moving, scene, tone, video, with_bytes
 
 RATE_HZ = 8000
 EACH_SECOND = {"frames_per_second": 1, "longest_gap_s": 0, "few_frames": 1}

@@ -13,8 +13,8 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from PIL import Image
 
 from schemas.messages import Frame, Thumbnail
-from streams.media.decoded import Sampling
-from streams.media.picture import blurred, jpeg, small_size, thumbnail, turned
+from streams.decode.media.decoded import Sampling
+from streams.decode.media.picture import blurred, jpeg, small_size, thumbnail, turned
 
 Look = npt.NDArray[np.int16]
 """A frame as 32 x 18 gray cells, shape (18, 32), 0-255."""

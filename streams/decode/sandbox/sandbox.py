@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import nullcontext
 from typing import Self
 
-from streams.media.child import Child
+from streams.decode.sandbox.child import Child
 
 
 class Sandbox:

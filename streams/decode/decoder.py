@@ -7,10 +7,10 @@ from typing import Self
 
 import msgspec
 
+from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, cut
+from streams.decode.sandbox.sandbox import Sandbox
+from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
-from streams.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, cut
-from streams.media.sandbox import Sandbox
-from streams.media.settings import MediaSettings
 
 
 class Decoder:
@@ -27,7 +27,7 @@ class Decoder:
         self._sampling = settings.sampling()
         self._reference_sampling = settings.reference_sampling()
         self._sandbox = Sandbox(
-            "streams.media.segments:work",
+            "streams.decode.media.segments:work",
             n_children=settings.max_open,
             n_working=settings.decoders,
             memory_bytes=settings.decoder_memory_bytes,
