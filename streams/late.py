@@ -15,9 +15,11 @@ import structlog
 
 from schemas.codec import WireError
 from schemas.messages import Descriptors, Match
-from streams.description import fault
+from streams.describe.descriptors import fault
 from streams.engine.app import Context
-from streams.index import Archive, Hit, LiveIndex, ReferenceIndex, scores
+from streams.index.archive import Archive, Hit
+from streams.index.live import LiveIndex
+from streams.index.references import ReferenceIndex, scores
 from streams.kafka.range_reader import Sought, TopicSeeker
 from streams.telemetry import metrics, trace
 

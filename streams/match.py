@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from schemas.messages import Descriptors
-from streams.description import fault
+from streams.describe.descriptors import fault
 from streams.engine.app import Context
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
-from streams.index import Hit, LiveIndex, MilvusArchive, scores
+from streams.index.archive import Hit, MilvusArchive
+from streams.index.live import LiveIndex
+from streams.index.references import scores
 from streams.late import LateSearch
 from streams.telemetry import metrics
 

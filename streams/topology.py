@@ -14,10 +14,10 @@ OPTIONAL = ("screen",)
 
 MODULES = {
     "decode": "streams.decode.stage",
-    "visual": "streams.visual",
-    "audio": "streams.audio",
-    "screen": "streams.screen",
-    "text": "streams.text",
+    "visual": "streams.describe.visual",
+    "audio": "streams.describe.audio",
+    "screen": "streams.describe.screen",
+    "text": "streams.describe.text",
     "match": "streams.match",
     "fusion": "streams.fusion",
     "takedown": "streams.takedown",

@@ -15,7 +15,7 @@ from schemas.ids import record_id
 from schemas.messages import Descriptors, PostRef
 from streams.demo.posts import DemoPost, build_posts
 from streams.demo.scenario import SCENES
-from streams.description import descriptor_key
+from streams.describe.descriptors import descriptor_key
 from streams.engine.record import Record
 from streams.index.references import ReferenceIndex
 from streams.kafka.clients import client_config

@@ -6,7 +6,7 @@ import structlog
 
 from schemas.codec import Codec, WireError
 from schemas.messages import Case, Policy, Reference
-from streams.description import fault
+from streams.describe.descriptors import fault
 from streams.kafka.topic_reader import Follower, Update
 from streams.settings import Settings
 

@@ -17,7 +17,7 @@ from streams.cases.policy import policy_version
 from streams.cases.reference_reviews import TOPIC as STANDINGS
 from streams.cases.reference_reviews import read_standings
 from streams.decode.decoder import Decoder
-from streams.desk.references import Describers, ReferenceMaker, check_readable, digest_terms
+from streams.describe.reference_maker import Describers, ReferenceMaker, check_readable, digest_terms
 from streams.errors import UsageError
 from streams.kafka.codec_factory import create_codec
 from streams.kafka.producer import TopicWriter, writing

@@ -12,8 +12,8 @@ from schemas.matrix import unpack
 from schemas.messages import Case, Choice, Reference
 from streams.cases.coverage import lacking, made_by, model_of
 from streams.cases.open_cases import reference_key
+from streams.describe.reference_maker import TERMS, Describers, ReferenceMaker, check_readable, reference_id
 from streams.desk.cases import describe_files, read_cases
-from streams.desk.references import TERMS, Describers, ReferenceMaker, check_readable, reference_id
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.live_models.deployments import read_history

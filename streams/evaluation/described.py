@@ -17,18 +17,18 @@ from models.registry import Registry
 from models.text.model import TextModel
 from models.visual.model import VisualModel
 from schemas.messages import Choice, Descriptors, Frames, Medium, Post, Reference, Sounds, Texts
-from streams.audio import describe_sounds
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.settings import MediaSettings
 from streams.decode.stage import MediaAccess, decode_post
-from streams.desk.references import Describers, ReferenceMaker, digest_terms
+from streams.describe.audio import describe_sounds
+from streams.describe.reference_maker import Describers, ReferenceMaker, digest_terms
+from streams.describe.text import describe_texts
+from streams.describe.visual import describe_frames
 from streams.engine.record import Record
 from streams.errors import RecordError
 from streams.evaluation.manifest import Query, SetReference
 from streams.settings import Settings
-from streams.text import describe_texts
-from streams.visual import describe_frames
 
 log = structlog.get_logger()
 

@@ -4,7 +4,7 @@ from models.fusion.model import FusionModel
 from schemas.messages import Policy
 from streams.cases.open_cases import Cases
 from streams.hearing import Rules
-from streams.index import LiveIndex
+from streams.index.live import LiveIndex
 from streams.index.references import ReferenceIndex
 
 

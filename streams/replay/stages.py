@@ -15,18 +15,18 @@ from typing import Any, NamedTuple
 
 from models.registry import Registry
 from schemas.messages import Choice, Descriptors, Texts
-from streams.audio import describe_sounds
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.stage import MediaAccess, decode_post
-from streams.description import fault
+from streams.describe.audio import describe_sounds
+from streams.describe.descriptors import fault
+from streams.describe.text import describe_texts
+from streams.describe.visual import describe_frames
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
 from streams.index.references import ReferenceIndex, scores
 from streams.replay.naming import DESCRIBED
 from streams.settings import Settings
-from streams.text import describe_texts
-from streams.visual import describe_frames
 
 type Work = Callable[[Any, Record], AsyncIterator[Output]]
 type Index = Callable[[], Awaitable[ReferenceIndex]]

@@ -15,9 +15,9 @@ from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.settings import MediaSettings
 from streams.decode.stage import MediaAccess, decode_post
+from streams.describe.screen import read_frames
 from streams.engine.record import Output, Record
 from streams.errors import RecordError, TransientError, UnprocessableError
-from streams.screen import read_frames
 from tests.unit.decode.made import image, moving, tone, video
 from tests.unit.decode.served import Server, response, serving
 

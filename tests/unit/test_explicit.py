@@ -6,11 +6,11 @@ import pytest
 from models.registry import Registry
 from models.visual.model import VisualModel
 from schemas.messages import Descriptors, Frame, Frames, Parts, Verdict
-from streams.explicit import rater
+from streams.describe.explicit import rater
+from streams.describe.visual import described, look
 from streams.hearing import Hearing, Rules
 from streams.index.references import scores as scored
 from streams.settings import load_settings
-from streams.visual import described, look
 from tests.unit.made_messages import POLICY, match, post_ref, scores, segment
 from tests.unit.models.made import jpeg, picture
 

@@ -8,9 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 from models.screen.gate import text_tiles
 from models.screen.reader import ScreenReader, missing
 from schemas.messages import Frame, Frames, Parts, PostRef, Segment, Texts
+from streams.describe.screen import _reader as reader_of
+from streams.describe.screen import is_counted, read_frames
 from streams.errors import UsageError
-from streams.screen import _reader as reader_of
-from streams.screen import is_counted, read_frames
 from streams.settings import load_settings
 from streams.topology import STAGES, all_stages, group, in_flow_order
 

@@ -6,7 +6,7 @@ import numpy as np
 from models.text.model import TextModel
 from models.text.terms import Named, named, term_digests
 from schemas.messages import Descriptors, Parts, PostRef, Segment, Text, Texts
-from streams.text import describe_texts
+from streams.describe.text import describe_texts
 
 KEY = b"k" * 32
 AT = datetime(2026, 1, 1, tzinfo=UTC)

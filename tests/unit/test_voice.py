@@ -8,13 +8,13 @@ from models.voice.export import DIMENSIONS
 from schemas.matrix import pack
 from schemas.messages import MODALITIES, Case, Choice, Descriptors, Parts, Policy, Reference, Sounds
 from streams.cases.coverage import lacking
-from streams.description import describe_sound
+from streams.describe.descriptors import describe_sound
+from streams.describe.voice import VoiceListener
 from streams.errors import UnprocessableError
 from streams.hearing import Hearing, Rules
 from streams.index.references import ReferenceIndex
 from streams.late import _FLOOR
 from streams.settings import load_settings
-from streams.voice import VoiceListener
 from tests.unit.made_messages import NOW, match, post_ref, scores, segment
 from tests.unit.models.test_voice import needs_weights, times, voice
 

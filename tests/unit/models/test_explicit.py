@@ -8,7 +8,7 @@ from models.explicit.model import ExplicitModel
 from models.manifest import ModelError
 from models.registry import Registry
 from schemas.messages import Frame
-from streams.explicit import highest
+from streams.describe.explicit import highest
 from tests.unit.models.made import jpeg, picture
 from tests.unit.models.test_registry import edited_manifest
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from streams.stage.batcher import Array, Batcher
+from streams.describe.batcher import Array, Batcher
 
 DEADLINE_S = 5.0
 

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from models.registry import Registry
 from models.visual.model import VisualInput, VisualModel
 from schemas.messages import Choice, Frames
-from streams.description import descriptor_key, descriptors, observed
+from streams.describe.batcher import Batcher
+from streams.describe.descriptors import descriptor_key, descriptors, observed
+from streams.describe.explicit import rater
 from streams.engine.app import Context
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
-from streams.explicit import rater
-from streams.stage.batcher import Batcher
 
 _BATCH_ROWS = 32
 

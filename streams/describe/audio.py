@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 from models.audio.model import AudioModel
 from schemas.messages import Sounds
-from streams.description import describe_sound
+from streams.describe.descriptors import describe_sound
+from streams.describe.voice import VoiceListener
 from streams.engine.app import Context
 from streams.engine.record import Output, Record
-from streams.voice import VoiceListener
 
 
 def create(context: Context) -> None:

@@ -24,7 +24,7 @@ from schemas.matrix import pack
 from schemas.messages import Choice, Modality, Reference
 from streams.decode.decoder import Decoder
 from streams.decode.media.decoded import DecodedSegment
-from streams.description import Model
+from streams.describe.descriptors import Model
 from streams.errors import RecordError, UsageError
 
 log = structlog.get_logger()

@@ -8,7 +8,7 @@ import asyncio
 
 from models.registry import Registry
 from schemas.messages import Sounds
-from streams.description import describe_sound
+from streams.describe.descriptors import describe_sound
 from streams.engine.record import Output
 from streams.settings import Settings
 

@@ -7,7 +7,7 @@ from models.text.links import links
 from models.text.model import TextModel
 from models.text.terms import digests
 from schemas.messages import Texts
-from streams.description import descriptor_key, descriptors, observed
+from streams.describe.descriptors import descriptor_key, descriptors, observed
 from streams.engine.app import Context
 from streams.engine.record import Output, Record
 
