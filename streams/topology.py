@@ -18,7 +18,7 @@ MODULES = {
     "audio": "streams.describe.audio",
     "screen": "streams.describe.screen",
     "text": "streams.describe.text",
-    "match": "streams.match",
+    "match": "streams.match.stage",
     "fusion": "streams.fusion",
     "takedown": "streams.takedown",
 }

@@ -23,8 +23,8 @@ from streams.evaluation.described import Cache, Models, describe_references
 from streams.evaluation.described_set import describe_queries
 from streams.evaluation.judged import build_index
 from streams.evaluation.manifest import Manifest, Query, read_manifest
-from streams.index.references import ReferenceIndex
 from streams.live_models.selection import create_registry, default_choice
+from streams.match.reference_index import ReferenceIndex
 from streams.settings import load_settings
 
 _SENSES: tuple[Modality, ...] = ("visual", "audio")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Parts, PostRef, Reference, Segment
-from streams.index.archive import Hit, MilvusArchive
+from streams.match.archive import Hit, MilvusArchive
 
 _STEP = 1_000
 _COLUMNS, _SEGMENT_ROWS, _REFERENCE_ROWS = 512, 30, 60

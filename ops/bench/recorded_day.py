@@ -17,9 +17,9 @@ from streams.demo.posts import DemoPost, build_posts
 from streams.demo.scenario import SCENES
 from streams.describe.descriptors import descriptor_key
 from streams.engine.record import Record
-from streams.index.references import ReferenceIndex
 from streams.kafka.clients import client_config
 from streams.live_models.selection import create_registry, default_choice
+from streams.match.reference_index import ReferenceIndex
 from streams.replay.chain import Chain
 from streams.replay.stages import Stages
 from streams.settings import Settings

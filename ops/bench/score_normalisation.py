@@ -21,10 +21,10 @@ from schemas.messages import Descriptors, Reference
 from streams.evaluation.described import Cache, Models, describe_references
 from streams.evaluation.described_set import describe_background, describe_queries
 from streams.evaluation.manifest import Manifest, Query, read_manifest
-from streams.index.gallery import Gallery
-from streams.index.matcher import ReferenceMatcher, space_of
-from streams.index.normalise import Normalisation, Rows
 from streams.live_models.selection import create_registry, default_choice
+from streams.match.gallery import Gallery
+from streams.match.normalisation import Normalisation, Rows
+from streams.match.reference_matcher import ReferenceMatcher, space_of
 from streams.settings import load_settings
 
 _SIZES = (1, 4, 8, 16)

@@ -4,8 +4,8 @@ from models.fusion.model import FusionModel
 from schemas.messages import Policy
 from streams.cases.open_cases import Cases
 from streams.hearing import Rules
-from streams.index.live import LiveIndex
-from streams.index.references import ReferenceIndex
+from streams.match.live_index import LiveIndex
+from streams.match.reference_index import ReferenceIndex
 
 
 class CaseFile:

@@ -24,7 +24,7 @@ from streams.describe.text import describe_texts
 from streams.describe.visual import describe_frames
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
-from streams.index.references import ReferenceIndex, scores
+from streams.match.reference_index import ReferenceIndex, scores
 from streams.replay.naming import DESCRIBED
 from streams.settings import Settings
 

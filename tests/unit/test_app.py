@@ -17,7 +17,7 @@ from schemas.topics import TOPICS
 from streams.engine import faust_driver as driver
 from streams.engine.app import Context, _faust_app, _record, create_app
 from streams.errors import TransientError, UnprocessableError, UsageError
-from streams.index.archive import MilvusArchive
+from streams.match.archive import MilvusArchive
 from streams.settings import Settings, load_settings
 from streams.topology import STAGES, source
 from tests.unit.made_messages import verdict
@@ -50,7 +50,7 @@ def _no_archive_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         opened.append(plain(where))
         return opened[-1]
 
-    monkeypatch.setattr("streams.match.MilvusArchive", kept)
+    monkeypatch.setattr("streams.match.stage.MilvusArchive", kept)
     yield
     for archive in opened:
         archive.close()

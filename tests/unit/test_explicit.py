@@ -9,7 +9,7 @@ from schemas.messages import Descriptors, Frame, Frames, Parts, Verdict
 from streams.describe.explicit import rater
 from streams.describe.visual import described, look
 from streams.hearing import Hearing, Rules
-from streams.index.references import scores as scored
+from streams.match.reference_index import scores as scored
 from streams.settings import load_settings
 from tests.unit.made_messages import POLICY, match, post_ref, scores, segment
 from tests.unit.models.made import jpeg, picture

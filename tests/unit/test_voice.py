@@ -12,8 +12,8 @@ from streams.describe.descriptors import describe_sound
 from streams.describe.voice import VoiceListener
 from streams.errors import UnprocessableError
 from streams.hearing import Hearing, Rules
-from streams.index.references import ReferenceIndex
-from streams.late import _FLOOR
+from streams.match.archive_search import _FLOOR
+from streams.match.reference_index import ReferenceIndex
 from streams.settings import load_settings
 from tests.unit.made_messages import NOW, match, post_ref, scores, segment
 from tests.unit.models.test_voice import needs_weights, times, voice

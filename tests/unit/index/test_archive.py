@@ -13,7 +13,7 @@ import pytest
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Modality, Reference
 from streams.errors import UsageError
-from streams.index.archive import Hit, MilvusArchive
+from streams.match.archive import Hit, MilvusArchive
 from tests.unit.made_messages import segment
 
 COLUMNS = 64
@@ -215,7 +215,7 @@ def test_whatever_was_said_to_be_kept_outlives_a_kill_amid_adds(tmp_path: Path) 
 def test_a_second_process_on_the_folder_gets_one_line(archive: MilvusArchive, tmp_path: Path) -> None:
     assert archive.end(0) == 0
     code = (
-        "import sys; from streams.index.archive import MilvusArchive\n"
+        "import sys; from streams.match.archive import MilvusArchive\n"
         "try: MilvusArchive(sys.argv[1])\n"
         "except Exception as error: print(repr(error))"
     )

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.matrix import pack, unpack
 from schemas.messages import Case, Descriptors, Modality, Reference, Thumbnail
-from streams.index import gallery
-from streams.index.references import ReferenceIndex, scores, token
+from streams.match import gallery
+from streams.match.reference_index import ReferenceIndex, scores, token
 from tests.unit.made_messages import NOW, segment
 
 COLUMNS = 512

@@ -11,7 +11,7 @@ from schemas.messages import Descriptors, Message, Modality, Texts
 from streams.engine.guard import Retry
 from streams.engine.record import Output, Record
 from streams.errors import TransientError, UnprocessableError
-from streams.index.references import ReferenceIndex
+from streams.match.reference_index import ReferenceIndex
 from streams.replay.chain import Chain, Prepared
 from streams.replay.stages import Stage, Stages
 from tests.unit.made_messages import scores, segment

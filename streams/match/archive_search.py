@@ -17,10 +17,10 @@ from schemas.codec import WireError
 from schemas.messages import Descriptors, Match
 from streams.describe.descriptors import fault
 from streams.engine.app import Context
-from streams.index.archive import Archive, Hit
-from streams.index.live import LiveIndex
-from streams.index.references import ReferenceIndex, scores
 from streams.kafka.range_reader import Sought, TopicSeeker
+from streams.match.archive import Archive, Hit
+from streams.match.live_index import LiveIndex
+from streams.match.reference_index import ReferenceIndex, scores
 from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()

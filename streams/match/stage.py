@@ -8,10 +8,10 @@ from streams.describe.descriptors import fault
 from streams.engine.app import Context
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
-from streams.index.archive import Hit, MilvusArchive
-from streams.index.live import LiveIndex
-from streams.index.references import scores
-from streams.late import LateSearch
+from streams.match.archive import Hit, MilvusArchive
+from streams.match.archive_search import LateSearch
+from streams.match.live_index import LiveIndex
+from streams.match.reference_index import scores
 from streams.telemetry import metrics
 
 

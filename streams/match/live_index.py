@@ -5,7 +5,7 @@ from collections import Counter
 
 from schemas.messages import MODALITIES
 from streams.cases.open_cases import Cases
-from streams.index.references import ReferenceIndex
+from streams.match.reference_index import ReferenceIndex
 from streams.telemetry import metrics
 
 

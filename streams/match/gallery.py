@@ -9,8 +9,8 @@ from models.alignment import most_evidence
 from models.voting import max_by
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match
-from streams.index.matcher import ALIGNMENT, ReferenceMatcher
-from streams.index.normalise import NEVER, TWIN, Background, Normalisation, Rows, rivals
+from streams.match.normalisation import NEVER, TWIN, Background, Normalisation, Rows, rivals
+from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher
 
 _STEP_ROWS = 32_768
 """Rows of references in one matrix product: bounds the memory of a search, whatever the size of the index."""

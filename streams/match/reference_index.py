@@ -9,8 +9,8 @@ import numpy as np
 from schemas.ids import record_id
 from schemas.matrix import unpack
 from schemas.messages import Case, Descriptors, Match, Reference, Scores
-from streams.index.gallery import Gallery
-from streams.index.matcher import ReferenceMatcher, Space, space_of
+from streams.match.gallery import Gallery
+from streams.match.reference_matcher import ReferenceMatcher, Space, space_of
 
 
 def token(key: str, reference: Reference) -> str:

@@ -12,7 +12,7 @@ from models.text.terms import named
 from models.voice.likeness import likest
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Interval, Match, Modality, Passage, Reference, Thumbnail
-from streams.index.normalise import Rows
+from streams.match.normalisation import Rows
 
 type Space = tuple[Modality, str, str, int]
 """Modality, model, version and columns: only vectors of one space can be compared."""
