@@ -19,7 +19,7 @@ MODULES = {
     "screen": "streams.describe.screen",
     "text": "streams.describe.text",
     "match": "streams.match.stage",
-    "fusion": "streams.fusion",
+    "fusion": "streams.fusion.stage",
     "takedown": "streams.takedown",
 }
 """The module of each stage, with a function `create(context)`."""

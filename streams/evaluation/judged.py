@@ -8,7 +8,7 @@ import msgspec
 
 from models.fusion.model import FusionModel
 from schemas.messages import MODALITIES, Case, Descriptors, Evidence, Modality, Policy, Reference, Verdict
-from streams.hearing import Hearing, Rules
+from streams.fusion.post_state import Hearing, Rules
 from streams.match.reference_index import ReferenceIndex, scores
 
 _OPENED = datetime(2026, 1, 1, tzinfo=UTC)

@@ -18,7 +18,7 @@ from schemas.messages import DeadLetter, Message, Run, Scores, Verdict
 from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
 from streams.engine.guard import dead_letter
 from streams.engine.record import Record
-from streams.hearing import Hearing
+from streams.fusion.post_state import Hearing
 from streams.replay.casefile import CaseFile
 from streams.replay.chain import Chain, Failure, Prepared
 from streams.replay.hearings import Hearings

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from schemas.messages import Scores, Verdict
-from streams.hearing import Hearing
+from streams.fusion.post_state import Hearing
 
 
 class Hearings:

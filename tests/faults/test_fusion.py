@@ -21,7 +21,7 @@ from schemas.messages import (
     Segment,
     Verdict,
 )
-from streams.hearing import Hearing
+from streams.fusion.post_state import Hearing
 from tests.faults.conftest import end
 from tests.faults.rig import CODEC, N_PARTITIONS, NOW, Fed, Rig, tell, wait_for
 from tests.support.brokers import make_topics

@@ -8,7 +8,7 @@ from models.visual.model import VisualModel
 from schemas.messages import Descriptors, Frame, Frames, Parts, Verdict
 from streams.describe.explicit import rater
 from streams.describe.visual import described, look
-from streams.hearing import Hearing, Rules
+from streams.fusion.post_state import Hearing, Rules
 from streams.match.reference_index import scores as scored
 from streams.settings import load_settings
 from tests.unit.made_messages import POLICY, match, post_ref, scores, segment

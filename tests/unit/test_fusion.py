@@ -10,8 +10,8 @@ import pytest
 
 from schemas.messages import Parts
 from streams.engine.app import Context, _faust_app
-from streams.fusion import Fusion
-from streams.hearing import Hearing, Rules
+from streams.fusion.post_state import Hearing, Rules
+from streams.fusion.stage import Fusion
 from streams.settings import load_settings
 from streams.telemetry import trace
 from tests.unit.made_messages import POLICY, match, scores
@@ -64,7 +64,7 @@ async def tick(fusion: Fusion, monkeypatch: pytest.MonkeyPatch, after_s: float) 
 
     now_s = time.time() + after_s
     monkeypatch.setattr(fusion._context, "send", send)
-    monkeypatch.setattr("streams.fusion.time", SimpleNamespace(time=lambda: now_s))
+    monkeypatch.setattr("streams.fusion.stage.time", SimpleNamespace(time=lambda: now_s))
     while fusion._clock and fusion._clock[0][0] <= now_s:
         await fusion._expire(fusion._clock.pop(0)[1])
     return sent

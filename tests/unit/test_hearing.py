@@ -8,7 +8,7 @@ from models.fusion.model import PRIOR
 from models.registry import Registry
 from schemas.codec import Codec
 from schemas.messages import Decision, Interval, Modality, Parts, Passage, Policy, Scores, Verdict
-from streams.hearing import Hearing, Rules
+from streams.fusion.post_state import Hearing, Rules
 from tests.unit.made_messages import POLICY, match, post_ref, scores
 
 NOW_S = 1_772_368_215.0

@@ -11,7 +11,7 @@ from streams.cases.coverage import lacking
 from streams.describe.descriptors import describe_sound
 from streams.describe.voice import VoiceListener
 from streams.errors import UnprocessableError
-from streams.hearing import Hearing, Rules
+from streams.fusion.post_state import Hearing, Rules
 from streams.match.archive_search import _FLOOR
 from streams.match.reference_index import ReferenceIndex
 from streams.settings import load_settings

@@ -3,7 +3,7 @@ import msgspec
 from models.fusion.noisy_or import NoisyOr, read_curves
 from models.manifest import MANIFEST
 from schemas.messages import Parts, Scores, Verdict
-from streams.hearing import Hearing, Rules
+from streams.fusion.post_state import Hearing, Rules
 from streams.replay.hearings import Hearings
 from tests.unit.made_messages import POLICY, match, post_ref, scores
 

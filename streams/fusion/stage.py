@@ -16,7 +16,7 @@ from schemas.messages import Choice, Policy, Scores, Verdict
 from streams.engine.app import Context
 from streams.engine.durable_table import DurableTable
 from streams.engine.record import Output, Record
-from streams.hearing import Hearing, Rules
+from streams.fusion.post_state import Hearing, Rules
 from streams.telemetry import metrics, trace
 
 _TICK_S = 0.25
