@@ -18,8 +18,8 @@ from streams.kafka.clients import reader_config
 from streams.kafka.codec_factory import create_codec
 from streams.kafka.lag import ANSWER_S, Backlog, Backlogs
 from streams.kafka.wait_for_broker import reach_broker
-from streams.ledger import pending
 from streams.settings import Settings
+from streams.takedown.log import pending
 from streams.telemetry import metrics
 from streams.telemetry.metrics_server import serve_metrics
 from streams.topology import followers_group

@@ -20,7 +20,7 @@ MODULES = {
     "text": "streams.describe.text",
     "match": "streams.match.stage",
     "fusion": "streams.fusion.stage",
-    "takedown": "streams.takedown",
+    "takedown": "streams.takedown.stage",
 }
 """The module of each stage, with a function `create(context)`."""
 

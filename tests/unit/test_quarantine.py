@@ -12,9 +12,9 @@ from schemas.messages import Evidence, Interval, Standing, StandingKind, State
 from streams.cases.reference_reviews import Standings, standing_key
 from streams.engine.app import Context
 from streams.kafka.topic_reader import Update
-from streams.ledger import Ledger, chained
-from streams.quarantine import WINDOW, Cause, Fate, Quarantine, carriers, stands
 from streams.settings import load_settings
+from streams.takedown.log import Ledger, chained
+from streams.takedown.quarantine import WINDOW, Cause, Fate, Quarantine, carriers, stands
 from tests.unit.made_messages import takedown, verdict
 
 CASE = "case-a"

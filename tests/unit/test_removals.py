@@ -13,9 +13,9 @@ import pytest
 from schemas.codec import Codec
 from schemas.messages import Message, Removal, State, Takedown
 from streams.engine.app import Context
-from streams.ledger import Ledger, chained
-from streams.removals import Removals, following
 from streams.settings import load_settings
+from streams.takedown.log import Ledger, chained
+from streams.takedown.removals import Removals, following
 from tests.unit.made_messages import NOW, post_ref, removal, takedown
 
 SOON, LATER = NOW + timedelta(minutes=1), NOW + timedelta(minutes=2)

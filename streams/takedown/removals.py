@@ -16,7 +16,7 @@ from schemas.ids import record_id
 from schemas.messages import Removal, State, Takedown
 from streams.engine.app import Context
 from streams.engine.record import Output
-from streams.ledger import Ledger, Place, chained, pending, places
+from streams.takedown.log import Ledger, Place, chained, pending, places
 from streams.telemetry import metrics
 
 _REMEMBERED = 100_000

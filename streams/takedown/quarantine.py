@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from schemas.messages import Evidence, State, Takedown, Verdict
 from streams.cases.reference_reviews import Standings
-from streams.ledger import Ledger
+from streams.takedown.log import Ledger
 
 WINDOW = timedelta(hours=1)
 

@@ -9,10 +9,10 @@ from schemas.messages import Removal, State, Takedown, Verdict
 from streams.cases.reference_reviews import Standings
 from streams.engine.app import Context
 from streams.engine.record import Output, Record
-from streams.ledger import Ledger, chained
-from streams.quarantine import Fate, Quarantine
-from streams.removals import Removals
-from streams.revisions import Revisions
+from streams.takedown.log import Ledger, chained
+from streams.takedown.quarantine import Fate, Quarantine
+from streams.takedown.reconciler import Revisions
+from streams.takedown.removals import Removals
 from streams.telemetry import metrics
 
 _MAY_FOLLOW: dict[State | None, set[State]] = {

@@ -9,8 +9,8 @@ import msgspec
 from schemas.ids import record_id
 from schemas.messages import State, Takedown
 from streams.engine.app import Context
-from streams.ledger import Ledger, chained, pending
-from streams.quarantine import Quarantine
+from streams.takedown.log import Ledger, chained, pending
+from streams.takedown.quarantine import Quarantine
 from streams.telemetry import metrics
 
 _SWEEP_S = 30.0
