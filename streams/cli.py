@@ -66,7 +66,7 @@ def worker(stages: Annotated[list[str], typer.Argument(help="One stage, several,
 @app.command()
 def monitor() -> None:
     """Serve metrics on what waits, seen from the broker: also of a stage that hangs or does not run."""
-    from streams.monitor import run_monitor  # noqa: PLC0415 - likewise
+    from streams.monitor.monitor import run_monitor  # noqa: PLC0415 - likewise
 
     configure_logging(logging.INFO)
     run_monitor(load_settings())
@@ -81,7 +81,7 @@ def demo(
     separate: Annotated[bool, typer.Option(help="Run every stage as its own process.")] = False,
 ) -> None:
     """Play real copies and other posts through the whole system and show what it finds."""
-    from streams.demo.run import run_demo  # noqa: PLC0415 - likewise
+    from streams.demo.demo import run_demo  # noqa: PLC0415 - likewise
 
     sys.exit(run_demo(console, json_file=json, bootstrap_servers=bootstrap_servers, separate=separate))
 

@@ -10,10 +10,10 @@ import asyncio
 import sys
 from pathlib import Path
 
+from streams.evaluation.evaluate import evaluate
 from streams.evaluation.figures import SENSES, Searched, ranking
 from streams.evaluation.make_set import SetPlan, Sources, make_set
 from streams.evaluation.manifest import read_manifest
-from streams.evaluation.run import evaluate
 from streams.settings import load_settings
 
 _SHOWN = 5

@@ -27,7 +27,7 @@ def case_add(
     phrase: Annotated[list[str] | None, typer.Option(help="A sentence that reposts are announced with.")] = None,
 ) -> None:
     """Open a case: describe its files here and send the descriptors."""
-    from streams.desk.cases import NewCase, add_case  # noqa: PLC0415 - only this command needs it
+    from streams.desk.open_case import NewCase, add_case  # noqa: PLC0415 - only this command needs it
 
     print(add_case(load_settings(), NewCase(name, reference or [], term or [], phrase or [])))  # noqa: T201
 
@@ -42,7 +42,7 @@ def case_allow(
     They are described as references are, and shown, described anew and withdrawn by the same commands. Nothing is
     looked for and nothing taken down because of them; a post is still found by all else that it holds.
     """
-    from streams.desk.cases import NewCase, add_case  # noqa: PLC0415 - likewise
+    from streams.desk.open_case import NewCase, add_case  # noqa: PLC0415 - likewise
 
     print(add_case(load_settings(), NewCase(name, files, benign=True)))  # noqa: T201
 
@@ -59,7 +59,7 @@ def case_describe(
     ] = "",
 ) -> None:
     """Describe a case's own files by further models, before they are replayed or promoted."""
-    from streams.desk.describing import describe_case  # noqa: PLC0415 - likewise
+    from streams.desk.describe_case import describe_case  # noqa: PLC0415 - likewise
 
     lacks = describe_case(load_settings(), case_id, reference or [], phrase or [], with_)
     print("\n".join(f"still lacks {lack}" for lack in lacks) or "all of the case is described")  # noqa: T201
@@ -84,7 +84,7 @@ def case_show(case_id: str) -> None:
 @app.command("quarantine")
 def case_quarantine() -> None:
     """Show the references that met a flood of posts, and how many takedowns wait for a person's word on them."""
-    from streams.desk.standings import print_suspects  # noqa: PLC0415 - likewise
+    from streams.desk.reviewing import print_suspects  # noqa: PLC0415 - likewise
 
     print_suspects(load_settings(), console)
 
@@ -92,7 +92,7 @@ def case_quarantine() -> None:
 @app.command("confirm")
 def case_confirm(case_id: str, reference_id: str, why: _Why = "", officer: _Officer = "desk") -> None:
     """Say that a reference is the victim's: takedowns held for it are issued, and it is never quarantined again."""
-    from streams.desk.standings import Said, confirm_reference  # noqa: PLC0415 - likewise
+    from streams.desk.reviewing import Said, confirm_reference  # noqa: PLC0415 - likewise
 
     confirm_reference(load_settings(), Said(case_id, reference_id, officer, why))
 
@@ -100,7 +100,7 @@ def case_confirm(case_id: str, reference_id: str, why: _Why = "", officer: _Offi
 @app.command("deconfirm")
 def case_deconfirm(case_id: str, reference_id: str, why: _Why = "", officer: _Officer = "desk") -> None:
     """Erase a reference that is not the victim's: it matches no more, and what rests on it alone is withdrawn."""
-    from streams.desk.standings import Said, deconfirm_reference  # noqa: PLC0415 - likewise
+    from streams.desk.reviewing import Said, deconfirm_reference  # noqa: PLC0415 - likewise
 
     print(f"{deconfirm_reference(load_settings(), Said(case_id, reference_id, officer, why))} entries erased")  # noqa: T201
 
@@ -108,6 +108,6 @@ def case_deconfirm(case_id: str, reference_id: str, why: _Why = "", officer: _Of
 @app.command("withdraw")
 def case_withdraw(case_id: str) -> None:
     """Erase a case or an allow-list; a case's pending takedowns are withdrawn."""
-    from streams.desk.cases import withdraw_case  # noqa: PLC0415 - likewise
+    from streams.desk.open_case import withdraw_case  # noqa: PLC0415 - likewise
 
     print(f"{withdraw_case(load_settings(), case_id)} entries erased")  # noqa: T201

@@ -21,8 +21,8 @@ def doctor(
     """Look at the broker, the models and this machine, and say how to mend what is wrong; changes nothing."""
     import msgspec  # noqa: PLC0415 - what follows loads every model library
 
+    from streams.doctor.examine import examine  # noqa: PLC0415
     from streams.doctor.rights import ROLES  # noqa: PLC0415
-    from streams.doctor.run import examine  # noqa: PLC0415
 
     if unknown := sorted(set(role or ()) - set(ROLES)):
         raise UsageError(f"unknown role {unknown[0]!r}: expected some of {', '.join(ROLES)}")

@@ -30,7 +30,7 @@ def evaluate(  # noqa: PLR0917 - a command's options
     if manifest is None or out is None:
         raise UsageError("name the set and a folder: jikimi evaluate --manifest SET/set.json --out DIR")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is imported
-    from streams.evaluation.run import Asked, run_evaluation  # noqa: PLC0415 - loads every model library
+    from streams.evaluation.evaluate import Asked, run_evaluation  # noqa: PLC0415 - loads every model library
 
     run_evaluation(load_settings(), Asked(manifest, out, json, with_, cache), console)
 

@@ -10,8 +10,8 @@ from models.text.terms import n_terms
 from schemas.messages import Case, Reference, Standing, Takedown
 from streams.cases.coverage import model_of
 from streams.cases.reference_reviews import read_standings
-from streams.desk.cases import read_cases, read_takedowns
-from streams.desk.standings import Suspect, suspected
+from streams.desk.open_case import read_cases, read_takedowns
+from streams.desk.reviewing import Suspect, suspected
 from streams.errors import UsageError
 from streams.settings import Settings
 

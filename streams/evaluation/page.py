@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.fusion.reliability import Bin, calibration_error, reliability
-from streams import web_page
+from streams.evaluation import web_page
 from streams.evaluation.figures import SENSES, Ranked, Searched, curve_of, ranking
 from streams.evaluation.judged import Finding
 from streams.evaluation.plots import bars, calibration, curves, timelines
 
 if TYPE_CHECKING:
-    from streams.evaluation.run import Result
+    from streams.evaluation.evaluate import Result
 
 _MOST_ROWS = 15
 

@@ -12,7 +12,7 @@ from models.registry import Registry
 from schemas.ids import record_id
 from schemas.messages import Choice, Deployment, DeploymentReason, Run
 from streams.cases.coverage import refuse_uncovered
-from streams.desk.cases import read_cases
+from streams.desk.open_case import read_cases
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.live_models.deployments import KEY, TOPIC, History, read_history

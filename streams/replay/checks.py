@@ -8,8 +8,8 @@ from schemas.messages import MODALITIES, Case, Choice, Modality, Run
 from streams.engine.record import Record
 from streams.errors import UsageError
 from streams.live_models.selection import difference
+from streams.replay.merged_reader import MergedReader
 from streams.replay.naming import DESCRIBED, Naming
-from streams.replay.source import MergedReader
 from streams.replay.span import Span
 from streams.settings import Settings
 

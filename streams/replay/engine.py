@@ -19,12 +19,12 @@ from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLetters
 from streams.engine.guard import dead_letter
 from streams.engine.record import Record
 from streams.fusion.post_state import Hearing
-from streams.replay.casefile import CaseFile
 from streams.replay.chain import Chain, Failure, Prepared
-from streams.replay.hearings import Hearings
-from streams.replay.ledger import Batch, Ledger, Progress, Written
+from streams.replay.merged_reader import MergedReader
 from streams.replay.naming import DEAD_LETTERS
-from streams.replay.source import MergedReader
+from streams.replay.post_states import Hearings
+from streams.replay.run_cases import CaseFile
+from streams.replay.run_writer import Batch, Ledger, Progress, Written
 from streams.replay.span import Place
 from streams.replay.stages import Stages
 

@@ -20,18 +20,18 @@ from streams.kafka.codec_factory import create_codec
 from streams.kafka.topic_reader import read_whole
 from streams.kafka.wait_for_broker import reach_broker
 from streams.live_models.selection import create_registry
-from streams.replay.casefile import CaseFile
 from streams.replay.chain import Chain
 from streams.replay.engine import Engine, Pace, Parts
-from streams.replay.hearings import Hearings
-from streams.replay.ledger import PROGRESS_KEY, Batch, Ledger, Progress
+from streams.replay.merged_reader import MergedReader
 from streams.replay.naming import CASES, MEMORY, Naming, written_topics
 from streams.replay.plan import Asked, Planned, plan
+from streams.replay.post_states import Hearings
+from streams.replay.run_cases import CaseFile
+from streams.replay.run_topics import make_topics
+from streams.replay.run_writer import PROGRESS_KEY, Batch, Ledger, Progress
 from streams.replay.runs import read_runs
-from streams.replay.source import MergedReader
 from streams.replay.span import Place
 from streams.replay.stages import Stages
-from streams.replay.topics import make_topics
 from streams.settings import Settings
 
 _LARGE = {"posts", "frames", "sounds"}

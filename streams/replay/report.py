@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from streams import web_page
+from streams.evaluation import web_page
 from streams.replay.comparison import Comparison
 from streams.replay.cost import Cost, Waiting
 from streams.replay.decision import told

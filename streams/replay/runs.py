@@ -15,7 +15,7 @@ from streams.kafka.codec_factory import create_codec
 from streams.kafka.topic_reader import read_whole
 from streams.kafka.transactions import TransactionWriter
 from streams.replay.naming import Naming
-from streams.replay.topics import delete_topics
+from streams.replay.run_topics import delete_topics
 from streams.settings import Settings
 
 log = structlog.get_logger()

@@ -15,9 +15,9 @@ from streams.kafka.codec_factory import create_codec
 from streams.kafka.wait_for_broker import reach_broker
 from streams.replay.engine import Engine
 from streams.replay.launch import launch
+from streams.replay.merged_reader import MergedReader
 from streams.replay.plan import Asked
 from streams.replay.progress import shown
-from streams.replay.source import MergedReader
 from streams.replay.span import Look
 from streams.settings import Settings
 from streams.telemetry import metrics

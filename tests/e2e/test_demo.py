@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from schemas.messages import Takedown
+from streams.demo.demo import Demo, running
 from streams.demo.report import Report
-from streams.demo.run import Demo, running
 
 pytestmark = pytest.mark.timeout(600)
 

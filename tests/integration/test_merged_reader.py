@@ -8,7 +8,7 @@ from confluent_kafka import Producer
 from ops.broker.raw import Broker
 from streams.engine.record import Record
 from streams.errors import UsageError
-from streams.replay.source import MergedReader
+from streams.replay.merged_reader import MergedReader
 from streams.replay.span import Look, Offsets, Place
 from tests.integration.system import System
 

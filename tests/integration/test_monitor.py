@@ -20,7 +20,7 @@ from schemas.codec import Codec
 from schemas.messages import Takedown
 from streams.kafka.lag import Backlog, Backlogs
 from streams.kafka.serving import free_port
-from streams.monitor import Monitor
+from streams.monitor.monitor import Monitor
 from streams.topology import STAGES
 from tests.integration.made import described, footage
 from tests.integration.system import System, until

@@ -21,8 +21,8 @@ from models.registry import Registry, default_cache
 from schemas.messages import Deployment, Frame, Frames, Parts, Policy, Run, Segment, Verdict
 from streams.decode.decoder import Decoder
 from streams.demo.scenario import MEDIA
-from streams.desk.cases import NewCase, add_case, read_cases, withdraw_case
-from streams.desk.describing import describe_case
+from streams.desk.describe_case import describe_case
+from streams.desk.open_case import NewCase, add_case, read_cases, withdraw_case
 from streams.errors import UsageError
 from streams.live_models.promotion import promote, roll_back
 from streams.live_models.selection import default_choice

@@ -26,8 +26,8 @@ from ops.bench.peers.peer import Peer, duration_s
 from ops.bench.peers.seen import Sscd, Vpdq
 from schemas.messages import Modality
 from streams.evaluation.edits import EDITS
+from streams.evaluation.evaluate import Result, evaluate
 from streams.evaluation.manifest import Manifest, Query, read_manifest
-from streams.evaluation.run import Result, evaluate
 from streams.settings import load_settings
 from streams.telemetry.logs import configure_logging
 

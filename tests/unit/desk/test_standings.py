@@ -3,7 +3,7 @@ from typing import Any
 
 from schemas.messages import Standing, Takedown
 from streams.cases.reference_reviews import standing_key
-from streams.desk.standings import Suspect, suspected
+from streams.desk.reviewing import Suspect, suspected
 from tests.unit.made_messages import NOW, takedown
 
 LATER = NOW + timedelta(minutes=5)

@@ -4,7 +4,7 @@ from models.fusion.noisy_or import NoisyOr, read_curves
 from models.manifest import MANIFEST
 from schemas.messages import Parts, Scores, Verdict
 from streams.fusion.post_state import Hearing, Rules
-from streams.replay.hearings import Hearings
+from streams.replay.post_states import Hearings
 from tests.unit.made_messages import POLICY, match, post_ref, scores
 
 RULES = Rules(

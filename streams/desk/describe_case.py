@@ -13,7 +13,7 @@ from schemas.messages import Case, Choice, Reference
 from streams.cases.coverage import lacking, made_by, model_of
 from streams.cases.open_cases import reference_key
 from streams.describe.reference_maker import TERMS, Describers, ReferenceMaker, check_readable, reference_id
-from streams.desk.cases import describe_files, read_cases
+from streams.desk.open_case import describe_files, read_cases
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.live_models.deployments import read_history

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from schemas.messages import Case, Standing, StandingKind, Takedown
 from streams.cases.reference_reviews import TOPIC, read_standings, standing_key
-from streams.desk.cases import erase_entries, read_cases, read_keys, read_takedowns
+from streams.desk.open_case import erase_entries, read_cases, read_keys, read_takedowns
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.settings import Settings
