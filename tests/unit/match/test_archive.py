@@ -182,7 +182,7 @@ def test_what_was_kept_and_searched_outlives_a_restart(open_archive: Callable[[]
 _ADD_FOR_EVER = """
 import sys
 from itertools import count
-from tests.unit.index.test_archive import MilvusArchive, Hit, descriptors, digest, vectors
+from tests.unit.match.test_archive import MilvusArchive, Hit, descriptors, digest, vectors
 archive = MilvusArchive(sys.argv[1])
 for offset in count():
     archive.add(Hit(0, offset), descriptors(vectors(3, seed=offset), digest(offset)))
@@ -234,7 +234,7 @@ def test_a_folder_that_cannot_be_made_is_a_users_error(tmp_path: Path) -> None:
 
 _USE_AND_CLOSE = """
 import logging, sys, threading
-from tests.unit.index.test_archive import ALL, Hit, MilvusArchive, descriptors, digest, reference, vectors
+from tests.unit.match.test_archive import ALL, Hit, MilvusArchive, descriptors, digest, reference, vectors
 logging.basicConfig(level=logging.WARNING)
 archive = MilvusArchive(sys.argv[1])
 archive.add(Hit(0, 1), descriptors(vectors(2), digest(1)))
