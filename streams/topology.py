@@ -57,9 +57,14 @@ def group_start(settings: Settings) -> str:
     return f"{settings.topic_prefix}{settings.group_prefix}-"
 
 
-def followers_group(settings: Settings) -> str:
+def readers_group(settings: Settings) -> str:
     """Return the group of those who follow a topic whole: never joined, but a broker with access rules asks for it."""
     return f"{group_start(settings)}followers"
+
+
+def run_topic(topic: str, run_id: str) -> str:
+    """Return the topic that a replay or shadow writes instead of a live one, without prefix."""
+    return f"{topic}.{run_id}"
 
 
 def sources(stage: str) -> tuple[str, ...]:

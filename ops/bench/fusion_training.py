@@ -23,7 +23,7 @@ from streams.evaluation.described import Cache, Models, describe_references
 from streams.evaluation.described_set import describe_background, describe_queries
 from streams.evaluation.judged import build_index
 from streams.evaluation.manifest import Query, read_manifest
-from streams.fusion.post_state import Hearing, Rules
+from streams.fusion.post_state import PostState, Rules
 from streams.live_models.selection import change_choice, create_registry, default_choice
 from streams.match.reference_index import ReferenceIndex, scores
 from streams.settings import Settings, load_settings
@@ -82,7 +82,7 @@ def _held(query: Query, search: _Search, described: Sequence[Descriptors]) -> li
     if not described:
         return []
     segment = described[0].segment
-    hearing = Hearing(post=segment.post, parts=segment.parts, deadline_s=time.time())
+    hearing = PostState(post=segment.post, parts=segment.parts, deadline_s=time.time())
     for each in described:
         hearing.hear(scores(each, search.references.search(each)), search.rules, time.time())
     return list(_paired(query, hearing.evidence.items()))

@@ -3,7 +3,7 @@
 import asyncio
 
 from schemas.messages import Label
-from streams.desk.open_case import read_cases
+from streams.cases.entries import read_cases
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.settings import Settings

@@ -108,6 +108,6 @@ def case_deconfirm(case_id: str, reference_id: str, why: _Why = "", officer: _Of
 @app.command("withdraw")
 def case_withdraw(case_id: str) -> None:
     """Erase a case or an allow-list; a case's pending takedowns are withdrawn."""
-    from streams.desk.open_case import withdraw_case  # noqa: PLC0415 - likewise
+    from streams.desk.withdraw_case import withdraw_case  # noqa: PLC0415 - likewise
 
     print(f"{withdraw_case(load_settings(), case_id)} entries erased")  # noqa: T201

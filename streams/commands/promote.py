@@ -7,6 +7,7 @@ import typer
 
 from schemas.messages import Label
 from streams.commands.console import console
+from streams.errors import UsageError
 from streams.settings import load_settings
 
 app = typer.Typer()
@@ -24,9 +25,14 @@ def promote(
     force: _Force = False,
 ) -> None:
     """Make other models live: one record, which every worker follows between two posts."""
-    from streams.live_models.promotion import promote as deploy  # noqa: PLC0415 - loads every model library
+    from streams.live_models.promotion import promote_changes  # noqa: PLC0415 - loads every model library
+    from streams.replay.promotion import promote_run  # noqa: PLC0415 - likewise
 
-    print("\n".join(deploy(load_settings(), run_id, with_, force=force)))  # noqa: T201
+    if (run_id is None) is (with_ is None):
+        raise UsageError("promote a RUN_ID, or --with what is to change")
+    settings = load_settings()
+    changed = promote_run(settings, run_id, force=force) if run_id else promote_changes(settings, with_ or "")
+    print("\n".join(changed))  # noqa: T201
 
 
 @app.command()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from models.audio.model import AudioModel
 from schemas.messages import Sounds
 from streams.describe.descriptors import describe_sound
-from streams.describe.voice import VoiceListener
+from streams.describe.voice import VoiceDescriber
 from streams.engine.app import Context
 from streams.engine.record import Output, Record
 
@@ -15,7 +15,7 @@ def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     describer = context.choice.use("audio", lambda choice: context.models.audio(choice.audio))
 
-    voices = VoiceListener(context.settings, context.models)
+    voices = VoiceDescriber(context.settings, context.models)
 
     @context.stage("audio", reads="sounds")
     async def describe(message: Sounds, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature

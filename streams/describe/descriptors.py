@@ -8,13 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.ids import record_id
-from schemas.matrix import pack, unpack
-from schemas.messages import Descriptors, Modality, Reference, Segment, Sounds, Thumbnail
+from schemas.matrix import pack
+from schemas.messages import Descriptors, Modality, Segment, Sounds, Thumbnail
 from streams.engine.record import Output
 from streams.errors import UnprocessableError
 from streams.telemetry import metrics
-
-_MOST_DIGEST_BYTES = 32
 
 
 class Model(Protocol):
@@ -116,20 +114,3 @@ def describe_sound(modality: Modality, model: SoundModel, message: Sounds) -> Ou
 def descriptor_key(segment: Segment, modality: Modality) -> str:
     """Return the key that spreads a post's segments over the partitions."""
     return f"{segment.post.post_id}/{segment.segment}/{modality}"
-
-
-def fault(described: Descriptors | Reference) -> str | None:
-    """Return why these cannot be compared with others, None if they can; anybody with the schema may write such."""
-    if described.vectors.columns < 1:
-        return "vectors without columns"
-    try:
-        vectors = unpack(described.vectors)
-    except ValueError as error:
-        return f"vectors: {error}"
-    if not np.isfinite(vectors).all():
-        return "vectors that are not finite"
-    if len(vectors) != len(described.times_s):
-        return f"{len(described.times_s)} times for {len(vectors)} vectors"
-    if any(len(digest) > _MOST_DIGEST_BYTES for digest in described.digests):
-        return f"digests of more than {_MOST_DIGEST_BYTES} bytes"
-    return None

@@ -13,7 +13,7 @@ from streams.engine.record import Output
 from streams.settings import Settings
 
 
-class VoiceListener:
+class VoiceDescriber:
     """Describes the segments that promise a voice.
 
     Raises

@@ -11,9 +11,9 @@ from models.registry import Registry
 from schemas.matrix import unpack
 from schemas.messages import Case, Choice, Reference
 from streams.cases.coverage import lacking, made_by, model_of
-from streams.cases.open_cases import reference_key
+from streams.cases.entries import read_cases, reference_key
 from streams.describe.reference_maker import TERMS, Describers, ReferenceMaker, check_readable, reference_id
-from streams.desk.open_case import describe_files, read_cases
+from streams.desk.open_case import describe_files
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.live_models.deployments import read_history

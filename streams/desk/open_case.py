@@ -1,27 +1,22 @@
-"""Opening, listing and withdrawing cases: what `jikimi case` does."""
+"""`jikimi case add` and `allow`: a case opened from the victim's own files."""
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
-from schemas.messages import Case, Policy, Reference, Takedown
+from schemas.messages import Case, Policy, Reference
 from schemas.topics import TOPICS
-from streams.cases.erasure import erase
-from streams.cases.open_cases import case_key, reference_key
+from streams.cases.entries import case_key, reference_key
 from streams.cases.policy import policy_version
-from streams.cases.reference_reviews import TOPIC as STANDINGS
-from streams.cases.reference_reviews import read_standings
 from streams.decode.decoder import Decoder
 from streams.describe.reference_maker import Describers, ReferenceMaker, check_readable, digest_terms
 from streams.errors import UsageError
-from streams.kafka.codec_factory import create_codec
-from streams.kafka.producer import TopicWriter, writing
-from streams.kafka.topic_reader import read_whole
+from streams.kafka.producer import writing
 from streams.live_models.deployments import read_history
 from streams.live_models.selection import create_registry, default_choice
 from streams.settings import Settings
@@ -69,68 +64,6 @@ def add_case(settings: Settings, new: NewCase) -> str:
         for piece in pieces:
             writer.write("cases", reference_key(case_id, piece), msgspec.structs.replace(case, reference=piece))
     return case_id
-
-
-def withdraw_case(settings: Settings, case_id: str) -> int:
-    """Erase every entry of a case and return how many there were; matchers forget it, pending takedowns are withdrawn.
-
-    Raises
-    ------
-    UsageError
-        There is no such case.
-    """
-    keys = _of_case(case_id, asyncio.run(read_keys(settings)))
-    if not keys:
-        raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
-    keys.sort(reverse=True)  # the policy, whose key is the shortest, last: a crash can be repeated
-    standings = _of_case(case_id, asyncio.run(read_standings(settings)))
-    with writing(settings) as writer:
-        erase_entries(settings, writer, keys)
-        for key in standings:
-            writer.write(STANDINGS, key, None)
-    return len(keys)
-
-
-def erase_entries(settings: Settings, writer: TopicWriter, keys: Sequence[str]) -> None:
-    """Erase entries of the cases topic, of the runs that keep copies first."""
-    erase(settings, writer, keys)
-    for key in keys:
-        writer.write("cases", key, None)
-
-
-async def read_keys(settings: Settings) -> list[str]:
-    """Return the key of every active entry of the cases topic."""
-    return list(await _entries(settings))
-
-
-async def read_cases(settings: Settings) -> dict[str, list[Case]]:
-    """Return the entries of every open case, by case id."""
-    found: dict[str, list[Case]] = {}
-    for value in (await _entries(settings)).values():
-        entry = create_codec(settings).decode("cases", value)
-        assert isinstance(entry, Case)
-        found.setdefault(entry.case_id, []).append(entry)
-    return found
-
-
-async def read_takedowns(settings: Settings) -> list[Takedown]:
-    """Return every event of every takedown, in order."""
-    codec, events = create_codec(settings), []
-    for update in await read_whole(settings, "takedowns"):
-        event = codec.decode("takedowns", update.value or b"")
-        assert isinstance(event, Takedown)
-        events.append(event)
-    return events
-
-
-def _of_case(case_id: str, keys: Iterable[str]) -> list[str]:
-    return [key for key in keys if key.split("/", 1)[0] == case_id]
-
-
-async def _entries(settings: Settings) -> dict[str, bytes]:
-    """Return the value of every active entry of the cases topic, by key."""
-    last = {update.key.decode(): update.value for update in await read_whole(settings, "cases")}
-    return {key: value for key, value in last.items() if value is not None}
 
 
 async def _describe(settings: Settings, case_id: str, new: NewCase, digests: Sequence[bytes]) -> list[Reference]:

@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.messages import Case, Standing, StandingKind, Takedown
-from streams.cases.reference_reviews import TOPIC, read_standings, standing_key
-from streams.desk.open_case import erase_entries, read_cases, read_keys, read_takedowns
+from streams.cases.entries import read_cases, read_keys
+from streams.cases.erasure import erase_entries
+from streams.cases.reference_reviews import TOPIC, read_reviews, standing_key
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.settings import Settings
+from streams.takedown.log import read_takedowns
 
 
 class Said(NamedTuple):
@@ -115,7 +117,7 @@ def print_suspects(settings: Settings, console: Console) -> None:
 
 
 async def _read(settings: Settings) -> tuple[dict[str, list[Case]], dict[str, Standing]]:
-    return await read_cases(settings), await read_standings(settings)
+    return await read_cases(settings), await read_reviews(settings)
 
 
 def _references(entries: Iterable[Case]) -> set[str]:

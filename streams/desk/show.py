@@ -9,11 +9,12 @@ from rich.table import Table
 from models.text.terms import n_terms
 from schemas.messages import Case, Reference, Standing, Takedown
 from streams.cases.coverage import model_of
-from streams.cases.reference_reviews import read_standings
-from streams.desk.open_case import read_cases, read_takedowns
+from streams.cases.entries import read_cases
+from streams.cases.reference_reviews import read_reviews
 from streams.desk.reviewing import Suspect, suspected
 from streams.errors import UsageError
 from streams.settings import Settings
+from streams.takedown.log import read_takedowns
 
 
 async def print_cases(settings: Settings, console: Console) -> None:
@@ -47,7 +48,7 @@ async def print_case(settings: Settings, case_id: str, console: Console) -> None
     console.print(f"{_n_terms(entries)} terms")
     models = {(piece.modality, model_of(piece)) for piece in _references(entries)}
     console.print(f"described by {', '.join(f'{modality} {model}' for modality, model in sorted(models))}")
-    standings = {key: said for key, said in (await read_standings(settings)).items() if said.case_id == case_id}
+    standings = {key: said for key, said in (await read_reviews(settings)).items() if said.case_id == case_id}
     events = [event for event in await read_takedowns(settings) if event.case_id == case_id]
     _print_standings(standings, suspected(events, standings), console)
     _print_takedowns(events, console)

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from schemas.topics import TOPICS
 from streams.settings import Settings
-from streams.topology import OPTIONAL, STAGES, followers_group, group, group_start
+from streams.topology import OPTIONAL, STAGES, group, group_start, readers_group
 
 ROLES = (*STAGES, *OPTIONAL, "feeds", "desk")
 """Who may be asked about."""
@@ -50,7 +50,7 @@ def rights_of(role: str, settings: Settings) -> Iterator[Right]:
             yield Right("topic", prefix + topic.name, "Read")
         if role in topic.producers:
             yield Right("topic", prefix + topic.name, "Write")
-    yield Right("group", followers_group(settings), "Read")
+    yield Right("group", readers_group(settings), "Read")
     if role in (*STAGES, *OPTIONAL):
         yield Right("group", group(settings, [role]), "Read")
     if role == "feeds":

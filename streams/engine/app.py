@@ -18,7 +18,7 @@ from faust.types import EventT, StreamT, TopicT
 
 from schemas.messages import Message
 from schemas.topics import TOPICS
-from streams.cases.open_cases import Cases
+from streams.cases.open_cases import OpenCases
 from streams.engine.dead_letter_limit import DeadLetterLimit
 from streams.engine.faust_driver import Consumer, Transport, is_too_large
 from streams.engine.guard import Guard
@@ -27,7 +27,7 @@ from streams.engine.window import Window
 from streams.errors import BrokerError, UnprocessableError
 from streams.kafka.clients import worker_credentials
 from streams.kafka.codec_factory import create_codec
-from streams.live_models.live import LiveChoice
+from streams.live_models.live import LiveModels
 from streams.live_models.selection import create_registry
 from streams.settings import Settings
 from streams.telemetry import metrics, trace
@@ -73,16 +73,16 @@ class Context:
         self.settings = settings
         self.models = create_registry(settings)
         self.codec = create_codec(settings)
-        self.cases = Cases(settings, self.codec, self.crash)
+        self.cases = OpenCases(settings, self.codec, self.crash)
         self.awaited: list[Callable[[], Awaitable[None]]] = []
         """What must have returned before the worker calls itself ready."""
         self._topics = {name: self._declare(name) for name in TOPICS}
         self._windows: dict[str, list[Window[Any]]] = defaultdict(list)
 
     @cached_property
-    def choice(self) -> LiveChoice:
+    def choice(self) -> LiveModels:
         """The models that are live, followed from its first use on."""
-        choice = LiveChoice(self.settings, self.codec, self.models, self.crash)
+        choice = LiveModels(self.settings, self.codec, self.models, self.crash)
         self.background(choice.run)
         self.awaited.append(choice.ready)
         return choice

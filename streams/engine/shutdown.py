@@ -13,7 +13,7 @@ STOP_S = 10.0
 """How long a stop may take once nothing in flight is waited for any longer."""
 
 
-class EndingWorker(faust.Worker):
+class BoundedStopWorker(faust.Worker):
     """Faust's worker, which hangs for ever when it is stopped while the broker is away: its consumer thread has died.
 
     A process that has crashed and does not end is never started again. Ending it hard loses nothing: what was not

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def told_to_end(end: Callable[[], object]) -> Iterator[None]:
+def stopping_on_signals(end: Callable[[], object]) -> Iterator[None]:
     """Call `end` on Ctrl-C or SIGTERM: a program must not die amid a transaction, which would hold up readers."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

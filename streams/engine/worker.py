@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from streams.engine.app import create_app
-from streams.engine.shutdown import STOP_S, EndingWorker
-from streams.kafka.wait_for_broker import reach_broker
+from streams.engine.shutdown import STOP_S, BoundedStopWorker
+from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.telemetry.metrics_server import serve_metrics
 from streams.telemetry.trace import export_traces
@@ -28,8 +28,8 @@ def run_worker(stages: Sequence[str], settings: Settings) -> int:
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
     export_traces(settings, f"worker {' '.join(stages)}")
-    reach_broker(settings)
-    worker = EndingWorker(
+    wait_for_broker(settings)
+    worker = BoundedStopWorker(
         app,
         end_s=settings.drain_s + STOP_S,
         loglevel="WARNING",

@@ -8,7 +8,7 @@ import msgspec
 
 from models.fusion.model import FusionModel
 from schemas.messages import MODALITIES, Case, Descriptors, Evidence, Modality, Policy, Reference, Verdict
-from streams.fusion.post_state import Hearing, Rules
+from streams.fusion.post_state import PostState, Rules
 from streams.match.reference_index import ReferenceIndex, scores
 
 _OPENED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -53,7 +53,7 @@ def judge(
     if not described:
         return []
     post, parts = described[0].segment.post, described[0].segment.parts
-    hearing = Hearing(post=post, parts=parts, deadline_s=time.time() + 1e6)
+    hearing = PostState(post=post, parts=parts, deadline_s=time.time() + 1e6)
     rules = Rules(model, dict.fromkeys(cases, policy))
     verdicts: list[Verdict] = []
     for each in described:

@@ -16,7 +16,7 @@ from streams.errors import UsageError
 from streams.kafka.clients import client_config
 from streams.kafka.topic_reader import read_whole
 from streams.settings import Settings
-from streams.topology import followers_group
+from streams.topology import readers_group
 
 TOPIC = "feed-cursors"
 
@@ -89,7 +89,7 @@ def _settle(settings: Settings) -> None:
 
 
 def _client(settings: Settings, level: str) -> Consumer:
-    return Consumer(client_config(settings, group_id=followers_group(settings), isolation_level=level))
+    return Consumer(client_config(settings, group_id=readers_group(settings), isolation_level=level))
 
 
 def _position(codec: Codec, value: bytes | None) -> str | None:

@@ -21,7 +21,7 @@ class _Second(msgspec.Struct):
     ids: list[str]
 
 
-class Seen:
+class Deduplicator:
     """Remembers the events of some seconds before the newest.
 
     Parameters

@@ -22,11 +22,11 @@ from rich.console import Console
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Post, Removal
 from schemas.topics import TOPICS
-from streams.engine.stop_signals import told_to_end
+from streams.engine.stop_signals import stopping_on_signals
 from streams.errors import UsageError
 from streams.feeds.cursor import TOPIC, Progress, cursor, cursor_key, read_progress
 from streams.kafka.transactions import TransactionWriter
-from streams.kafka.wait_for_broker import reach_broker
+from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.telemetry import metrics
 from streams.telemetry.metrics_server import serve_metrics
@@ -82,7 +82,7 @@ async def run_feed(settings: Settings, name: str, feed: Feed, console: Console) 
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
     export_traces(settings, f"feed {name.partition('/')[0]}")
-    await asyncio.to_thread(reach_broker, settings)
+    await asyncio.to_thread(wait_for_broker, settings)
     try:
         writer = await asyncio.to_thread(TransactionWriter, settings, f"feed-{name}")
         await asyncio.to_thread(writer.start)
@@ -111,7 +111,7 @@ class _Run:
         """Write the feed to its end; return how many records of each kind were written."""
         reader = asyncio.create_task(self._read(batches))
         try:
-            with told_to_end(reader.cancel):
+            with stopping_on_signals(reader.cancel):
                 await self._write_all(reader)
         finally:
             reader.cancel()

@@ -48,7 +48,7 @@ _MOST_LINKS = 32
 """Kept per post, the first in the alphabet, so that the order of its segments says nothing."""
 
 
-class Hearing(msgspec.Struct, kw_only=True):
+class PostState(msgspec.Struct, kw_only=True):
     """One post being heard.
 
     Attributes

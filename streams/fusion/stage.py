@@ -16,7 +16,7 @@ from schemas.messages import Choice, Policy, Scores, Verdict
 from streams.engine.app import Context
 from streams.engine.durable_table import DurableTable
 from streams.engine.record import Output, Record
-from streams.fusion.post_state import Hearing, Rules
+from streams.fusion.post_state import PostState, Rules
 from streams.telemetry import metrics, trace
 
 _TICK_S = 0.25
@@ -77,18 +77,18 @@ class Fusion:
         """Return the lock of a post; scores of one post are heard one after the other, in the order they came."""
         return self._locks.setdefault(post_id, asyncio.Lock())
 
-    def hearing(self, post_id: str) -> Hearing | None:
+    def hearing(self, post_id: str) -> PostState | None:
         """Return what was heard of a post so far."""
         kept = self._table.get(post_id.encode())
-        return msgspec.msgpack.decode(kept, type=Hearing) if kept is not None else None
+        return msgspec.msgpack.decode(kept, type=PostState) if kept is not None else None
 
-    def open(self, scores: Scores) -> Hearing:
+    def open(self, scores: Scores) -> PostState:
         """Return a hearing of which nothing is heard yet."""
         deadline_s = time.time() + self._settings.fusion_deadline_s
         self._wake(deadline_s, scores.segment.post.post_id)
-        return Hearing(post=scores.segment.post, parts=scores.segment.parts, deadline_s=deadline_s)
+        return PostState(post=scores.segment.post, parts=scores.segment.parts, deadline_s=deadline_s)
 
-    async def remember(self, post_id: str, hearing: Hearing, verdicts: list[Verdict]) -> None:
+    async def remember(self, post_id: str, hearing: PostState, verdicts: list[Verdict]) -> None:
         """Write down what was heard and decided, and return once the broker has it."""
         hearing.decide(verdicts)
         if hearing.closed:
@@ -118,10 +118,10 @@ class Fusion:
             if self.hearing(post_id) is not None:
                 self._wake(hearing.deadline_s, post_id)
 
-    async def _forget(self, post_id: str, _: Hearing) -> None:
+    async def _forget(self, post_id: str, _: PostState) -> None:
         await self._table.forget(post_id.encode())
 
-    async def _close(self, post_id: str, hearing: Hearing) -> None:
+    async def _close(self, post_id: str, hearing: PostState) -> None:
         with trace.span("deadline", "scores", hearing.trace):
             verdicts = hearing.close(await self.rules(set(hearing.evidence)), time.time())
             for verdict in verdicts:
@@ -136,8 +136,8 @@ class Fusion:
 
     async def _rebuild_clock(self) -> None:
         """Set the clock anew from the table; called after each recovery."""
-        hearings = (msgspec.msgpack.decode(kept, type=Hearing) for kept in self._table.values())
-        self._clock = [(hearing.deadline_s, hearing.post.post_id) for hearing in hearings]
+        post_states = (msgspec.msgpack.decode(kept, type=PostState) for kept in self._table.values())
+        self._clock = [(hearing.deadline_s, hearing.post.post_id) for hearing in post_states]
         heapq.heapify(self._clock)
 
 

@@ -15,7 +15,7 @@ from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.kafka.clients import client_config, reader_config
 from streams.settings import Settings
-from streams.topology import OPTIONAL, STAGES, followers_group, group_start, sources
+from streams.topology import OPTIONAL, STAGES, group_start, readers_group, sources
 
 ANSWER_S = 10.0
 
@@ -34,7 +34,7 @@ class Oldest(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class StageLag:
     """What waits for one stage."""
 
     records: int = 0
@@ -42,7 +42,7 @@ class Backlog:
     """When the oldest was written, seconds since the epoch; None when nothing waits."""
 
 
-class Backlogs:
+class LagReader:
     """Asks the broker; every call raises `KafkaException` when it does not answer."""
 
     def __init__(self, settings: Settings) -> None:
@@ -52,7 +52,7 @@ class Backlogs:
         self._reader = Consumer(
             reader_config(
                 settings,
-                followers_group(settings),
+                readers_group(settings),
                 auto_offset_reset="earliest",
                 isolation_level="read_committed",
                 # One record of each partition is looked at, and some topics have large ones.
@@ -85,19 +85,19 @@ class Backlogs:
         """Return where each partition of every topic ends; raises as `places` does."""
         return self._offsets(self.places(), OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
-    def look(self, ends: Offsets) -> dict[str, Backlog]:
+    def look(self, ends: Offsets) -> dict[str, StageLag]:
         """Return what waits for each stage, given where the partitions end."""
         starts = {stage: self._starts(stage, ends, done) for stage, done in self._done().items()}
         behind = {place: start for of_stage in starts.values() for place, start in of_stage.items()}
         self._find({place: start for place, start in behind.items() if start < ends[place]})
         return {stage: self._backlog(of_stage, ends) for stage, of_stage in starts.items()}
 
-    def _backlog(self, starts: Offsets, ends: Offsets) -> Backlog:
+    def _backlog(self, starts: Offsets, ends: Offsets) -> StageLag:
         found = {place: self._oldest[place] for place in starts if place in self._oldest}
         if not found:
-            return Backlog()
+            return StageLag()
         records = sum(ends[place] - oldest.offset for place, oldest in found.items())
-        return Backlog(records, min(oldest.written_s for oldest in found.values()))
+        return StageLag(records, min(oldest.written_s for oldest in found.values()))
 
     def _starts(self, stage: str, ends: Offsets, done: Offsets) -> Offsets:
         """Return where the stage goes on in each partition: at its commit, or at the first record there still is."""

@@ -12,7 +12,7 @@ from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.kafka.clients import client_config
 from streams.kafka.codec_factory import create_codec
-from streams.kafka.wait_for_broker import reach_broker
+from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.telemetry import trace
 
@@ -116,7 +116,7 @@ def writing(settings: Settings) -> Iterator[TopicWriter]:
     UsageError
         The broker did not take a message.
     """
-    reach_broker(settings)
+    wait_for_broker(settings)
     try:
         writer = TopicWriter(settings)
         yield writer

@@ -12,7 +12,7 @@ from streams.settings import Settings
 _FETCH_S = 20.0
 
 
-class Sought(NamedTuple):
+class RangeRecord(NamedTuple):
     """One record as it was found."""
 
     offset: int
@@ -20,7 +20,7 @@ class Sought(NamedTuple):
     headers: dict[str, bytes]
 
 
-class TopicSeeker:
+class RangeReader:
     """Read records of one topic by partition and offset; safe to call from any thread, one call at a time.
 
     Parameters
@@ -49,7 +49,7 @@ class TopicSeeker:
             first, _ = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_FETCH_S)
         return first
 
-    def read(self, partition: int, start: int, end: int) -> Iterator[Sought]:
+    def read(self, partition: int, start: int, end: int) -> Iterator[RangeRecord]:
         """Yield the records from `start` to before `end` that the topic still has.
 
         Raises
@@ -66,7 +66,7 @@ class TopicSeeker:
             finally:
                 self._consumer.unassign()
 
-    def _read_until(self, end: int) -> Iterator[Sought]:
+    def _read_until(self, end: int) -> Iterator[RangeRecord]:
         while True:
             message = self._consumer.poll(_FETCH_S)
             if message is None:
@@ -77,6 +77,6 @@ class TopicSeeker:
             offset = message.offset()
             if error is not None or offset is None or offset >= end:
                 return
-            yield Sought(offset, message.value(), headers_of(message))
+            yield RangeRecord(offset, message.value(), headers_of(message))
             if offset + 1 >= end:
                 return

@@ -11,9 +11,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from streams.errors import BrokerError, TransientError, UsageError
 from streams.kafka.clients import reader_config
-from streams.kafka.wait_for_broker import reach_broker
+from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
-from streams.topology import followers_group
+from streams.topology import readers_group
 
 log = structlog.get_logger()
 
@@ -44,7 +44,7 @@ def passes(error: Exception) -> bool:
     return isinstance(error, KafkaException) and error.args[0].code() in _NO_LEADER
 
 
-class Follower:
+class TopicReader:
     """Call `apply` on the event loop with every record of a topic, in order, for as long as it is started.
 
     Parameters
@@ -54,7 +54,7 @@ class Follower:
     apply
         Takes a batch of updates; runs on the event loop, must not block. An exception from it goes to `crash`.
     crash
-        Ends the worker: a follower that stopped would leave stale state behind.
+        Ends the worker: a reader that stopped would leave stale state behind.
     """
 
     def __init__(
@@ -203,28 +203,34 @@ async def read_whole(settings: Settings, topic: str) -> list[Update]:
     return updates
 
 
+async def read_latest(settings: Settings, topic: str) -> dict[bytes, Update]:
+    """Return the last record of each key that was not erased; raises as `read_whole` does."""
+    last = {update.key: update for update in await read_whole(settings, topic)}
+    return {key: update for key, update in last.items() if update.value is not None}
+
+
 async def read_each(settings: Settings, topic: str, apply: Callable[[list[Update]], None]) -> None:
     """Call `apply` with every record of a topic, for a command that ends; raises as `read_whole` does."""
-    await asyncio.to_thread(reach_broker, settings)
+    await asyncio.to_thread(wait_for_broker, settings)
 
     def note(updates: list[Update]) -> None:
         timer.reschedule(asyncio.get_running_loop().time() + settings.start_grace_s)  # a long topic is no silence
         apply(updates)
 
-    follower = Follower(settings, settings.topic_prefix + topic, note, lambda _: None)
+    reader = TopicReader(settings, settings.topic_prefix + topic, note, lambda _: None)
     try:
         async with asyncio.timeout(settings.start_grace_s) as timer:
-            await follower.start()
-            await follower.ready()
+            await reader.start()
+            await reader.ready()
     except TimeoutError as error:
         raise UsageError(f"{settings.bootstrap_servers} does not answer") from error
     except TransientError as error:
         raise UsageError(error.detail) from error
     finally:
-        await follower.stop()
+        await reader.stop()
 
 
 def _consumer(settings: Settings) -> Consumer:
     return Consumer(
-        reader_config(settings, followers_group(settings), auto_offset_reset="earliest", fetch_wait_max_ms=100)
+        reader_config(settings, readers_group(settings), auto_offset_reset="earliest", fetch_wait_max_ms=100)
     )

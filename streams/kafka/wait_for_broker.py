@@ -14,7 +14,7 @@ _LOOK_S = 1.0
 _TELLING = {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE}  # noqa: SLF001 - their public names
 
 
-def reach_broker(settings: Settings) -> None:
+def wait_for_broker(settings: Settings) -> None:
     """Return once the broker answers.
 
     Raises

@@ -3,15 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-import structlog
-
-from schemas.codec import Codec, WireError
+from schemas.codec import Codec
 from schemas.messages import Choice, Deployment
 from streams.kafka.codec_factory import create_codec
+from streams.kafka.compacted_topic import decode_or_refuse
 from streams.kafka.topic_reader import Update, read_whole
 from streams.settings import Settings
-
-log = structlog.get_logger()
 
 TOPIC = "deployments"
 KEY = "live"
@@ -69,13 +66,9 @@ def decode_deployments(codec: Codec, updates: Iterable[Update]) -> list[Deployme
     """Return the deployments that these records hold; one that cannot be read changes nothing."""
     found = []
     for update in updates:
-        try:
-            deployment = codec.decode(TOPIC, update.value or b"")
-        except WireError as error:
-            log.error("deployment refused", reason=error.reason, offset=update.offset)  # noqa: TRY400 - a foreign writer's mistake
-            continue
-        assert isinstance(deployment, Deployment)
-        found.append(deployment)
+        deployment = decode_or_refuse(codec, TOPIC, update)
+        if isinstance(deployment, Deployment):
+            found.append(deployment)
     return found
 
 

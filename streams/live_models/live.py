@@ -14,7 +14,7 @@ from models.manifest import Kind
 from models.registry import Registry
 from schemas.codec import Codec
 from schemas.messages import Choice
-from streams.kafka.topic_reader import Follower, Update
+from streams.kafka.topic_reader import TopicReader, Update
 from streams.live_models.deployments import TOPIC, History, decode_deployments
 from streams.live_models.selection import default_choice
 from streams.settings import Settings
@@ -81,7 +81,7 @@ class Chosen[T]:
         return True
 
 
-class LiveChoice:
+class LiveModels:
     """Follows the deployments and keeps each part that a stage uses loaded.
 
     Parameters
@@ -114,9 +114,9 @@ class LiveChoice:
 
     async def run(self) -> None:
         """Follow until cancelled; what could not be loaded is tried again from time to time."""
-        follower = Follower(self._settings, self._settings.topic_prefix + TOPIC, self._apply, self._crash)
-        await follower.start()
-        await follower.ready()
+        reader = TopicReader(self._settings, self._settings.topic_prefix + TOPIC, self._apply, self._crash)
+        await reader.start()
+        await reader.ready()
         while True:
             self._changed.clear()
             for part in self._parts:

@@ -15,9 +15,9 @@ import structlog
 
 from schemas.codec import WireError
 from schemas.messages import Descriptors, Match
-from streams.describe.descriptors import fault
+from schemas.validation import defect
 from streams.engine.app import Context
-from streams.kafka.range_reader import Sought, TopicSeeker
+from streams.kafka.range_reader import RangeReader, RangeRecord
 from streams.match.archive import Archive, Hit
 from streams.match.live_index import LiveIndex
 from streams.match.reference_index import ReferenceIndex, scores
@@ -43,14 +43,14 @@ class _Old(NamedTuple):
     headers: trace.Headers
 
 
-class LateSearch:
+class ArchiveSearch:
     """Search each new reference in the archived partitions that this worker owns."""
 
     def __init__(self, context: Context, archive: Archive, live: LiveIndex) -> None:
         self._context = context
         self._archive = archive
         self._live = live
-        self._seeker = TopicSeeker(context.settings, context.physical("descriptors"), context.group)
+        self._seeker = RangeReader(context.settings, context.physical("descriptors"), context.group)
         self._generation = context.generation()
         self._caught_up: set[int] = set()
         self._searched: dict[int, set[str]] = {}
@@ -157,10 +157,10 @@ class LateSearch:
             return self._decode(sought)
         return None
 
-    def _decode(self, sought: Sought) -> _Old | None:
+    def _decode(self, sought: RangeRecord) -> _Old | None:
         try:
             descriptors = self._context.codec.decode("descriptors", sought.value or b"")
         except WireError:
             return None  # the stage's own guard has made it a dead letter
         assert isinstance(descriptors, Descriptors)
-        return _Old(descriptors, sought.headers) if fault(descriptors) is None else None  # likewise
+        return _Old(descriptors, sought.headers) if defect(descriptors) is None else None  # likewise

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 from schemas.messages import MODALITIES
-from streams.cases.open_cases import Cases
+from streams.cases.open_cases import OpenCases
 from streams.match.reference_index import ReferenceIndex
 from streams.telemetry import metrics
 
@@ -12,7 +12,7 @@ from streams.telemetry import metrics
 class LiveIndex:
     """Holds the newest `ReferenceIndex`; readers take it whole, so a search never sees half a change."""
 
-    def __init__(self, cases: Cases) -> None:
+    def __init__(self, cases: OpenCases) -> None:
         self._cases = cases
         self._stale = asyncio.Event()
         self._built = asyncio.Event()

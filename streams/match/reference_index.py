@@ -27,7 +27,7 @@ class ReferenceIndex:
     Parameters
     ----------
     entries
-        Key, entry and piece of every active reference, as `Cases.references` yields them.
+        Key, entry and piece of every active reference, as `OpenCases.references` yields them.
     """
 
     def __init__(self, entries: Iterable[tuple[str, Case, Reference]] = ()) -> None:

@@ -16,13 +16,13 @@ from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.kafka.clients import reader_config
 from streams.kafka.codec_factory import create_codec
-from streams.kafka.lag import ANSWER_S, Backlog, Backlogs
-from streams.kafka.wait_for_broker import reach_broker
+from streams.kafka.lag import ANSWER_S, LagReader, StageLag
+from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.takedown.log import pending
 from streams.telemetry import metrics
 from streams.telemetry.metrics_server import serve_metrics
-from streams.topology import followers_group
+from streams.topology import readers_group
 
 log = structlog.get_logger()
 
@@ -44,7 +44,7 @@ def run_monitor(settings: Settings) -> None:
     if settings.metrics_port is None:
         raise UsageError("the monitor needs a port to be read at: set JIKIMI_METRICS_PORT")
     serve_metrics(settings.metrics_port)
-    reach_broker(settings)
+    wait_for_broker(settings)
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     with closing(Monitor(settings)) as monitor:
@@ -66,7 +66,7 @@ class Monitor:
     """Sets the monitor's metrics to what it sees."""
 
     def __init__(self, settings: Settings) -> None:
-        self._backlogs = Backlogs(settings)
+        self._backlogs = LagReader(settings)
         self._takedowns = PendingTakedowns(settings)
 
     def close(self) -> None:
@@ -98,7 +98,7 @@ class Monitor:
         metrics.MONITOR_LOOKED.set(now_s)
 
 
-def _tell_backlog(stage: str, backlog: Backlog, now_s: float) -> None:
+def _tell_backlog(stage: str, backlog: StageLag, now_s: float) -> None:
     age_s = 0.0 if backlog.oldest_s is None else max(0.0, now_s - backlog.oldest_s)
     metrics.OLDEST_RECORD_AGE_SECONDS.labels(stage).set(age_s)
     metrics.WAITING_RECORDS.labels(stage).set(backlog.records)
@@ -110,7 +110,7 @@ class PendingTakedowns:
     def __init__(self, settings: Settings) -> None:
         self._topic = f"{settings.topic_prefix}takedowns"
         self._codec = create_codec(settings)
-        self._consumer = Consumer(reader_config(settings, followers_group(settings)))
+        self._consumer = Consumer(reader_config(settings, readers_group(settings)))
         self._begin()
 
     def close(self) -> None:

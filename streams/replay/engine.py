@@ -18,13 +18,13 @@ from schemas.messages import DeadLetter, Message, Run, Scores, Verdict
 from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
 from streams.engine.guard import dead_letter
 from streams.engine.record import Record
-from streams.fusion.post_state import Hearing
+from streams.fusion.post_state import PostState
 from streams.replay.chain import Chain, Failure, Prepared
 from streams.replay.merged_reader import MergedReader
 from streams.replay.naming import DEAD_LETTERS
-from streams.replay.post_states import Hearings
-from streams.replay.run_cases import CaseFile
-from streams.replay.run_writer import Batch, Ledger, Progress, Written
+from streams.replay.post_states import PostStates
+from streams.replay.run_cases import RunCases
+from streams.replay.run_writer import Batch, Progress, RunWriter, Written
 from streams.replay.span import Place
 from streams.replay.stages import Stages
 
@@ -45,9 +45,9 @@ class Parts:
     reader: MergedReader
     stages: Stages
     chain: Chain
-    cases: CaseFile
-    hearings: Hearings
-    ledger: Ledger
+    cases: RunCases
+    post_states: PostStates
+    run_writer: RunWriter
     codec: Codec
     limit: DeadLetterLimit
     keeps: frozenset[str]
@@ -129,7 +129,7 @@ class Engine:
             await self._commit(tell=True)
             raise
         if not self._stopping.is_set() and not self.pace.live:
-            for hearing in self.parts.hearings.waiting():
+            for hearing in self.parts.post_states.waiting():
                 await self._close(hearing)
         # What a transaction wrote is seen for sure once the next has begun: who reads "finished" sees everything.
         await self._commit(tell=False)
@@ -221,27 +221,27 @@ class Engine:
         started_s = time.thread_time()
         post_id = scores.segment.post.post_id
         self.watch(post_id, None)
-        hearing = self.parts.hearings.of(scores, now_s)
+        hearing = self.parts.post_states.of(scores, now_s)
         rules = await self.parts.cases.rules({found.case_id for found in scores.matches} | hearing.evidence.keys())
         self._decide(hearing, hearing.hear(scores, rules, now_s), now_s)
         self._records["fusion"] += 1
         self._fusion_s += time.thread_time() - started_s
 
     async def _expire(self, now_s: float) -> None:
-        for hearing in self.parts.hearings.due(now_s):
+        for hearing in self.parts.post_states.due(now_s):
             await self._close(hearing)
 
-    async def _close(self, hearing: Hearing) -> None:
+    async def _close(self, hearing: PostState) -> None:
         at_s = hearing.deadline_s
         rules = await self.parts.cases.rules(set(hearing.evidence))
         self._decide(hearing, hearing.close(rules, at_s), at_s)
 
-    def _decide(self, hearing: Hearing, verdicts: list[Verdict], at_s: float) -> None:
+    def _decide(self, hearing: PostState, verdicts: list[Verdict], at_s: float) -> None:
         post_id = hearing.post.post_id
         for verdict in verdicts:
             self._write("verdicts", post_id.encode(), verdict, at_s)
             self.watch(post_id, verdict)
-        self.parts.hearings.remember(hearing, verdicts, at_s)
+        self.parts.post_states.remember(hearing, verdicts, at_s)
 
     def _write(self, topic: str, key: bytes, message: Message, at_s: float) -> None:
         value = self.parts.codec.encode(topic, message)
@@ -261,9 +261,9 @@ class Engine:
                 seconds=self.progress.seconds,
                 dead_letters=self.progress.dead_letters,
             )
-        changes = self.parts.hearings.changes()
+        changes = self.parts.post_states.changes()
         batch = Batch(self._outputs, changes, self.progress, self._positions, self.run if tell else None)
-        await asyncio.to_thread(self.parts.ledger.commit, batch, self.parts.reader.metadata())
+        await asyncio.to_thread(self.parts.run_writer.commit, batch, self.parts.reader.metadata())
         self._outputs, self._n_bytes, self._positions = [], 0, {}
         self._committed_at = time.monotonic()
         self._told_at = self._committed_at if tell else self._told_at

@@ -12,23 +12,23 @@ from confluent_kafka import KafkaException
 from models.registry import Registry
 from schemas.codec import Codec
 from schemas.messages import Run, Verdict
-from streams.cases.open_cases import Cases
+from streams.cases.open_cases import OpenCases
 from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
-from streams.engine.stop_signals import told_to_end
+from streams.engine.stop_signals import stopping_on_signals
 from streams.errors import UsageError
 from streams.kafka.codec_factory import create_codec
-from streams.kafka.topic_reader import read_whole
-from streams.kafka.wait_for_broker import reach_broker
+from streams.kafka.topic_reader import read_latest
+from streams.kafka.wait_for_broker import wait_for_broker
 from streams.live_models.selection import create_registry
 from streams.replay.chain import Chain
 from streams.replay.engine import Engine, Pace, Parts
 from streams.replay.merged_reader import MergedReader
 from streams.replay.naming import CASES, MEMORY, Naming, written_topics
 from streams.replay.plan import Asked, Planned, plan
-from streams.replay.post_states import Hearings
-from streams.replay.run_cases import CaseFile
+from streams.replay.post_states import PostStates
+from streams.replay.run_cases import RunCases
 from streams.replay.run_topics import make_topics
-from streams.replay.run_writer import PROGRESS_KEY, Batch, Ledger, Progress
+from streams.replay.run_writer import PROGRESS_KEY, Batch, Progress, RunWriter
 from streams.replay.runs import read_runs
 from streams.replay.span import Place
 from streams.replay.stages import Stages
@@ -57,7 +57,7 @@ async def launch(settings: Settings, asked: Asked, begun: Begun, watch: Watch = 
         What was asked cannot be done: nothing was written. Or the run was taken over, or something that it needs
         failed: it can be gone on with.
     """
-    await asyncio.to_thread(reach_broker, settings)
+    await asyncio.to_thread(wait_for_broker, settings)
     codec, registry = create_codec(settings), create_registry(settings)
     try:
         planned = await plan(settings, asked, registry, codec)
@@ -85,25 +85,25 @@ class _Session:
 
     async def run(self, registry: Registry, asked: Asked, begun: Begun, watch: Watch) -> Run:
         choice, source = self._started.choice, self._started.source
-        cases = Cases(self._settings, self._codec, self._fail, CASES if self._is_live else self._naming.of(CASES))
+        cases = OpenCases(self._settings, self._codec, self._fail, CASES if self._is_live else self._naming.of(CASES))
         self._stack.push_async_callback(cases.stop)
         fusion = await asyncio.to_thread(registry.fusion, choice.fusion)
-        casefile = CaseFile(cases, fusion, choice.policy, pinned=not self._is_live)
-        stages = Stages(casefile.index, n_threads=asked.threads)
+        run_cases = RunCases(cases, fusion, choice.policy, pinned=not self._is_live)
+        stages = Stages(run_cases.index, n_threads=asked.threads)
         self._stack.push_async_callback(stages.close)
         await stages.open(source, self._settings, registry, choice)
         # So far nothing was written, and all that can be refused is refused.
-        ledger = await self._take_over()
-        progress, hearings = await self._restore(ledger)
+        run_writer = await self._take_over()
+        progress, post_states = await self._restore(run_writer)
         reader = await asyncio.to_thread(self._reader, progress)
         self._stack.callback(reader.close)
         parts = Parts(
             reader=reader,
             stages=stages,
             chain=Chain(source, stages, self._codec, partial(is_in_share, self._started.share)),
-            cases=casefile,
-            hearings=hearings,
-            ledger=ledger,
+            cases=run_cases,
+            post_states=post_states,
+            run_writer=run_writer,
             codec=self._codec,
             limit=DeadLetterLimit(self._settings.max_dead_letters_in_a_row),
             keeps=frozenset(written_topics(source)),
@@ -111,43 +111,42 @@ class _Session:
         pace = Pace(_AHEAD_LARGE if source in _LARGE else _AHEAD, asked.max_rate, self._is_live)
         engine = Engine(parts, pace, msgspec.structs.replace(self._started, finished_at=None), progress, watch)
         begun(engine)
-        await self._until_end(engine, casefile)
+        await self._until_end(engine, run_cases)
         return engine.run
 
-    async def _take_over(self) -> Ledger:
-        """Return the ledger, once no other process can write to the run any more."""
-        ledger = await asyncio.to_thread(Ledger, self._settings, self._naming)
-        await asyncio.to_thread(ledger.start)
+    async def _take_over(self) -> RunWriter:
+        """Return the run_writer, once no other process can write to the run any more."""
+        run_writer = await asyncio.to_thread(RunWriter, self._settings, self._naming)
+        await asyncio.to_thread(run_writer.start)
         run_id = self._started.run_id
         if self._is_new and run_id in await read_runs(self._settings):
             raise UsageError(f"{run_id} was started by somebody else at this moment: look with `jikimi replay list`")
-        await asyncio.to_thread(ledger.commit, Batch(run=self._started))
+        await asyncio.to_thread(run_writer.commit, Batch(run=self._started))
         await asyncio.to_thread(make_topics, self._settings, self._naming, self._started.source)
-        return ledger
+        return run_writer
 
-    async def _restore(self, ledger: Ledger) -> tuple[Progress, Hearings]:
+    async def _restore(self, run_writer: RunWriter) -> tuple[Progress, PostStates]:
         """Return how far the run has come and what was heard; begin it if it has not begun."""
-        memory = {update.key: update.value for update in await read_whole(self._settings, self._naming.of(MEMORY))}
+        memory = await read_latest(self._settings, self._naming.of(MEMORY))
         kept = memory.pop(PROGRESS_KEY, None)
-        progress = msgspec.msgpack.decode(kept, type=Progress) if kept else await self._begin(ledger)
-        hearings = Hearings(progress.deadline_s, progress.memory_s)
-        for key, value in memory.items():
-            if value is not None:
-                hearings.restore(key.decode(), value)
-        return progress, hearings
+        progress = msgspec.msgpack.decode(kept.value or b"", type=Progress) if kept else await self._begin(run_writer)
+        post_states = PostStates(progress.deadline_s, progress.memory_s)
+        for key, update in memory.items():
+            post_states.restore(key.decode(), update.value or b"")
+        return progress, post_states
 
-    async def _begin(self, ledger: Ledger) -> Progress:
+    async def _begin(self, run_writer: RunWriter) -> Progress:
         progress = Progress(
             positions=dict(self._started.starts),
             deadline_s=self._settings.fusion_deadline_s,
             memory_s=self._settings.fusion_memory_s,
         )
         # In the order of their keys: that of the live topic changes when it is compacted, and ties follow it.
-        last = {update.key: update.value for update in await read_whole(self._settings, CASES)}
-        cases = {key: value for key, value in sorted(last.items()) if value is not None and not self._is_live}
-        await asyncio.to_thread(ledger.pin, cases, progress)
+        entries = {} if self._is_live else await read_latest(self._settings, CASES)
+        cases = {key: update.value or b"" for key, update in sorted(entries.items())}
+        await asyncio.to_thread(run_writer.pin, cases, progress)
         # What a transaction wrote is seen for sure once the next has begun.
-        await asyncio.to_thread(ledger.commit, Batch(run=self._started))
+        await asyncio.to_thread(run_writer.commit, Batch(run=self._started))
         return progress
 
     def _reader(self, progress: Progress) -> MergedReader:
@@ -155,11 +154,11 @@ class _Session:
         ends = {Place.parse(text): offset for text, offset in self._started.ends.items()}
         return MergedReader(self._settings, self._naming.group, starts, None if self._is_live else ends)
 
-    async def _until_end(self, engine: Engine, casefile: CaseFile) -> None:
+    async def _until_end(self, engine: Engine, run_cases: RunCases) -> None:
         work = asyncio.create_task(engine.execute())
-        following = asyncio.create_task(casefile.run())
+        following = asyncio.create_task(run_cases.run())
         try:
-            with told_to_end(engine.stop):
+            with stopping_on_signals(engine.stop):
                 await asyncio.wait({work, following, self._failed}, return_when=asyncio.FIRST_COMPLETED)
             for task in (work, following, self._failed):
                 if task.done():

@@ -7,7 +7,7 @@ from schemas.messages import Modality
 from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.settings import Settings
-from streams.topology import group_start
+from streams.topology import group_start, run_topic
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,80}")
 """No . and no _ : Kafka takes topics for the same that differ only in these."""
@@ -54,7 +54,7 @@ class Naming:
 
     def of(self, topic: str) -> str:
         """Return the run's topic beside a live one, without prefix."""
-        return f"{topic}.{self.run_id}"
+        return run_topic(topic, self.run_id)
 
     def physical(self, topic: str) -> str:
         """Return its name on the broker."""

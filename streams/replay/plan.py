@@ -10,10 +10,11 @@ from typing import NamedTuple
 import msgspec
 
 from models.registry import Registry
-from schemas.codec import Codec, WireError
+from schemas.codec import Codec
 from schemas.messages import Case, Choice, Run, RunKind
 from streams.errors import UsageError
-from streams.kafka.topic_reader import read_whole
+from streams.kafka.compacted_topic import decode_or_refuse
+from streams.kafka.topic_reader import read_latest
 from streams.live_models.deployments import read_history
 from streams.live_models.selection import change_choice, default_choice
 from streams.replay.checks import check_described, check_readable, check_same, check_source
@@ -117,13 +118,5 @@ def _span(settings: Settings, run: Run) -> Span:
 
 async def _cases(settings: Settings, codec: Codec) -> list[Case]:
     """Return the open cases' entries that can be read."""
-    last = {update.key: update.value for update in await read_whole(settings, "cases")}
-    found = []
-    for value in filter(None, last.values()):
-        try:
-            entry = codec.decode("cases", value)
-        except WireError:
-            continue  # every stage leaves it out, with a word
-        assert isinstance(entry, Case)
-        found.append(entry)
-    return found
+    entries = [decode_or_refuse(codec, "cases", update) for update in (await read_latest(settings, "cases")).values()]
+    return [entry for entry in entries if isinstance(entry, Case)]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import msgspec
 
 from schemas.messages import Scores, Verdict
-from streams.fusion.post_state import Hearing
+from streams.fusion.post_state import PostState
 
 
-class Hearings:
+class PostStates:
     """The posts being heard, and when each has waited long enough.
 
     Parameters
@@ -23,24 +23,24 @@ class Hearings:
     def __init__(self, deadline_s: float, memory_s: float) -> None:
         self._deadline_s = deadline_s
         self._memory_s = memory_s
-        self._kept: dict[str, Hearing] = {}
+        self._kept: dict[str, PostState] = {}
         self._clock: list[tuple[float, str]] = []
         self._changed: set[str] = set()
 
     def restore(self, post_id: str, kept: bytes) -> None:
         """Take back a hearing that `changes` gave."""
-        self._kept[post_id] = hearing = msgspec.msgpack.decode(kept, type=Hearing)
+        self._kept[post_id] = hearing = msgspec.msgpack.decode(kept, type=PostState)
         heapq.heappush(self._clock, (hearing.deadline_s, post_id))
 
-    def of(self, scores: Scores, now_s: float) -> Hearing:
+    def of(self, scores: Scores, now_s: float) -> PostState:
         """Return the hearing of this post, a new one if there is none."""
         post = scores.segment.post
         if post.post_id not in self._kept:
             deadline_s = now_s + self._deadline_s
-            self._kept[post.post_id] = Hearing(post=post, parts=scores.segment.parts, deadline_s=deadline_s)
+            self._kept[post.post_id] = PostState(post=post, parts=scores.segment.parts, deadline_s=deadline_s)
         return self._kept[post.post_id]
 
-    def remember(self, hearing: Hearing, verdicts: list[Verdict], now_s: float) -> None:
+    def remember(self, hearing: PostState, verdicts: list[Verdict], now_s: float) -> None:
         """Note what was heard and decided."""
         hearing.decide(verdicts)
         if hearing.closed:
@@ -48,7 +48,7 @@ class Hearings:
         heapq.heappush(self._clock, (hearing.deadline_s, hearing.post.post_id))
         self._changed.add(hearing.post.post_id)
 
-    def due(self, now_s: float) -> Iterator[Hearing]:
+    def due(self, now_s: float) -> Iterator[PostState]:
         """Yield each open hearing whose deadline has come, by deadline and post id; forget what was closed long ago.
 
         Close what is yielded, at its deadline, before the next is asked for.
@@ -64,7 +64,7 @@ class Hearings:
             else:
                 yield hearing
 
-    def waiting(self) -> Iterator[Hearing]:
+    def waiting(self) -> Iterator[PostState]:
         """Yield every open hearing, by deadline and post id, as though time went on."""
         waiting = [hearing for hearing in self._kept.values() if not hearing.closed]
         yield from sorted(waiting, key=lambda hearing: (hearing.deadline_s, hearing.post.post_id))
@@ -72,5 +72,5 @@ class Hearings:
     def changes(self) -> dict[str, bytes | None]:
         """Return what became of each post since the last call; None for what is forgotten."""
         changed, self._changed = self._changed, set()
-        hearings = {post_id: self._kept.get(post_id) for post_id in sorted(changed)}
-        return {post_id: None if kept is None else msgspec.msgpack.encode(kept) for post_id, kept in hearings.items()}
+        states = {post_id: self._kept.get(post_id) for post_id in sorted(changed)}
+        return {post_id: None if kept is None else msgspec.msgpack.encode(kept) for post_id, kept in states.items()}

@@ -2,13 +2,13 @@
 
 from models.fusion.model import FusionModel
 from schemas.messages import Policy
-from streams.cases.open_cases import Cases
+from streams.cases.open_cases import OpenCases
 from streams.fusion.post_state import Rules
 from streams.match.live_index import LiveIndex
 from streams.match.reference_index import ReferenceIndex
 
 
-class CaseFile:
+class RunCases:
     """References to search in and policies to decide by.
 
     Parameters
@@ -23,7 +23,7 @@ class CaseFile:
         Whether nothing is written there any more, so that what is not there need not be asked for.
     """
 
-    def __init__(self, cases: Cases, model: FusionModel, policy: Policy | None, *, pinned: bool) -> None:
+    def __init__(self, cases: OpenCases, model: FusionModel, policy: Policy | None, *, pinned: bool) -> None:
         self._cases = cases
         self._model = model
         self._policy = policy

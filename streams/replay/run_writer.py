@@ -68,8 +68,8 @@ class Batch:
     run: Run | None = None
 
 
-class Ledger(TransactionWriter):
-    """Writes a run's batches; a later ledger of the same run fences this one.
+class RunWriter(TransactionWriter):
+    """Writes a run's batches; a later run_writer of the same run fences this one.
 
     Raises
     ------

@@ -4,21 +4,18 @@ import asyncio
 import time
 from typing import NamedTuple
 
-import structlog
 from rich.console import Console
 from rich.table import Table
 
-from schemas.codec import WireError
 from schemas.messages import Run
 from streams.errors import UsageError
 from streams.kafka.codec_factory import create_codec
-from streams.kafka.topic_reader import read_whole
+from streams.kafka.compacted_topic import decode_or_refuse
+from streams.kafka.topic_reader import read_latest
 from streams.kafka.transactions import TransactionWriter
 from streams.replay.naming import Naming
 from streams.replay.run_topics import delete_topics
 from streams.settings import Settings
-
-log = structlog.get_logger()
 
 _DEAD_S = 20.0
 """A run that has not told anything for so long is dead or stopped: four of its heartbeats."""
@@ -49,18 +46,10 @@ async def read_runs(settings: Settings) -> dict[str, Known]:
     """
     codec = create_codec(settings)
     found: dict[str, Known] = {}
-    for update in await read_whole(settings, "runs"):
-        key = update.key.decode(errors="replace")
-        found.pop(key, None)
-        if update.value is None:
-            continue
-        try:
-            run = codec.decode("runs", update.value)
-        except WireError as error:
-            log.warning("run refused", key=key, reason=error.reason, offset=update.offset)
-            continue
-        assert isinstance(run, Run)
-        found[key] = Known(run, update.timestamp_s)
+    for key, update in (await read_latest(settings, "runs")).items():
+        run = decode_or_refuse(codec, "runs", update)
+        if isinstance(run, Run):
+            found[key.decode(errors="replace")] = Known(run, update.timestamp_s)
     return found
 
 

@@ -12,7 +12,7 @@ from schemas.codec import WireError
 from schemas.messages import Decision, Run, Verdict
 from streams.cases.policy import RANK
 from streams.kafka.codec_factory import create_codec
-from streams.kafka.wait_for_broker import reach_broker
+from streams.kafka.wait_for_broker import wait_for_broker
 from streams.replay.engine import Engine
 from streams.replay.launch import launch
 from streams.replay.merged_reader import MergedReader
@@ -22,7 +22,7 @@ from streams.replay.span import Look
 from streams.settings import Settings
 from streams.telemetry import metrics
 from streams.telemetry.metrics_server import serve_metrics
-from streams.topology import followers_group
+from streams.topology import readers_group
 
 _GRACE = 2.0
 """In fusion's deadlines: how much later one of the two may decide on a post than the other first spoke of it."""
@@ -117,7 +117,7 @@ async def run_shadow(settings: Settings, asked: Asked, console: Console) -> None
     """Follow live traffic until told to stop; raises as `launch` does."""
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
-    await asyncio.to_thread(reach_broker, settings)
+    await asyncio.to_thread(wait_for_broker, settings)
     comparison = Comparison(_GRACE * settings.fusion_deadline_s)
     engines: list[Engine] = []
     async with shown(console, engines):
@@ -144,7 +144,7 @@ async def _watch_live(settings: Settings, comparison: Comparison) -> None:
     """Follow the live verdicts from now on."""
     codec = create_codec(settings)
     ends = await asyncio.to_thread(Look(settings).ends, ("verdicts",))
-    reader = MergedReader(settings, followers_group(settings), ends, None)
+    reader = MergedReader(settings, readers_group(settings), ends, None)
     try:
         while True:
             for record in await asyncio.to_thread(reader.take, _TAKE, _TAKE_S):

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from models.registry import Registry
 from schemas.messages import Choice, Descriptors, Texts
+from schemas.validation import defect
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.stage import MediaAccess, decode_post
 from streams.describe.audio import describe_sounds
-from streams.describe.descriptors import fault
 from streams.describe.text import describe_texts
 from streams.describe.visual import describe_frames
 from streams.engine.record import Output, Record
@@ -102,7 +102,7 @@ class Stages:
         self._by_topic[topic] = Stage(name, work)
 
     async def _match(self, message: Descriptors, _: Record) -> AsyncIterator[Output]:
-        if (detail := fault(message)) is not None:
+        if (detail := defect(message)) is not None:
             raise UnprocessableError("descriptors_malformed", detail)
         index = await self._index()
         matches = await self._timed("match", index.search, message)

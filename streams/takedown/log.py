@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 import msgspec
 
 from schemas.messages import PostRef, State, Takedown
-from streams.kafka.topic_reader import Follower, Update
+from streams.kafka.codec_factory import create_codec
+from streams.kafka.topic_reader import TopicReader, Update, read_whole
+from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.engine.app import Context
@@ -50,12 +52,12 @@ def pending(state: State) -> bool:
     assert_never(state)
 
 
-class Ledger:
+class TakedownLog:
     """The last event of every takedown: the takedowns topic, followed whole. The topic is the stage's only memory."""
 
     def __init__(self, context: "Context") -> None:
         self._codec = context.codec
-        self._follower = Follower(context.settings, context.physical("takedowns"), self._apply, context.crash)
+        self._reader = TopicReader(context.settings, context.physical("takedowns"), self._apply, context.crash)
         self._last: dict[str, Takedown] = {}
         self._by_place: dict[Place, set[str]] = defaultdict(set)
         self._listeners: list[Callable[[Takedown], None]] = []
@@ -68,13 +70,13 @@ class Ledger:
 
     async def start(self) -> None:
         """Follow the topic, once however often it is called, and return when it has been read whole."""
-        await self._follower.start()
-        await self._follower.ready()
+        await self._reader.start()
+        await self._reader.ready()
 
     async def current(self) -> None:
         """Return once everything written to the topic before this call is seen here."""
         await self.start()
-        await self._follower.current()
+        await self._reader.current()
 
     def last(self, takedown_id: str) -> Takedown | None:
         """Return the last event of a takedown, None if it was never issued."""
@@ -119,3 +121,21 @@ class Ledger:
                 event = self._codec.decode("takedowns", update.value)
                 assert isinstance(event, Takedown)
                 self.note(event)
+
+
+async def read_takedowns(settings: Settings) -> list[Takedown]:
+    """Return every event of every takedown, in the order in which they were written.
+
+    Raises
+    ------
+    UsageError
+        The broker does not answer, or has no such topic.
+    WireError
+        An event cannot be decoded.
+    """
+    codec, events = create_codec(settings), []
+    for update in await read_whole(settings, "takedowns"):
+        event = codec.decode("takedowns", update.value or b"")
+        assert isinstance(event, Takedown)
+        events.append(event)
+    return events

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from schemas.messages import Evidence, State, Takedown, Verdict
-from streams.cases.reference_reviews import Standings
-from streams.takedown.log import Ledger
+from streams.cases.reference_reviews import ReferenceReviews
+from streams.takedown.log import TakedownLog
 
 WINDOW = timedelta(hours=1)
 
@@ -40,13 +40,13 @@ class Quarantine:
         Notices in an hour that may rest on a reference nobody has confirmed; 0 is no limit.
     """
 
-    def __init__(self, ledger: Ledger, standings: Standings, most_posts: int) -> None:
-        self._ledger = ledger
+    def __init__(self, takedown_log: TakedownLog, standings: ReferenceReviews, most_posts: int) -> None:
+        self._log = takedown_log
         self._standings = standings
         self._most_posts = most_posts
         self._flooded: dict[str, set[str]] = defaultdict(set)
         self._notices: dict[tuple[str, str], deque[datetime]] = defaultdict(deque)
-        ledger.listen(self._note)
+        takedown_log.listen(self._note)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call the listener whenever a person has spoken of a reference, on the event loop."""
@@ -54,7 +54,7 @@ class Quarantine:
 
     async def current(self) -> None:
         """Return once all that was written of takedowns and of references before this call is seen here."""
-        await self._ledger.current()
+        await self._log.current()
         await self._standings.current()
 
     def fate(self, case_id: str, cause: Cause, now: datetime) -> Fate:

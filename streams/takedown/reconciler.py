@@ -9,7 +9,7 @@ import msgspec
 from schemas.ids import record_id
 from schemas.messages import State, Takedown
 from streams.engine.app import Context
-from streams.takedown.log import Ledger, chained, pending
+from streams.takedown.log import TakedownLog, chained, pending
 from streams.takedown.quarantine import Quarantine
 from streams.telemetry import metrics
 
@@ -17,12 +17,12 @@ _SWEEP_S = 30.0
 _ASSIGNMENT_POLL_S = 1.0
 
 
-class Revisions:
+class Reconciler:
     """Withdraw the takedowns that no longer have a ground, and issue the held ones that now have."""
 
-    def __init__(self, context: Context, ledger: Ledger, quarantine: Quarantine) -> None:
+    def __init__(self, context: Context, takedown_log: TakedownLog, quarantine: Quarantine) -> None:
         self._context = context
-        self._ledger = ledger
+        self._log = takedown_log
         self._quarantine = quarantine
         self._changed = asyncio.Event()
         self._swept: set[int] = set()
@@ -30,7 +30,7 @@ class Revisions:
         quarantine.listen(self._changed.set)
 
     async def run(self) -> None:
-        """Go through the ledger after every change of a case or a standing, until cancelled."""
+        """Go through the takedown log after every change of a case or a standing, until cancelled."""
         await self._context.cases.start()
         await self._quarantine.current()
         self._changed.set()
@@ -49,7 +49,7 @@ class Revisions:
                         await asyncio.wait_for(self._changed.wait(), _ASSIGNMENT_POLL_S)
 
     async def _revise_all(self) -> None:
-        for event in self._ledger.all():
+        for event in self._log.all():
             if self._owns(event.post.post_id) and await self._next(event) is not None:
                 await self._revise(event.takedown_id)
 
@@ -64,15 +64,15 @@ class Revisions:
             return "withdrawn" if last.state != "withdrawn" else None
         if last.state != "held" or fate != "issued":
             return None
-        return "withdrawn" if self._ledger.asks(last.post, last.case_id) else "issued"
+        return "withdrawn" if self._log.asks(last.post, last.case_id) else "issued"
 
     def _owns(self, post_id: str) -> bool:
         return self._context.partition("verdicts", post_id.encode()) in self._context.owned("verdicts")
 
     async def _revise(self, takedown_id: str) -> None:
-        async with self._ledger.lock:
+        async with self._log.lock:
             await self._quarantine.current()
-            last = self._ledger.last(takedown_id)
+            last = self._log.last(takedown_id)
             state = await self._next(last) if last is not None else None
             if last is None or state is None:
                 return

@@ -16,7 +16,7 @@ from schemas.ids import record_id
 from schemas.messages import Removal, State, Takedown
 from streams.engine.app import Context
 from streams.engine.record import Output
-from streams.takedown.log import Ledger, Place, chained, pending, places
+from streams.takedown.log import Place, TakedownLog, chained, pending, places
 from streams.telemetry import metrics
 
 _REMEMBERED = 100_000
@@ -24,7 +24,7 @@ _REMEMBERED = 100_000
 
 
 class Removals:
-    """Note in the ledger what platforms removed.
+    """Note in the takedown log what platforms removed.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ class Removals:
         How many removals are kept for takedowns to come.
     """
 
-    def __init__(self, context: Context, ledger: Ledger, remembered: int = _REMEMBERED) -> None:
+    def __init__(self, context: Context, takedown_log: TakedownLog, remembered: int = _REMEMBERED) -> None:
         self._context = context
-        self._ledger = ledger
+        self._log = takedown_log
         self._remembered = remembered
         self._recent: OrderedDict[Place, Removal] = OrderedDict()
         self._met: asyncio.Queue[tuple[str, Removal]] = asyncio.Queue()
-        ledger.listen(self._look_back)
+        takedown_log.listen(self._look_back)
 
     async def run(self) -> None:
         """Note what was removed before its takedown was issued, until cancelled."""
@@ -54,8 +54,8 @@ class Removals:
         place = Place(removal.platform, removal.url, None if removal.url else removal.author)
         # First remembered, then looked up: a takedown issued in between is met by one or the other.
         self._remember(place, removal)
-        await self._ledger.start()
-        for takedown in self._ledger.at(place):
+        await self._log.start()
+        for takedown in self._log.at(place):
             async with aclosing(self._note(takedown.takedown_id, removal)) as outputs:
                 async for output in outputs:
                     yield output
@@ -63,9 +63,9 @@ class Removals:
     async def _note(self, takedown_id: str, removal: Removal) -> AsyncGenerator[Output]:
         """Yield what follows for one takedown, again if another worker wrote first and it still follows."""
         while True:
-            async with self._ledger.lock:
-                await self._ledger.current()
-                last = self._ledger.last(takedown_id)
+            async with self._log.lock:
+                await self._log.current()
+                last = self._log.last(takedown_id)
                 event = following(last, removal) if last is not None else None
                 if event is None:
                     return

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from schemas.ids import record_id
 from schemas.messages import Removal, State, Takedown, Verdict
-from streams.cases.reference_reviews import Standings
+from streams.cases.reference_reviews import ReferenceReviews
 from streams.engine.app import Context
 from streams.engine.record import Output, Record
-from streams.takedown.log import Ledger, chained
+from streams.takedown.log import TakedownLog, chained
 from streams.takedown.quarantine import Fate, Quarantine
-from streams.takedown.reconciler import Revisions
+from streams.takedown.reconciler import Reconciler
 from streams.takedown.removals import Removals
 from streams.telemetry import metrics
 
@@ -25,11 +25,15 @@ _MAY_FOLLOW: dict[State | None, set[State]] = {
 
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
-    ledger = Ledger(context)
-    quarantine = Quarantine(ledger, Standings(context), context.settings.quarantine_posts)
-    revisions = Revisions(context, ledger, quarantine)
-    removals = Removals(context, ledger)
-    context.background(revisions.run)
+    takedown_log = TakedownLog(context)
+    quarantine = Quarantine(
+        takedown_log,
+        ReferenceReviews(context.settings, context.codec, context.crash),
+        context.settings.quarantine_posts,
+    )
+    reconciler = Reconciler(context, takedown_log, quarantine)
+    removals = Removals(context, takedown_log)
+    context.background(reconciler.run)
     context.background(removals.run)
 
     @context.stage("takedown", reads="verdicts")
@@ -38,11 +42,11 @@ def create(context: Context) -> None:
             return
         if await context.cases.fresh_policy(message.case_id) is None:
             return
-        async with ledger.lock:
+        async with takedown_log.lock:
             # What was issued before this moment, by this worker or by one that had the partition before, is seen now.
             await quarantine.current()
             fate = quarantine.fate(message.case_id, message, datetime.now(UTC))
-            event = following(ledger, message, message.case_id, fate)
+            event = following(takedown_log, message, message.case_id, fate)
             if event is not None:
                 yield Output("takedowns", event.takedown_id, event)
                 metrics.TAKEDOWNS.labels(event.state).inc()
@@ -51,22 +55,22 @@ def create(context: Context) -> None:
 
     @context.stage("takedown", reads="removals")
     async def note_removals(message: Removal, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - likewise
-        async with aclosing(removals.take(message)) as outputs:  # it holds the ledger's lock
+        async with aclosing(removals.take(message)) as outputs:  # it holds the log's lock
             async for output in outputs:
                 yield output
 
 
-def following(ledger: Ledger, verdict: Verdict, case_id: str, fate: Fate) -> Takedown | None:
+def following(takedown_log: TakedownLog, verdict: Verdict, case_id: str, fate: Fate) -> Takedown | None:
     """Return the event that a verdict to act brings, None if all is said already.
 
     A takedown that is held or was withdrawn is issued when a later verdict has reason enough without the references
     that it was held or withdrawn for.
     """
     takedown_id = record_id("takedown", verdict.post.post_id, case_id)
-    last = ledger.last(takedown_id)
+    last = takedown_log.last(takedown_id)
     if fate.state not in _MAY_FOLLOW.get(last.state if last else None, ()):
         return None
-    if ledger.asks(verdict.post, case_id, or_holds=fate.state == "held"):
+    if takedown_log.asks(verdict.post, case_id, or_holds=fate.state == "held"):
         return None
     return _event(takedown_id, verdict, fate, last)
 

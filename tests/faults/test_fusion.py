@@ -21,7 +21,7 @@ from schemas.messages import (
     Segment,
     Verdict,
 )
-from streams.fusion.post_state import Hearing
+from streams.fusion.post_state import PostState
 from tests.faults.conftest import end
 from tests.faults.rig import CODEC, N_PARTITIONS, NOW, Fed, Rig, tell, wait_for
 from tests.support.brokers import make_topics
@@ -89,7 +89,7 @@ def assert_all_complete(rig: Rig) -> None:
         assert all(sorted(item.modality for item in verdict.evidence) == sorted(MODALITIES) for verdict in of_post)
     heard = {found.key: found.value for found in rig.read("fusion-state")}  # the last of each key
     assert len(heard) == _N
-    assert all(msgspec.msgpack.decode(kept or b"", type=Hearing).closed for kept in heard.values())
+    assert all(msgspec.msgpack.decode(kept or b"", type=PostState).closed for kept in heard.values())
     assert not rig.dead_letters()
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ops.broker.kafka import Kafka
-from streams.kafka.topic_reader import Follower, Update
+from streams.kafka.topic_reader import TopicReader, Update
 from streams.settings import load_settings
 from tests.faults.rig import Fed, Rig
 from tests.support.brokers import make_topics
@@ -27,21 +27,21 @@ class State:
 
 
 @asynccontextmanager
-async def following(bootstrap: str, topic: str) -> AsyncIterator[tuple[Follower, State]]:
+async def following(bootstrap: str, topic: str) -> AsyncIterator[tuple[TopicReader, State]]:
     state = State()
-    follower = Follower(load_settings(bootstrap_servers=bootstrap), topic, state.apply, state.crashes.append)
-    await follower.start()
-    await follower.ready()
-    yield follower, state
-    await follower.stop()
+    reader = TopicReader(load_settings(bootstrap_servers=bootstrap), topic, state.apply, state.crashes.append)
+    await reader.start()
+    await reader.ready()
+    yield reader, state
+    await reader.stop()
     assert not state.crashes
 
 
 async def test_a_barrier_waits_for_everything_written_before_it(rig: Rig) -> None:
-    async with following(rig.bootstrap, rig.prefix + "cases") as (follower, state):
+    async with following(rig.bootstrap, rig.prefix + "cases") as (reader, state):
         for i in range(30):
             await asyncio.to_thread(rig.feed, [Fed(0, f"key-{i}", b"%d" % i)], "cases")
-            await follower.current()
+            await reader.current()
             assert state.entries[f"key-{i}".encode()] == b"%d" % i
 
 
@@ -50,12 +50,12 @@ async def test_a_follower_goes_on_after_the_broker_was_killed_and_came_back(own_
     make_topics(rig.bootstrap, rig.prefix)
     written = [Fed(0, "kept", b"1"), Fed(0, "erased", b"1"), Fed(0, "erased", None), Fed(0, "changed", b"1")]
     await asyncio.to_thread(rig.feed, written, "cases")
-    async with following(rig.bootstrap, "cases") as (follower, state):
+    async with following(rig.bootstrap, "cases") as (reader, state):
         assert state.entries == {b"kept": b"1", b"changed": b"1"}
         own_kafka.kill()
         await asyncio.to_thread(own_kafka.start)
         later = [Fed(0, "changed", b"2"), Fed(0, "kept", None), Fed(0, "new", b"1")]
         await asyncio.to_thread(rig.feed, later, "cases")
         async with asyncio.timeout(40):
-            await follower.current()
+            await reader.current()
         assert state.entries == {b"changed": b"2", b"new": b"1"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.text.terms import n_terms
-from streams.desk.open_case import read_cases
+from streams.cases.entries import read_cases
 from tests.integration.system import Answer, System
 from tests.unit.decode.made import moving, tone, video
 

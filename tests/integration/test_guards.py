@@ -8,8 +8,8 @@ import pytest
 
 from schemas.ids import record_id
 from schemas.messages import Takedown, Verdict
-from streams.cases.open_cases import reference_key
-from streams.desk.open_case import withdraw_case
+from streams.cases.entries import reference_key
+from streams.desk.withdraw_case import withdraw_case
 from tests.integration.made import entry, footage, reference
 from tests.integration.system import System, by_key, until
 from tests.integration.test_match import live_matches, pairs, tell_post, tell_reference

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.matrix import pack
 from schemas.messages import Scores
-from streams.cases.open_cases import reference_key
+from streams.cases.entries import reference_key
 from streams.demo.processes import Worker
 from tests.integration.made import COLUMNS, copied, described, entry, footage, reference
 from tests.integration.system import Kept, System

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.codec import Codec
 from schemas.messages import Takedown
-from streams.kafka.lag import Backlog, Backlogs
+from streams.kafka.lag import LagReader, StageLag
 from streams.kafka.serving import free_port
 from streams.monitor.monitor import Monitor
 from streams.topology import STAGES
@@ -30,20 +30,20 @@ _CODEC = Codec()
 
 
 @pytest.fixture
-def backlogs(system: System) -> Iterator[Backlogs]:
-    with closing(Backlogs(system.settings)) as opened:
+def backlogs(system: System) -> Iterator[LagReader]:
+    with closing(LagReader(system.settings)) as opened:
         until(lambda: leads(opened))
         yield opened
 
 
-def leads(backlogs: Backlogs) -> bool:
+def leads(backlogs: LagReader) -> bool:
     """Return whether the partitions, which are new, have leaders."""
     with suppress(KafkaException):
         return bool(backlogs.ends())
     return False
 
 
-def of(backlogs: Backlogs, stage: str) -> Backlog:
+def of(backlogs: LagReader, stage: str) -> StageLag:
     return backlogs.look(backlogs.ends())[stage]
 
 
@@ -78,7 +78,7 @@ def commit(system: System, group: str, topic: str, offset: int) -> None:
     admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, [place])])[name].result(20)
 
 
-def test_a_stage_that_never_ran_has_the_age_of_its_first_record(system: System, backlogs: Backlogs) -> None:
+def test_a_stage_that_never_ran_has_the_age_of_its_first_record(system: System, backlogs: LagReader) -> None:
     written_s = time.time() - 100.0
     produce(system, "verdicts", written_s, written_s + 50.0)
     produce(system, "verdicts", written_s + 20.0, partition=3)
@@ -86,10 +86,10 @@ def test_a_stage_that_never_ran_has_the_age_of_its_first_record(system: System, 
     assert waiting.records == 3
     assert waiting.oldest_s == pytest.approx(written_s, abs=0.001)
     assert of(backlogs, "takedown") == waiting
-    assert {of(backlogs, stage) for stage in STAGES if stage != "takedown"} == {Backlog()}
+    assert {of(backlogs, stage) for stage in STAGES if stage != "takedown"} == {StageLag()}
 
 
-def test_what_is_committed_no_longer_waits(system: System, backlogs: Backlogs) -> None:
+def test_what_is_committed_no_longer_waits(system: System, backlogs: LagReader) -> None:
     written_s = time.time() - 100.0
     produce(system, "verdicts", written_s, written_s + 10.0, written_s + 20.0)
     for offset, age_s in ((1, 10.0), (2, 20.0)):
@@ -98,28 +98,28 @@ def test_what_is_committed_no_longer_waits(system: System, backlogs: Backlogs) -
         assert waiting.records == 3 - offset
         assert waiting.oldest_s == pytest.approx(written_s + age_s, abs=0.001)
     commit(system, "takedown", "verdicts", 3)
-    assert of(backlogs, "takedown") == Backlog()
+    assert of(backlogs, "takedown") == StageLag()
 
 
-def test_of_the_groups_that_run_a_stage_the_furthest_counts(system: System, backlogs: Backlogs) -> None:
+def test_of_the_groups_that_run_a_stage_the_furthest_counts(system: System, backlogs: LagReader) -> None:
     produce(system, "verdicts", *([time.time()] * 9))
     for group, offset, left in (("all", 2, 7), ("fusion-takedown", 5, 4), ("takedown", 4, 4), ("takedown-x", 9, 4)):
         commit(system, group, "verdicts", offset)
         assert of(backlogs, "takedown").records == left, group
 
 
-def test_neither_markers_nor_aborted_records_wait(system: System, backlogs: Backlogs) -> None:
+def test_neither_markers_nor_aborted_records_wait(system: System, backlogs: LagReader) -> None:
     transact(system, "posts", 2, commit=True)
     until(lambda: of(backlogs, "decode").records == 3)  # the marker comes a little later, and counts while records wait
     commit(system, "decode", "posts", 2)
-    assert of(backlogs, "decode") == Backlog()
+    assert of(backlogs, "decode") == StageLag()
     transact(system, "posts", 5, commit=False)
-    assert of(backlogs, "decode") == Backlog()
+    assert of(backlogs, "decode") == StageLag()
     produce(system, "posts", 1_700_000_000.0)
-    assert of(backlogs, "decode") == Backlog(1, 1_700_000_000.0)
+    assert of(backlogs, "decode") == StageLag(1, 1_700_000_000.0)
 
 
-def test_what_the_topic_has_forgotten_no_longer_waits(system: System, backlogs: Backlogs) -> None:
+def test_what_the_topic_has_forgotten_no_longer_waits(system: System, backlogs: LagReader) -> None:
     written_s = time.time() - 100.0
     produce(system, "verdicts", written_s, written_s + 10.0, written_s + 20.0)
     commit(system, "takedown", "verdicts", 1)
@@ -132,7 +132,7 @@ def test_what_the_topic_has_forgotten_no_longer_waits(system: System, backlogs: 
     assert waiting.oldest_s == pytest.approx(written_s + 20.0, abs=0.001)
 
 
-def test_a_commit_past_the_end_is_one_in_a_topic_made_anew(system: System, backlogs: Backlogs) -> None:
+def test_a_commit_past_the_end_is_one_in_a_topic_made_anew(system: System, backlogs: LagReader) -> None:
     produce(system, "verdicts", time.time(), time.time())
     commit(system, "takedown", "verdicts", 900)
     assert of(backlogs, "takedown").records == 2

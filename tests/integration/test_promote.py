@@ -19,13 +19,16 @@ from PIL import Image
 from models.manifest import MANIFEST, ModelError, locate
 from models.registry import Registry, default_cache
 from schemas.messages import Deployment, Frame, Frames, Parts, Policy, Run, Segment, Verdict
+from streams.cases.entries import read_cases
 from streams.decode.decoder import Decoder
 from streams.demo.scenario import MEDIA
 from streams.desk.describe_case import describe_case
-from streams.desk.open_case import NewCase, add_case, read_cases, withdraw_case
+from streams.desk.open_case import NewCase, add_case
+from streams.desk.withdraw_case import withdraw_case
 from streams.errors import UsageError
-from streams.live_models.promotion import promote, roll_back
+from streams.live_models.promotion import promote_changes, roll_back
 from streams.live_models.selection import default_choice
+from streams.replay.promotion import promote_run
 from streams.settings import Settings
 from tests.integration.made import entry, post_ref
 from tests.integration.system import Kept, System, running, until
@@ -154,7 +157,7 @@ def test_posts_flow_while_a_model_is_promoted_and_rolled_back(system: System, fi
     feed.start()
     try:
         described(system, OLD, EACH)
-        assert promote(settings, None, f"visual={NEW}") == [f"visual: {OLD} -> {NEW}"]
+        assert promote_changes(settings, f"visual={NEW}") == [f"visual: {OLD} -> {NEW}"]
         if killed:
             workers[0].kill()
             workers[0].start()
@@ -230,9 +233,9 @@ def test_a_promoted_fusion_and_policy_judge_from_then_on(system: System) -> None
     system.flush()
     fusion = system.worker("fusion")
     assert judged(system, "before").decision == "act"
-    promote(system.settings, None, "fusion=noisy-or@2")
+    promote_changes(system.settings, "fusion=noisy-or@2")
     assert judged_until(system, "review") == 0.95
-    promote(system.settings, None, "policy=0.9/0.6")
+    promote_changes(system.settings, "policy=0.9/0.6")
     assert judged_until(system, "act") == 0.9
     roll_back(system.settings)
     assert judged_until(system, "review") == 0.95
@@ -304,7 +307,7 @@ def test_what_cannot_go_live_is_refused_before_anything_is_written(
     shared: System, opened: str, changes: str, line: str
 ) -> None:
     with pytest.raises((UsageError, ModelError), match=line):
-        promote(shared.settings, None, changes)
+        promote_changes(shared.settings, changes)
     assert n_deployments(shared) == 0
     assert opened
 
@@ -335,11 +338,11 @@ def test_a_run_is_promoted_only_when_it_is_sound(system: System) -> None:
     system.flush()
     for run_id, line in (("open", "not come to its end"), ("poor", "gave up on 3"), ("none", "no run none")):
         with pytest.raises(UsageError, match=line):
-            promote(settings, run_id, None)
+            promote_run(settings, run_id)
     assert n_deployments(system) == 0
-    assert promote(settings, "good", None) == ["policy: each case's own -> act at 0.9, review at 0.6"]
+    assert promote_run(settings, "good") == ["policy: each case's own -> act at 0.9, review at 0.6"]
     roll_back(settings)
-    assert promote(settings, "poor", None, force=True)
+    assert promote_run(settings, "poor", force=True)
     first, second, third = (record.message for record in system.records("deployments"))
     assert (first.run, first.previous) == ("good", None)
     assert (second.why, second.previous) == ("rollback", first.deployment_id)
@@ -388,7 +391,7 @@ def reference_of(settings: Settings, case_id: str) -> str:
 
 def test_a_case_opened_after_a_promotion_finds_what_the_old_model_described(system: System, film: Path) -> None:
     settings = system.settings
-    promote(settings, None, f"visual={NEW}")
+    promote_changes(settings, f"visual={NEW}")
     worker = system.worker("visual match fusion")
     deploy(system, OLD)  # as it was yesterday
     until(lambda: '"model": "sscd-distilled@0.1.0"' in worker.log_file.read_text())

@@ -34,7 +34,7 @@ from streams.feeds.bluesky.posts import ENTRYWAY, to_record
 from streams.feeds.bluesky.wire import POSTS, Event, Notice, ServerError, parse_1, parse_2
 from streams.feeds.connection import LostError, connected, reconnecting
 from streams.feeds.cursor import Progress
-from streams.feeds.deduplication import Seen
+from streams.feeds.deduplication import Deduplicator
 from streams.feeds.entry import refuse
 from streams.feeds.runner import Batch, Brought
 from streams.telemetry import metrics
@@ -100,7 +100,7 @@ class Jetstream:
     def __init__(self, options: JetstreamOptions, progress: Progress) -> None:
         self._options = options
         kept = msgspec.json.decode(progress.position, type=_Position) if progress.position else _Position(0, "")
-        self._seen = Seen(progress.parts, kept.time_us, _SWITCH_REWIND_S)
+        self._seen = Deduplicator(progress.parts, kept.time_us, _SWITCH_REWIND_S)
         self._rewind_s = _REWIND_S if kept.url == options.url else _SWITCH_REWIND_S
         self._live = False
         """Go on from now: the server has nothing older."""

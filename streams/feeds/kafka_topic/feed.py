@@ -22,10 +22,10 @@ from streams.feeds.kafka_topic.mapping import TopicMapping
 from streams.feeds.kafka_topic.record_format import Read
 from streams.feeds.runner import Batch
 from streams.kafka.clients import client_config
-from streams.kafka.wait_for_broker import reach_broker
+from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.telemetry import metrics
-from streams.topology import followers_group
+from streams.topology import readers_group
 
 log = structlog.get_logger()
 
@@ -72,11 +72,11 @@ class TopicFeed:
         UsageError
             The source does not answer or has no such topic.
         """
-        await asyncio.to_thread(reach_broker, self._settings)
+        await asyncio.to_thread(wait_for_broker, self._settings)
         consumer = Consumer(
             client_config(
                 self._settings,
-                group_id=followers_group(self._settings),
+                group_id=readers_group(self._settings),
                 enable_auto_commit=False,
                 auto_offset_reset="error",  # a gap must not pass unseen: the next start says how large it is
             )

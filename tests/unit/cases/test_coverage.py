@@ -6,7 +6,7 @@ import pytest
 from schemas.matrix import pack
 from schemas.messages import Case, Choice, Modality, Reference
 from streams.cases.coverage import lacking, refuse_uncovered
-from streams.cases.open_cases import reference_key
+from streams.cases.entries import reference_key
 from streams.errors import UsageError
 from streams.replay.checks import check_described
 from tests.integration.made import entry, footage

@@ -8,7 +8,7 @@ from models.visual.model import VisualModel
 from schemas.messages import Descriptors, Frame, Frames, Parts, Verdict
 from streams.describe.explicit import rater
 from streams.describe.visual import described, look
-from streams.fusion.post_state import Hearing, Rules
+from streams.fusion.post_state import PostState, Rules
 from streams.match.reference_index import scores as scored
 from streams.settings import load_settings
 from tests.unit.made_messages import POLICY, match, post_ref, scores, segment
@@ -19,7 +19,7 @@ RULES = Rules(Registry().fusion(), {"case-a": POLICY})
 
 
 def verdict(score: float, explicit: float | None) -> Verdict:
-    heard = Hearing(post=post_ref(), parts=Parts(visual=1, audio=0, text=0), deadline_s=NOW_S + 30)
+    heard = PostState(post=post_ref(), parts=Parts(visual=1, audio=0, text=0), deadline_s=NOW_S + 30)
     said = msgspec.structs.replace(scores("visual", match(score)), explicit=explicit)
     (found,) = heard.hear(said, RULES, NOW_S)
     return found

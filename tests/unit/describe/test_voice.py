@@ -9,9 +9,9 @@ from schemas.matrix import pack
 from schemas.messages import MODALITIES, Case, Choice, Descriptors, Parts, Policy, Reference, Sounds
 from streams.cases.coverage import lacking
 from streams.describe.descriptors import describe_sound
-from streams.describe.voice import VoiceListener
+from streams.describe.voice import VoiceDescriber
 from streams.errors import UnprocessableError
-from streams.fusion.post_state import Hearing, Rules
+from streams.fusion.post_state import PostState, Rules
 from streams.match.archive_search import _FLOOR
 from streams.match.reference_index import ReferenceIndex
 from streams.settings import load_settings
@@ -64,7 +64,7 @@ def heard(seed: int) -> Descriptors:
 @pytest.mark.parametrize("policy", [EAGER, Policy(act=0.95, review=0.5, version="usual")])
 @pytest.mark.parametrize("name", ["noisy-or@1", None])
 def test_a_voice_alone_never_acts_under_whatever_policy(policy: Policy, name: str | None) -> None:
-    hearing = Hearing(post=post_ref(), parts=LISTENING, deadline_s=NOW_S + 30)
+    hearing = PostState(post=post_ref(), parts=LISTENING, deadline_s=NOW_S + 30)
     rules = Rules(Registry().fusion(name), {"case-a": policy})
     assert hearing.hear(scores("audio", parts=LISTENING), rules, NOW_S) == []
     (verdict,) = hearing.hear(scores("voice", match(1.0), parts=LISTENING), rules, NOW_S)
@@ -72,7 +72,7 @@ def test_a_voice_alone_never_acts_under_whatever_policy(policy: Policy, name: st
 
 
 def test_a_post_whose_voice_was_not_heard_yet_is_not_complete() -> None:
-    hearing = Hearing(post=post_ref(), parts=LISTENING, deadline_s=NOW_S + 30)
+    hearing = PostState(post=post_ref(), parts=LISTENING, deadline_s=NOW_S + 30)
     hearing.hear(scores("audio", parts=LISTENING), Rules(Registry().fusion(), {}), NOW_S)
     assert hearing.missing() == ["voice"]
 
@@ -98,12 +98,12 @@ def test_a_case_lacks_no_voice() -> None:
 
 
 async def test_nobody_listens_unless_asked_to() -> None:
-    assert await VoiceListener(load_settings(voice=False), Registry()).listen(sounds()) == []
+    assert await VoiceDescriber(load_settings(voice=False), Registry()).listen(sounds()) == []
 
 
 @needs_weights
 async def test_only_a_promised_voice_is_described() -> None:
-    listener = VoiceListener(load_settings(voice=True), Registry())
+    listener = VoiceDescriber(load_settings(voice=True), Registry())
     (output,) = await listener.listen(sounds())
     assert (output.topic, output.key) == ("descriptors", "p1/0/voice")
     assert isinstance(output.message, Descriptors)

@@ -8,7 +8,7 @@ from models.fusion.model import PRIOR
 from models.registry import Registry
 from schemas.codec import Codec
 from schemas.messages import Decision, Interval, Modality, Parts, Passage, Policy, Scores, Verdict
-from streams.fusion.post_state import Hearing, Rules
+from streams.fusion.post_state import PostState, Rules
 from tests.unit.made_messages import POLICY, match, post_ref, scores
 
 NOW_S = 1_772_368_215.0
@@ -20,15 +20,17 @@ SURE, LIKELY, WEAK = 0.9, 0.6, 0.2
 """Visual scores that mean act, review and dismiss."""
 
 
-def hearing(parts: Parts = ONE_EACH) -> Hearing:
-    return Hearing(post=post_ref(), parts=parts, deadline_s=NOW_S + 30)
+def hearing(parts: Parts = ONE_EACH) -> PostState:
+    return PostState(post=post_ref(), parts=parts, deadline_s=NOW_S + 30)
 
 
 def told(verdicts: list[Verdict]) -> list[tuple[str | None, str, str]]:
     return [(verdict.case_id, verdict.decision, verdict.reason) for verdict in verdicts]
 
 
-def hear(heard: Hearing, *many: Scores, policies: dict[str, Policy] | None = None) -> list[tuple[str | None, str, str]]:
+def hear(
+    heard: PostState, *many: Scores, policies: dict[str, Policy] | None = None
+) -> list[tuple[str | None, str, str]]:
     """Hear the scores as fusion does, each verdict remembered once delivered."""
     policies = OPEN if policies is None else policies
     found = []
@@ -39,7 +41,7 @@ def hear(heard: Hearing, *many: Scores, policies: dict[str, Policy] | None = Non
     return found
 
 
-def close(heard: Hearing) -> list[tuple[str | None, str, str]]:
+def close(heard: PostState) -> list[tuple[str | None, str, str]]:
     verdicts = heard.close(RULES, NOW_S)
     heard.decide(verdicts)
     return told(verdicts)
@@ -371,7 +373,7 @@ def test_no_voice_makes_an_act_under_whatever_policy() -> None:
 def test_a_hearing_survives_being_written_down() -> None:
     heard = hearing()
     hear(heard, scores("visual", match(LIKELY), match(SURE, "case-b")), scores("audio", match(0.3)))
-    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(heard), type=Hearing)
+    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(heard), type=PostState)
     assert kept == heard
     assert kept.heard == {"visual": {0}, "audio": {0}}
     assert kept.post == heard.post

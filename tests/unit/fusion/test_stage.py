@@ -10,7 +10,7 @@ import pytest
 
 from schemas.messages import Parts
 from streams.engine.app import Context, _faust_app
-from streams.fusion.post_state import Hearing, Rules
+from streams.fusion.post_state import PostState, Rules
 from streams.fusion.stage import Fusion
 from streams.settings import load_settings
 from streams.telemetry import trace
@@ -104,4 +104,4 @@ async def test_a_memory_from_before_there_were_traces_is_read(fusion: Fusion) ->
     assert kept is not None
     old = msgspec.msgpack.decode(msgspec.msgpack.encode(kept))
     del old["trace"]
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(old), type=Hearing).trace == {}
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(old), type=PostState).trace == {}

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaError
 from structlog.testing import capture_logs
 
-from streams.kafka.topic_reader import Follower
+from streams.kafka.topic_reader import TopicReader
 from streams.settings import load_settings
 
 
@@ -26,7 +26,7 @@ class Told:
 async def test_a_group_that_the_broker_refuses_is_said_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JIKIMI_BOOTSTRAP_SERVERS", "127.0.0.1:9")
     crashes: list[Exception] = []
-    follower = Follower(load_settings(), "cases", lambda _: None, crashes.append)
+    follower = TopicReader(load_settings(), "cases", lambda _: None, crashes.append)
     told: Any = Told()
     with capture_logs() as said:
         follower._take([told])

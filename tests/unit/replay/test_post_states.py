@@ -3,8 +3,8 @@ import msgspec
 from models.fusion.noisy_or import NoisyOr, read_curves
 from models.manifest import MANIFEST
 from schemas.messages import Parts, Scores, Verdict
-from streams.fusion.post_state import Hearing, Rules
-from streams.replay.post_states import Hearings
+from streams.fusion.post_state import PostState, Rules
+from streams.replay.post_states import PostStates
 from tests.unit.made_messages import POLICY, match, post_ref, scores
 
 RULES = Rules(
@@ -19,61 +19,61 @@ def of_post(post_id: str, found: Scores) -> Scores:
     return msgspec.structs.replace(found, segment=segment)
 
 
-def hear(hearings: Hearings, post_id: str, found: Scores, now_s: float) -> list[Verdict]:
+def hear(post_states: PostStates, post_id: str, found: Scores, now_s: float) -> list[Verdict]:
     message = of_post(post_id, found)
-    hearing = hearings.of(message, now_s)
+    hearing = post_states.of(message, now_s)
     verdicts = hearing.hear(message, RULES, now_s)
-    hearings.remember(hearing, verdicts, now_s)
+    post_states.remember(hearing, verdicts, now_s)
     return verdicts
 
 
-def close(hearings: Hearings, hearing: Hearing) -> str:
-    hearings.remember(hearing, hearing.close(RULES, hearing.deadline_s), hearing.deadline_s)
+def close(post_states: PostStates, hearing: PostState) -> str:
+    post_states.remember(hearing, hearing.close(RULES, hearing.deadline_s), hearing.deadline_s)
     return hearing.post.post_id
 
 
 def test_hearings_come_due_by_deadline_and_then_by_post_whatever_order_they_were_opened_in() -> None:
-    hearings = Hearings(DEADLINE_S, MEMORY_S)
+    post_states = PostStates(DEADLINE_S, MEMORY_S)
     for post_id, now_s in (("c", 5.0), ("b", 5.0), ("a", 6.0), ("d", 4.0)):
-        hear(hearings, post_id, scores("visual"), now_s)
-    assert [close(hearings, hearing) for hearing in hearings.due(5.0 + DEADLINE_S)] == ["d", "b", "c"]
-    assert [close(hearings, hearing) for hearing in hearings.waiting()] == ["a"]
-    assert list(hearings.waiting()) == []
+        hear(post_states, post_id, scores("visual"), now_s)
+    assert [close(post_states, hearing) for hearing in post_states.due(5.0 + DEADLINE_S)] == ["d", "b", "c"]
+    assert [close(post_states, hearing) for hearing in post_states.waiting()] == ["a"]
+    assert list(post_states.waiting()) == []
 
 
 def test_a_hearing_is_closed_once_however_often_its_post_was_heard() -> None:
-    hearings = Hearings(DEADLINE_S, MEMORY_S)
+    post_states = PostStates(DEADLINE_S, MEMORY_S)
     for number in range(3):
-        hear(hearings, "a", scores("visual", number=number, parts=Parts(visual=9, audio=0, text=0)), float(number))
-    assert [close(hearings, hearing) for hearing in hearings.due(DEADLINE_S)] == ["a"]
-    assert list(hearings.due(DEADLINE_S + 1)) == []
+        hear(post_states, "a", scores("visual", number=number, parts=Parts(visual=9, audio=0, text=0)), float(number))
+    assert [close(post_states, hearing) for hearing in post_states.due(DEADLINE_S)] == ["a"]
+    assert list(post_states.due(DEADLINE_S + 1)) == []
 
 
 def test_what_was_closed_is_forgotten_after_the_time_of_memory_and_not_before() -> None:
-    hearings = Hearings(DEADLINE_S, MEMORY_S)
-    hear(hearings, "a", scores("visual", parts=Parts(visual=1, audio=0, text=0)), 0.0)
-    assert hearings.changes().keys() == {"a"}
-    assert list(hearings.due(MEMORY_S - 1)) == []
-    assert hearings.changes() == {}
-    assert list(hearings.due(MEMORY_S)) == []
-    assert hearings.changes() == {"a": None}
+    post_states = PostStates(DEADLINE_S, MEMORY_S)
+    hear(post_states, "a", scores("visual", parts=Parts(visual=1, audio=0, text=0)), 0.0)
+    assert post_states.changes().keys() == {"a"}
+    assert list(post_states.due(MEMORY_S - 1)) == []
+    assert post_states.changes() == {}
+    assert list(post_states.due(MEMORY_S)) == []
+    assert post_states.changes() == {"a": None}
 
 
 def test_hearings_restored_from_their_changes_go_on_as_though_nothing_had_happened() -> None:
     def story(stop_after: int | None) -> list[list[Verdict]]:
-        hearings, told = Hearings(DEADLINE_S, MEMORY_S), []
+        post_states, told = PostStates(DEADLINE_S, MEMORY_S), []
         kept: dict[str, bytes] = {}
         steps = [("a", scores("visual", match(0.6))), ("b", scores("audio")), ("a", scores("audio", match(0.6)))]
         for number, (post_id, found) in enumerate(steps):
-            told.append(hear(hearings, post_id, found, float(number)))
-            kept |= {changed: value for changed, value in hearings.changes().items() if value is not None}
+            told.append(hear(post_states, post_id, found, float(number)))
+            kept |= {changed: value for changed, value in post_states.changes().items() if value is not None}
             if number == stop_after:
-                hearings = Hearings(DEADLINE_S, MEMORY_S)
+                post_states = PostStates(DEADLINE_S, MEMORY_S)
                 for restored, value in kept.items():
-                    hearings.restore(restored, value)
-        for hearing in hearings.due(100.0):
+                    post_states.restore(restored, value)
+        for hearing in post_states.due(100.0):
             told.append(hearing.close(RULES, hearing.deadline_s))
-            hearings.remember(hearing, told[-1], hearing.deadline_s)
+            post_states.remember(hearing, told[-1], hearing.deadline_s)
         return told
 
     whole = story(None)

@@ -9,11 +9,11 @@ import pytest
 
 from schemas.codec import Codec
 from schemas.messages import Evidence, Interval, Standing, StandingKind, State
-from streams.cases.reference_reviews import Standings, standing_key
+from streams.cases.reference_reviews import ReferenceReviews, standing_key
 from streams.engine.app import Context
 from streams.kafka.topic_reader import Update
 from streams.settings import load_settings
-from streams.takedown.log import Ledger, chained
+from streams.takedown.log import TakedownLog, chained
 from streams.takedown.quarantine import WINDOW, Cause, Fate, Quarantine, carriers, stands
 from tests.unit.made_messages import takedown, verdict
 
@@ -49,18 +49,19 @@ class Told:
         # What they take from a context; nothing is started, so no broker is asked.
         settings = load_settings(bootstrap_servers="127.0.0.1:9")
         context = SimpleNamespace(settings=settings, codec=Codec(), physical=lambda name: name, crash=pytest.fail)
-        self.ledger, self.standings = Ledger(cast("Context", context)), Standings(cast("Context", context))
-        self.quarantine = Quarantine(self.ledger, self.standings, limit)
+        self.takedown_log = TakedownLog(cast("Context", context))
+        self.standings = ReferenceReviews(settings, context.codec, context.crash)
+        self.quarantine = Quarantine(self.takedown_log, self.standings, limit)
 
     async def stop(self) -> None:
-        await self.ledger._follower.stop()
-        await self.standings._follower.stop()
+        await self.takedown_log._reader.stop()
+        await self.standings.stop()
 
     def notices(self, number: int, *evidence: Evidence, at: datetime = NOW, state: State = "issued") -> None:
-        known = len(self.ledger.all())
+        known = len(self.takedown_log.all())
         for name in range(known, known + number):
             told_by = {"evidence": list(evidence) or [seen()], "held_for": ["r1"] if state == "held" else []}
-            self.ledger.note(chained(takedown(takedown_id=f"t{name}", state=state, at=at, **told_by), None))
+            self.takedown_log.note(chained(takedown(takedown_id=f"t{name}", state=state, at=at, **told_by), None))
 
     def said(self, reference_id: str, kind: StandingKind | None) -> None:
         standing = kind and Standing(

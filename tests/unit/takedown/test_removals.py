@@ -14,7 +14,7 @@ from schemas.codec import Codec
 from schemas.messages import Message, Removal, State, Takedown
 from streams.engine.app import Context
 from streams.settings import load_settings
-from streams.takedown.log import Ledger, chained
+from streams.takedown.log import TakedownLog, chained
 from streams.takedown.removals import Removals, following
 from tests.unit.made_messages import NOW, post_ref, removal, takedown
 
@@ -80,7 +80,7 @@ def test_the_same_word_gives_the_same_event_id() -> None:
 
 
 class Rig:
-    """A ledger whose topic is a list, and the removals joined with it."""
+    """A takedown_log whose topic is a list, and the removals joined with it."""
 
     def __init__(self, remembered: int = 100) -> None:
         settings = load_settings(bootstrap_servers="127.0.0.1:9")
@@ -88,10 +88,10 @@ class Rig:
             settings=settings, codec=Codec(), physical=lambda name: name, crash=pytest.fail, send=self.send
         )
         self.topic: list[Takedown] = []
-        self.ledger = Ledger(cast("Context", context))
-        self.ledger.start = self._nothing  # type: ignore[method-assign]  # there is no broker
-        self.ledger.current = self._nothing  # type: ignore[method-assign]
-        self.removals = Removals(cast("Context", context), self.ledger, remembered)
+        self.takedown_log = TakedownLog(cast("Context", context))
+        self.takedown_log.start = self._nothing  # type: ignore[method-assign]  # there is no broker
+        self.takedown_log.current = self._nothing  # type: ignore[method-assign]
+        self.removals = Removals(cast("Context", context), self.takedown_log, remembered)
 
     async def _nothing(self) -> None:
         pass
@@ -103,7 +103,7 @@ class Rig:
 
     def write(self, event: Takedown) -> None:
         self.topic.append(event)
-        self.ledger.note(event)
+        self.takedown_log.note(event)
 
     async def take(self, cause: Removal) -> None:
         async for output in self.removals.take(cause):
@@ -126,7 +126,7 @@ class Rig:
 async def rig() -> AsyncIterator[Rig]:
     made = Rig()
     yield made
-    await made.ledger._follower.stop()
+    await made.takedown_log._reader.stop()
 
 
 async def test_a_removal_meets_the_takedown_issued_before(rig: Rig) -> None:
@@ -182,7 +182,7 @@ async def test_a_worker_that_wrote_first_wins_and_what_still_follows_is_written_
             rig.write(chained(msgspec.structs.replace(last, event_id="e2", state="sent"), last))
         written.append(event)
         rig.write(event)
-    chain = [rig.ledger.last(last.takedown_id)]
+    chain = [rig.takedown_log.last(last.takedown_id)]
     assert [event.state for event in written] == ["removed", "removed"]
     assert chain[0] == written[1]
     assert written[1].previous == rig.topic[1].hash != written[0].previous
@@ -196,4 +196,4 @@ async def test_no_more_removals_are_remembered_than_asked() -> None:
     small.write(of("issued"))
     await small.run()
     assert small.states == ["issued"]
-    await small.ledger._follower.stop()
+    await small.takedown_log._reader.stop()

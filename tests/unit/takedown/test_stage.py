@@ -11,7 +11,7 @@ from schemas.messages import Evidence, Interval, State, Takedown
 from streams.engine.app import Context
 from streams.kafka.topic_reader import Update
 from streams.settings import load_settings
-from streams.takedown.log import Ledger, chained, pending
+from streams.takedown.log import TakedownLog, chained, pending
 from streams.takedown.quarantine import Fate
 from streams.takedown.stage import _event, following
 from tests.unit.made_messages import NOW, post_ref, removal, takedown, verdict
@@ -134,62 +134,62 @@ def test_issuing_again_gives_the_same_event_id() -> None:
 
 
 @pytest.fixture
-async def ledger() -> AsyncIterator[Ledger]:
+async def takedown_log() -> AsyncIterator[TakedownLog]:
     settings = load_settings(bootstrap_servers="127.0.0.1:9")
-    # What the ledger takes from a context; it is never started, so no broker is asked.
+    # What the takedown_log takes from a context; it is never started, so no broker is asked.
     context = SimpleNamespace(settings=settings, codec=Codec(), physical=lambda name: name, crash=pytest.fail)
-    made = Ledger(cast("Context", context))
+    made = TakedownLog(cast("Context", context))
     yield made
-    await made._follower.stop()
+    await made._reader.stop()
 
 
-async def test_the_ledger_knows_the_last_event_of_each_takedown(ledger: Ledger) -> None:
+async def test_the_log_has_the_last_event_of_each_takedown(takedown_log: TakedownLog) -> None:
     issued, sent = life("issued", "sent")
-    assert ledger.last("t1") is None
-    ledger.note(issued)
-    ledger.note(sent)
-    assert ledger.last("t1") == sent
-    assert ledger.all() == [sent]
+    assert takedown_log.last("t1") is None
+    takedown_log.note(issued)
+    takedown_log.note(sent)
+    assert takedown_log.last("t1") == sent
+    assert takedown_log.all() == [sent]
 
 
-async def test_an_event_seen_twice_changes_nothing(ledger: Ledger) -> None:
+async def test_an_event_seen_twice_changes_nothing(takedown_log: TakedownLog) -> None:
     issued, sent = life("issued", "sent")
     for event in (issued, issued, sent, issued, sent, sent):
-        ledger.note(event)
-    assert ledger.last("t1") == sent
+        takedown_log.note(event)
+    assert takedown_log.last("t1") == sent
 
 
-async def test_an_event_that_does_not_follow_from_the_last_is_not_taken(ledger: Ledger) -> None:
+async def test_an_event_that_does_not_follow_from_the_last_is_not_taken(takedown_log: TakedownLog) -> None:
     issued, sent = life("issued", "sent")
     fork = chained(takedown(event_id="fork", state="withdrawn"), issued)
     out_of_nothing = chained(takedown(event_id="other", state="removed"), takedown(hash=b"unknown"))
     for event in (issued, sent, fork, out_of_nothing):
-        ledger.note(event)
-    assert ledger.last("t1") == sent
+        takedown_log.note(event)
+    assert takedown_log.last("t1") == sent
 
 
-async def test_a_takedown_issued_by_two_workers_is_issued_once(ledger: Ledger) -> None:
+async def test_a_takedown_issued_by_two_workers_is_issued_once(takedown_log: TakedownLog) -> None:
     first = _event("t1", verdict(), ISSUED, None)
     second = chained(msgspec.structs.replace(first, at=first.at + timedelta(seconds=1)), None)
-    ledger.note(first)
-    ledger.note(second)
-    assert ledger.last("t1") == first
+    takedown_log.note(first)
+    takedown_log.note(second)
+    assert takedown_log.last("t1") == first
 
 
-async def test_the_ledger_reads_what_was_written(ledger: Ledger) -> None:
+async def test_the_log_reads_what_was_written(takedown_log: TakedownLog) -> None:
     events = life("issued", "sent")
-    values = [ledger._codec.encode("takedowns", event) for event in events]
-    ledger._apply([Update(b"t1", value, 0, offset) for offset, value in enumerate([*values, None])])
-    assert ledger.last("t1") == events[-1]
+    values = [takedown_log._codec.encode("takedowns", event) for event in events]
+    takedown_log._apply([Update(b"t1", value, 0, offset) for offset, value in enumerate([*values, None])])
+    assert takedown_log.last("t1") == events[-1]
 
 
-def told(ledger: Ledger, *fates: Fate) -> list[State]:
-    """Give the ledger what verdicts on one post bring, one after the other, and return the states it came to."""
+def told(takedown_log: TakedownLog, *fates: Fate) -> list[State]:
+    """Give the takedown_log what verdicts on one post bring, one after the other, and return the states it came to."""
     states: list[State] = []
     for fate in fates:
-        event = following(ledger, verdict(), "case-a", fate)
+        event = following(takedown_log, verdict(), "case-a", fate)
         if event is not None:
-            ledger.note(event)
+            takedown_log.note(event)
             states.append(event.state)
     return states
 
@@ -204,18 +204,18 @@ def told(ledger: Ledger, *fates: Fate) -> list[State]:
     ],
 )
 async def test_a_verdict_brings_what_it_has_not_brought_before(
-    ledger: Ledger, fates: list[Fate], states: list[State]
+    takedown_log: TakedownLog, fates: list[Fate], states: list[State]
 ) -> None:
-    assert told(ledger, *fates) == states
+    assert told(takedown_log, *fates) == states
 
 
-async def test_what_was_withdrawn_is_issued_when_there_is_another_reason(ledger: Ledger) -> None:
-    told(ledger, HELD)
-    held = ledger.all()[0]
+async def test_what_was_withdrawn_is_issued_when_there_is_another_reason(takedown_log: TakedownLog) -> None:
+    told(takedown_log, HELD)
+    held = takedown_log.all()[0]
     withdrawn = chained(msgspec.structs.replace(held, event_id="e2", state="withdrawn"), held)
-    ledger.note(withdrawn)
-    assert told(ledger, ISSUED) == ["issued"]
-    last = ledger.all()[0]
+    takedown_log.note(withdrawn)
+    assert told(takedown_log, ISSUED) == ["issued"]
+    last = takedown_log.all()[0]
     assert last.previous == withdrawn.hash
     assert last.event_id != held.event_id
 
@@ -224,8 +224,8 @@ async def test_what_was_withdrawn_is_issued_when_there_is_another_reason(ledger:
     ("first", "second", "comes"), [(HELD, HELD, False), (HELD, ISSUED, True), (ISSUED, HELD, False)]
 )
 async def test_what_is_held_keeps_no_edited_post_at_its_url_from_being_issued(
-    ledger: Ledger, first: Fate, second: Fate, comes: bool
+    takedown_log: TakedownLog, first: Fate, second: Fate, comes: bool
 ) -> None:
-    told(ledger, first)
+    told(takedown_log, first)
     edited = verdict(post=post_ref("edited"))
-    assert (following(ledger, edited, "case-a", second) is not None) is comes
+    assert (following(takedown_log, edited, "case-a", second) is not None) is comes

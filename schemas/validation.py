@@ -1,0 +1,28 @@
+"""What an Avro schema cannot state of descriptors: matrices that fit their times, finite numbers, short digests."""
+
+import numpy as np
+
+from schemas.matrix import unpack
+from schemas.messages import Descriptors, Reference
+
+_MAX_DIGEST_BYTES = 32
+
+
+def defect(described: Descriptors | Reference) -> str | None:
+    """Return why these descriptors cannot be compared with others, None if they can.
+
+    Any writer with the schema can produce such a record, so matchers and the case table check each one.
+    """
+    if described.vectors.columns < 1:
+        return "vectors without columns"
+    try:
+        vectors = unpack(described.vectors)
+    except ValueError as error:
+        return f"vectors: {error}"
+    if not np.isfinite(vectors).all():
+        return "vectors that are not finite"
+    if len(vectors) != len(described.times_s):
+        return f"{len(described.times_s)} times for {len(vectors)} vectors"
+    if any(len(digest) > _MAX_DIGEST_BYTES for digest in described.digests):
+        return f"digests of more than {_MAX_DIGEST_BYTES} bytes"
+    return None

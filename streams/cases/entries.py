@@ -1,0 +1,49 @@
+"""Entries of the cases topic: their keys, and all of them as a command reads them."""
+
+from schemas.messages import Case, Reference
+from streams.kafka.codec_factory import create_codec
+from streams.kafka.topic_reader import read_latest
+from streams.settings import Settings
+
+TOPIC = "cases"
+
+
+def case_key(case_id: str) -> str:
+    """Return the key of a case's policy entry."""
+    return case_id
+
+
+def reference_key(case_id: str, reference: Reference) -> str:
+    """Return the key of one piece of a reference as one model described it."""
+    piece = f"{reference.reference_id}/{reference.modality}/{reference.segment}"
+    return f"{case_id}/{piece}/{reference.model}@{reference.version}"
+
+
+async def read_keys(settings: Settings) -> list[str]:
+    """Return the key of every active entry.
+
+    Raises
+    ------
+    UsageError
+        The broker does not answer, or has no such topic.
+    """
+    return [key.decode() for key in await read_latest(settings, TOPIC)]
+
+
+async def read_cases(settings: Settings) -> dict[str, list[Case]]:
+    """Return the entries of every open case, by case id.
+
+    Raises
+    ------
+    UsageError
+        The broker does not answer, or has no such topic.
+    WireError
+        An entry cannot be decoded.
+    """
+    codec = create_codec(settings)
+    found: dict[str, list[Case]] = {}
+    for update in (await read_latest(settings, TOPIC)).values():
+        entry = codec.decode(TOPIC, update.value or b"")
+        assert isinstance(entry, Case)
+        found.setdefault(entry.case_id, []).append(entry)
+    return found
