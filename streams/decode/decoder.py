@@ -13,6 +13,18 @@ from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
 
 
+def post_sampling(settings: MediaSettings) -> Sampling:
+    """Return how a post's media are cut and sampled."""
+    return Sampling(**{name: getattr(settings, name) for name in Sampling.__struct_fields__})
+
+
+def reference_sampling(settings: MediaSettings) -> Sampling:
+    """Return the same for a reference: it is described once, so every second of it is decoded and kept."""
+    return msgspec.structs.replace(
+        post_sampling(settings), frames_per_second=settings.reference_frames_per_second, longest_gap_s=0.0
+    )
+
+
 class Decoder:
     """Scans and decodes local media files in child processes; one per worker.
 
@@ -24,8 +36,8 @@ class Decoder:
 
     def __init__(self, settings: MediaSettings) -> None:
         self._settings = settings
-        self._sampling = settings.sampling()
-        self._reference_sampling = settings.reference_sampling()
+        self._sampling = post_sampling(settings)
+        self._reference_sampling = reference_sampling(settings)
         self._sandbox = Sandbox(
             "streams.decode.media.segments:work",
             n_children=settings.max_open,

@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-import msgspec
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from streams.decode.media.decoded import Sampling
 
 
 class MediaSettings(BaseSettings):
@@ -74,13 +71,3 @@ class MediaSettings(BaseSettings):
     """Blurred pictures of one segment, for evidence."""
     sound_rate_hz: PositiveInt = 8000
     """What the audio model hears."""
-
-    def sampling(self) -> Sampling:
-        """Return what a decoder child needs to know of these settings."""
-        return Sampling(**{name: getattr(self, name) for name in Sampling.__struct_fields__})
-
-    def reference_sampling(self) -> Sampling:
-        """Return the same for a reference: it is described once, so every second of it is decoded and kept."""
-        return msgspec.structs.replace(
-            self.sampling(), frames_per_second=self.reference_frames_per_second, longest_gap_s=0.0
-        )

@@ -17,7 +17,7 @@ from models.registry import Registry
 from models.text.model import TextModel
 from models.visual.model import VisualModel
 from schemas.messages import Choice, Descriptors, Frames, Medium, Post, Reference, Sounds, Texts
-from streams.decode.decoder import Decoder
+from streams.decode.decoder import Decoder, post_sampling
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.settings import MediaSettings
 from streams.decode.stage import MediaAccess, decode_post
@@ -80,7 +80,7 @@ class Cache:
 
     def __init__(self, folder: Path | None, models: Models, media: MediaSettings) -> None:
         self._folder = folder
-        self._space = f"{models.names()} {media.sampling()}"
+        self._space = f"{models.names()} {post_sampling(media)}"
         self.hits = 0
 
     async def get[T](self, kind: type[T], what: str, path: str | None, make: Callable[[], Awaitable[T]]) -> T:

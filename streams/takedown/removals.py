@@ -1,12 +1,12 @@
-"""What platforms say is gone, joined with the takedowns that ask for it; whichever of the two comes first.
+"""removals -> takedowns: close the takedowns whose post the platform has removed, whichever of the two comes first.
 
-A worker remembers the removals of its partitions and sees every takedown, so one worker joins each pair. Its memory is
-lost when it ends: a removal from before then does not meet a takedown issued after.
+A worker keeps the recent removals of its partitions and reads every takedown, so one worker joins each pair. This state
+is in memory only: after a restart, an earlier removal is not joined with a takedown issued later.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 
@@ -15,12 +15,24 @@ import msgspec
 from schemas.ids import record_id
 from schemas.messages import Removal, State, Takedown
 from streams.engine.app import Context
-from streams.engine.record import Output
+from streams.engine.record import Output, Record
 from streams.takedown.log import Place, TakedownLog, chained, pending, places
 from streams.telemetry import metrics
 
 _REMEMBERED = 100_000
 """Removals; some hours of a very large platform."""
+
+
+def create(context: Context, takedown_log: TakedownLog) -> None:
+    """Attach the agent, and the join with removals that came first, to the context's app."""
+    removals = Removals(context, takedown_log)
+    context.background(removals.run)
+
+    @context.stage("takedown", reads="removals")
+    async def close_takedowns(message: Removal, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        async with aclosing(removals.take(message)) as outputs:  # it holds the log's lock
+            async for output in outputs:
+                yield output
 
 
 class Removals:

@@ -1,4 +1,4 @@
-"""Imports go one way, schemas <- models <- streams, and every arrow of the flow is named the same everywhere."""
+"""Imports go one way, between packages and between rooms, and every arrow of the flow is named the same everywhere."""
 
 import ast
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import TOPICS
+from streams.topology import MODULES
 
 ROOT = Path(__file__).parents[2]
 LAYERS = ["schemas", "models", "streams"]
@@ -15,6 +16,16 @@ NETWORK = {
     "aiokafka", "confluent_kafka", "faust", "httpx", "requests", "urllib3", "socket", "aiohttp", "obstore", "http",
     "ssl", "ftplib", "urllib.request",
 }  # fmt: skip
+ROOMS = [
+    "errors", "settings", "topology",
+    "telemetry", "kafka", "cases", "live_models", "engine",
+    "feeds", "decode", "describe", "match", "fusion", "takedown",
+    "monitor", "evaluation", "replay", "desk",
+    "doctor", "demo", "commands", "cli",
+]  # fmt: skip
+"""The rooms of streams: each may import itself and those before it. Steps stand in the order of the flow."""
+FLAT = {"__init__", "cli", "settings", "errors", "topology"}
+"""Modules that lie in streams itself; all others belong to a room."""
 STAGES = ["decode", "visual", "audio", "text", "match", "fusion", "takedown"]
 ARROW = re.compile(r"^(?P<reads>[a-z, -]+?) -> (?P<writes>[a-z, -]+): \S")
 
@@ -71,20 +82,69 @@ def test_an_import_against_the_flow_is_noticed_wherever_it_stands() -> None:
     assert imports("from urllib import request") & NETWORK
 
 
-def arrow_of(stage: str) -> tuple[set[str], set[str]]:
-    """Return the topics a stage's first line says it reads and writes."""
-    docstring = ast.get_docstring(ast.parse((ROOT / "streams" / f"{stage}.py").read_text())) or ""
+def room_of(module: str) -> str:
+    """Return the room of a dotted module; the settings of a room are knobs, and lie with the settings."""
+    parts = module.split(".")
+    return "settings" if "settings" in parts else parts[1] if len(parts) > 1 else ""
+
+
+def test_a_room_imports_only_rooms_below_it() -> None:
+    wrong = {}
+    for path in modules("streams"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        known = {one for one in imports(path.read_text()) if room_of(one) in ROOMS and one.startswith("streams.")}
+        above = {one for one in known if ROOMS.index(room_of(one)) > ROOMS.index(room_of(name) or "errors")}
+        if above:
+            wrong[name] = sorted(above)
+    assert wrong == {}
+
+
+def test_every_room_has_its_place_and_no_module_lies_flat() -> None:
+    streams = ROOT / "streams"
+    rooms = {path.name for path in streams.iterdir() if (path / "__init__.py").exists()}
+    flat = {path.stem for path in streams.glob("*.py")}
+    assert flat == FLAT
+    assert rooms | flat == {*ROOMS, "__init__"}
+
+
+AGENT = re.compile(r'^    @context\.stage\("(?P<stage>[a-z]+)", reads="(?P<reads>[a-z-]+)"\)', re.MULTILINE)
+
+
+def agents() -> dict[Path, list[tuple[str, str]]]:
+    """Return the agents in each module of streams that has some, as stage and topic."""
+    found = {path: AGENT.findall(path.read_text()) for path in modules("streams")}
+    return {path: pairs for path, pairs in found.items() if pairs}
+
+
+def arrow_of(path: Path) -> tuple[set[str], set[str]]:
+    """Return the topics that a module's first line names left and right of its arrow."""
+    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
     arrow = ARROW.match(docstring.splitlines()[0] if docstring else "")
-    assert arrow, f"streams/{stage}.py must start with `a, b -> c, d: what it does`"
+    assert arrow, f"{path} must start with `a, b -> c, d: what it does`"
     return set(arrow["reads"].split(", ")), set(arrow["writes"].split(", "))
 
 
+def test_every_agent_has_a_module_of_its_own_that_starts_with_its_arrow() -> None:
+    for path, pairs in agents().items():
+        ((_, topic),) = pairs
+        assert topic in arrow_of(path)[0], path
+
+
 @pytest.mark.parametrize("stage", [*STAGES, "screen"])
-def test_a_stage_reads_and_writes_what_its_first_line_says(stage: str) -> None:
+def test_a_stage_reads_and_writes_what_its_arrows_say(stage: str) -> None:
     topics = [topic for topic in TOPICS.values() if not topic.internal]
     reads = {topic.name for topic in topics if stage in topic.consumers}
     writes = {topic.name for topic in topics if stage in topic.producers} - {"dead-letters"}
-    assert arrow_of(stage) == (reads, writes)
+    arrows = [arrow_of(path) for path, pairs in agents().items() if pairs[0][0] == stage]
+    assert set().union(*(read for read, _ in arrows)) == reads
+    assert set().union(*(written for _, written in arrows)) == writes
+
+
+def test_every_stage_starts_in_a_module_of_its_own_room() -> None:
+    assert list(MODULES) == [*STAGES[:3], "screen", *STAGES[3:]]
+    for stage, module in MODULES.items():
+        room = Path(*module.split(".")[:2])
+        assert any(pairs[0][0] == stage and path.is_relative_to(ROOT / room) for path, pairs in agents().items()), stage
 
 
 def flow_picture() -> str:

@@ -11,7 +11,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from ops.metrics_table import DOCUMENT, documented, table
 from streams.telemetry import metrics
 
-_STREAMS = Path(metrics.__file__).parent
+_STREAMS = Path(metrics.__file__).parents[1]
 DECLARED = {name: value for name, value in vars(metrics).items() if isinstance(value, MetricWrapperBase)}
 
 LABELS = {

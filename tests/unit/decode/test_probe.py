@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from streams.decode.decoder import post_sampling
 from streams.decode.media.decoded import MediaInfo, cut
 from streams.decode.media.probe import scan
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
 from tests.unit.decode.made import HEIGHT, WIDTH, image, moving, scene, tone, video
 
-SAMPLING = MediaSettings().sampling()
+SAMPLING = post_sampling(MediaSettings())
 SUBTITLE = r"{\i1}지우야{\i0}\N안녕, <b>하세요</b>"
 
 
@@ -118,7 +119,7 @@ def test_a_huge_image_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
 
 
 def test_a_huge_video_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
-    small = MediaSettings(max_pixels=WIDTH * HEIGHT - 1).sampling()
+    small = post_sampling(MediaSettings(max_pixels=WIDTH * HEIGHT - 1))
     with pytest.raises(UnprocessableError) as refused:
         scan(video(tmp_path / "a.mp4", moving(3)), small)
     assert refused.value.reason == "image_too_large"
@@ -126,7 +127,7 @@ def test_a_huge_video_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
 
 def test_a_long_medium_is_told_up_to_the_cap(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", [scene(1)] * 500, fps=1)
-    info = scan(path, MediaSettings(max_duration_s=100).sampling())
+    info = scan(path, post_sampling(MediaSettings(max_duration_s=100)))
     assert (info.duration_s, info.too_long) == (100.0, True)
 
 

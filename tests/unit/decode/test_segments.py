@@ -6,6 +6,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from streams.decode.decoder import post_sampling, reference_sampling
 from streams.decode.media.decoded import DecodedSegment, Sampling
 from streams.decode.media.probe import scan
 from streams.decode.media.segments import segments
@@ -18,7 +19,7 @@ EACH_SECOND = {"frames_per_second": 1, "longest_gap_s": 0, "few_frames": 1}
 
 
 def decoded(path: Path, **changes: float) -> list[DecodedSegment]:
-    return sampled(path, MediaSettings.model_validate(EACH_SECOND | changes).sampling())
+    return sampled(path, post_sampling(MediaSettings.model_validate(EACH_SECOND | changes)))
 
 
 def sampled(path: Path, sampling: Sampling) -> list[DecodedSegment]:
@@ -73,33 +74,33 @@ def test_flashing_cannot_push_later_seconds_out_of_the_cap(tmp_path: Path) -> No
 
 def test_of_a_long_video_key_frames_are_sampled(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(300), options={"g": "30", "sc_threshold": "0"})
-    (segment,) = sampled(path, MediaSettings().sampling())
+    (segment,) = sampled(path, post_sampling(MediaSettings()))
     assert times(segment)[:9] == [0, 3, 6, 9, 12, 15, 18, 21, 24]
 
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4", "libvpx-vp9"])
 def test_frames_between_distant_key_frames_are_sampled(tmp_path: Path, codec: str) -> None:
     path = video(tmp_path / "a.mkv", moving(300), codec=codec, options={"g": "250"}, fps=25)
-    (segment,) = sampled(path, MediaSettings(longest_gap_s=4, few_frames=1).sampling())
+    (segment,) = sampled(path, post_sampling(MediaSettings(longest_gap_s=4, few_frames=1)))
     assert np.diff([0, *times(segment), 12]).max() <= 4.2
 
 
 def test_a_short_video_gives_a_few_frames_all_the_same(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(75), options={"g": "250"}, fps=25)
-    (segment,) = sampled(path, MediaSettings().sampling())
+    (segment,) = sampled(path, post_sampling(MediaSettings()))
     assert len(segment.frames) >= 5
 
 
 def test_of_a_video_of_key_frames_alone_few_are_decoded(tmp_path: Path) -> None:
     flashes = [scene(index) for index in range(300)]
     path = video(tmp_path / "a.avi", flashes, codec="mjpeg", pixel_format="yuvj420p", fps=25)
-    (segment,) = sampled(path, MediaSettings().sampling())
+    (segment,) = sampled(path, post_sampling(MediaSettings()))
     assert 6 <= len(segment.frames) <= 30
 
 
 def test_a_reference_is_sampled_each_second(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(200), options={"g": "250"})
-    (segment,) = sampled(path, MediaSettings().reference_sampling())
+    (segment,) = sampled(path, reference_sampling(MediaSettings()))
     assert times(segment) == list(range(20))
 
 
@@ -245,7 +246,7 @@ def test_a_file_cut_off_after_its_index_is_decoded_as_far_as_it_goes(tmp_path: P
 
 def test_what_is_beyond_the_longest_duration_is_told_after_what_is_inside(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(500), fps=1)
-    sampling = MediaSettings(max_duration_s=100).sampling()
+    sampling = post_sampling(MediaSettings(max_duration_s=100))
     source = segments(path, scan(path, sampling), sampling)
     assert [(segment.start_s, segment.duration_s) for segment in (next(source), next(source))] == [(0, 60), (60, 40)]
     with pytest.raises(UnprocessableError) as refused:
@@ -258,7 +259,7 @@ def test_a_video_whose_frames_are_all_broken_is_unreadable_in_the_end(tmp_path: 
         return with_bytes(packet, b"\xff" * packet.size)
 
     path = video(tmp_path / "a.avi", moving(20), codec="png", pixel_format="rgb24", change_picture=broken)
-    sampling = MediaSettings().sampling()
+    sampling = post_sampling(MediaSettings())
     with pytest.raises(UnprocessableError) as refused:
         list(segments(path, scan(path, sampling), sampling))
     assert refused.value.reason == "media_unreadable"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from streams.decode.decoder import post_sampling
 from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo
 from streams.decode.media.segments import work
 from streams.decode.sandbox.worker import _give_up_rights
@@ -21,7 +22,7 @@ _NOBODY = 65534
 
 def told(path: Path) -> str:
     """Return what became of a file."""
-    sampling = MediaSettings().sampling()
+    sampling = post_sampling(MediaSettings())
     try:
         (info,) = work(msgspec.msgpack.encode(Job(path=str(path), sampling=sampling, info=None)))
         scanned = msgspec.msgpack.decode(info, type=MediaInfo)

@@ -11,9 +11,9 @@ from schemas.messages import Evidence, Interval, State, Takedown
 from streams.engine.app import Context
 from streams.kafka.topic_reader import Update
 from streams.settings import load_settings
+from streams.takedown.issue import _event, following
 from streams.takedown.log import TakedownLog, chained, pending
 from streams.takedown.quarantine import Fate
-from streams.takedown.stage import _event, following
 from tests.unit.made_messages import NOW, post_ref, removal, takedown, verdict
 
 SPAN = Interval(start_s=0.1, end_s=1 / 3)
