@@ -15,18 +15,18 @@ from schemas import messages
 from schemas.messages import Message
 
 type Parsed = Any
-"""A schema as fastavro parsed it."""
+"""A schema parsed by fastavro."""
 
 _PACKAGE = files("schemas")
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """One message's schema: how it is written now, and how it was before."""
+    """Schema of one message: the current version and all earlier ones."""
 
     name: str
     text: str
-    """The .avsc file, as a registry is given it."""
+    """Content of the .avsc file, as registered in a schema registry."""
     message: type[Message]
     parsed: Parsed
     fingerprint: bytes

@@ -1,4 +1,4 @@
-"""May a reader with the new schema read everything the old one wrote? By the resolution rules of Avro 1.12."""
+"""Backward compatibility of two schemas, by the resolution rules of Avro 1.12."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -16,9 +16,9 @@ _PROMOTIONS = {
 
 
 def breaking_changes(old: Node, new: Node) -> list[str]:
-    """Return what keeps a reader of `new` from reading what `old` wrote, one line each; empty when nothing does.
+    """Return the reasons why a reader of `new` cannot read records written with `old`, one line each; empty if it can.
 
-    Stricter than Avro in one point: a changed logical type is breaking, since the same bytes would mean another time.
+    Stricter than Avro in one point: a changed logical type is breaking, because the same bytes would mean another time.
     """
     return list(_compare(_inlined(old, {}), _inlined(new, {}), "."))
 
@@ -41,7 +41,7 @@ def _compare(old: Node, new: Node, at: str) -> Iterator[str]:
 
 
 def _compare_branch(old: Node, new: Node, at: str) -> Iterator[str]:
-    """Compare what one branch of the old schema wrote with the branches that may read it."""
+    """Compare one branch of the old schema with the branches of the new one that may read it."""
     readers = new if isinstance(new, list) else [new]
     attempts = [list(_compare(old, reader, at)) for reader in readers]
     if all(attempts):
@@ -113,7 +113,7 @@ def _logical(node: Node) -> str | None:
 
 
 def _inlined(node: Node, named: dict[str, Node]) -> Node:
-    """Return the schema with every use of a name replaced by what it names; ours never refer to themselves."""
+    """Return the schema with every named type replaced by its definition; our schemas are not recursive."""
     if isinstance(node, str):
         return named.get(node, node)
     if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""Ids that are pure functions of what they name, so that a repeat overwrites itself."""
+"""Ids that are pure functions of their parts, so that a repeat overwrites itself."""
 
 import uuid
 
@@ -6,6 +6,6 @@ _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:jikimi")
 
 
 def record_id(kind: str, *parts: object) -> str:
-    """Return the uuid5 of a kind and its parts; parts are kept apart whatever they contain."""
+    """Return the uuid5 of a kind and its parts; different parts never give the same name."""
     name = "\x1f".join(f"{len(text)}:{text}" for text in (kind, *map(str, parts)))
     return str(uuid.uuid5(_NAMESPACE, name))

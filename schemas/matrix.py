@@ -1,4 +1,4 @@
-"""Arrays on the wire: a numpy matrix as dtype, shape and bytes, and back."""
+"""Arrays on the wire: conversion between numpy matrices and dtype, shape and bytes."""
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ def unpack(matrix: Matrix) -> npt.NDArray[np.float32]:
     """
     if matrix.dtype not in _DTYPES:
         raise ValueError(f"unknown dtype {matrix.dtype!r}: expected one of {sorted(_DTYPES)}")
-    if min(matrix.rows, matrix.columns) < 0:  # numpy would take -1 for "whatever fits"
+    if min(matrix.rows, matrix.columns) < 0:  # numpy would infer a dimension given as -1
         raise ValueError(f"a matrix of {matrix.rows} rows and {matrix.columns} columns")
     flat = np.frombuffer(matrix.data, dtype=_DTYPES[matrix.dtype])
     vectors = flat.reshape(matrix.rows, matrix.columns).astype(np.float32)

@@ -19,7 +19,7 @@ RunKind = Literal["replay", "shadow"]
 Fate = Literal["unprocessable", "transient", "bug"]
 
 MODALITIES: tuple[Modality, ...] = ("visual", "audio", "text")
-"""Those that every deployment looks at; a choice of models names one for each."""
+"""Modalities of every deployment; a choice of models names one for each."""
 EVERY_MODALITY: tuple[Modality, ...] = (*MODALITIES, "voice")
 
 
@@ -55,7 +55,7 @@ class Post(Message, frozen=True, kw_only=True):
     media: list[Medium] = []
 
     def ref(self) -> PostRef:
-        """Return what every later record of this post carries."""
+        """Return the identity of the post, which all its later records carry."""
         return PostRef(
             post_id=self.post_id,
             platform=self.platform,

@@ -1,10 +1,10 @@
-"""A schema registry that speaks Confluent's REST API: a schema's id, and the schema of an id."""
+"""Client of a schema registry with Confluent's REST API: ids of schemas, and schemas by id."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
-from confluent_kafka.schema_registry.common._httpx_compat import httpx  # whichever httpx it raises the errors of
+from confluent_kafka.schema_registry.common._httpx_compat import httpx  # the httpx whose errors the client raises
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from schemas.avro import Parsed, parse
@@ -20,16 +20,16 @@ class UnknownSchemaError(LookupError):
 
 
 class SchemaRegistry:
-    """Ids and schemas, each asked for once.
+    """Ids and schemas, each requested once and cached.
 
     Parameters
     ----------
     url
         Base of the API; may carry user and password.
     prefix
-        Stands before every topic's name, as on the broker.
+        Prefix of every topic name, as on the broker.
     timeout_s
-        For one request.
+        Limit of one request.
     """
 
     def __init__(self, url: str, *, prefix: str = "", timeout_s: float = 5.0) -> None:
@@ -39,14 +39,14 @@ class SchemaRegistry:
         self._schemas: dict[int, Parsed] = {}
 
     def id_of(self, topic: str, text: str) -> int:
-        """Return the id of a topic's schema, registering it if the registry has not seen it.
+        """Return the id of a topic's schema, registering it if it is new to the registry.
 
         Raises
         ------
         ConnectionError
             If the registry cannot be reached.
         ValueError
-            If the registry refuses the schema, as when it would break readers.
+            If the registry refuses the schema, for example because it would break readers.
         """
         if topic not in self._ids:
             with _translated(f"the schema of {topic}"):
@@ -70,7 +70,7 @@ class SchemaRegistry:
         return found
 
     def compatible(self, topic: str, text: str) -> bool:
-        """Return whether the registry would take this schema for a topic; registers nothing.
+        """Return whether the registry would accept this schema for a topic; registers nothing.
 
         Raises
         ------
@@ -102,24 +102,24 @@ class SchemaRegistry:
         return self._schemas[schema_id]
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the client's connections."""
         self._client.close()
 
     def subject(self, topic: str) -> str:
-        """Return what the registry calls a topic's schema."""
+        """Return the registry's subject of a topic's schema."""
         return f"{self._prefix}{TOPICS[topic].subject}"
 
 
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
-    """Turn the client's errors into ours."""
+    """Translate the client's errors into ours."""
     try:
         yield
     except httpx.TransportError as exc:
         raise ConnectionError(f"the schema registry does not answer: {exc}") from exc
     except SchemaRegistryError as exc:
         if exc.http_status_code == _NOT_FOUND:
-            raise UnknownSchemaError(f"the registry does not know {what}") from exc
+            raise UnknownSchemaError(f"the registry does not have {what}") from exc
         if exc.http_status_code >= _SERVER_ERROR or exc.http_status_code == _TOO_MANY:
             raise ConnectionError(f"the schema registry failed: {exc}") from exc
         raise ValueError(f"the schema registry refuses {what}: {exc}") from exc

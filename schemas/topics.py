@@ -1,4 +1,4 @@
-"""Every topic as declared in topics.yaml, in flow order."""
+"""All topics declared in topics.yaml, in flow order."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 FOREVER = -1
-"""The retention of a topic that never forgets, in hours."""
+"""Retention of a topic that keeps its records indefinitely, in hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,17 +24,17 @@ class Topic:
     compacted: bool = False
     """Only the last record of each key is kept, and a tombstone erases it."""
     segment_hours: int | None = None
-    """How soon what was overwritten in a compacted topic may go; the broker's default leaves it for days."""
+    """Hours until a compacted topic's segment may be compacted; the broker's default is days."""
     internal: bool = False
-    """A stage's own memory, not an arrow between stages."""
+    """A stage's own state, not an arrow between stages."""
     max_bytes: int
-    """Largest record."""
+    """Size of the largest record."""
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
 
     @property
     def subject(self) -> str:
-        """Its name in a schema registry."""
+        """Subject in a schema registry."""
         return f"{self.name}-value"
 
 
@@ -45,8 +45,8 @@ def _load() -> dict[str, Topic]:
 
 def _topic(name: str, fields: dict[str, Any]) -> Topic:
     schema = None if fields["schema"] == "none" else fields["schema"]
-    people = {role: tuple(fields[role]) for role in ("producers", "consumers")}
-    return Topic(name=name, **fields | {"schema": schema} | people)
+    roles = {role: tuple(fields[role]) for role in ("producers", "consumers")}
+    return Topic(name=name, **fields | {"schema": schema} | roles)
 
 
 TOPICS: dict[str, Topic] = _load()

@@ -1,4 +1,4 @@
-"""What an Avro schema cannot state of descriptors: matrices that fit their times, finite numbers, short digests."""
+"""Checks of descriptors beyond the Avro schema: matrices that fit their times, finite numbers, short digests."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ _MAX_DIGEST_BYTES = 32
 
 
 def defect(described: Descriptors | Reference) -> str | None:
-    """Return why these descriptors cannot be compared with others, None if they can.
+    """Return the reason why these descriptors cannot be compared with others, None if they can.
 
     Any writer with the schema can produce such a record, so matchers and the case table check each one.
     """
