@@ -67,13 +67,3 @@ def _fill(folder: Path, name: str, arguments: Sequence[str]) -> None:
         if done.returncode:
             raise UnavailableError(f"Maven could not fetch {name}: {done.stdout.strip()[:500]}")
         filled.rename(folder)
-
-
-def stop(process: subprocess.Popen[bytes], *, timeout_s: float = 20.0) -> None:
-    """End a process: asked first, made to after the timeout."""
-    process.terminate()
-    try:
-        process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

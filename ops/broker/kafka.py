@@ -9,13 +9,12 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import typer
 
-from ops.java import VAR, UnavailableError, maven, require, stop
-from streams.kafka.serving import free_port, wait_until_serving
+from ops.java import VAR, UnavailableError, maven, require
+from streams.kafka import process
+from streams.kafka.serving import LocalBroker, free_port
 
 _HERE = Path(__file__).parent
 _START_TIMEOUT_S = 90.0
@@ -27,7 +26,7 @@ _JVM = [
 ]
 
 
-class Kafka:
+class Kafka(LocalBroker):
     """A broker that can be stopped, killed and started again on the same data and address.
 
     Parameters
@@ -35,26 +34,20 @@ class Kafka:
     folder
         Where its data, settings and broker.log live; kept when it stops.
     port
-        Of its clients; None picks a free one, once.
+        Port for clients; a free one by default, the same after a restart.
     settings
         Broker settings over those of server.properties.
     """
 
     def __init__(self, folder: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__(port)
         self.folder = folder
         self.log = folder / "broker.log"
-        self._port = port or free_port()
         self._controller_port = free_port()
         self._settings = dict(settings or {})
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def bootstrap(self) -> str:
-        """Address for clients."""
-        return f"127.0.0.1:{self._port}"
 
     def start(self) -> str:
-        """Start it, wait until it serves, and return its address.
+        """Start the broker, wait until it serves, and return its address.
 
         Raises
         ------
@@ -71,13 +64,7 @@ class Kafka:
         )
         self._java = ["java", *_JVM, "-cp", f"{jars}/*"]
         self._format()
-        with self.log.open("ab") as log:
-            # its own session: Ctrl-C at a terminal reaches us, and we stop it
-            self._process = subprocess.Popen(  # noqa: S603  # our own command line
-                [*self._java, "kafka.Kafka", str(self._properties)], stdout=log, stderr=log, start_new_session=True
-            )
-        if not wait_until_serving(self.bootstrap, self._process, _START_TIMEOUT_S):
-            self.kill()
+        if not self._serve([*self._java, "kafka.Kafka", str(self._properties)], _START_TIMEOUT_S, self.log):
             raise RuntimeError(f"Kafka did not start; the end of {self.log}:\n{self.log.read_text()[-1500:]}")
         return self.bootstrap
 
@@ -89,22 +76,7 @@ class Kafka:
     def stop(self) -> None:
         """Stop it the orderly way; its data stays."""
         if self._process is not None:
-            stop(self._process)
-
-    def kill(self) -> None:
-        """End it at once, as a power cut would; its data stays as it lies."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+            process.terminate(self._process)
 
     @property
     def _properties(self) -> Path:

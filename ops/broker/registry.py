@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Self
 from urllib.error import URLError
 
-from ops.java import maven, require, stop
+from ops.java import maven, require
+from streams.kafka.process import terminate
 from streams.kafka.serving import free_port
 
 _VERSION = "2.6.13.Final"
@@ -51,7 +52,7 @@ class Registry:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None:
-            stop(self._process)
+            terminate(self._process)
 
     def _wait_until_serving(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
@@ -61,7 +62,7 @@ class Registry:
                     return
             except (URLError, OSError):
                 time.sleep(0.1)
-        stop(process)
+        terminate(process)
         raise RuntimeError(f"the registry did not start; the end of {self._log}:\n{self._log.read_text()[-1500:]}")
 
 

@@ -10,8 +10,8 @@ from typing import Any, Self
 import httpx
 import yaml
 
-from ops.java import stop
 from ops.prometheus.binary import find
+from streams.kafka.process import terminate
 from streams.kafka.serving import free_port
 
 _START_TIMEOUT_S = 30.0
@@ -85,7 +85,7 @@ class Prometheus:
     ) -> None:
         self._client.close()
         if self._process is not None:
-            stop(self._process)
+            terminate(self._process)
 
     def _write(self) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -128,6 +128,6 @@ class Prometheus:
             except httpx.TransportError:
                 pass
             time.sleep(0.1)
-        stop(process)
+        terminate(process)
         log = (self._folder / "prometheus.log").read_text()
         raise RuntimeError(f"Prometheus did not start; the end of its log:\n{log[-1500:]}")

@@ -1,15 +1,23 @@
-"""Waiting for a broker that was just started."""
+"""Brokers in a process on this machine: free ports, start, readiness, stop."""
 
+import os
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from streams.kafka import process
+
 
 def free_port(wanted: int = 0) -> int:
-    """Return a loopback port that nobody listens on: the wanted one if it is free."""
+    """Return a free loopback port: the wanted one if nothing listens on it."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", wanted))
@@ -18,12 +26,61 @@ def free_port(wanted: int = 0) -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until_serving(bootstrap: str, process: subprocess.Popen[bytes], timeout_s: float) -> bool:
-    """Return True once the broker answers, False if its process ends or the time is over."""
+class LocalBroker(ABC):
+    """A broker on a loopback port, running within its `with` block.
+
+    Parameters
+    ----------
+    port
+        Port for clients; a free one by default, the same after a restart.
+    """
+
+    def __init__(self, port: int | None = None) -> None:
+        self._port = port or free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """Address for clients."""
+        return f"127.0.0.1:{self._port}"
+
+    @abstractmethod
+    def start(self) -> str:
+        """Start the broker, wait until it serves, and return its address."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop the broker."""
+
+    def kill(self) -> None:
+        """End the broker at once, as a power cut would."""
+        if self._process is not None:
+            process.kill(self._process)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _serve(self, command: Sequence[str], timeout_s: float, log_file: Path = Path(os.devnull)) -> bool:
+        """Start the broker's process and return True once it serves; kill it and return False after the timeout."""
+        self._process = process.start(command, log_file=log_file)
+        if _wait_until_serving(self.bootstrap, self._process, timeout_s):
+            return True
+        self.kill()
+        return False
+
+
+def _wait_until_serving(bootstrap: str, broker: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Return True once the broker serves metadata, False if its process ends or the timeout passes."""
     deadline = time.monotonic() + timeout_s
-    # log_level 0: refused connections are what we are waiting out
+    # log_level 0: refused connections are expected until the broker listens.
     client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 100})
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and broker.poll() is None:
         try:
             if client.list_topics(timeout=1).brokers:
                 return True
