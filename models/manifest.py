@@ -98,6 +98,12 @@ def _beside(manifest: Path, entry: Entry) -> Entry:
     return msgspec.structs.replace(entry, path=str(manifest.absolute().parent / entry.path))
 
 
+def default_cache() -> Path:
+    """Return the folder of exported graphs."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "jikimi" / "models"
+
+
 def locate(entry: Entry, cache: Path) -> Path:
     """Return where the file is, exporting it into the cache if that is where it comes from and it is not there yet.
 

@@ -3,7 +3,6 @@
 A file whose bytes are not the pinned ones never reaches ONNX Runtime.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from models.explicit.model import ExplicitModel
 from models.fusion.causes import CausesModel
 from models.fusion.model import FusionModel
 from models.fusion.noisy_or import NoisyOr, read_curves
-from models.manifest import MANIFEST, Entry, Kind, ModelError, locate, read_manifests, verified_bytes
+from models.manifest import MANIFEST, Entry, Kind, ModelError, default_cache, locate, read_manifests, verified_bytes
 from models.text.model import TextModel
 from models.visual.model import VisualModel
 from models.voice.model import VoiceModel
@@ -149,12 +148,6 @@ class Registry:
         self._used_provider = session.get_providers()[0]
         log.info("model loaded", model=entry.name, version=entry.version, provider=self._used_provider)
         return session
-
-
-def default_cache() -> Path:
-    """Return the folder of exported graphs."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "jikimi" / "models"
 
 
 def _best_provider() -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.graph import Graph
-from models.manifest import MANIFEST, ModelError, read_manifest, write_atomically
+from models.manifest import MANIFEST, ModelError, default_cache, read_manifest, write_atomically
 
 _N_CHUNKS = 17
 """The embedding table is quantised in 17 interleaved chunks, each with its own scale: token id modulo 17 says which."""
@@ -122,8 +122,6 @@ def _sentence(graph: Graph, weights: Weights, features: str, mask: str) -> str:
 
 def main() -> None:
     """Write the graph to the model cache and say where, and its sha256."""
-    from models.registry import default_cache  # noqa: PLC0415 - the registry imports this module to export
-
     entry = next(entry for entry in read_manifest(MANIFEST) if entry.module == "models.text.export")
     graph = export()
     path = default_cache() / entry.cached_name

@@ -12,7 +12,7 @@ import sys
 import types
 from pathlib import Path
 
-from models.manifest import MANIFEST, ModelError, read_manifest, write_atomically
+from models.manifest import MANIFEST, ModelError, default_cache, read_manifest, write_atomically
 
 _NAME = "sscd-disc-mixup"
 _MEAN = (0.485, 0.456, 0.406)
@@ -87,8 +87,6 @@ def _with_preprocessing(torch: types.ModuleType, network: object) -> object:
 
 def main() -> int:
     """Export the file named on the command line into the model cache."""
-    from models.registry import default_cache  # noqa: PLC0415 - the registry imports this module to export
-
     entry = next(entry for entry in read_manifest(MANIFEST) if entry.name == _NAME)
     try:
         graph = export_from(Path(sys.argv[1] if len(sys.argv) > 1 else "sscd_disc_mixup.torchscript.pt"))

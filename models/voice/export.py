@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.graph import Graph
-from models.manifest import MANIFEST, ModelError, read_manifest, write_atomically
+from models.manifest import MANIFEST, ModelError, default_cache, read_manifest, write_atomically
 from models.voice.weights import read_tensors
 
 N_FRAMES = 160
@@ -116,8 +116,6 @@ def _gates(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def main() -> int:
     """Export from the file named on the command line, or the installed package, into the model cache."""
-    from models.registry import default_cache  # noqa: PLC0415 - the registry imports this module to export
-
     entry = next(entry for entry in read_manifest(MANIFEST) if entry.module == "models.voice.export")
     try:
         graph = export_from(Path(sys.argv[1])) if len(sys.argv) > 1 else export()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from models.manifest import Kind, ModelError
-from models.registry import Registry, default_cache
+from models.manifest import Kind, ModelError, default_cache
+from models.registry import Registry
 from schemas.messages import Choice
 from streams.doctor.finding import Finding, ok, warn, wrong
 from streams.errors import UsageError

@@ -19,8 +19,9 @@ from models.visual.model import VisualModel
 from schemas.messages import Choice, Descriptors, Frames, Medium, Post, Reference, Sounds, Texts
 from streams.decode.decoder import Decoder, post_sampling
 from streams.decode.fetch.fetcher import Fetcher
+from streams.decode.media_access import MediaAccess
 from streams.decode.settings import MediaSettings
-from streams.decode.stage import MediaAccess, decode_post
+from streams.decode.stage import decode_post
 from streams.describe.audio import describe_sounds
 from streams.describe.reference_maker import Describers, ReferenceMaker, digest_terms
 from streams.describe.text import describe_texts

@@ -18,13 +18,15 @@ from schemas.messages import Choice, Descriptors, Texts
 from schemas.validation import defect
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
-from streams.decode.stage import MediaAccess, decode_post
+from streams.decode.media_access import MediaAccess
+from streams.decode.stage import decode_post
 from streams.describe.audio import describe_sounds
 from streams.describe.text import describe_texts
 from streams.describe.visual import describe_frames
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
-from streams.match.reference_index import ReferenceIndex, scores
+from streams.match.reference_index import ReferenceIndex
+from streams.match.scores import scores_record
 from streams.replay.naming import DESCRIBED
 from streams.settings import Settings
 
@@ -106,7 +108,7 @@ class Stages:
             raise UnprocessableError("descriptors_malformed", detail)
         index = await self._index()
         matches = await self._timed("match", index.search, message)
-        yield Output("scores", message.segment.post.post_id, scores(message, matches))
+        yield Output("scores", message.segment.post.post_id, scores_record(message, matches))
 
     async def _timed[T](self, name: str, work: Callable[[Any], T], message: object) -> T:
         seconds, result = await asyncio.get_running_loop().run_in_executor(self._pool, _measured, work, message)

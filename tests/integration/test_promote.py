@@ -16,8 +16,8 @@ import msgspec
 import pytest
 from PIL import Image
 
-from models.manifest import MANIFEST, ModelError, locate
-from models.registry import Registry, default_cache
+from models.manifest import MANIFEST, ModelError, default_cache, locate
+from models.registry import Registry
 from schemas.messages import Deployment, Frame, Frames, Parts, Policy, Run, Segment, Verdict
 from streams.cases.entries import read_cases
 from streams.decode.decoder import Decoder

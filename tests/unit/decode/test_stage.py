@@ -13,8 +13,9 @@ from schemas.messages import Frames, Medium, Parts, Post, Sounds, Texts
 from schemas.topics import TOPICS
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
+from streams.decode.media_access import MediaAccess
 from streams.decode.settings import MediaSettings
-from streams.decode.stage import MediaAccess, decode_post
+from streams.decode.stage import decode_post
 from streams.describe.screen import read_frames
 from streams.engine.record import Output, Record
 from streams.errors import RecordError, TransientError, UnprocessableError

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from models.fusion.causes import CausesModel
 from models.fusion.noisy_or import NoisyOr
-from models.manifest import MANIFEST, ModelError, verified_bytes, write_atomically
-from models.registry import Registry, default_cache
+from models.manifest import MANIFEST, ModelError, default_cache, verified_bytes, write_atomically
+from models.registry import Registry
 
 
 def edited_manifest(folder: Path, old: str, new: str) -> Path:

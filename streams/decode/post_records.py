@@ -1,0 +1,83 @@
+"""The records of one post on frames, sounds and texts: their numbers, keys and total count."""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+from schemas.messages import Frames, Modality, Parts, Post, Segment, Sounds, Text, Texts
+from streams.decode.media.decoded import DecodedSegment
+from streams.decode.media_access import OpenMedium
+from streams.engine.record import Output
+
+_POST_ITSELF = -1
+"""Medium index of the post's own text, which is in no medium."""
+
+
+class PostRecords:
+    """The records of one post, numbered by modality.
+
+    Parameters
+    ----------
+    post
+        The post, for its identity and its own text.
+    opened
+        Its media; every record counts their segments in `parts`.
+    voice
+        True if the audio stage also describes voices.
+    read_on_screen
+        True if the screen stage writes a record on texts for each record on frames.
+    """
+
+    def __init__(self, post: Post, opened: Sequence[OpenMedium], *, voice: bool, read_on_screen: bool) -> None:
+        self._post = post
+        self._opened = opened
+        self._ref = post.ref()
+        self._numbers: dict[Modality, count[int]] = {"visual": count(), "audio": count(), "text": count()}
+        n_sounds = sum(len(medium.spans) for medium in opened if medium.info.has_sound)
+        n_frames = sum(len(medium.spans) for medium in opened if medium.info.has_picture)
+        self._parts = Parts(
+            visual=n_frames,
+            audio=n_sounds,
+            voice=n_sounds if voice else 0,
+            # The screen stage's records come last, numbered as the frames that it reads.
+            text=1 + sum(bool(medium.info.subtitles) for medium in opened) + (n_frames if read_on_screen else 0),
+        )
+
+    def texts(self) -> Iterator[Output]:
+        """Yield the post's own text, even if empty, then the subtitles of each medium that has some."""
+        own = self._next("text", _POST_ITSELF)
+        yield self._output("texts", "text", Texts(segment=own, texts=_own_texts(self._post)))
+        for medium in self._opened:
+            if medium.info.subtitles:
+                segment = self._next("text", medium.index)
+                yield self._output("texts", "text", Texts(segment=segment, texts=medium.info.subtitles))
+
+    def segment(self, medium: OpenMedium, decoded: DecodedSegment, rate_hz: int) -> Iterator[Output]:
+        """Yield the records of one decoded segment."""
+        span = (decoded.start_s, decoded.duration_s)
+        if medium.info.has_sound:
+            sounds = Sounds(segment=self._next("audio", medium.index, *span), rate_hz=rate_hz, pcm=decoded.pcm)
+            yield self._output("sounds", "audio", sounds)
+        if medium.info.has_picture:
+            segment = self._next("visual", medium.index, *span)
+            frames = Frames(segment=segment, frames=decoded.frames, thumbnails=decoded.thumbnails)
+            yield self._output("frames", "visual", frames)
+
+    def _next(self, modality: Modality, medium: int, start_s: float = 0.0, duration_s: float = 0.0) -> Segment:
+        return Segment(
+            post=self._ref,
+            parts=self._parts,
+            segment=next(self._numbers[modality]),
+            medium=medium,
+            start_s=start_s,
+            duration_s=duration_s,
+        )
+
+    def _output(self, topic: str, modality: Modality, message: Frames | Sounds | Texts) -> Output:
+        """Return a record with a key that spreads the segments of one post over partitions."""
+        return Output(topic, f"{self._ref.post_id}/{modality}/{message.segment.segment}", message)
+
+
+def _own_texts(post: Post) -> list[Text]:
+    """Return caption, tags and alternative texts, without the empty ones."""
+    texts = [("caption", post.caption), *(("tag", tag) for tag in post.tags), *(("alt", m.alt) for m in post.media)]
+    return [Text(source=source, text=text) for source, text in texts if text]
