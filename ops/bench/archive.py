@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Parts, PostRef, Reference, Segment
-from streams.match.archive import Hit, MilvusArchive
+from streams.match.archive import Hit
+from streams.match.milvus_archive import MilvusArchive
 
 _STEP = 1_000
 _COLUMNS, _SEGMENT_ROWS, _REFERENCE_ROWS = 512, 30, 60

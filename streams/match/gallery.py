@@ -1,4 +1,4 @@
-"""The references of one space: what a query row resembles in all of them, and the few worth aligning."""
+"""References of one space: similarities of a query to all of them, and alignment with the few candidates."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ from streams.match.normalisation import NEVER, TWIN, Background, Normalisation, 
 from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher
 
 _STEP_ROWS = 32_768
-"""Rows of references in one matrix product: bounds the memory of a search, whatever the size of the index."""
-_MOST_ALIGNED = 256
-"""References aligned for one query, those that may have most evidence."""
+"""Rows of references in one matrix product: bounds the memory of a search for an index of any size."""
+_MAX_ALIGNED = 256
+"""References aligned for one query: those with the highest bound on their evidence."""
 _NORMALISATION = Normalisation()
 
 
 class Gallery:
-    """Wanted references of one space and the benign rows beside them; immutable.
+    """Wanted references of one space, and the space's benign rows; immutable.
 
     A score depends on the query and the whole gallery, never on how the pair was found: `search` and `match` agree.
     """
@@ -32,33 +32,34 @@ class Gallery:
         self._background = Background(benign, rule)
         number = {case_id: at for at, case_id in enumerate(dict.fromkeys(one.case_id for one in matchers))}
         self._owners = np.array([number[one.case_id] for one in matchers], np.intp)
-        self._held: dict[int, npt.NDArray[np.bool_]] = {}
+        self._benign: dict[int, npt.NDArray[np.bool_]] = {}
 
     def search(self, query: Descriptors) -> list[Match]:
-        """Return the query's matches, in no order."""
-        seen = _Seen(query, self._matchers, self._owners, self._background)
-        found = [self._match(query, seen, number) for number in seen.worth_aligning()]
+        """Return the query's matches, unordered."""
+        similarities = _QuerySimilarities(query, self._matchers, self._owners, self._background)
+        found = [self._match(query, similarities, number) for number in similarities.candidates()]
         return [match for match in found if match is not None]
 
     def match(self, matcher: ReferenceMatcher, query: Descriptors) -> Match | None:
-        """Return the query's match with one of these references; as dear as a search but for the aligning."""
+        """Return the query's match with one of these references; costs as much as a search without its alignments."""
         number = next(at for at, one in enumerate(self._matchers) if one is matcher)
-        return self._match(query, _Seen(query, self._matchers, self._owners, self._background), number)
+        similarities = _QuerySimilarities(query, self._matchers, self._owners, self._background)
+        return self._match(query, similarities, number)
 
-    def _match(self, query: Descriptors, seen: "_Seen", number: int) -> Match | None:
-        similarity = seen.normalised(number)
+    def _match(self, query: Descriptors, similarities: "_QuerySimilarities", number: int) -> Match | None:
+        similarity = similarities.normalised(number)
         similarity[:, self._benign_rows(number)] = NEVER
         return self._matchers[number].match(query, similarity)
 
     def _benign_rows(self, number: int) -> npt.NDArray[np.bool_]:
-        """Return which rows of a reference are benign; asked for few references, so found out when first asked."""
-        if number not in self._held:
-            self._held[number] = self._background.holds(self._matchers[number].vectors)
-        return self._held[number]
+        """Return which rows of a reference are benign; few references need it, so it is computed on first use."""
+        if number not in self._benign:
+            self._benign[number] = self._background.contains(self._matchers[number].vectors)
+        return self._benign[number]
 
 
-class _Seen:
-    """What the rows of one query resemble in a whole gallery."""
+class _QuerySimilarities:
+    """Similarities of one query's rows to a whole gallery."""
 
     def __init__(
         self,
@@ -70,41 +71,41 @@ class _Seen:
         self._rows, self._times = unpack(query.vectors), np.asarray(query.times_s, np.float64)
         self._matchers, self._owners = matchers, owners
         self._parameters = ALIGNMENT.get(query.modality)
-        self._likeness = background.likeness(self._rows)
+        self._levels = background.levels(self._rows)
         self._maxima = _maxima(self._rows, [one.vectors for one in matchers])
-        # Phrases of two cases may well mean the same, and one song may be in both: neither competes.
+        # Two cases may have phrases of one meaning, or one song: texts and sounds do not compete.
         self._rival_floor = self._parameters.rival if self._parameters else 1.0
         competes = self._rival_floor < 1.0
         self._rivals = rivals(self._maxima, owners) if competes else np.full_like(self._maxima, NEVER)
 
-    def worth_aligning(self) -> list[int]:
-        """Return the references that could have evidence, most of it first."""
+    def candidates(self) -> list[int]:
+        """Return the references that may have evidence, by the bound on it, highest first."""
         if self._parameters is None:
             return list(range(len(self._matchers)))
         if not len(self._rows):
             return []
-        # Rivals are left to `normalised`, which knows twins: this must bound the evidence from above.
-        best = self._likeness.normalised(self._maxima, np.full(len(self._rows), NEVER), self._rival_floor)
+        # Rivals are left to `normalised`, which handles twins: this must bound the evidence from above.
+        best = self._levels.normalised(self._maxima, np.full(len(self._rows), NEVER), self._rival_floor)
         times, group = np.unique(self._times, return_inverse=True)
         evidence = most_evidence(max_by(best, group, len(times)), self._parameters)
-        order = np.argsort(-evidence, kind="stable")[:_MOST_ALIGNED]
+        order = np.argsort(-evidence, kind="stable")[:_MAX_ALIGNED]
         return [int(number) for number in order if evidence[number] > 0.0]
 
     def normalised(self, number: int) -> Rows:
-        """Return the normalised similarities of the query's rows with one reference's; shape (rows, its rows)."""
+        """Return the normalised similarities of the query's rows to one reference's; shape (rows, its rows)."""
         similarity = _product(self._rows, self._matchers[number].vectors)
         rival = self._rivals[:, number].copy()
         for row in np.flatnonzero(np.minimum(rival, self._maxima[:, number]) > self._rival_floor):
             if self._is_twin(int(row), number, similarity[row]):
                 rival[row] = NEVER
-        return self._likeness.normalised(similarity, rival, self._rival_floor)
+        return self._levels.normalised(similarity, rival, self._rival_floor)
 
     def _is_twin(self, row: int, number: int, similarity: Rows) -> bool:
-        """Tell whether what a query row resembles in one reference is the same picture as in its rival."""
+        """Return whether a query row's nearest rows in one reference and in its rival are the same picture."""
         others = np.where(self._owners != self._owners[number], self._maxima[row], NEVER)
         rival = self._matchers[int(others.argmax())].vectors
-        theirs = rival[int((rival @ self._rows[row]).argmax())]
-        return bool(self._matchers[number].vectors[int(similarity.argmax())] @ theirs >= TWIN)
+        rivals_nearest = rival[int((rival @ self._rows[row]).argmax())]
+        return bool(self._matchers[number].vectors[int(similarity.argmax())] @ rivals_nearest >= TWIN)
 
 
 def _maxima(rows: Rows, references: list[Rows]) -> Rows:

@@ -1,4 +1,4 @@
-"""The index of all active references, made anew and swapped in whenever a case changes."""
+"""Live index of all active references, rebuilt and swapped when a case changes."""
 
 import asyncio
 from collections import Counter
@@ -10,7 +10,7 @@ from streams.telemetry import metrics
 
 
 class LiveIndex:
-    """Holds the newest `ReferenceIndex`; readers take it whole, so a search never sees half a change."""
+    """Holder of the newest `ReferenceIndex`; readers take it whole, so a search never runs on half a change."""
 
     def __init__(self, cases: OpenCases) -> None:
         self._cases = cases
@@ -18,7 +18,7 @@ class LiveIndex:
         self._built = asyncio.Event()
         self._index = ReferenceIndex()
         self.swapped = asyncio.Event()
-        """Set after each swap; whoever waits for it clears it."""
+        """Set after each swap, cleared by the waiting task."""
         cases.listen(self._stale.set)
 
     async def current(self) -> ReferenceIndex:
@@ -34,11 +34,11 @@ class LiveIndex:
             await self._stale.wait()
             self._stale.clear()
             self._index = await asyncio.to_thread(ReferenceIndex, list(self._cases.references()))
-            self._tell()
+            self._update_metrics()
             self._built.set()
             self.swapped.set()
 
-    def _tell(self) -> None:
+    def _update_metrics(self) -> None:
         metrics.OPEN_CASES.set(self._cases.count())
         pieces = Counter(space[0] for _, _, space, _ in self._index.pieces.values())
         for modality in MODALITIES:

@@ -1,4 +1,4 @@
-"""All active references as one searchable, immutable value; a change makes a new one and swaps it in."""
+"""Index of all active references: immutable, rebuilt and swapped when a case changes."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -6,23 +6,22 @@ from hashlib import sha256
 
 import numpy as np
 
-from schemas.ids import record_id
 from schemas.matrix import unpack
-from schemas.messages import Case, Descriptors, Match, Reference, Scores
+from schemas.messages import Case, Descriptors, Match, Reference
 from streams.match.gallery import Gallery
 from streams.match.reference_matcher import ReferenceMatcher, Space, space_of
 
 
 def token(key: str, reference: Reference) -> str:
-    """Return an id of this very piece of a reference: another one when its vectors or digests change."""
+    """Return the id of one piece of a reference with its content; new vectors, digests or version give a new id."""
     content = b"\x00".join([key.encode(), reference.vectors.data, *reference.digests, reference.version.encode()])
     return sha256(content).hexdigest()[:32]
 
 
 class ReferenceIndex:
-    """Every active reference; immutable, so that a search never sees half a change.
+    """Every active reference; immutable, so a search never runs on half a change.
 
-    Pieces of benign cases, the allow-list, match nothing: they are what the others' similarities are judged against.
+    Pieces of benign cases, the allow-list, match nothing: the other references' similarities are normalised by them.
 
     Parameters
     ----------
@@ -36,9 +35,8 @@ class ReferenceIndex:
         self.pieces: dict[str, tuple[str, str, Space, Reference]] = {}
         for key, case, piece in entries:
             space = space_of(piece)
-            # Any two voices are more alike than what makes a picture or a sound benign.
             if case.benign and piece.modality == "voice":
-                continue
+                continue  # the similarity of any two voices exceeds the cosine from which a picture or sound is benign
             if case.benign:
                 benign[space].append(piece)
                 continue
@@ -50,33 +48,18 @@ class ReferenceIndex:
         }
 
     def search(self, query: Descriptors) -> list[Match]:
-        """Return the query's matches with every reference, best first; pure, may take long: run it in a thread."""
+        """Return the query's matches with every reference, best first; pure and long-running: call it in a thread."""
         gallery = self._galleries.get(space_of(query))
         if gallery is None:
             return []
         return sorted(gallery.search(query), key=lambda match: match.score, reverse=True)
 
     def match_one(self, piece_token: str, query: Descriptors) -> Match | None:
-        """Return the query's match with the reference that this piece belongs to, scored as `search` scores it."""
+        """Return the query's match with the reference of this piece, with the same score as `search`."""
         case_id, reference_id, space, _ = self.pieces[piece_token]
         if space_of(query) != space:
             return None
         return self._galleries[space].match(self._matchers[case_id, reference_id, space], query)
-
-
-def scores(descriptors: Descriptors, matches: list[Match], late_token: str | None = None) -> Scores:
-    """Return the record that says how a segment matched, also when it matched nobody."""
-    return Scores(
-        score_id=record_id("scores", descriptors.descriptor_id, late_token or ""),
-        segment=descriptors.segment,
-        modality=descriptors.modality,
-        model=descriptors.model,
-        version=descriptors.version,
-        late=late_token is not None,
-        matches=matches,
-        links=descriptors.links,
-        explicit=descriptors.explicit,
-    )
 
 
 def _by_space(matchers: dict[tuple[str, str, Space], ReferenceMatcher]) -> dict[Space, list[ReferenceMatcher]]:
@@ -87,5 +70,5 @@ def _by_space(matchers: dict[tuple[str, str, Space], ReferenceMatcher]) -> dict[
 
 
 def _gallery(space: Space, matchers: list[ReferenceMatcher], benign: list[Reference]) -> Gallery:
-    nothing = np.zeros((0, space[3]), np.float32)
-    return Gallery(matchers, np.concatenate([nothing, *(unpack(piece.vectors) for piece in benign)]))
+    no_rows = np.zeros((0, space[3]), np.float32)
+    return Gallery(matchers, np.concatenate([no_rows, *(unpack(piece.vectors) for piece in benign)]))

@@ -1,4 +1,4 @@
-"""One reference in one modality: its vectors in time order, and how a query matches them."""
+"""One reference in one modality: its vectors in time order and their match with a query."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ type Space = tuple[Modality, str, str, int]
 ALIGNMENT: dict[Modality, AlignmentParameters] = {"visual": VISUAL, "audio": AUDIO}
 
 PERHAPS_NAMED = 0.7
-"""Score of a text that names a term by no more than an abbreviation or another weak form: never enough by itself."""
+"""Score of a text that contains a term only as an abbreviation or in another weak form: never enough by itself."""
 PHRASE_FLOOR = 0.6
 """Cosine from which two sentences may mean the same; see models/text/card.md."""
 
 
 def space_of(described: Descriptors | Reference) -> Space:
-    """Return with what this can be compared."""
+    """Return the space in which the vectors can be compared."""
     return described.modality, described.model, described.version, described.vectors.columns
 
 
@@ -51,7 +51,7 @@ class ReferenceMatcher:
 
     @classmethod
     def join(cls, case_id: str, reference_id: str, space: Space, pieces: Sequence[Reference]) -> "ReferenceMatcher":
-        """Return the matcher of a reference from its pieces, in whatever order they came."""
+        """Return the matcher of a reference from its pieces, in any order."""
         ordered = sorted(pieces, key=lambda piece: piece.segment)
         times: list[Any] = [time for piece in ordered for time in piece.times_s]
         return cls(
@@ -64,7 +64,7 @@ class ReferenceMatcher:
         )
 
     def match(self, query: Descriptors, similarity: Rows) -> Match | None:
-        """Return how the query matches this reference, None if it does not.
+        """Return the query's match with this reference, None without one.
 
         Parameters
         ----------
@@ -77,10 +77,10 @@ class ReferenceMatcher:
             return self._match_voice(query)
         parameters = ALIGNMENT[self.space[0]]
         found = alignments(similarity, np.asarray(query.times_s), self.times_s, parameters)
-        return self._aligned(query, found, joint_score(found, parameters)) if found else None
+        return self._match_aligned(query, found, joint_score(found, parameters)) if found else None
 
-    def _aligned(self, query: Descriptors, found: list[Alignment], score: float) -> Match:
-        best, *_ = passages = [_passage(one) for one in found]
+    def _match_aligned(self, query: Descriptors, found: list[Alignment], score: float) -> Match:
+        best, *_ = passages = [_passage(alignment) for alignment in found]
         return Match(
             case_id=self.case_id,
             reference_id=self.reference_id,
@@ -111,13 +111,13 @@ class ReferenceMatcher:
             likeness = max(likeness, PERHAPS_NAMED)
         if not terms and likeness < PHRASE_FLOOR:
             return None
-        nowhere = Interval(start_s=0.0, end_s=0.0)
+        no_interval = Interval(start_s=0.0, end_s=0.0)  # a text has no times
         return Match(
             case_id=self.case_id,
             reference_id=self.reference_id,
             score=1.0 if terms else likeness,
-            query=nowhere,
-            reference=nowhere,
+            query=no_interval,
+            reference=no_interval,
             terms=terms,
         )
 

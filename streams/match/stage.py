@@ -1,4 +1,4 @@
-"""descriptors, cases -> scores: search each segment in all cases, and each new case in all segments."""
+"""descriptors, cases -> scores: search of each segment in all cases, and of each new case in all past segments."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,10 +8,11 @@ from schemas.validation import defect
 from streams.engine.app import Context
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
-from streams.match.archive import Hit, MilvusArchive
+from streams.match.archive import Hit
 from streams.match.archive_search import ArchiveSearch
 from streams.match.live_index import LiveIndex
-from streams.match.reference_index import scores
+from streams.match.milvus_archive import MilvusArchive
+from streams.match.scores import scores_record
 from streams.telemetry import metrics
 
 
@@ -27,11 +28,11 @@ def create(context: Context) -> None:
     async def match_descriptors(message: Descriptors, record: Record) -> AsyncIterator[Output]:
         if (detail := defect(message)) is not None:
             raise UnprocessableError("descriptors_malformed", detail)
-        # First into the archive, then the search: a reference that this search does not know yet is searched in the
-        # archive after it has gone live, so one of the two always finds the pair.
+        # First into the archive, then the search: a reference that is not in this search's index is searched in the
+        # archive after it has entered the index, so one of the two searches always finds the pair.
         await asyncio.to_thread(archive.add, Hit(record.partition, record.offset), message)
         index = await live.current()
         matches = await asyncio.to_thread(index.search, message)
         if matches:
-            metrics.SCORE.labels(message.modality).observe(matches[0].score)  # the best is the first
-        yield Output("scores", message.segment.post.post_id, scores(message, matches))
+            metrics.SCORE.labels(message.modality).observe(matches[0].score)  # best first
+        yield Output("scores", message.segment.post.post_id, scores_record(message, matches))

@@ -9,7 +9,7 @@ from schemas.messages import Descriptors, Frame, Frames, Parts, Verdict
 from streams.describe.explicit import rater
 from streams.describe.visual import described, look
 from streams.fusion.post_state import PostState, Rules
-from streams.match.reference_index import scores as scored
+from streams.match.scores import scores_record
 from streams.settings import load_settings
 from tests.unit.made_messages import POLICY, match, post_ref, scores, segment
 from tests.unit.models.made import jpeg, picture
@@ -21,7 +21,7 @@ RULES = Rules(Registry().fusion(), {"case-a": POLICY})
 def verdict(score: float, explicit: float | None) -> Verdict:
     heard = PostState(post=post_ref(), parts=Parts(visual=1, audio=0, text=0), deadline_s=NOW_S + 30)
     said = msgspec.structs.replace(scores("visual", match(score)), explicit=explicit)
-    (found,) = heard.hear(said, RULES, NOW_S)
+    (found,) = heard.add(said, RULES, NOW_S)
     return found
 
 
@@ -48,4 +48,4 @@ def test_it_goes_from_the_descriptors_into_the_scores() -> None:
     output = described(model, frames, seen, model.embed(seen.pixels), 0.25)
     assert isinstance(output.message, Descriptors)
     assert output.message.explicit == 0.25
-    assert scored(output.message, []).explicit == 0.25
+    assert scores_record(output.message, []).explicit == 0.25

@@ -17,7 +17,7 @@ from schemas.topics import TOPICS
 from streams.engine import faust_driver as driver
 from streams.engine.app import Context, _faust_app, _record, create_app
 from streams.errors import TransientError, UnprocessableError, UsageError
-from streams.match.archive import MilvusArchive
+from streams.match.milvus_archive import MilvusArchive
 from streams.settings import Settings, load_settings
 from streams.topology import STAGES, source
 from tests.unit.made_messages import verdict

@@ -9,7 +9,8 @@ import pytest
 from schemas.matrix import pack, unpack
 from schemas.messages import Case, Descriptors, Modality, Reference, Thumbnail
 from streams.match import gallery
-from streams.match.reference_index import ReferenceIndex, scores, token
+from streams.match.reference_index import ReferenceIndex, token
+from streams.match.scores import scores_record
 from tests.unit.made_messages import NOW, segment
 
 COLUMNS = 512
@@ -17,7 +18,7 @@ type Vectors = npt.NDArray[np.float32]
 
 
 def unit(*shape: int, seed: int = 0) -> Vectors:
-    """Return rows that are not alike: cosines of random directions."""
+    """Return dissimilar rows: random directions."""
     drawn = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
     rows: Vectors = drawn / np.linalg.norm(drawn, axis=-1, keepdims=True)
     return rows
@@ -67,18 +68,18 @@ def test_a_copied_part_is_found_where_it_is() -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (2, 1, 0)])
-def test_a_copy_over_the_border_of_two_pieces_is_one_run_in_whatever_order_they_came(order: tuple[int, ...]) -> None:
+def test_a_copy_over_the_border_of_two_pieces_is_one_run_in_any_order_of_arrival(order: tuple[int, ...]) -> None:
     (found,) = ReferenceIndex(minutes(*order)).search(excerpt(50, 130))
     assert (found.reference.start_s, found.reference.end_s) == pytest.approx((50.0, 129.5), abs=0.1)
     assert found.score > 0.95
 
 
-def test_a_piece_that_has_not_come_yet_does_not_hinder_the_others() -> None:
+def test_a_missing_piece_does_not_hinder_the_others() -> None:
     (found,) = ReferenceIndex(minutes(0, 2)).search(excerpt(130, 150))
     assert found.reference.start_s == pytest.approx(130.0, abs=0.1)
 
 
-def test_what_was_never_seen_matches_nothing() -> None:
+def test_an_unrelated_segment_matches_nothing() -> None:
     assert ReferenceIndex(minutes(0)).search(query(unit(20, COLUMNS, seed=9), list(range(20)))) == []
 
 
@@ -181,7 +182,7 @@ def test_a_reordered_copy_has_its_passages() -> None:
 
 def test_of_thousands_of_references_the_right_one_is_aligned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery, "_STEP_ROWS", 50)
-    monkeypatch.setattr(gallery, "_MOST_ALIGNED", 1)
+    monkeypatch.setattr(gallery, "_MAX_ALIGNED", 1)
     others = [entry(piece(unit(20, COLUMNS, seed=seed), range(20)), f"case-{seed}") for seed in range(50, 90)]
     index = ReferenceIndex([*others[:20], *minutes(0), *others[20:]])
     assert [match.case_id for match in index.search(excerpt(30, 50))] == ["case-a"]
@@ -273,32 +274,32 @@ def test_without_thumbnails_none_is_shown() -> None:
 TERMS: dict[str, Any] = {"modality": "text", "reference_id": "terms", "duration_s": 0.0}
 
 
-def said(vectors: Vectors, *digests: bytes) -> Descriptors:
+def text(vectors: Vectors, *digests: bytes) -> Descriptors:
     return query(vectors, [0.0] * len(vectors), modality="text", digests=list(digests))
 
 
 def test_a_term_is_found_by_its_digest_alone() -> None:
     index = ReferenceIndex([entry(piece(np.zeros((0, COLUMNS), np.float32), [], digests=[b"one", b"two"], **TERMS))])
-    (found,) = index.search(said(unit(2, COLUMNS), b"other", b"two", b"one"))
+    (found,) = index.search(text(unit(2, COLUMNS), b"other", b"two", b"one"))
     assert (found.terms, found.score) == (2, 1.0)
-    assert index.search(said(unit(2, COLUMNS), b"other")) == []
-    assert index.search(said(np.zeros((0, COLUMNS), np.float32), b"one"))[0].terms == 1
+    assert index.search(text(unit(2, COLUMNS), b"other")) == []
+    assert index.search(text(np.zeros((0, COLUMNS), np.float32), b"one"))[0].terms == 1
 
 
 def test_a_phrase_is_found_by_its_meaning() -> None:
     phrases = unit(2, COLUMNS, seed=3)
     index = ReferenceIndex([entry(piece(phrases, [0.0, 0.0], **TERMS))])
     near = 0.9 * phrases[1:] + 0.1 * unit(1, COLUMNS, seed=4)
-    (found,) = index.search(said(np.concatenate([unit(3, COLUMNS, seed=8), near.astype(np.float32)])))
+    (found,) = index.search(text(np.concatenate([unit(3, COLUMNS, seed=8), near.astype(np.float32)])))
     assert found.terms == 0
     assert 0.85 < found.score < 0.95
-    assert index.search(said(unit(3, COLUMNS, seed=8))) == []
+    assert index.search(text(unit(3, COLUMNS, seed=8))) == []
 
 
-def test_a_text_without_words_matches_nothing() -> None:
+def test_an_empty_text_matches_nothing() -> None:
     index = ReferenceIndex([entry(piece(unit(1, COLUMNS), [0.0], digests=[b"one"], **TERMS))])
-    assert index.search(said(np.zeros((0, COLUMNS), np.float32))) == []
-    assert index.search(said(np.zeros((1, COLUMNS), np.float32))) == []
+    assert index.search(text(np.zeros((0, COLUMNS), np.float32))) == []
+    assert index.search(text(np.zeros((1, COLUMNS), np.float32))) == []
 
 
 def test_a_token_changes_with_the_content_of_its_piece_and_with_nothing_else() -> None:
@@ -315,20 +316,20 @@ def test_a_token_changes_with_the_content_of_its_piece_and_with_nothing_else() -
     assert len({known, *others}) == 1 + len(others)
 
 
-def test_scores_say_whose_segment_it_was_also_when_nothing_matched() -> None:
-    told = scores(excerpt(0, 5), [])
-    assert (told.segment, told.modality, told.model, told.version) == (segment(), "visual", "m", "1")
-    assert (told.matches, told.late) == ([], False)
+def test_scores_hold_their_segment_also_without_a_match() -> None:
+    made = scores_record(excerpt(0, 5), [])
+    assert (made.segment, made.modality, made.model, made.version) == (segment(), "visual", "m", "1")
+    assert (made.matches, made.late) == ([], False)
 
 
 def test_late_scores_of_two_pieces_and_the_live_ones_have_ids_of_their_own() -> None:
-    seen = excerpt(0, 5)
-    ids = [scores(seen, [], late_token).score_id for late_token in (None, "one", "two")]
+    segment_descriptors = excerpt(0, 5)
+    ids = [scores_record(segment_descriptors, [], late_token).score_id for late_token in (None, "one", "two")]
     assert len(set(ids)) == 3
-    assert ids == [scores(seen, [], late_token).score_id for late_token in (None, "one", "two")]
-    assert scores(seen, [], "one").late
+    assert ids == [scores_record(segment_descriptors, [], late_token).score_id for late_token in (None, "one", "two")]
+    assert scores_record(segment_descriptors, [], "one").late
 
 
-def test_links_and_the_explicit_score_go_on_to_the_scores() -> None:
-    told = scores(excerpt(0, 10, links=["t.me/room"], explicit=0.25), [])
-    assert (told.links, told.explicit) == (["t.me/room"], 0.25)
+def test_links_and_the_explicit_score_are_copied_to_the_scores() -> None:
+    made = scores_record(excerpt(0, 10, links=["t.me/room"], explicit=0.25), [])
+    assert (made.links, made.explicit) == (["t.me/room"], 0.25)

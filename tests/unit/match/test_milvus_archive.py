@@ -1,4 +1,4 @@
-"""The archive keeps what it took, over restarts and crashes, and finds it by vector and by digest."""
+"""The archive stores segments, over restarts and crashes, and finds them by vector and by digest."""
 
 import signal
 import subprocess
@@ -13,7 +13,8 @@ import pytest
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Modality, Reference
 from streams.errors import UsageError
-from streams.match.archive import Hit, MilvusArchive
+from streams.match.archive import Hit
+from streams.match.milvus_archive import MilvusArchive
 from tests.unit.made_messages import segment
 
 COLUMNS = 64
@@ -63,7 +64,7 @@ def digest(number: int) -> bytes:
 
 @pytest.fixture
 def open_archive(tmp_path: Path) -> Iterator[Callable[[], MilvusArchive]]:
-    """Open the test's archive, closing it first if it is open."""
+    """Open the test's archive, after closing it if it is open."""
     opened: list[MilvusArchive] = []
 
     def reopen() -> MilvusArchive:
@@ -106,24 +107,24 @@ def test_only_the_wanted_partitions_are_searched(archive: MilvusArchive) -> None
     assert archive.search(reference(rows, digest(1)), set(), 0.5) == set()
 
 
-def test_words_are_found_by_a_shared_digest(archive: MilvusArchive) -> None:
+def test_a_text_is_found_by_a_shared_digest(archive: MilvusArchive) -> None:
     archive.add(Hit(0, 1), descriptors(vectors(2), digest(1), digest(2), modality="text"))
     archive.add(Hit(0, 2), descriptors(vectors(0), digest(2), digest(3), modality="text"))
     wanted = reference(vectors(0), digest(3), digest(4), modality="text")
     assert archive.search(wanted, ALL, 0.6) == {Hit(0, 2)}
 
 
-def test_a_post_of_more_words_than_a_row_holds_is_found_by_its_last(archive: MilvusArchive) -> None:
+def test_a_post_with_more_digests_than_a_row_holds_is_found_by_its_last(archive: MilvusArchive) -> None:
     archive.add(Hit(0, 1), descriptors(vectors(1), *map(digest, range(9_000)), modality="text"))
     assert archive.search(reference(vectors(0), digest(8_999), modality="text"), ALL, 0.6) == {Hit(0, 1)}
 
 
-def test_nothing_to_look_for_finds_nothing(archive: MilvusArchive) -> None:
+def test_an_empty_reference_finds_nothing(archive: MilvusArchive) -> None:
     archive.add(Hit(0, 1), descriptors(vectors(2), digest(1)))
     assert archive.search(reference(vectors(0)), ALL, 0.5) == set()
 
 
-def test_nothing_to_keep_is_kept_without_harm(archive: MilvusArchive) -> None:
+def test_an_empty_segment_is_stored_without_harm(archive: MilvusArchive) -> None:
     archive.add(Hit(0, 1), descriptors(vectors(0)))
     assert archive.search(reference(vectors(1)), ALL, -1.0) == set()
 
@@ -156,9 +157,9 @@ def test_every_segment_of_thousands_alike_is_found(archive: MilvusArchive) -> No
     assert len(archive.search(reference(rows[:0], digest(1)), ALL, 0.9)) == 1_500
 
 
-def test_the_end_is_what_was_marked_and_never_goes_back(open_archive: Callable[[], MilvusArchive]) -> None:
+def test_the_end_is_the_highest_one_marked(open_archive: Callable[[], MilvusArchive]) -> None:
     archive = open_archive()
-    # Later records do not say that the earlier ones are kept: another worker may have handled those.
+    # A later record does not imply the earlier ones: another worker may have processed those.
     archive.add(Hit(3, 500), descriptors(vectors(1)))
     assert archive.end(3) == 0
     archive.mark_end(3, 400)
@@ -167,22 +168,22 @@ def test_the_end_is_what_was_marked_and_never_goes_back(open_archive: Callable[[
     assert (archive.end(3), archive.end(2)) == (400, 0)
 
 
-def test_what_was_kept_and_searched_outlives_a_restart(open_archive: Callable[[], MilvusArchive]) -> None:
+def test_segments_and_searched_tokens_outlive_a_restart(open_archive: Callable[[], MilvusArchive]) -> None:
     archive = open_archive()
     archive.add(Hit(0, 1), descriptors(vectors(2), digest(1)))
     archive.mark_searched(0, "a" * 32)
     archive.mark_searched(0, "b" * 32)
     archive.mark_searched(1, "c" * 32)
-    archive.forget_searched(0, {"b" * 32})
+    archive.remove_searched(0, {"b" * 32})
     archive = open_archive()
     assert (archive.searched(0), archive.searched(1), archive.searched(2)) == ({"a" * 32}, {"c" * 32}, set())
     assert archive.search(reference(vectors(1)), ALL, 0.1) == {Hit(0, 1)}
 
 
-_ADD_FOR_EVER = """
+_ADD_ENDLESSLY = """
 import sys
 from itertools import count
-from tests.unit.match.test_archive import MilvusArchive, Hit, descriptors, digest, vectors
+from tests.unit.match.test_milvus_archive import MilvusArchive, Hit, descriptors, digest, vectors
 archive = MilvusArchive(sys.argv[1])
 for offset in count():
     archive.add(Hit(0, offset), descriptors(vectors(3, seed=offset), digest(offset)))
@@ -192,10 +193,10 @@ for offset in count():
 """
 
 
-def test_whatever_was_said_to_be_kept_outlives_a_kill_amid_adds(tmp_path: Path) -> None:
-    for _ in range(2):  # the second begins on what the first left
+def test_everything_confirmed_as_archived_outlives_a_kill_amid_adds(tmp_path: Path) -> None:
+    for _ in range(2):  # the second starts with the data of the first
         with subprocess.Popen(
-            [sys.executable, "-c", _ADD_FOR_EVER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", _ADD_ENDLESSLY, str(tmp_path)], stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
             last = next(int(line) for line in process.stdout if int(line) >= 40)
@@ -212,10 +213,10 @@ def test_whatever_was_said_to_be_kept_outlives_a_kill_amid_adds(tmp_path: Path) 
             archive.close()
 
 
-def test_a_second_process_on_the_folder_gets_one_line(archive: MilvusArchive, tmp_path: Path) -> None:
+def test_a_second_process_on_the_folder_gets_one_error(archive: MilvusArchive, tmp_path: Path) -> None:
     assert archive.end(0) == 0
     code = (
-        "import sys; from streams.match.archive import MilvusArchive\n"
+        "import sys; from streams.match.milvus_archive import MilvusArchive\n"
         "try: MilvusArchive(sys.argv[1])\n"
         "except Exception as error: print(repr(error))"
     )
@@ -226,7 +227,7 @@ def test_a_second_process_on_the_folder_gets_one_line(archive: MilvusArchive, tm
     assert done.stderr == ""
 
 
-def test_a_folder_that_cannot_be_made_is_a_users_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot be opened"):
         MilvusArchive(tmp_path / "file" / "archive")
@@ -234,7 +235,7 @@ def test_a_folder_that_cannot_be_made_is_a_users_error(tmp_path: Path) -> None:
 
 _USE_AND_CLOSE = """
 import logging, sys, threading
-from tests.unit.match.test_archive import ALL, Hit, MilvusArchive, descriptors, digest, reference, vectors
+from tests.unit.match.test_milvus_archive import ALL, Hit, MilvusArchive, descriptors, digest, reference, vectors
 logging.basicConfig(level=logging.WARNING)
 archive = MilvusArchive(sys.argv[1])
 archive.add(Hit(0, 1), descriptors(vectors(2), digest(1)))
@@ -247,7 +248,7 @@ MilvusArchive(sys.argv[1]).close()
 """
 
 
-def test_a_closed_archive_leaves_no_server_and_has_said_nothing(tmp_path: Path) -> None:
+def test_a_closed_archive_leaves_no_server_and_logs_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error::ResourceWarning", "-c", _USE_AND_CLOSE, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
