@@ -1,4 +1,4 @@
-"""Java programs fetched with Maven into var/, once, and run on loopback."""
+"""Java programs, fetched once with Maven into var/ and run on loopback."""
 
 import fcntl
 import hashlib
@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 VAR = Path(__file__).parents[1] / "var"
-"""Where downloads and data go; never committed."""
+"""Folder of downloads and data; never committed."""
 
 
 class UnavailableError(RuntimeError):
-    """This machine cannot run the program; the message says what is missing and how to get it."""
+    """This machine cannot run the program; the message names the missing requirement and how to install it."""
 
 
 def require(*programs: str) -> None:
@@ -24,16 +24,16 @@ def require(*programs: str) -> None:
 
 
 def maven(name: str, arguments: Sequence[str], *, stamp: bytes) -> Path:
-    """Return the folder that Maven filled, asking Maven only when it is not there yet.
+    """Return the folder filled by Maven, which runs only if the folder does not exist yet.
 
     Parameters
     ----------
     name
-        Of the folder in var/.
+        Name of the folder in var/.
     arguments
         Goal and settings; `{folder}` in them becomes the folder to fill.
     stamp
-        What the content depends on: another stamp is another folder.
+        Inputs of the content: another stamp gives another folder.
 
     Raises
     ------
@@ -41,18 +41,18 @@ def maven(name: str, arguments: Sequence[str], *, stamp: bytes) -> Path:
         If there is no Maven, or it could not download.
     """
     folder = VAR / f"{name}-{hashlib.sha256(stamp).hexdigest()[:12]}"
-    with alone(VAR / "maven.lock"):
+    with exclusive(VAR / "maven.lock"):
         if not folder.is_dir():
             _fill(folder, name, arguments)
     return folder
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keep other processes that ask for the same lock file from downloading at once; they wait."""
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file, so that only one process downloads at a time; the others wait."""
     path.parent.mkdir(exist_ok=True)
     with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # let go when it is closed, or the process dies
+        fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed or the process dies
         yield
 
 

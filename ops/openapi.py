@@ -13,7 +13,7 @@ DOCUMENT = Path(__file__).parent / "docs" / "openapi.json"
 
 
 def main() -> None:
-    """Write it."""
+    """Write the OpenAPI document."""
     document = create_app(HttpSettings()).openapi_schema.to_schema()
     DOCUMENT.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
 

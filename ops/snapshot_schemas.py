@@ -1,4 +1,4 @@
-"""Keep the current version of every changed message in schemas/history, unless it could not read its past.
+"""Keep the current version of every changed message in schemas/history, unless it cannot read earlier versions.
 
 python -m ops.snapshot_schemas
 """
@@ -16,13 +16,13 @@ _SCHEMAS = Path(__file__).parents[1] / "schemas"
 
 
 def main() -> int:
-    """Write the next version of each changed schema; 1 if one of them is breaking."""
+    """Write the next version of each changed schema; return 1 if one of them is breaking."""
     names = sorted(file.stem for file in _SCHEMAS.glob("*.avsc"))
     return max(snapshot(name) for name in names)
 
 
 def snapshot(name: str) -> int:
-    """Keep this schema's current version if it is new; 1, and a word why, if it is breaking."""
+    """Keep this schema's current version if it is new; print the reasons and return 1 if it is breaking."""
     versions, current = history(name), schema(name).text
     if current in versions[-1:]:
         return 0

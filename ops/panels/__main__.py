@@ -1,4 +1,4 @@
-"""Prove dashboards and alerts on a real run: python -m ops.panels [--json FILE] [--bootstrap-servers HOST:PORT].
+"""Test of dashboards and alerts on a real run: python -m ops.panels [--json FILE] [--bootstrap-servers HOST:PORT].
 
 Kafka, a process per stage, monitor and feed, real media, and a real Prometheus with the shipped rules, whose windows,
 offsets and waits are divided by one factor (`ops.panels.system.FASTER`); thresholds are as shipped.
@@ -15,8 +15,8 @@ import typer
 
 from ops.chart.render import CASES, render, values_of
 from ops.java import UnavailableError
-from ops.panels.asking import Answer, ask_alerts, ask_panels
 from ops.panels.pictures import draw
+from ops.panels.queries import PanelResult, query_alerts, query_panels
 from ops.panels.replays import replayed_verdicts
 from ops.panels.stall import Stall, stall
 from ops.panels.system import FASTER, System, open_late_case, running
@@ -25,7 +25,7 @@ from streams.errors import UsageError
 
 _ROOT = Path(__file__).parents[2]
 _IMAGES = _ROOT / "ops" / "docs" / "images"
-_WARM_S = 90.0
+_WARM_UP_S = 90.0
 _LATE_CASE_S = 45.0
 _STALLED = "audio"
 
@@ -35,10 +35,10 @@ def main(
     bootstrap_servers: Annotated[str | None, typer.Option(help="A Kafka to use instead of one of its own.")] = None,
     images: Annotated[Path | None, typer.Option(help="Draw the main dashboards into this folder.")] = None,
 ) -> None:
-    """Run the proof; exit with 1 if anything is not right."""
+    """Run the test; exit with 1 if a check fails."""
     try:
         with running(bootstrap_servers) as system:
-            result = _prove(system, images)
+            result = _run(system, images)
     except (UnavailableError, UsageError, RuntimeError) as error:
         typer.echo(str(error), err=True)
         sys.exit(2)
@@ -49,46 +49,46 @@ def main(
     sys.exit(0 if result["right"] else 1)
 
 
-def _prove(system: System, images: Path | None) -> dict[str, Any]:
-    _tell(f"{len(system.processes)} processes at work; posts come for {_WARM_S + _LATE_CASE_S:g} s")
-    time.sleep(_WARM_S)
+def _run(system: System, images: Path | None) -> dict[str, Any]:
+    _log(f"{len(system.processes)} processes running; posts are fed for {_WARM_UP_S + _LATE_CASE_S:g} s")
+    time.sleep(_WARM_UP_S)
     open_late_case(system)
     time.sleep(_LATE_CASE_S)
     fired_before = sorted(labels["alertname"] for labels in system.prometheus.firing())
-    _tell(f"stage {_STALLED} is stopped while posts come")
+    _log(f"stage {_STALLED} is stopped while posts arrive")
     stalled = stall(system, _STALLED)
-    _tell(f"alerts while it stood: {stalled.fired}; resolved after {stalled.resolved_after_s}")
-    answers = ask_panels(system.prometheus, system.started_at, time.time())
-    missing = ask_alerts(system.prometheus)
+    _log(f"alerts while it was stopped: {stalled.fired}; resolved after {stalled.resolved_after_s} s")
+    results = query_panels(system.prometheus, system.started_at, time.time())
+    missing = query_alerts(system.prometheus)
     if images is not None:
-        _draw(answers, system.started_at, images)
-    _tell("what came in is replayed twice")
+        _draw(results, system.started_at, images)
+    _log("the input is replayed twice")
     first, second = replayed_verdicts(system)
-    seen = _seen(answers, missing, stalled, fired_before, system.ended())
+    summary = _summary(results, missing, stalled, fired_before, system.ended())
     rest = {
         "charts_rendered": sum(len(render(values_of(case))) > 0 for case in CASES),
         "replay_verdicts": sum(len(verdicts) for verdicts in first.values()),
         "replay_identical": first == second and any(first.values()),
     }
-    return seen | rest | {"right": seen["right"] and rest["charts_rendered"] > 0 and rest["replay_identical"]}
+    return summary | rest | {"right": summary["right"] and rest["charts_rendered"] > 0 and rest["replay_identical"]}
 
 
-def _seen(
-    answers: list[Answer], missing: dict[str, list[str]], stalled: Stall, fired_before: list[str], ended: list[str]
+def _summary(
+    results: list[PanelResult], missing: dict[str, list[str]], stalled: Stall, fired_before: list[str], ended: list[str]
 ) -> dict[str, Any]:
-    empty = [answer for answer in answers if answer.is_empty]
-    unexcused = [answer.name for answer in empty if answer.excuse is None]
+    empty = [result for result in results if result.is_empty]
+    unexpected = [result.name for result in empty if result.expected_empty is None]
     runbooks = sum((_ROOT / RUNBOOKS / f"{name}.md").is_file() for name in missing)
     right = (
-        not (unexcused or any(missing.values()) or fired_before or ended)
+        not (unexpected or any(missing.values()) or fired_before or ended)
         and stalled.is_right
         and runbooks == len(missing)
     )
     return {
-        "panels": len(answers),
-        "empty_panels": len(unexcused),
-        "empty_panels_named": unexcused,
-        "silent_panels": {answer.name: answer.excuse for answer in empty if answer.excuse},
+        "panels": len(results),
+        "empty_panels": len(unexpected),
+        "empty_panels_named": unexpected,
+        "silent_panels": {result.name: result.expected_empty for result in empty if result.expected_empty},
         "alerts": len(missing),
         "alerts_without_metric": {name: metrics for name, metrics in missing.items() if metrics},
         "runbooks": runbooks,
@@ -100,16 +100,16 @@ def _seen(
     }
 
 
-def _draw(answers: list[Answer], started_at: float, folder: Path) -> None:
+def _draw(results: list[PanelResult], started_at: float, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for board in ("overview", "latency", "takedowns"):
         chosen = [
-            answer for answer in answers if answer.board.name == board and answer.panel.title != "$stage: waiting"
+            result for result in results if result.board.name == board and result.panel.title != "$stage: waiting"
         ]
         draw(chosen[0].board.title, chosen, started_at, folder / f"{board}.png")
 
 
-def _tell(line: str) -> None:
+def _log(line: str) -> None:
     typer.echo(f"{time.strftime('%H:%M:%S', time.gmtime())} {line}", err=True)
 
 

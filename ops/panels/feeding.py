@@ -1,6 +1,6 @@
-"""Posts that come for as long as the proof runs: the demo's, round after round under new ids, by two feeds in turn.
+"""Input of the test run: the demo's posts, repeated under new ids and alternating between two feeds.
 
-One feed reads a platform's own topic, the other is told over HTTP; both are told of a post that is gone.
+One feed reads a platform's own topic, the other receives posts over HTTP. The HTTP feed also receives removals.
 """
 
 import json
@@ -26,7 +26,7 @@ _PLATFORM = "demo"
 
 
 def prepare_platform(settings: Settings, folder: Path) -> Path:
-    """Make the platform's topic; return the mapping file that says how its records become posts."""
+    """Create the platform's topic; return the mapping file for its records."""
     topic = _topic(settings)
     admin = AdminClient(client_config(settings))
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(_PATIENCE_S)
@@ -43,7 +43,7 @@ def prepare_platform(settings: Settings, folder: Path) -> Path:
 
 @contextmanager
 def feeding(settings: Settings, http_url: str, posts: Sequence[DemoPost]) -> Iterator[None]:
-    """Write posts to the platform's topic and to the HTTP feed in turn; each round, one of the last round is gone."""
+    """Send posts to the platform's topic and the HTTP feed alternately; each round removes a post of the last round."""
     over = threading.Event()
 
     def feed() -> None:
@@ -52,7 +52,7 @@ def feeding(settings: Settings, http_url: str, posts: Sequence[DemoPost]) -> Ite
             for number in count():
                 turn, place = divmod(number, len(posts))
                 entry = _entry(posts[place], turn)
-                # An odd number of posts a round: each comes by both feeds.
+                # The number of posts in a round is odd, so each post goes through both feeds.
                 if number % 2:
                     client.post("/v1/posts", json=entry).raise_for_status()
                 else:

@@ -1,4 +1,4 @@
-"""Dashboards as pictures, drawn from what a real Prometheus answered: for people who have no Grafana at hand."""
+"""Dashboards as pictures, drawn from the results of a real Prometheus, for readers without Grafana."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from ops.grafana.panel import Query
-from ops.panels.asking import Answer, points
+from ops.panels.queries import PanelResult, points
 from ops.prometheus.server import Series
 
 _UNITS = {"s": "seconds", "ops": "per second", "Bps": "bytes per second", "percentunit": "share", "short": "count"}
@@ -20,71 +20,71 @@ _PIXELS_PER_INCH = 90
 _MOST_LINES = 9
 
 
-def draw(title: str, answers: Sequence[Answer], started_at: float, file: Path) -> None:
-    """Draw panels in rows of 24 columns, as Grafana lays them out, into a PNG."""
-    rows = _rows(answers)
-    heights = [1.3 if all(answer.panel.kind == "stat" for answer in row) else 3.0 for row in rows]
+def draw(title: str, results: Sequence[PanelResult], started_at: float, file: Path) -> None:
+    """Draw panels in rows of 24 columns, in Grafana's layout, into a PNG."""
+    rows = _rows(results)
+    heights = [1.3 if all(result.panel.kind == "stat" for result in row) else 3.0 for row in rows]
     figure = plt.figure(figsize=(14, sum(heights) + 0.6), layout="constrained")
-    # A figure for each row: else the axes of one row make room for the labels of another.
+    # One figure per row, because otherwise the labels of one row shift the axes of another.
     parts = figure.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)[:, 0]
     for part, row in zip(parts, rows, strict=True):
-        widths = [answer.panel.width for answer in row]
+        widths = [result.panel.width for result in row]
         if rest := _COLUMNS - sum(widths):
             widths.append(rest)
         grid = part.add_gridspec(1, len(widths), width_ratios=widths)
-        for number, answer in enumerate(row):
-            _draw(part.add_subplot(grid[0, number]), answer, started_at)
+        for number, result in enumerate(row):
+            _draw(part.add_subplot(grid[0, number]), result, started_at)
     figure.suptitle(title, fontsize=13)
     figure.savefig(file, dpi=_PIXELS_PER_INCH, metadata={"Software": None})
     plt.close(figure)
 
 
-def _rows(answers: Sequence[Answer]) -> list[list[Answer]]:
-    rows: list[list[Answer]] = []
-    for answer in answers:
-        if not rows or sum(there.panel.width for there in rows[-1]) + answer.panel.width > _COLUMNS:
+def _rows(results: Sequence[PanelResult]) -> list[list[PanelResult]]:
+    rows: list[list[PanelResult]] = []
+    for result in results:
+        if not rows or sum(placed.panel.width for placed in rows[-1]) + result.panel.width > _COLUMNS:
             rows.append([])
-        rows[-1].append(answer)
+        rows[-1].append(result)
     return rows
 
 
-def _draw(axes: Axes, answer: Answer, started_at: float) -> None:
-    title = answer.panel.title.replace("$stage", answer.stage or "")
-    if answer.panel.kind == "stat":
-        _draw_number(axes, answer, title)
+def _draw(axes: Axes, result: PanelResult, started_at: float) -> None:
+    title = result.panel.title.replace("$stage", result.stage or "")
+    if result.panel.kind == "stat":
+        _draw_number(axes, result, title)
         return
     axes.set_title(title, fontsize=10, loc="left")
-    if answer.is_empty:
-        axes.text(0.5, 0.5, answer.panel.no_value or "no data", transform=axes.transAxes, ha="center", color="grey")
-    elif answer.panel.kind == "heatmap":
-        _draw_heatmap(axes, answer.series[0], started_at)
+    if result.is_empty:
+        axes.text(0.5, 0.5, result.panel.no_value or "no data", transform=axes.transAxes, ha="center", color="grey")
+    elif result.panel.kind == "heatmap":
+        _draw_heatmap(axes, result.series[0], started_at)
     else:
-        _draw_lines(axes, answer, started_at)
-    axes.set_ylabel(_UNITS.get(answer.panel.unit, answer.panel.unit), fontsize=8)
+        _draw_lines(axes, result, started_at)
+    axes.set_ylabel(_UNITS.get(result.panel.unit, result.panel.unit), fontsize=8)
     axes.set_xlabel("minutes into the run", fontsize=8)
     axes.tick_params(labelsize=8)
 
 
-def _draw_number(axes: Axes, answer: Answer, title: str) -> None:
-    values = [value for series in answer.series[0] for value in points(series)[1][-1:]]
-    unit = {"s": " s", "percentunit": " %"}.get(answer.panel.unit, "")
-    value = values[0] * (100 if answer.panel.unit == "percentunit" else 1) if values else None
-    reached = sum(limit <= values[0] for limit in answer.panel.limits) if values else 0
-    colors = ["#3a8f4d", "#d9a400", "#c4312f"] if len(answer.panel.limits) > 1 else ["#3a8f4d", "#c4312f"]
+def _draw_number(axes: Axes, result: PanelResult, title: str) -> None:
+    values = [value for series in result.series[0] for value in points(series)[1][-1:]]
+    unit = {"s": " s", "percentunit": " %"}.get(result.panel.unit, "")
+    value = values[0] * (100 if result.panel.unit == "percentunit" else 1) if values else None
+    reached = sum(limit <= values[0] for limit in result.panel.limits) if values else 0
+    colors = ["#3a8f4d", "#d9a400", "#c4312f"] if len(result.panel.limits) > 1 else ["#3a8f4d", "#c4312f"]
     axes.set_axis_off()
     axes.text(0.5, 0.85, title, ha="center", va="top", fontsize=9, transform=axes.transAxes)
-    told = "no data" if value is None else f"{value:.3g}{unit}"
+    text = "no data" if value is None else f"{value:.3g}{unit}"
     color = colors[reached] if values else "grey"
-    axes.text(0.5, 0.2, told, ha="center", fontsize=20, color=color, transform=axes.transAxes)
+    axes.text(0.5, 0.2, text, ha="center", fontsize=20, color=color, transform=axes.transAxes)
 
 
-def _draw_lines(axes: Axes, answer: Answer, started_at: float) -> None:
-    for query, found in zip(answer.panel.queries, answer.series, strict=True):
+def _draw_lines(axes: Axes, result: PanelResult, started_at: float) -> None:
+    for query, found in zip(result.panel.queries, result.series, strict=True):
         for series in found[:_MOST_LINES]:
             at, values = points(series)
             axes.plot(_minutes(at, started_at), values, label=_legend(query, series["metric"]), linewidth=1.3)
     top = axes.get_ylim()[1]
-    for limit in answer.panel.limits:
+    for limit in result.panel.limits:
         if limit < 2 * top:
             axes.axhline(limit, color="#c4312f", linestyle="--", linewidth=0.8)
     axes.set_ylim(bottom=0)
@@ -93,7 +93,7 @@ def _draw_lines(axes: Axes, answer: Answer, started_at: float) -> None:
 
 
 def _draw_heatmap(axes: Axes, found: Sequence[Series], started_at: float) -> None:
-    """Draw the observations of each bucket: Prometheus counts them up to each bound."""
+    """Draw the observations of each bucket; Prometheus' counts are cumulative."""
     ordered = sorted(found, key=lambda series: float(series["metric"]["le"]))
     bounds = [float(series["metric"]["le"]) for series in ordered]
     at = sorted({moment for series in ordered for moment in points(series)[0]})
@@ -110,8 +110,8 @@ def _draw_heatmap(axes: Axes, found: Sequence[Series], started_at: float) -> Non
 
 
 def _aligned(series: Series, at: Sequence[float]) -> list[float]:
-    known = dict(zip(*points(series), strict=True))
-    return [known.get(moment, 0.0) for moment in at]
+    values = dict(zip(*points(series), strict=True))
+    return [values.get(moment, 0.0) for moment in at]
 
 
 def _minutes(at: Sequence[float], started_at: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""The same stretch of traffic replayed twice: the verdicts must be the same bytes in the same order."""
+"""Two replays of the same window: the verdicts must be the same bytes in the same order."""
 
 import os
 import subprocess
@@ -11,16 +11,16 @@ from ops.panels.system import System
 _REPLAY_S = 300.0
 
 type Verdicts = dict[int, list[Kept]]
-"""All of every record, in order, by partition."""
+"""All records, complete and in order, by partition."""
 
 
 def replayed_verdicts(system: System) -> tuple[Verdicts, Verdicts]:
-    """Replay what has come in so far twice, from its descriptors on, and return both runs' verdicts.
+    """Replay the input so far twice, from its descriptors on, and return both runs' verdicts.
 
     Raises
     ------
     RuntimeError
-        A replay failed; the message is its own.
+        If a replay failed; the message is its own.
     """
     until = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     for run in ("first", "second"):
@@ -30,9 +30,9 @@ def replayed_verdicts(system: System) -> tuple[Verdicts, Verdicts]:
 
 
 def _replay(system: System, run: str, until: str) -> None:
-    words = ["replay", "--run", run, "--from", "descriptors", "--until", until]
+    arguments = ["replay", "--run", run, "--from", "descriptors", "--until", until]
     done = subprocess.run(  # noqa: S603  # our own command line
-        [sys.executable, "-m", "streams.cli", *words],
+        [sys.executable, "-m", "streams.cli", *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -40,4 +40,4 @@ def _replay(system: System, run: str, until: str) -> None:
         env={**os.environ, **system.environment},
     )
     if done.returncode:
-        raise RuntimeError(f"jikimi {' '.join(words)}: {done.stderr.strip()[-500:]}")
+        raise RuntimeError(f"jikimi {' '.join(arguments)}: {done.stderr.strip()[-500:]}")

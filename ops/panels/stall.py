@@ -1,4 +1,4 @@
-"""A stage that stands: its freshness alert fires and no other, and resolves when it goes on."""
+"""Test of a stopped stage: only its freshness alert fires, and it resolves when the stage continues."""
 
 import time
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from streams.demo.processes import Process
 EXPECTED = "JikimiStageBehind"
 _FIRES_S = 180.0
 _WATCHED_S = 10.0
-"""After the alert fires: what else fires has its chance to."""
+"""After the alert fires: time for other alerts to fire."""
 _RESOLVES_S = 240.0
 _POLL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """What was seen of it."""
+    """Observed alerts of one stopped stage."""
 
     stage: str
     fired_after_s: float | None
     resolved_after_s: float | None
-    """From the moment the stage went on."""
+    """Counted from the moment the stage continued."""
     fired: list[str]
-    """Every alert that fired while it stood, "name stage"."""
+    """Every alert that fired while it was stopped, "name stage"."""
     started_again: list[str]
-    """Processes that ended when they went on, and were started as Kubernetes would."""
+    """Processes that ended when they continued, and were restarted as by Kubernetes."""
 
     @property
     def is_right(self) -> bool:
@@ -34,7 +34,7 @@ class Stall:
 
 
 def stall(system: System, stage: str) -> Stall:
-    """Pause a stage while posts come until its alert fires; then let it go on until the alert is gone."""
+    """Pause a stage while posts arrive until its alert fires; then resume it until the alert resolves."""
     worker = system.processes[stage]
     worker.pause()
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""The whole system as the proof runs it: broker, stages, shadow, monitor, feeds, and a Prometheus to read them."""
+"""The whole system of the test run: broker, stages, shadow, monitor, feeds, and a Prometheus that scrapes them."""
 
 import secrets
 import tempfile
@@ -24,7 +24,7 @@ from streams.settings import Settings, load_settings
 from streams.topology import STAGES
 
 FASTER = 10
-"""How many times faster than shipped the windows, offsets and waits of the rules run."""
+"""Factor by which the windows, offsets and waits of the rules are divided."""
 _PLAYED = (
     "reencoded-carving",
     "morning-unchanged",
@@ -41,7 +41,7 @@ _PLAYED = (
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What runs."""
+    """The running system."""
 
     settings: Settings
     environment: Mapping[str, str]
@@ -52,7 +52,7 @@ class System:
     """Seconds since the epoch."""
 
     def open_case(self, case: DemoCase) -> None:
-        """Open a case as a case officer would."""
+        """Open a case through the desk."""
         add_case(self.settings, NewCase(case.name, case.references, case.terms))
 
     def ended(self) -> list[str]:
@@ -60,7 +60,7 @@ class System:
         return [process.name for process in self.processes.values() if not process.is_alive()]
 
     def mend(self) -> list[str]:
-        """Start again what ended by itself, as Kubernetes would; return the names."""
+        """Restart the processes that ended by themselves, as Kubernetes would; return the names."""
         names = self.ended()
         for name in names:
             self.processes[name].start()
@@ -69,14 +69,14 @@ class System:
 
 @contextmanager
 def running(bootstrap_servers: str | None) -> Iterator[System]:
-    """Give a system at work, posts coming in and one case open; end all of it after.
+    """Yield a running system with incoming posts and one open case; stop it afterwards.
 
     Raises
     ------
     UnavailableError
-        This machine can have no Kafka or no Prometheus.
+        If this machine can run no Kafka or no Prometheus.
     UsageError
-        Something did not start.
+        If a process did not start.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jikimi-panels-")))
@@ -103,7 +103,7 @@ def running(bootstrap_servers: str | None) -> Iterator[System]:
 
 
 def open_late_case(system: System) -> None:
-    """Open the case whose copies were already seen: the archive is searched for it."""
+    """Open the case whose copies were already posted: the archive is searched for it."""
     system.open_case(WILLOW)
 
 
@@ -112,7 +112,7 @@ def _environment(servers: str, base_url: str) -> dict[str, str]:
         "JIKIMI_BOOTSTRAP_SERVERS": servers,
         "JIKIMI_TOPIC_PREFIX": f"panels-{secrets.token_hex(3)}-",
         "JIKIMI_TERM_KEY": secrets.token_hex(16),
-        "JIKIMI_QUARANTINE_POSTS": "0",  # the same copies come again and again
+        "JIKIMI_QUARANTINE_POSTS": "0",  # the same copies are posted repeatedly
         "JIKIMI_MEDIA_ALLOWED_HOSTS": f'["{base_url.removeprefix("http://")}"]',
     }
 

@@ -1,11 +1,11 @@
-"""The programs `prometheus` and `promtool`: from the PATH, else from Debian's package unpacked in var/."""
+"""Programs `prometheus` and `promtool`: from the PATH, else from Debian's package unpacked in var/."""
 
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from ops.java import VAR, UnavailableError, alone
+from ops.java import VAR, UnavailableError, exclusive
 
 HOW_TO_GET_IT = "install Prometheus and put prometheus and promtool on the PATH, or use Debian or Ubuntu"
 _PACKAGE = "prometheus"
@@ -19,12 +19,12 @@ def find(program: str) -> Path:
     Raises
     ------
     UnavailableError
-        If it is not on the PATH and cannot be downloaded; the message says how to get it.
+        If it is not on the PATH and cannot be downloaded; the message contains how to install it.
     """
-    if (there := shutil.which(program)) is not None:
-        return Path(there)
+    if (installed := shutil.which(program)) is not None:
+        return Path(installed)
     path = _FOLDER / "usr" / "bin" / program
-    with alone(VAR / "prometheus.lock"):
+    with exclusive(VAR / "prometheus.lock"):
         if not path.exists():
             _unpack()
     return path
@@ -34,7 +34,7 @@ def _unpack() -> None:
     if missing := [tool for tool in ("apt-get", "dpkg") if shutil.which(tool) is None]:
         raise UnavailableError(f"no Prometheus here, and no {missing[0]} to download it: {HOW_TO_GET_IT}")
     with tempfile.TemporaryDirectory(dir=VAR, prefix="prometheus-") as scratch:
-        # Lists of its own: the machine's may be missing, and only root may write them.
+        # Package lists of its own: the machine's may be missing, and only root may write them.
         own = [f"-oDir::State::lists={scratch}/lists", f"-oDir::Cache={scratch}/cache", "-oAPT::Sandbox::User="]
         (Path(scratch) / "lists" / "partial").mkdir(parents=True)
         (Path(scratch) / "cache" / "archives" / "partial").mkdir(parents=True)
@@ -51,5 +51,5 @@ def _run(command: list[str], folder: str) -> None:
     except subprocess.TimeoutExpired as error:
         raise UnavailableError(f"{' '.join(command)} took more than {_DOWNLOAD_S:g} s: {HOW_TO_GET_IT}") from error
     except subprocess.CalledProcessError as error:
-        words = " ".join(error.stderr.split())[-300:]
-        raise UnavailableError(f"{' '.join(command)} failed ({words}): {HOW_TO_GET_IT}") from error
+        reason = " ".join(error.stderr.split())[-300:]
+        raise UnavailableError(f"{' '.join(command)} failed ({reason}): {HOW_TO_GET_IT}") from error

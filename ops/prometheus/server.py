@@ -1,4 +1,4 @@
-"""One real Prometheus on loopback, for proofs: it scrapes, evaluates rules and answers queries."""
+"""A real Prometheus on loopback, for tests: it scrapes, evaluates rules and serves queries."""
 
 import subprocess
 import time
@@ -17,7 +17,7 @@ from streams.kafka.serving import free_port
 _START_TIMEOUT_S = 30.0
 
 Series = dict[str, Any]
-"""One series as the API gives it: `metric` and `values`, or `value`."""
+"""One series as returned by the API: `metric` and `values`, or `value`."""
 
 
 class Prometheus:
@@ -26,13 +26,13 @@ class Prometheus:
     Parameters
     ----------
     folder
-        Where its settings, data and log lie.
+        Folder of its settings, data and log.
     targets
         host:port of each process to scrape, by its name.
     rules
         Texts of rule files, by their names.
     interval_s
-        Between scrapes, and between evaluations of rules.
+        Interval between scrapes, and between evaluations of rules.
     """
 
     def __init__(
@@ -47,27 +47,27 @@ class Prometheus:
         self._process: subprocess.Popen[bytes] | None = None
 
     def query_range(self, expr: str, start: float, end: float, step_s: float) -> list[Series]:
-        """Return what an expression gives over a time range, seconds since the epoch.
+        """Return the series of an expression over a time range, seconds since the epoch.
 
         Raises
         ------
         ValueError
-            Prometheus refuses the expression; the message is its own.
+            If Prometheus refuses the expression; the message is its own.
         """
-        return self._ask("query_range", query=expr, start=str(start), end=str(end), step=str(step_s))
+        return self._query("query_range", query=expr, start=str(start), end=str(end), step=str(step_s))
 
     def query(self, expr: str) -> list[Series]:
-        """Return what an expression gives now.
+        """Return the series of an expression now.
 
         Raises
         ------
         ValueError
-            Prometheus refuses the expression; the message is its own.
+            If Prometheus refuses the expression; the message is its own.
         """
-        return self._ask("query", query=expr)
+        return self._query("query", query=expr)
 
     def firing(self) -> list[dict[str, str]]:
-        """Return the labels of the alerts that fire now."""
+        """Return the labels of the alerts that are firing."""
         alerts = self._get("alerts")["alerts"]
         return [alert["labels"] for alert in alerts if alert["state"] == "firing"]
 
@@ -108,15 +108,15 @@ class Prometheus:
         path.write_text(yaml.safe_dump(settings), "utf-8")
         return path
 
-    def _ask(self, kind: str, **asked: str) -> list[Series]:
-        found: list[Series] = self._get(kind, **asked)["result"]
+    def _query(self, kind: str, **parameters: str) -> list[Series]:
+        found: list[Series] = self._get(kind, **parameters)["result"]
         return found
 
-    def _get(self, kind: str, **asked: str) -> dict[str, Any]:
-        answer = self._client.get(f"/api/v1/{kind}", params=asked).json()
-        if answer["status"] != "success":
-            raise ValueError(f"{answer['error']}: {asked}")
-        data: dict[str, Any] = answer["data"]
+    def _get(self, kind: str, **parameters: str) -> dict[str, Any]:
+        response = self._client.get(f"/api/v1/{kind}", params=parameters).json()
+        if response["status"] != "success":
+            raise ValueError(f"{response['error']}: {parameters}")
+        data: dict[str, Any] = response["data"]
         return data
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:

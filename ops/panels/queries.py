@@ -1,4 +1,4 @@
-"""Every panel's and every alert's question asked of a real Prometheus."""
+"""Queries of all panels and alerts, run against a real Prometheus."""
 
 import math
 import re
@@ -11,58 +11,58 @@ from ops.prometheus.alerts import alerts
 from ops.prometheus.server import Prometheus, Series
 from streams.topology import STAGES
 
-SILENT = {
-    "Retries": "nothing failed for a moment",
-    "Reconnections": "no feed was cut",
+EXPECTED_EMPTY = {
+    "Retries": "no transient failure",
+    "Reconnections": "no feed was disconnected",
 }
-"""Panels that are rightly empty in this run, and why."""
-_GIVES_UP_ON_NOTHING = "this stage gave up on nothing"
+"""Panels that are expected to be empty in this run, with the reason."""
+_NO_DEAD_LETTERS = "this stage gave up on no record"
 _STEP_S = 5.0
 _RATE = "30s"
 _METRIC = re.compile(r"\bjikimi_\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a panel's queries gave, with its variables filled."""
+class PanelResult:
+    """Series of a panel's queries, with its variables filled."""
 
     board: Board
     panel: Panel
     stage: str | None
     series: list[list[Series]]
-    """Of each query."""
+    """Series of each query."""
 
     @property
     def name(self) -> str:
-        """The panel for a person."""
+        """Title of dashboard and panel."""
         title = self.panel.title.replace("$stage", self.stage or "")
         return f"{self.board.title}: {title}" + (f" ({self.stage})" if self.stage and title == self.panel.title else "")
 
     @property
     def is_empty(self) -> bool:
-        """Whether some query gave no number at all."""
+        """Whether some query returned no number at all."""
         return any(not any(_numbers(series) for series in found) for found in self.series)
 
     @property
-    def excuse(self) -> str | None:
-        """Why it is rightly empty, if it is."""
+    def expected_empty(self) -> str | None:
+        """Reason why the panel is expected to be empty, None if it is not."""
         if self.panel.title == "Dead letters" and self.stage not in (None, "decode"):
-            return _GIVES_UP_ON_NOTHING
-        return SILENT.get(self.panel.title)
+            return _NO_DEAD_LETTERS
+        return EXPECTED_EMPTY.get(self.panel.title)
 
 
-def ask_panels(prometheus: Prometheus, start: float, end: float) -> list[Answer]:
-    """Ask every panel's questions over a time range, for each value of its variable."""
+def query_panels(prometheus: Prometheus, start: float, end: float) -> list[PanelResult]:
+    """Run every panel's queries over a time range, for each value of its variable."""
     return [
-        Answer(board, panel, stage, [_ask(prometheus, query.expr, stage, start, end) for query in panel.queries])
+        PanelResult(board, panel, stage, [_query(prometheus, query.expr, stage, start, end) for query in panel.queries])
         for board, panel, stage in _filled()
     ]
 
 
-def ask_alerts(prometheus: Prometheus) -> dict[str, list[str]]:
-    """Evaluate every alert's expression; return, by alert, the metrics in it that this run never showed.
+def query_alerts(prometheus: Prometheus) -> dict[str, list[str]]:
+    """Evaluate every alert's expression; return, by alert, its metrics that are missing in this run.
 
-    An alert says nothing when all is well, so that its metrics are there is what can be seen of it.
+    An alert's expression is normally empty, so only the presence of its metrics can be checked.
     """
     missing = {}
     for alert in alerts():
@@ -73,7 +73,7 @@ def ask_alerts(prometheus: Prometheus) -> dict[str, list[str]]:
 
 
 def points(series: Series) -> tuple[list[float], list[float]]:
-    """Return times and values of a series, without what is no number."""
+    """Return times and values of a series, without values that are not finite."""
     pairs = [(float(at), float(value)) for at, value in series["values"] if math.isfinite(float(value))]
     return [at for at, _ in pairs], [value for _, value in pairs]
 
@@ -85,7 +85,7 @@ def _filled() -> Iterator[tuple[Board, Panel, str | None]]:
                 yield board, panel, stage
 
 
-def _ask(prometheus: Prometheus, expr: str, stage: str | None, start: float, end: float) -> list[Series]:
+def _query(prometheus: Prometheus, expr: str, stage: str | None, start: float, end: float) -> list[Series]:
     return prometheus.query_range(fill(expr, _variables(stage, end - start)), start, end, _STEP_S)
 
 
