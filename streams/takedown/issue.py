@@ -8,7 +8,7 @@ from schemas.messages import State, Takedown, Verdict
 from streams.engine.app import Context
 from streams.engine.record import Output, Record
 from streams.takedown.log import TakedownLog, chained
-from streams.takedown.quarantine import Fate, Quarantine
+from streams.takedown.quarantine import Quarantine, TakedownDecision
 from streams.telemetry import metrics
 
 _MAY_FOLLOW: dict[State | None, set[State]] = {
@@ -16,7 +16,7 @@ _MAY_FOLLOW: dict[State | None, set[State]] = {
     "withdrawn": {"issued", "held"},
     "held": {"issued"},
 }
-"""States that a verdict may bring a takedown to, by its state before; None before its first event."""
+"""States that a takedown may take after a verdict, by its last state; None before its first event."""
 
 
 def create(context: Context, takedown_log: TakedownLog, quarantine: Quarantine) -> None:
@@ -29,11 +29,11 @@ def create(context: Context, takedown_log: TakedownLog, quarantine: Quarantine) 
         if await context.cases.fresh_policy(message.case_id) is None:
             return
         async with takedown_log.lock:
-            # A read barrier: it shows what was issued before this moment, by this worker or by an earlier owner of the
+            # A read barrier: the log then holds every earlier event, of this worker or of an earlier owner of the
             # partition.
             await quarantine.current()
-            fate = quarantine.fate(message.case_id, message, datetime.now(UTC))
-            event = following(takedown_log, message, message.case_id, fate)
+            decision = quarantine.decide(message.case_id, message, datetime.now(UTC))
+            event = next_event(takedown_log, message, message.case_id, decision)
             if event is not None:
                 yield Output("takedowns", event.takedown_id, event)
                 metrics.TAKEDOWNS.labels(event.state).inc()
@@ -41,27 +41,29 @@ def create(context: Context, takedown_log: TakedownLog, quarantine: Quarantine) 
                     metrics.observe_end_to_end(event.post, "takedown", event.at)
 
 
-def following(takedown_log: TakedownLog, verdict: Verdict, case_id: str, fate: Fate) -> Takedown | None:
-    """Return the event that a verdict to act brings, None if all is said already.
+def next_event(
+    takedown_log: TakedownLog, verdict: Verdict, case_id: str, decision: TakedownDecision
+) -> Takedown | None:
+    """Return a takedown's next event after a verdict to act, None without a change.
 
-    A takedown that is held or was withdrawn is issued when a later verdict has reason enough without the references
-    that it was held or withdrawn for.
+    A held or withdrawn takedown is issued when a later verdict is sufficient without the references for which it was
+    held or withdrawn.
     """
     takedown_id = record_id("takedown", verdict.post.post_id, case_id)
     last = takedown_log.last(takedown_id)
-    if fate.state not in _MAY_FOLLOW.get(last.state if last else None, ()):
+    if decision.state not in _MAY_FOLLOW.get(last.state if last else None, ()):
         return None
-    if takedown_log.asks(verdict.post, case_id, or_holds=fate.state == "held"):
+    if takedown_log.has_pending(verdict.post, case_id, or_held=decision.state == "held"):
         return None
-    return _event(takedown_id, verdict, fate, last)
+    return _event(takedown_id, verdict, decision, last)
 
 
-def _event(takedown_id: str, verdict: Verdict, fate: Fate, last: Takedown | None) -> Takedown:
+def _event(takedown_id: str, verdict: Verdict, decision: TakedownDecision, last: Takedown | None) -> Takedown:
     assert verdict.case_id is not None
     event = Takedown(
-        event_id=record_id("takedown-event", takedown_id, fate.state, *([last.event_id] if last else [])),
+        event_id=record_id("takedown-event", takedown_id, decision.state, *([last.event_id] if last else [])),
         takedown_id=takedown_id,
-        state=fate.state,
+        state=decision.state,
         post=verdict.post,
         case_id=verdict.case_id,
         verdict_id=verdict.verdict_id,
@@ -71,6 +73,6 @@ def _event(takedown_id: str, verdict: Verdict, fate: Fate, last: Takedown | None
         evidence=verdict.evidence,
         at=datetime.now(UTC),
         links=verdict.links,
-        held_for=list(fate.held_for),
+        held_for=list(decision.held_for),
     )
     return chained(event, last)

@@ -1,4 +1,4 @@
-"""Takedowns as their topic tells them: linked events, of which the last of each takedown holds."""
+"""Log of takedowns: hash-linked events, the last of each takedown is its state."""
 
 import asyncio
 from collections import defaultdict
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from streams.engine.app import Context
 
 
-class Place(NamedTuple):
-    """What a removal speaks of: a post by its url, or an account by its name."""
+class RemovalTarget(NamedTuple):
+    """Target of a removal: a post by its url, or an account by its name."""
 
     platform: str
     url: str | None = None
     author: str | None = None
 
 
-def places(post: PostRef) -> list[Place]:
-    """Return where a removal may say that this post is gone."""
-    by_url = [Place(post.platform, url=post.url)] if post.url else []
-    return by_url + ([Place(post.platform, author=post.author)] if post.author else [])
+def removal_targets(post: PostRef) -> list[RemovalTarget]:
+    """Return the targets of removals that remove this post."""
+    by_url = [RemovalTarget(post.platform, url=post.url)] if post.url else []
+    return by_url + ([RemovalTarget(post.platform, author=post.author)] if post.author else [])
 
 
 def chained(event: Takedown, previous: Takedown | None) -> Takedown:
-    """Return the event linked to the one before it.
+    """Return the event linked to the previous one.
 
     The hash is SHA-256 over the event's canonical JSON (sorted keys, bytes as base64) with `previous` set and `hash`
-    empty, so that no event of a takedown's life can be changed or left out unseen.
+    empty, so a changed or missing event of a takedown is detected.
     """
     linked = msgspec.structs.replace(event, previous=previous.hash if previous else b"", hash=b"")
     digest = sha256(msgspec.json.encode(linked, order="sorted")).digest()
@@ -43,7 +43,7 @@ def chained(event: Takedown, previous: Takedown | None) -> Takedown:
 
 
 def pending(state: State) -> bool:
-    """Return whether a takedown in this state still asks a platform for something."""
+    """Return whether a takedown in this state still requests a removal from the platform."""
     match state:
         case "issued" | "sent" | "acknowledged" | "reappeared":
             return True
@@ -53,28 +53,28 @@ def pending(state: State) -> bool:
 
 
 class TakedownLog:
-    """The last event of every takedown: the takedowns topic, followed whole. The topic is the stage's only memory."""
+    """Last event of every takedown: the whole takedowns topic, which is the stage's only state."""
 
     def __init__(self, context: "Context") -> None:
         self._codec = context.codec
-        self._reader = TopicReader(context.settings, context.physical("takedowns"), self._apply, context.crash)
+        self._reader = TopicReader(context.settings, context.physical("takedowns"), self._apply_updates, context.crash)
         self._last: dict[str, Takedown] = {}
-        self._by_place: dict[Place, set[str]] = defaultdict(set)
+        self._by_target: dict[RemovalTarget, set[str]] = defaultdict(set)
         self._listeners: list[Callable[[Takedown], None]] = []
         self.lock = asyncio.Lock()
-        """Held from looking an event up to writing the next."""
+        """Held from the lookup of a takedown's last event to the write of its next one."""
 
     def listen(self, listener: Callable[[Takedown], None]) -> None:
         """Call the listener with every event, on the event loop."""
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Follow the topic, once however often it is called, and return when it has been read whole."""
+        """Start to follow the topic, on the first call only, and return once it has been read to its end."""
         await self._reader.start()
         await self._reader.ready()
 
     async def current(self) -> None:
-        """Return once everything written to the topic before this call is seen here."""
+        """Return once everything written to the topic before this call has been applied: a read barrier."""
         await self.start()
         await self._reader.current()
 
@@ -82,49 +82,48 @@ class TakedownLog:
         """Return the last event of a takedown, None if it was never issued."""
         return self._last.get(takedown_id)
 
-    def at(self, place: Place) -> list[Takedown]:
+    def at(self, target: RemovalTarget) -> list[Takedown]:
         """Return the last event of every takedown of a post, or of an account's posts."""
-        return [self._last[takedown_id] for takedown_id in self._by_place.get(place, ())]
+        return [self._last[takedown_id] for takedown_id in self._by_target.get(target, ())]
 
-    def asks(self, post: PostRef, case_id: str, *, or_holds: bool = False) -> bool:
-        """Return whether the platform is asked to take down, for this case, what is at this post's url.
+    def has_pending(self, post: PostRef, case_id: str, *, or_held: bool = False) -> bool:
+        """Return whether a takedown for this case is pending at this post's url.
 
         Parameters
         ----------
-        or_holds
-            Whether a takedown that is held counts too.
+        or_held
+            Whether a held takedown counts too.
         """
-        others = self.at(Place(post.platform, url=post.url)) if post.url else []
-        asked = (
-            pending(other.state) or (or_holds and other.state == "held") for other in others if other.case_id == case_id
+        others = self.at(RemovalTarget(post.platform, url=post.url)) if post.url else []
+        return any(
+            pending(other.state) or (or_held and other.state == "held") for other in others if other.case_id == case_id
         )
-        return any(asked)
 
     def all(self) -> list[Takedown]:
         """Return the last event of every takedown."""
         return list(self._last.values())
 
-    def note(self, event: Takedown) -> None:
-        """Take in an event; one seen twice, or written beside another that was first, changes nothing."""
-        known = self._last.get(event.takedown_id)
-        if known is not None and event.previous != known.hash:
+    def apply(self, event: Takedown) -> None:
+        """Apply an event; a repeated one, or one that does not follow the last event, is ignored."""
+        last = self._last.get(event.takedown_id)
+        if last is not None and event.previous != last.hash:
             return
         self._last[event.takedown_id] = event
-        for place in places(event.post):
-            self._by_place[place].add(event.takedown_id)
+        for target in removal_targets(event.post):
+            self._by_target[target].add(event.takedown_id)
         for listener in self._listeners:
             listener(event)
 
-    def _apply(self, updates: list[Update]) -> None:
+    def _apply_updates(self, updates: list[Update]) -> None:
         for update in updates:
             if update.value is not None:
                 event = self._codec.decode("takedowns", update.value)
                 assert isinstance(event, Takedown)
-                self.note(event)
+                self.apply(event)
 
 
 async def read_takedowns(settings: Settings) -> list[Takedown]:
-    """Return every event of every takedown, in the order in which they were written.
+    """Return every event of every takedown, in order.
 
     Raises
     ------

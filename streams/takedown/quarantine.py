@@ -1,9 +1,9 @@
-"""A reference that suddenly meets a flood of posts no longer acts by itself: a person is to look at it first.
+"""Rate limit on takedowns that rest on one unconfirmed reference.
 
 A test card, a popular song or a common intro taken for a victim's file would send a platform thousands of false
-notices. So no more than a set number of notices an hour rest on a reference that nobody has confirmed; what comes after
-is held. The takedowns topic tells it all: notices are counted as they were issued, and what is held names the
-references it is held for. These stay under quarantine, over any restart, until a person confirms or withdraws them.
+notices. So no more than a set number of takedowns an hour may rest on a reference that nobody has confirmed; later ones
+are held. The takedowns topic holds the whole state: issued events are counted, and held events name their references.
+These stay under quarantine, over any restart, until a person confirms or withdraws them.
 """
 
 from collections import defaultdict, deque
@@ -18,95 +18,96 @@ from streams.takedown.log import TakedownLog
 
 WINDOW = timedelta(hours=1)
 
-type Cause = Verdict | Takedown
-"""What says why a post is to go: its evidence, and the probability from which to act."""
+type Basis = Verdict | Takedown
+"""Basis of a takedown: its evidence, and the probability from which to act."""
 
 
-class Fate(NamedTuple):
-    """What is to become of a post that was found."""
+class TakedownDecision(NamedTuple):
+    """State that the takedown of a post is to take."""
 
     state: State
-    """Issued, held, or withdrawn when nothing that still counts speaks for it."""
+    """Issued; held; or withdrawn when no remaining evidence is sufficient."""
     held_for: Sequence[str] = ()
-    """References under quarantine that it rests on."""
+    """Quarantined references on which it rests."""
 
 
 class Quarantine:
-    """Decides by whose word posts are taken down.
+    """Rate limit of takedowns by reference.
 
     Parameters
     ----------
-    most_posts
-        Notices in an hour that may rest on a reference nobody has confirmed; 0 is no limit.
+    max_takedowns
+        Takedowns an hour that may rest on an unconfirmed reference; 0 is no limit.
     """
 
-    def __init__(self, takedown_log: TakedownLog, standings: ReferenceReviews, most_posts: int) -> None:
+    def __init__(self, takedown_log: TakedownLog, reviews: ReferenceReviews, max_takedowns: int) -> None:
         self._log = takedown_log
-        self._standings = standings
-        self._most_posts = most_posts
-        self._flooded: dict[str, set[str]] = defaultdict(set)
-        self._notices: dict[tuple[str, str], deque[datetime]] = defaultdict(deque)
-        takedown_log.listen(self._note)
+        self._reviews = reviews
+        self._max_takedowns = max_takedowns
+        self._quarantined: dict[str, set[str]] = defaultdict(set)
+        self._issued_at: dict[tuple[str, str], deque[datetime]] = defaultdict(deque)
+        takedown_log.listen(self._apply)
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call the listener whenever a person has spoken of a reference, on the event loop."""
-        self._standings.listen(listener)
+        """Call the listener after every change of a reference's review, on the event loop."""
+        self._reviews.listen(listener)
 
     async def current(self) -> None:
-        """Return once all that was written of takedowns and of references before this call is seen here."""
+        """Return once all takedowns and reviews written before this call have been applied: a read barrier."""
         await self._log.current()
-        await self._standings.current()
+        await self._reviews.current()
 
-    def fate(self, case_id: str, cause: Cause, now: datetime) -> Fate:
-        """Return what is to become of a post, by the case's references as they stand now."""
-        withdrawn = self._standings.references(case_id, "withdrawn")
-        if not stands(cause, withdrawn):
-            return Fate("withdrawn")
-        doubted = self._doubted(case_id, cause, now) - withdrawn
-        if stands(cause, withdrawn | doubted):
-            return Fate("issued")
-        return Fate("held", sorted(doubted & carriers(cause)) or sorted(doubted))
+    def decide(self, case_id: str, basis: Basis, now: datetime) -> TakedownDecision:
+        """Return the decision on a takedown by the current reviews of the case's references."""
+        withdrawn = self._reviews.references(case_id, "withdrawn")
+        if not is_supported(basis, withdrawn):
+            return TakedownDecision("withdrawn")
+        limited = self._limited(case_id, basis, now) - withdrawn
+        if is_supported(basis, withdrawn | limited):
+            return TakedownDecision("issued")
+        return TakedownDecision("held", sorted(limited & supporting_references(basis)) or sorted(limited))
 
-    def _doubted(self, case_id: str, cause: Cause, now: datetime) -> AbstractSet[str]:
-        """Return which of the references behind a post meet more posts than may pass unseen."""
-        named = {evidence.reference_id for evidence in cause.evidence}
-        unconfirmed = named - self._standings.references(case_id, "confirmed")
-        flooded = self._flooded.get(case_id, set())
-        return {name for name in unconfirmed if name in flooded or self._is_flood(case_id, name, now)}
+    def _limited(self, case_id: str, basis: Basis, now: datetime) -> AbstractSet[str]:
+        """Return the references of the evidence that are under quarantine or have reached the limit."""
+        references = {evidence.reference_id for evidence in basis.evidence}
+        unconfirmed = references - self._reviews.references(case_id, "confirmed")
+        quarantined = self._quarantined.get(case_id, set())
+        return {one for one in unconfirmed if one in quarantined or self._is_at_limit(case_id, one, now)}
 
-    def _is_flood(self, case_id: str, reference_id: str, now: datetime) -> bool:
-        issued = sum(at > now - WINDOW for at in self._notices.get((case_id, reference_id), ()))
-        return 0 < self._most_posts <= issued
+    def _is_at_limit(self, case_id: str, reference_id: str, now: datetime) -> bool:
+        issued = sum(at > now - WINDOW for at in self._issued_at.get((case_id, reference_id), ()))
+        return 0 < self._max_takedowns <= issued
 
-    def _note(self, event: Takedown) -> None:
+    def _apply(self, event: Takedown) -> None:
         if event.state == "held":
-            self._flooded[event.case_id].update(event.held_for)
+            self._quarantined[event.case_id].update(event.held_for)
         elif event.state == "issued":
-            for reference_id in carriers(event):
-                self._count(self._notices[event.case_id, reference_id], event.at)
+            for reference_id in supporting_references(event):
+                self._count(self._issued_at[event.case_id, reference_id], event.at)
 
-    def _count(self, notices: deque[datetime], at: datetime) -> None:
-        notices.append(at)
-        while notices[0] <= at - WINDOW:
-            notices.popleft()
-
-
-def carriers(cause: Cause) -> set[str]:
-    """Return the references of which each is reason enough to act; if none is alone, the one that says most."""
-    alone = {evidence.reference_id for evidence in cause.evidence if _is_enough(evidence, cause.act_at)}
-    if alone or not cause.evidence:
-        return alone
-    return {max((evidence.probability, evidence.reference_id) for evidence in cause.evidence)[1]}
+    def _count(self, issued_at: deque[datetime], at: datetime) -> None:
+        issued_at.append(at)
+        while issued_at[0] <= at - WINDOW:
+            issued_at.popleft()
 
 
-def stands(cause: Cause, without: Collection[str]) -> bool:
-    """Return whether there is still reason to act when these references count for nothing.
+def supporting_references(basis: Basis) -> set[str]:
+    """Return the references of which each alone is sufficient to act; without any, the one with most probability."""
+    sufficient = {evidence.reference_id for evidence in basis.evidence if _is_sufficient(evidence, basis.act_at)}
+    if sufficient or not basis.evidence:
+        return sufficient
+    return {max((evidence.probability, evidence.reference_id) for evidence in basis.evidence)[1]}
 
-    By what is left one piece of evidence must be enough: how the rest would be weighed together is fusion's to say.
+
+def is_supported(basis: Basis, without: Collection[str]) -> bool:
+    """Return whether the evidence without these references is still sufficient to act.
+
+    Of what remains one piece of evidence must be sufficient alone: only fusion weighs several together.
     """
-    left = [evidence for evidence in cause.evidence if evidence.reference_id not in without]
-    return len(left) == len(cause.evidence) or any(_is_enough(evidence, cause.act_at) for evidence in left)
+    remaining = [evidence for evidence in basis.evidence if evidence.reference_id not in without]
+    is_unchanged = len(remaining) == len(basis.evidence)
+    return is_unchanged or any(_is_sufficient(evidence, basis.act_at) for evidence in remaining)
 
 
-def _is_enough(evidence: Evidence, act_at: float) -> bool:
+def _is_sufficient(evidence: Evidence, act_at: float) -> bool:
     return evidence.probability >= act_at

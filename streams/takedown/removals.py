@@ -1,4 +1,4 @@
-"""removals -> takedowns: close the takedowns whose post the platform has removed, whichever of the two comes first.
+"""removals -> takedowns: close the takedowns whose post the platform has removed, in either order of arrival.
 
 A worker keeps the recent removals of its partitions and reads every takedown, so one worker joins each pair. This state
 is in memory only: after a restart, an earlier removal is not joined with a takedown issued later.
@@ -16,92 +16,92 @@ from schemas.ids import record_id
 from schemas.messages import Removal, State, Takedown
 from streams.engine.app import Context
 from streams.engine.record import Output, Record
-from streams.takedown.log import Place, TakedownLog, chained, pending, places
+from streams.takedown.log import RemovalTarget, TakedownLog, chained, pending, removal_targets
 from streams.telemetry import metrics
 
-_REMEMBERED = 100_000
-"""Removals; some hours of a very large platform."""
+_MAX_RECENT = 100_000
+"""Removals kept for the join: some hours of a very large platform."""
 
 
 def create(context: Context, takedown_log: TakedownLog) -> None:
-    """Attach the agent, and the join with removals that came first, to the context's app."""
+    """Attach the agent, and the join of earlier removals, to the context's app."""
     removals = Removals(context, takedown_log)
     context.background(removals.run)
 
     @context.stage("takedown", reads="removals")
     async def close_takedowns(message: Removal, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
-        async with aclosing(removals.take(message)) as outputs:  # it holds the log's lock
+        async with aclosing(removals.apply(message)) as outputs:  # the generator holds the log's lock
             async for output in outputs:
                 yield output
 
 
 class Removals:
-    """Note in the takedown log what platforms removed.
+    """Join of removals and takedowns.
 
     Parameters
     ----------
-    remembered
-        How many removals are kept for takedowns to come.
+    max_recent
+        Number of removals kept for later takedowns.
     """
 
-    def __init__(self, context: Context, takedown_log: TakedownLog, remembered: int = _REMEMBERED) -> None:
+    def __init__(self, context: Context, takedown_log: TakedownLog, max_recent: int = _MAX_RECENT) -> None:
         self._context = context
         self._log = takedown_log
-        self._remembered = remembered
-        self._recent: OrderedDict[Place, Removal] = OrderedDict()
-        self._met: asyncio.Queue[tuple[str, Removal]] = asyncio.Queue()
-        takedown_log.listen(self._look_back)
+        self._max_recent = max_recent
+        self._recent: OrderedDict[RemovalTarget, Removal] = OrderedDict()
+        self._joined: asyncio.Queue[tuple[str, Removal]] = asyncio.Queue()
+        takedown_log.listen(self._join_recent)
 
     async def run(self) -> None:
-        """Note what was removed before its takedown was issued, until cancelled."""
+        """Close takedowns issued after their removal, until cancelled."""
         while True:
-            takedown_id, removal = await self._met.get()
-            async with aclosing(self._note(takedown_id, removal)) as outputs:
+            takedown_id, removal = await self._joined.get()
+            async with aclosing(self._apply_to(takedown_id, removal)) as outputs:
                 async for output in outputs:
                     assert output.message is not None
                     await self._context.send(output.topic, output.key, output.message)
 
-    async def take(self, removal: Removal) -> AsyncGenerator[Output]:
-        """Yield the events that a removal brings to takedowns issued before."""
-        place = Place(removal.platform, removal.url, None if removal.url else removal.author)
-        # First remembered, then looked up: a takedown issued in between is met by one or the other.
-        self._remember(place, removal)
+    async def apply(self, removal: Removal) -> AsyncGenerator[Output]:
+        """Yield the next events of the takedowns issued before a removal of their post."""
+        target = RemovalTarget(removal.platform, removal.url, None if removal.url else removal.author)
+        # First stored, then looked up: a takedown issued in between is joined by one of the two.
+        self._store(target, removal)
         await self._log.start()
-        for takedown in self._log.at(place):
-            async with aclosing(self._note(takedown.takedown_id, removal)) as outputs:
+        for takedown in self._log.at(target):
+            async with aclosing(self._apply_to(takedown.takedown_id, removal)) as outputs:
                 async for output in outputs:
                     yield output
 
-    async def _note(self, takedown_id: str, removal: Removal) -> AsyncGenerator[Output]:
-        """Yield what follows for one takedown, again if another worker wrote first and it still follows."""
+    async def _apply_to(self, takedown_id: str, removal: Removal) -> AsyncGenerator[Output]:
+        """Yield the next event of one takedown, again if another worker wrote first and the removal still applies."""
         while True:
             async with self._log.lock:
                 await self._log.current()
                 last = self._log.last(takedown_id)
-                event = following(last, removal) if last is not None else None
+                event = next_event(last, removal) if last is not None else None
                 if event is None:
                     return
                 yield Output("takedowns", takedown_id, event)
                 metrics.TAKEDOWNS.labels(event.state).inc()
 
-    def _remember(self, place: Place, removal: Removal) -> None:
-        known = self._recent.get(place)
-        if known is None or known.at <= removal.at:
-            self._recent[place] = removal
-            self._recent.move_to_end(place)
-        if len(self._recent) > self._remembered:
+    def _store(self, target: RemovalTarget, removal: Removal) -> None:
+        earlier = self._recent.get(target)
+        if earlier is None or earlier.at <= removal.at:
+            self._recent[target] = removal
+            self._recent.move_to_end(target)
+        if len(self._recent) > self._max_recent:
             self._recent.popitem(last=False)
 
-    def _look_back(self, event: Takedown) -> None:
-        """Meet a takedown that was just written with what was removed before."""
-        for place in places(event.post):
-            removal = self._recent.get(place)
-            if removal is not None and following(event, removal) is not None:
-                self._met.put_nowait((event.takedown_id, removal))
+    def _join_recent(self, event: Takedown) -> None:
+        """Join a takedown that was just written with the recent removals."""
+        for target in removal_targets(event.post):
+            removal = self._recent.get(target)
+            if removal is not None and next_event(event, removal) is not None:
+                self._joined.put_nowait((event.takedown_id, removal))
 
 
-def following(last: Takedown, removal: Removal) -> Takedown | None:
-    """Return the event that a removal brings to a takedown, None if it changes nothing."""
+def next_event(last: Takedown, removal: Removal) -> Takedown | None:
+    """Return a takedown's next event after a removal, None without a change."""
     state = _state_after(last, removal)
     if state is None:
         return None
@@ -111,18 +111,18 @@ def following(last: Takedown, removal: Removal) -> Takedown | None:
 
 
 def _state_after(last: Takedown, removal: Removal) -> State | None:
-    """Return the state that a removal leads to.
+    """Return a takedown's state after a removal, None without a change.
 
-    Only an account brings back what it took along: what was deleted stays deleted, and a new post at the same url has
-    a takedown of its own.
+    Only posts removed with an account reappear with it: a deleted post stays deleted, and a new post at the same url
+    has a takedown of its own.
     """
     earlier = last.removal
     if earlier is not None and removal.at < earlier.at:
-        return None  # told late
+        return None  # out of order
     if removal.kind == "account_back":
-        went_along = last.state == "removed" and earlier is not None and earlier.kind == "account_gone"
-        return "reappeared" if went_along else None
-    # What is held is not asked for: an account that takes it along may bring it back. A deleted post is gone for good.
-    waits = pending(last.state) or (last.state == "held" and removal.kind == "post_deleted")
-    # A url may be used again: what went before this post was seen was another.
-    return "removed" if waits and removal.seen_at >= last.post.seen_at else None
+        went_with_account = last.state == "removed" and earlier is not None and earlier.kind == "account_gone"
+        return "reappeared" if went_with_account else None
+    # A held takedown requests nothing: its post may reappear with its account. A deleted post does not.
+    is_open = pending(last.state) or (last.state == "held" and removal.kind == "post_deleted")
+    # A url may be used again: a removal observed before this post was of another post.
+    return "removed" if is_open and removal.seen_at >= last.post.seen_at else None

@@ -1,4 +1,4 @@
-"""The takedown stage: two agents that share one log, and the background work on takedowns whose reasons changed."""
+"""Takedown stage: two agents that share one log, and the reconciler in the background."""
 
 from streams.cases.reference_reviews import ReferenceReviews
 from streams.engine.app import Context

@@ -11,9 +11,9 @@ from schemas.messages import Evidence, Interval, State, Takedown
 from streams.engine.app import Context
 from streams.kafka.topic_reader import Update
 from streams.settings import load_settings
-from streams.takedown.issue import _event, following
+from streams.takedown.issue import _event, next_event
 from streams.takedown.log import TakedownLog, chained, pending
-from streams.takedown.quarantine import Fate
+from streams.takedown.quarantine import TakedownDecision
 from tests.unit.made_messages import NOW, post_ref, removal, takedown, verdict
 
 SPAN = Interval(start_s=0.1, end_s=1 / 3)
@@ -46,11 +46,11 @@ CHANGES: dict[str, Any] = {
     "links": ["t.me/name"],
     "held_for": ["r1"],
 }
-ISSUED, HELD = Fate("issued"), Fate("held", ["r1"])
+ISSUED, HELD, WITHDRAWN = TakedownDecision("issued"), TakedownDecision("held", ["r1"]), TakedownDecision("withdrawn")
 
 
 def life(*states: State) -> list[Takedown]:
-    """Return a takedown's events, each linked to the one before."""
+    """Return a takedown's events, each linked to the previous one."""
     events: list[Takedown] = []
     for number, state in enumerate(states):
         event = takedown(event_id=f"e{number}", state=state, evidence=[EVIDENCE])
@@ -62,24 +62,24 @@ def is_whole(event: Takedown, previous: Takedown | None) -> bool:
     return chained(event, previous) == event
 
 
-def test_every_field_is_held_by_the_hash() -> None:
+def test_the_hash_covers_every_field() -> None:
     assert set(CHANGES) | {"hash"} == set(Takedown.__struct_fields__)
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_an_event_that_was_changed_is_seen(name: str) -> None:
+def test_a_changed_event_is_detected(name: str) -> None:
     (event,) = life("issued")
     assert is_whole(event, None)
     assert not is_whole(msgspec.structs.replace(event, **{name: CHANGES[name]}), None)
 
 
-def test_an_event_within_the_evidence_that_was_changed_is_seen() -> None:
+def test_a_change_within_the_evidence_is_detected() -> None:
     (event,) = life("issued")
     weaker = msgspec.structs.replace(EVIDENCE, score=0.31)
     assert not is_whole(msgspec.structs.replace(event, evidence=[weaker]), None)
 
 
-def test_each_event_is_linked_to_the_one_before() -> None:
+def test_each_event_is_linked_to_the_previous_one() -> None:
     issued, sent, removed = life("issued", "sent", "removed")
     assert (issued.previous, sent.previous, removed.previous) == (b"", issued.hash, sent.hash)
     assert len(issued.hash) == 32
@@ -91,18 +91,18 @@ def test_a_hash_does_not_depend_on_an_earlier_hash_of_the_same_event() -> None:
     assert chained(chained(event, None), None) == event
 
 
-def test_the_chain_still_holds_after_the_wire() -> None:
+def test_the_chain_is_whole_after_encoding_and_decoding() -> None:
     codec = Codec()
-    known: Takedown | None = None
+    previous: Takedown | None = None
     for event in life("issued", "sent", "acknowledged", "removed"):
         read = codec.decode("takedowns", codec.encode("takedowns", event))
         assert isinstance(read, Takedown)
-        assert is_whole(read, known)
-        known = read
+        assert is_whole(read, previous)
+        previous = read
 
 
 @pytest.mark.parametrize(
-    ("state", "asks"),
+    ("state", "expected"),
     [
         ("issued", True),
         ("sent", True),
@@ -113,16 +113,16 @@ def test_the_chain_still_holds_after_the_wire() -> None:
         ("held", False),
     ],
 )
-def test_what_still_asks_a_platform_for_something_is_pending(state: State, asks: bool) -> None:
-    assert pending(state) is asks
+def test_a_state_that_still_requests_a_removal_is_pending(state: State, expected: bool) -> None:
+    assert pending(state) is expected
 
 
-def test_a_takedown_says_what_its_verdict_says() -> None:
-    cause = verdict(evidence=[EVIDENCE], links=["t.me/name"])
-    event = _event("t1", cause, ISSUED, None)
-    assert (event.takedown_id, event.state, event.verdict_id) == ("t1", "issued", cause.verdict_id)
-    assert (event.post, event.case_id, event.probability) == (cause.post, cause.case_id, cause.probability)
-    assert (event.act_at, event.policy_version, event.evidence) == (cause.act_at, cause.policy_version, [EVIDENCE])
+def test_a_takedown_has_the_fields_of_its_verdict() -> None:
+    basis = verdict(evidence=[EVIDENCE], links=["t.me/name"])
+    event = _event("t1", basis, ISSUED, None)
+    assert (event.takedown_id, event.state, event.verdict_id) == ("t1", "issued", basis.verdict_id)
+    assert (event.post, event.case_id, event.probability) == (basis.post, basis.case_id, basis.probability)
+    assert (event.act_at, event.policy_version, event.evidence) == (basis.act_at, basis.policy_version, [EVIDENCE])
     assert event.links == ["t.me/name"]
     assert is_whole(event, None)
 
@@ -136,7 +136,7 @@ def test_issuing_again_gives_the_same_event_id() -> None:
 @pytest.fixture
 async def takedown_log() -> AsyncIterator[TakedownLog]:
     settings = load_settings(bootstrap_servers="127.0.0.1:9")
-    # What the takedown_log takes from a context; it is never started, so no broker is asked.
+    # The part of a context that the log uses; it is never started, so it needs no broker.
     context = SimpleNamespace(settings=settings, codec=Codec(), physical=lambda name: name, crash=pytest.fail)
     made = TakedownLog(cast("Context", context))
     yield made
@@ -146,86 +146,86 @@ async def takedown_log() -> AsyncIterator[TakedownLog]:
 async def test_the_log_has_the_last_event_of_each_takedown(takedown_log: TakedownLog) -> None:
     issued, sent = life("issued", "sent")
     assert takedown_log.last("t1") is None
-    takedown_log.note(issued)
-    takedown_log.note(sent)
+    takedown_log.apply(issued)
+    takedown_log.apply(sent)
     assert takedown_log.last("t1") == sent
     assert takedown_log.all() == [sent]
 
 
-async def test_an_event_seen_twice_changes_nothing(takedown_log: TakedownLog) -> None:
+async def test_a_repeated_event_changes_nothing(takedown_log: TakedownLog) -> None:
     issued, sent = life("issued", "sent")
     for event in (issued, issued, sent, issued, sent, sent):
-        takedown_log.note(event)
+        takedown_log.apply(event)
     assert takedown_log.last("t1") == sent
 
 
-async def test_an_event_that_does_not_follow_from_the_last_is_not_taken(takedown_log: TakedownLog) -> None:
+async def test_an_event_that_does_not_follow_the_last_one_is_ignored(takedown_log: TakedownLog) -> None:
     issued, sent = life("issued", "sent")
     fork = chained(takedown(event_id="fork", state="withdrawn"), issued)
     out_of_nothing = chained(takedown(event_id="other", state="removed"), takedown(hash=b"unknown"))
     for event in (issued, sent, fork, out_of_nothing):
-        takedown_log.note(event)
+        takedown_log.apply(event)
     assert takedown_log.last("t1") == sent
 
 
 async def test_a_takedown_issued_by_two_workers_is_issued_once(takedown_log: TakedownLog) -> None:
     first = _event("t1", verdict(), ISSUED, None)
     second = chained(msgspec.structs.replace(first, at=first.at + timedelta(seconds=1)), None)
-    takedown_log.note(first)
-    takedown_log.note(second)
+    takedown_log.apply(first)
+    takedown_log.apply(second)
     assert takedown_log.last("t1") == first
 
 
-async def test_the_log_reads_what_was_written(takedown_log: TakedownLog) -> None:
+async def test_the_log_reads_the_topic(takedown_log: TakedownLog) -> None:
     events = life("issued", "sent")
     values = [takedown_log._codec.encode("takedowns", event) for event in events]
-    takedown_log._apply([Update(b"t1", value, 0, offset) for offset, value in enumerate([*values, None])])
+    takedown_log._apply_updates([Update(b"t1", value, 0, offset) for offset, value in enumerate([*values, None])])
     assert takedown_log.last("t1") == events[-1]
 
 
-def told(takedown_log: TakedownLog, *fates: Fate) -> list[State]:
-    """Give the takedown_log what verdicts on one post bring, one after the other, and return the states it came to."""
+def states_after(takedown_log: TakedownLog, *decisions: TakedownDecision) -> list[State]:
+    """Apply the events after verdicts on one post with these decisions, and return their states."""
     states: list[State] = []
-    for fate in fates:
-        event = following(takedown_log, verdict(), "case-a", fate)
+    for decision in decisions:
+        event = next_event(takedown_log, verdict(), "case-a", decision)
         if event is not None:
-            takedown_log.note(event)
+            takedown_log.apply(event)
             states.append(event.state)
     return states
 
 
 @pytest.mark.parametrize(
-    ("fates", "states"),
+    ("decisions", "states"),
     [
         ([ISSUED, ISSUED, HELD], ["issued"]),
         ([HELD, HELD, ISSUED, ISSUED], ["held", "issued"]),
-        ([Fate("withdrawn")], []),
-        ([HELD, Fate("withdrawn")], ["held"]),
+        ([WITHDRAWN], []),
+        ([HELD, WITHDRAWN], ["held"]),
     ],
 )
-async def test_a_verdict_brings_what_it_has_not_brought_before(
-    takedown_log: TakedownLog, fates: list[Fate], states: list[State]
+async def test_a_repeated_verdict_writes_no_second_event(
+    takedown_log: TakedownLog, decisions: list[TakedownDecision], states: list[State]
 ) -> None:
-    assert told(takedown_log, *fates) == states
+    assert states_after(takedown_log, *decisions) == states
 
 
-async def test_what_was_withdrawn_is_issued_when_there_is_another_reason(takedown_log: TakedownLog) -> None:
-    told(takedown_log, HELD)
+async def test_a_withdrawn_takedown_is_issued_on_another_basis(takedown_log: TakedownLog) -> None:
+    states_after(takedown_log, HELD)
     held = takedown_log.all()[0]
     withdrawn = chained(msgspec.structs.replace(held, event_id="e2", state="withdrawn"), held)
-    takedown_log.note(withdrawn)
-    assert told(takedown_log, ISSUED) == ["issued"]
+    takedown_log.apply(withdrawn)
+    assert states_after(takedown_log, ISSUED) == ["issued"]
     last = takedown_log.all()[0]
     assert last.previous == withdrawn.hash
     assert last.event_id != held.event_id
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "comes"), [(HELD, HELD, False), (HELD, ISSUED, True), (ISSUED, HELD, False)]
+    ("first", "second", "is_written"), [(HELD, HELD, False), (HELD, ISSUED, True), (ISSUED, HELD, False)]
 )
-async def test_what_is_held_keeps_no_edited_post_at_its_url_from_being_issued(
-    takedown_log: TakedownLog, first: Fate, second: Fate, comes: bool
+async def test_a_held_takedown_does_not_block_an_issue_for_an_edited_post_at_its_url(
+    takedown_log: TakedownLog, first: TakedownDecision, second: TakedownDecision, is_written: bool
 ) -> None:
-    told(takedown_log, first)
+    states_after(takedown_log, first)
     edited = verdict(post=post_ref("edited"))
-    assert (following(takedown_log, edited, "case-a", second) is not None) is comes
+    assert (next_event(takedown_log, edited, "case-a", second) is not None) is is_written

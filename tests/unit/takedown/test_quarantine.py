@@ -1,4 +1,4 @@
-"""By whose word a post is taken down: floods, what a person said, and what is left without a reference."""
+"""Rate limit of takedowns: floods, reviews, and the evidence that remains without a reference."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -14,17 +14,24 @@ from streams.engine.app import Context
 from streams.kafka.topic_reader import Update
 from streams.settings import load_settings
 from streams.takedown.log import TakedownLog, chained
-from streams.takedown.quarantine import WINDOW, Cause, Fate, Quarantine, carriers, stands
+from streams.takedown.quarantine import (
+    WINDOW,
+    Basis,
+    Quarantine,
+    TakedownDecision,
+    is_supported,
+    supporting_references,
+)
 from tests.unit.made_messages import takedown, verdict
 
 CASE = "case-a"
 LIMIT = 3
 SPAN = Interval(start_s=0.0, end_s=9.0)
 NOW = datetime.now(UTC)
-ISSUED, HELD = Fate("issued"), Fate("held", ["r1"])
+ISSUED, HELD, WITHDRAWN = TakedownDecision("issued"), TakedownDecision("held", ["r1"]), TakedownDecision("withdrawn")
 
 
-def seen(reference_id: str = "r1", probability: float = 0.99) -> Evidence:
+def evidence_of(reference_id: str = "r1", probability: float = 0.99) -> Evidence:
     return Evidence(
         modality="visual",
         model="m",
@@ -38,120 +45,120 @@ def seen(reference_id: str = "r1", probability: float = 0.99) -> Evidence:
     )
 
 
-def found(*evidence: Evidence) -> Cause:
-    return verdict(evidence=list(evidence) or [seen()])
+def basis(*evidence: Evidence) -> Basis:
+    return verdict(evidence=list(evidence) or [evidence_of()])
 
 
-class Told:
-    """A quarantine, and what the topics would tell it."""
+class Rig:
+    """A quarantine with topics that are written here."""
 
     def __init__(self, limit: int = LIMIT) -> None:
-        # What they take from a context; nothing is started, so no broker is asked.
+        # The part of a context that they use; nothing is started, so it needs no broker.
         settings = load_settings(bootstrap_servers="127.0.0.1:9")
         context = SimpleNamespace(settings=settings, codec=Codec(), physical=lambda name: name, crash=pytest.fail)
         self.takedown_log = TakedownLog(cast("Context", context))
-        self.standings = ReferenceReviews(settings, context.codec, context.crash)
-        self.quarantine = Quarantine(self.takedown_log, self.standings, limit)
+        self.reviews = ReferenceReviews(settings, context.codec, context.crash)
+        self.quarantine = Quarantine(self.takedown_log, self.reviews, limit)
 
     async def stop(self) -> None:
         await self.takedown_log._reader.stop()
-        await self.standings.stop()
+        await self.reviews.stop()
 
-    def notices(self, number: int, *evidence: Evidence, at: datetime = NOW, state: State = "issued") -> None:
-        known = len(self.takedown_log.all())
-        for name in range(known, known + number):
-            told_by = {"evidence": list(evidence) or [seen()], "held_for": ["r1"] if state == "held" else []}
-            self.takedown_log.note(chained(takedown(takedown_id=f"t{name}", state=state, at=at, **told_by), None))
+    def takedowns(self, number: int, *evidence: Evidence, at: datetime = NOW, state: State = "issued") -> None:
+        first = len(self.takedown_log.all())
+        for name in range(first, first + number):
+            fields = {"evidence": list(evidence) or [evidence_of()], "held_for": ["r1"] if state == "held" else []}
+            self.takedown_log.apply(chained(takedown(takedown_id=f"t{name}", state=state, at=at, **fields), None))
 
-    def said(self, reference_id: str, kind: StandingKind | None) -> None:
+    def review(self, reference_id: str, kind: StandingKind | None) -> None:
         standing = kind and Standing(
             case_id=CASE, reference_id=reference_id, standing=kind, why="seen", by="officer", at=NOW
         )
         value = Codec().encode("standings", standing) if standing else None
-        self.standings.apply([Update(standing_key(CASE, reference_id).encode(), value, 0, 0)])
+        self.reviews.apply([Update(standing_key(CASE, reference_id).encode(), value, 0, 0)])
 
-    def fate(self, *evidence: Evidence, now: datetime = NOW) -> Fate:
-        return self.quarantine.fate(CASE, found(*evidence), now)
+    def decide(self, *evidence: Evidence, now: datetime = NOW) -> TakedownDecision:
+        return self.quarantine.decide(CASE, basis(*evidence), now)
 
 
 @pytest.fixture
-async def told() -> AsyncIterator[Told]:
-    made = Told()
+async def rig() -> AsyncIterator[Rig]:
+    made = Rig()
     yield made
     await made.stop()
 
 
-async def test_as_many_posts_as_may_pass_are_issued_and_the_next_is_held(told: Told) -> None:
-    told.notices(LIMIT - 1)
-    assert told.fate() == ISSUED
-    told.notices(1)
-    assert told.fate() == HELD
+async def test_takedowns_up_to_the_limit_are_issued_and_the_next_is_held(rig: Rig) -> None:
+    rig.takedowns(LIMIT - 1)
+    assert rig.decide() == ISSUED
+    rig.takedowns(1)
+    assert rig.decide() == HELD
 
 
-async def test_posts_that_come_slowly_are_no_flood(told: Told) -> None:
-    told.notices(LIMIT, at=NOW - WINDOW + timedelta(seconds=1))
-    assert told.fate() == HELD
-    assert told.fate(now=NOW + timedelta(seconds=2)) == ISSUED
+async def test_takedowns_outside_the_window_do_not_count(rig: Rig) -> None:
+    rig.takedowns(LIMIT, at=NOW - WINDOW + timedelta(seconds=1))
+    assert rig.decide() == HELD
+    assert rig.decide(now=NOW + timedelta(seconds=2)) == ISSUED
 
 
-async def test_quarantine_does_not_end_by_itself(told: Told) -> None:
-    told.notices(1, at=NOW - timedelta(days=30), state="held")
-    assert told.fate() == HELD
+async def test_quarantine_does_not_end_by_itself(rig: Rig) -> None:
+    rig.takedowns(1, at=NOW - timedelta(days=30), state="held")
+    assert rig.decide() == HELD
 
 
 async def test_no_limit_is_no_quarantine() -> None:
-    told = Told(limit=0)
-    told.notices(50)
-    assert told.fate() == ISSUED
-    await told.stop()
+    rig = Rig(limit=0)
+    rig.takedowns(50)
+    assert rig.decide() == ISSUED
+    await rig.stop()
 
 
-async def test_another_reference_and_another_case_act_on(told: Told) -> None:
-    told.notices(LIMIT)
-    assert told.fate(seen("r2")) == ISSUED
-    assert told.fate(seen("r1"), seen("r2")) == ISSUED
-    assert told.quarantine.fate("case-b", found(), NOW) == ISSUED
+async def test_another_reference_and_another_case_are_not_limited(rig: Rig) -> None:
+    rig.takedowns(LIMIT)
+    assert rig.decide(evidence_of("r2")) == ISSUED
+    assert rig.decide(evidence_of("r1"), evidence_of("r2")) == ISSUED
+    assert rig.quarantine.decide("case-b", basis(), NOW) == ISSUED
 
 
-async def test_a_weak_hit_beside_the_flood_lets_nothing_pass_and_is_not_blamed(told: Told) -> None:
-    told.notices(LIMIT, seen("r1"), seen("r2", 0.3))
-    assert told.fate(seen("r1"), seen("r2", 0.3)) == HELD
-    assert told.fate(seen("r2")) == ISSUED
+async def test_a_weak_match_beside_the_flood_releases_nothing_and_is_not_quarantined(rig: Rig) -> None:
+    rig.takedowns(LIMIT, evidence_of("r1"), evidence_of("r2", 0.3))
+    assert rig.decide(evidence_of("r1"), evidence_of("r2", 0.3)) == HELD
+    assert rig.decide(evidence_of("r2")) == ISSUED
 
 
-async def test_a_confirmed_reference_is_never_held(told: Told) -> None:
-    told.notices(LIMIT)
-    told.notices(1, state="held")
-    told.said("r1", "confirmed")
-    assert told.fate() == ISSUED
-    told.said("r1", None)
-    assert told.fate() == HELD
+async def test_a_confirmed_reference_is_never_held(rig: Rig) -> None:
+    rig.takedowns(LIMIT)
+    rig.takedowns(1, state="held")
+    rig.review("r1", "confirmed")
+    assert rig.decide() == ISSUED
+    rig.review("r1", None)
+    assert rig.decide() == HELD
 
 
-async def test_a_withdrawn_reference_counts_for_nothing(told: Told) -> None:
-    told.said("r1", "withdrawn")
-    assert told.fate() == Fate("withdrawn")
-    assert told.fate(seen("r1"), seen("r2", 0.3)) == Fate("withdrawn")
-    assert told.fate(seen("r1"), seen("r2")) == ISSUED
+async def test_a_withdrawn_reference_is_not_counted(rig: Rig) -> None:
+    rig.review("r1", "withdrawn")
+    assert rig.decide() == WITHDRAWN
+    assert rig.decide(evidence_of("r1"), evidence_of("r2", 0.3)) == WITHDRAWN
+    assert rig.decide(evidence_of("r1"), evidence_of("r2")) == ISSUED
 
 
-async def test_a_standing_that_cannot_be_read_changes_nothing(told: Told) -> None:
-    told.said("r1", "withdrawn")
-    told.standings.apply([Update(standing_key(CASE, "r1").encode(), b"no standing", 0, 1)])
-    assert told.fate() == Fate("withdrawn")
+async def test_an_unreadable_review_changes_nothing(rig: Rig) -> None:
+    rig.review("r1", "withdrawn")
+    rig.reviews.apply([Update(standing_key(CASE, "r1").encode(), b"no standing", 0, 1)])
+    assert rig.decide() == WITHDRAWN
 
 
-async def test_of_references_that_only_together_are_enough_the_strongest_is_asked_about(told: Told) -> None:
-    both = seen("r1", 0.9), seen("r2", 0.8)
-    told.notices(LIMIT, *both)
-    assert told.fate(*both) == HELD
-    told.said("r1", "confirmed")
-    assert told.fate(*both) == ISSUED
+async def test_of_references_that_only_together_suffice_the_strongest_is_held_for(rig: Rig) -> None:
+    both = evidence_of("r1", 0.9), evidence_of("r2", 0.8)
+    rig.takedowns(LIMIT, *both)
+    assert rig.decide(*both) == HELD
+    rig.review("r1", "confirmed")
+    assert rig.decide(*both) == ISSUED
 
 
-def test_what_only_together_is_enough_falls_with_each_part() -> None:
-    both = found(seen("r1", 0.9), seen("r2", 0.8))
-    assert carriers(both) == {"r1"}
-    assert not stands(both, {"r2"})
-    assert stands(both, {"r3"})
-    assert carriers(verdict(evidence=[])) == set()
+def test_evidence_that_only_together_suffices_needs_each_part() -> None:
+    both = basis(evidence_of("r1", 0.9), evidence_of("r2", 0.8))
+    assert supporting_references(both) == {"r1"}
+    assert not is_supported(both, {"r2"})
+    assert is_supported(both, {"r3"})
+    assert supporting_references(verdict(evidence=[])) == set()

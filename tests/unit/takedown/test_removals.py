@@ -1,4 +1,4 @@
-"""What a platform's word brings to a takedown, whichever comes first."""
+"""Join of removals and takedowns, in either order of arrival."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from schemas.messages import Message, Removal, State, Takedown
 from streams.engine.app import Context
 from streams.settings import load_settings
 from streams.takedown.log import TakedownLog, chained
-from streams.takedown.removals import Removals, following
+from streams.takedown.removals import Removals, next_event
 from tests.unit.made_messages import NOW, post_ref, removal, takedown
 
 SOON, LATER = NOW + timedelta(minutes=1), NOW + timedelta(minutes=2)
@@ -32,57 +32,57 @@ def of(state: State, cause: Removal | None = None) -> Takedown:
 
 @pytest.mark.parametrize("state", ["issued", "sent", "acknowledged", "reappeared"])
 @pytest.mark.parametrize("cause", [removal(), account("account_gone", status="takendown")])
-def test_what_is_pending_is_removed_with_the_platforms_word(state: State, cause: Removal) -> None:
+def test_a_pending_takedown_is_removed_with_the_platforms_removal(state: State, cause: Removal) -> None:
     last = of(state)
-    event = following(last, cause)
+    event = next_event(last, cause)
     assert event is not None
     assert (event.state, event.removal, event.previous) == ("removed", cause, last.hash)
     assert chained(event, last) == event
 
 
 @pytest.mark.parametrize("state", ["removed", "withdrawn"])
-def test_what_is_not_pending_stays_as_it_is(state: State) -> None:
-    assert following(of(state, removal()), removal(removal_id="x2", at=SOON)) is None
+def test_a_takedown_that_is_not_pending_stays_unchanged(state: State) -> None:
+    assert next_event(of(state, removal()), removal(removal_id="x2", at=SOON)) is None
 
 
-def test_what_is_held_goes_with_its_post_and_waits_for_an_account_to_come_back() -> None:
-    event = following(of("held"), removal())
+def test_a_held_takedown_ends_with_its_post_and_not_with_its_account() -> None:
+    event = next_event(of("held"), removal())
     assert event is not None
     assert event.state == "removed"
-    assert following(of("held"), account("account_gone")) is None
+    assert next_event(of("held"), account("account_gone")) is None
 
 
-def test_only_an_account_that_comes_back_brings_back_what_went_with_it() -> None:
+def test_only_posts_removed_with_an_account_reappear_with_it() -> None:
     gone, back = account("account_gone"), account("account_back", at=SOON)
-    event = following(of("removed", gone), back)
+    event = next_event(of("removed", gone), back)
     assert event is not None
     assert (event.state, event.removal) == ("reappeared", back)
-    assert following(of("removed", removal()), back) is None
-    assert following(of("issued"), back) is None
-    assert following(of("withdrawn"), back) is None
-    assert following(event, account("account_gone", removal_id="x3", at=LATER)) is not None
+    assert next_event(of("removed", removal()), back) is None
+    assert next_event(of("issued"), back) is None
+    assert next_event(of("withdrawn"), back) is None
+    assert next_event(event, account("account_gone", removal_id="x3", at=LATER)) is not None
 
 
-def test_what_is_told_late_changes_nothing() -> None:
-    assert following(of("removed", account("account_gone", at=LATER)), account("account_back", at=SOON)) is None
-    assert following(of("reappeared", account("account_back", at=LATER)), account("account_gone", at=SOON)) is None
+def test_a_removal_out_of_order_changes_nothing() -> None:
+    assert next_event(of("removed", account("account_gone", at=LATER)), account("account_back", at=SOON)) is None
+    assert next_event(of("reappeared", account("account_back", at=LATER)), account("account_gone", at=SOON)) is None
 
 
-def test_a_url_that_is_used_again_is_not_gone() -> None:
-    assert following(of("issued"), removal(seen_at=NOW - timedelta(seconds=1))) is None
+def test_a_removal_before_the_post_was_observed_is_ignored() -> None:
+    assert next_event(of("issued"), removal(seen_at=NOW - timedelta(seconds=1))) is None
 
 
-def test_the_same_word_gives_the_same_event_id() -> None:
-    first, again = following(of("issued"), removal()), following(of("issued"), removal())
+def test_the_same_removal_gives_the_same_event_id() -> None:
+    first, again = next_event(of("issued"), removal()), next_event(of("issued"), removal())
     assert first is not None
     assert again is not None
     assert first.event_id == again.event_id
 
 
 class Rig:
-    """A takedown_log whose topic is a list, and the removals joined with it."""
+    """A takedown log whose topic is a list, and the removals joined with it."""
 
-    def __init__(self, remembered: int = 100) -> None:
+    def __init__(self, max_recent: int = 100) -> None:
         settings = load_settings(bootstrap_servers="127.0.0.1:9")
         context = SimpleNamespace(
             settings=settings, codec=Codec(), physical=lambda name: name, crash=pytest.fail, send=self.send
@@ -91,7 +91,7 @@ class Rig:
         self.takedown_log = TakedownLog(cast("Context", context))
         self.takedown_log.start = self._nothing  # type: ignore[method-assign]  # there is no broker
         self.takedown_log.current = self._nothing  # type: ignore[method-assign]
-        self.removals = Removals(cast("Context", context), self.takedown_log, remembered)
+        self.removals = Removals(cast("Context", context), self.takedown_log, max_recent)
 
     async def _nothing(self) -> None:
         pass
@@ -103,14 +103,14 @@ class Rig:
 
     def write(self, event: Takedown) -> None:
         self.topic.append(event)
-        self.takedown_log.note(event)
+        self.takedown_log.apply(event)
 
-    async def take(self, cause: Removal) -> None:
-        async for output in self.removals.take(cause):
+    async def apply(self, cause: Removal) -> None:
+        async for output in self.removals.apply(cause):
             await self.send(output.topic, output.key, cast("Takedown", output.message))
 
     async def run(self) -> None:
-        """Let the background do what it has to."""
+        """Run the background join until its queue is empty."""
         task = asyncio.create_task(self.removals.run())
         await asyncio.sleep(0.01)
         task.cancel()
@@ -129,54 +129,54 @@ async def rig() -> AsyncIterator[Rig]:
     await made.takedown_log._reader.stop()
 
 
-async def test_a_removal_meets_the_takedown_issued_before(rig: Rig) -> None:
+async def test_a_removal_is_joined_with_an_earlier_takedown(rig: Rig) -> None:
     rig.write(of("issued"))
-    await rig.take(removal())
-    await rig.take(removal())
+    await rig.apply(removal())
+    await rig.apply(removal())
     await rig.run()
     assert rig.states == ["issued", "removed"]
 
 
-async def test_a_removal_meets_the_takedown_issued_after(rig: Rig) -> None:
-    await rig.take(removal())
+async def test_a_removal_is_joined_with_a_later_takedown(rig: Rig) -> None:
+    await rig.apply(removal())
     rig.write(of("issued"))
     await rig.run()
-    await rig.take(removal())
+    await rig.apply(removal())
     assert rig.states == ["issued", "removed"]
 
 
-async def test_an_account_takes_all_its_posts_along_and_brings_them_back(rig: Rig) -> None:
+async def test_the_posts_of_an_account_are_removed_and_reappear_with_it(rig: Rig) -> None:
     for number in (1, 2):
         post = msgspec.structs.replace(post_ref(f"p{number}"), author="a1", url=f"https://example.org/{number}")
         rig.write(chained(takedown(takedown_id=f"t{number}", post=post), None))
-    await rig.take(removal(url="https://example.org/2"))
-    await rig.take(account("account_gone", removal_id="x2", status="deactivated", at=SOON))
-    await rig.take(account("account_back", removal_id="x3", at=LATER))
+    await rig.apply(removal(url="https://example.org/2"))
+    await rig.apply(account("account_gone", removal_id="x2", status="deactivated", at=SOON))
+    await rig.apply(account("account_back", removal_id="x3", at=LATER))
     lives = {key: [event.state for event in rig.topic if event.takedown_id == key] for key in ("t1", "t2")}
     assert lives == {"t1": ["issued", "removed", "reappeared"], "t2": ["issued", "removed"]}
 
 
-async def test_an_account_that_is_back_takes_nothing_along_that_comes_later(rig: Rig) -> None:
-    await rig.take(account("account_gone"))
-    await rig.take(account("account_back", removal_id="x2", at=SOON))
+async def test_a_takedown_after_its_account_is_back_is_not_removed(rig: Rig) -> None:
+    await rig.apply(account("account_gone"))
+    await rig.apply(account("account_back", removal_id="x2", at=SOON))
     rig.write(of("issued"))
     await rig.run()
     assert rig.states == ["issued"]
 
 
-async def test_another_post_another_account_and_another_platform_stay(rig: Rig) -> None:
+async def test_removals_of_another_post_account_or_platform_are_ignored(rig: Rig) -> None:
     rig.write(of("issued"))
-    await rig.take(removal(url="https://example.org/other"))
-    await rig.take(removal(platform="other"))
-    await rig.take(account("account_gone", platform="other"))
+    await rig.apply(removal(url="https://example.org/other"))
+    await rig.apply(removal(platform="other"))
+    await rig.apply(account("account_gone", platform="other"))
     assert rig.states == ["issued"]
 
 
-async def test_a_worker_that_wrote_first_wins_and_what_still_follows_is_written_again(rig: Rig) -> None:
+async def test_after_an_event_of_another_worker_the_removal_is_applied_again(rig: Rig) -> None:
     last = of("issued")
     rig.write(last)
     written: list[Takedown] = []
-    async for output in rig.removals.take(removal()):
+    async for output in rig.removals.apply(removal()):
         event = cast("Takedown", output.message)
         if not written:  # another worker's is in the topic before ours
             rig.write(chained(msgspec.structs.replace(last, event_id="e2", state="sent"), last))
@@ -189,10 +189,10 @@ async def test_a_worker_that_wrote_first_wins_and_what_still_follows_is_written_
     assert written[0].event_id != written[1].event_id
 
 
-async def test_no_more_removals_are_remembered_than_asked() -> None:
-    small = Rig(remembered=1)
-    await small.take(removal())
-    await small.take(removal(url="https://example.org/other"))
+async def test_no_more_recent_removals_are_kept_than_the_maximum() -> None:
+    small = Rig(max_recent=1)
+    await small.apply(removal())
+    await small.apply(removal(url="https://example.org/other"))
     small.write(of("issued"))
     await small.run()
     assert small.states == ["issued"]
