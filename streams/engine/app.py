@@ -80,12 +80,12 @@ class Context:
         self._windows: dict[str, list[Window[Any]]] = defaultdict(list)
 
     @cached_property
-    def choice(self) -> LiveModels:
-        """The models that are live, followed from its first use on."""
-        choice = LiveModels(self.settings, self.codec, self.models, self.crash)
-        self.background(choice.run)
-        self.awaited.append(choice.ready)
-        return choice
+    def live_models(self) -> LiveModels:
+        """Live models; the deployments topic is read from the first use on."""
+        live_models = LiveModels(self.settings, self.codec, self.models, self.crash)
+        self.background(live_models.run)
+        self.awaited.append(live_models.ready)
+        return live_models
 
     def topic(self, name: str) -> TopicT:
         """Return the Faust topic of this name: raw bytes in and out."""

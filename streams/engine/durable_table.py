@@ -1,4 +1,4 @@
-"""A Faust table whose writes can be awaited, and made outside an agent."""
+"""A Faust table with durable writes: they can be awaited, and made outside an agent."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +15,9 @@ from streams.errors import UnprocessableError
 class DurableTable(Table[bytes, bytes]):
     """Bytes by key, kept in memory and in a compacted changelog.
 
-    Faust writes the changelog in the background and acks the input whatever becomes of it; `put` and `forget` return
-    once the broker has the write. The partition follows from the key alone, so a timer may write as well as an agent;
-    the changelog must have as many partitions as the topic whose keys it shares.
+    Faust writes the changelog in the background and acks the input even if that fails; `put` and `erase` return once
+    the broker has the write. The partition follows from the key alone, so a timer may write as well as an agent; the
+    changelog must have as many partitions as the topic whose keys it shares.
     """
 
     _sent: FutureMessage | None = None
@@ -52,24 +52,24 @@ class DurableTable(Table[bytes, bytes]):
         Raises
         ------
         DeliveryError
-            The broker did not take it: the worker must stop, for its table is ahead of the changelog.
+            The broker did not accept it: the worker must stop, because its table is ahead of the changelog.
         UnprocessableError
-            The value is larger than the broker takes.
+            The value is larger than the broker accepts.
         """
         self[key] = value
         await self._durable()
 
-    async def forget(self, key: bytes) -> None:
+    async def erase(self, key: bytes) -> None:
         """Erase a key, if it is there, and return once the broker has the tombstone; raises as `put` does."""
         if self.pop(key, None) is not None:
             await self._durable()
 
     def partition_for_key(self, key: bytes) -> int:
-        """Return where a key's changes go; Faust itself would ask the agent's current event."""
+        """Return the changelog partition of a key; Faust itself would take that of the agent's current event."""
         return self._partition_of(key)
 
     def send_changelog(self, *args: Any, **kwargs: Any) -> FutureMessage:  # noqa: ANN401 - passed on as they are
-        """Send as Faust does, and remember the future."""
+        """Send as Faust does, and keep the future for `_durable`."""
         self._sent = super().send_changelog(*args, **kwargs)
         return self._sent
 
@@ -79,5 +79,5 @@ class DurableTable(Table[bytes, bytes]):
             await self._sent
         except Exception as error:
             if is_too_large(error):
-                raise UnprocessableError("output_too_large", f"what {self.name} would have to remember") from error
-            raise DeliveryError(f"table {self.name} could not be written down: {error!r}") from error
+                raise UnprocessableError("output_too_large", f"state of table {self.name}") from error
+            raise DeliveryError(f"table {self.name} could not be written: {error!r}") from error

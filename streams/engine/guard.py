@@ -1,21 +1,21 @@
-"""What stands around every handler: decode, run, deliver, and decide a failed record's fate by the error's type."""
+"""Guard around every handler: outputs delivered before the record is acked, errors turned into dead letters by type."""
 
 import asyncio
-import random
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractContextManager, aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
 from opentelemetry.trace import Span
 
-from schemas.codec import Codec, WireError
+from schemas.codec import Codec
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Fate, Message
+from streams.engine.attempts import Retry, decode_record, run_attempts
 from streams.engine.dead_letter_limit import DeadLetterLimit
 from streams.engine.record import Handler, Output, Record
 from streams.errors import BrokerError, RecordError, TransientError, UnprocessableError
@@ -25,37 +25,24 @@ log = structlog.get_logger()
 
 DEAD_LETTERS = "dead-letters"
 _NO_REGISTRY = "registry_unreachable"
-_MOST_LETTERS = 16_000
-"""Of an error's own words in a dead letter: some errors print the whole record."""
+_MAX_DETAIL_CHARS = 16_000
+"""Of an error's text in a dead letter: some errors print the whole record."""
 
 
 class Deliver(Protocol):
     """Write one record and return once the broker acknowledged it."""
 
     def __call__(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> Awaitable[None]:
-        """Raise `UnprocessableError` when the broker will never take it, anything else when the broker is at fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How often and how patiently a `TransientError` is tried again."""
-
-    attempts: int = 4
-    base_s: float = 0.5
-    max_s: float = 8.0
-
-    def pause_s(self, attempt: int) -> float:
-        """Return the exponential pause after this attempt, with full jitter, seconds."""
-        return random.uniform(0, min(self.max_s, self.base_s * 2**attempt))  # noqa: S311 - no secret
+        """Raise `UnprocessableError` if the broker never accepts it, any other error if the broker failed."""
 
 
 class DeliveryError(Exception):
-    """The broker did not take an output or give an answer: the worker must stop, the record is not at fault."""
+    """The broker did not accept an output or answer a query: the worker must stop, the record is not at fault."""
 
 
 @dataclass(slots=True)
 class Guard[M: Message]:
-    """Bring one record to its end: its outputs delivered, or a dead letter delivered.
+    """Process one record to a durable outcome: all outputs delivered, or a dead letter delivered.
 
     Parameters
     ----------
@@ -71,8 +58,7 @@ class Guard[M: Message]:
     deliver: Deliver
     limit: DeadLetterLimit
     timeout_s: float
-    retry: Retry = Retry()
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    retry: Retry = field(default_factory=Retry)
 
     async def __call__(self, record: Record) -> None:
         """Return when the record's outcome is durable.
@@ -86,52 +72,39 @@ class Guard[M: Message]:
         """
         metrics.WAITING_SECONDS.labels(self.stage).observe(max(0.0, time.time() - record.timestamp_s))
         with metrics.STAGE_SECONDS.labels(self.stage).time(), _span(self.stage, record) as span:
-            error = await self._try(record)
+            error = await run_attempts(self._attempt, record, self.retry, fatal=(DeliveryError,))
             if error is None:
                 self.limit.passed()
             else:
-                trace.failed(span, _reason(error))
-                await self._bury(error, record)
+                _raise_broker_error(error)
+                trace.mark_failed(span, _reason(error))
+                await self._write_dead_letter(error, record)
         metrics.INPUT_BYTES.labels(self.stage).inc(len(record.value or b""))
 
-    async def _try(self, record: Record) -> Exception | None:
-        """Run the handler, again after transient errors; return the error that ended it."""
-        for attempt in range(1, self.retry.attempts + 1):
-            try:
-                await self._attempt(replace(record, attempt=attempt, last_attempt=attempt == self.retry.attempts))
-            except TransientError as error:
-                log.warning("record failed for now", stage=self.stage, reason=error.reason, attempt=attempt)
-                if attempt == self.retry.attempts:
-                    return _of_the_record(error)
-                metrics.RETRIES.labels(self.stage, error.reason).inc()
-                await self.sleep(self.retry.pause_s(attempt))
-            except DeliveryError:
-                raise
-            except Exception as error:  # noqa: BLE001 - the one place where every error finds its fate
-                return error
-            else:
-                return None
-        return None
-
     async def _attempt(self, record: Record) -> None:
+        try:
+            await self._run_handler(record)
+        except TransientError as error:
+            log.warning("record failed for now", stage=self.stage, reason=error.reason, attempt=record.attempt)
+            if not record.last_attempt:
+                metrics.RETRIES.labels(self.stage, error.reason).inc()
+            raise
+
+    async def _run_handler(self, record: Record) -> None:
         message: M = self._decode(record)
         async with aclosing(self.handler(message, record)) as outputs:  # type: ignore[type-var]
             while (output := await self._next(outputs)) is not None:
                 try:
                     await self._send(output, record)
                 except DeliveryError:
-                    # What a handler raises while it is closed would hide that the broker failed.
+                    # An error of the handler while it is closed would hide that the broker failed.
                     with suppress(Exception):
                         await outputs.aclose()  # type: ignore[attr-defined]
                     raise
 
     def _decode(self, record: Record) -> M:
-        if record.value is None:
-            raise UnprocessableError("wire_empty", "a tombstone where a message was expected")
         try:
-            return self.codec.decode(record.topic, record.value)  # type: ignore[return-value]
-        except WireError as error:
-            raise UnprocessableError(error.reason, str(error)) from error
+            return decode_record(self.codec, record)  # type: ignore[return-value]
         except ConnectionError as error:
             raise TransientError(_NO_REGISTRY, str(error)) from error
 
@@ -160,7 +133,7 @@ class Guard[M: Message]:
             raise DeliveryError(f"{self.stage} could not write to {topic}: {error!r}") from error
         metrics.OUTPUT_BYTES.labels(self.stage, topic).inc(len(value or b""))
 
-    async def _bury(self, error: Exception, record: Record) -> None:
+    async def _write_dead_letter(self, error: Exception, record: Record) -> None:
         letter = dead_letter(self.stage, error, record, self.retry.attempts)
         self.limit.failed(letter.reason)
         metrics.DEAD_LETTERS.labels(self.stage, letter.reason, letter.fate).inc()
@@ -178,12 +151,12 @@ class Guard[M: Message]:
 def dead_letter(stage: str, error: Exception, record: Record, attempts: int) -> DeadLetter:
     """Return the dead letter for a record that ended with this error."""
     fate: Fate = "bug"
-    words = None
+    printed = None
     reason = _reason(error)
     if isinstance(error, RecordError):
         fate = "transient" if isinstance(error, TransientError) else "unprocessable"
     else:
-        words = _writable("".join(traceback.format_exception(error)))
+        printed = _writable("".join(traceback.format_exception(error)))
     return DeadLetter(
         dead_letter_id=record_id("dead-letter", stage, record.topic, record.partition, record.offset, reason),
         stage=stage,
@@ -193,7 +166,7 @@ def dead_letter(stage: str, error: Exception, record: Record, attempts: int) -> 
         reason=reason,
         fate=fate,
         detail=_writable(str(error) or type(error).__name__),
-        traceback=words,
+        traceback=printed,
         key=record.key,
         value=record.value,
         headers=record.headers,
@@ -206,11 +179,10 @@ def _reason(error: Exception) -> str:
     return error.reason if isinstance(error, RecordError) else "bug"
 
 
-def _of_the_record(error: TransientError) -> TransientError:
-    """Return the error that stayed; raise instead when it is the broker's."""
+def _raise_broker_error(error: Exception) -> None:
+    """Raise a `DeliveryError` if the broker caused the error: the record is not at fault."""
     if isinstance(error, BrokerError):
         raise DeliveryError(error.detail) from error
-    return error
 
 
 def _span(stage: str, record: Record) -> AbstractContextManager[Span]:
@@ -224,6 +196,6 @@ def _span(stage: str, record: Record) -> AbstractContextManager[Span]:
     )
 
 
-def _writable(words: str) -> str:
-    """Return the words as Avro takes them: file names may hold what is no UTF-8; the end says most and is kept."""
-    return words[-_MOST_LETTERS:].encode("utf-8", "backslashreplace").decode("utf-8")
+def _writable(text: str) -> str:
+    """Return the end of a text as valid UTF-8, which Avro requires: file names may hold other bytes."""
+    return text[-_MAX_DETAIL_CHARS:].encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,7 +1,8 @@
-"""What fusion has heard of one post so far, and what follows from it; plain values, no Kafka.
+"""Join state of one post, and the verdicts that follow from it; plain values, no Kafka.
 
-A post is complete when every part of it was heard. Before that only enough evidence to act makes a verdict; after it,
-or after the deadline, or when an archived post is found by a new case, every rise does. A verdict is never lowered.
+A post is complete when the scores of all its parts have arrived. Before that, only enough evidence to act makes a
+verdict. Once it is complete, or after its deadline, or when a new case finds an archived post, every higher decision
+does. A decision is never lowered.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,43 +33,43 @@ type Policies = Mapping[str, Policy]
 
 
 class Rules(NamedTuple):
-    """What evidence is judged by."""
+    """The model and the policies that turn evidence into decisions."""
 
     model: FusionModel
     policies: Policies
 
 
-_MOST_EVIDENCE = 12
+_MAX_EVIDENCE = 12
 """Strongest pieces of evidence kept per case."""
-_MOST_PASSAGES = 8
+_MAX_PASSAGES = 8
 """Best stretches kept of a piece."""
 _SAME_OFFSET_S = 10.0
-"""Between post and reference, to count as one place."""
-_MOST_LINKS = 32
-"""Kept per post, the first in the alphabet, so that the order of its segments says nothing."""
+"""Difference in offset between post and reference within which two matches are at one place."""
+_MAX_LINKS = 32
+"""Kept per post, the first in the alphabet, so that the result does not depend on the order of its segments."""
 
 
-class PostState(msgspec.Struct, kw_only=True):
-    """One post being heard.
+class PostState(msgspec.Struct, kw_only=True, rename={"arrived": "heard"}):  # as earlier versions wrote it
+    """Join state of one post.
 
     Attributes
     ----------
-    heard
-        Segments of each modality whose scores arrived.
+    arrived
+        Numbers of the segments whose scores have arrived, by modality.
     deadline_s
-        When to close, seconds since the epoch; once closed, when to forget.
+        When to close the post, seconds since the epoch; once closed, when to evict its state.
     trace
-        Headers under which the last of it was heard, for what follows from the clock alone.
+        Trace headers of the last record, for the verdicts that a deadline brings.
     links
-        Addresses and handles that the post shows or writes.
+        Addresses and handles in the post.
     explicit
-        How explicit its pictures seem, the highest of its segments; None where nobody looked.
+        Highest rating of how explicit its segments are; None where none was rated.
     """
 
     post: PostRef
     parts: Parts
     deadline_s: float
-    heard: dict[Modality, set[int]] = {}
+    arrived: dict[Modality, set[int]] = {}
     evidence: dict[str, list[Evidence]] = {}
     decided: dict[str, Decision] = {}
     closed: bool = False
@@ -76,32 +77,38 @@ class PostState(msgspec.Struct, kw_only=True):
     links: list[str] = []
     explicit: float | None = None
 
-    def hear(self, scores: Scores, rules: Rules, now_s: float) -> list[Verdict]:
-        """Take in one segment's scores; hearing them twice changes nothing. Return the verdicts that follow."""
+    def add(self, scores: Scores, rules: Rules, now_s: float) -> list[Verdict]:
+        """Add one segment's scores and return the verdicts that follow; adding them again changes nothing."""
         for case_id in dict.fromkeys(found.case_id for found in scores.matches):
             if case_id in rules.policies:
-                self._weigh(case_id, _pieces(scores, case_id, rules.model), rules.model)
-        self._note(scores)
+                self._add_evidence(case_id, _pieces(scores, case_id, rules.model), rules.model)
+        self._add_context(scores)
         if not scores.late:
-            self.heard.setdefault(scores.modality, set()).add(scores.segment.segment)
+            self.arrived.setdefault(scores.modality, set()).add(scores.segment.segment)
         if not self.closed and not self.missing():
             return self._close("complete", rules, now_s)
-        # An open hearing may yet hear more, so what needs a person waits for its end; what is found late has no end.
+        # While a post is open more scores may come, so a review waits until it is closed. Late scores wait for nothing.
         least: Decision = "review" if scores.late or self.closed else "act"
-        heard: Reason = "early" if self.missing() else "complete"
-        raised = self._raised("late" if scores.late else heard, rules, now_s)
+        in_time: Reason = "early" if self.missing() else "complete"
+        raised = self._raised("late" if scores.late else in_time, rules, now_s)
         return [verdict for verdict in raised if RANK[verdict.decision] >= RANK[least]]
 
     def close(self, rules: Rules, now_s: float) -> list[Verdict]:
-        """Stop waiting; return the verdicts on what was heard until now."""
+        """Close the post at its deadline; return the verdicts on the scores that have arrived."""
         return [] if self.closed else self._close("deadline", rules, now_s)
 
     def missing(self) -> list[Modality]:
-        """Return the modalities not heard in full."""
-        return [m for m in EVERY_MODALITY if len(self.heard.get(m, ())) < getattr(self.parts, m)]
+        """Return the modalities of which scores are missing."""
+        return [m for m in EVERY_MODALITY if len(self.arrived.get(m, ())) < getattr(self.parts, m)]
 
-    def _weigh(self, case_id: str, pieces: Iterable[Evidence], model: FusionModel) -> None:
-        """Keep the strongest evidence of each modality and place, and all that the judgement rests on."""
+    def mark_delivered(self, verdicts: list[Verdict]) -> None:
+        """Record the decisions of delivered verdicts: only a higher decision makes another verdict."""
+        for verdict in verdicts:
+            if verdict.case_id is not None:
+                self.decided[verdict.case_id] = verdict.decision
+
+    def _add_evidence(self, case_id: str, pieces: Iterable[Evidence], model: FusionModel) -> None:
+        """Keep the strongest evidence of each modality and place, and all evidence that counts in the probability."""
         known = self.evidence.get(case_id, [])
         found = [*known, *(piece for piece in pieces if piece not in known)]
         counted = model.judge(found).counted
@@ -109,24 +116,24 @@ class PostState(msgspec.Struct, kw_only=True):
         kept = [piece for piece in found if _among(piece, counted) or _among(piece, strongest)]
         self.evidence[case_id] = _strongest(kept, counted)
 
-    def _note(self, scores: Scores) -> None:
-        """Keep what a reviewer wants to know of the post and nothing is decided by."""
-        self.links = sorted({*self.links, *scores.links})[:_MOST_LINKS]
+    def _add_context(self, scores: Scores) -> None:
+        """Keep what is for reviewers only and takes no part in the decision."""
+        self.links = sorted({*self.links, *scores.links})[:_MAX_LINKS]
         if scores.explicit is not None:
             self.explicit = max(scores.explicit, self.explicit or 0.0)
 
     def _close(self, reason: Reason, rules: Rules, now_s: float) -> list[Verdict]:
         self.closed = True
         verdicts = self._raised(reason, rules, now_s)
-        known = any(case_id in rules.policies for case_id in self.evidence)
-        # Found late and heard of by no live score: the live path has said its word long ago.
-        if not known and self.heard:
+        matched = any(case_id in rules.policies for case_id in self.evidence)
+        # State that late scores alone have made is of a post whose live verdict was delivered long ago.
+        if not matched and self.arrived:
             policy = Policy(act=1.0, review=1.0, version="none")
             verdicts.append(self._verdict(None, policy, rules.model, reason, now_s))
         return verdicts
 
     def _raised(self, reason: Reason, rules: Rules, now_s: float) -> list[Verdict]:
-        """Return a verdict for each case whose decision is now higher than any before."""
+        """Return a verdict for each case whose decision is now higher than every earlier one."""
         verdicts = []
         for case_id in self.evidence:
             policy = rules.policies.get(case_id)
@@ -136,12 +143,6 @@ class PostState(msgspec.Struct, kw_only=True):
             if case_id not in self.decided or RANK[verdict.decision] > RANK[self.decided[case_id]]:
                 verdicts.append(verdict)
         return verdicts
-
-    def decide(self, verdicts: list[Verdict]) -> None:
-        """Remember that these verdicts were delivered."""
-        for verdict in verdicts:
-            if verdict.case_id is not None:
-                self.decided[verdict.case_id] = verdict.decision
 
     def _verdict(
         self, case_id: str | None, policy: Policy, model: FusionModel, reason: Reason, now_s: float
@@ -169,7 +170,7 @@ class PostState(msgspec.Struct, kw_only=True):
 
 
 def _capped(decision: Decision, evidence: list[Evidence], policy: Policy, model: FusionModel) -> Decision:
-    """Return the decision, but no act that a voice made: people sound alike, under whatever policy."""
+    """Return the decision, but `review` for an act that only a voice makes: voices are too alike for one."""
     if decision != "act":
         return decision
     others = [piece for piece in evidence if str(piece.modality) != VOICE]
@@ -177,11 +178,11 @@ def _capped(decision: Decision, evidence: list[Evidence], policy: Policy, model:
 
 
 def _strongest(found: Iterable[Evidence], counted: list[Evidence]) -> list[Evidence]:
-    """Return the strongest pieces; what the judgement rests on is always among them."""
+    """Return the strongest pieces; those that count in the probability are always among them."""
     ranked = sorted(found, key=_strength, reverse=True)
     leaders = [piece for piece in ranked if _among(piece, counted)]
     followers = [piece for piece in ranked if not _among(piece, counted)]
-    return sorted([*leaders, *followers][:_MOST_EVIDENCE], key=_strength, reverse=True)
+    return sorted([*leaders, *followers][:_MAX_EVIDENCE], key=_strength, reverse=True)
 
 
 def _among(piece: Evidence, pieces: Iterable[Evidence]) -> bool:
@@ -189,14 +190,14 @@ def _among(piece: Evidence, pieces: Iterable[Evidence]) -> bool:
 
 
 def _strength(evidence: Evidence) -> tuple[float, float, float, str, int]:
-    """Return what to sort by, so that the order in which equally strong pieces were heard says nothing."""
+    """Return the sort key of a piece, which leaves no ties to the order in which pieces arrived."""
     return evidence.probability, evidence.score, -evidence.query.start_s, evidence.reference_id, -evidence.medium
 
 
 def _where(evidence: Evidence) -> tuple[str, int, str, int]:
-    """Return the place of which the strongest piece is kept; what is found elsewhere in the reference is another one.
+    """Return the place of a piece: modality, medium, reference and rounded offset between post and reference.
 
-    Pictures that nothing is found beside yet may be the ones that a sound heard later agrees with.
+    The strongest piece of each place is kept, because sound that arrives later may agree with any of them.
     """
     offset_s = evidence.reference.start_s - evidence.query.start_s
     return evidence.modality, evidence.medium, evidence.reference_id, round(offset_s / _SAME_OFFSET_S)
@@ -207,7 +208,7 @@ def _pieces(scores: Scores, case_id: str, model: FusionModel) -> Iterable[Eviden
 
 
 def evidence_of(scores: Scores, found: Match, model: FusionModel) -> Evidence:
-    """Return what a match in a segment's scores adds, as it is kept and judged."""
+    """Return the evidence that a match in a segment's scores adds."""
     evidence = Evidence(
         modality=scores.modality,
         model=scores.model,
@@ -220,6 +221,6 @@ def evidence_of(scores: Scores, found: Match, model: FusionModel) -> Evidence:
         reference=found.reference,
         thumbnail=found.thumbnail,
         terms=found.terms,
-        passages=found.passages[:_MOST_PASSAGES],
+        passages=found.passages[:_MAX_PASSAGES],
     )
     return msgspec.structs.replace(evidence, probability=model.alone(evidence))

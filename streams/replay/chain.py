@@ -1,17 +1,16 @@
-"""From a source record to scores: what lies before fusion, without a topic or a memory between the stages."""
+"""Stages before fusion chained in memory: from a source record to scores, without topics in between."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from schemas.codec import Codec, WireError
+from schemas.codec import Codec
 from schemas.messages import Descriptors, Message, Post, Scores
-from streams.engine.guard import Retry
+from streams.engine.attempts import Retry, decode_record, run_attempts
 from streams.engine.record import Output, Record
-from streams.errors import TransientError, UnprocessableError
+from streams.errors import UnprocessableError
 from streams.replay.naming import DESCRIBED
 from streams.replay.stages import Stage, Stages
 
@@ -23,30 +22,30 @@ class Failure:
     stage: str
     error: Exception
     record: Record
-    """As the stage had it; a record that no topic held has the place of the source record it came from."""
+    """Input of the stage; a record that was in no topic has the partition and offset of its source record."""
 
 
 @dataclass(slots=True)
 class Prepared:
-    """What one source record led to, before fusion."""
+    """Outputs of the stages before fusion for one source record."""
 
     record: Record
     outputs: list[Output] = field(default_factory=list)
     scores: list[Scores] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     records: Counter[str] = field(default_factory=Counter)
-    """Handled, by stage."""
+    """Number of records processed, by stage."""
 
 
 class Chain:
-    """Runs the stages between a source and fusion; the same record always leads to the same outputs.
+    """Runs the stages between a source topic and fusion; the same record always leads to the same outputs.
 
     Parameters
     ----------
     source
-        The topic that is described anew, matched or fused.
+        Topic that the run starts from.
     accepts
-        Whether a post, by its id, is looked at.
+        Returns whether the run includes a post, by its id.
     """
 
     def __init__(self, source: str, stages: Stages, codec: Codec, accepts: Callable[[str], bool]) -> None:
@@ -57,7 +56,7 @@ class Chain:
         self.retry = Retry()
 
     async def __call__(self, record: Record) -> Prepared:
-        """Return what this record leads to.
+        """Return the outputs of this record.
 
         Raises
         ------
@@ -66,7 +65,7 @@ class Chain:
         """
         done = Prepared(record)
         try:
-            message = self._decode(record)
+            message = decode_record(self._codec, record)
         except UnprocessableError as error:
             stage = self._stages.of(record.topic)
             done.failures.append(Failure(stage.name if stage else "fusion", error, record))
@@ -75,17 +74,9 @@ class Chain:
             await self._pass(message, record, done)
         return done
 
-    def _decode(self, record: Record) -> Message:
-        if record.value is None:
-            raise UnprocessableError("wire_empty", "a tombstone where a message was expected")
-        try:
-            return self._codec.decode(record.topic, record.value)
-        except WireError as error:
-            raise UnprocessableError(error.reason, str(error)) from error
-
     def _concerns(self, message: Any) -> bool:  # noqa: ANN401 - a post, or what has a segment of one
         if isinstance(message, Descriptors) and message.modality == self._described:
-            return False  # described anew
+            return False  # the run describes these again
         return self._accepts(message.post_id if isinstance(message, Post) else message.segment.post.post_id)
 
     async def _pass(self, message: Message, record: Record, done: Prepared) -> None:
@@ -105,20 +96,14 @@ class Chain:
             await self._pass(inner, replace(record, topic=topic, key=key.encode(), value=None), done)
 
     async def _try(self, stage: Stage, message: Message, record: Record) -> tuple[list[Output], Exception | None]:
-        """Return what a stage made, and the error that ended it; what came before a retry is dropped."""
-        for attempt in range(1, self.retry.attempts + 1):
-            outputs: list[Output] = []
-            last = attempt == self.retry.attempts
-            try:
-                async with aclosing(stage.work(message, replace(record, attempt=attempt, last_attempt=last))) as made:  # type: ignore[type-var]
-                    async for output in made:
-                        outputs.append(output)  # noqa: PERF401 - what came before an error is kept
-            except TransientError as error:
-                if last:
-                    return outputs, error
-                await asyncio.sleep(self.retry.pause_s(attempt))
-            except Exception as error:  # noqa: BLE001 - its type decides its fate, as in the guard
-                return outputs, error
-            else:
-                return outputs, None
-        raise AssertionError
+        """Return the outputs of the last attempt and the error that ended it."""
+        outputs: list[Output] = []
+
+        async def attempt(record: Record) -> None:
+            outputs.clear()
+            async with aclosing(stage.work(message, record)) as made:  # type: ignore[type-var]
+                async for output in made:
+                    outputs.append(output)  # noqa: PERF401 - outputs before an error are kept
+
+        error = await run_attempts(attempt, record, self.retry)
+        return outputs, error

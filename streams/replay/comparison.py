@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.messages import Label, Run
-from streams.live_models.selection import described
+from streams.live_models.selection import choice_lines
 from streams.replay.cost import Cost, Waiting, cost, waiting
 from streams.replay.decision import Measured, Row, Thresholds, goes, rows
 from streams.replay.differences import Change, Side, changes, count
@@ -83,8 +83,8 @@ def compare(asked: Asked, thresholds: Thresholds, at: datetime) -> Comparison:
         go=goes(decided, strict=labels is not None),
         rows=decided,
         source=run.source,
-        choice=list(described(run.choice)),
-        against_choice=list(described(against.choice)) if against is not None else [],
+        choice=list(choice_lines(run.choice)),
+        against_choice=list(choice_lines(against.choice)) if against is not None else [],
         posts=len(after.posts),
         against_posts=len(before.posts),
         pairs=len(before.judged.keys() | after.judged.keys()),

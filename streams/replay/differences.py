@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.messages import Choice, Decision, Modality, Policy, PostRef, Verdict
 from streams.cases.policy import RANK, decide
-from streams.live_models.selection import told
+from streams.live_models.selection import policy_text
 
 type Pair = tuple[str, str]
 """Post id and case id."""
@@ -171,7 +171,7 @@ def reason(old: Judgement | None, new: Judgement | None, policy: Policy | None =
     policies = [judged.policy for judged in (old, new) if judged is not None]
     after = new.policy if new is not None else policy or policies[0]
     if old is not None and not _same_policy(old.policy, after) and decide(old.probability, after) == _decision(new):
-        return f"policy: {told(old.policy)} -> {told(after)}"
+        return f"policy: {policy_text(old.policy)} -> {policy_text(after)}"
     sign = 1 if RANK[_decision(new)] > RANK[_decision(old)] else -1
     moved = {modality: sign * shift for modality, shift in _shifts(old, new).items() if sign * shift > _SAME}
     if not moved:

@@ -16,6 +16,7 @@ from streams.cases.open_cases import OpenCases
 from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
 from streams.engine.stop_signals import stopping_on_signals
 from streams.errors import UsageError
+from streams.fusion.join_window import JoinWindow
 from streams.kafka.codec_factory import create_codec
 from streams.kafka.topic_reader import read_latest
 from streams.kafka.wait_for_broker import wait_for_broker
@@ -23,10 +24,10 @@ from streams.live_models.selection import create_registry
 from streams.replay.chain import Chain
 from streams.replay.engine import Engine, Pace, Parts
 from streams.replay.merged_reader import MergedReader
-from streams.replay.naming import CASES, MEMORY, Naming, written_topics
+from streams.replay.naming import CASES, STATE, Naming, written_topics
 from streams.replay.plan import Asked, Planned, plan
-from streams.replay.post_states import PostStates
 from streams.replay.run_cases import RunCases
+from streams.replay.run_state import RunState
 from streams.replay.run_topics import make_topics
 from streams.replay.run_writer import PROGRESS_KEY, Batch, Progress, RunWriter
 from streams.replay.runs import read_runs
@@ -94,7 +95,9 @@ class _Session:
         await stages.open(source, self._settings, registry, choice)
         # So far nothing was written, and all that can be refused is refused.
         run_writer = await self._take_over()
-        progress, post_states = await self._restore(run_writer)
+        progress, state = await self._restore(run_writer)
+        window = JoinWindow(state, run_cases.rules, progress.deadline_s, progress.memory_s)
+        window.restore_timers()
         reader = await asyncio.to_thread(self._reader, progress)
         self._stack.callback(reader.close)
         parts = Parts(
@@ -102,7 +105,8 @@ class _Session:
             stages=stages,
             chain=Chain(source, stages, self._codec, partial(is_in_share, self._started.share)),
             cases=run_cases,
-            post_states=post_states,
+            window=window,
+            state=state,
             run_writer=run_writer,
             codec=self._codec,
             limit=DeadLetterLimit(self._settings.max_dead_letters_in_a_row),
@@ -125,15 +129,13 @@ class _Session:
         await asyncio.to_thread(make_topics, self._settings, self._naming, self._started.source)
         return run_writer
 
-    async def _restore(self, run_writer: RunWriter) -> tuple[Progress, PostStates]:
-        """Return how far the run has come and what was heard; begin it if it has not begun."""
-        memory = await read_latest(self._settings, self._naming.of(MEMORY))
-        kept = memory.pop(PROGRESS_KEY, None)
-        progress = msgspec.msgpack.decode(kept.value or b"", type=Progress) if kept else await self._begin(run_writer)
-        post_states = PostStates(progress.deadline_s, progress.memory_s)
-        for key, update in memory.items():
-            post_states.restore(key.decode(), update.value or b"")
-        return progress, post_states
+    async def _restore(self, run_writer: RunWriter) -> tuple[Progress, RunState]:
+        """Return the checkpoint and the join state of the run; write its start if it has none."""
+        latest = await read_latest(self._settings, self._naming.of(STATE))
+        states = {key: update.value or b"" for key, update in latest.items()}
+        checkpoint = states.pop(PROGRESS_KEY, None)
+        progress = msgspec.msgpack.decode(checkpoint, type=Progress) if checkpoint else await self._begin(run_writer)
+        return progress, RunState(states)
 
     async def _begin(self, run_writer: RunWriter) -> Progress:
         progress = Progress(

@@ -7,7 +7,7 @@ from schemas.messages import Modality
 from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.settings import Settings
-from streams.topology import group_start, run_topic
+from streams.topology import group_prefix, run_topic
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,80}")
 """No . and no _ : Kafka takes topics for the same that differ only in these."""
@@ -20,7 +20,7 @@ SOURCES = ("posts", *DESCRIBED, "descriptors", "scores")
 
 _WRITTEN = ("texts", "descriptors", "scores", "verdicts")
 """In flow order. Frames and sounds are as large as the media and pass through in memory."""
-MEMORY = "fusion-state"
+STATE = "fusion-state"
 CASES = "cases"
 DEAD_LETTERS = "dead-letters"
 
@@ -50,7 +50,7 @@ class Naming:
     @property
     def group(self) -> str:
         """The consumer group: only ever committed to, never joined."""
-        return group_start(self.settings) + self.writer
+        return group_prefix(self.settings) + self.writer
 
     def of(self, topic: str) -> str:
         """Return the run's topic beside a live one, without prefix."""
@@ -74,7 +74,7 @@ def written_topics(source: str) -> tuple[str, ...]:
 
 def all_topics(source: str) -> tuple[str, ...]:
     """Return every topic that a run makes."""
-    return (*written_topics(source), DEAD_LETTERS, CASES, MEMORY)
+    return (*written_topics(source), DEAD_LETTERS, CASES, STATE)
 
 
 def _may_follow(source: str, topic: str) -> bool:

@@ -1,20 +1,17 @@
 """How right a side's decisions are, where reviewers have said what is a copy. Pure functions."""
 
 from collections.abc import Iterable, Mapping
-from math import sqrt
-from statistics import NormalDist
 from typing import Literal
 
 import msgspec
 
+from models.metrics import confusion, wilson_interval
 from schemas.messages import Decision, Label
 from streams.cases.policy import RANK
 from streams.replay.differences import Pair, Side
 
 type Truth = Mapping[Pair, bool]
 """Whether a post is a copy of a case's media, where a reviewer was sure."""
-
-_Z = NormalDist().inv_cdf(0.975)
 
 
 class Ratio(msgspec.Struct, frozen=True):
@@ -53,17 +50,11 @@ def qualities(judged: Side, known: Truth) -> dict[Kind, Quality]:
 
 def ratio(hits: int, of: int) -> Ratio:
     """Return a share with its Wilson score interval (Wilson 1927), 95 %."""
-    if of == 0:
-        return Ratio(0, 0, None, 0.0, 1.0)
-    share, spread = hits / of, _Z * _Z / of
-    middle = (share + spread / 2) / (1 + spread)
-    half = _Z * sqrt(share * (1 - share) / of + spread / (4 * of)) / (1 + spread)
-    # Exact at the ends, where rounding would leave a little more or less.
-    return Ratio(hits, of, share, middle - half if hits else 0.0, middle + half if hits < of else 1.0)
+    low, high = wilson_interval(hits, of)
+    return Ratio(hits, of, hits / of if of else None, low, high)
 
 
 def _quality(judged: Side, known: Truth, least: Decision) -> Quality:
     decided = {pair for pair, found in judged.judged.items() if RANK[found.decision] >= RANK[least]}
-    copies = {pair for pair, copy in known.items() if copy}
-    hits = len(decided & copies)
-    return Quality(ratio(hits, len(decided & known.keys())), ratio(hits, len(copies)))
+    hits, false_positives, missed = confusion(decided, known)
+    return Quality(ratio(hits, hits + false_positives), ratio(hits, hits + missed))

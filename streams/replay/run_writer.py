@@ -1,4 +1,4 @@
-"""Everything a run writes: outputs, how far it has come and what fusion remembers, all together or not at all."""
+"""Transactions of a run: outputs, positions and join state are written together or not at all."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -11,26 +11,26 @@ from confluent_kafka import TopicPartition
 from schemas.messages import Run
 from streams.errors import UsageError
 from streams.kafka.transactions import TransactionWriter
-from streams.replay.naming import CASES, MEMORY, Naming
+from streams.replay.naming import CASES, STATE, Naming
 from streams.replay.span import Offsets
 from streams.settings import Settings
 
 PROGRESS_KEY = b""
-"""In the run's memory, where the other keys are post ids."""
+"""In the run's state topic, where the other keys are post ids."""
 _ANSWER_S = 20.0
 
 
 class Progress(msgspec.Struct, kw_only=True):
-    """How far a run has come; with what fusion remembers, all that a restart needs.
+    """Checkpoint of a run; with the join state, all that a restart needs.
 
     Attributes
     ----------
     positions
         Next offset of each topic/partition.
     clock_s
-        Time of the newest record so far, seconds since the epoch.
+        Event time: timestamp of the newest record so far, seconds since the epoch.
     deadline_s, memory_s
-        Fusion's, as they were at the start: other ones would lead to other verdicts.
+        Deadline and state retention of fusion at the start of the run: others would lead to other verdicts.
     records, seconds, dead_letters
         As in `Run`.
     """
@@ -57,19 +57,19 @@ class Written(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction writes."""
+    """Records of one transaction."""
 
     outputs: Sequence[Written] = ()
-    memory: Mapping[str, bytes | None] = field(default_factory=dict)
-    """What fusion remembers of posts; None forgets."""
+    state: Mapping[bytes, bytes | None] = field(default_factory=dict)
+    """Changed join states by post id; None erases."""
     progress: Progress | None = None
     positions: Offsets = field(default_factory=dict)
-    """Likewise how far the run has come, for tools that show a group's lag."""
+    """Next offsets, committed to the run's group for tools that show consumer lag."""
     run: Run | None = None
 
 
 class RunWriter(TransactionWriter):
-    """Writes a run's batches; a later run_writer of the same run fences this one.
+    """Writes a run's batches; a later writer of the same run fences this one.
 
     Raises
     ------
@@ -85,24 +85,23 @@ class RunWriter(TransactionWriter):
         self._prefix = settings.topic_prefix
 
     def commit(self, batch: Batch, group: object | None = None) -> None:
-        """Write a batch and return once readers can see it; raises as `write_together` does."""
-        self.write_together(lambda: self._write(batch, group))
+        """Write a batch and return once readers can see it; raises as `write_transaction` does."""
+        self.write_transaction(lambda: self._write(batch, group))
 
     def pin(self, cases: Mapping[bytes, bytes], progress: Progress) -> None:
-        """Begin a run: keep these cases and the place it starts from."""
+        """Write the start of a run: its own copy of these cases, and its first checkpoint."""
         now_s = time.time()
         entries = [Written(CASES, key, value, now_s) for key, value in cases.items()]
         self.commit(Batch(outputs=entries, progress=progress))
 
     def _write(self, batch: Batch, group: object | None) -> None:
-        memory = self._naming.of(MEMORY)
+        state = self._naming.of(STATE)
         for output in batch.outputs:
             self.write_bytes(self._naming.of(output.topic), output.key, output.value, at_s=output.at_s)
-        for post_id, kept in batch.memory.items():
-            self.write_bytes(memory, post_id.encode(), kept)
+        for post_id, value in batch.state.items():
+            self.write_bytes(state, post_id, value)
         if batch.progress is not None:
-            kept = msgspec.msgpack.encode(batch.progress)
-            self.write_bytes(memory, PROGRESS_KEY, kept)
+            self.write_bytes(state, PROGRESS_KEY, msgspec.msgpack.encode(batch.progress))
         if batch.run is not None:
             self.write_bytes("runs", batch.run.run_id.encode(), self.codec.encode("runs", batch.run))
         if group is not None and batch.positions:

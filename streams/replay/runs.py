@@ -83,7 +83,7 @@ async def clean(settings: Settings, run_id: str) -> None:
     writer = await asyncio.to_thread(TransactionWriter, settings, naming.writer)
     await asyncio.to_thread(writer.start)  # whatever hangs somewhere can write no more
     await asyncio.to_thread(delete_topics, settings, naming, known.run.source)
-    await asyncio.to_thread(writer.write_together, lambda: writer.write("runs", run_id, None))
+    await asyncio.to_thread(writer.write_transaction, lambda: writer.write("runs", run_id, None))
 
 
 async def print_runs(settings: Settings, console: Console) -> None:

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.errors import UsageError
 from streams.kafka.clients import client_config
-from streams.kafka.topic_reader import passes
+from streams.kafka.topic_reader import is_temporary
 from streams.settings import Settings
 
 _ANSWER_S = 30.0
@@ -145,7 +145,7 @@ class Look:
         except KafkaException as error:
             raise UsageError(f"the broker does not tell its offsets: {error.args[0].str()}") from error
 
-    @stamina.retry(on=passes, timeout=_ANSWER_S)
+    @stamina.retry(on=is_temporary, timeout=_ANSWER_S)
     def _ask(self, places: list[Place], which: OffsetSpec) -> dict[Place, Any]:
         asked = {TopicPartition(self._prefix + place.topic, place.partition): which for place in places}
         answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)

@@ -1,7 +1,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -9,8 +9,9 @@ from prometheus_client import REGISTRY
 
 from schemas.codec import Codec
 from schemas.messages import DeadLetter, Message, Verdict
+from streams.engine.attempts import Retry
 from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
-from streams.engine.guard import DEAD_LETTERS, DeliveryError, Guard, Retry
+from streams.engine.guard import DEAD_LETTERS, DeliveryError, Guard
 from streams.engine.record import Output, Record
 from streams.errors import BrokerError, TransientError, UnprocessableError
 from tests.unit.made_messages import verdict
@@ -46,14 +47,7 @@ class Broker:
         return [key for topic, key, _, _ in self.taken if topic == "verdicts"]
 
 
-@dataclass
-class Pauses:
-    """Sleeps no time and remembers how long it should have."""
-
-    seconds: list[float] = field(default_factory=list)
-
-    async def __call__(self, seconds: float) -> None:
-        self.seconds.append(seconds)
+NO_PAUSES = Retry(first_pause_s=0, max_pause_s=0, jitter_s=0)
 
 
 def record(value: bytes | None = None, **changes: Any) -> Record:
@@ -66,7 +60,7 @@ def out(key: str, message: Message | None = None) -> Output:
 
 
 def guard(handler: Any, broker: Broker, **changes: Any) -> Guard[Verdict]:
-    fields: dict[str, Any] = {"limit": DeadLetterLimit(10), "timeout_s": DEADLINE_S, "sleep": Pauses()}
+    fields: dict[str, Any] = {"limit": DeadLetterLimit(10), "timeout_s": DEADLINE_S, "retry": NO_PAUSES}
     return Guard(stage="trial", codec=CODEC, handler=handler, deliver=broker.deliver, **fields | changes)
 
 
@@ -135,13 +129,13 @@ async def test_an_unprocessable_record_is_dead_lettered_as_it_came_and_its_outpu
 
 
 async def test_a_transient_error_is_tried_again_and_leaves_no_dead_letter_when_it_goes_away() -> None:
-    broker, pauses = Broker(), Pauses()
-    await guard(raising(TransientError("store_busy", "503"), None, outputs=("a",)), broker, sleep=pauses)(record())
-    assert (broker.keys, broker.letters, len(pauses.seconds)) == ([b"a", b"a"], [], 1)
+    broker = Broker()
+    await guard(raising(TransientError("store_busy", "503"), None, outputs=("a",)), broker)(record())
+    assert (broker.keys, broker.letters) == ([b"a", b"a"], [])
 
 
 async def test_a_transient_error_that_stays_is_dead_lettered_after_the_last_attempt() -> None:
-    broker, pauses, seen = Broker(), Pauses(), []
+    broker, seen = Broker(), []
 
     async def handler(_: Verdict, given: Record) -> AsyncIterator[Output]:
         seen.append((given.attempt, given.last_attempt))
@@ -149,23 +143,20 @@ async def test_a_transient_error_that_stays_is_dead_lettered_after_the_last_atte
             raise TransientError("store_busy", "503")
         yield out("never")
 
-    await guard(handler, broker, retry=Retry(attempts=3, base_s=1.0, max_s=2.5), sleep=pauses)(record())
+    await guard(handler, broker, retry=replace(NO_PAUSES, attempts=3))(record())
     assert seen == [(1, False), (2, False), (3, True)]
     assert [(letter.reason, letter.fate, letter.attempts) for letter in broker.letters] == [
         ("store_busy", "transient", 3)
     ]
-    assert len(pauses.seconds) == 2
-    assert all(pause <= 2.5 for pause in pauses.seconds)
 
 
 async def test_a_bug_is_dead_lettered_with_its_traceback_and_not_tried_again() -> None:
-    broker, pauses = Broker(), Pauses()
-    await guard(raising(ZeroDivisionError("by zero"), outputs=("a",)), broker, sleep=pauses)(record())
+    broker = Broker()
+    await guard(raising(ZeroDivisionError("by zero"), outputs=("a",)), broker)(record())
     (letter,) = broker.letters
     assert (letter.reason, letter.fate, letter.detail, letter.attempts) == ("bug", "bug", "by zero", 1)
     assert "ZeroDivisionError: by zero" in (letter.traceback or "")
     assert "test_guard.py" in (letter.traceback or "")
-    assert pauses.seconds == []
 
 
 async def test_a_transient_error_followed_by_a_bug_is_a_bug() -> None:
@@ -228,10 +219,10 @@ async def test_a_broker_that_fails_is_no_fault_of_the_record() -> None:
 
 
 async def test_a_read_barrier_that_the_broker_does_not_answer_stops_the_worker_and_buries_nothing() -> None:
-    broker, pauses = Broker(), Pauses()
+    broker = Broker()
     with pytest.raises(DeliveryError, match="no answer"):
-        await guard(raising(BrokerError("no answer")), broker, retry=Retry(attempts=3), sleep=pauses)(record())
-    assert (broker.taken, len(pauses.seconds)) == ([], 2)
+        await guard(raising(BrokerError("no answer")), broker, retry=replace(NO_PAUSES, attempts=3))(record())
+    assert broker.taken == []
 
 
 async def test_a_broker_that_is_back_at_the_next_attempt_was_no_trouble() -> None:
@@ -256,7 +247,7 @@ async def test_a_record_is_measured_once_however_it_ends() -> None:
         ]
 
     before, given, broker = seen(), record(timestamp_s=time.time() - 40.0), Broker()
-    await guard(raising(TransientError("store_busy", "503")), broker, retry=Retry(attempts=3))(given)
+    await guard(raising(TransientError("store_busy", "503")), broker, retry=replace(NO_PAUSES, attempts=3))(given)
     await guard(raising(None, outputs=("a", "b")), broker)(given)
     n_bytes = sum(len(value or b"") for topic, _, value, _ in broker.taken if topic == "verdicts")
     change = [now - then for now, then in zip(seen(), before, strict=True)]
@@ -365,7 +356,7 @@ async def test_the_handler_is_closed_however_it_ends(error: Exception | None) ->
         finally:
             closed += 1
 
-    await guard(handler, Broker(), retry=Retry(attempts=2))(record())
+    await guard(handler, Broker(), retry=replace(NO_PAUSES, attempts=2))(record())
     assert closed == (2 if isinstance(error, TransientError) else 1)
 
 
@@ -384,7 +375,7 @@ async def test_the_handler_is_closed_when_an_output_cannot_be_delivered() -> Non
 
 
 @pytest.mark.parametrize("where", ["handler", "delivery", "pause"])
-async def test_a_cancellation_is_passed_on_and_buries_nothing(where: str) -> None:
+async def test_a_cancellation_is_passed_on_and_leaves_no_dead_letter(where: str) -> None:
     broker, closed, waiting = Broker(), asyncio.Event(), asyncio.Event()
 
     async def hang(*_: object) -> None:
@@ -396,12 +387,13 @@ async def test_a_cancellation_is_passed_on_and_buries_nothing(where: str) -> Non
             if where == "handler":
                 await hang()
             if where == "pause":
+                waiting.set()
                 raise TransientError("store_busy", "503")
             yield out("a")
         finally:
             closed.set()
 
-    a_guard = guard(handler, broker, sleep=hang)
+    a_guard = guard(handler, broker, retry=Retry(first_pause_s=60, max_pause_s=60))
     if where == "delivery":
         a_guard.deliver = hang  # type: ignore[assignment]  # it takes whatever it is given
     running = asyncio.create_task(a_guard(record()))
@@ -451,12 +443,12 @@ class _Unreachable:
 
 @pytest.mark.parametrize("codec", [_Unreachable("from verdicts"), _Unreachable("to verdicts")])
 async def test_a_registry_that_does_not_answer_is_tried_again(codec: Any) -> None:
-    broker, pauses = Broker(), Pauses()
-    trying = guard(raising(None, outputs=("a",)), broker, sleep=pauses)
+    broker = Broker()
+    trying = guard(raising(None, outputs=("a",)), broker)
     trying.codec = codec
     await trying(record())
     assert [(letter.reason, letter.fate) for letter in broker.letters] == [("registry_unreachable", "transient")]
-    assert len(pauses.seconds) == 3
+    assert broker.letters[0].attempts == NO_PAUSES.attempts
 
 
 async def test_without_the_registry_a_dead_letter_is_not_written_and_the_record_not_acked() -> None:
@@ -473,8 +465,3 @@ async def test_a_dead_letter_has_the_same_id_when_written_again() -> None:
         await a_guard(record(offset=offset))
     first, again, other = (letter.dead_letter_id for letter in broker.letters)
     assert first == again != other
-
-
-@pytest.mark.parametrize("attempt", range(1, 12))
-def test_pauses_grow_and_are_bounded(attempt: int) -> None:
-    assert all(0 <= Retry(base_s=0.5, max_s=8.0).pause_s(attempt) <= min(8.0, 0.5 * 2**attempt) for _ in range(50))

@@ -8,7 +8,7 @@ import pytest
 from schemas.codec import Codec
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Message, Modality, Texts
-from streams.engine.guard import Retry
+from streams.engine.attempts import Retry
 from streams.engine.record import Output, Record
 from streams.errors import TransientError, UnprocessableError
 from streams.match.reference_index import ReferenceIndex
@@ -44,7 +44,7 @@ def run(topic: str, message: Message | Record, *, source: str = "", accepted: bo
         for reads, work in works.items():
             stages._by_topic[reads] = Stage(f"{reads}-stage", work)
         chain = Chain(source or topic, stages, CODEC, lambda _: accepted)
-        chain.retry = Retry(attempts=3, base_s=0.0)
+        chain.retry = Retry(attempts=3, first_pause_s=0, max_pause_s=0, jitter_s=0)
         try:
             return await chain(message if isinstance(message, Record) else record(topic, message))
         finally:

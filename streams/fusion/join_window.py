@@ -1,0 +1,96 @@
+"""The join window of fusion: scores of a post joined until the post is complete or its deadline has come.
+
+Live workers and replays share it. They differ in the store, a table with a changelog or the run's own state, and in the
+clock: every method takes the time, so a replay passes the time of its records and comes to the same verdicts again.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Protocol
+
+import msgspec
+
+from schemas.messages import Scores, Verdict
+from streams.fusion.deadline_timers import DeadlineTimers
+from streams.fusion.post_state import PostState, Rules
+
+type RulesOf = Callable[[set[str]], Awaitable[Rules]]
+"""Returns the fusion model, and the policies of those of these cases that are open."""
+
+
+class Store(Protocol):
+    """States of posts as bytes, by post id."""
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """Return the value of a key, None if it has none."""
+
+    def values(self) -> Iterable[bytes]:
+        """Return all values."""
+
+    async def put(self, key: bytes, value: bytes) -> None:
+        """Set the value of a key and return once it is as durable as the store makes it."""
+
+    async def erase(self, key: bytes) -> None:
+        """Erase a key, if it is there."""
+
+
+class JoinWindow:
+    """Open and closed posts, each with one deadline: to be closed, and once closed to be evicted.
+
+    Parameters
+    ----------
+    deadline_s
+        How long the missing parts of a post are waited for, seconds.
+    retention_s
+        How long the state of a closed post is kept for late scores, seconds.
+    """
+
+    def __init__(self, store: Store, rules: RulesOf, deadline_s: float, retention_s: float) -> None:
+        self._store = store
+        self._rules = rules
+        self._deadline_s = deadline_s
+        self._retention_s = retention_s
+        self.timers = DeadlineTimers()
+
+    def restore_timers(self) -> None:
+        """Set the timers from the store, whose states may have changed as a whole."""
+        self.timers.clear()
+        for state in self._states():
+            self.timers.set(state.post.post_id, state.deadline_s)
+
+    def state(self, post_id: str) -> PostState | None:
+        """Return the state of a post, None if there is none."""
+        value = self._store.get(post_id.encode())
+        return msgspec.msgpack.decode(value, type=PostState) if value is not None else None
+
+    def open_states(self) -> list[PostState]:
+        """Return the states of all open posts, by deadline and then by post id."""
+        open_states = [state for state in self._states() if not state.closed]
+        return sorted(open_states, key=lambda state: (state.deadline_s, state.post.post_id))
+
+    async def add(self, scores: Scores, now_s: float) -> tuple[PostState, list[Verdict]]:
+        """Return the state of a post with these scores added, and the verdicts to deliver before `save`."""
+        post = scores.segment.post
+        state = self.state(post.post_id) or PostState(
+            post=post, parts=scores.segment.parts, deadline_s=now_s + self._deadline_s
+        )
+        rules = await self._rules({match.case_id for match in scores.matches} | state.evidence.keys())
+        return state, state.add(scores, rules, now_s)
+
+    async def close(self, state: PostState, now_s: float) -> list[Verdict]:
+        """Close a post whose deadline has come and return the verdicts to deliver before `save`."""
+        return state.close(await self._rules(set(state.evidence)), now_s)
+
+    async def save(self, state: PostState, delivered: list[Verdict], now_s: float) -> None:
+        """Store a state and set its timer; the verdicts delivered are not raised again."""
+        state.mark_delivered(delivered)
+        if state.closed:
+            state.deadline_s = now_s + self._retention_s
+        await self._store.put(state.post.post_id.encode(), msgspec.msgpack.encode(state))
+        self.timers.set(state.post.post_id, state.deadline_s)
+
+    async def evict(self, post_id: str) -> None:
+        """Erase the state of a post after its retention."""
+        await self._store.erase(post_id.encode())
+
+    def _states(self) -> Iterator[PostState]:
+        return (msgspec.msgpack.decode(value, type=PostState) for value in self._store.values())

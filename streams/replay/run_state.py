@@ -1,0 +1,40 @@
+"""Join state of a run, kept in memory; its changes are written with the outputs that they belong to."""
+
+from collections.abc import Iterable
+
+
+class RunState:
+    """States of posts by post id, and the changes since the last commit.
+
+    Parameters
+    ----------
+    states
+        As a restarted run finds them in its topic.
+    """
+
+    def __init__(self, states: dict[bytes, bytes] | None = None) -> None:
+        self._states = dict(states or {})
+        self._changed: set[bytes] = set()
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """Return the state of a post, None if there is none."""
+        return self._states.get(key)
+
+    def values(self) -> Iterable[bytes]:
+        """Return all states."""
+        return self._states.values()
+
+    async def put(self, key: bytes, value: bytes) -> None:
+        """Set the state of a post."""
+        self._states[key] = value
+        self._changed.add(key)
+
+    async def erase(self, key: bytes) -> None:
+        """Erase the state of a post."""
+        if self._states.pop(key, None) is not None:
+            self._changed.add(key)
+
+    def changes(self) -> dict[bytes, bytes | None]:
+        """Return the states changed since the last call, in the order of their keys; None for those erased."""
+        changed, self._changed = self._changed, set()
+        return {key: self._states.get(key) for key in sorted(changed)}
