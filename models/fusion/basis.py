@@ -1,4 +1,4 @@
-"""What a cause's logit is made of: ramps over score, seconds and terms, each of which can only rise."""
+"""Basis functions of a cause's logit: ramps over score, seconds and terms, none of which ever falls."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -6,25 +6,25 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-CAUSES = ("visual", "audio", "text", "voice", "meeting")
-"""The graph's input names a cause by its place here; a meeting is picture and sound found at one place."""
-CEILINGS = {"visual": 0.99999, "audio": 0.9, "text": 0.8, "voice": 0.7, "meeting": 0.99999}
-"""Most that one cause alone may say, however strong; below 0.95, where the shipped policy acts, it never acts alone."""
+CAUSES = ("visual", "audio", "text", "voice", "agreement")
+"""The graph's input is an index into these; agreement is picture and sound found at one place of the reference."""
+CEILINGS = {"visual": 0.99999, "audio": 0.9, "text": 0.8, "voice": 0.7, "agreement": 0.99999}
+"""Highest probability from one cause alone; below 0.95, where the shipped policy acts, the cause never acts alone."""
 FEATURES = 3
-"""Score 0 to 1, matching seconds of the post, found terms: the graph's columns."""
+"""Columns of the graph's input: score 0 to 1, matching seconds of the post, number of terms found."""
 _SCORE, _SECONDS, _TERMS = range(FEATURES)
 
 Rows = npt.NDArray[np.float64]
 
 
 class Ramp(NamedTuple):
-    """0 up to one value of a feature, 1 from another one on, and straight between them."""
+    """Basis function: 0 up to `low` of a feature, 1 from `high` on, linear between."""
 
     feature: int
     low: float
     high: float
     scaled: bool = False
-    """Times the score: length makes a likeness surer, and alone is none."""
+    """Whether it is multiplied by the score: length raises confidence in a similarity, and is no evidence alone."""
 
 
 def _ramps(feature: int, knots: tuple[float, ...], *, scaled: bool = False) -> tuple[Ramp, ...]:
@@ -32,7 +32,7 @@ def _ramps(feature: int, knots: tuple[float, ...], *, scaled: bool = False) -> t
 
 
 SCORE_KNOTS = (0.0, 0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 1.0)
-"""Closer together where copies and chance hits lie side by side."""
+"""Closest together where the scores of copies and of chance matches overlap."""
 RAMPS = (
     *_ramps(_SCORE, SCORE_KNOTS),
     *_ramps(_SECONDS, (0.0, 2.0, 5.0, 12.0, 30.0), scaled=True),
@@ -41,7 +41,7 @@ RAMPS = (
 LOW = np.array([ramp.low for ramp in RAMPS])
 WIDTH = np.array([ramp.high - ramp.low for ramp in RAMPS])
 FEATURE = np.array([[ramp.feature == column for ramp in RAMPS] for column in range(FEATURES)], np.float64)
-"""Picks each ramp's feature, (features, ramps)."""
+"""Selects each ramp's feature, shape (features, ramps)."""
 SCALED = np.array([ramp.scaled for ramp in RAMPS], np.float64)
 
 

@@ -1,4 +1,4 @@
-"""Trained weights as an ONNX graph, written by hand: cause and features in, a logit out."""
+"""Export of trained weights to an ONNX graph: cause and features in, a logit out."""
 
 import numpy as np
 
@@ -9,22 +9,22 @@ from models.graph import Graph
 def export(weights: Rows, biases: Rows) -> bytes:
     """Return the ONNX file: cause int64 (rows,), features double (rows, 3) -> logit double (rows,).
 
-    Double, for what single precision makes equal cannot be ranked.
+    Double precision, because values that single precision rounds to one number cannot be ranked.
 
     Parameters
     ----------
     weights
-        Of each cause and ramp, none below zero, shape (causes, ramps).
+        Weight of each cause and ramp, none below zero, shape (causes, ramps).
     biases
-        Logit of each cause where nothing speaks for it, shape (causes,).
+        Logit of each cause without evidence, shape (causes,).
 
     Raises
     ------
     ValueError
-        If a weight is negative: more evidence would say less.
+        A weight is negative: more evidence would lower the probability.
     """
     if (weights < 0).any():
-        raise ValueError("a weight below zero: more evidence would say less")
+        raise ValueError("a weight below zero: more evidence would lower the probability")
     graph = Graph("causes")
     graph.input("cause", np.int64, ("rows",))
     graph.input("features", np.float64, ("rows", FEATURES))
@@ -38,7 +38,7 @@ def export(weights: Rows, biases: Rows) -> bytes:
 
 
 def _values(graph: Graph) -> str:
-    """Value of each ramp, as basis.ramps: (rows, ramps)."""
+    """Add the ramps of basis.ramps; return the name of their values, shape (rows, ramps)."""
     chosen = graph.add("MatMul", "features", graph.constant(FEATURE))
     above = graph.add("Div", graph.add("Sub", chosen, graph.constant(LOW)), graph.constant(WIDTH))
     risen = graph.add("Clip", above, graph.constant(np.array(0.0)), graph.constant(np.array(1.0)))

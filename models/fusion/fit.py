@@ -1,7 +1,7 @@
-"""The weights of the causes, fitted to labelled pairs of a post and a case: the same pairs give the same weights.
+"""Fit of the causes' weights to labelled pairs of a post and a case; deterministic.
 
-Maximum a posteriori for a noisy-or: which cause made a post a copy is not known, only that one did, so all are fitted
-at once to the likelihood of the labels. The prior is the hand-set curve of each cause; where data are few it speaks.
+Maximum a posteriori estimate of a noisy-or: labels name no cause, only that there is one, so all causes are fitted at
+once to the likelihood of the labels. The prior is the hand-set curve of each cause, which prevails where data are few.
 """
 
 from collections.abc import Sequence
@@ -11,22 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fusion.basis import CAUSES, Rows, ramps
-from models.fusion.weights import Weights, chained, prior, weights
-
-Labels = npt.NDArray[np.bool_]
+from models.fusion.weights import Weights, parameter_gradient, prior, weights
+from models.metrics import Labels
 
 _PRIOR_VARIANCE = 4.0
-"""Of the logarithms of the shares; in words: the data may well make a ramp e**2 times as steep."""
+"""Of the logarithms of the shares: one standard deviation makes a ramp e**2 times as steep."""
 _STEPS, _RATE = 800, 0.05
 _ROUNDS = 2
 _ENOUGH = 20
-"""Copies and others that a cause must be seen in before it is fitted."""
+"""Copies, and as many other pairs, that a cause needs before it is fitted."""
 _NEVER = ("voice",)
-"""Set by hand whatever the data: no set of ours holds enough speakers."""
+"""Causes always set by hand: no set of ours holds enough speakers."""
 
 
 class Sample(NamedTuple):
-    """One piece of one cause, of one pair."""
+    """Features of one candidate of one cause, for one pair."""
 
     pair: int
     """Index into the labels."""
@@ -37,10 +36,10 @@ class Sample(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """All samples of one cause."""
+    """Samples of one cause."""
 
     values: Rows
-    """Of each ramp, shape (n, ramps)."""
+    """Ramp values, shape (n, ramps)."""
     pair: npt.NDArray[np.intp]
 
     def logits(self, found: Weights, cause: int) -> Rows:
@@ -49,37 +48,38 @@ class _Block(NamedTuple):
 
 
 def fit(samples: Sequence[Sample], labels: Labels) -> Weights:
-    """Return the weights under which these labels are likeliest.
+    """Return the weights of highest posterior probability given the labels.
 
     Parameters
     ----------
     samples
-        Several of one pair and cause are told apart by the fit: the strongest counts.
+        Of several with one pair and cause, only the strongest counts.
     labels
         Whether each pair is a copy, shape (pairs,).
     """
     start, blocks = prior(), _blocks(samples)
-    free = np.array([[cause in learned(samples, labels)] for cause in CAUSES], np.float64)
+    free = np.array([[cause in fitted_causes(samples, labels)] for cause in CAUSES], np.float64)
     at = start
-    for _ in range(_ROUNDS):  # which piece is strongest depends on the weights
+    for _ in range(_ROUNDS):  # the strongest sample depends on the weights
         at = _ascend(_strongest(blocks, weights(at)), labels, start, at, free)
     return weights(at)
 
 
-def learned(samples: Sequence[Sample], labels: Labels) -> list[str]:
-    """Return the causes of which the samples hold enough to learn from; the others stay as set by hand."""
+def fitted_causes(samples: Sequence[Sample], labels: Labels) -> list[str]:
+    """Return the causes with enough samples to fit; the others stay as set by hand."""
     found = []
     for cause, block in zip(CAUSES, _blocks(samples), strict=True):
-        seen = labels[np.unique(block.pair)]
-        if cause not in _NEVER and min(int(seen.sum()), int((~seen).sum())) >= _ENOUGH:
+        copies = labels[np.unique(block.pair)]
+        if cause not in _NEVER and min(int(copies.sum()), int((~copies).sum())) >= _ENOUGH:
             found.append(cause)
     return found
 
 
-def spoken(samples: Sequence[Sample], found: Weights, n_pairs: int) -> Rows:
-    """Return how strongly each cause speaks for each pair, minus the logarithm of having spared it: (pairs, causes).
+def strengths(samples: Sequence[Sample], found: Weights, n_pairs: int) -> Rows:
+    """Return the strength of each cause for each pair, shape (pairs, causes).
 
-    Their sum over a row is minus the logarithm of the probability that the pair is no copy.
+    The strength is minus the logarithm of the probability that the cause made no copy. The sum of a row is minus the
+    logarithm of the probability that the pair is no copy.
     """
     strongest = np.zeros((n_pairs, len(CAUSES)))
     for cause, block in enumerate(_blocks(samples)):
@@ -97,7 +97,7 @@ def _blocks(samples: Sequence[Sample]) -> list[_Block]:
 
 
 def _strongest(blocks: Sequence[_Block], found: Weights) -> list[_Block]:
-    """Keep of each pair the sample that speaks loudest."""
+    """Keep the strongest sample of each pair."""
     kept = []
     for cause, block in enumerate(blocks):
         order = np.lexsort((-block.logits(found, cause), block.pair))
@@ -107,7 +107,7 @@ def _strongest(blocks: Sequence[_Block], found: Weights) -> list[_Block]:
 
 
 def _ascend(blocks: Sequence[_Block], labels: Labels, start: Rows, at: Rows, free: Rows) -> Rows:
-    """Return the likeliest parameters by Adam (Kingma & Ba 2015), over all samples at each step."""
+    """Return the parameters of highest posterior probability: Adam (Kingma & Ba 2015), all samples at each step."""
     at = at.copy()
     first, second = np.zeros_like(at), np.zeros_like(at)
     for step in range(1, _STEPS + 1):
@@ -120,7 +120,7 @@ def _ascend(blocks: Sequence[_Block], labels: Labels, start: Rows, at: Rows, fre
 
 
 def _gradient(blocks: Sequence[_Block], labels: Labels, at: Rows) -> Rows:
-    """Return how each parameter raises the loss, minus the logarithm of the labels' likelihood."""
+    """Return the gradient of the loss: minus the logarithm of the labels' likelihood."""
     found = weights(at)
     logits = [block.logits(found, cause) for cause, block in enumerate(blocks)]
     total = np.zeros(len(labels))
@@ -129,4 +129,4 @@ def _gradient(blocks: Sequence[_Block], labels: Labels, at: Rows) -> Rows:
     outer = np.where(labels, -1.0 / np.expm1(np.maximum(total, 1e-12)), 1.0)
     slopes = [outer[block.pair] / (1.0 + np.exp(-own)) for block, own in zip(blocks, logits, strict=True)]
     by_ramp = np.array([slope @ block.values for slope, block in zip(slopes, blocks, strict=True)])
-    return chained(by_ramp, np.array([slope.sum() for slope in slopes]), at)
+    return parameter_gradient(by_ramp, np.array([slope.sum() for slope in slopes]), at)

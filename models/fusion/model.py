@@ -1,4 +1,4 @@
-"""What a fusion model answers, and how what it says is shared out among the senses."""
+"""Interface of fusion models, and each modality's contribution to a probability."""
 
 import math
 from abc import ABC, abstractmethod
@@ -6,30 +6,30 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from models.fusion.pieces import seconds, why
+from models.fusion.features import explanation, matched_seconds
 from schemas.messages import Contribution, Evidence, Modality
 
 PRIOR = 1e-4
-"""Probability of a copy where nothing was found; what the contributions are counted from."""
+"""Probability of a copy without evidence: the baseline of the contributions."""
 
 VOICE = "voice"
-"""An optional sense that only ever asks a person."""
+"""An optional modality that leads to a review at most, never to an act."""
 _VOICE_CEILING = 0.8
-"""Most that a voice may lift a probability to, below where the shipped policy acts."""
+"""Highest probability to which a voice may raise others; below the shipped policy's threshold to act."""
 
 Joined = Callable[[frozenset[Modality]], float]
-"""Probability of a copy given what these senses found."""
+"""Probability of a copy given the evidence of these modalities."""
 
 
 class Judgement(NamedTuple):
-    """How likely a post copies a case's references, and why."""
+    """Probability that a post copies a case's references, and the reasons."""
 
     probability: float
     """0 to below 1; 0 where there is no evidence."""
     contributions: list[Contribution]
-    """What each sense added, the largest first: natural log-odds, their sum that of the probability less `PRIOR`'s."""
+    """Natural log-odds added by each modality, largest first; their sum is that of the probability less `PRIOR`'s."""
     counted: list[Evidence]
-    """The pieces that it rests on; without all others it would be the same."""
+    """The pieces of evidence that determine the probability; all others could be left out."""
 
 
 class FusionModel(ABC):
@@ -48,63 +48,63 @@ class FusionModel(ABC):
         score
             0 to 1, as in the scores topic.
         terms
-            How many of a case's terms were found, for text.
+            Number of the case's terms found, for text.
         seconds
-            How much of the post's medium matches.
+            Matching seconds of the post's medium.
         """
 
     @abstractmethod
     def judge(self, evidence: Sequence[Evidence]) -> Judgement:
-        """Return the probability that a post copies one case, all its evidence together, in whatever order."""
+        """Return the probability that a post copies one case, from all its evidence, whatever the order."""
 
     def alone(self, evidence: Evidence) -> float:
-        """Return the probability from this piece alone."""
-        return self.probability(evidence.modality, evidence.score, evidence.terms, seconds(evidence))
+        """Return the probability of a copy from this piece alone."""
+        return self.probability(evidence.modality, evidence.score, evidence.terms, matched_seconds(evidence))
 
 
 def with_voice(others: float, voice: float) -> float:
-    """Return the probability of a copy where a voice speaks beside other causes.
+    """Return the probability of a copy from a voice and other causes.
 
-    It joins as they do, but never lifts above what a person is to see: many people sound alike.
+    The voice joins by noisy-or as they do, but raises the probability to a review at most: many people sound alike.
     """
     return max(others, min(1.0 - (1.0 - others) * (1.0 - voice), _VOICE_CEILING))
 
 
 def contributions(
-    best: dict[Modality, Evidence], joined: Joined, together: frozenset[Modality] = frozenset()
+    best: dict[Modality, Evidence], joined: Joined, agreeing: frozenset[Modality] = frozenset()
 ) -> list[Contribution]:
-    """Return what each sense added, the largest first.
+    """Return the contribution of each modality, largest first.
 
-    Each gets its Shapley value (Shapley 1953; Lundberg & Lee 2017): the log-odds that it adds, averaged over all orders
-    in which the senses could have spoken. So the sum is exact whatever the model, and no order of arrival matters.
+    A contribution is a Shapley value (Shapley 1953; Lundberg & Lee 2017): the log-odds that the modality adds, averaged
+    over all orders of arrival. So the sum is exact for every model, and no order of arrival matters.
 
     Parameters
     ----------
     best
-        The piece that counts of each sense.
-    together
-        Senses that found the same place.
+        The piece of each modality that counts.
+    agreeing
+        Modalities whose pieces agree on the place.
     """
-    senses = sorted(best)
-    odds = {chosen: _log_odds(joined(chosen)) for chosen in _subsets(senses)} | {frozenset(): _log_odds(PRIOR)}
+    modalities = sorted(best)
+    odds = {chosen: _log_odds(joined(chosen)) for chosen in _subsets(modalities)} | {frozenset(): _log_odds(PRIOR)}
     found = [
         Contribution(
-            modality=sense, added=_average(sense, senses, odds), why=why(best[sense], agrees=sense in together)
+            modality=each, added=_shapley(each, modalities, odds), why=explanation(best[each], agrees=each in agreeing)
         )
-        for sense in senses
+        for each in modalities
     ]
     return sorted(found, key=lambda one: one.added, reverse=True)
 
 
-def _subsets(senses: list[Modality]) -> list[frozenset[Modality]]:
-    return [frozenset(chosen) for size in range(1, len(senses) + 1) for chosen in combinations(senses, size)]
+def _subsets(modalities: list[Modality]) -> list[frozenset[Modality]]:
+    return [frozenset(chosen) for size in range(1, len(modalities) + 1) for chosen in combinations(modalities, size)]
 
 
-def _average(sense: Modality, senses: list[Modality], odds: dict[frozenset[Modality], float]) -> float:
-    n = len(senses)
-    without = [chosen for chosen in odds if sense not in chosen]
+def _shapley(modality: Modality, modalities: list[Modality], odds: dict[frozenset[Modality], float]) -> float:
+    n = len(modalities)
+    without = [chosen for chosen in odds if modality not in chosen]
     share = [math.factorial(len(c)) * math.factorial(n - len(c) - 1) / math.factorial(n) for c in without]
-    return math.fsum(s * (odds[c | {sense}] - odds[c]) for s, c in zip(share, without, strict=True))
+    return math.fsum(s * (odds[c | {modality}] - odds[c]) for s, c in zip(share, without, strict=True))
 
 
 def _log_odds(probability: float) -> float:

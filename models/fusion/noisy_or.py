@@ -1,6 +1,6 @@
-"""Curves set by hand: the score of each modality to a probability, and probabilities to one by a noisy-or.
+"""Hand-set fusion: a logistic curve from score to probability for each modality, joined by a noisy-or.
 
-The numbers are data, noisy-or-1.json and others; card.md tells what they hold to. `causes` is the trained model.
+The curves are data (noisy-or-1.json and others); card.md lists their guarantees. `causes` is the trained model.
 """
 
 import math
@@ -12,7 +12,7 @@ import msgspec
 from models.fusion.model import FusionModel, Judgement, contributions, with_voice
 from schemas.messages import Evidence, Modality
 
-_MOST_CERTAIN = 0.9999
+_MAX_PROBABILITY = 0.9999
 
 _Below1 = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
 _Positive = Annotated[float, msgspec.Meta(gt=0.0)]
@@ -24,13 +24,13 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     middle: _Below1
     """Score at which the probability is one half."""
     slope: _Positive
-    """How steeply it rises there."""
+    """Slope of the logit."""
     ceiling: _Below1
-    """Most that this modality alone may say."""
+    """Highest probability from this modality alone."""
 
 
 _VOICE = Curve(middle=0.8, slope=20.0, ceiling=0.7)
-"""Of a calibration that says nothing of voices."""
+"""Default for a calibration without a voice curve."""
 
 
 class _Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +41,7 @@ class _Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class NoisyOr(FusionModel):
-    """Joins the strongest evidence of each modality as causes that need each other for nothing."""
+    """Joins the strongest evidence of each modality as independent causes."""
 
     def __init__(self, name: str, version: str, curves: Mapping[str, Curve]) -> None:
         super().__init__(name, version)
@@ -60,22 +60,22 @@ class NoisyOr(FusionModel):
         for piece in evidence:
             if piece.modality not in best or self.alone(piece) > self.alone(best[piece.modality]):
                 best[piece.modality] = piece
-        said = {modality: self.alone(piece) for modality, piece in best.items()}
-        added = contributions(best, lambda chosen: self.fuse((modality, said[modality]) for modality in sorted(chosen)))
-        return Judgement(self.fuse(said.items()), added, list(best.values()))
+        alone = {modality: self.alone(piece) for modality, piece in best.items()}
+        added = contributions(best, lambda chosen: self.fuse((each, alone[each]) for each in sorted(chosen)))
+        return Judgement(self.fuse(alone.items()), added, list(best.values()))
 
     def fuse(self, probabilities: Iterable[tuple[Modality, float]]) -> float:
         """Return the probability of a copy given the strongest evidence of each modality: noisy-or.
 
-        Evidence of one modality is not added up: ten weak hits of one kind are usually one mistake made ten times. A
-        modality that said nothing is left out, it does not count as zero.
+        Evidence of one modality is not added up: ten weak matches of one kind are usually one error made ten times. A
+        modality without evidence is left out; it does not count as zero.
         """
         strongest: dict[str, float] = {}
         for modality, value in probabilities:
             strongest[modality] = max(value, strongest.get(modality, 0.0))
         voice = strongest.pop("voice", 0.0)
-        spared = math.prod(1.0 - value for value in strongest.values())
-        return with_voice(min(1.0 - spared, _MOST_CERTAIN) if strongest else 0.0, voice)
+        none = math.prod(1.0 - value for value in strongest.values())
+        return with_voice(min(1.0 - none, _MAX_PROBABILITY) if strongest else 0.0, voice)
 
 
 def read_curves(content: bytes) -> Mapping[str, Curve]:
@@ -84,7 +84,7 @@ def read_curves(content: bytes) -> Mapping[str, Curve]:
     Raises
     ------
     ValueError
-        It is not one.
+        The content is no calibration.
     """
     calibration = msgspec.json.decode(content, type=_Calibration)
     return {name: getattr(calibration, name) for name in _Calibration.__struct_fields__}

@@ -1,4 +1,4 @@
-"""The numbers of the causes: what the graph holds, the free parameters behind it, and the prior set by hand."""
+"""Weights of the causes: those of the graph, the free parameters behind them, and the hand-set prior."""
 
 from typing import NamedTuple
 
@@ -8,26 +8,26 @@ from models.fusion.basis import CAUSES, CEILINGS, RAMPS, SCORE_KNOTS, Rows
 
 _N_SCORE = len(SCORE_KNOTS) - 1
 _LEAST_RISE = 0.02
-"""Of the logit over each ramp of the score: where nothing can be learnt a higher score still ranks higher."""
+"""Of the logit over each ramp of the score, so that a higher score always ranks higher, even without data."""
 _LEAST_BIAS = 7.0
-"""Without likeness a copy is less likely than one in a thousand."""
+"""Minus the largest logit at score 0: a copy is then less likely than one in a thousand."""
 
 
 class Weights(NamedTuple):
-    """What the graph holds."""
+    """Weights of the graph."""
 
     ramps: Rows
     """Shape (causes, ramps), none below zero."""
     biases: Rows
-    """Logit of each cause where nothing speaks for it, shape (causes,)."""
+    """Logit of each cause without evidence, shape (causes,)."""
 
     def lowered(self, by: Rows) -> "Weights":
-        """Return the weights with each cause less sure by so many log-odds, shape (causes,)."""
+        """Return the weights with the logit of each cause lowered by so much, shape (causes,)."""
         return self._replace(biases=self.biases - by)
 
 
 class Prior(NamedTuple):
-    """A hand-set curve: logit = slope (score - middle), at most `most`, and what length and terms may add to that."""
+    """Hand-set curve: logit = slope (score - middle), at most `most`, plus what length and terms may add."""
 
     middle: float
     slope: float
@@ -41,15 +41,15 @@ _PRIORS = {
     "audio": Prior(middle=0.5, slope=20.0, most=1.8, longer=0.3),
     "text": Prior(middle=0.75, slope=20.0, most=1.0, term=0.3),
     "voice": Prior(middle=0.8, slope=20.0, most=0.8),
-    "meeting": Prior(middle=0.42, slope=20.0, most=8.0, longer=2.0),
+    "agreement": Prior(middle=0.42, slope=20.0, most=8.0, longer=2.0),
 }
 
 
 def prior() -> Rows:
     """Return the parameters of the curves set by hand, shape (causes, 1 + ramps + 1).
 
-    The first of each cause says its bias, the others are logarithms of the shares that each ramp has in its rise; the
-    last share is never used up.
+    The first parameter of a cause determines its bias; the others are logarithms of the share of each ramp in its rise.
+    The last share belongs to no ramp.
     """
     return np.array([_parameters(_PRIORS[cause], CEILINGS[cause]) for cause in CAUSES])
 
@@ -67,15 +67,15 @@ def _parameters(curve: Prior, ceiling: float) -> Rows:
 
 
 def weights(parameters: Rows) -> Weights:
-    """Return bias and rises of each cause; together they never reach its ceiling, whatever the parameters."""
+    """Return bias and rises of each cause; their sum stays below its ceiling for all parameters."""
     biases = -_LEAST_BIAS - np.logaddexp(0.0, parameters[:, 0])
     rise = np.array([_logit(CEILINGS[cause]) for cause in CAUSES]) - biases - _LEAST_RISE * _N_SCORE
     least = np.where(np.arange(len(RAMPS)) < _N_SCORE, _LEAST_RISE, 0.0)
     return Weights(least + rise[:, None] * _shares(parameters)[:, :-1], biases)
 
 
-def chained(by_ramp: Rows, by_bias: Rows, parameters: Rows) -> Rows:
-    """Return the gradient in the parameters from that in the weights: (causes, ramps) and (causes,)."""
+def parameter_gradient(by_ramp: Rows, by_bias: Rows, parameters: Rows) -> Rows:
+    """Return the gradient in the parameters (chain rule) from that in the weights: (causes, ramps) and (causes,)."""
     shares = _shares(parameters)
     rise = (weights(parameters).ramps[:, :1] - _LEAST_RISE) / shares[:, :1]
     inner = np.concatenate([by_ramp, np.zeros((len(CAUSES), 1))], axis=1)

@@ -10,8 +10,9 @@ import asyncio
 import sys
 from pathlib import Path
 
+from schemas.messages import MODALITIES
 from streams.evaluation.evaluate import evaluate
-from streams.evaluation.figures import SENSES, Searched, ranking
+from streams.evaluation.figures import Searched, ranking
 from streams.evaluation.make_set import SetPlan, Sources, make_set
 from streams.evaluation.manifest import read_manifest
 from streams.settings import load_settings
@@ -33,13 +34,13 @@ def main() -> None:
     result, searched = asyncio.run(evaluate(load_settings(), manifest, cache=arguments.cache))
     n_pairs = len(strangers) * len({reference.case for reference in manifest.references})
     sys.stdout.write(f"{len(strangers)} uploads x {len(manifest.references)} references = {n_pairs} unrelated pairs\n")
-    for sense, found in result.per_modality.items():
-        sys.stdout.write(f"{sense:8} acts {found.false_acts}, highest: {_highest(searched, sense)}\n")
+    for modality, found in result.per_modality.items():
+        sys.stdout.write(f"{modality:8} acts {found.false_acts}, highest: {_highest(searched, modality)}\n")
 
 
-def _highest(searched: list[Searched], sense: str) -> str:
-    """Return the pairs that came nearest to an act."""
-    one = next((each for each in SENSES if each == sense), None)
+def _highest(searched: list[Searched], modality: str) -> str:
+    """Return the wrong pairs closest to an act."""
+    one = next((each for each in MODALITIES if each == modality), None)
     pairs = sorted(ranking(searched, one), key=lambda pair: -pair.value)[:_SHOWN]
     return ", ".join(f"{pair.value:.3f} {pair.query.id} as {pair.finding.case}" for pair in pairs) or "none found"
 

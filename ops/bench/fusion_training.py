@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from models.fusion.model import FusionModel
 from models.fusion.table import Pair, write
-from models.fusion.train import ACT, PATH, put, train
+from models.fusion.train import ACT, PATH, train, write_pinned
 from schemas.messages import Descriptors, Evidence, Policy
 from streams.evaluation.described import Cache, Models, describe_references
 from streams.evaluation.described_set import describe_background, describe_queries
@@ -25,7 +25,8 @@ from streams.evaluation.judged import build_index
 from streams.evaluation.manifest import Query, read_manifest
 from streams.fusion.post_state import PostState, Rules
 from streams.live_models.selection import change_choice, create_registry, default_choice
-from streams.match.reference_index import ReferenceIndex, scores
+from streams.match.reference_index import ReferenceIndex
+from streams.match.scores import scores_record
 from streams.settings import Settings, load_settings
 
 
@@ -51,7 +52,7 @@ def main() -> None:
         for sets in (asked.sets, asked.held_out)
     )
     graph, report = train(learnt, held, ACT)
-    sys.stdout.write(f"{report}\n{put(graph, asked.output)}\n")
+    sys.stdout.write(f"{report}\n{write_pinned(graph, asked.output)}\n")
 
 
 def _pairs(manifest: Path, cache: Path | None, changes: str, tables: Path | None) -> list[Pair]:
@@ -84,7 +85,7 @@ def _held(query: Query, search: _Search, described: Sequence[Descriptors]) -> li
     segment = described[0].segment
     hearing = PostState(post=segment.post, parts=segment.parts, deadline_s=time.time())
     for each in described:
-        hearing.hear(scores(each, search.references.search(each)), search.rules, time.time())
+        hearing.add(scores_record(each, search.references.search(each)), search.rules, time.time())
     return list(_paired(query, hearing.evidence.items()))
 
 

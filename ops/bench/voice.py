@@ -1,6 +1,6 @@
-"""Print how well voices are told apart: ``python -m ops.bench.voice SPEAKERS [--music FOLDER] [--most N]``.
+"""Print how well voices are distinguished: ``python -m ops.bench.voice SPEAKERS [--music FOLDER] [--most N]``.
 
-SPEAKERS has one folder per speaker with sounds of them; folders whose names are the same up to a + are one person's, as
+SPEAKERS has one folder of recordings for each speaker; folders whose names are equal up to a + belong to one person, as
 a+en and a+es. The first half of a speaker's sounds is the reference, the second half is cut into posts of 12 s, each
 compared with every reference. Scores are those of the match stage; below them cosines, for choosing its threshold.
 """
@@ -18,20 +18,22 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
+from models.metrics import equal_error_rate
 from models.registry import Registry
 from models.voice.likeness import RUN, likest
 from models.voice.model import RATE_HZ, VoiceDescription, VoiceModel
 
 _MOST_S = 60
-"""Of a speaker, half of it the reference."""
+"""Duration used of each speaker, half of it as the reference."""
 _POST_S = 12
-_ASKING = 0.8
+_REVIEW = 0.8
+"""Score from which a person reviews."""
 
 Pcm = npt.NDArray[np.int16]
 
 
 class Speaker(NamedTuple):
-    """Somebody's voice, described."""
+    """Voice descriptors of one speaker."""
 
     name: str
     reference: VoiceDescription
@@ -39,7 +41,7 @@ class Speaker(NamedTuple):
 
     @property
     def person(self) -> str:
-        """Who it is, whatever they speak."""
+        """Person, the same in all languages."""
         return self.name.partition("+")[0]
 
 
@@ -49,18 +51,18 @@ def main() -> None:
     parser.add_argument("speakers", type=Path)
     parser.add_argument("--music", type=Path)
     parser.add_argument("--most", type=int, default=1000)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     model = Registry().voice()
     began_s, sounds = time.process_time(), 0.0
     speakers = []
-    for folder in sorted(path for path in asked.speakers.iterdir() if path.is_dir())[: asked.most]:
-        pcm = heard(folder)
+    for folder in sorted(path for path in arguments.speakers.iterdir() if path.is_dir())[: arguments.most]:
+        pcm = recordings(folder)
         sounds += len(pcm) / RATE_HZ
         speakers.append(described(model, folder.name, pcm))
     print_trials(speakers)
     sys.stdout.write(f"{(time.process_time() - began_s) / sounds * 60:.2f} processor seconds a minute, decoding too\n")
-    if asked.music is not None:
-        print_music(model, speakers, asked.music)
+    if arguments.music is not None:
+        print_music(model, speakers, arguments.music)
 
 
 def described(model: VoiceModel, name: str, pcm: Pcm) -> Speaker:
@@ -71,7 +73,7 @@ def described(model: VoiceModel, name: str, pcm: Pcm) -> Speaker:
 
 
 def print_trials(speakers: Sequence[Speaker]) -> None:
-    """Print the equal error rate, and what is wrong at the score from which a person is asked."""
+    """Print the equal error rate, and the share of trials that a person reviews."""
     same: list[float] = []
     other: list[float] = []
     across: list[float] = []
@@ -82,17 +84,19 @@ def print_trials(speakers: Sequence[Speaker]) -> None:
             (across if mine and speaker is not reference else same if mine else other).extend(found)
     for name, scores in (("same voice", same), ("another language", across), ("another voice", other)):
         if scores:
-            above = float(np.mean(np.array(scores) >= _ASKING))
-            sys.stdout.write(f"{name:18} {len(scores):6} trials  median {np.median(scores):.2f}  asked {above:.1%}\n")
+            above = float(np.mean(np.array(scores) >= _REVIEW))
+            sys.stdout.write(
+                f"{name:18} {len(scores):6} trials  median {np.median(scores):.2f}  reviewed {above:.1%}\n"
+            )
     posts = [post for speaker in speakers for post in speaker.posts]
     short = sum(len(post.vectors) < RUN for post in posts)
     sys.stdout.write(f"too little speech in {short} of {len(posts)} posts: no trials\n")
-    rate, at = equal_error(np.array(same), np.array(other))
+    rate, at = equal_error_rate(np.array(same), np.array(other))
     sys.stdout.write(f"equal error rate {rate:.1%} at a score of {at:.2f}\n")
 
 
 def print_music(model: VoiceModel, speakers: Sequence[Speaker], folder: Path) -> None:
-    """Print how much of music passes for speech, and how often it is taken for a speaker."""
+    """Print how much music passes for speech, and how often it matches a speaker."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     posts = [post for file in files for post in cut(decoded(file)[: 36 * RATE_HZ])]
     found = [model.describe(post) for post in posts]
@@ -100,33 +104,24 @@ def print_music(model: VoiceModel, speakers: Sequence[Speaker], folder: Path) ->
     scores = np.array([score(post, speaker.reference) for post in found for speaker in speakers])
     sys.stdout.write(
         f"music: {len(posts)} pieces of {_POST_S} s, {rows:.0%} of their windows pass for speech; "
-        f"{len(scores)} trials, asked {np.mean(scores >= _ASKING):.2%}, highest {scores.max():.2f}\n"
+        f"{len(scores)} trials, reviewed {np.mean(scores >= _REVIEW):.2%}, highest {scores.max():.2f}\n"
     )
 
 
 def score(post: VoiceDescription, reference: VoiceDescription) -> float:
-    """Return the match stage's score, 0 where it says nothing."""
+    """Return the match stage's score, 0 without a match."""
     found = likest(post.vectors, post.times_s, reference.vectors)
     return 0.0 if found is None else found.score
 
 
-def equal_error(same: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Return the rate at which as many are missed as are wrongly found, and the score where that is."""
-    at = np.unique(np.concatenate([same, other]))
-    missed = np.searchsorted(np.sort(same), at) / len(same)
-    wrong = 1 - np.searchsorted(np.sort(other), at) / len(other)
-    best = int(np.abs(missed - wrong).argmin())
-    return float(missed[best] + wrong[best]) / 2, float(at[best])
-
-
 def cut(pcm: Pcm) -> list[Pcm]:
-    """Return whole posts."""
+    """Return the whole pieces of 12 s."""
     size = _POST_S * RATE_HZ
     return [pcm[start : start + size] for start in range(0, len(pcm) - size + 1, size)]
 
 
-def heard(folder: Path) -> Pcm:
-    """Return a minute of a folder's sounds, in an order that no file's name decides."""
+def recordings(folder: Path) -> Pcm:
+    """Return a minute of a folder's sounds, in a seeded order."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     np.random.default_rng(0).shuffle(files)
     sounds: list[Pcm] = []
@@ -138,7 +133,7 @@ def heard(folder: Path) -> Pcm:
 
 
 def decoded(file: Path) -> Pcm:
-    """Return a file's sound as the decode stage gives it, nothing where there is none."""
+    """Return a file's sound as the decode stage samples it, empty without sound."""
     resampler = AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
     try:
         with av.open(str(file)) as container:
@@ -149,7 +144,7 @@ def decoded(file: Path) -> Pcm:
 
 
 def joined(chunks: Iterable[AudioFrame]) -> Pcm:
-    """Return frames of mono PCM in a row."""
+    """Return frames of mono PCM as one array."""
     return np.concatenate([np.zeros(0, np.int16), *(chunk.to_ndarray()[0].astype(np.int16) for chunk in chunks)])
 
 

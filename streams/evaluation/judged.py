@@ -1,4 +1,4 @@
-"""What matching and fusion say of an upload: how probable each case is, by which senses, and where."""
+"""Findings of matching and fusion for an upload: probability of each case, by modality and interval."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -9,35 +9,36 @@ import msgspec
 from models.fusion.model import FusionModel
 from schemas.messages import MODALITIES, Case, Descriptors, Evidence, Modality, Policy, Reference, Verdict
 from streams.fusion.post_state import PostState, Rules
-from streams.match.reference_index import ReferenceIndex, scores
+from streams.match.reference_index import ReferenceIndex
+from streams.match.scores import scores_record
 
 _OPENED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One case that an upload may copy."""
+    """Evidence that an upload copies one case."""
 
     case: str
     probability: float
     acted: bool
-    """Whether the policy says to issue a takedown."""
+    """Whether the policy issues a takedown."""
     scores: dict[Modality, float]
-    """Strongest of each sense that found it."""
+    """Highest score of each modality that found the case."""
     probabilities: dict[Modality, float]
-    """What each sense alone would say."""
+    """Probability from each modality alone."""
     intervals: dict[Modality, tuple[float, float]]
-    """Where in the upload each sense found it, seconds."""
+    """Interval of the upload in which each modality found the case, seconds."""
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Where the more probable of the senses that say where found it."""
+        """Interval of the most probable modality that has one."""
         if not self.intervals:
             return None
         return self.intervals[max(self.intervals, key=lambda modality: self.probabilities[modality])]
 
 
 def build_index(wanted: Iterable[tuple[str, Reference]], harmless: Iterable[tuple[str, Reference]]) -> ReferenceIndex:
-    """Return the index that the match stage would have, given case and piece of each reference."""
+    """Return the match stage's index, from case and piece of each reference."""
     entries = [
         (f"{case}/{number}", _case(case, piece, benign=benign), piece)
         for benign, pieces in ((False, wanted), (True, harmless))
@@ -49,19 +50,19 @@ def build_index(wanted: Iterable[tuple[str, Reference]], harmless: Iterable[tupl
 def judge(
     index: ReferenceIndex, model: FusionModel, policy: Policy, cases: Sequence[str], described: Sequence[Descriptors]
 ) -> list[Finding]:
-    """Return what is found of an upload, the most probable first; `described` is all of it."""
+    """Return the findings for an upload, most probable first; `described` are all its descriptors."""
     if not described:
         return []
     post, parts = described[0].segment.post, described[0].segment.parts
-    hearing = PostState(post=post, parts=parts, deadline_s=time.time() + 1e6)
+    state = PostState(post=post, parts=parts, deadline_s=time.time() + 1e6)
     rules = Rules(model, dict.fromkeys(cases, policy))
     verdicts: list[Verdict] = []
     for each in described:
-        verdicts += hearing.hear(scores(each, index.search(each)), rules, time.time())
-    verdicts += hearing.close(rules, time.time())
+        verdicts += state.add(scores_record(each, index.search(each)), rules, time.time())
+    verdicts += state.close(rules, time.time())
     acted = {verdict.case_id for verdict in verdicts if verdict.decision == "act"}
-    # A verdict is not repeated once it acts: what is ranked is the last word on all that was heard.
-    findings = [_finding(case, kept, model, acted=case in acted) for case, kept in hearing.evidence.items()]
+    # A verdict that acts is not repeated, so the ranking uses the probability of all evidence at the end.
+    findings = [_finding(case, kept, model, acted=case in acted) for case, kept in state.evidence.items()]
     return sorted(findings, key=lambda found: -found.probability)
 
 

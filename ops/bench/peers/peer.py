@@ -1,4 +1,4 @@
-"""What a peer is: it describes a file, and compares descriptions by one or several rules."""
+"""Interface of peers: they describe files, and compare descriptions by one or several rules."""
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -15,32 +15,32 @@ type Samples = npt.NDArray[np.float32]
 """Mono, -1 to 1."""
 type Picture = npt.NDArray[np.uint8]
 type Scores = Mapping[str, list[float]]
-"""By rule, the score of a query with each reference, in their order; nothing found is 0."""
+"""Scores of a query with each reference, in their order, by rule; 0 without a match."""
 
 
 class Peer(Protocol):
-    """A method to compare with."""
+    """Method to compare with."""
 
     @property
-    def sense(self) -> Modality:
-        """What it perceives."""
+    def modality(self) -> Modality:
+        """Modality that it describes."""
 
     @property
     def rules(self) -> tuple[str, ...]:
         """Names of its rows in the table."""
 
-    def describe(self, path: Path) -> Any:  # noqa: ANN401 - its own business
-        """Return what it keeps of a file, None if it finds nothing in it."""
+    def describe(self, path: Path) -> Any:  # noqa: ANN401 - each peer has its own type
+        """Return the description of a file, which may be empty."""
 
-    def learn(self, references: list[Any]) -> None:
-        """Take in the descriptions of all references."""
+    def add_references(self, references: list[Any]) -> None:
+        """Add the descriptions of all references."""
 
     def search(self, query: Any) -> Scores:  # noqa: ANN401 - likewise
-        """Return how a query resembles every reference."""
+        """Return the scores of a query with every reference."""
 
 
 def pictures(path: Path, per_second: float = 1.0) -> Iterator[Picture]:
-    """Yield the frame shown at each tick, RGB."""
+    """Yield `per_second` frames a second, RGB."""
     with av.open(path) as container:
         if not container.streams.video:
             return
@@ -63,6 +63,6 @@ def samples(path: Path, rate_hz: int) -> Samples:
 
 
 def duration_s(path: Path) -> float:
-    """Return how long a file lasts."""
+    """Return the duration of a file, seconds."""
     with av.open(path) as container:
         return float(Fraction(container.duration or 0, av.time_base))

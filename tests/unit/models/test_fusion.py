@@ -17,8 +17,8 @@ from streams.settings import Settings
 STEPS = [step / 2000 for step in range(2001)]
 ACT, REVIEW = Settings.model_fields["act"].default, Settings.model_fields["review"].default
 PLACE = Interval(start_s=2.0, end_s=10.0)
-HELD: tuple[Modality, ...] = ("visual", "audio", "text")
-"""Senses that may, alone or together, lead to an act."""
+ACTING: tuple[Modality, ...] = ("visual", "audio", "text")
+"""Modalities that may, alone or together, lead to an act."""
 
 
 @pytest.fixture(params=["noisy-or@1", "noisy-or@2", "causes@1"])
@@ -32,17 +32,17 @@ def causes(registry: Registry) -> FusionModel:
 
 
 def piece(modality: Modality, score: float = 1.0, **changes: Any) -> Evidence:
-    """Return evidence that names its place in the reference only as far as asked."""
+    """Return evidence at `PLACE`, unless changed."""
     fields: dict[str, Any] = {"reference_id": "r1", "medium": 0, "query": PLACE, "reference": PLACE, **changes}
     return Evidence(modality=modality, model="m", version="1", score=score, probability=0.0, **fields)
 
 
-def said(model: FusionModel, *evidence: Evidence) -> float:
+def fused(model: FusionModel, *evidence: Evidence) -> float:
     return model.judge(evidence).probability
 
 
 def some_evidence(random: np.random.Generator, n: int) -> list[Evidence]:
-    """Return pieces of chance: one reference and medium or another, here or there."""
+    """Return random evidence of two references and media at several places."""
     found = []
     for _ in range(n):
         start_s, offset_s = random.uniform(0, 20), random.choice([0.0, 40.0])
@@ -64,73 +64,73 @@ def test_a_higher_score_is_never_less_likely(model: FusionModel, modality: Modal
 
 @pytest.mark.parametrize("modality", EVERY_MODALITY)
 def test_the_trained_model_ranks_a_higher_score_higher_up_to_the_top(causes: FusionModel, modality: Modality) -> None:
-    alone = [said(causes, piece(modality, score)) for score in STEPS]
+    alone = [fused(causes, piece(modality, score)) for score in STEPS]
     assert all(lower < higher for lower, higher in pairwise(alone))
 
 
-@pytest.mark.parametrize("modality", HELD)
-def test_so_it_does_beside_all_other_senses(causes: FusionModel, modality: Modality) -> None:
-    others = [piece(other) for other in HELD if other != modality]
-    beside = [said(causes, *others, piece(modality, score)) for score in STEPS[1000::20]]
-    assert all(lower < higher for lower, higher in pairwise(beside))
+@pytest.mark.parametrize("modality", ACTING)
+def test_it_does_so_together_with_all_other_modalities(causes: FusionModel, modality: Modality) -> None:
+    others = [piece(other) for other in ACTING if other != modality]
+    values = [fused(causes, *others, piece(modality, score)) for score in STEPS[1000::20]]
+    assert all(lower < higher for lower, higher in pairwise(values))
 
 
 @pytest.mark.parametrize("modality", EVERY_MODALITY)
-def test_no_likeness_is_next_to_nothing(model: FusionModel, modality: Modality) -> None:
+def test_a_score_of_zero_has_almost_no_probability(model: FusionModel, modality: Modality) -> None:
     assert model.probability(modality, 0.0) < 0.001
 
 
 def test_a_picture_alone_may_act(model: FusionModel) -> None:
-    assert said(model, piece("visual", 0.95)) >= ACT
+    assert fused(model, piece("visual", 0.95)) >= ACT
 
 
 @pytest.mark.parametrize("seconds", [0.0, 8.0, 3600.0])
-def test_sound_alone_never_acts_and_asks_a_person(model: FusionModel, seconds: float) -> None:
+def test_sound_alone_never_acts_and_leads_to_a_review(model: FusionModel, seconds: float) -> None:
     whole = Interval(start_s=0.0, end_s=seconds)
-    assert REVIEW <= said(model, *[piece("audio", query=whole, reference=whole)] * 50) < ACT
+    assert REVIEW <= fused(model, *[piece("audio", query=whole, reference=whole)] * 50) < ACT
 
 
 @pytest.mark.parametrize("terms", [0, 1, 1000])
-def test_words_alone_never_act_and_ask_a_person(model: FusionModel, terms: int) -> None:
-    assert REVIEW <= said(model, *[piece("text", terms=terms)] * 50) < ACT
+def test_text_alone_never_acts_and_leads_to_a_review(model: FusionModel, terms: int) -> None:
+    assert REVIEW <= fused(model, *[piece("text", terms=terms)] * 50) < ACT
 
 
 @pytest.mark.parametrize("both", [("visual", "audio"), ("visual", "text")])
 def test_a_picture_and_another_modality_may_act_together(model: FusionModel, both: tuple[Modality, Modality]) -> None:
-    assert said(model, *map(piece, both)) >= ACT
+    assert fused(model, *map(piece, both)) >= ACT
 
 
-def test_a_modality_that_said_nothing_is_no_zero(model: FusionModel) -> None:
-    alone = said(model, piece("visual", 0.8))
+def test_a_missing_modality_does_not_count_as_zero(model: FusionModel) -> None:
+    alone = fused(model, piece("visual", 0.8))
     assert alone > 0.0
-    assert said(model, piece("visual", 0.8), piece("audio", 0.0, reference_id="r2")) == pytest.approx(alone, abs=1e-3)
+    assert fused(model, piece("visual", 0.8), piece("audio", 0.0, reference_id="r2")) == pytest.approx(alone, abs=1e-3)
 
 
 def test_evidence_of_one_kind_is_not_added_up(model: FusionModel) -> None:
     many = [piece("audio", 0.45, medium=medium) for medium in range(100)]
-    assert said(model, *many) == pytest.approx(said(model, many[0]))
+    assert fused(model, *many) == pytest.approx(fused(model, many[0]))
 
 
-def test_more_evidence_never_says_less(model: FusionModel) -> None:
+def test_more_evidence_never_lowers_the_probability(model: FusionModel) -> None:
     random = np.random.default_rng(7)
     for _ in range(200):
         evidence = some_evidence(random, 8)
-        judged = [said(model, *evidence[:count]) for count in range(9)]
-        assert all(lower <= higher + 1e-12 for lower, higher in pairwise(judged))  # but for the last bit
-        assert said(model, *evidence) == pytest.approx(said(model, *evidence[::-1]))
+        judged = [fused(model, *evidence[:count]) for count in range(9)]
+        assert all(lower <= higher + 1e-12 for lower, higher in pairwise(judged))  # except for the last bit
+        assert fused(model, *evidence) == pytest.approx(fused(model, *evidence[::-1]))
 
 
-def test_what_is_not_counted_may_be_forgotten(model: FusionModel) -> None:
+def test_evidence_that_does_not_count_may_be_left_out(model: FusionModel) -> None:
     random = np.random.default_rng(8)
     for _ in range(100):
         judged = model.judge(some_evidence(random, 10))
-        assert said(model, *judged.counted) == pytest.approx(judged.probability, abs=1e-12)
+        assert fused(model, *judged.counted) == pytest.approx(judged.probability, abs=1e-12)
         assert len(judged.counted) <= len(EVERY_MODALITY) + 2
 
 
-def test_no_evidence_is_zero_and_nothing_is_ever_certain(model: FusionModel) -> None:
+def test_no_evidence_is_zero_and_no_evidence_is_certainty(model: FusionModel) -> None:
     assert model.judge([]) == (0.0, [], [])
-    assert said(model, *(piece(modality, terms=9) for modality in EVERY_MODALITY)) < 1.0
+    assert fused(model, *(piece(modality, terms=9) for modality in EVERY_MODALITY)) < 1.0
 
 
 def test_contributions_sum_to_the_log_odds_and_do_not_depend_on_the_order(model: FusionModel) -> None:
@@ -142,11 +142,11 @@ def test_contributions_sum_to_the_log_odds_and_do_not_depend_on_the_order(model:
         assert sum(added) + log(PRIOR) - log1p(-PRIOR) == pytest.approx(odds)
         assert added == sorted(added, reverse=True)
     three = [piece("visual", 0.5), piece("audio", 0.4), piece("text", 0.8)]
-    told = [{one.modality: one.added for one in model.judge(order).contributions} for order in permutations(three)]
-    assert all(other == pytest.approx(told[0]) for other in told)
+    added_by = [{one.modality: one.added for one in model.judge(order).contributions} for order in permutations(three)]
+    assert all(other == pytest.approx(added_by[0]) for other in added_by)
 
 
-def test_contributions_say_what_was_found() -> None:
+def test_contributions_name_the_evidence() -> None:
     def why(*evidence: Evidence) -> list[str]:
         return [one.why for one in Registry().fusion("causes@1").judge(evidence).contributions]
 
@@ -162,40 +162,40 @@ def test_contributions_say_what_was_found() -> None:
 
 
 def apart(by_s: float) -> Sequence[Evidence]:
-    """Return weak pictures and sounds, the sounds found so much later in the reference."""
+    """Return a weak picture and a weak sound, the sound so much later in the reference."""
     later = Interval(start_s=PLACE.start_s + by_s, end_s=PLACE.end_s + by_s)
     return piece("visual", 0.6), piece("audio", 0.6, reference=later)
 
 
-def test_picture_and_sound_at_one_place_say_more_than_at_two(causes: FusionModel) -> None:
-    agreeing, elsewhere = said(causes, *apart(0.5)), said(causes, *apart(20.0))
+def test_picture_and_sound_at_one_place_are_stronger_than_at_two(causes: FusionModel) -> None:
+    agreeing, elsewhere = fused(causes, *apart(0.5)), fused(causes, *apart(20.0))
     assert agreeing > elsewhere
-    seen, heard = apart(0.5)
+    picture, sound = apart(0.5)
     for other in ({"reference_id": "r2"}, {"medium": 1}):
-        assert said(causes, seen, msgspec.structs.replace(heard, **other)) == pytest.approx(elsewhere)
+        assert fused(causes, picture, msgspec.structs.replace(sound, **other)) == pytest.approx(elsewhere)
 
 
-def test_a_longer_match_says_more(causes: FusionModel) -> None:
+def test_a_longer_match_is_stronger(causes: FusionModel) -> None:
     lengths = [0.0, 1.0, 3.0, 10.0, 25.0]
     values = [causes.probability("visual", 0.5, seconds=seconds) for seconds in lengths]
     assert all(lower < higher for lower, higher in pairwise(values))
 
 
-def test_a_voice_never_lifts_to_an_act(model: FusionModel) -> None:
+def test_a_voice_never_leads_to_an_act(model: FusionModel) -> None:
     voice: Any = "voice"
     for others in ([], [piece("audio")], [piece("text", terms=2)], [piece("visual", 0.5)]):
-        before = said(model, *others)
-        assert before <= said(model, *others, piece(voice)) <= max(before, 0.8)
-    assert said(model, piece(voice)) >= REVIEW
+        before = fused(model, *others)
+        assert before <= fused(model, *others, piece(voice)) <= max(before, 0.8)
+    assert fused(model, piece(voice)) >= REVIEW
 
 
-def test_the_candidate_asks_a_person_where_sound_and_words_alone_agree(registry: Registry) -> None:
+def test_the_candidate_reviews_sound_and_text_without_a_picture(registry: Registry) -> None:
     first, second = registry.fusion("noisy-or@1"), registry.fusion("noisy-or@2")
-    assert said(first, piece("audio"), piece("text")) >= ACT > said(second, piece("audio"), piece("text")) >= REVIEW
-    assert said(second, piece("visual"), piece("text")) >= ACT
+    assert fused(first, piece("audio"), piece("text")) >= ACT > fused(second, piece("audio"), piece("text")) >= REVIEW
+    assert fused(second, piece("visual"), piece("text")) >= ACT
 
 
-def test_a_noisy_or_multiplies_what_each_modality_spares(registry: Registry) -> None:
+def test_a_noisy_or_multiplies_the_complements(registry: Registry) -> None:
     model = registry.fusion("noisy-or@1")
     assert isinstance(model, NoisyOr)
     assert model.fuse([("visual", 0.7), ("audio", 0.5), ("audio", 0.4)]) == pytest.approx(0.85)
@@ -210,11 +210,11 @@ def test_a_noisy_or_multiplies_what_each_modality_spares(registry: Registry) -> 
         b'{"visual": {"middle": 0.5, "slope": 20, "ceiling": 1.0}, "audio": {}, "text": {}}',
     ],
 )
-def test_a_calibration_that_lacks_or_exceeds_is_refused(content: bytes) -> None:
+def test_an_incomplete_or_invalid_calibration_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_curves(content)
 
 
-def test_the_files_of_the_manifest_say_what_they_always_said() -> None:
+def test_the_calibration_files_of_the_manifest_are_unchanged() -> None:
     curves = read_curves((MANIFEST.parent / "fusion" / "noisy-or-1.json").read_bytes())
     assert curves["audio"].ceiling == 0.9

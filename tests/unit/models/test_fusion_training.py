@@ -1,4 +1,4 @@
-"""The fit, on pairs drawn from a known rule; what it gives on real copies stands in the card, with the command."""
+"""Fit of synthetic pairs; the card has the figures on real copies, with the command."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ import pytest
 
 from models.fusion.basis import CAUSES, CEILINGS, Rows, ramps
 from models.fusion.export import export
-from models.fusion.fit import Labels, Sample, _blocks, _gradient, fit, learned, spoken
-from models.fusion.reliability import calibration_error, recall, reliability, safe_threshold
+from models.fusion.fit import Sample, _blocks, _gradient, fit, fitted_causes, strengths
 from models.fusion.table import Pair, read, samples, write
 from models.fusion.train import ACT, train
 from models.fusion.weights import prior, weights
+from models.metrics import Labels, expected_calibration_error, reliability_bins
 from schemas.messages import Evidence, Interval, Modality
 
 N_PAIRS = 1500
@@ -20,7 +20,7 @@ STRONGEST = np.array([[1.0, 1e6, 1e6]] * len(CAUSES))
 
 
 def drawn(seed: int) -> tuple[list[Sample], Labels]:
-    """Return pairs of which a third are copies, seen, heard or both; what copies nothing scores about 0.3."""
+    """Return pairs of which a third are copies, by picture, sound or both; other pairs score about 0.3."""
     random = np.random.default_rng(seed)
     labels, found = random.random(N_PAIRS) < 0.33, []
     for number, copy in enumerate(labels):
@@ -31,12 +31,13 @@ def drawn(seed: int) -> tuple[list[Sample], Labels]:
     return found, labels
 
 
-def test_what_is_fitted_is_calibrated_on_pairs_not_seen() -> None:
+def test_the_fit_is_calibrated_on_held_out_pairs() -> None:
     found, labels = drawn(2)
-    learnt = fit(*drawn(1))
-    fitted, unfitted = (-np.expm1(-spoken(found, w, N_PAIRS).sum(axis=1)) for w in (learnt, weights(prior())))
-    assert calibration_error(reliability(fitted, labels)) < 0.04
-    assert calibration_error(reliability(fitted, labels)) < calibration_error(reliability(unfitted, labels)) / 2
+    result = fit(*drawn(1))
+    fitted, unfitted = (-np.expm1(-strengths(found, w, N_PAIRS).sum(axis=1)) for w in (result, weights(prior())))
+    error, error_before = (expected_calibration_error(reliability_bins(p, labels)) for p in (fitted, unfitted))
+    assert error < 0.04
+    assert error < error_before / 2
 
 
 def test_the_gradient_is_that_of_the_likelihood() -> None:
@@ -44,7 +45,7 @@ def test_the_gradient_is_that_of_the_likelihood() -> None:
     at = prior() + 0.3
 
     def loss(moved: Rows) -> float:
-        total = spoken(found, weights(moved), N_PAIRS).sum(axis=1)
+        total = strengths(found, weights(moved), N_PAIRS).sum(axis=1)
         return float(np.where(labels, -np.log(-np.expm1(-total)), total).sum())
 
     gradient = _gradient(_blocks(found), labels, at)
@@ -58,36 +59,36 @@ def test_the_same_pairs_give_the_same_file() -> None:
     assert export(*fit(*drawn(1))) == export(*fit(*drawn(1)))
 
 
-def test_no_data_can_lift_a_cause_above_its_ceiling_or_turn_it_round() -> None:
+def test_no_data_raises_a_cause_above_its_ceiling_or_makes_it_fall() -> None:
     found, labels = drawn(4)
-    for known in (np.ones_like(labels), ~labels, labels):
-        learnt = fit(found, known)
-        assert (learnt.ramps >= 0).all()
-        most = 1 / (1 + np.exp(-(ramps(STRONGEST) * learnt.ramps).sum(axis=1) - learnt.biases))
+    for given in (np.ones_like(labels), ~labels, labels):
+        result = fit(found, given)
+        assert (result.ramps >= 0).all()
+        most = 1 / (1 + np.exp(-(ramps(STRONGEST) * result.ramps).sum(axis=1) - result.biases))
         assert (most <= np.array([CEILINGS[cause] for cause in CAUSES])).all()
 
 
-def test_a_cause_of_which_there_is_too_little_stays_as_set_by_hand() -> None:
+def test_a_cause_with_too_few_pairs_stays_as_set_by_hand() -> None:
     found, labels = drawn(5)
-    assert learned(found, labels) == ["visual", "audio"]
-    learnt, start = fit(found, labels), weights(prior())
-    rest = [CAUSES.index(cause) for cause in ("text", "voice", "meeting")]
-    assert (learnt.ramps[rest] == start.ramps[rest]).all()
-    assert (learnt.ramps[0] != start.ramps[0]).any()
+    assert fitted_causes(found, labels) == ["visual", "audio"]
+    result, start = fit(found, labels), weights(prior())
+    rest = [CAUSES.index(cause) for cause in ("text", "voice", "agreement")]
+    assert (result.ramps[rest] == start.ramps[rest]).all()
+    assert (result.ramps[0] != start.ramps[0]).any()
 
 
-def test_the_graph_says_what_the_weights_say() -> None:
-    learnt, (found, _) = fit(*drawn(1)), drawn(6)
+def test_the_graph_computes_the_logits_of_the_weights() -> None:
+    result, (found, _) = fit(*drawn(1)), drawn(6)
     features = np.array([sample[2:] for sample in found], np.float64)
     cause = np.array([CAUSES.index(sample.cause) for sample in found])
-    (logit,) = ort.InferenceSession(export(*learnt)).run(["logit"], {"cause": cause, "features": features})
-    assert logit == pytest.approx((ramps(features) * learnt.ramps[cause]).sum(axis=1) + learnt.biases[cause])
+    (logit,) = ort.InferenceSession(export(*result)).run(["logit"], {"cause": cause, "features": features})
+    assert logit == pytest.approx((ramps(features) * result.ramps[cause]).sum(axis=1) + result.biases[cause])
 
 
-def test_weights_below_zero_are_not_written() -> None:
-    learnt = weights(prior())
-    with pytest.raises(ValueError, match="more evidence would say less"):
-        export(learnt.ramps - 1.0, learnt.biases)
+def test_negative_weights_are_refused() -> None:
+    result = weights(prior())
+    with pytest.raises(ValueError, match="more evidence would lower the probability"):
+        export(result.ramps - 1.0, result.biases)
 
 
 def pair(query: str, case: str, score: float, *, copy: bool, modality: Modality = "visual") -> Pair:
@@ -99,12 +100,12 @@ def pair(query: str, case: str, score: float, *, copy: bool, modality: Modality 
     return Pair(query=query, case=case, copy=copy, transform=None, evidence=[piece])
 
 
-def test_wrong_pairs_held_out_never_come_near_an_act() -> None:
+def test_held_out_wrong_pairs_stay_well_below_the_threshold_to_act() -> None:
     random = np.random.default_rng(3)
     pairs = [
         pair(f"q{number}", f"case-{number % 6}", score, copy=copy)
         for number in range(240)
-        # As the toys on one table: what copies nothing is sometimes as alike as a copy.
+        # As with the toys on one table, some wrong pairs score as high as copies.
         for copy, score in ((True, random.uniform(0.7, 0.9)), (False, random.uniform(0.2, 0.8)))
     ]
     alike = [pair("new", "case-0", 0.99, copy=False)]
@@ -118,12 +119,12 @@ def test_wrong_pairs_held_out_never_come_near_an_act() -> None:
     assert 1 / (1 + np.exp(-logit[0])) < ACT
 
 
-def test_one_case_alone_teaches_nothing() -> None:
-    with pytest.raises(ValueError, match="nothing to learn from"):
+def test_one_case_alone_is_refused() -> None:
+    with pytest.raises(ValueError, match="too few pairs to fit"):
         train([pair("q", "case-0", 0.9, copy=True), pair("r", "case-1", 0.3, copy=False)], [])
 
 
-def test_a_table_is_read_as_it_was_written_and_holds_no_picture(tmp_path: Path) -> None:
+def test_a_table_is_read_as_written_without_thumbnails(tmp_path: Path) -> None:
     file = tmp_path / "table.jsonl"
     pairs = [pair("q", "c", 0.9, copy=True), pair("r", "c", 0.8, copy=False, modality="audio")]
     write(pairs, file)
@@ -131,18 +132,3 @@ def test_a_table_is_read_as_it_was_written_and_holds_no_picture(tmp_path: Path) 
     found, labels = samples(read(file))
     assert labels.tolist() == [True, False]
     assert found == [Sample(0, "visual", 0.9, 8.0, 0), Sample(1, "audio", 0.8, 8.0, 0)]
-
-
-def test_reliability_tells_what_was_said_from_what_was_true() -> None:
-    said = np.array([0.05, 0.15, 0.15, 0.95, 1.0])
-    labels = np.array([False, False, True, True, True])
-    bins = reliability(said, labels)
-    assert [(found.n, round(found.said, 3), found.true) for found in bins] == [
-        (1, 0.05, 0),
-        (2, 0.15, 0.5),
-        (2, 0.975, 1),
-    ]
-    assert calibration_error(bins) == pytest.approx((0.05 + 2 * 0.35 + 2 * 0.025) / 5)
-    assert safe_threshold(said, labels) == 0.95
-    assert recall(said, labels, 0.95) == pytest.approx(2 / 3)
-    assert safe_threshold(said, ~labels) > 1

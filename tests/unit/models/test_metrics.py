@@ -1,12 +1,23 @@
 import numpy as np
 import pytest
 
-from models.metrics import curve, interval_iou
+from models.metrics import (
+    confusion,
+    equal_error_rate,
+    expected_calibration_error,
+    interval_iou,
+    precision_recall_curve,
+    recall_at_threshold,
+    recall_by_group,
+    reliability_bins,
+    safe_threshold,
+    wilson_interval,
+)
 
 
-def test_figures_of_a_ranking_are_those_worked_out_by_hand() -> None:
-    # right, right, wrong, right, and one more copy that was never found
-    found = curve([0.9, 0.8, 0.7, 0.6], [True, True, False, True], n_right=4)
+def test_metrics_of_a_ranking_match_a_calculation_by_hand() -> None:
+    # copy, copy, wrong, copy, and one more copy that is not ranked
+    found = precision_recall_curve([0.9, 0.8, 0.7, 0.6], [True, True, False, True], n_copies=4)
     assert found.precision == pytest.approx([1, 1, 2 / 3, 3 / 4])
     assert found.recall == pytest.approx([1 / 4, 2 / 4, 2 / 4, 3 / 4])
     assert found.average_precision == pytest.approx(1 / 4 + 1 / 4 + 1 / 4 * 3 / 4)
@@ -15,46 +26,81 @@ def test_figures_of_a_ranking_are_those_worked_out_by_hand() -> None:
     assert found.threshold_at(1.0) == 0.8
 
 
-def test_a_wrong_pair_that_ties_with_right_ones_counts_against_them() -> None:
-    found = curve([0.9, 0.9, 0.9], [True, True, False], n_right=2)
+def test_a_wrong_pair_that_ties_with_copies_counts_against_them() -> None:
+    found = precision_recall_curve([0.9, 0.9, 0.9], [True, True, False], n_copies=2)
     assert found.recall_at(1.0) == 0.0
     assert found.threshold_at(1.0) == float("inf")
     assert found.average_precision == pytest.approx(2 / 3)
 
 
-def test_nothing_found_is_no_recall() -> None:
-    found = curve([], [], n_right=3)
+def test_an_empty_ranking_has_no_recall() -> None:
+    found = precision_recall_curve([], [], n_copies=3)
     assert (found.average_precision, found.recall_at(1.0), found.threshold_at(0.5)) == (0.0, 0.0, float("inf"))
 
 
 def test_a_ranking_depends_on_the_order_of_scores_alone() -> None:
-    chance = np.random.default_rng(3)
-    scores, right = chance.normal(size=200).round(1), chance.uniform(size=200) < 0.4
-    one, other = curve(scores, right, 200), curve(np.exp(scores), right, 200)
-    order = chance.permutation(200)
-    shuffled = curve(scores[order], right[order], 200)
+    random = np.random.default_rng(3)
+    scores, labels = random.normal(size=200).round(1), random.uniform(size=200) < 0.4
+    one, other = precision_recall_curve(scores, labels, 200), precision_recall_curve(np.exp(scores), labels, 200)
+    order = random.permutation(200)
+    shuffled = precision_recall_curve(scores[order], labels[order], 200)
     assert one.average_precision == pytest.approx(other.average_precision)
     assert one.average_precision == pytest.approx(shuffled.average_precision)
-    assert curve(right, right, int(right.sum())).average_precision == pytest.approx(1.0)
+    assert precision_recall_curve(labels, labels, int(labels.sum())).average_precision == pytest.approx(1.0)
 
 
-def test_a_random_ranking_has_the_precision_of_its_share_of_right_pairs() -> None:
-    chance = np.random.default_rng(5)
-    right = chance.uniform(size=20_000) < 0.3
-    assert curve(chance.uniform(size=20_000), right, int(right.sum())).average_precision == pytest.approx(0.3, abs=0.02)
+def test_a_random_ranking_has_the_share_of_copies_as_precision() -> None:
+    random = np.random.default_rng(5)
+    labels = random.uniform(size=20_000) < 0.3
+    assert precision_recall_curve(
+        random.uniform(size=20_000), labels, int(labels.sum())
+    ).average_precision == pytest.approx(0.3, abs=0.02)
 
 
-def test_what_cannot_be_ranked_is_refused() -> None:
+def test_invalid_input_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
-        curve([np.nan], [True], 1)
-    with pytest.raises(ValueError, match="2 right pairs"):
-        curve([0.1, 0.2], [True, True], 1)
+        precision_recall_curve([np.nan], [True], 1)
+    with pytest.raises(ValueError, match="2 copies are ranked"):
+        precision_recall_curve([0.1, 0.2], [True, True], 1)
     with pytest.raises(ValueError, match="scores for"):
-        curve([0.1, 0.2], [True], 1)
+        precision_recall_curve([0.1, 0.2], [True], 1)
 
 
-def test_overlap_is_what_both_cover_of_what_either_does() -> None:
+def test_overlap_is_intersection_over_union() -> None:
     assert interval_iou((0, 4), (2, 6)) == pytest.approx(2 / 6)
     assert interval_iou((0, 4), (0, 4)) == 1.0
     assert interval_iou((0, 1), (5, 6)) == 0.0
     assert interval_iou((1, 1), (1, 1)) == 0.0
+
+
+def test_recall_is_counted_by_group() -> None:
+    assert recall_by_group([("b", True), ("a", False), ("b", False)]) == {"a": 0.0, "b": 0.5}
+
+
+def test_reliability_compares_predicted_probabilities_with_observed_shares() -> None:
+    predicted = np.array([0.05, 0.15, 0.15, 0.95, 1.0])
+    labels = np.array([False, False, True, True, True])
+    bins = reliability_bins(predicted, labels)
+    assert [(found.n, round(found.predicted, 3), found.observed) for found in bins] == [
+        (1, 0.05, 0),
+        (2, 0.15, 0.5),
+        (2, 0.975, 1),
+    ]
+    assert expected_calibration_error(bins) == pytest.approx((0.05 + 2 * 0.35 + 2 * 0.025) / 5)
+    assert safe_threshold(predicted, labels) == 0.95
+    assert recall_at_threshold(predicted, labels, 0.95) == pytest.approx(2 / 3)
+    assert safe_threshold(predicted, ~labels) > 1
+
+
+def test_the_error_rates_are_equal_where_the_distributions_cross() -> None:
+    rate, score = equal_error_rate(np.array([0.4, 0.7, 0.8, 0.9]), np.array([0.1, 0.2, 0.3, 0.6]))
+    assert (rate, score) == (0.25, 0.6)
+
+
+def test_decisions_without_a_label_are_not_counted() -> None:
+    labels = {"hit": True, "missed": True, "wrong": False, "other": False}
+    assert confusion({"hit", "wrong", "unlabelled"}, labels) == (1, 1, 1)
+
+
+def test_the_interval_of_nothing_is_everything() -> None:
+    assert wilson_interval(0, 0) == (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Peers that look: vPDQ, and SSCD by itself."""
+"""Visual peers: vPDQ, and SSCD without our search."""
 
 from io import BytesIO
 from pathlib import Path
@@ -13,18 +13,18 @@ from ops.bench.peers.peer import Picture, Scores, pictures
 from schemas.messages import Modality
 
 _AGREE = 3
-"""Seconds in a row that must agree, for the temporal rule."""
+"""Consecutive seconds that must agree, for the temporal rule."""
 
 
 class Vpdq:
-    """vPDQ: PDQ of a frame a second; the package pdqhash carries PDQ's own code.
+    """vPDQ: PDQ of one frame a second; the package pdqhash contains PDQ's own code.
 
-    The PyPI package vpdq builds only with FFmpeg's headers, so its rule stands here: frames of quality below 50 are
-    left out, two frames match within a Hamming distance of 31, and the score is the larger share of matched frames, of
-    the query's or of the reference's. Its default rule asks for 80 % of both.
+    The PyPI package vpdq builds only with FFmpeg's headers, so its rule is implemented here: frames of quality below 50
+    are left out, two frames match within a Hamming distance of 31, and the score is the larger share of matched frames,
+    of the query's or of the reference's. Its default rule needs 80 % of both.
     """
 
-    sense: Modality = "visual"
+    modality: Modality = "visual"
     rules = ("vPDQ, best threshold", "vPDQ, default rule")
     _MOST_BITS = 31
     _LEAST_QUALITY = 50
@@ -39,8 +39,8 @@ class Vpdq:
         kept = [bits for bits, quality in hashed if quality >= self._LEAST_QUALITY]
         return np.array(kept, np.uint8).reshape(-1, 256)
 
-    def learn(self, references: list[npt.NDArray[np.uint8]]) -> None:
-        """Take in the descriptions of all references."""
+    def add_references(self, references: list[npt.NDArray[np.uint8]]) -> None:
+        """Add the descriptions of all references."""
         self._references = references
 
     def search(self, query: npt.NDArray[np.uint8]) -> Scores:
@@ -60,9 +60,9 @@ class Vpdq:
 
 
 class Sscd:
-    """SSCD at a frame a second: the whole frame, no crops, no rule on blank frames (Pizzi et al. 2022)."""
+    """SSCD of one frame a second: the whole frame, no crops, no rule on blank frames (Pizzi et al. 2022)."""
 
-    sense: Modality = "visual"
+    modality: Modality = "visual"
 
     def __init__(self, name: str) -> None:
         models = Registry()
@@ -76,26 +76,26 @@ class Sscd:
         small = [_square(picture, side) for picture in pictures(path)]
         return self._model.embed(np.array(small, np.uint8).reshape(-1, side, side, 3))
 
-    def learn(self, references: list[npt.NDArray[np.float32]]) -> None:
-        """Take in the descriptions of all references."""
+    def add_references(self, references: list[npt.NDArray[np.float32]]) -> None:
+        """Add the descriptions of all references."""
         self._references = references
 
     def search(self, query: npt.NDArray[np.float32]) -> Scores:
-        """Return cosines: the largest, and the largest mean of some seconds in a row."""
+        """Return cosines: the largest, and the largest mean of consecutive seconds."""
         matrices = [query @ reference.T for reference in self._references]
         best = [float(matrix.max(initial=0.0)) for matrix in matrices]
-        return dict(zip(self.rules, (best, [_in_a_row(matrix) for matrix in matrices]), strict=True))
+        return dict(zip(self.rules, (best, [_best_consecutive_mean(matrix) for matrix in matrices]), strict=True))
 
 
 def _square(picture: Picture, side: int) -> Picture:
-    """Stretch to the model's square, through JPEG as a stored frame goes."""
+    """Return the picture at the model's square size, JPEG-compressed as stored frames are."""
     content = BytesIO()
     Image.fromarray(picture).save(content, "JPEG", quality=90)
     return np.asarray(Image.open(content).convert("RGB").resize((side, side), Image.Resampling.BILINEAR), np.uint8)
 
 
-def _in_a_row(matrix: npt.NDArray[np.float32]) -> float:
-    """Return the largest mean of consecutive cells of a diagonal; of a shorter one, over as many as asked for."""
+def _best_consecutive_mean(matrix: npt.NDArray[np.float32]) -> float:
+    """Return the largest mean of `_AGREE` consecutive cells of a diagonal; shorter diagonals are padded with zeros."""
     best = 0.0
     for offset in range(1 - matrix.shape[0], matrix.shape[1]):
         line = np.diagonal(matrix, offset)

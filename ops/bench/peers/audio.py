@@ -1,4 +1,4 @@
-"""Peers that listen: Chromaprint, audfprint, and landmarks with probes for pitch and tempo."""
+"""Audio peers: Chromaprint, audfprint, and landmarks with probes for pitch and tempo."""
 
 import json
 import shutil
@@ -15,12 +15,12 @@ from schemas.messages import Modality
 
 
 class Chromaprint:
-    """Chromaprint by Debian's fpcalc: 32 bits every 0.124 s; the score is 1 - 2 x the bit error of the best alignment.
+    """Chromaprint by Debian's fpcalc: 32 bits every 0.124 s; the score is 1 - 2 x bit error rate of the best alignment.
 
-    Aligned as AcoustID does: every offset with at least 5 s in common.
+    Alignment as in AcoustID: every offset with at least 5 s in common.
     """
 
-    sense: Modality = "audio"
+    modality: Modality = "audio"
     rules = ("Chromaprint",)
     _LEAST = 40
 
@@ -29,28 +29,27 @@ class Chromaprint:
 
     @staticmethod
     def missing() -> str | None:
-        """Return why it cannot be had, None if it can."""
-        return None if shutil.which("fpcalc") else "fpcalc is not here: apt-get install libchromaprint-tools"
+        """Return why it is not available, None if it is."""
+        return None if shutil.which("fpcalc") else "fpcalc is not installed: apt-get install libchromaprint-tools"
 
     def describe(self, path: Path) -> npt.NDArray[np.uint32]:
         """Return the fingerprint, uint32 (n,)."""
         command = ["fpcalc", "-raw", "-json", "-length", "0", str(path)]
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - a fixed program, our own files
-        if (
-            not done.stdout
-        ):  # its exit code also complains of a sound that ends early, and it prints the fingerprint then
+        # Not the exit code: it is also nonzero for a sound that ends early, whose fingerprint is printed all the same.
+        if not done.stdout:
             return np.zeros(0, np.uint32)
         return np.array(json.loads(done.stdout)["fingerprint"], np.int64).astype(np.uint32)
 
-    def learn(self, references: list[npt.NDArray[np.uint32]]) -> None:
-        """Take in the descriptions of all references."""
+    def add_references(self, references: list[npt.NDArray[np.uint32]]) -> None:
+        """Add the descriptions of all references."""
         self._references = references
 
     def search(self, query: npt.NDArray[np.uint32]) -> Scores:
-        """Return how alike the bits are."""
-        return {self.rules[0]: [self._alike(query, reference) for reference in self._references]}
+        """Return 1 - 2 x bit error rate."""
+        return {self.rules[0]: [self._similarity(query, reference) for reference in self._references]}
 
-    def _alike(self, query: npt.NDArray[np.uint32], reference: npt.NDArray[np.uint32]) -> float:
+    def _similarity(self, query: npt.NDArray[np.uint32], reference: npt.NDArray[np.uint32]) -> float:
         best = 0.0
         for offset in range(self._LEAST - query.size, reference.size - self._LEAST + 1):
             one = query[max(0, -offset) : reference.size - offset]
@@ -62,9 +61,9 @@ class Chromaprint:
 
 
 class Audfprint:
-    """audfprint (package audfprint2) as it is; the score is how many hashes agree in time."""
+    """audfprint (package audfprint2) with its defaults; the score is the number of hashes that agree in time."""
 
-    sense: Modality = "audio"
+    modality: Modality = "audio"
     rules = ("audfprint2",)
 
     def __init__(self) -> None:
@@ -75,20 +74,20 @@ class Audfprint:
     def describe(self, path: Path) -> npt.NDArray[np.int32]:
         """Return times and hashes, int32 (n, 2)."""
         rate_hz = self._analyzer.target_sr
-        heard = samples(path, rate_hz)
-        if not heard.any():
+        sound = samples(path, rate_hz)
+        if not sound.any():
             return np.zeros((0, 2), np.int32)
-        marks = self._analyzer.peaks2landmarks(self._analyzer.find_peaks(heard, rate_hz))
+        marks = self._analyzer.peaks2landmarks(self._analyzer.find_peaks(sound, rate_hz))
         return np.array(sorted(set(map(tuple, landmarks2hashes(marks)))), np.int32).reshape(-1, 2)
 
-    def learn(self, references: list[npt.NDArray[np.int32]]) -> None:
-        """Take in the descriptions of all references."""
+    def add_references(self, references: list[npt.NDArray[np.int32]]) -> None:
+        """Add the descriptions of all references."""
         self._n = len(references)
         for number, reference in enumerate(references):
             self._table.store(str(number), [(int(at), int(key)) for at, key in reference])
 
     def search(self, query: npt.NDArray[np.int32]) -> Scores:
-        """Return the counts."""
+        """Return the numbers of agreeing hashes."""
         found = [0.0] * self._n
         if len(query):
             for row in np.asarray(self._matcher.match_hashes(self._table, query)):
@@ -97,19 +96,19 @@ class Audfprint:
 
 
 class Landmarks:
-    """Pairs of spectral peaks (Wang 2003) on a logarithmic scale of pitch, found again under probed pitches and tempos.
+    """Pairs of spectral peaks (Wang 2003) on a logarithmic pitch scale, matched under probed pitches and tempos.
 
-    Shifting the pitch moves a pair along the scale, another tempo stretches it: the query's pairs are changed, not its
-    sound. The score is the number of pairs that agree in time, of the best probe.
+    A pitch shift moves a pair along the scale and a tempo change stretches it, so probes change the query's pairs, not
+    its sound. The score is the number of pairs that agree in time, of the best probe.
     """
 
-    sense: Modality = "audio"
+    modality: Modality = "audio"
     rules = ("landmarks", "landmarks, probed")
     _RATE_HZ, _WINDOW, _HOP = 8000, 1024, 256
     _STEPS = 36
-    """Of an octave."""
+    """Steps in an octave."""
     _NEIGHBOURS = (9, 9)
-    _FAN, _REACH = 8, 64
+    _FAN, _MAX_APART = 8, 64
     _SHIFTS = range(-7, 8)
     _TEMPOS = tuple(1.04**power for power in range(-6, 7))
 
@@ -124,12 +123,12 @@ class Landmarks:
         for ahead in range(1, self._FAN + 1):
             later, apart = times[ahead:], times[ahead:] - times[:-ahead]
             rise = pitches[ahead:] - pitches[:-ahead]
-            near = (apart > 1) & (apart < self._REACH) & (abs(rise) < 2 * self._STEPS)
+            near = (apart > 1) & (apart < self._MAX_APART) & (abs(rise) < 2 * self._STEPS)
             pairs.append(np.stack([times[: later.size], pitches[: later.size], rise, apart], axis=1)[near])
         return np.concatenate(pairs) if pairs else np.zeros((0, 4), np.int64)
 
-    def learn(self, references: list[npt.NDArray[np.int64]]) -> None:
-        """Take in the descriptions of all references."""
+    def add_references(self, references: list[npt.NDArray[np.int64]]) -> None:
+        """Add the descriptions of all references."""
         self._n = len(references)
         owners = np.repeat(np.arange(self._n), [len(reference) for reference in references])
         pairs = np.concatenate(references)
@@ -138,13 +137,13 @@ class Landmarks:
         self._keys, self._times, self._owners = keys[order], pairs[order, 0], owners[order]
 
     def search(self, query: npt.NDArray[np.int64]) -> Scores:
-        """Return the counts, without probes and with them."""
+        """Return the numbers of agreeing pairs, without probes and with them."""
         plain = self._votes(query, 0, 1.0)
         probed = np.max([self._votes(query, shift, tempo) for shift in self._SHIFTS for tempo in self._TEMPOS], axis=0)
         return dict(zip(self.rules, (plain.tolist(), probed.tolist()), strict=True))
 
     def _votes(self, query: npt.NDArray[np.int64], shift: int, tempo: float) -> npt.NDArray[np.float64]:
-        """Return, for each reference, how many pairs agree on where it starts."""
+        """Return the number of pairs that agree on the offset, for each reference, shape (references,)."""
         at, apart = np.rint(query[:, 0] * tempo).astype(np.int64), np.rint(query[:, 3] * tempo).astype(np.int64)
         keys = _key(query[:, 1] + shift, query[:, 2], apart)
         first, last = np.searchsorted(self._keys, keys), np.searchsorted(self._keys, keys, "right")
@@ -158,26 +157,26 @@ class Landmarks:
 def _key(
     pitch: npt.NDArray[np.int64], rise: npt.NDArray[np.int64], apart: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Return one number of a pair of peaks."""
+    """Return a pair of peaks as one integer key."""
     return ((pitch + 64) << 20) | ((rise + 128) << 8) | (apart // 2)
 
 
 def _peaks(
-    heard: Samples, window: int, hop: int, steps: int, near: tuple[int, int]
+    sound: Samples, window: int, hop: int, steps: int, near: tuple[int, int]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return time and pitch of the cells of the spectrogram that nothing near exceeds, in time order."""
-    if heard.size < window or not heard.any():
+    """Return time and pitch of the local maxima of the spectrogram, in time order."""
+    if sound.size < window or not sound.any():
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    frames = np.lib.stride_tricks.sliding_window_view(heard, window)[::hop] * np.hanning(window)
+    frames = np.lib.stride_tricks.sliding_window_view(sound, window)[::hop] * np.hanning(window)
     power = np.log(np.abs(np.fft.rfft(frames)) + 1e-6)
     pitches = np.arange(int(np.log2(window / 2 / 20) * steps))
     bins = 20 * 2 ** (pitches / steps)
     below = bins.astype(np.int64)
     scaled = power[:, below] * (1 - bins + below) + power[:, below + 1] * (bins - below)
     largest = scaled
-    for axis, reach in enumerate(near):
-        padded = np.pad(largest, [(reach, reach) if each == axis else (0, 0) for each in (0, 1)], mode="edge")
-        largest = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=axis).max(axis=-1)
+    for axis, radius in enumerate(near):
+        padded = np.pad(largest, [(radius, radius) if each == axis else (0, 0) for each in (0, 1)], mode="edge")
+        largest = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1, axis=axis).max(axis=-1)
     found = (scaled >= largest) & (scaled > np.median(scaled) + 1)
     times, where = np.nonzero(found)
     return times.astype(np.int64), where.astype(np.int64)

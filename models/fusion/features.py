@@ -1,0 +1,114 @@
+"""Features that fusion models take from evidence: matched seconds of the post, and agreement of picture and sound."""
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+from typing import NamedTuple
+
+from schemas.messages import Evidence, Interval, Passage
+
+_SAME_PLACE_S = 2.0
+"""Largest distance, in the reference, of picture and sound that agree: about a still's and an audio window's width."""
+_MAX_SPEED = 2.0
+_SUBJECTS = {"visual": "pictures match", "audio": "sound matches"}
+
+
+class Agreement(NamedTuple):
+    """A picture and a sound found at one place of the reference."""
+
+    picture: Evidence
+    sound: Evidence
+    seconds: float
+    """Longest agreement of any two of their passages, each as long as the shorter one."""
+
+    @property
+    def score(self) -> float:
+        """The lower of both scores."""
+        return min(self.picture.score, self.sound.score)
+
+
+def matched_seconds(evidence: Evidence) -> float:
+    """Return how many seconds of the post's medium match; overlapping passages count once."""
+    covered, end_s = 0.0, float("-inf")
+    for stretch in sorted((passage.query for passage in passages(evidence)), key=lambda found: found.start_s):
+        covered += max(0.0, stretch.end_s - max(stretch.start_s, end_s))
+        end_s = max(end_s, stretch.end_s)
+    return covered
+
+
+def passages(evidence: Evidence) -> Sequence[Passage]:
+    """Return the passages of the evidence; without any, one made from its own intervals."""
+    return evidence.passages or [
+        Passage(
+            query=evidence.query,
+            reference=evidence.reference,
+            speed=_speed(evidence.query, evidence.reference),
+            score=evidence.score,
+        )
+    ]
+
+
+def agreements(evidence: Iterable[Evidence]) -> list[Agreement]:
+    """Return the pictures and sounds of one medium that were found at the same place of the same reference.
+
+    They need not be found at the same moment: two passages on one line between post and reference support each other,
+    such as pictures of one segment and sounds of the next.
+    """
+    found = list(evidence)
+    pictures = [piece for piece in found if piece.modality == "visual"]
+    sounds = [piece for piece in found if piece.modality == "audio"]
+    return [both for picture, sound in product(pictures, sounds) if (both := _agreement(picture, sound))]
+
+
+def explanation(evidence: Evidence, *, agrees: bool) -> str:
+    """Return the reason for a copy in plain words, for the reviewer."""
+    if evidence.modality == "text" and evidence.terms:
+        return f"{evidence.terms} of the case's terms found" if evidence.terms > 1 else "a term of the case found"
+    score = f"score {evidence.score:.2f}"
+    if evidence.modality == "text":
+        return f"worded like the case, {score}"
+    if evidence.modality not in _SUBJECTS:
+        return f"a voice like that of {evidence.reference_id}, {score}; a person decides"
+    return _match(evidence, score) + (", where picture and sound agree" if agrees else "")
+
+
+def _match(evidence: Evidence, score: str) -> str:
+    n_passages, covered_s = len(passages(evidence)), matched_seconds(evidence)
+    text = f"{_SUBJECTS[evidence.modality]} {evidence.reference_id}"
+    if covered_s > 0:
+        text += f" for {covered_s:.1f} s"
+    return f"{text} in {n_passages} stretches, {score}" if n_passages > 1 else f"{text}, {score}"
+
+
+def _agreement(picture: Evidence, sound: Evidence) -> Agreement | None:
+    if (picture.reference_id, picture.medium) != (sound.reference_id, sound.medium):
+        return None
+    shared_s = [
+        min(_length(one.query), _length(other.query))
+        for one, other in product(passages(picture), passages(sound))
+        if _on_one_line(one, other)
+    ]
+    return Agreement(picture, sound, max(shared_s)) if shared_s else None
+
+
+def _on_one_line(one: Passage, other: Passage) -> bool:
+    """Return whether both map the middle of each passage to about the same moment of the reference."""
+    moments = (_middle(one.query), _middle(other.query))
+    return all(abs(_mapped(one, moment) - _mapped(other, moment)) <= _SAME_PLACE_S for moment in moments)
+
+
+def _mapped(passage: Passage, moment_s: float) -> float:
+    return _middle(passage.reference) + passage.speed * (moment_s - _middle(passage.query))
+
+
+def _speed(query: Interval, reference: Interval) -> float:
+    if _length(query) <= _SAME_PLACE_S:
+        return 1.0  # too short to estimate
+    return min(_MAX_SPEED, max(1 / _MAX_SPEED, _length(reference) / _length(query)))
+
+
+def _length(stretch: Interval) -> float:
+    return max(0.0, stretch.end_s - stretch.start_s)
+
+
+def _middle(stretch: Interval) -> float:
+    return (stretch.start_s + stretch.end_s) / 2
