@@ -1,24 +1,24 @@
-"""The errors whose type decides a record's fate.
+"""Errors whose type decides what happens to a record.
 
 Exception
-├── RecordError              a record cannot move on, and says why
-│   ├── UnprocessableError   dead letter at once: the input is broken or refused, trying again cannot help
+├── RecordError              a record cannot be processed, with a reason
+│   ├── UnprocessableError   dead letter at once: the input is broken or refused, a retry cannot help
 │   └── TransientError       retried a few times with jitter, then a dead letter
-│       └── BrokerError      retried likewise, then the worker stops: no record is at fault
+│       └── BrokerError      retried likewise, then the worker stops, because no record is at fault
 ├── UsageError               a person's mistake at the command line: one line, exit code 2
-└── anything else            a bug: dead letter with its traceback, counted apart
+└── anything else            a bug: dead letter with its traceback, counted separately
 """
 
 
 class RecordError(Exception):
-    """A record cannot move on.
+    """A record cannot be processed.
 
     Parameters
     ----------
     reason
         Stable slug, one of few: metric label and field of the dead letter.
     detail
-        One line for a person.
+        One line for the operator.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -32,7 +32,7 @@ class UnprocessableError(RecordError):
 
 
 class TransientError(RecordError):
-    """This record may succeed when tried again."""
+    """This record may succeed on a retry."""
 
 
 class BrokerError(TransientError):
@@ -43,4 +43,4 @@ class BrokerError(TransientError):
 
 
 class UsageError(Exception):
-    """The command line or the settings are wrong; the message says how to mend it."""
+    """The command line or the settings are wrong; the message contains the remedy."""

@@ -1,4 +1,4 @@
-"""The stages, what each reads, and the consumer groups they read in."""
+"""Stages, their source topics and their consumer groups."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ STAGES = ("decode", "visual", "audio", "text", "match", "fusion", "takedown")
 """In flow order."""
 
 OPTIONAL = ("screen",)
-"""Stages that run only where settings ask for them."""
+"""Stages that run only if the settings enable them."""
 
 MODULES = {
     "decode": "streams.decode.stage",
@@ -28,12 +28,12 @@ _ORDER = (*STAGES[: STAGES.index("text")], *OPTIONAL, *STAGES[STAGES.index("text
 
 
 def all_stages(settings: Settings) -> tuple[str, ...]:
-    """Return the stages that these settings ask for."""
+    """Return the stages that these settings enable, in flow order."""
     return tuple(stage for stage in _ORDER if stage in STAGES or settings.ocr)
 
 
 def in_flow_order(stages: Sequence[str]) -> tuple[str, ...]:
-    """Return these stages, each once.
+    """Return these stages in flow order, each once.
 
     Raises
     ------
@@ -47,19 +47,19 @@ def in_flow_order(stages: Sequence[str]) -> tuple[str, ...]:
 
 
 def group(settings: Settings, stages: Sequence[str]) -> str:
-    """Return the group of a worker that runs these stages: the same in whatever order they are named."""
+    """Return the consumer group of a worker that runs these stages, independent of their order."""
     stages = in_flow_order(stages)
-    return group_start(settings) + ("all" if set(stages) >= set(STAGES) else "-".join(stages))
+    return group_prefix(settings) + ("all" if set(stages) >= set(STAGES) else "-".join(stages))
 
 
-def group_start(settings: Settings) -> str:
-    """Return what every group's name begins with."""
+def group_prefix(settings: Settings) -> str:
+    """Return the prefix of every consumer group."""
     return f"{settings.topic_prefix}{settings.group_prefix}-"
 
 
 def readers_group(settings: Settings) -> str:
-    """Return the group of those who follow a topic whole: never joined, but a broker with access rules asks for it."""
-    return f"{group_start(settings)}followers"
+    """Return the group of readers of whole topics: never joined, but a broker with access rules requires one."""
+    return f"{group_prefix(settings)}followers"
 
 
 def run_topic(topic: str, run_id: str) -> str:
@@ -68,10 +68,10 @@ def run_topic(topic: str, run_id: str) -> str:
 
 
 def sources(stage: str) -> tuple[str, ...]:
-    """Return the topics a stage's agents read; what it lists of compacted ones is followed whole."""
+    """Return the topics that a stage's agents read; its compacted topics are read as a whole instead."""
     return tuple(t.name for t in TOPICS.values() if stage in t.consumers and not t.internal and not t.compacted)
 
 
 def source(stage: str) -> str:
-    """Return the topic that a stage is there for."""
+    """Return the main source topic of a stage."""
     return sources(stage)[0]

@@ -9,7 +9,7 @@ import yaml
 from ops.chart.rights import rights
 from ops.chart.settings import settings_schemas
 from schemas.topics import TOPICS
-from streams.kafka.topic_admin import remembered_by, settings_of
+from streams.kafka.topic_admin import co_partitioned_topic, settings_of
 from streams.topology import OPTIONAL, STAGES, source
 
 CHART = Path(__file__).parents[2] / "helm" / "jikimi"
@@ -30,7 +30,7 @@ def topics() -> dict[str, Any]:
     """Return every topic as Strimzi wants it, and which one each stage reads."""
     return {
         "topics": {name: {"partitions": t.partitions, "config": settings_of(t)} for name, t in TOPICS.items()},
-        "memories": {name: remembered_by(topic) for name, topic in TOPICS.items() if topic.internal},
+        "memories": {name: co_partitioned_topic(topic) for name, topic in TOPICS.items() if topic.internal},
         "sources": {stage: source(stage) for stage in (*STAGES, *OPTIONAL)},
     }
 

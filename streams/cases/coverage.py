@@ -1,55 +1,57 @@
-"""Whether a case's references were described by the models that are to find them."""
+"""Coverage of cases: whether the models of a choice have described their references."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.messages import MODALITIES, Case, Choice, Modality, Reference
 from streams.errors import UsageError
 
-_MOST_NAMED = 10
+_MAX_LISTED = 10
 
-type Lack = tuple[Modality, str]
-"""Modality, and id of a reference that the chosen model of it has not described."""
+type Gap = tuple[Modality, str]
+"""Modality, and id of a reference that the choice's model of that modality has not described."""
 
 
-def lacking(entries: Iterable[Case], choice: Choice) -> list[Lack]:
-    """Return which references of a case these models could not find.
+def coverage_gaps(entries: Iterable[Case], choice: Choice) -> list[Gap]:
+    """Return the references of a case that these models cannot match.
 
-    The first piece of a reference is written last, so where it is there all are. Voices are of no choice: their model
-    is one, and not promoted.
+    The first piece of a reference is written last, so if it exists all do. Voices have no part in a choice: there is
+    one voice model, and it is not promoted.
     """
     references = [entry.reference for entry in entries if entry.reference is not None]
     pieces = [piece for piece in references if piece.modality in MODALITIES]
     wanted = {(piece.modality, piece.reference_id) for piece in pieces}
-    described = {(p.modality, p.reference_id) for p in pieces if p.segment == 0 and made_by(p, choice)}
+    described = {(p.modality, p.reference_id) for p in pieces if p.segment == 0 and described_by(p, choice)}
     return sorted(wanted - described)
 
 
-def made_by(piece: Reference, choice: Choice) -> bool:
+def described_by(piece: Reference, choice: Choice) -> bool:
     """Return whether the choice's model described this piece."""
     return bool(model_of(piece) == getattr(choice, piece.modality))
 
 
 def model_of(piece: Reference) -> str:
-    """Return the model that described a piece, name@version."""
+    """Return the model that described a piece, as name@version."""
     return f"{piece.model}@{piece.version}"
 
 
 def refuse_uncovered(cases: Mapping[str, Sequence[Case]], choice: Choice) -> None:
-    """Refuse a choice that would not find every open case, and every allowed one: what it does not find it acts on.
+    """Refuse a choice that does not cover every open case and allowed file: copies of the latter would be acted on.
 
     Raises
     ------
     UsageError
-        It names the cases, and how to mend it.
+        Some cases are not covered; the message names them and the command that describes them.
     """
-    short = {case_id: lacks for case_id, entries in sorted(cases.items()) if (lacks := lacking(entries, choice))}
-    if not short:
+    gaps = {
+        case_id: of_case for case_id, entries in sorted(cases.items()) if (of_case := coverage_gaps(entries, choice))
+    }
+    if not gaps:
         return
-    modalities = sorted({modality for lacks in short.values() for modality, _ in lacks})
+    modalities = sorted({modality for of_case in gaps.values() for modality, _ in of_case})
     names = ",".join(f"{modality}={getattr(choice, modality)}" for modality in modalities)
-    more = f" and {len(short) - _MOST_NAMED} more" if len(short) > _MOST_NAMED else ""
+    more = f" and {len(gaps) - _MAX_LISTED} more" if len(gaps) > _MAX_LISTED else ""
     raise UsageError(
-        f"{len(short)} of {len(cases)} open cases would not be found by {names}: "
-        f"{', '.join(list(short)[:_MOST_NAMED])}{more}; "
+        f"{len(gaps)} of {len(cases)} open cases would not be found by {names}: "
+        f"{', '.join(list(gaps)[:_MAX_LISTED])}{more}; "
         f"describe them first: `jikimi case describe CASE_ID --reference FILE --with {names}`"
     )

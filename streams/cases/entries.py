@@ -1,4 +1,4 @@
-"""Entries of the cases topic: their keys, and all of them as a command reads them."""
+"""Entries of the cases topic: their keys, and readers of all of them for commands."""
 
 from schemas.messages import Case, Reference
 from streams.kafka.codec_factory import create_codec
@@ -14,7 +14,7 @@ def case_key(case_id: str) -> str:
 
 
 def reference_key(case_id: str, reference: Reference) -> str:
-    """Return the key of one piece of a reference as one model described it."""
+    """Return the key of one piece of a reference, described by one model."""
     piece = f"{reference.reference_id}/{reference.modality}/{reference.segment}"
     return f"{case_id}/{piece}/{reference.model}@{reference.version}"
 

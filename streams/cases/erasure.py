@@ -1,4 +1,4 @@
-"""Erasing entries of the cases topic, and the copies that replays and shadows keep of them."""
+"""Erasure of entries of the cases topic and of their copies in replays and shadows."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ _ANSWER_S = 30.0
 
 
 def erase_entries(settings: Settings, writer: TopicWriter, keys: Sequence[str]) -> None:
-    """Write tombstones for these keys, to the copies of runs first; a run in progress applies them at once."""
+    """Write tombstones for these keys, first to the runs' copies; a run in progress applies them at once."""
     for topic in (*_copies(settings), TOPIC):
         for key in keys:
             writer.write(topic, key, None)
 
 
 def _copies(settings: Settings) -> list[str]:
-    """Return the topics, without prefix, in which runs keep their own copies of cases."""
+    """Return the topics, without prefix, with the runs' copies of cases."""
     existing = AdminClient(client_config(settings)).list_topics(timeout=_ANSWER_S).topics
     run_ids = [key.decode(errors="replace") for key in asyncio.run(read_latest(settings, "runs"))]
     copies = [run_topic(TOPIC, run_id) for run_id in run_ids]

@@ -1,4 +1,4 @@
-"""`jikimi label`: what a person decided on a post and a case, for those who measure models."""
+"""`jikimi label`: a person's decision on a post and a case, for the evaluation of models."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from streams.settings import Settings
 
 
 def label_key(post_id: str, case_id: str) -> str:
-    """Return the key of a label: a later one of the same post and case stands."""
+    """Return the key of a label; a later label of the same post and case replaces it."""
     return f"{post_id}/{case_id}"
 
 

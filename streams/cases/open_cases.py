@@ -1,4 +1,4 @@
-"""Open cases as every matcher, fusion and takedown worker holds them: a table over the cases topic."""
+"""Open cases, held by every matcher, fusion and takedown worker: a table over the cases topic."""
 
 from collections.abc import Callable, Iterator
 
@@ -35,7 +35,7 @@ class OpenCases(CompactedTopic[Case]):
     def references(self) -> Iterator[tuple[str, Case, Reference]]:
         """Yield key, entry and piece of every active reference.
 
-        The key is followed by the offset: a piece that was erased and written again is a new one, for it has not been
+        The key is followed by the offset: a piece that was erased and written again is a new one, because it was not
         compared with the posts in between.
         """
         for key, entry in self._entries.items():
@@ -54,7 +54,7 @@ class OpenCases(CompactedTopic[Case]):
     async def fresh_policy(self, case_id: str) -> Policy | None:
         """Return a case's policy; None only after a read barrier.
 
-        A record may name a case that its writer has seen opened and this worker has not.
+        A record may name a new case that its writer has already read and this worker has not.
         """
         if self.policy(case_id) is None:
             await self.current()

@@ -1,13 +1,13 @@
-"""What a probability leads to, under a case's policy."""
+"""Decision on a probability under a case's policy."""
 
 from schemas.messages import Decision, Policy
 
 RANK: dict[Decision, int] = {"dismiss": 0, "review": 1, "act": 2}
-"""A verdict is only ever raised."""
+"""Rank of a decision; a verdict is only ever raised."""
 
 
 def decide(probability: float, policy: Policy) -> Decision:
-    """Return what the policy says of this probability."""
+    """Return the policy's decision on this probability."""
     if probability >= policy.act:
         return "act"
     return "review" if probability >= policy.review else "dismiss"

@@ -1,4 +1,4 @@
-"""Reviews of references, confirmed or withdrawn by a person: a table over the standings topic."""
+"""Reviews of references, which a person confirmed or withdrew: a table over the standings topic."""
 
 from collections import defaultdict
 from collections.abc import Callable

@@ -13,7 +13,7 @@ from streams.engine.record import Output, Record
 
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
-    describer = context.choice.use("audio", lambda choice: context.models.audio(choice.audio))
+    describer = context.live_models.use("audio", lambda choice: context.models.audio(choice.audio))
 
     voices = VoiceDescriber(context.settings, context.models)
 

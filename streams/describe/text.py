@@ -15,7 +15,7 @@ from streams.engine.record import Output, Record
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     key = context.settings.required_term_key()
-    describer = context.choice.use("text", lambda choice: context.models.text(choice.text))
+    describer = context.live_models.use("text", lambda choice: context.models.text(choice.text))
 
     @context.stage("text", reads="texts")
     async def describe(message: Texts, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature

@@ -24,7 +24,7 @@ _BATCH_ROWS = 32
 
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
-    describer = context.choice.use("visual", partial(_Describer.of, context.models))
+    describer = context.live_models.use("visual", partial(_Describer.of, context.models))
     rate = rater(context.settings, context.models)
 
     @context.stage("visual", reads="frames")

@@ -10,7 +10,7 @@ import numpy as np
 from models.registry import Registry
 from schemas.matrix import unpack
 from schemas.messages import Case, Choice, Reference
-from streams.cases.coverage import lacking, made_by, model_of
+from streams.cases.coverage import coverage_gaps, described_by, model_of
 from streams.cases.entries import read_cases, reference_key
 from streams.describe.reference_maker import TERMS, Describers, ReferenceMaker, check_readable, reference_id
 from streams.desk.open_case import describe_files
@@ -60,7 +60,7 @@ async def _describe(
     with writing(settings) as writer:
         for entry, piece in zip(written, new, strict=True):
             writer.write("cases", reference_key(case_id, piece), entry)
-    return [f"{modality} of {reference}" for modality, reference in lacking([*entries, *written], choice)]
+    return [f"{modality} of {reference}" for modality, reference in coverage_gaps([*entries, *written], choice)]
 
 
 def _refuse_foreign(case_id: str, files: Sequence[Path], entries: Sequence[Case]) -> None:
@@ -77,7 +77,7 @@ def _terms(
     known = [piece for piece in _references(entries) if piece.reference_id == TERMS]
     if phrases and not known:
         raise UsageError("the case has no phrases")
-    if not known or any(made_by(piece, choice) for piece in known):
+    if not known or any(described_by(piece, choice) for piece in known):
         return []
     old = known[0]
     if old.vectors.rows and not phrases:

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from schemas.topics import TOPICS
 from streams.settings import Settings
-from streams.topology import OPTIONAL, STAGES, group, group_start, readers_group
+from streams.topology import OPTIONAL, STAGES, group, group_prefix, readers_group
 
 ROLES = (*STAGES, *OPTIONAL, "feeds", "desk")
 """Who may be asked about."""
@@ -54,7 +54,7 @@ def rights_of(role: str, settings: Settings) -> Iterator[Right]:
     if role in (*STAGES, *OPTIONAL):
         yield Right("group", group(settings, [role]), "Read")
     if role == "feeds":
-        yield Right("transactional-id", f"{group_start(settings)}feed-", "Write")
+        yield Right("transactional-id", f"{group_prefix(settings)}feed-", "Write")
 
 
 def _reads(role: str, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""How every Kafka client reaches the broker: address, TLS and SASL, in the words of both client libraries."""
+"""Connection settings of every Kafka client: address, TLS and SASL, for both client libraries."""
 
 import ssl
 from typing import TYPE_CHECKING, Any, cast
@@ -18,12 +18,12 @@ def client_config(settings: Settings, **options: Any) -> dict[str, Any]:  # noqa
     Parameters
     ----------
     options
-        Further ones, with _ for the dots of their names.
+        More of librdkafka's options, with _ for the dots of their names.
     """
     config: dict[str, Any] = {
         "bootstrap.servers": settings.bootstrap_servers,
         "security.protocol": settings.security_protocol,
-        "log_level": 0,  # it would write past our log; what goes wrong comes as errors
+        "log_level": 0,  # it would bypass our log; failures are raised as errors
     }
     if settings.uses_sasl:
         config |= {
@@ -42,12 +42,12 @@ def client_config(settings: Settings, **options: Any) -> dict[str, Any]:  # noqa
 
 
 def reader_config(settings: Settings, group_id: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - likewise
-    """Return the configuration of a consumer that joins no group, commits nothing by itself and is told of ends.
+    """Return the configuration of a consumer that joins no group, commits nothing and reports partition ends.
 
     Parameters
     ----------
     group_id
-        The client, and a broker with access rules, ask for one.
+        Required by the client and by a broker with access rules.
     """
     return client_config(settings, group_id=group_id, enable_auto_commit=False, enable_partition_eof=True, **options)
 
@@ -59,7 +59,7 @@ def headers_of(message: Message) -> dict[str, bytes]:
 
 
 def worker_credentials(settings: Settings) -> "CredentialsT | None":
-    """Return Faust's credentials; None where neither TLS nor SASL is asked for.
+    """Return Faust's credentials; None without TLS and SASL.
 
     Raises
     ------

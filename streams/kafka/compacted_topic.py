@@ -1,4 +1,4 @@
-"""A table over a compacted topic: the last value of each key, the same in every worker."""
+"""Table over a compacted topic: the last value of each key, the same in every worker."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -17,14 +17,14 @@ log = structlog.get_logger()
 class CompactedTopic[M: Message](ABC):
     """Decode every record of a topic and apply it; a record that cannot be decoded is logged and changes nothing.
 
-    A refused record must not stop the workers: whoever has the schema can write one.
+    A refused record must not stop the workers, because anybody who has the schema can write one.
 
     Parameters
     ----------
     topic
         Without prefix.
     schema
-        Topic whose messages it holds, where that is another one.
+        Topic whose schema the messages have, where it is another one.
     crash
         Stops the worker when the topic can no longer be read.
     """
@@ -48,7 +48,7 @@ class CompactedTopic[M: Message](ABC):
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Start reading, once however often it is called, and return when the topic was read to its end."""
+        """Start reading and return when the topic was read to its end; later calls start nothing."""
         await self._reader.start()
         await self._reader.ready()
 
@@ -57,12 +57,12 @@ class CompactedTopic[M: Message](ABC):
         await self._reader.stop()
 
     async def current(self) -> None:
-        """Return once everything written to the topic before this call is applied: a read barrier."""
+        """Return once every record written before this call is applied: a read barrier."""
         await self.start()
         await self._reader.current()
 
     def apply(self, updates: Iterable[Update]) -> None:
-        """Apply records of the topic in their order, then call the listeners."""
+        """Apply records in their order, then call the listeners."""
         for update in updates:
             key = update.key.decode(errors="replace")
             if update.value is None:
@@ -78,11 +78,11 @@ class CompactedTopic[M: Message](ABC):
 
     @abstractmethod
     def _erase(self, key: str) -> None:
-        """Erase a key, if it is there."""
+        """Erase a key, if present."""
 
 
 def decode_or_refuse(codec: Codec, topic: str, update: Update) -> Message | None:
-    """Return the message of a record; None, with a line in the log, if it cannot be decoded."""
+    """Return the message of a record; if it cannot be decoded, log that and return None."""
     try:
         return codec.decode(topic, update.value or b"")
     except WireError as error:

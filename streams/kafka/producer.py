@@ -1,4 +1,4 @@
-"""Writing to topics from outside a worker: the desk and the feeds."""
+"""Producer outside a worker: for the desk and the feeds."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +20,12 @@ _IN_FLIGHT = 1_000
 
 
 class TopicWriter:
-    """Writes messages and knows when the broker has them; make it with `writing`.
+    """Producer that tracks delivery; create it with `writing`.
 
     Parameters
     ----------
     options
-        Further ones of librdkafka's producer, with _ for the dots of their names.
+        More of librdkafka's producer options, with _ for the dots of their names.
     """
 
     def __init__(self, settings: Settings, **options: Any) -> None:  # noqa: ANN401 - librdkafka's own values
@@ -36,7 +36,7 @@ class TopicWriter:
             client_config(
                 settings,
                 **{
-                    "partitioner": "murmur2_random",  # as the workers' client places keys, not as this one would
+                    "partitioner": "murmur2_random",  # as in the workers' client; the default here differs
                     "enable_idempotence": True,
                     "message_max_bytes": max(topic.max_bytes for topic in TOPICS.values()),
                     "delivery_timeout_ms": int(max(settings.start_grace_s, 1.0) * 1000),
@@ -65,12 +65,12 @@ class TopicWriter:
         *,
         at_s: float | None = None,
     ) -> None:
-        """Queue one record as it is; raises as `write` does.
+        """Queue one encoded record; raises as `write` does.
 
         Parameters
         ----------
         at_s
-            Its timestamp, seconds since the epoch; now by default.
+            Timestamp of the record, seconds since the epoch; now by default.
         """
         name = self._settings.topic_prefix + topic
         while len(self._producer) >= _IN_FLIGHT:
@@ -87,12 +87,12 @@ class TopicWriter:
         self._check()
 
     def flush(self) -> None:
-        """Return once the broker has everything written so far.
+        """Return once the broker acknowledged every record written so far.
 
         Raises
         ------
         UsageError
-            It did not take all of it.
+            Not all records were acknowledged in time.
         """
         left = self._producer.flush(self._settings.start_grace_s + 1)
         self._check()
@@ -109,12 +109,12 @@ class TopicWriter:
 
 @contextmanager
 def writing(settings: Settings) -> Iterator[TopicWriter]:
-    """Give a writer; at the end everything written was delivered.
+    """Yield a writer; when the block ends, every record is delivered.
 
     Raises
     ------
     UsageError
-        The broker did not take a message.
+        The broker did not acknowledge a message.
     """
     wait_for_broker(settings)
     try:

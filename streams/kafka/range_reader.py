@@ -1,4 +1,4 @@
-"""Stretches of a topic read by offset, without joining a group."""
+"""Reader of offset ranges of a topic that joins no group."""
 
 import threading
 from collections.abc import Collection, Iterator
@@ -13,7 +13,7 @@ _FETCH_S = 20.0
 
 
 class RangeRecord(NamedTuple):
-    """One record as it was found."""
+    """One record, not decoded."""
 
     offset: int
     value: bytes | None
@@ -28,7 +28,7 @@ class RangeReader:
     topic
         Physical name.
     group
-        Whose commits `committed` tells; never joined, never changed.
+        Consumer group whose committed offsets `committed` returns; never joined, never changed.
     """
 
     def __init__(self, settings: Settings, topic: str, group: str) -> None:
@@ -39,18 +39,18 @@ class RangeReader:
     def committed(self, partitions: Collection[int]) -> dict[int, int]:
         """Return the group's committed offset of each partition, 0 where it has none."""
         with self._lock:
-            asked = [TopicPartition(self._topic, partition) for partition in partitions]
-            answers = self._consumer.committed(asked, timeout=_FETCH_S) if asked else []
+            topic_partitions = [TopicPartition(self._topic, partition) for partition in partitions]
+            answers = self._consumer.committed(topic_partitions, timeout=_FETCH_S) if topic_partitions else []
         return {answer.partition: max(0, answer.offset) for answer in answers}
 
     def first(self, partition: int) -> int:
-        """Return the first offset that the topic still has."""
+        """Return the first offset that is still retained."""
         with self._lock:
             first, _ = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_FETCH_S)
         return first
 
     def read(self, partition: int, start: int, end: int) -> Iterator[RangeRecord]:
-        """Yield the records from `start` to before `end` that the topic still has.
+        """Yield the retained records from `start` to before `end`.
 
         Raises
         ------

@@ -1,6 +1,6 @@
-"""Topics on a broker: made as topics.yaml declares them, and compared with it.
+"""Topic administration: create the topics of topics.yaml on a broker, and compare the broker with it.
 
-More than declared (partitions, retention, record size, replicas) is never a difference: an operator may give more.
+More than declared (partitions, retention, record size, replicas) is not a difference: an operator may choose more.
 """
 
 import time
@@ -25,9 +25,9 @@ from streams.errors import UsageError
 from streams.kafka.clients import client_config
 from streams.settings import Settings
 
-_REACH_TIMEOUT_S = 5.0
+_CONNECT_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 30.0
-_LOOK_AGAIN_S = 0.05
+_POLL_S = 0.05
 _MS_PER_HOUR = 3_600_000
 _BROKER_DEFAULT = -1
 
@@ -36,7 +36,7 @@ POLICY, RETENTION, SIZE, SEGMENT = "cleanup.policy", "retention.ms", "max.messag
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A topic as the broker has it."""
+    """State of a topic on the broker."""
 
     partitions: int
     replicas: int
@@ -46,43 +46,43 @@ class _Found:
 def create(
     settings: Settings, *, replication: int | None = None, partitions: Mapping[str, int] | None = None
 ) -> list[str]:
-    """Make the topics that are missing, raise settings that are too low, and say what was done, one line each.
+    """Create missing topics, raise settings that are too low, and return the changes, one line each.
 
-    Running it again does nothing. Nothing is ever shrunk or deleted.
+    A second call changes nothing. Nothing is ever shrunk or deleted.
 
     Parameters
     ----------
     replication
-        Copies of a new topic; None leaves it to the broker.
+        Replication factor of a new topic; None is the broker's default.
     partitions
-        Topic (without prefix) to partitions where another number than declared is wanted; a topic that exists is grown
-        only if it is named here, and never where its partitions mean something.
+        Number of partitions by topic (without prefix), where it differs from the declared one; an existing topic is
+        grown only if it is named here, and never if its partitions are fixed (`fixed_partitions_reason`).
 
     Raises
     ------
     UsageError
-        If the broker does not answer or refuses, or partitions names a topic that cannot grow.
+        The broker does not answer or refuses, or `partitions` names a topic that cannot grow.
     """
     client, prefix = _client(settings), settings.topic_prefix
     wanted = _partitions(partitions or {})
     found = _find(client, prefix)
-    done = _make(client, prefix, {name: n for name, n in wanted.items() if name not in found}, replication)
+    done = _create(client, prefix, {name: n for name, n in wanted.items() if name not in found}, replication)
     done += _raise_settings(client, prefix, found)
     done += _grow(client, prefix, {name: wanted[name] for name in partitions or {} if name in found}, found)
     if done:
-        _wait_until_shown(client, prefix, partitions or {})
+        _wait_until_visible(client, prefix, partitions or {})
     return done
 
 
 def check(
     settings: Settings, *, replication: int | None = None, partitions: Mapping[str, int] | None = None
 ) -> list[str]:
-    """Return how the broker's topics fall short of topics.yaml, one line each; empty when they do not.
+    """Return the differences of the broker's topics from topics.yaml, one line each; empty without any.
 
     Raises
     ------
     UsageError
-        If the broker does not answer.
+        The broker does not answer.
     """
     prefix = settings.topic_prefix
     found = _find(_client(settings), prefix)
@@ -96,20 +96,20 @@ def check(
     return lines
 
 
-def why_fixed(topic: Topic) -> str | None:
-    """Return why this topic's partitions must not be grown once it holds records, or None if they may be."""
+def fixed_partitions_reason(topic: Topic) -> str | None:
+    """Return the reason why a topic with records must keep its number of partitions, None if it may grow."""
     if topic.compacted:
-        return "a key's newer records would land beside its older ones"
+        return "a key's newer records would be in another partition than its older ones"
     if topic.partitions == 1:
-        return "it is read whole, in order"
-    keepers = [state.producers[0] for state in TOPICS.values() if state.internal]
-    if owners := [stage for stage in topic.consumers if stage in keepers]:
-        return f"the memory of {owners[0]} is cut along its partitions"
+        return "it is read as a whole, in order"
+    stateful = [state.producers[0] for state in TOPICS.values() if state.internal]
+    if owners := [stage for stage in topic.consumers if stage in stateful]:
+        return f"the state of {owners[0]} is co-partitioned with it"
     return None
 
 
 def settings_of(topic: Topic) -> dict[str, str]:
-    """Return the settings a broker must have for this topic."""
+    """Return the required broker settings of this topic."""
     if topic.compacted:
         segments = {} if topic.segment_hours is None else {SEGMENT: str(topic.segment_hours * _MS_PER_HOUR)}
         return {POLICY: "compact", SIZE: str(topic.max_bytes)} | segments
@@ -117,32 +117,32 @@ def settings_of(topic: Topic) -> dict[str, str]:
     return {POLICY: "delete", RETENTION: str(retention_ms), SIZE: str(topic.max_bytes)}
 
 
-def remembered_by(memory: Topic) -> str:
-    """Return the name of the topic along whose partitions a stage's memory is cut."""
+def co_partitioned_topic(state: Topic) -> str:
+    """Return the name of the topic with which a stage's state topic is co-partitioned."""
     (name,) = (
         name
         for name, topic in TOPICS.items()
-        if memory.producers[0] in topic.consumers and topic.key == memory.key and not topic.internal
+        if state.producers[0] in topic.consumers and topic.key == state.key and not topic.internal
     )
     return name
 
 
 def _client(settings: Settings) -> AdminClient:
-    """Return a client that has reached the broker."""
+    """Return a client with a connection to the broker."""
     client = AdminClient(client_config(settings))
     try:
-        client.list_topics(timeout=_REACH_TIMEOUT_S)
+        client.list_topics(timeout=_CONNECT_TIMEOUT_S)
     except KafkaException as exc:
         raise UsageError(f"no Kafka broker answers at {settings.bootstrap_servers}: {_message(exc)}") from exc
     return client
 
 
-def _partitions(asked: Mapping[str, int]) -> dict[str, int]:
-    """Return the partitions of every topic; a stage's memory has as many as what the stage remembers."""
-    if unknown := [name for name in asked if name not in TOPICS]:
+def _partitions(requested: Mapping[str, int]) -> dict[str, int]:
+    """Return the number of partitions of every topic; a state topic has as many as its co-partitioned topic."""
+    if unknown := [name for name in requested if name not in TOPICS]:
         raise UsageError(f"no such topic: {', '.join(unknown)}; there are {', '.join(TOPICS)}")
-    wanted = {name: asked.get(name, topic.partitions) for name, topic in TOPICS.items()}
-    return wanted | {name: wanted[remembered_by(topic)] for name, topic in TOPICS.items() if topic.internal}
+    wanted = {name: requested.get(name, topic.partitions) for name, topic in TOPICS.items()}
+    return wanted | {name: wanted[co_partitioned_topic(topic)] for name, topic in TOPICS.items() if topic.internal}
 
 
 def _find(client: AdminClient, prefix: str) -> dict[str, _Found]:
@@ -154,20 +154,21 @@ def _find(client: AdminClient, prefix: str) -> dict[str, _Found]:
     found = {}
     for resource, answer in answers.items():
         name = resource.name.removeprefix(prefix)
-        shards = existing[resource.name].partitions
+        by_number = existing[resource.name].partitions
         settings = {entry.name: entry.value for entry in answer.result(_ANSWER_TIMEOUT_S).values()}
-        found[name] = _Found(len(shards), min(len(shard.replicas) for shard in shards.values()), settings)
+        replicas = min(len(partition.replicas) for partition in by_number.values())
+        found[name] = _Found(len(by_number), replicas, settings)
     return found
 
 
-def _make(client: AdminClient, prefix: str, missing: Mapping[str, int], replication: int | None) -> list[str]:
+def _create(client: AdminClient, prefix: str, missing: Mapping[str, int], replication: int | None) -> list[str]:
     copies = _BROKER_DEFAULT if replication is None else replication
     topics = [
         NewTopic(f"{prefix}{name}", num_partitions=n, replication_factor=copies, config=settings_of(TOPICS[name]))
         for name, n in missing.items()
     ]
     answers = client.create_topics(topics, operation_timeout=_ANSWER_TIMEOUT_S) if topics else {}
-    return [f"{name}: made" for name, answer in answers.items() if accepted(answer, f"cannot make {name}")]
+    return [f"{name}: created" for name, answer in answers.items() if accepted(answer, f"cannot create {name}")]
 
 
 def _raise_settings(client: AdminClient, prefix: str, found: Mapping[str, _Found]) -> list[str]:
@@ -189,11 +190,11 @@ def _raise_settings(client: AdminClient, prefix: str, found: Mapping[str, _Found
     return [f"{name}: {key} set to {value}" for name, settings in low.items() for key, value in settings.items()]
 
 
-def _grow(client: AdminClient, prefix: str, asked: Mapping[str, int], found: Mapping[str, _Found]) -> list[str]:
-    growing = {name: n for name, n in asked.items() if n > found[name].partitions}
+def _grow(client: AdminClient, prefix: str, requested: Mapping[str, int], found: Mapping[str, _Found]) -> list[str]:
+    growing = {name: n for name, n in requested.items() if n > found[name].partitions}
     for name in growing:
-        if why := why_fixed(TOPICS[name]):
-            raise UsageError(f"{prefix}{name} keeps its {found[name].partitions} partitions: {why}")
+        if reason := fixed_partitions_reason(TOPICS[name]):
+            raise UsageError(f"{prefix}{name} keeps its {found[name].partitions} partitions: {reason}")
     answers = (
         client.create_partitions([NewPartitions(prefix + name, n) for name, n in growing.items()]) if growing else {}
     )
@@ -202,24 +203,24 @@ def _grow(client: AdminClient, prefix: str, asked: Mapping[str, int], found: Map
     return [f"{prefix}{name}: grown to {n} partitions" for name, n in growing.items()]
 
 
-def _wait_until_shown(client: AdminClient, prefix: str, asked: Mapping[str, int]) -> None:
-    """Return once the broker shows what it accepted: its own view of the cluster comes a moment later."""
+def _wait_until_visible(client: AdminClient, prefix: str, requested: Mapping[str, int]) -> None:
+    """Return once the broker's metadata shows the accepted changes, which takes a moment."""
     deadline = time.monotonic() + _ANSWER_TIMEOUT_S
     while time.monotonic() < deadline:
         found = _find(client, prefix)
         if all(
-            name in found and found[name].partitions >= asked.get(name, 1) and not _too_low(topic, found[name])
+            name in found and found[name].partitions >= requested.get(name, 1) and not _too_low(topic, found[name])
             for name, topic in TOPICS.items()
         ):
             return
-        time.sleep(_LOOK_AGAIN_S)
-    raise UsageError("the broker accepted the topics and does not show them: run `jikimi topics check`")
+        time.sleep(_POLL_S)
+    raise UsageError("the broker accepted the topics but does not list them: run `jikimi topics check`")
 
 
 def _differences(topic: Topic, found: _Found, partitions: int, replication: int | None) -> Iterator[str]:
     if found.partitions < partitions:
-        why = why_fixed(topic)
-        remedy = f"cannot be grown: {why}" if why else "create grows it when asked to"
+        reason = fixed_partitions_reason(topic)
+        remedy = f"cannot be grown: {reason}" if reason else "grow it with `jikimi topics create --partitions`"
         yield f"{found.partitions} partitions instead of {partitions}; {remedy}"
     if replication is not None and found.replicas < replication:
         yield f"{found.replicas} copies instead of {replication}; reassign its partitions to add copies"
@@ -245,14 +246,14 @@ def _suffices(key: str, found: str | None, wanted: str) -> bool:
 
 
 def accepted(answer: Future[Any], refusal: str, harmless: int = KafkaError.TOPIC_ALREADY_EXISTS) -> bool:
-    """Wait for the broker's answer; False if somebody else was quicker.
+    """Wait for the broker's answer; return False if another client was faster.
 
     Parameters
     ----------
     refusal
-        Begins what a person is told.
+        Start of the error message.
     harmless
-        The error that says so.
+        Error code that means another client was faster.
 
     Raises
     ------

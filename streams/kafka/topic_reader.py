@@ -1,4 +1,4 @@
-"""A topic followed whole: read from the start without a group, for state that every worker holds in full."""
+"""Reader of a whole topic, from its beginning and without a group, for state that every worker holds in full."""
 
 import asyncio
 import threading
@@ -20,14 +20,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One record of a followed topic; a value of None erases the key."""
+    """One record of the topic; a value of None is a tombstone."""
 
     key: bytes
     value: bytes | None
     partition: int
     offset: int
     timestamp_s: float = 0.0
-    """When it was written, seconds since the epoch."""
+    """Timestamp, seconds since the epoch."""
 
 
 _PATIENCE_S = 10.0
@@ -39,22 +39,22 @@ _NO_LEADER = {
 }
 
 
-def passes(error: Exception) -> bool:
-    """Tell whether a broker's error passes by itself: a new topic has no leader for a moment."""
+def is_temporary(error: Exception) -> bool:
+    """Return whether a broker's error is temporary: a new topic has no leader for a moment."""
     return isinstance(error, KafkaException) and error.args[0].code() in _NO_LEADER
 
 
 class TopicReader:
-    """Call `apply` on the event loop with every record of a topic, in order, for as long as it is started.
+    """Call `apply` on the event loop with every record of a topic, in order, until stopped.
 
     Parameters
     ----------
     topic
         Physical name.
     apply
-        Takes a batch of updates; runs on the event loop, must not block. An exception from it goes to `crash`.
+        Applies a batch of updates; runs on the event loop, must not block. Its exceptions are passed to `crash`.
     crash
-        Ends the worker: a reader that stopped would leave stale state behind.
+        Stops the worker, because without the reader its state would be stale.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class TopicReader:
         self._apply = apply
         self._crash = crash
         self._consumer = _consumer(settings)
-        # One client cannot be asked while it waits for records: the question would wait for ever.
-        self._asker = _consumer(settings)
+        # A watermark query on a consumer that another thread polls never returns, so queries have their own client.
+        self._query_client = _consumer(settings)
         self._positions: dict[int, int] = {}
         self._partitions: list[int] = []
         self._at_end: set[int] = set()
@@ -80,7 +80,7 @@ class TopicReader:
         self._started: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to follow, from the first record; once, however often it is called.
+        """Start reading from the first record; later calls start nothing.
 
         Raises
         ------
@@ -95,27 +95,27 @@ class TopicReader:
         self._loop = asyncio.get_running_loop()
         self._partitions = await asyncio.to_thread(self._find_partitions)
         ends = await asyncio.to_thread(self._find_ends)
-        # Not every broker tells the end of a partition that never held anything.
+        # Not every broker reports the end of a partition that never held a record.
         self._at_end = {partition for partition, end in ends.items() if end == 0}
         self._check_caught_up()
         self._consumer.assign([TopicPartition(self._topic, p, OFFSET_BEGINNING) for p in self._partitions])
-        self._thread = threading.Thread(target=self._read, name=f"follow-{self._topic}", daemon=True)
+        self._thread = threading.Thread(target=self._read, name=f"read-{self._topic}", daemon=True)
         self._thread.start()
 
     async def stop(self) -> None:
-        """Stop following and close the connection."""
+        """Stop reading and close the connections."""
         self._stopping.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
             self._consumer.close()
-        self._asker.close()
+        self._query_client.close()
 
     async def ready(self) -> None:
-        """Return once everything written before the start has been applied."""
+        """Return once every record written before the start is applied."""
         await self._caught_up.wait()
 
     async def current(self) -> None:
-        """Return once everything written before this call has been applied: a read barrier.
+        """Return once every record written before this call is applied: a read barrier.
 
         Raises
         ------
@@ -129,7 +129,7 @@ class TopicReader:
 
     def _find_partitions(self) -> list[int]:
         try:
-            metadata = self._asker.list_topics(self._topic, timeout=20).topics[self._topic]
+            metadata = self._query_client.list_topics(self._topic, timeout=20).topics[self._topic]
         except KafkaException as error:
             raise BrokerError(str(error)) from error
         if metadata.error is not None or not metadata.partitions:
@@ -142,25 +142,25 @@ class TopicReader:
         except KafkaException as error:
             raise BrokerError(str(error)) from error
 
-    @stamina.retry(on=passes, timeout=_PATIENCE_S)
+    @stamina.retry(on=is_temporary, timeout=_PATIENCE_S)
     def _find_end(self, partition: int) -> int:
-        end: int = self._asker.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_PATIENCE_S)[1]
+        topic_partition = TopicPartition(self._topic, partition)
+        end: int = self._query_client.get_watermark_offsets(topic_partition, timeout=_PATIENCE_S)[1]
         return end
 
     def _read(self) -> None:
         while not self._stopping.is_set():
-            # Not one call for 500: that would hold back the first for as long as it waits for the others, and with it
-            # every read barrier.
+            # One call for 500 would delay the first record, and every read barrier, until the others arrive.
             if (first := self._consumer.poll(0.1)) is not None:
                 messages = [first, *self._consumer.consume(499, timeout=0)]
-                self._loop.call_soon_threadsafe(self._take, messages)
+                self._loop.call_soon_threadsafe(self._apply_batch, messages)
 
-    def _take(self, messages: list[Message]) -> None:
+    def _apply_batch(self, messages: list[Message]) -> None:
         try:
-            updates = [update for message in messages if (update := self._note(message)) is not None]
+            updates = [update for message in messages if (update := self._update(message)) is not None]
             if updates:
                 self._apply(updates)
-        except Exception as error:  # noqa: BLE001 - stale state would be silent: stop the worker
+        except Exception as error:  # noqa: BLE001 - no error would show stale state: stop the worker
             self._crash(error)
             return
         self._advanced.set()
@@ -170,19 +170,19 @@ class TopicReader:
         if self._at_end == set(self._partitions):
             self._caught_up.set()
 
-    def _note(self, message: Message) -> Update | None:
-        """Advance the position; return the update a message brings, None for the end of a partition."""
+    def _update(self, message: Message) -> Update | None:
+        """Advance the position; return the update in a message, None for the end of a partition."""
         error = message.error()
         if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
             if error.fatal():
                 raise KafkaException(error)
-            log.warning("broker trouble", topic=self._topic, error=str(error))
+            log.warning("broker error", topic=self._topic, error=str(error))
             return None
         partition, offset = message.partition(), message.offset()
         assert partition is not None
         assert offset is not None
         if error is not None:
-            # The end is told by the fetch itself, which is right on every broker; a watermark query is not on some.
+            # The fetch reports the end, which is correct on every broker; a watermark query is not correct on some.
             self._positions[partition] = max(offset, self._positions.get(partition, 0))
             self._at_end.add(partition)
             return None
@@ -204,7 +204,7 @@ async def read_whole(settings: Settings, topic: str) -> list[Update]:
 
 
 async def read_latest(settings: Settings, topic: str) -> dict[bytes, Update]:
-    """Return the last record of each key that was not erased; raises as `read_whole` does."""
+    """Return the last record of each key without a tombstone; raises as `read_whole` does."""
     last = {update.key: update for update in await read_whole(settings, topic)}
     return {key: update for key, update in last.items() if update.value is not None}
 
@@ -213,11 +213,11 @@ async def read_each(settings: Settings, topic: str, apply: Callable[[list[Update
     """Call `apply` with every record of a topic, for a command that ends; raises as `read_whole` does."""
     await asyncio.to_thread(wait_for_broker, settings)
 
-    def note(updates: list[Update]) -> None:
-        timer.reschedule(asyncio.get_running_loop().time() + settings.start_grace_s)  # a long topic is no silence
+    def apply_in_time(updates: list[Update]) -> None:
+        timer.reschedule(asyncio.get_running_loop().time() + settings.start_grace_s)  # a long topic is no timeout
         apply(updates)
 
-    reader = TopicReader(settings, settings.topic_prefix + topic, note, lambda _: None)
+    reader = TopicReader(settings, settings.topic_prefix + topic, apply_in_time, lambda _: None)
     try:
         async with asyncio.timeout(settings.start_grace_s) as timer:
             await reader.start()

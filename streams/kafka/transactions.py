@@ -1,4 +1,4 @@
-"""Writing records that are seen all together or not at all, by one writer of a name at a time."""
+"""Transactional producer: readers receive all records of a transaction or none; a newer writer fences an older one."""
 
 import time
 from collections.abc import Callable
@@ -12,42 +12,42 @@ from streams.errors import UsageError
 from streams.kafka.clients import client_config
 from streams.kafka.producer import TopicWriter
 from streams.settings import Settings
-from streams.topology import group_start
+from streams.topology import group_prefix
 
 log = structlog.get_logger()
 
 _TRANSACTION_S = 10.0
-"""How long the records of a writer that was killed hold up readers, unless it is started again sooner."""
+"""Transaction timeout: how long a killed writer blocks readers, unless it restarts sooner."""
 _ANSWER_S = 5.0
 _FENCED = {
     KafkaError._FENCED,  # noqa: SLF001 - its public name
     KafkaError.PRODUCER_FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
 }
-_WITHOUT = "tansu_cluster"
-"""How the embedded broker calls itself; it answers to transactions and does nothing about them."""
+_EMBEDDED_CLUSTER = "tansu_cluster"
+"""Cluster id of the embedded broker, which accepts transaction requests and ignores them."""
 
 
 def has_transactions(settings: Settings) -> bool:
-    """Return whether the broker does what it answers to transactions."""
-    return bool(AdminClient(client_config(settings)).list_topics(timeout=_ANSWER_S).cluster_id != _WITHOUT)
+    """Return whether the broker implements transactions."""
+    return bool(AdminClient(client_config(settings)).list_topics(timeout=_ANSWER_S).cluster_id != _EMBEDDED_CLUSTER)
 
 
 class TransactionWriter(TopicWriter):
-    """Writes in transactions; a later writer of the same name fences this one.
+    """Producer that writes in transactions; a newer writer of the same name fences it.
 
     Parameters
     ----------
     name
-        The writer's, the same after a restart.
+        Name of the writer, the same after a restart; part of its transactional id.
     """
 
     def __init__(self, settings: Settings, name: str) -> None:
-        self._name = group_start(settings) + name
+        self._name = group_prefix(settings) + name
         self._patience_s = max(settings.start_grace_s, 1.0)
         self._transactional = has_transactions(settings)
         if not self._transactional:
-            log.warning("this broker has no transactions: what is written when the program dies may be written twice")
+            log.warning("this broker has no transactions: records may be written twice after a crash")
             super().__init__(settings)
             return
         timeout_ms = int(_TRANSACTION_S * 1000)
@@ -60,7 +60,7 @@ class TransactionWriter(TopicWriter):
         )
 
     def start(self) -> None:
-        """End what an earlier writer of this name left open, and keep it from writing more.
+        """End the open transaction of an earlier writer of this name, and fence that writer.
 
         Raises
         ------
@@ -68,46 +68,46 @@ class TransactionWriter(TopicWriter):
             The broker refuses.
         """
         if self._transactional:
-            self._insist(self._producer.init_transactions)
+            self._retry(self._producer.init_transactions)
 
-    def write_together(self, write: Callable[[], None]) -> None:
-        """Call `write`, whose records readers then see all together; blocks until the broker has them.
+    def write_transaction(self, write: Callable[[], None]) -> None:
+        """Write records in one transaction; blocks until it is committed.
 
         Parameters
         ----------
         write
-            Calls this object's `write` and `write_bytes`; called again if the broker gave the transaction up.
+            Calls this object's `write` and `write_bytes`; called again if the transaction was aborted.
 
         Raises
         ------
         UsageError
-            Another writer of this name took over, or the broker took nothing for `start_grace_s`.
+            A newer writer of this name fenced this one, or no commit succeeded for `start_grace_s`.
         """
         if not self._transactional:
             write()
             self.flush()
             return
         deadline_s = time.monotonic() + self._patience_s
-        while (failure := self._try(write)) is not None:
+        while (failure := self._attempt(write)) is not None:
             if time.monotonic() > deadline_s:
                 raise UsageError(f"{self._name} could not be written: {failure.str()}")
-            log.warning("written again", writer=self._name, error=failure.str())
-            self._insist(self._producer.abort_transaction)
+            log.warning("transaction retried", writer=self._name, error=failure.str())
+            self._retry(self._producer.abort_transaction)
 
-    def _try(self, write: Callable[[], None]) -> KafkaError | None:
-        """Write in one transaction; return why it has to be aborted, None when it is done."""
+    def _attempt(self, write: Callable[[], None]) -> KafkaError | None:
+        """Write one transaction; return the error after which it must be aborted, None when it is committed."""
         try:
             self._producer.begin_transaction()
             write()
-            self._insist(self._producer.commit_transaction)
+            self._retry(self._producer.commit_transaction)
         except KafkaException as error:
             self._raise_fatal(error)
             failure: KafkaError = error.args[0]
             return failure
         return None
 
-    def _insist(self, step: Callable[[float], None]) -> None:
-        """Do a step of a transaction, going on with it for as long as the broker only needs more time."""
+    def _retry(self, step: Callable[[float], None]) -> None:
+        """Call a step of a transaction, and again while its errors are retriable."""
         deadline_s = time.monotonic() + self._patience_s
         while True:
             try:
@@ -128,5 +128,5 @@ class TransactionWriter(TopicWriter):
             raise UsageError(f"{self._name}: {failure.str()}") from error
 
     def _delivered(self, error: KafkaError | None, delivery: Delivery) -> None:
-        if not self._transactional:  # else the commit tells
+        if not self._transactional:  # otherwise the commit fails
             super()._delivered(error, delivery)

@@ -1,6 +1,7 @@
-"""Waiting for the broker, so that a command that cannot reach it says so in one line."""
+"""Wait for the broker, so that a command that cannot reach it ends with one line."""
 
 import time
+from collections.abc import Iterable
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -9,9 +10,9 @@ from streams.errors import UsageError
 from streams.kafka.clients import client_config
 from streams.settings import Settings
 
-_LOOK_S = 1.0
+_CALL_S = 1.0
 """Longest wait in one call, which Ctrl-C cannot interrupt."""
-_TELLING = {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE}  # noqa: SLF001 - their public names
+_CAUSES = {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE}  # noqa: SLF001 - their public names
 
 
 def wait_for_broker(settings: Settings) -> None:
@@ -20,32 +21,32 @@ def wait_for_broker(settings: Settings) -> None:
     Raises
     ------
     UsageError
-        It did not within `start_grace_s`.
+        The broker did not answer within `start_grace_s`.
     """
-    troubles: list[KafkaError] = []
-    client = AdminClient(client_config(settings) | {"error_cb": troubles.append})
+    client_errors: list[KafkaError] = []
+    client = AdminClient(client_config(settings) | {"error_cb": client_errors.append})
     deadline_s = time.monotonic() + settings.start_grace_s
     while True:
         try:
-            client.list_topics(timeout=max(0.1, min(_LOOK_S, deadline_s - time.monotonic())))
+            client.list_topics(timeout=max(0.1, min(_CALL_S, deadline_s - time.monotonic())))
         except KafkaException as error:
             if time.monotonic() < deadline_s:
                 continue
-            reason = telling(client, troubles, error).str()
+            reason = underlying_error(client, client_errors, error).str()
             raise UsageError(f"no Kafka broker answers at {settings.bootstrap_servers}: {reason}") from error
         return
 
 
-def telling(client: AdminClient, troubles: list[KafkaError], error: KafkaException) -> KafkaError:
-    """Return why a broker does not answer: a wrong password is told apart, to the client's error_cb alone.
+def underlying_error(client: AdminClient, client_errors: Iterable[KafkaError], error: KafkaException) -> KafkaError:
+    """Return the reason why a broker does not answer: only the client's error_cb receives errors like a wrong password.
 
     Parameters
     ----------
-    troubles
-        What the client's error_cb was called with.
+    client_errors
+        Errors passed to the client's error_cb, to which this function may add.
     error
-        What the client raised; says only that there was no answer.
+        Error raised by the client; states only that there was no answer.
     """
     client.poll(0)
     raised: KafkaError = error.args[0]
-    return next((trouble for trouble in troubles if trouble.code() in _TELLING), raised)
+    return next((cause for cause in client_errors if cause.code() in _CAUSES), raised)

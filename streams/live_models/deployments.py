@@ -1,4 +1,4 @@
-"""What was live when, from the deployments topic; plain values but for the reading."""
+"""History of deployments, from the deployments topic; plain values except for the reader."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,9 +15,9 @@ KEY = "live"
 
 
 class History:
-    """Every deployment so far, oldest first, and what held before the first.
+    """Every deployment so far, oldest first, and the choice before the first.
 
-    Promotions lie on a stack: each covers the one before it, and a rollback takes the uppermost away.
+    Promotions form a stack: a promotion is pushed onto the one before it, and a rollback pops the top.
     """
 
     def __init__(self, start: Choice, deployments: Iterable[Deployment] = ()) -> None:
@@ -28,42 +28,42 @@ class History:
             self.add(deployment)
 
     def add(self, deployment: Deployment) -> None:
-        """Note that something went live."""
+        """Add a deployment."""
         self.deployments.append(deployment)
         if deployment.why == "promote":
             self._stack.append(deployment.choice)
         else:
-            # By its own word: before the first promotion the settings held, and another machine's may differ.
+            # Not the choice below: that may be the settings' choice, and another machine's settings may differ.
             self._stack[-2:] = [deployment.choice]
 
     @property
     def live(self) -> Choice:
-        """What holds now."""
+        """The live choice."""
         return self._stack[-1]
 
     @property
     def last(self) -> Deployment | None:
-        """The deployment that brought it; None while the settings hold."""
+        """The last deployment; None while the settings' choice is live."""
         return self.deployments[-1] if self.deployments else None
 
     @property
     def before(self) -> Choice | None:
-        """What a rollback would bring back; None if nothing was promoted that is not rolled back."""
+        """The choice that a rollback makes live; None without a promotion that is not rolled back."""
         return self._stack[-2] if len(self._stack) > 1 else None
 
     def newest_first(self) -> list[Choice]:
-        """Return every choice that ever held, the live one first."""
+        """Return every choice that was ever live, the live one first."""
         return [*(deployment.choice for deployment in reversed(self.deployments)), self._start]
 
     def live_since(self, moment: datetime) -> list[Choice]:
-        """Return every choice that held at some time after the moment, the live one first."""
+        """Return every choice that was live at some time after the moment, the live one first."""
         choices = self.newest_first()
         replaced = sum(deployment.at > moment for deployment in self.deployments)
         return choices[: replaced + 1]
 
 
 def decode_deployments(codec: Codec, updates: Iterable[Update]) -> list[Deployment]:
-    """Return the deployments that these records hold; one that cannot be read changes nothing."""
+    """Return the deployments in these records; a record that cannot be decoded is left out."""
     found = []
     for update in updates:
         deployment = decode_or_refuse(codec, TOPIC, update)
@@ -73,7 +73,7 @@ def decode_deployments(codec: Codec, updates: Iterable[Update]) -> list[Deployme
 
 
 async def read_history(settings: Settings, start: Choice) -> History:
-    """Return what was live when, as the topic has it now.
+    """Return the history in the deployments topic.
 
     Raises
     ------

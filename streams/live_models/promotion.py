@@ -1,4 +1,4 @@
-"""`jikimi promote`, `jikimi rollback`, `jikimi models`: which models are live, changed in one record."""
+"""`jikimi promote`, `jikimi rollback`, `jikimi models`: change and print the live choice; a change is one record."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -16,17 +16,24 @@ from streams.cases.entries import read_cases
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.live_models.deployments import KEY, TOPIC, History, read_history
-from streams.live_models.selection import PARTS, change_choice, create_registry, default_choice, described, difference
+from streams.live_models.selection import (
+    PARTS,
+    change_choice,
+    choice_lines,
+    create_registry,
+    default_choice,
+    difference,
+)
 from streams.settings import Settings
 
 
 def promote(settings: Settings, choice: Choice, run_id: str) -> list[str]:
-    """Make the choice of a run the live one; return the changes, one line each.
+    """Make a run's choice live; return the changes, one line each.
 
     Raises
     ------
     UsageError
-        The choice is live already, or an open case would not be found by it. Nothing was written.
+        The choice is live already, or does not cover an open case. Nothing was written.
     ModelError
         A model is not in the manifest.
     """
@@ -40,12 +47,12 @@ def promote_changes(settings: Settings, changes: str) -> list[str]:
 
 
 def roll_back(settings: Settings, *, force: bool = False) -> list[str]:
-    """Bring back what the last promotion replaced; return what that changed, one line each.
+    """Make the choice before the last promotion live again; return the changes, one line each.
 
     Raises
     ------
     UsageError
-        Nothing is promoted, or an open case would not be found (passed over by `force`). Nothing was written then.
+        Nothing is promoted, or the choice does not cover an open case (skipped with `force`). Nothing was written.
     """
     state = _state(settings)
     if state.history.before is None:
@@ -54,16 +61,16 @@ def roll_back(settings: Settings, *, force: bool = False) -> list[str]:
 
 
 def print_live(settings: Settings, console: Console) -> None:
-    """Print what is live, since when, and what was before."""
+    """Print the live choice, its time, and the deployments before it."""
     history = _state(settings).history
     last = history.last
     console.print("live " + (f"since {last.at:%Y-%m-%d %H:%M:%S} UTC" if last else "by the settings, nothing promoted"))
-    for line in described(history.live):
+    for line in choice_lines(history.live):
         console.print(f"  {line}")
     table = Table("when", "why", "run", *PARTS, box=None)
     for deployment in reversed(history.deployments):
-        chosen = (getattr(deployment.choice, part) for part in PARTS)
-        table.add_row(f"{deployment.at:%Y-%m-%d %H:%M:%S}", deployment.why, deployment.run or "", *chosen)
+        models = (getattr(deployment.choice, part) for part in PARTS)
+        table.add_row(f"{deployment.at:%Y-%m-%d %H:%M:%S}", deployment.why, deployment.run or "", *models)
     if history.deployments:
         console.print(table)
 
@@ -90,7 +97,7 @@ def _deploy(
             raise UsageError(f"{entry.full_name} is not pinned in the manifest: no worker would load it")
     changed = difference(state.history.live, choice)
     if not changed:
-        raise UsageError("that is what is live already")
+        raise UsageError("this choice is live already")
     if not force:
         refuse_uncovered(asyncio.run(read_cases(state.settings)), choice)
     deployment = _deployment(state.history, choice, why, run)

@@ -1,4 +1,4 @@
-"""A choice of models: the settings' own, and what a person changes of it."""
+"""Choice of models: the settings' default, and changes to it."""
 
 from collections.abc import Iterable
 
@@ -16,12 +16,12 @@ PARTS: tuple[Kind, ...] = ("visual", "audio", "text", "fusion")
 
 
 def create_registry(settings: Settings) -> Registry:
-    """Return the models as the settings ask for them."""
-    return Registry(cache=settings.model_cache_dir, extra=settings.manifest, on_load=_tell)
+    """Return the model registry of the settings."""
+    return Registry(cache=settings.model_cache_dir, extra=settings.manifest, on_load=_record_load)
 
 
 def default_choice(registry: Registry, settings: Settings) -> Choice:
-    """Return what holds until something is promoted: the settings' models, each "name@version".
+    """Return the choice before the first promotion: the settings' models, each "name@version".
 
     Raises
     ------
@@ -37,43 +37,47 @@ def default_choice(registry: Registry, settings: Settings) -> Choice:
 
 
 def change_choice(choice: Choice, changes: str, registry: Registry) -> Choice:
-    """Return the choice with what a person wants of it changed.
+    """Return the choice with these changes.
 
     Parameters
     ----------
     changes
-        As in "visual=NAME@VERSION,fusion=NAME,policy=0.97/0.6": a model by name or name@version, a policy as the
-        probabilities from which to act and to ask a person, or "policy=case" for every case's own.
+        As in "visual=NAME@VERSION,fusion=NAME,policy=0.97/0.6": a model by name or name@version, a policy as its
+        thresholds to act and to review, or "policy=case" for every case's own.
 
     Raises
     ------
     UsageError
-        It is written in another way.
+        The changes have another form.
     ModelError
         The manifest has no such model.
     """
     changed: dict[str, str | Policy | None] = {}
-    for word in filter(None, changes.split(",")):
-        part, equals, value = (piece.strip() for piece in word.partition("="))
+    for change in filter(None, changes.split(",")):
+        part, equals, value = (piece.strip() for piece in change.partition("="))
         if part in changed or not (equals and value):
-            raise UsageError(f"{word!r}: write each once, as in visual=NAME@VERSION,fusion=NAME,policy=0.97/0.6")
+            raise UsageError(f"{change!r}: write each part once, as in visual=NAME@VERSION,fusion=NAME,policy=0.97/0.6")
         changed[part] = _changed(part, value, registry)
     return msgspec.structs.replace(choice, **changed)
 
 
 def difference(old: Choice, new: Choice) -> list[str]:
-    """Return what another choice changes, one line each."""
+    """Return the changes from the old choice to the new one, one line each."""
     lines = [f"{part}: {getattr(old, part)} -> {getattr(new, part)}" for part in PARTS if _differ(part, old, new)]
-    return [*lines, f"policy: {told(old.policy)} -> {told(new.policy)}"] if _differ("policy", old, new) else lines
+    return (
+        [*lines, f"policy: {policy_text(old.policy)} -> {policy_text(new.policy)}"]
+        if _differ("policy", old, new)
+        else lines
+    )
 
 
-def described(choice: Choice) -> Iterable[str]:
-    """Return a choice, one line a part."""
-    return [*(f"{part}: {getattr(choice, part)}" for part in PARTS), f"policy: {told(choice.policy)}"]
+def choice_lines(choice: Choice) -> Iterable[str]:
+    """Return the parts of a choice, one line each."""
+    return [*(f"{part}: {getattr(choice, part)}" for part in PARTS), f"policy: {policy_text(choice.policy)}"]
 
 
-def told(policy: Policy | None) -> str:
-    """Return a policy in words."""
+def policy_text(policy: Policy | None) -> str:
+    """Return the thresholds of a policy as text."""
     return "each case's own" if policy is None else f"act at {policy.act:g}, review at {policy.review:g}"
 
 
@@ -87,7 +91,7 @@ def _changed(part: str, value: str, registry: Registry) -> str | Policy | None:
     for kind in PARTS:
         if kind == part:
             return registry.entry(kind, value).full_name
-    raise UsageError(f"{part!r} cannot be chosen: there are {', '.join(PARTS)} and policy")
+    raise UsageError(f"no part {part!r}: there are {', '.join(PARTS)} and policy")
 
 
 def _policy(value: str) -> Policy:
@@ -100,5 +104,5 @@ def _policy(value: str) -> Policy:
     return Policy(act=act, review=review, version=policy_version(act, review))
 
 
-def _tell(entry: Entry, provider: str, seconds: float) -> None:
+def _record_load(entry: Entry, provider: str, seconds: float) -> None:
     metrics.model_loaded(entry.modality, entry.name, entry.version, provider, seconds)

@@ -1,4 +1,4 @@
-"""How the command speaks to whoever keeps its logs."""
+"""Logging configuration of the commands."""
 
 import logging
 import sys
@@ -8,7 +8,7 @@ import structlog
 
 
 def configure_logging(level: int) -> None:
-    """Log to standard error: JSON for machines, colours on a terminal; one line per event worth telling."""
+    """Log to standard error, one line per event: JSON, or colours on a terminal."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     pretty = sys.stderr.isatty()
     render = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -23,5 +23,5 @@ def configure_logging(level: int) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    # A retry that helps, as of a topic made a moment ago, is nobody's concern; one that does not ends in an error.
+    # A successful retry, as after a topic was just created, needs no log line; an unsuccessful one ends in an error.
     stamina.instrumentation.set_on_retry_hooks([])

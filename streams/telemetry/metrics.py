@@ -1,6 +1,6 @@
-"""Every metric, declared once: seconds and bytes, few label values, never an id.
+"""All metrics: in seconds and bytes, with few label values, never an id.
 
-With PROMETHEUS_MULTIPROC_DIR set, the processes of one container add up; see streams/telemetry/metrics_server.py.
+With PROMETHEUS_MULTIPROC_DIR set, the processes of one container are summed; see streams/telemetry/metrics_server.py.
 """
 
 import os
@@ -11,9 +11,9 @@ from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from schemas.messages import PostRef
 
-disable_created_metrics()  # type: ignore[no-untyped-call] # they double the number of series and say what a restart of a counter says too
+disable_created_metrics()  # type: ignore[no-untyped-call] # they double the number of series, and a counter's reset shows a restart too
 if _folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-    # Each metric opens its file here. A process of this very number may have lived and died here before a restart.
+    # Each metric opens its file here. An earlier process with this pid may have left its files before a restart.
     Path(_folder).mkdir(parents=True, exist_ok=True)
     for _left in Path(_folder).glob(f"gauge_live*_{os.getpid()}.db"):
         _left.unlink()
@@ -25,11 +25,11 @@ _TENTHS = tuple(round(0.1 * step, 1) for step in range(1, 11))
 
 # Every stage.
 STAGE_SECONDS = Histogram(
-    "jikimi_stage_seconds", "From reading a record to its outcome being durable.", ["stage"], buckets=_SECONDS
+    "jikimi_stage_seconds", "Time from reading a record to its durable outcome.", ["stage"], buckets=_SECONDS
 )
 WAITING_SECONDS = Histogram(
     "jikimi_waiting_seconds",
-    "From a record being written to its topic to its stage taking it up.",
+    "Time from the write of a record to its read by the stage.",
     ["stage"],
     buckets=_LONG_SECONDS,
 )
@@ -38,14 +38,14 @@ WINDOW_DEPTH = Gauge(
 )
 COMMIT_AGE_SECONDS = Gauge(
     "jikimi_commit_age_seconds",
-    "How long the oldest record in flight has held up its partition's commits; 0 when nothing is in flight.",
+    "Time for which the oldest record in flight has blocked its partition's commits; 0 without records in flight.",
     ["stage"],
     multiprocess_mode="livemax",
 )
-INPUT_BYTES = Counter("jikimi_input_bytes_total", "Of records brought to an end.", ["stage"])
-OUTPUT_BYTES = Counter("jikimi_output_bytes_total", "Of records written and acknowledged.", ["stage", "topic"])
-RETRIES = Counter("jikimi_retries_total", "Attempts after a failure that may pass.", ["stage", "reason"])
-DEAD_LETTERS = Counter("jikimi_dead_letters_total", "Records given up on.", ["stage", "reason", "fate"])
+INPUT_BYTES = Counter("jikimi_input_bytes_total", "Bytes of processed records.", ["stage"])
+OUTPUT_BYTES = Counter("jikimi_output_bytes_total", "Bytes of records written and acknowledged.", ["stage", "topic"])
+RETRIES = Counter("jikimi_retries_total", "Retries after a transient failure.", ["stage", "reason"])
+DEAD_LETTERS = Counter("jikimi_dead_letters_total", "Records that became dead letters.", ["stage", "reason", "fate"])
 
 # Models.
 MODEL_INFO = Gauge(
@@ -53,7 +53,10 @@ MODEL_INFO = Gauge(
     multiprocess_mode="livemax",
 )  # fmt: skip
 MODEL_LOAD_SECONDS = Gauge(
-    "jikimi_model_load_seconds", "Verifying and loading.", ["modality", "model", "version"], multiprocess_mode="livemax"
+    "jikimi_model_load_seconds",
+    "Time to verify and load a model.",
+    ["modality", "model", "version"],
+    multiprocess_mode="livemax",
 )
 MODEL_BEHIND = Gauge(
     "jikimi_model_behind",
@@ -61,68 +64,70 @@ MODEL_BEHIND = Gauge(
     ["modality"],
     multiprocess_mode="livemax",
 )
-MODEL_SECONDS = Histogram("jikimi_model_seconds", "One call of a model.", ["modality"], buckets=_SECONDS)
-BATCH_ROWS = Histogram("jikimi_batch_rows", "Rows in one call of a model.", ["modality"], buckets=_ROWS)
+MODEL_SECONDS = Histogram("jikimi_model_seconds", "Time of one model call.", ["modality"], buckets=_SECONDS)
+BATCH_ROWS = Histogram("jikimi_batch_rows", "Rows in one model call.", ["modality"], buckets=_ROWS)
 SCORE = Histogram(
     "jikimi_score", "A segment's best score in any reference, if it has one.", ["modality"], buckets=_TENTHS
 )
 
 # Posts, cases and takedowns.
-VERDICTS = Counter("jikimi_verdicts_total", "Verdicts by decision and what brought them.", ["decision", "reason"])
-PROBABILITY = Histogram("jikimi_probability", "Of verdicts that concern a case.", ["decision"], buckets=_TENTHS)
+VERDICTS = Counter("jikimi_verdicts_total", "Verdicts by decision and reason.", ["decision", "reason"])
+PROBABILITY = Histogram("jikimi_probability", "Probability of verdicts on a case.", ["decision"], buckets=_TENTHS)
 END_TO_END_SECONDS = Histogram(
     "jikimi_end_to_end_seconds",
-    "From a post's publication (published) or a feed seeing it (seen) to its verdict or takedown; old posts left out.",
+    "From a post's publication (published) or arrival at a feed (seen) to its verdict or takedown; without old posts.",
     ["since", "until"],
     buckets=_LONG_SECONDS,
 )
 LATE_SEARCH_SECONDS = Histogram(
-    "jikimi_late_search_seconds", "One new reference piece searched in the archive.", buckets=_SECONDS
+    "jikimi_late_search_seconds", "Time to search the archive for one new reference piece.", buckets=_SECONDS
 )
 LATE_SEARCH_WAITING = Gauge(
-    "jikimi_late_search_waiting", "Reference pieces not yet searched in all old posts.", multiprocess_mode="livesum"
+    "jikimi_late_search_waiting", "Reference pieces not yet compared with all old posts.", multiprocess_mode="livesum"
 )
-OPEN_CASES = Gauge("jikimi_open_cases", "Cases being looked for.", multiprocess_mode="livemax")
+OPEN_CASES = Gauge("jikimi_open_cases", "Open cases.", multiprocess_mode="livemax")
 REFERENCE_PIECES = Gauge(
-    "jikimi_reference_pieces", "Pieces of references being looked for.", ["modality"], multiprocess_mode="livemax"
+    "jikimi_reference_pieces", "Active reference pieces.", ["modality"], multiprocess_mode="livemax"
 )
 TAKEDOWNS = Counter("jikimi_takedowns_total", "Takedown events.", ["state"])
 
 # Feeds.
 FEED_EVENTS = Counter(
-    "jikimi_feed_events_total", "What a feed brought: post, removal, dead_letter or ignored.", ["feed", "kind"]
+    "jikimi_feed_events_total", "Events of a feed: post, removal, dead_letter or ignored.", ["feed", "kind"]
 )
 FEED_LAG_SECONDS = Gauge(
-    "jikimi_feed_lag_seconds", "Age of the newest event of a feed when it came.", ["feed"], multiprocess_mode="livemax"
+    "jikimi_feed_lag_seconds", "Age of a feed's newest event when it arrived.", ["feed"], multiprocess_mode="livemax"
 )
 FEED_CONNECTED = Gauge("jikimi_feed_connected", "1 while a feed is connected.", ["feed"], multiprocess_mode="livemax")
 FEED_RECONNECTS = Counter(
-    "jikimi_feed_reconnects_total", "Connections made again, by what ended the last.", ["feed", "reason"]
+    "jikimi_feed_reconnects_total",
+    "Reconnects of a feed, by the reason why the last connection ended.",
+    ["feed", "reason"],
 )
 HTTP_REQUESTS = Counter("jikimi_http_requests_total", "Requests to the HTTP feed.", ["code"])
 
-# `jikimi monitor`: seen from the broker, so also true of a stage that hangs or does not run.
+# `jikimi monitor`: computed from the broker, so correct even for a stage that hangs or does not run.
 OLDEST_RECORD_AGE_SECONDS = Gauge(
     "jikimi_oldest_record_age_seconds",
-    "Age of the oldest record that the stage has not brought to an end; 0 when it has done all.",
+    "Age of the stage's oldest unprocessed record; 0 without one.",
     ["stage"],
     multiprocess_mode="livemostrecent",
 )
 WAITING_RECORDS = Gauge(
     "jikimi_waiting_records",
-    "Records that the stage has not brought to an end.",
+    "Unprocessed records of the stage: its consumer lag.",
     ["stage"],
     multiprocess_mode="livemostrecent",
 )
 TOPIC_RECORDS = Gauge(
     "jikimi_topic_records",
-    "Sum of a topic's end offsets: its growth is its rate.",
+    "Sum of a topic's end offsets; its rate is the rate of writes.",
     ["topic"],
     multiprocess_mode="livemostrecent",
 )
 TAKEDOWNS_PENDING = Gauge(
     "jikimi_takedowns_pending",
-    "Takedowns that still ask a platform for something, and those held for a person.",
+    "Takedowns with an open request to a platform, and those held for a person.",
     ["state"],
     multiprocess_mode="livemostrecent",
 )
@@ -140,32 +145,34 @@ TAKEDOWNS_OVERDUE = Gauge(
 )
 MONITOR_LOOKED = Gauge(
     "jikimi_monitor_looked_timestamp_seconds",
-    "When the monitor last saw the broker, since the epoch.",
+    "Time of the monitor's last update from the broker, seconds since the epoch.",
     multiprocess_mode="livemostrecent",
 )
 
 # A shadow.
-SHADOW_VERDICTS = Counter("jikimi_shadow_verdicts_total", "A shadow's decisions beside the live ones.", ["outcome"])
-"""Outcome: same, gained (the shadow would do more), lost (less), alone (the live one has not decided in time)."""
+SHADOW_VERDICTS = Counter(
+    "jikimi_shadow_verdicts_total", "A shadow's decisions compared with the live ones.", ["outcome"]
+)
+"""Outcome: same, gained (the shadow's decision is stronger), lost (weaker), alone (no live decision in time)."""
 
 
 _loaded: set[tuple[str, str, str, str]] = set()
 
 
 def model_loaded(modality: str, model: str, version: str, provider: str, seconds: float) -> None:
-    """Note that a model was loaded."""
+    """Record that a model was loaded."""
     MODEL_LOAD_SECONDS.labels(modality, model, version).set(seconds)
     _loaded.add((modality, model, version, provider))
 
 
-def model_at_work(modality: str, full_name: str) -> None:
-    """Note which of the loaded models of a modality is in use, "name@version"."""
+def model_in_use(modality: str, full_name: str) -> None:
+    """Record which loaded model of a modality is in use, "name@version"."""
     for labels in _loaded:
         if labels[0] == modality:
             MODEL_INFO.labels(*labels).set(f"{labels[1]}@{labels[2]}" == full_name)
 
 
 def observe_end_to_end(post: PostRef, until: str, at: datetime) -> None:
-    """Note how long a post took to its verdict or takedown; a post that a new case found late took no time of ours."""
+    """Record the time from a post to its verdict or takedown; not for a post that a new case found in the archive."""
     for since, moment in (("published", post.published_at), ("seen", post.seen_at)):
         END_TO_END_SECONDS.labels(since, until).observe(max(0.0, (at - moment).total_seconds()))

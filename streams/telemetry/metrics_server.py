@@ -1,4 +1,4 @@
-"""Serving the metrics to Prometheus."""
+"""HTTP server of the metrics for Prometheus."""
 
 import os
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ def serve_metrics(port: int) -> None:
     Raises
     ------
     UsageError
-        The port is taken.
+        The port is in use.
     """
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     try:
@@ -29,12 +29,12 @@ def serve_metrics(port: int) -> None:
 
 def _shared(folder: Path) -> CollectorRegistry:
     registry = CollectorRegistry()
-    registry.register(_Living(folder))
+    registry.register(_AliveCollector(folder))
     return registry
 
 
-class _Living(Collector):
-    """What all processes count, and the gauges of those that live: nobody is told when one of them is killed."""
+class _AliveCollector(Collector):
+    """Counters of all processes, and gauges of those alive: no event reports a killed process, so pids are checked."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -42,14 +42,14 @@ class _Living(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for pid in {int(file.stem.rpartition("_")[2]) for file in self._folder.glob("gauge_live*_*.db")}:
-            if not _lives(pid):
-                with suppress(FileNotFoundError):  # another that serves the folder was faster
+            if not _is_alive(pid):
+                with suppress(FileNotFoundError):  # another server of the same folder was faster
                     mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]
         metrics: Iterable[Metric] = self._all.collect()  # type: ignore[no-untyped-call]
         return metrics
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

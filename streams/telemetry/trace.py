@@ -1,8 +1,8 @@
 """One trace from a post to its takedown: W3C trace context in Kafka's headers, a span for each stage.
 
-Who writes a post begins its trace whether or not anything is exported there: two random numbers, and any stage may be
-traced later, alone, under the ids that dead letters show too. A process that exports nothing passes on the context it
-was given. No span says what a record is about: topic, partition and offset lead to it, for whoever may read there.
+The writer of a post begins its trace even if it exports nothing: this costs two random numbers, and any stage may be
+traced later, alone, under the ids that dead letters carry too. A process that exports nothing propagates the context
+unchanged. No span has a record's content: with topic, partition and offset, those with access can find the record.
 """
 
 import logging
@@ -23,23 +23,23 @@ type Headers = Mapping[str, bytes]
 type Attribute = str | int
 
 _EXPORT_S = 3.0
-"""Longest wait for the collector, in a thread of its own and a few times more when the process ends."""
-_MOST_WAITING, _BATCH, _BATCH_MS = 8192, 4096, 1000
-_TELL_S = 60.0
-"""How often it is told that the collector does not answer."""
+"""Export timeout: the longest wait for the collector, in its own thread, and a few times that at process exit."""
+_MAX_QUEUE, _BATCH, _BATCH_MS = 8192, 4096, 1000
+_WARN_INTERVAL_S = 60.0
+"""Shortest interval between warnings that the collector does not answer."""
 _W3C = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("jikimi")
 
 
 def export_traces(settings: Settings, service: str) -> None:
-    """Send this process's spans to the collector that the settings name, if they name one.
+    """Export this process's spans to the collector of the settings, if one is set.
 
-    Spans that the collector does not take in time are dropped; nothing ever waits for it.
+    Spans that the collector does not accept in time are dropped; no record waits for it.
 
     Parameters
     ----------
     service
-        What the process is, such as "worker decode".
+        Name of the process, such as "worker decode".
 
     Raises
     ------
@@ -57,31 +57,31 @@ def export_traces(settings: Settings, service: str) -> None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - likewise
     from opentelemetry.sdk.trace.sampling import TraceIdRatioBased  # noqa: PLC0415 - likewise
 
-    # By the trace's id alone: every process decides alike, whatever the writer of the post was told.
+    # By the trace id alone: every process samples the same traces, with any sampling flag from the writer of the post.
     provider = TracerProvider(
         sampler=TraceIdRatioBased(settings.trace_ratio), resource=Resource.create({SERVICE_NAME: f"jikimi {service}"})
     )
     exporter = OTLPSpanExporter(endpoint=settings.trace_endpoint, timeout=_EXPORT_S)
-    provider.add_span_processor(BatchSpanProcessor(exporter, _MOST_WAITING, _BATCH_MS, _BATCH))
-    for speaker in ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal"):
-        logging.getLogger(speaker).addFilter(_Seldom())
+    provider.add_span_processor(BatchSpanProcessor(exporter, _MAX_QUEUE, _BATCH_MS, _BATCH))
+    for logger in ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal"):
+        logging.getLogger(logger).addFilter(_RateLimit())
     trace.set_tracer_provider(provider)
 
 
 @contextmanager
 def span(operation: str, topic: str, headers: Headers, **attributes: Attribute) -> Iterator[Span]:
-    """Work within a span that continues the trace of a record.
+    """Run the block in a span that continues the trace of a record.
 
     Parameters
     ----------
     operation
-        What is done: a stage's name.
+        Name of the operation: the stage.
     topic
-        Where the record was read, logical name.
+        Logical name of the record's topic.
     headers
-        The record's.
+        Headers of the record.
     attributes
-        Further ones, with _ for the dots of their names.
+        More attributes, with _ for the dots of their names.
     """
     carrier = {name: headers[name].decode("ascii", "replace") for name in _W3C.fields if name in headers}
     with _tracer.start_as_current_span(
@@ -89,35 +89,35 @@ def span(operation: str, topic: str, headers: Headers, **attributes: Attribute) 
         context=_W3C.extract(carrier, Context()),
         kind=SpanKind.CONSUMER,
         attributes=_messaging(operation, "process", topic) | {k.replace("_", "."): v for k, v in attributes.items()},
-        record_exception=False,  # its words may tell of the post
+        record_exception=False,  # its message may contain text of the post
         set_status_on_exception=False,  # likewise
-    ) as given:
-        yield given
+    ) as current:
+        yield current
 
 
-def failed(given: Span, reason: str) -> None:
-    """Mark a span as ended by an error."""
-    given.set_attribute("error.type", reason)
-    given.set_status(Status(StatusCode.ERROR))
+def mark_failed(current: Span, reason: str) -> None:
+    """Mark a span as failed."""
+    current.set_attribute("error.type", reason)
+    current.set_status(Status(StatusCode.ERROR))
 
 
 def current_headers() -> dict[str, bytes]:
-    """Return the headers that let a record continue the current trace; none outside of any."""
+    """Return the headers with which a record continues the current trace; empty without a trace."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier)
     return {name: value.encode() for name, value in carrier.items()}
 
 
 def first_headers(topic: str) -> dict[str, bytes]:
-    """Return the headers of a record that the world outside caused: a trace begins, unless one is going on."""
+    """Return the headers of a record with an external cause: of the current trace, or of a new one."""
     if headers := current_headers():
         return headers
     with _tracer.start_span(
         f"send {topic}", kind=SpanKind.PRODUCER, attributes=_messaging("send", "send", topic)
-    ) as given:
-        begun = given if given.get_span_context().is_valid else _unrecorded()
+    ) as recorded:
+        first = recorded if recorded.get_span_context().is_valid else _unrecorded()
         carrier: dict[str, str] = {}
-        _W3C.inject(carrier, trace.set_span_in_context(begun, Context()))
+        _W3C.inject(carrier, trace.set_span_in_context(first, Context()))
     return {name: value.encode() for name, value in carrier.items()}
 
 
@@ -128,7 +128,7 @@ def _unrecorded() -> Span:
 
 
 def _messaging(operation: str, kind: str, topic: str) -> dict[str, Attribute]:
-    """Return what OpenTelemetry's semantic conventions for messaging ask for."""
+    """Return the attributes of OpenTelemetry's semantic conventions for messaging."""
     return {
         "messaging.system": "kafka",
         "messaging.operation.name": operation,
@@ -137,13 +137,13 @@ def _messaging(operation: str, kind: str, topic: str) -> dict[str, Attribute]:
     }
 
 
-class _Seldom(logging.Filter):
-    """Lets one line through a minute: a collector that is away is told of with every batch."""
+class _RateLimit(logging.Filter):
+    """Pass one line a minute: without a collector the exporter logs every batch."""
 
     _next_s = 0.0
 
     def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - logging's signature
         if time.monotonic() < self._next_s:
             return False
-        self._next_s = time.monotonic() + _TELL_S
+        self._next_s = time.monotonic() + _WARN_INTERVAL_S
         return True

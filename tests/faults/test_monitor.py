@@ -1,4 +1,4 @@
-"""The monitor while its broker is away: it says how old its view is, and looks again when the broker is back."""
+"""Monitor while its broker is down: the age of its metrics grows, and they are updated when the broker is back."""
 
 import os
 import subprocess
@@ -15,8 +15,8 @@ from tests.faults.rig import wait_for
 from tests.support.brokers import make_topics
 
 
-def looked_s(port: int) -> float:
-    """Return when the monitor last saw the broker, seconds since the epoch."""
+def updated_s(port: int) -> float:
+    """Return the time of the monitor's last update, seconds since the epoch."""
     with suppress(httpx.HTTPError):
         page = httpx.get(f"http://127.0.0.1:{port}/metrics").text
         for family in text_string_to_metric_families(page):
@@ -25,7 +25,7 @@ def looked_s(port: int) -> float:
     return 0.0
 
 
-def test_the_monitor_outlives_its_broker_and_its_view_gets_old(own_kafka: Kafka) -> None:
+def test_the_monitor_outlives_its_broker_and_its_metrics_get_old(own_kafka: Kafka) -> None:
     make_topics(own_kafka.bootstrap, "")
     port = free_port()
     settings = {
@@ -35,15 +35,15 @@ def test_the_monitor_outlives_its_broker_and_its_view_gets_old(own_kafka: Kafka)
     }
     with subprocess.Popen([sys.executable, "-m", "streams.cli", "monitor"], env=os.environ | settings) as monitor:
         try:
-            wait_for(lambda: looked_s(port) > time.time() - 2, "a first look")
+            wait_for(lambda: updated_s(port) > time.time() - 2, "a first update")
             own_kafka.kill()
-            wait_for(lambda: looked_s(port) < time.time() - 4, "a view that gets old")
-            seen_s = looked_s(port)
+            wait_for(lambda: updated_s(port) < time.time() - 4, "old metrics")
+            last_s = updated_s(port)
             time.sleep(1.0)
-            assert looked_s(port) == seen_s
+            assert updated_s(port) == last_s
             assert monitor.poll() is None
             own_kafka.start()
-            wait_for(lambda: looked_s(port) > time.time() - 2, "a new look")
+            wait_for(lambda: updated_s(port) > time.time() - 2, "a new update")
             monitor.terminate()
             assert monitor.wait(20) == 0
         finally:

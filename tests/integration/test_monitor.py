@@ -1,4 +1,4 @@
-"""The monitor on a real Kafka: what it says of a stage is true whether that stage works, hangs or is not there."""
+"""Monitor on a real Kafka: its metrics of a stage are correct whether the stage works, hangs or does not run."""
 
 import os
 import signal
@@ -30,21 +30,21 @@ _CODEC = Codec()
 
 
 @pytest.fixture
-def backlogs(system: System) -> Iterator[LagReader]:
+def lag_reader(system: System) -> Iterator[LagReader]:
     with closing(LagReader(system.settings)) as opened:
-        until(lambda: leads(opened))
+        until(lambda: has_leaders(opened))
         yield opened
 
 
-def leads(backlogs: LagReader) -> bool:
-    """Return whether the partitions, which are new, have leaders."""
+def has_leaders(lag_reader: LagReader) -> bool:
+    """Return whether the new partitions have leaders."""
     with suppress(KafkaException):
-        return bool(backlogs.ends())
+        return bool(lag_reader.end_offsets())
     return False
 
 
-def of(backlogs: LagReader, stage: str) -> StageLag:
-    return backlogs.look(backlogs.ends())[stage]
+def lag_of(lag_reader: LagReader, stage: str) -> StageLag:
+    return lag_reader.lags(lag_reader.end_offsets())[stage]
 
 
 def produce(system: System, topic: str, *written_s: float, partition: int = 0) -> None:
@@ -71,71 +71,72 @@ def transact(system: System, topic: str, n: int, *, commit: bool) -> None:
 
 
 def commit(system: System, group: str, topic: str, offset: int) -> None:
-    """Commit as a group whose members are away."""
+    """Commit for a group without members."""
     admin = AdminClient({"bootstrap.servers": system.settings.bootstrap_servers})
-    place = TopicPartition(system.settings.topic_prefix + topic, 0, offset)
+    offsets = TopicPartition(system.settings.topic_prefix + topic, 0, offset)
     name = f"{system.settings.topic_prefix}jikimi-{group}"
-    admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, [place])])[name].result(20)
+    admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, [offsets])])[name].result(20)
 
 
-def test_a_stage_that_never_ran_has_the_age_of_its_first_record(system: System, backlogs: LagReader) -> None:
+def test_a_stage_that_never_ran_has_the_age_of_its_first_record(system: System, lag_reader: LagReader) -> None:
     written_s = time.time() - 100.0
     produce(system, "verdicts", written_s, written_s + 50.0)
     produce(system, "verdicts", written_s + 20.0, partition=3)
-    waiting = of(backlogs, "takedown")
-    assert waiting.records == 3
-    assert waiting.oldest_s == pytest.approx(written_s, abs=0.001)
-    assert of(backlogs, "takedown") == waiting
-    assert {of(backlogs, stage) for stage in STAGES if stage != "takedown"} == {StageLag()}
+    lag = lag_of(lag_reader, "takedown")
+    assert lag.records == 3
+    assert lag.oldest_s == pytest.approx(written_s, abs=0.001)
+    assert lag_of(lag_reader, "takedown") == lag
+    assert {lag_of(lag_reader, stage) for stage in STAGES if stage != "takedown"} == {StageLag()}
 
 
-def test_what_is_committed_no_longer_waits(system: System, backlogs: LagReader) -> None:
+def test_committed_records_do_not_count_as_lag(system: System, lag_reader: LagReader) -> None:
     written_s = time.time() - 100.0
     produce(system, "verdicts", written_s, written_s + 10.0, written_s + 20.0)
     for offset, age_s in ((1, 10.0), (2, 20.0)):
         commit(system, "takedown", "verdicts", offset)
-        waiting = of(backlogs, "takedown")
-        assert waiting.records == 3 - offset
-        assert waiting.oldest_s == pytest.approx(written_s + age_s, abs=0.001)
+        lag = lag_of(lag_reader, "takedown")
+        assert lag.records == 3 - offset
+        assert lag.oldest_s == pytest.approx(written_s + age_s, abs=0.001)
     commit(system, "takedown", "verdicts", 3)
-    assert of(backlogs, "takedown") == StageLag()
+    assert lag_of(lag_reader, "takedown") == StageLag()
 
 
-def test_of_the_groups_that_run_a_stage_the_furthest_counts(system: System, backlogs: LagReader) -> None:
+def test_the_highest_commit_of_the_groups_of_a_stage_counts(system: System, lag_reader: LagReader) -> None:
     produce(system, "verdicts", *([time.time()] * 9))
     for group, offset, left in (("all", 2, 7), ("fusion-takedown", 5, 4), ("takedown", 4, 4), ("takedown-x", 9, 4)):
         commit(system, group, "verdicts", offset)
-        assert of(backlogs, "takedown").records == left, group
+        assert lag_of(lag_reader, "takedown").records == left, group
 
 
-def test_neither_markers_nor_aborted_records_wait(system: System, backlogs: LagReader) -> None:
+def test_markers_and_aborted_records_do_not_count_as_lag(system: System, lag_reader: LagReader) -> None:
     transact(system, "posts", 2, commit=True)
-    until(lambda: of(backlogs, "decode").records == 3)  # the marker comes a little later, and counts while records wait
+    # The marker follows a little later, and counts while there is lag.
+    until(lambda: lag_of(lag_reader, "decode").records == 3)
     commit(system, "decode", "posts", 2)
-    assert of(backlogs, "decode") == StageLag()
+    assert lag_of(lag_reader, "decode") == StageLag()
     transact(system, "posts", 5, commit=False)
-    assert of(backlogs, "decode") == StageLag()
+    assert lag_of(lag_reader, "decode") == StageLag()
     produce(system, "posts", 1_700_000_000.0)
-    assert of(backlogs, "decode") == StageLag(1, 1_700_000_000.0)
+    assert lag_of(lag_reader, "decode") == StageLag(1, 1_700_000_000.0)
 
 
-def test_what_the_topic_has_forgotten_no_longer_waits(system: System, backlogs: LagReader) -> None:
+def test_deleted_records_do_not_count_as_lag(system: System, lag_reader: LagReader) -> None:
     written_s = time.time() - 100.0
     produce(system, "verdicts", written_s, written_s + 10.0, written_s + 20.0)
     commit(system, "takedown", "verdicts", 1)
-    assert of(backlogs, "takedown").records == 2
+    assert lag_of(lag_reader, "takedown").records == 2
     admin = AdminClient({"bootstrap.servers": system.settings.bootstrap_servers})
-    for forgotten in admin.delete_records([TopicPartition(f"{system.settings.topic_prefix}verdicts", 0, 2)]).values():
-        forgotten.result(20)
-    waiting = of(backlogs, "takedown")
-    assert waiting.records == 1
-    assert waiting.oldest_s == pytest.approx(written_s + 20.0, abs=0.001)
+    for deletion in admin.delete_records([TopicPartition(f"{system.settings.topic_prefix}verdicts", 0, 2)]).values():
+        deletion.result(20)
+    lag = lag_of(lag_reader, "takedown")
+    assert lag.records == 1
+    assert lag.oldest_s == pytest.approx(written_s + 20.0, abs=0.001)
 
 
-def test_a_commit_past_the_end_is_one_in_a_topic_made_anew(system: System, backlogs: LagReader) -> None:
+def test_a_commit_past_the_end_belongs_to_a_recreated_topic(system: System, lag_reader: LagReader) -> None:
     produce(system, "verdicts", time.time(), time.time())
     commit(system, "takedown", "verdicts", 900)
-    assert of(backlogs, "takedown").records == 2
+    assert lag_of(lag_reader, "takedown").records == 2
 
 
 def test_without_topics_there_is_nothing_to_monitor(system: System, prefix: str) -> None:
@@ -146,7 +147,7 @@ def test_without_topics_there_is_nothing_to_monitor(system: System, prefix: str)
     assert f"{prefix}none-posts does not exist: run `jikimi topics create`" in line
 
 
-def test_without_a_port_nobody_could_read_it(system: System) -> None:
+def test_a_metrics_port_is_required(system: System) -> None:
     answer = system.jikimi("monitor")
     assert answer.code == 2
     assert "JIKIMI_METRICS_PORT" in answer.err
@@ -160,10 +161,10 @@ def value(metric: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(metric, labels)
 
 
-def looked(monitor: Monitor) -> bool:
-    """Return whether a look succeeded: new partitions have no leaders for a moment."""
+def updated(monitor: Monitor) -> bool:
+    """Return whether an update succeeded: new partitions have no leaders for a moment."""
     with suppress(KafkaException):
-        monitor.look()
+        monitor.update()
         return True
     return False
 
@@ -171,7 +172,7 @@ def looked(monitor: Monitor) -> bool:
 STATES = ("issued", "sent", "reappeared", "held")
 
 
-def test_pending_takedowns_age_from_their_issue_until_they_are_over(system: System) -> None:
+def test_pending_takedowns_age_from_their_issue_until_they_end(system: System) -> None:
     hours = timedelta(hours=1)
     for one in (
         event("sent", "issued", 30 * hours),
@@ -190,7 +191,7 @@ def test_pending_takedowns_age_from_their_issue_until_they_are_over(system: Syst
     system.write_raw("takedowns", "garbage", b"garbage")
     system.flush()
     with closing(Monitor(system.settings)) as monitor:
-        until(lambda: looked(monitor))
+        until(lambda: updated(monitor))
         pending = {state: value("jikimi_takedowns_pending", state=state) for state in STATES}
         assert pending == dict.fromkeys(STATES, 1)
         assert value("jikimi_takedown_age_seconds", state="sent") == pytest.approx(30 * 3600, abs=60)
@@ -199,13 +200,13 @@ def test_pending_takedowns_age_from_their_issue_until_they_are_over(system: Syst
         assert value("jikimi_topic_records", topic="takedowns") == 12
         system.write("takedowns", "back", event("back", "removed", 0 * hours))
         system.flush()
-        until(lambda: looked(monitor) and value("jikimi_takedowns_pending", state="reappeared") == 0)
+        until(lambda: updated(monitor) and value("jikimi_takedowns_pending", state="reappeared") == 0)
         assert [value("jikimi_takedowns_overdue", clock=clock) for clock in ("24h", "48h")] == [1, 0]
     assert value("jikimi_takedowns_pending", state="removed") is None
 
 
 class _Process:
-    """`jikimi monitor` as it is run."""
+    """`jikimi monitor` as a process."""
 
     def __init__(self, system: System) -> None:
         port = free_port()
@@ -232,7 +233,7 @@ def process(system: System) -> Iterator[_Process]:
     process.process.wait()
 
 
-def test_a_stage_that_hangs_is_seen_and_seen_to_go_on(system: System, process: _Process) -> None:
+def test_a_hanging_stage_has_lag_until_it_continues(system: System, process: _Process) -> None:
     def age_s() -> float | None:
         return process.read("jikimi_oldest_record_age_seconds", stage="fusion")
 
@@ -251,8 +252,8 @@ def test_a_stage_that_hangs_is_seen_and_seen_to_go_on(system: System, process: _
     until(lambda: age_s() == 0.0)
     assert process.read("jikimi_waiting_records", stage="match") == 0
     assert process.read("jikimi_topic_records", topic="descriptors") == 1
-    looked_s = process.read("jikimi_monitor_looked_timestamp_seconds")
-    assert looked_s == pytest.approx(time.time(), abs=5.0)
+    checked_s = process.read("jikimi_monitor_looked_timestamp_seconds")
+    assert checked_s == pytest.approx(time.time(), abs=5.0)
     process.process.terminate()
     assert process.process.wait(10) == 0
     assert worker.stop() == 0
@@ -261,7 +262,7 @@ def test_a_stage_that_hangs_is_seen_and_seen_to_go_on(system: System, process: _
 def test_the_monitor_joins_no_group_and_commits_nothing(system: System) -> None:
     produce(system, "verdicts", time.time())
     with closing(Monitor(system.settings)) as monitor:
-        until(lambda: looked(monitor))
+        until(lambda: updated(monitor))
     admin = AdminClient({"bootstrap.servers": system.settings.bootstrap_servers})
     groups = {group.group_id for group in admin.list_consumer_groups().result(20).valid}
     assert not {group for group in groups if group.startswith(system.settings.topic_prefix)}

@@ -1,4 +1,4 @@
-"""Topics on a real broker: made as declared, never shrunk, and every shortfall named."""
+"""Topics on a real broker: created as declared, never shrunk, and every difference listed."""
 
 import os
 import time
@@ -48,7 +48,7 @@ def set_setting(bootstrap: str, topic: str, key: str, value: str) -> None:
     wait_for(lambda: setting(client, topic, key) == value)
 
 
-def make_one(bootstrap: str, topic: str, partitions: int) -> None:
+def create_topic(bootstrap: str, topic: str, partitions: int) -> None:
     client = AdminClient({"bootstrap.servers": bootstrap})
     client.create_topics([NewTopic(topic, partitions, 1)])[topic].result(20)
     wait_for(lambda: topic in client.list_topics(timeout=10).topics)
@@ -76,13 +76,13 @@ def read(bootstrap: str, topic: str, n: int) -> set[bytes | None]:
     return values
 
 
-def test_made_topics_are_as_declared(kafka: str, prefix: str) -> None:
-    made = topic_admin.create(system(kafka, prefix))
-    assert made == [f"{prefix}{name}: made" for name in TOPICS]
+def test_created_topics_are_as_declared(kafka: str, prefix: str) -> None:
+    lines = topic_admin.create(system(kafka, prefix))
+    assert lines == [f"{prefix}{name}: created" for name in TOPICS]
     assert topic_admin.check(system(kafka, prefix)) == []
 
 
-def test_making_them_again_does_nothing(kafka: str, prefix: str) -> None:
+def test_a_second_create_changes_nothing(kafka: str, prefix: str) -> None:
     make_topics(kafka, prefix)
     assert topic_admin.create(system(kafka, prefix)) == []
 
@@ -99,7 +99,7 @@ def test_a_shorter_retention_is_named_and_raised(kafka: str, prefix: str) -> Non
     assert topic_admin.check(system(kafka, prefix)) == []
 
 
-def test_a_topic_for_ever_that_would_forget_is_named(kafka: str, prefix: str) -> None:
+def test_a_finite_retention_of_an_unlimited_topic_is_named(kafka: str, prefix: str) -> None:
     make_topics(kafka, prefix)
     set_setting(kafka, f"{prefix}takedowns", "retention.ms", "99999999999999")
     assert topic_admin.check(system(kafka, prefix)) == [
@@ -123,8 +123,8 @@ def test_a_lost_compaction_is_named_and_restored(kafka: str, prefix: str) -> Non
     assert topic_admin.check(system(kafka, prefix)) == []
 
 
-def test_fewer_partitions_are_named_and_grown_only_when_asked(kafka: str, prefix: str) -> None:
-    make_one(kafka, f"{prefix}frames", 2)
+def test_fewer_partitions_are_named_and_grown_only_on_request(kafka: str, prefix: str) -> None:
+    create_topic(kafka, f"{prefix}frames", 2)
     topic_admin.create(system(kafka, prefix))
     assert partitions(kafka, f"{prefix}frames") == 2
     (line,) = topic_admin.check(system(kafka, prefix))
@@ -137,15 +137,15 @@ def test_fewer_partitions_are_named_and_grown_only_when_asked(kafka: str, prefix
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("scores", "the memory of fusion"), ("cases", "older ones"), ("takedowns", "read whole, in order")],
+    [("scores", "the state of fusion"), ("cases", "older ones"), ("takedowns", "read as a whole, in order")],
 )
-def test_a_topic_whose_partitions_mean_something_is_not_grown(kafka: str, prefix: str, name: str, why: str) -> None:
+def test_a_topic_with_fixed_partitions_is_not_grown(kafka: str, prefix: str, name: str, why: str) -> None:
     make_topics(kafka, prefix)
     with pytest.raises(UsageError, match=why):
         topic_admin.create(system(kafka, prefix), partitions={name: 16})
 
 
-def test_a_stages_memory_is_cut_as_what_it_remembers(kafka: str, prefix: str) -> None:
+def test_a_state_topic_has_the_partitions_of_its_co_partitioned_topic(kafka: str, prefix: str) -> None:
     topic_admin.create(system(kafka, prefix), partitions={"scores": 12})
     assert partitions(kafka, f"{prefix}scores") == partitions(kafka, f"{prefix}fusion-state") == 12
 
@@ -158,7 +158,7 @@ def test_too_few_copies_are_named(kafka: str, prefix: str) -> None:
 
 
 def test_a_broker_that_refuses_is_a_users_error_in_one_line(kafka: str, prefix: str) -> None:
-    with pytest.raises(UsageError, match=r"^cannot make .*-posts: ") as error:
+    with pytest.raises(UsageError, match=r"^cannot create .*-posts: ") as error:
         topic_admin.create(system(kafka, prefix), replication=9)
     assert "\n" not in str(error.value)
 

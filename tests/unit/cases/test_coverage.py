@@ -5,7 +5,7 @@ import pytest
 
 from schemas.matrix import pack
 from schemas.messages import Case, Choice, Modality, Reference
-from streams.cases.coverage import lacking, refuse_uncovered
+from streams.cases.coverage import coverage_gaps, refuse_uncovered
 from streams.cases.entries import reference_key
 from streams.errors import UsageError
 from streams.replay.checks import check_described
@@ -27,24 +27,24 @@ def case(case_id: str, *pieces: Reference) -> list[Case]:
     return [entry(case_id), *(entry(case_id, one) for one in pieces)]
 
 
-def test_a_reference_that_the_new_model_has_not_described_is_lacking() -> None:
+def test_a_reference_that_the_new_model_has_not_described_is_a_gap() -> None:
     entries = case("c", piece("visual", "see@1"), piece("audio", "hear@1"))
-    assert lacking(entries, OLD) == []
-    assert lacking(entries, NEW) == [("visual", "r1")]
-    assert lacking([*entries, entry("c", piece("visual", "see@2"))], NEW) == []
+    assert coverage_gaps(entries, OLD) == []
+    assert coverage_gaps(entries, NEW) == [("visual", "r1")]
+    assert coverage_gaps([*entries, entry("c", piece("visual", "see@2"))], NEW) == []
 
 
-def test_a_description_that_broke_off_before_its_first_piece_is_lacking() -> None:
+def test_a_description_without_its_first_piece_is_a_gap() -> None:
     entries = case("c", piece("visual", "see@1", 0), piece("visual", "see@1", 1), piece("visual", "see@2", 1))
-    assert lacking(entries, NEW) == [("visual", "r1")]
+    assert coverage_gaps(entries, NEW) == [("visual", "r1")]
 
 
-def test_each_reference_counts_for_itself() -> None:
+def test_each_reference_counts_separately() -> None:
     entries = case("c", piece("visual", "see@2"), piece("visual", "see@1", reference_id="r2"))
-    assert lacking(entries, NEW) == [("visual", "r2")]
+    assert coverage_gaps(entries, NEW) == [("visual", "r2")]
 
 
-def test_the_refusal_names_the_cases_and_how_to_mend_it() -> None:
+def test_the_refusal_names_the_cases_and_the_remedy() -> None:
     cases = {"good": case("good", piece("visual", "see@2")), "bad": case("bad", piece("visual", "see@1"))}
     with pytest.raises(UsageError, match=r"1 of 2 open cases .*see@2: bad; .*case describe .* --with visual=see@2"):
         refuse_uncovered(cases, NEW)
@@ -52,18 +52,18 @@ def test_the_refusal_names_the_cases_and_how_to_mend_it() -> None:
     refuse_uncovered({}, NEW)
 
 
-def test_of_many_cases_some_are_named() -> None:
+def test_only_some_of_many_cases_are_named() -> None:
     with pytest.raises(UsageError, match=r"30 of 30 .*: c00, .*c09 and 20 more;"):
         refuse_uncovered({f"c{n:02}": case(f"c{n:02}", piece("visual", "see@1")) for n in range(30)}, NEW)
 
 
-def test_two_models_pieces_of_one_reference_have_keys_of_their_own() -> None:
+def test_pieces_of_one_reference_by_two_models_have_different_keys() -> None:
     keys = {reference_key("c", piece("visual", model)) for model in ("see@1", "see@2")}
     assert len(keys) == 2
     assert {key.split("/")[0] for key in keys} == {"c"}
 
 
-def test_an_allowed_file_that_the_new_model_does_not_know_is_refused_and_no_case_to_be_found_in_a_replay() -> None:
+def test_an_allowed_file_must_be_described_too_but_is_no_case_for_a_replay() -> None:
     allowed = [msgspec.structs.replace(entry("a", piece("visual", model)), benign=True) for model in ("see@1", "see@2")]
     with pytest.raises(UsageError, match="see@2: a;"):
         refuse_uncovered({"a": allowed[:1]}, NEW)

@@ -21,7 +21,7 @@ def test_a_higher_probability_never_lowers_the_decision() -> None:
     assert all(lower <= higher for lower, higher in pairwise(ranks))
 
 
-def test_a_probability_that_is_none_acts_on_nothing() -> None:
+def test_nan_is_dismissed() -> None:
     assert decide(float("nan"), POLICY) == "dismiss"
 
 
@@ -31,5 +31,5 @@ def test_a_policys_version_changes_with_each_threshold() -> None:
     assert policy_version(0.95, 0.5) == "act=0.95,review=0.5"
 
 
-def test_a_policys_version_changes_however_little_a_threshold_does() -> None:
+def test_a_policys_version_changes_with_the_smallest_change_of_a_threshold() -> None:
     assert policy_version(0.9999999, 0.5) != policy_version(1.0, 0.5)

@@ -1,4 +1,4 @@
-"""What a follower makes of the client's messages."""
+"""Handling of the client's messages."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from streams.kafka.topic_reader import TopicReader
 from streams.settings import load_settings
 
 
-class Told:
-    """An error as the client gives it: of no partition when it concerns the whole client."""
+class ClientError:
+    """Message with a client error, which has no partition when it concerns the whole client."""
 
     def error(self) -> KafkaError:
         return KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED, "not for you")
@@ -23,14 +23,14 @@ class Told:
         return None
 
 
-async def test_a_group_that_the_broker_refuses_is_said_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_group_is_logged_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JIKIMI_BOOTSTRAP_SERVERS", "127.0.0.1:9")
     crashes: list[Exception] = []
-    follower = TopicReader(load_settings(), "cases", lambda _: None, crashes.append)
-    told: Any = Told()
-    with capture_logs() as said:
-        follower._take([told])
-    await follower.stop()
+    reader = TopicReader(load_settings(), "cases", lambda _: None, crashes.append)
+    message: Any = ClientError()
+    with capture_logs() as lines:
+        reader._apply_batch([message])
+    await reader.stop()
     assert crashes == []
-    assert [(line["event"], line["topic"]) for line in said] == [("broker trouble", "cases")]
-    assert "not for you" in said[0]["error"]
+    assert [(line["event"], line["topic"]) for line in lines] == [("broker error", "cases")]
+    assert "not for you" in lines[0]["error"]

@@ -7,7 +7,7 @@ from models.registry import Registry
 from schemas.messages import Choice, Deployment, DeploymentReason
 from streams.errors import UsageError
 from streams.live_models.deployments import History
-from streams.live_models.selection import change_choice, default_choice, described, difference
+from streams.live_models.selection import change_choice, choice_lines, default_choice, difference
 from streams.settings import load_settings
 from tests.unit.made_messages import NOW
 
@@ -23,7 +23,7 @@ def deployment(why: DeploymentReason, what: Choice, hours_ago: float = 0) -> Dep
     return Deployment(deployment_id="d", choice=what, why=why, at=NOW - timedelta(hours=hours_ago))
 
 
-def test_the_settings_hold_until_something_is_promoted() -> None:
+def test_the_choice_of_the_settings_is_live_until_a_promotion() -> None:
     assert (
         Choice(
             visual="sscd-distilled@0.1.0", audio="neural-fingerprint@1", text="use-multilingual@3", fusion="causes@1"
@@ -36,13 +36,13 @@ def test_the_settings_hold_until_something_is_promoted() -> None:
     assert (history.live, history.last, history.before) == (START, None, None)
 
 
-def test_the_last_promotion_holds_and_covers_the_one_before() -> None:
+def test_the_last_promotion_is_live_and_covers_the_one_before() -> None:
     history = History(START, [deployment("promote", choice("b@1")), deployment("promote", choice("c@1"))])
     assert history.live == choice("c@1")
     assert history.before == choice("b@1")
 
 
-def test_rolling_back_twice_goes_back_twice_and_then_there_is_nothing() -> None:
+def test_two_rollbacks_go_back_two_promotions_to_the_settings() -> None:
     history = History(START, [deployment("promote", choice("b@1")), deployment("promote", choice("c@1"))])
     for expected in (choice("b@1"), START):
         assert history.before == expected
@@ -51,13 +51,13 @@ def test_rolling_back_twice_goes_back_twice_and_then_there_is_nothing() -> None:
     assert history.before is None
 
 
-def test_what_is_promoted_after_a_rollback_lies_on_what_was_rolled_back_to() -> None:
+def test_a_promotion_after_a_rollback_covers_the_choice_of_the_rollback() -> None:
     history = History(START, [deployment("promote", choice("b@1")), deployment("rollback", START)])
     history.add(deployment("promote", choice("c@1")))
     assert (history.live, history.before) == (choice("c@1"), START)
 
 
-def test_what_described_posts_since_a_moment_is_what_was_live_then_and_after() -> None:
+def test_live_since_a_moment_are_the_choice_at_that_moment_and_later_ones() -> None:
     history = History(START, [deployment("promote", choice("b@1"), 30), deployment("promote", choice("c@1"), 10)])
     assert history.live_since(NOW - timedelta(hours=5)) == [choice("c@1")]
     assert history.live_since(NOW - timedelta(hours=20)) == [choice("c@1"), choice("b@1")]
@@ -74,26 +74,26 @@ def test_a_change_names_models_and_a_policy() -> None:
     assert change_choice(START, "", REGISTRY) == START
 
 
-def test_a_difference_is_told_part_by_part() -> None:
+def test_a_difference_is_listed_by_part() -> None:
     changed = change_choice(START, "fusion=noisy-or@2,policy=0.97/0.6", REGISTRY)
     assert difference(START, START) == []
     assert difference(START, changed) == [
         "fusion: causes@1 -> noisy-or@2",
         "policy: each case's own -> act at 0.97, review at 0.6",
     ]
-    assert "fusion: noisy-or@2" in described(changed)
+    assert "fusion: noisy-or@2" in choice_lines(changed)
 
 
 @pytest.mark.parametrize(
     "changes", ["visual", "visual=", "sight=x", "visual=sscd-int8,visual=sscd-int8", "policy=0.9", "policy=0.5/0.9"]
 )
-def test_a_change_written_wrongly_is_refused(changes: str) -> None:
+def test_a_malformed_change_is_refused(changes: str) -> None:
     with pytest.raises(UsageError):
         change_choice(START, changes, REGISTRY)
 
 
 @pytest.mark.parametrize("policy", ["nan/nan", "2/0.5", "0.9/-1", "a/b", "1/1/1"])
-def test_a_policy_that_is_none_is_refused(policy: str) -> None:
+def test_a_malformed_policy_is_refused(policy: str) -> None:
     with pytest.raises(UsageError, match="policy"):
         change_choice(START, f"policy={policy}", REGISTRY)
 

@@ -58,38 +58,40 @@ def read(port: int) -> dict[tuple[str, ...], float]:
     return {(sample.name, *sorted(sample.labels.values())): sample.value for sample in samples}
 
 
-def test_a_process_serves_its_own(stack: ExitStack) -> None:
+def test_a_process_serves_its_own_metrics(stack: ExitStack) -> None:
     port = free_port()
     start(stack, "decode", port, None)
-    seen = read(port)
-    assert seen["jikimi_stage_seconds_count", "decode"] == 1
-    assert seen["jikimi_window_depth", "all"] == 1
-    assert not [name for name, *_ in seen if name.endswith("_created")]
+    samples = read(port)
+    assert samples["jikimi_stage_seconds_count", "decode"] == 1
+    assert samples["jikimi_window_depth", "all"] == 1
+    assert not [name for name, *_ in samples if name.endswith("_created")]
 
 
-def test_processes_that_share_a_folder_add_up_and_the_gauges_of_the_dead_go(stack: ExitStack, tmp_path: Path) -> None:
+def test_processes_that_share_a_folder_add_up_and_the_gauges_of_ended_processes_are_removed(
+    stack: ExitStack, tmp_path: Path
+) -> None:
     port, folder = free_port(), tmp_path / "made" / "by-them"
     start(stack, "decode", port, folder)
     second = start(stack, "visual", 0, folder)
-    seen = read(port)
-    assert {stage: seen["jikimi_window_depth", stage] for stage in ("decode", "visual", "all")} == {
+    samples = read(port)
+    assert {stage: samples["jikimi_window_depth", stage] for stage in ("decode", "visual", "all")} == {
         "decode": 3,
         "visual": 3,
         "all": 2,
     }
-    assert seen["jikimi_retries_total", "all", "shared"] == 4
-    assert seen["jikimi_commit_age_seconds", "all"] == port  # the older one
+    assert samples["jikimi_retries_total", "all", "shared"] == 4
+    assert samples["jikimi_commit_age_seconds", "all"] == port  # the older one
     second.kill()
     second.wait()
     until(lambda: ("jikimi_window_depth", "visual") not in read(port))
-    seen = read(port)
-    assert seen["jikimi_window_depth", "all"] == 1
-    assert seen["jikimi_stage_seconds_count", "visual"] == 1  # what was counted stays counted
-    assert seen["jikimi_retries_total", "all", "shared"] == 4
+    samples = read(port)
+    assert samples["jikimi_window_depth", "all"] == 1
+    assert samples["jikimi_stage_seconds_count", "visual"] == 1  # counters of an ended process stay
+    assert samples["jikimi_retries_total", "all", "shared"] == 4
 
 
-def test_what_a_process_of_the_same_number_left_is_not_taken_over(stack: ExitStack, tmp_path: Path) -> None:
-    # In a container every first process has the number 1, and its volume outlives it.
+def test_gauges_of_an_earlier_process_with_the_same_pid_are_removed(stack: ExitStack, tmp_path: Path) -> None:
+    # In a container every first process has pid 1, and its volume outlives it.
     program = (
         "import os, sys\n"
         "from prometheus_client import Gauge\n"
@@ -111,7 +113,7 @@ def test_what_a_process_of_the_same_number_left_is_not_taken_over(stack: ExitSta
     assert ("jikimi_window_depth", "long ago") not in read(port)
 
 
-def test_serving_goes_on_while_a_process_dies_amid_a_look(stack: ExitStack, tmp_path: Path) -> None:
+def test_serving_continues_while_a_process_dies_during_a_scrape(stack: ExitStack, tmp_path: Path) -> None:
     port = free_port()
     start(stack, "decode", port, tmp_path)
     others = [start(stack, "visual", 0, tmp_path) for _ in range(3)]

@@ -25,7 +25,7 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     provider.shutdown()
 
 
-def test_without_an_exporter_the_context_is_passed_on_as_it_came() -> None:
+def test_without_an_exporter_the_context_is_propagated_unchanged() -> None:
     with trace.span("decode", "posts", GIVEN):
         assert trace.current_headers() == GIVEN
         assert trace.first_headers("dead-letters") == GIVEN
@@ -35,19 +35,19 @@ def test_without_an_exporter_the_context_is_passed_on_as_it_came() -> None:
 @pytest.mark.parametrize(
     "traceparent", [b"", b"\xff\xfe", b"00-0-0-01", b"00-" + b"0" * 32 + b"-" + b"0" * 16 + b"-01"]
 )
-def test_a_broken_context_is_none(traceparent: bytes) -> None:
+def test_a_malformed_context_is_ignored(traceparent: bytes) -> None:
     with trace.span("decode", "posts", {"traceparent": traceparent}):
         assert trace.current_headers() == {}
 
 
-def test_a_post_has_a_trace_of_its_own_also_where_nothing_is_exported() -> None:
+def test_a_post_has_its_own_trace_even_without_an_exporter() -> None:
     first, second = (trace.first_headers("posts")["traceparent"].decode().split("-") for _ in range(2))
     assert [len(part) for part in first] == [2, 32, 16, 2]
     assert (first[0], first[3]) == ("00", "01")
     assert first[1] != second[1]
 
 
-def test_one_record_after_the_other_does_not_inherit_a_trace(exported: InMemorySpanExporter) -> None:
+def test_a_record_without_context_does_not_inherit_a_trace(exported: InMemorySpanExporter) -> None:
     with trace.span("decode", "posts", GIVEN), trace.span("decode", "posts", {}):
         pass
     inner, outer = exported.get_finished_spans()
@@ -55,7 +55,7 @@ def test_one_record_after_the_other_does_not_inherit_a_trace(exported: InMemoryS
     assert inner.parent is None
 
 
-def test_a_span_continues_the_records_trace_and_what_it_writes_continues_the_span(
+def test_a_span_continues_the_records_trace_and_its_outputs_continue_the_span(
     exported: InMemorySpanExporter,
 ) -> None:
     with trace.span("decode", "posts", GIVEN, messaging_kafka_offset=7):
@@ -75,10 +75,10 @@ def test_a_span_continues_the_records_trace_and_what_it_writes_continues_the_spa
     }
 
 
-def test_an_error_leaves_its_reason_in_the_span_and_none_of_its_words(exported: InMemorySpanExporter) -> None:
+def test_an_error_leaves_its_reason_in_the_span_but_not_its_message(exported: InMemorySpanExporter) -> None:
     def fail() -> None:
         with trace.span("decode", "posts", GIVEN) as span:
-            trace.failed(span, "media_decode")
+            trace.mark_failed(span, "media_decode")
             raise ValueError("secret words")
 
     with pytest.raises(ValueError, match="secret"):
@@ -97,6 +97,6 @@ def test_a_missing_exporter_is_named_with_its_remedy(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://collector", "http://a b"])
-def test_an_endpoint_that_is_no_address_is_refused(endpoint: str) -> None:
+def test_a_malformed_endpoint_is_refused(endpoint: str) -> None:
     with pytest.raises(UsageError, match="JIKIMI_TRACE_ENDPOINT"):
         load_settings(trace_endpoint=endpoint)
