@@ -32,9 +32,9 @@ def doctor(
         if not json:
             colour = _COLOURS[finding.health]
             console.print(f"[{colour}]{finding.health:5}[/]  {finding.check:18} ", end="")
-            console.print(finding.said, markup=False, highlight=False, soft_wrap=True)
-            if finding.mend:
-                console.print(f"       {'':18}   mend: {finding.mend}", markup=False, highlight=False, soft_wrap=True)
+            console.print(finding.message, markup=False, highlight=False, soft_wrap=True)
+            if finding.remedy:
+                console.print(f"       {'':18}   mend: {finding.remedy}", markup=False, highlight=False, soft_wrap=True)
     if json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())  # noqa: T201
     sys.exit(1 if any(finding.health == "wrong" for finding in found) else 0)

@@ -1,4 +1,4 @@
-"""The broker: reached by both client libraries, what it can do, its topics."""
+"""Checks of the broker: connections with both client libraries, features, topics."""
 
 from collections.abc import Iterator
 
@@ -12,66 +12,72 @@ from streams.errors import UsageError
 from streams.kafka import topic_admin
 from streams.kafka.clients import client_config
 from streams.kafka.transactions import has_transactions
-from streams.kafka.wait_for_broker import telling
+from streams.kafka.wait_for_broker import underlying_error
 from streams.settings import Settings
 
-_REACH_S = 5.0
+_CONNECT_S = 5.0
 _MISSING = ": missing"
-_MEND = {
+_REMEDY = {
     KafkaError._AUTHENTICATION: "check JIKIMI_SASL_USERNAME, JIKIMI_SASL_PASSWORD and JIKIMI_SASL_MECHANISM",  # noqa: SLF001 - its public name
     KafkaError._SSL: "check JIKIMI_CA_FILE (who signed the broker's certificate) and the host names in it",  # noqa: SLF001 - likewise
     KafkaError._RESOLVE: "check the host names in JIKIMI_BOOTSTRAP_SERVERS",  # noqa: SLF001 - likewise
 }
 
 
-def reach(settings: Settings) -> Finding:
-    """Return whether the desk's and the feeds' client reaches the broker."""
-    troubles: list[KafkaError] = []
-    client = AdminClient(client_config(settings) | {"error_cb": troubles.append})
+def connection(settings: Settings) -> Finding:
+    """Check the broker with the client of the desk and the feeds."""
+    client_errors: list[KafkaError] = []
+    client = AdminClient(client_config(settings) | {"error_cb": client_errors.append})
     try:
-        cluster = client.list_topics(timeout=_REACH_S)
+        cluster = client.list_topics(timeout=_CONNECT_S)
     except KafkaException as error:
-        why = telling(client, troubles, error)
-        mend = _MEND.get(why.code(), "check JIKIMI_BOOTSTRAP_SERVERS and JIKIMI_SECURITY_PROTOCOL; is it running?")
-        return wrong("broker", f"{settings.bootstrap_servers} does not answer {_way(settings)}: {why.str()}", mend)
+        cause = underlying_error(client, client_errors, error)
+        remedy = _REMEDY.get(
+            cause.code(), "check JIKIMI_BOOTSTRAP_SERVERS and JIKIMI_SECURITY_PROTOCOL; is it running?"
+        )
+        return wrong(
+            "broker", f"{settings.bootstrap_servers} does not answer {_protocol(settings)}: {cause.str()}", remedy
+        )
     n_brokers = len(cluster.brokers)
-    return ok("broker", f"{n_brokers} at {settings.bootstrap_servers}, {_way(settings)}, cluster {cluster.cluster_id}")
+    return ok(
+        "broker", f"{n_brokers} at {settings.bootstrap_servers}, {_protocol(settings)}, cluster {cluster.cluster_id}"
+    )
 
 
 def features(probe: Probe) -> Finding:
-    """Return whether the workers' client reaches the broker too, and what it can do."""
+    """Check the broker with the workers' client, and its features."""
     try:
         found = probe.features()
     except (WorkerKafkaError, OSError, TimeoutError, UsageError) as error:
-        said = f"the workers' client does not reach it: {error or type(error).__name__}"
-        return wrong("broker", said, "check JIKIMI_CA_FILE and the SASL settings")
+        message = f"the workers' client cannot connect: {error or type(error).__name__}"
+        return wrong("broker", message, "check JIKIMI_CA_FILE and the SASL settings")
     if "transactions" not in found or not has_transactions(probe.settings):
         return warn("broker", "has no transactions", "feeds write at least once: a restart may repeat a post")
-    return ok("broker", f"workers reach it too; it has {', '.join(found)}")
+    return ok("broker", f"the workers' client connects too; it has {', '.join(found)}")
 
 
 def topics(settings: Settings) -> Iterator[Finding]:
-    """Yield how the topics fall short of topics.yaml, or that they do not."""
+    """Yield the differences of the topics from topics.yaml, or that there are none."""
     try:
         differences = topic_admin.check(settings)
     except KafkaException as error:
-        mend = "look as an operator, or with the right DescribeConfigs on topics"
-        yield warn("topics", f"their settings cannot be seen: {error.args[0].str()}", mend)
+        remedy = "run the doctor as an operator, or with the right DescribeConfigs on topics"
+        yield warn("topics", f"their settings cannot be read: {error.args[0].str()}", remedy)
         return
     except UsageError as error:
-        yield wrong("topics", str(error), "look again")
+        yield wrong("topics", str(error), "run the doctor again")
         return
     if missing := [line.removesuffix(_MISSING) for line in differences if line.endswith(_MISSING)]:
-        mend = "run `jikimi topics create`; or they are there and may not be seen, see the rights"
-        yield wrong("topics", f"missing: {', '.join(missing)}", mend)
+        remedy = "run `jikimi topics create`; if they exist, the right to describe them is missing, see the rights"
+        yield wrong("topics", f"missing: {', '.join(missing)}", remedy)
     for line in differences:
         if not line.endswith(_MISSING):
-            yield wrong("topics", line, "run `jikimi topics create`, which raises what may be raised")
+            yield wrong("topics", line, "run `jikimi topics create`, which raises settings where it can")
     if not differences:
         yield ok("topics", "all are as declared")
 
 
-def _way(settings: Settings) -> str:
-    """Return how it is spoken to."""
+def _protocol(settings: Settings) -> str:
+    """Return the encryption and authentication of the connection as text."""
     sasl = f" as {settings.sasl_username} by {settings.sasl_mechanism}" if settings.uses_sasl else ""
     return ("with TLS" if settings.uses_tls else "without TLS") + sasl

@@ -1,4 +1,4 @@
-"""All checks in the order in which one would mend what they find. Nothing is changed by any of them."""
+"""All checks, in the order in which their findings are resolved. No check changes anything."""
 
 from collections.abc import Collection, Iterator
 
@@ -12,18 +12,18 @@ from streams.settings import Settings
 
 
 def examine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
-    """Yield what is found, each as soon as it is.
+    """Yield the findings, each as soon as its check is done.
 
     Parameters
     ----------
     roles
-        Stages, feeds, desk: whose needs to look at.
+        Stages, feeds, desk: roles whose needs are checked.
     """
-    yield (reached := broker.reach(settings))
-    if reached.health == "ok":
+    yield (connection := broker.connection(settings))
+    if connection.health == "ok":
         yield from _cluster(settings, roles)
     yield from schemas(settings)
-    yield from _models(settings, roles, models.live_choice(settings) if reached.health == "ok" else None)
+    yield from _models(settings, roles, models.live_choice(settings) if connection.health == "ok" else None)
     yield from _machine(settings, roles)
 
 

@@ -1,4 +1,4 @@
-"""What the doctor finds: one line each, and how to mend it."""
+"""Findings of the doctor: one line each, with its remedy."""
 
 from typing import Literal
 
@@ -7,28 +7,29 @@ import msgspec
 Health = Literal["ok", "warn", "wrong"]
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """One thing looked at."""
+class Finding(msgspec.Struct, frozen=True, rename={"message": "said", "remedy": "mend"}):
+    """Result of one check."""
 
     check: str
-    """What was looked at, in a word or two."""
+    """Name of the check."""
     health: Health
-    """Warn: it works, and may not for long or not well; wrong: something will not work."""
-    said: str
-    mend: str = ""
-    """What to do about it; empty where all is well."""
+    """Warn: it works now, but maybe not for long or not well; wrong: something will not work."""
+    message: str
+    """State found, one line."""
+    remedy: str = ""
+    """Action that resolves it; empty if the health is ok."""
 
 
-def ok(check: str, said: str) -> Finding:
-    """Return that this is well."""
-    return Finding(check, "ok", said)
+def ok(check: str, message: str) -> Finding:
+    """Return a finding that all is well."""
+    return Finding(check, "ok", message)
 
 
-def warn(check: str, said: str, mend: str) -> Finding:
-    """Return that this works, but."""
-    return Finding(check, "warn", said, mend)
+def warn(check: str, message: str, remedy: str) -> Finding:
+    """Return a finding of something that works, but maybe not for long or not well."""
+    return Finding(check, "warn", message, remedy)
 
 
-def wrong(check: str, said: str, mend: str) -> Finding:
-    """Return that this does not work."""
-    return Finding(check, "wrong", said, mend)
+def wrong(check: str, message: str, remedy: str) -> Finding:
+    """Return a finding of something that does not work."""
+    return Finding(check, "wrong", message, remedy)

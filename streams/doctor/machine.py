@@ -1,4 +1,4 @@
-"""This machine: folders, space, ports, open files and secrets."""
+"""Checks of this machine: folders, space, ports, open files and secrets."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ _LEAST_ARCHIVE_GIB = 1.0
 
 
 def term_key(settings: Settings) -> Finding:
-    """Return whether the key of the term digests is set."""
+    """Check that the key of the term digests is set."""
     try:
         settings.required_term_key()
     except UsageError as error:
@@ -28,67 +28,67 @@ def term_key(settings: Settings) -> Finding:
 
 
 def ocr() -> Finding:
-    """Return whether the words on screen can be read."""
+    """Check that text on screen can be read."""
     if (lacking := missing()) is None:
-        return ok("ocr", "RapidOCR and Tesseract with Korean are here")
-    return (wrong if lacking.needed else warn)("ocr", lacking.told, lacking.remedy)
+        return ok("ocr", "RapidOCR and Tesseract with Korean are installed")
+    return (wrong if lacking.needed else warn)("ocr", lacking.message, lacking.remedy)
 
 
 def archive(settings: Settings) -> Finding:
-    """Return whether match can use its folder, and has it for itself."""
+    """Check that match can write its folder, and that no other worker uses it."""
     folder = settings.archive_dir
-    home = _existing(folder)
-    if not home.is_dir() or not os.access(home, os.W_OK | os.X_OK):
+    existing = _existing(folder)
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         return wrong("archive", f"{folder} cannot be written", "set JIKIMI_ARCHIVE_DIR to a folder of the worker's own")
     if _locked(folder / "archive.db" / "LOCK"):
-        mend = "none if that is this worker; two workers need two folders (JIKIMI_ARCHIVE_DIR)"
-        return warn("archive", f"{folder} is in use by a worker", mend)
+        remedy = "nothing if that is this worker; two workers need two folders (JIKIMI_ARCHIVE_DIR)"
+        return warn("archive", f"{folder} is in use by a worker", remedy)
     return ok("archive", f"{folder.absolute()} can be written and is free")
 
 
 def room_for_media(settings: Settings) -> Finding:
-    """Return whether as many of the largest media as are fetched at once have room."""
+    """Check the free space for the most media fetched at once, each of the largest size."""
     media = settings.media
     folder = media.temporary_folder or Path(tempfile.gettempdir())
-    wanted_gib = media.max_bytes * media.max_fetches / _GIB
-    return _room("room for media", folder, wanted_gib, "JIKIMI_MEDIA_TEMPORARY_FOLDER")
+    needed_gib = media.max_bytes * media.max_fetches / _GIB
+    return _room("room for media", folder, needed_gib, "JIKIMI_MEDIA_TEMPORARY_FOLDER")
 
 
 def room_for_archive(settings: Settings) -> Finding:
-    """Return whether the archive has room to begin with."""
+    """Check the free space for a new archive."""
     return _room("room for archive", settings.archive_dir, _LEAST_ARCHIVE_GIB, "JIKIMI_ARCHIVE_DIR")
 
 
 def metrics_port(settings: Settings) -> Finding:
-    """Return whether the port of the metrics is free."""
+    """Check that the metrics port is free."""
     port = settings.metrics_port
     if port is None:
-        return ok("metrics port", "none is set: no metrics are served")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return ok("metrics port", "not set: no metrics are served")
+    with socket.socket() as test_socket:
+        test_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("0.0.0.0", port))  # noqa: S104 - as the metrics are served
+            test_socket.bind(("0.0.0.0", port))  # noqa: S104 - as the metrics are served
         except OSError as error:
-            mend = "none if a worker serves its metrics there; else set JIKIMI_METRICS_PORT to another"
-            return warn("metrics port", f"{port} cannot be taken: {error.strerror}", mend)
+            remedy = "nothing if a worker serves its metrics there; else set JIKIMI_METRICS_PORT to another"
+            return warn("metrics port", f"{port} cannot be used: {error.strerror}", remedy)
     return ok("metrics port", f"{port} is free")
 
 
 def open_files() -> Finding:
-    """Return whether a worker may open enough files and connections."""
+    """Check that a worker may open enough files and connections."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < _LEAST_FILES:
         return warn("open files", f"at most {soft}", f"raise the limit: ulimit -n {_LEAST_FILES} or more")
     return ok("open files", "no limit" if soft == resource.RLIM_INFINITY else f"up to {soft:,}")
 
 
-def _room(check: str, folder: Path, wanted_gib: float, setting: str) -> Finding:
-    home = _existing(folder)
-    free_gib = shutil.disk_usage(home).free / _GIB
-    said = f"{free_gib:.1f} GiB free at {home}"
-    if free_gib < wanted_gib:
-        return warn(check, f"{said}, {wanted_gib:.1f} may be needed", f"free some, or set {setting}")
-    return ok(check, said)
+def _room(check: str, folder: Path, needed_gib: float, setting: str) -> Finding:
+    existing = _existing(folder)
+    free_gib = shutil.disk_usage(existing).free / _GIB
+    message = f"{free_gib:.1f} GiB free at {existing}"
+    if free_gib < needed_gib:
+        return warn(check, f"{message}, {needed_gib:.1f} may be needed", f"free some space, or set {setting}")
+    return ok(check, message)
 
 
 def _existing(folder: Path) -> Path:
@@ -98,7 +98,7 @@ def _existing(folder: Path) -> Path:
 
 
 def _locked(file: Path) -> bool:
-    """Return whether another process holds the lock; ours lasts no longer than the look."""
+    """Return whether another process holds the lock; the test lock is released at once."""
     try:
         with file.open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""The models: there, the pinned bytes, loaded, and on which processor they run."""
+"""Checks of the models: present, with the pinned checksum, loadable, and the processor they run on."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -17,56 +17,58 @@ from streams.live_models.selection import create_registry, default_choice
 from streams.settings import Settings
 
 KINDS: tuple[Kind, ...] = ("visual", "audio", "text", "fusion")
-_MEND = "reinstall the packages, or choose another in models/manifest.toml"
+_REMEDY = "reinstall the packages, or choose another in models/manifest.toml"
 _CUDA = "CUDAExecutionProvider"
 
 
 def models(settings: Settings, kinds: Iterable[Kind], live: Choice | None = None) -> Iterator[Finding]:
-    """Yield whether the models that the settings choose, and those that are live, can be used here."""
+    """Check that the settings' models and the live ones can be used on this machine."""
     registry = create_registry(settings)
     for kind in kinds:
-        # A worker loads the settings' own first, and then what is live.
+        # A worker loads the settings' model first, then the live one.
         names = [getattr(settings, f"{kind}_model"), *([getattr(live, kind)] if live else [])]
         try:
             entries = {registry.entry(kind, name).full_name for name in names}
         except ModelError as error:
-            yield wrong(f"{kind} model", str(error), _MEND)
+            yield wrong(f"{kind} model", str(error), _REMEDY)
             continue
         yield from (_loaded(registry, kind, name, settings) for name in sorted(entries))
 
 
 def live_choice(settings: Settings) -> Choice | None:
-    """Return what was promoted, None if that cannot be told."""
+    """Return the live choice, None if it cannot be read."""
     try:
         start = default_choice(create_registry(settings), settings)
         return asyncio.run(read_history(settings, start)).live
     except (UsageError, ModelError):
-        return None  # said elsewhere
+        return None  # reported by other checks
 
 
 def _loaded(registry: Registry, kind: Kind, name: str, settings: Settings) -> Finding:
     entry, check = registry.entry(kind, name), f"{kind} model"
     cache = settings.model_cache_dir or default_cache()
     if entry.origin == "export" and not (cache / entry.cached_name).exists():
-        return warn(check, f"{name} is not in {cache} yet", "the first worker makes it there, which takes a minute")
+        return warn(check, f"{name} is not in {cache} yet", "the first worker exports it, which takes a minute")
     try:
         getattr(registry, kind)(name)
     except ModelError as error:
-        return wrong(check, str(error), _MEND)
-    return ok(check, f"{name} is the pinned one and loads")
+        return wrong(check, str(error), _REMEDY)
+    return ok(check, f"{name} has the pinned checksum and loads")
 
 
 def processors() -> Finding:
-    """Return whether models run on a GPU where there is one."""
+    """Check that models run on the GPU if there is one."""
     installed = {name for name in ("onnxruntime", "onnxruntime-gpu") if _installed(name)}
     has_gpu = Path("/dev/nvidia0").exists()
     if _CUDA in ort.get_available_providers():
         return ok("processor", f"CUDA, by ONNX Runtime {ort.__version__}")
     if "onnxruntime-gpu" in installed:
-        both = "pip uninstall onnxruntime onnxruntime-gpu, then pip install --no-deps onnxruntime-gpu"
-        said = "onnxruntime-gpu is installed but not in use: "
-        why = "onnxruntime overwrote it" if "onnxruntime" in installed else "CUDA or cuDNN is missing"
-        return wrong("processor", said + why, both if "onnxruntime" in installed else "install CUDA 12 and cuDNN 9")
+        reinstall = "pip uninstall onnxruntime onnxruntime-gpu, then pip install --no-deps onnxruntime-gpu"
+        message = "onnxruntime-gpu is installed but not in use: "
+        reason = "onnxruntime overwrote it" if "onnxruntime" in installed else "CUDA or cuDNN is missing"
+        return wrong(
+            "processor", message + reason, reinstall if "onnxruntime" in installed else "install CUDA 12 and cuDNN 9"
+        )
     if has_gpu:
         return warn("processor", "the CPU, though this machine has an NVIDIA GPU", 'install the extra "gpu"')
     return ok("processor", f"the CPU, by ONNX Runtime {ort.__version__}")

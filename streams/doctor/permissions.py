@@ -1,4 +1,4 @@
-"""Whether the broker allows what a role needs; asked, never tried."""
+"""Check of the rights of each role, by queries to the broker, not by trial."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -17,41 +17,41 @@ _ANSWER_S = 20.0
 _OPERATIONS = {"Read": AclOperation.READ, "Write": AclOperation.WRITE}
 
 type Allowed = set[AclOperation] | None
-"""What may be done; None where the broker does not tell."""
+"""Allowed operations; None if the broker does not report them."""
 
 
 def permissions(settings: Settings, roles: Iterable[str], probe: Probe) -> Iterator[Finding]:
-    """Yield what each role may not do, or that it may do all it needs."""
+    """Yield the rights that each role lacks, or that it has all it needs."""
     needs = {role: list(rights_of(role, settings)) for role in roles}
-    wanted = dict.fromkeys(right for rights in needs.values() for right in rights)
+    needed = dict.fromkeys(right for rights in needs.values() for right in rights)
     try:
-        told = _ask(AdminClient(client_config(settings)), wanted, probe)
+        allowed = _allowed(AdminClient(client_config(settings)), needed, probe)
     except KafkaException as error:
-        yield warn("permissions", f"the broker does not answer about them: {error.args[0].str()}", _TELL)
+        yield warn("permissions", f"the broker does not answer the query: {error.args[0].str()}", _REMEDY)
         return
-    if all(allowed is None for right, allowed in told.items() if right.resource != "transactional-id"):
-        yield warn("permissions", "this broker does not tell what its clients may do", _TELL)
+    if all(operations is None for right, operations in allowed.items() if right.resource != "transactional-id"):
+        yield warn("permissions", "this broker does not report the rights of its clients", _REMEDY)
         return
     for role, rights in needs.items():
-        yield from _judged(role, rights, told, settings.sasl_username or "ANONYMOUS")
+        yield from _findings(role, rights, allowed, settings.sasl_username or "ANONYMOUS")
 
 
-_TELL = "a missing right would show as TopicAuthorizationFailed in a worker's log"
+_REMEDY = "a missing right appears as TopicAuthorizationFailed in a worker's log"
 
 
-def _judged(role: str, rights: list[Right], told: dict[Right, Allowed], user: str) -> Iterator[Finding]:
+def _findings(role: str, rights: list[Right], allowed: dict[Right, Allowed], user: str) -> Iterator[Finding]:
     check = f"rights of {role}"
-    known = {right: allowed for right in rights if (allowed := told[right]) is not None}
-    missing = [right for right, allowed in known.items() if _OPERATIONS[right.operation] not in allowed]
+    reported = {right: operations for right in rights if (operations := allowed[right]) is not None}
+    missing = [right for right, operations in reported.items() if _OPERATIONS[right.operation] not in operations]
     for right in missing:
-        said = f"{user} may not {right.operation.lower()} {right.resource} {right.name}"
-        yield wrong(check, said, right.remedy(user))
+        message = f"{user} may not {right.operation.lower()} {right.resource} {right.name}"
+        yield wrong(check, message, right.remedy(user))
     if not missing:
-        unknown = f", {len(rights) - len(known)} not known" if len(known) < len(rights) else ""
-        yield ok(check, f"{user} may do {len(known)} of {len(rights)} things it needs{unknown}")
+        unknown = f", {len(rights) - len(reported)} not reported" if len(reported) < len(rights) else ""
+        yield ok(check, f"{user} has {len(reported)} of {len(rights)} rights it needs{unknown}")
 
 
-def _ask(client: AdminClient, rights: Iterable[Right], probe: Probe) -> dict[Right, Allowed]:
+def _allowed(client: AdminClient, rights: Iterable[Right], probe: Probe) -> dict[Right, Allowed]:
     names = {kind: sorted({r.name for r in rights if r.resource == kind}) for kind in ("topic", "group")}
     allowed: dict[tuple[str, str], Allowed] = {}
     topics = client.describe_topics(
@@ -65,20 +65,20 @@ def _ask(client: AdminClient, rights: Iterable[Right], probe: Probe) -> dict[Rig
         allowed |= {("group", name): _operations(answer) for name, answer in groups.items()}
     for right in rights:
         if right.resource == "transactional-id":
-            # Of these the broker tells only whether they may be described, which the right to write includes.
+            # For these the broker reports only whether they may be described, which the right to write includes.
             may = probe.transactional_id_allowed(f"{right.name}doctor")
             allowed[right.resource, right.name] = None if may is None else {AclOperation.WRITE} if may else set()
     return {right: allowed[right.resource, right.name] for right in rights}
 
 
 def _operations(answer: Future[Any]) -> Allowed:
-    """Return what the broker says may be done; nothing where even the question is refused."""
+    """Return the allowed operations in an answer; none if even the query is refused."""
     try:
-        told = answer.result(_ANSWER_S).authorized_operations
+        operations = answer.result(_ANSWER_S).authorized_operations
     except KafkaException as error:
         if error.args[0].code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
             return set()
         if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            return None  # said with the topics
+            return None  # reported by the check of topics
         raise
-    return None if told is None else set(told)
+    return None if operations is None else set(operations)

@@ -1,4 +1,4 @@
-"""What a role must be allowed on a broker with access rules, as topics.yaml and the names of groups imply."""
+"""Rights that a role needs on a broker with access rules, from topics.yaml and the names of groups."""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
@@ -8,12 +8,12 @@ from streams.settings import Settings
 from streams.topology import OPTIONAL, STAGES, group, group_prefix, readers_group
 
 ROLES = (*STAGES, *OPTIONAL, "feeds", "desk")
-"""Who may be asked about."""
+"""Roles that can be checked."""
 
 Resource = Literal["topic", "group", "transactional-id"]
 
 _ALSO_READS = {
-    "takedown": ("takedowns",),  # its only memory
+    "takedown": ("takedowns",),  # its only state
     "desk": ("cases", "takedowns", "dead-letters"),
 }
 
@@ -23,16 +23,16 @@ class Right(NamedTuple):
 
     resource: Resource
     name: str
-    """On the broker; of a transactional id, what all of them start with."""
+    """Name on the broker; for transactional ids, their common prefix."""
     operation: Literal["Read", "Write"]
 
     @property
     def prefixed(self) -> bool:
-        """Whether a rule must cover every name that starts so."""
+        """Whether the rule must cover every name with this prefix."""
         return self.resource == "transactional-id"
 
     def remedy(self, user: str) -> str:
-        """Return how to grant it: with Kafka's own command, and as a rule of a Strimzi KafkaUser."""
+        """Return Kafka's command that grants the right, and the rule of a Strimzi KafkaUser."""
         pattern = ("--resource-pattern-type prefixed ", ", patternType: prefix") if self.prefixed else ("", "")
         kind = "transactionalId" if self.resource == "transactional-id" else self.resource
         return (
@@ -43,7 +43,7 @@ class Right(NamedTuple):
 
 
 def rights_of(role: str, settings: Settings) -> Iterator[Right]:
-    """Yield what a role needs; the right to describe comes with each of them."""
+    """Yield the rights that a role needs; each includes the right to describe."""
     prefix = settings.topic_prefix
     for topic in TOPICS.values():
         if _reads(role, topic.name):

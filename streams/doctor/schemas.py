@@ -1,4 +1,4 @@
-"""The schema registry, where one is set: reachable, and what writers will find there."""
+"""Check of the schema registry, if one is set: connection and registered schemas."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,18 +13,18 @@ _CHECK = "schemas"
 
 
 def schemas(settings: Settings) -> Iterator[Finding]:
-    """Yield whether every topic's schema is registered, or could be."""
+    """Check that every topic's schema is registered or compatible."""
     if not settings.schema_registry_url:
         yield ok(_CHECK, "no registry is set: messages carry their schema's fingerprint")
         return
     with closing(SchemaRegistry(settings.schema_registry_url, prefix=settings.topic_prefix)) as registry:
         try:
-            yield from _looked_up(registry)
+            yield from _findings(registry)
         except ConnectionError as error:
             yield wrong(_CHECK, str(error), "check JIKIMI_SCHEMA_REGISTRY_URL")
 
 
-def _looked_up(registry: SchemaRegistry) -> Iterator[Finding]:
+def _findings(registry: SchemaRegistry) -> Iterator[Finding]:
     named = {topic.name: topic.schema for topic in TOPICS.values() if topic.schema}
     new: list[str] = []
     for topic, name in named.items():
@@ -36,7 +36,7 @@ def _looked_up(registry: SchemaRegistry) -> Iterator[Finding]:
                 yield wrong(
                     _CHECK,
                     f"the registry would refuse {name}.avsc for {topic}: not compatible with what is registered",
-                    f"look at the subject's versions and its compatibility level ({registry.subject(topic)})",
+                    f"check the subject's versions and its compatibility level ({registry.subject(topic)})",
                 )
         except ValueError as error:
             yield wrong(_CHECK, str(error), "give this client the right to read and register schemas")

@@ -1,4 +1,4 @@
-"""A Kafka with TLS, SCRAM and access rules: every stage at work with only the rights it needs, and the doctor."""
+"""Kafka with TLS, SCRAM and access rules: every stage with only the rights it needs, and the doctor."""
 
 import json
 import time
@@ -21,7 +21,7 @@ LINE = b'{"platform": "made", "url": "https://made.example/1", "caption": "a cap
 
 @pytest.fixture(scope="module")
 def system(secured: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Give topics, and for every role a user with its name and its rights; nobody has none."""
+    """Yield a system with topics, and for every role a user of its name and with its rights; `nobody` has none."""
     prefix = new_prefix()
     settings = load_settings(topic_prefix=prefix)
     rights = {role: list(rights_of(role, settings)) for role in ROLES}
@@ -30,7 +30,7 @@ def system(secured: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def doctor(system: System, secured: SecuredKafka, user: str, role: str, **changes: str) -> dict[str, list[str]]:
-    """Return what the doctor says of the broker, by health."""
+    """Return the doctor's findings on the broker, by health."""
     environment = secured.environment(user) | changes
     answer = system.jikimi("doctor", "--json", "--role", role, environment=environment)
     found = [finding for finding in json.loads(answer.out) if finding["check"] in {"broker", f"rights of {role}"}]
@@ -39,7 +39,7 @@ def doctor(system: System, secured: SecuredKafka, user: str, role: str, **change
     return {health: [f["said"] + f["mend"] for f in found if f["health"] == health] for health in ("ok", "wrong")}
 
 
-def test_a_post_goes_all_the_way_with_no_more_rights_than_the_doctor_asks_for(
+def test_a_post_is_processed_to_its_verdict_with_only_the_rights_that_the_doctor_lists(
     system: System, secured: SecuredKafka
 ) -> None:
     with ExitStack() as stack:
@@ -59,48 +59,48 @@ def test_a_post_goes_all_the_way_with_no_more_rights_than_the_doctor_asks_for(
     assert {stage for stage, log in logs.items() if "uthoriz" in log or '"level": "error"' in log} == set()
 
 
-def test_the_doctor_says_that_a_role_has_its_rights(system: System, secured: SecuredKafka) -> None:
+def test_the_doctor_confirms_the_rights_of_a_role(system: System, secured: SecuredKafka) -> None:
     found = doctor(system, secured, "feeds", "feeds")
     assert found["wrong"] == []
     assert "with TLS as feeds by SCRAM-SHA-512" in found["ok"][0]
-    assert "workers reach it too; it has transactions" in found["ok"][1]
-    assert "may do 7 of 7 things" in found["ok"][2]
+    assert "the workers' client connects too; it has transactions" in found["ok"][1]
+    assert "has 7 of 7 rights" in found["ok"][2]
 
 
 def test_the_doctor_names_the_right_that_is_missing_and_the_command_that_grants_it(
     system: System, secured: SecuredKafka
 ) -> None:
     posts = f"{system.settings.topic_prefix}posts"
-    (said,) = doctor(system, secured, "most", "feeds")["wrong"]
-    assert f"most may not write topic {posts}" in said
-    assert f"--add --allow-principal User:most --operation Write --topic {posts} " in said
-    assert f"{{resource: {{type: topic, name: {posts}}}, operations: [Write]}}" in said
+    (finding,) = doctor(system, secured, "most", "feeds")["wrong"]
+    assert f"most may not write topic {posts}" in finding
+    assert f"--add --allow-principal User:most --operation Write --topic {posts} " in finding
+    assert f"{{resource: {{type: topic, name: {posts}}}, operations: [Write]}}" in finding
 
 
 def test_the_doctor_finds_every_right_of_nobody_missing(system: System, secured: SecuredKafka) -> None:
-    said = " ".join(doctor(system, secured, "nobody", "fusion")["wrong"])
-    assert all(right.name in said for right in rights_of("fusion", system.settings))
-    said = " ".join(doctor(system, secured, "nobody", "feeds")["wrong"])
-    assert "--resource-pattern-type prefixed --transactional-id" in said
+    findings = " ".join(doctor(system, secured, "nobody", "fusion")["wrong"])
+    assert all(right.name in findings for right in rights_of("fusion", system.settings))
+    findings = " ".join(doctor(system, secured, "nobody", "feeds")["wrong"])
+    assert "--resource-pattern-type prefixed --transactional-id" in findings
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "setting"),
     [
         ({"JIKIMI_SASL_PASSWORD": "another"}, "JIKIMI_SASL_PASSWORD"),
         ({"JIKIMI_CA_FILE": ""}, "JIKIMI_CA_FILE"),
         ({"JIKIMI_SECURITY_PROTOCOL": "PLAINTEXT"}, "JIKIMI_SECURITY_PROTOCOL"),
     ],
 )
-def test_the_doctor_and_a_feed_tell_why_a_broker_does_not_let_one_in(
-    system: System, secured: SecuredKafka, change: dict[str, str], words: str, tmp_path: Path
+def test_the_doctor_and_a_feed_report_why_the_broker_refuses_a_client(
+    system: System, secured: SecuredKafka, change: dict[str, str], setting: str, tmp_path: Path
 ) -> None:
     if "JIKIMI_CA_FILE" in change:
         certify(tmp_path)  # by another authority of the same name
         change = {"JIKIMI_CA_FILE": str(tmp_path / "ca.pem")}
-    (said,) = doctor(system, secured, "feeds", "feeds", **change)["wrong"]
-    assert words in said
-    assert PASSWORD not in said
+    (finding,) = doctor(system, secured, "feeds", "feeds", **change)["wrong"]
+    assert setting in finding
+    assert PASSWORD not in finding
     environment = secured.environment("feeds") | change | {"JIKIMI_START_GRACE_S": "2"}
     answer = system.jikimi("feed", "jsonl", "-", stdin=LINE, environment=environment)
     assert (answer.code, len(answer.err.splitlines())) == (2, 1)

@@ -1,4 +1,4 @@
-"""The doctor at this machine and its broker: each check tells the well from the ill, and leaves no trace."""
+"""Doctor on this machine and its broker: each check finds its problem, and changes nothing."""
 
 import fcntl
 import os
@@ -20,17 +20,17 @@ from streams.settings import Settings, load_settings
 from streams.topology import STAGES
 
 
-def assert_ill(finding: Finding, health: str, *words: str) -> None:
+def assert_finding(finding: Finding, health: str, *texts: str) -> None:
     assert finding.health == health, finding
-    for word in words:
-        assert word in finding.said + finding.mend
+    for text in texts:
+        assert text in finding.message + finding.remedy
 
 
 def test_the_term_key() -> None:
-    assert_ill(machine.term_key(load_settings(term_key="short")), "wrong", "JIKIMI_TERM_KEY")
+    assert_finding(machine.term_key(load_settings(term_key="short")), "wrong", "JIKIMI_TERM_KEY")
     good = machine.term_key(load_settings(term_key="sixteen letters or more"))
     assert good.health == "ok"
-    assert "sixteen" not in good.said
+    assert "sixteen" not in good.message
 
 
 def test_the_archive_is_free_in_use_or_not_writable(tmp_path: Path) -> None:
@@ -43,16 +43,16 @@ def test_the_archive_is_free_in_use_or_not_writable(tmp_path: Path) -> None:
     used = load_settings(archive_dir=tmp_path)
     with lock.open("r+b") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert_ill(machine.archive(used), "warn", "in use", "JIKIMI_ARCHIVE_DIR")
+        assert_finding(machine.archive(used), "warn", "in use", "JIKIMI_ARCHIVE_DIR")
     assert machine.archive(used).health == "ok"
-    assert_ill(machine.archive(load_settings(archive_dir=lock / "archive")), "wrong", "cannot be written")
+    assert_finding(machine.archive(load_settings(archive_dir=lock / "archive")), "wrong", "cannot be written")
 
 
 def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
     monkeypatch.setenv("JIKIMI_MEDIA_TEMPORARY_FOLDER", str(tmp_path))
     monkeypatch.setenv("JIKIMI_MEDIA_MAX_BYTES", str(free))
-    assert_ill(machine.room_for_media(load_settings()), "warn", str(tmp_path), "JIKIMI_MEDIA_TEMPORARY_FOLDER")
+    assert_finding(machine.room_for_media(load_settings()), "warn", str(tmp_path), "JIKIMI_MEDIA_TEMPORARY_FOLDER")
     monkeypatch.setenv("JIKIMI_MEDIA_MAX_BYTES", "1000")
     assert machine.room_for_media(load_settings()).health == "ok"
 
@@ -60,7 +60,7 @@ def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_metrics_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = load_settings(metrics_port=server.getsockname()[1])
-        assert_ill(machine.metrics_port(taken), "warn", "JIKIMI_METRICS_PORT")
+        assert_finding(machine.metrics_port(taken), "warn", "JIKIMI_METRICS_PORT")
     assert machine.metrics_port(taken).health == "ok"
     assert machine.metrics_port(load_settings()).health == "ok"
 
@@ -71,23 +71,23 @@ def test_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
         assert machine.open_files().health == health
 
 
-def test_the_kernels_word_on_its_clock_is_one_of_two() -> None:
+def test_the_kernels_clock_is_ok_or_has_a_remedy() -> None:
     found = clock.kernel_clock()
     assert found.health in {"ok", "warn"}
-    assert bool(found.mend) is (found.health == "warn")
+    assert bool(found.remedy) is (found.health == "warn")
 
 
-def test_the_sandbox_is_started_and_told_apart_from_one_with_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sandbox_is_started_and_distinguished_from_one_with_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     found = decoder.sandbox(load_settings())
     assert found.health in {"ok", "warn"}  # a container may allow no user namespaces
     monkeypatch.setattr(decoder, "_network", _network_of_children)
-    assert_ill(decoder.sandbox(load_settings()), "warn", "keep the network")
+    assert_finding(decoder.sandbox(load_settings()), "warn", "have a network")
     monkeypatch.setenv("JIKIMI_MEDIA_DECODER_MEMORY_BYTES", "1000000")
-    assert_ill(decoder.sandbox(load_settings()), "wrong", "JIKIMI_MEDIA_DECODER_MEMORY_BYTES")
+    assert_finding(decoder.sandbox(load_settings()), "wrong", "JIKIMI_MEDIA_DECODER_MEMORY_BYTES")
 
 
 class _Any(bytes):
-    """Equal to whatever a child names as its network."""
+    """Equal to every name of a child's network."""
 
     def __eq__(self, _: object) -> bool:
         return True
@@ -102,38 +102,40 @@ def _network_of_children() -> bytes:
 def test_a_model_that_is_not_the_pinned_one_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "use-multilingual-3.onnx").write_bytes(b"another")
     (found,) = models.models(load_settings(model_cache_dir=tmp_path), ["text"])
-    assert_ill(found, "wrong", "sha256", "delete the file")
+    assert_finding(found, "wrong", "sha256", "delete the file")
 
 
-def test_a_model_not_exported_yet_is_not_exported_by_looking(tmp_path: Path) -> None:
+def test_a_model_not_exported_yet_is_not_exported_by_the_check(tmp_path: Path) -> None:
     (found,) = models.models(load_settings(model_cache_dir=tmp_path / "cache"), ["text"])
-    assert_ill(found, "warn", "not in", "first worker")
+    assert_finding(found, "warn", "not in", "first worker")
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_model_that_nobody_has_is_wrong_and_a_good_one_loads() -> None:
+def test_an_unknown_model_is_wrong_and_a_good_one_loads() -> None:
     (found,) = models.models(load_settings(audio_model="nonsense"), ["audio"])
-    assert_ill(found, "wrong", "nonsense")
+    assert_finding(found, "wrong", "nonsense")
     assert [found.health for found in models.models(load_settings(), ["audio", "fusion"])] == ["ok", "ok"]
 
 
-def test_a_gpu_package_that_is_not_in_use_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_package_that_is_not_in_use_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     assert models.processors().health == "ok"
     monkeypatch.setattr(models, "_installed", lambda _: True)
-    assert_ill(models.processors(), "wrong", "onnxruntime overwrote it", "pip uninstall onnxruntime onnxruntime-gpu")
+    assert_finding(
+        models.processors(), "wrong", "onnxruntime overwrote it", "pip uninstall onnxruntime onnxruntime-gpu"
+    )
     monkeypatch.setattr(models, "_installed", lambda package: package == "onnxruntime-gpu")
-    assert_ill(models.processors(), "wrong", "CUDA or cuDNN is missing")
+    assert_finding(models.processors(), "wrong", "CUDA or cuDNN is missing")
 
 
-def test_nobody_answers() -> None:
+def test_no_broker_and_no_registry_answer() -> None:
     settings = load_settings(bootstrap_servers="127.0.0.1:9")
-    assert_ill(broker.reach(settings), "wrong", "127.0.0.1:9", "JIKIMI_BOOTSTRAP_SERVERS")
+    assert_finding(broker.connection(settings), "wrong", "127.0.0.1:9", "JIKIMI_BOOTSTRAP_SERVERS")
     (found,) = schemas(load_settings(schema_registry_url="http://127.0.0.1:9"))
-    assert_ill(found, "wrong", "JIKIMI_SCHEMA_REGISTRY_URL")
+    assert_finding(found, "wrong", "JIKIMI_SCHEMA_REGISTRY_URL")
     assert [found.health for found in schemas(load_settings())] == ["ok"]
 
 
-def test_every_role_needs_something_of_its_own() -> None:
+def test_every_role_needs_its_own_rights() -> None:
     settings: Settings = load_settings(topic_prefix="p-")
     needs = {role: set(rights_of(role, settings)) for role in ROLES}
     assert Right("topic", "p-posts", "Read") in needs["decode"]
@@ -151,11 +153,11 @@ def test_a_record_from_the_future_is_wrong(monkeypatch: pytest.MonkeyPatch, ahea
     assert found.health == health
 
 
-def test_the_embedded_broker_is_told_for_what_it_is(embedded: str, prefix: str) -> None:
+def test_the_embedded_broker_is_recognised(embedded: str, prefix: str) -> None:
     settings = load_settings(bootstrap_servers=embedded, topic_prefix=prefix)
     topic_admin.create(settings)
-    assert broker.reach(settings).health == "ok"
-    assert_ill(broker.features(Probe(settings)), "warn", "no transactions", "at least once")
+    assert broker.connection(settings).health == "ok"
+    assert_finding(broker.features(Probe(settings)), "warn", "no transactions", "at least once")
     (found,) = permissions(settings, ["feeds"], Probe(settings))
-    assert_ill(found, "warn", "does not tell")
+    assert_finding(found, "warn", "does not report")
     assert [found.health for found in broker.topics(settings)] == ["ok"]
