@@ -1,24 +1,24 @@
-"""Whether a frame may hold words: a look that costs next to nothing, before the reader that costs much."""
+"""Gate before OCR: a cheap test of whether a frame may show text."""
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 _TILE = 8
-"""Pixels, of a frame of a short side of 320: letters that can be read at all are about as large."""
+"""Pixels, in a frame with a short side of 320: the smallest readable letters are about as large."""
 _SHORT_SIDE = 320
 _STEP = 40
-"""Grey levels between neighbours: letters are made to stand out."""
+"""Least step in grey levels between neighbours at the edge of a letter."""
 _DENSE = 0.15
-"""Share of a tile's neighbours that differ so, both up and down."""
+"""Least share of a tile's neighbours with such a step, half of it up and half down."""
 _LONG = 4
-"""Such tiles in a row: a word."""
+"""Dense tiles in a row that make a word."""
 
 Tiles = npt.NDArray[np.bool_]
 
 
 def text_tiles(picture: Image.Image) -> Tiles:
-    """Return which tiles of a frame look written on, boolean (rows, columns): runs of dense, strong, upright edges.
+    """Return the tiles of a frame that may show text, boolean (rows, columns): runs of dense, strong, upright edges.
 
     A cheap form of the edge-based detectors in Liu and Samarabandu 2006, "Multiscale edge-based text extraction".
     """
@@ -38,7 +38,7 @@ def _share(marked: Tiles) -> npt.NDArray[np.float64]:
 
 
 def _in_runs(dense: Tiles) -> Tiles:
-    """Keep the tiles that stand in a row of at least four."""
+    """Keep the tiles in runs of at least four."""
     if dense.shape[1] < _LONG:
         return np.zeros_like(dense)
     windows = np.lib.stride_tricks.sliding_window_view(dense, _LONG, axis=1).all(axis=2)

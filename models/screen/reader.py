@@ -1,7 +1,7 @@
-"""The words in a picture: RapidOCR finds the lines and reads Latin, Chinese and Japanese, Tesseract reads Hangul.
+"""OCR of a picture: RapidOCR finds the lines and reads Latin, Chinese and Japanese, Tesseract reads Hangul.
 
-PP-OCRv6, which RapidOCR carries, has no Hangul among its 18,710 signs; Tesseract finds few lines in a photograph but
-reads one that is cut out for it.
+PP-OCRv6, which RapidOCR includes, has no Hangul among its 18,710 characters; Tesseract finds few lines in a photograph
+but reads a line cut out of one.
 """
 
 import importlib.util
@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-_SURE = 0.6
-"""RapidOCR's own confidence of a line."""
+_LEAST_CONFIDENCE = 0.6
+"""Least confidence of a line, as RapidOCR reports it."""
 _LINE_HEIGHT = 48
 _MARGIN = 16
-_MOST_LINES = 24
+_MAX_LINES = 24
 _LONGEST_LINE = 1600
 _TIMEOUT_S = 20.0
 _HANGUL = re.compile("[가-힣]{2,}")
@@ -31,23 +31,23 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class Missing(NamedTuple):
-    """What is not installed."""
+    """A program or package that is not installed."""
 
-    told: str
+    message: str
     remedy: str
     needed: bool
-    """Whether nothing can be read without it."""
+    """True if no text can be read without it."""
 
 
 def missing() -> Missing | None:
-    """Return what keeps words on screen from being read, None if nothing does."""
+    """Return the missing program or package for OCR, None if all are installed."""
     if importlib.util.find_spec("rapidocr") is None:
         return Missing(
-            "no words on screen can be read: RapidOCR is not installed", 'install the extra "ocr"', needed=True
+            "text on screen cannot be read: RapidOCR is not installed", 'install the extra "ocr"', needed=True
         )
     if "kor" not in _languages():
         remedy = "install Tesseract and its Korean data (tesseract-ocr, tesseract-ocr-kor)"
-        return Missing("Hangul on screen is not read: there is no Tesseract with Korean", remedy, needed=False)
+        return Missing("Hangul on screen is not read: Tesseract with Korean is not installed", remedy, needed=False)
     return None
 
 
@@ -57,7 +57,7 @@ class ScreenReader:
     Raises
     ------
     ImportError
-        RapidOCR is not installed; `missing` tells beforehand.
+        RapidOCR is not installed; check with `missing`.
     """
 
     def __init__(self) -> None:
@@ -75,20 +75,20 @@ class ScreenReader:
         self._reads_hangul = "kor" in _languages()
 
     def read(self, picture: Image.Image) -> list[str]:
-        """Return the lines of words in an RGB picture, Hangul last."""
+        """Return the lines of text in an RGB picture, Hangul last."""
         pixels = np.asarray(picture)[:, :, ::-1]
         image = np.ascontiguousarray(pixels)
         with self._lock:
-            # Asked apart, for it keeps the boxes of what it cannot read, as Hangul, to itself.
+            # Detection is a call of its own, because with recognition RapidOCR drops unreadable boxes, such as Hangul.
             boxes = self._lines(image, use_det=True, use_cls=False, use_rec=False).boxes
             if boxes is None or not len(boxes):
                 return []
             found = self._lines(image, use_det=True, use_cls=False, use_rec=True)
-        boxes = list(boxes)[:_MOST_LINES]
+        boxes = list(boxes)[:_MAX_LINES]
         hangul = self._hangul([_cut(picture, box) for box in boxes]) if self._reads_hangul else []
-        # Where it is Hangul, what was taken for Chinese is not to be believed.
+        # In a picture with Hangul, lines read as Chinese are unreliable.
         scored = zip(found.txts or (), found.scores or (), strict=True)
-        read = [text for text, score in scored if score >= _SURE]
+        read = [text for text, score in scored if score >= _LEAST_CONFIDENCE]
         return [*(text for text in read if _LATIN.search(text) or not hangul), *hangul]
 
     @staticmethod
@@ -96,7 +96,7 @@ class ScreenReader:
         """Read the lines as one page of Korean."""
         command = ["tesseract", "stdin", "stdout", "-l", "kor", "--psm", "6"]
         try:
-            done = subprocess.run(  # noqa: S603 - our own command, and a picture that we made
+            done = subprocess.run(  # noqa: S603 - a constant command, and a picture made here
                 command,
                 input=_page(lines),
                 capture_output=True,
@@ -106,12 +106,12 @@ class ScreenReader:
             )
         except subprocess.TimeoutExpired:
             return []
-        said = done.stdout.decode("utf-8", "replace").splitlines()
-        return [" ".join(line.split()) for line in said if _HANGUL.search(line)]
+        output = done.stdout.decode("utf-8", "replace").splitlines()
+        return [" ".join(line.split()) for line in output if _HANGUL.search(line)]
 
 
 def _cut(picture: Image.Image, box: npt.NDArray[np.float32]) -> Image.Image:
-    """Return a line, given by its four corners clockwise, laid straight and 48 pixels high."""
+    """Return a line, given by its four corners clockwise, straightened and 48 pixels high."""
     across, down = np.linalg.norm(box[1] - box[0]), np.linalg.norm(box[3] - box[0])
     width = int(np.clip(_LINE_HEIGHT * across / max(down, 1.0), 1, _LONGEST_LINE))
     upper_left, upper_right, lower_right, lower_left = (tuple(map(float, corner)) for corner in box)
@@ -121,7 +121,7 @@ def _cut(picture: Image.Image, box: npt.NDArray[np.float32]) -> Image.Image:
 
 
 def _page(lines: list[Image.Image]) -> bytes:
-    """Return a PNG of the lines one under another, dark on light."""
+    """Return a PNG of the lines one below the other, dark on light."""
     width = max(line.width for line in lines) + 2 * _MARGIN
     page = Image.new("L", (width, len(lines) * (_LINE_HEIGHT + _MARGIN) + _MARGIN), 255)
     for number, line in enumerate(lines):
@@ -135,8 +135,8 @@ def _page(lines: list[Image.Image]) -> bytes:
 
 
 def _languages() -> set[str]:
-    """Return what Tesseract reads, nothing if it is not there."""
+    """Return the languages of Tesseract, none if it is not installed."""
     if (program := shutil.which("tesseract")) is None:
         return set()
-    told = subprocess.run([program, "--list-langs"], capture_output=True, timeout=_TIMEOUT_S, check=False)  # noqa: S603
-    return set(told.stdout.decode("utf-8", "replace").split()[1:])
+    done = subprocess.run([program, "--list-langs"], capture_output=True, timeout=_TIMEOUT_S, check=False)  # noqa: S603
+    return set(done.stdout.decode("utf-8", "replace").split()[1:])

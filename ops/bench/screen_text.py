@@ -34,7 +34,7 @@ _MAX_FRAMES = 2
 def main() -> None:
     """Measure and print."""
     if (lacking := missing()) is not None:
-        sys.exit(f"{lacking.told}: {lacking.remedy}")
+        sys.exit(f"{lacking.message}: {lacking.remedy}")
     font_file, *videos = sys.argv[1:]
     bare = [frame for video in videos for frame in _frames(video)]
     _print_gate(bare)

@@ -1,4 +1,4 @@
-"""Media files as arrays, decoded in the sandbox: what the decode stage and the desk call."""
+"""Decoder of media files in the sandbox, used by the decode stage and the desk."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -14,12 +14,12 @@ from streams.errors import UnprocessableError
 
 
 def post_sampling(settings: MediaSettings) -> Sampling:
-    """Return how a post's media are cut and sampled."""
+    """Return the sampling of a post's media."""
     return Sampling(**{name: getattr(settings, name) for name in Sampling.__struct_fields__})
 
 
 def reference_sampling(settings: MediaSettings) -> Sampling:
-    """Return the same for a reference: it is described once, so every second of it is decoded and kept."""
+    """Return the sampling of a reference: it is described once, so every second of it is decoded and kept."""
     return msgspec.structs.replace(
         post_sampling(settings), frames_per_second=settings.reference_frames_per_second, longest_gap_s=0.0
     )
@@ -61,7 +61,7 @@ class Decoder:
         await self._sandbox.close()
 
     async def scan(self, path: Path) -> MediaInfo:
-        """Return what a file holds, without decoding it.
+        """Return a file's streams, duration and subtitles, without decoding it.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Decoder:
         return info
 
     def spans(self, info: MediaInfo) -> list[tuple[float, float]]:
-        """Return start and duration in seconds of each segment that `segments` will give."""
+        """Return start and duration in seconds of each segment that `segments` will yield."""
         return cut(info, self._settings.segment_s)
 
     async def segments(self, path: Path, info: MediaInfo, *, reference: bool = False) -> AsyncGenerator[DecodedSegment]:
@@ -109,5 +109,5 @@ class Decoder:
 def _decoded[M: MediaInfo | DecodedSegment](answer: bytes, kind: type[M]) -> M:
     try:
         return msgspec.msgpack.decode(answer, type=kind)
-    except msgspec.DecodeError as error:  # also ValidationError: a child that was taken over
-        raise UnprocessableError("media_decode_crash", "the decoder's answer is not what was asked for") from error
+    except msgspec.DecodeError as error:  # also ValidationError: a compromised child
+        raise UnprocessableError("media_decode_crash", "the decoder's answer has the wrong type") from error

@@ -72,16 +72,13 @@ class MediaAccess:
 
     async def open_all(self, post: Post, files: AsyncExitStack) -> tuple[list[OpenMedium], list[Failure]]:
         """Fetch and scan all media of a post concurrently; `files` keeps them until it is closed."""
-        urls = [medium.url for medium in post.media]
+        chosen = enumerate(post.media[: self.max_media])
         async with asyncio.TaskGroup() as tasks:
-            opening = [
-                tasks.create_task(self._open(i, url, post.seen_at, files))
-                for i, url in enumerate(urls[: self.max_media])
-            ]
+            opening = [tasks.create_task(self._open(i, medium.url, post.seen_at, files)) for i, medium in chosen]
         outcomes = [task.result() for task in opening]
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-        if len(urls) > self.max_media:
-            detail = f"{len(urls)} media, {self.max_media} allowed"
+        if len(post.media) > self.max_media:
+            detail = f"{len(post.media)} media, {self.max_media} allowed"
             failures.append(Failure(self.max_media, UnprocessableError("too_many_media", detail)))
         return [outcome for outcome in outcomes if isinstance(outcome, OpenMedium)], failures
 

@@ -13,7 +13,7 @@ from streams.engine.record import Output, Record
 from streams.errors import RecordError, TransientError
 
 if TYPE_CHECKING:
-    from streams.engine.app import Context
+    from streams.engine.context import Context
 
 
 def create(context: "Context") -> None:

@@ -1,4 +1,4 @@
-"""sounds -> descriptors: fingerprint the sound, so that a copy is heard under other pictures too."""
+"""sounds -> descriptors: fingerprint the sound, so that a copy is found under other pictures too."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from models.audio.model import AudioModel
 from schemas.messages import Sounds
 from streams.describe.descriptors import describe_sound
 from streams.describe.voice import VoiceDescriber
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.engine.record import Output, Record
 
 
@@ -21,7 +21,7 @@ def create(context: Context) -> None:
     async def describe(message: Sounds, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
         model = await describer.current()
         yield await asyncio.to_thread(describe_sounds, model, message)
-        for output in await voices.listen(message):
+        for output in await voices.describe(message):
             yield output
 
 
@@ -31,6 +31,6 @@ def describe_sounds(model: AudioModel, message: Sounds) -> Output:
     Raises
     ------
     UnprocessableError
-        These are not samples that the model takes.
+        The model does not take these samples.
     """
     return describe_sound("audio", model, message)

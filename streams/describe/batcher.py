@@ -1,4 +1,4 @@
-"""A micro-batcher: model calls of several records joined into one, each record paid back its own rows."""
+"""Micro-batcher: model calls of several records joined into one, with the rows returned to each record."""
 
 import asyncio
 from collections import deque
@@ -12,17 +12,17 @@ type Array = npt.NDArray[Any]
 
 
 class Batcher:
-    """Join waiting calls along the first axis, up to `max_rows`, and run one joint call at a time in a thread.
+    """Joins waiting calls along the first axis, up to `max_rows`, and runs one joint call at a time in a thread.
 
-    Nothing waits for company: a call that finds the model free starts at once, calls that come meanwhile form the next
-    batch. When a joint call fails, each of its records is tried alone, so one bad record fails by itself.
+    A call starts at once if the model is idle; calls submitted meanwhile form the next batch. When a joint call fails,
+    each of its records is retried alone, so one bad record fails by itself.
 
     Parameters
     ----------
     call
         Maps n rows to n rows; pure, may block.
     max_rows
-        The most rows in one call; a larger single request is cut.
+        Most rows in one call; a larger single request is split.
     """
 
     def __init__(self, call: Callable[[Array], Array], max_rows: int) -> None:
@@ -37,7 +37,7 @@ class Batcher:
         Raises
         ------
         Exception
-            Whatever the call raised for these rows alone.
+            As the call for these rows alone.
         """
         future: asyncio.Future[Array] = asyncio.get_running_loop().create_future()
         self._waiting.append((rows, future))
@@ -52,7 +52,7 @@ class Batcher:
                 batch = self._take()
                 await self._serve(batch)
         finally:
-            # Anybody left here waits for a task that was cancelled, and would for ever.
+            # Futures left here belong to a cancelled task and would never complete.
             for _, future in (*batch, *self._waiting):
                 future.cancel()
             self._waiting.clear()
@@ -60,7 +60,7 @@ class Batcher:
     async def _serve(self, batch: list[tuple[Array, asyncio.Future[Array]]]) -> None:
         try:
             results = await asyncio.to_thread(self._join, [rows for rows, _ in batch])
-        except Exception:  # noqa: BLE001 - whose fault it is shows when each is tried alone
+        except Exception:  # noqa: BLE001 - the retry of each record alone finds the bad one
             await self._one_by_one(batch)
         else:
             for (_, future), result in zip(batch, results, strict=True):
@@ -79,20 +79,20 @@ class Batcher:
         pieces = [self._call(rows[i : i + self._max_rows]) for i in range(0, len(rows), self._max_rows)]
         results = np.concatenate(pieces)
         if len(results) != len(rows):
-            # Split all the same, a record would be paid the rows of another.
-            raise ValueError(f"{len(rows)} rows went in and {len(results)} came out")
+            # Otherwise a record would get the rows of another.
+            raise ValueError(f"the call returned {len(results)} rows for {len(rows)}")
         return np.split(results, np.cumsum([len(part) for part in parts])[:-1])
 
     async def _one_by_one(self, batch: list[tuple[Array, asyncio.Future[Array]]]) -> None:
         for rows, future in batch:
             try:
                 _settle(future, (await asyncio.to_thread(self._join, [rows]))[0])
-            except Exception as error:  # noqa: BLE001 - handed to the record it belongs to
+            except Exception as error:  # noqa: BLE001 - raised to the record's own caller
                 if not future.done():
                     future.set_exception(error)
 
 
 def _settle(future: asyncio.Future[Array], result: Array) -> None:
-    # A record that timed out or was cancelled no longer waits.
+    # The future is already done if its record timed out or was cancelled.
     if not future.done():
         future.set_result(result)

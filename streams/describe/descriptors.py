@@ -1,4 +1,4 @@
-"""What the three describing stages share: the id and the key of a descriptor, and which model made it."""
+"""Descriptors as records: id, key and model, common to the describing stages."""
 
 import time
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from streams.telemetry import metrics
 
 
 class Model(Protocol):
-    """Any model: what names its vectors' space."""
+    """Any model; name and version identify its vector space."""
 
     name: str
     version: str
 
 
-class Heard(Protocol):
-    """What a model of sound makes of samples."""
+class SoundDescriptors(Protocol):
+    """Descriptors of a stretch of sound."""
 
     @property
     def vectors(self) -> npt.NDArray[np.float32]:
@@ -39,9 +39,9 @@ class SoundModel(Model, Protocol):
 
     @property
     def rate_hz(self) -> int:
-        """Sample rate that it takes."""
+        """Required sample rate."""
 
-    def describe(self, pcm: npt.NDArray[np.int16]) -> Heard:
+    def describe(self, pcm: npt.NDArray[np.int16]) -> SoundDescriptors:
         """Describe mono samples."""
 
 
@@ -83,7 +83,7 @@ def descriptors(
 
 
 def observed[**P, R](modality: Modality, call: Callable[P, R], count: Callable[[R], int]) -> Callable[P, R]:
-    """Return a model's call, timed and its rows counted."""
+    """Return a model's call that also observes its duration and its number of rows as metrics."""
 
     def timed(*args: P.args, **options: P.kwargs) -> R:
         began_s = time.perf_counter()
@@ -101,16 +101,17 @@ def describe_sound(modality: Modality, model: SoundModel, message: Sounds) -> Ou
     Raises
     ------
     UnprocessableError
-        These are not samples that the model takes.
+        The model does not take these samples.
     """
     if message.rate_hz != model.rate_hz or len(message.pcm) % 2:
-        raise UnprocessableError("sound_unreadable", f"{model.name} wants 16-bit samples at {model.rate_hz} Hz")
-    heard = observed(modality, model.describe, lambda heard: len(heard.vectors))(np.frombuffer(message.pcm, "<i2"))
-    times_s = (heard.times_s + message.segment.start_s).tolist()
-    found = descriptors(message.segment, modality, model, heard.vectors, times_s)
+        raise UnprocessableError("sound_unreadable", f"{model.name} requires 16-bit samples at {model.rate_hz} Hz")
+    describe = observed(modality, model.describe, lambda sound: len(sound.vectors))
+    sound = describe(np.frombuffer(message.pcm, "<i2"))
+    times_s = (sound.times_s + message.segment.start_s).tolist()
+    found = descriptors(message.segment, modality, model, sound.vectors, times_s)
     return Output("descriptors", descriptor_key(message.segment, modality), found)
 
 
 def descriptor_key(segment: Segment, modality: Modality) -> str:
-    """Return the key that spreads a post's segments over the partitions."""
+    """Return a record key that spreads a post's segments over partitions."""
     return f"{segment.post.post_id}/{segment.segment}/{modality}"

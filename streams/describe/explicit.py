@@ -1,4 +1,4 @@
-"""How explicit a segment's pictures seem, where JIKIMI_EXPLICIT asks for it: context for review, no evidence."""
+"""Explicitness rating of a segment's pictures, if JIKIMI_EXPLICIT is on: context for review, no evidence."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,19 +9,19 @@ from schemas.messages import Frame, Frames
 from streams.settings import Settings
 
 type Rate = Callable[[Frames], Awaitable[float | None]]
-"""Gives the highest rating among a segment's pictures, 0 to 1; None where nobody looked."""
+"""Function from frames to their highest rating, 0 to 1; None if they were not rated."""
 
-_MOST_FRAMES = 4
-"""Of one segment: each costs about as much as describing a picture and its crops."""
+_MAX_FRAMES = 4
+"""Frames rated of one segment: each costs about as much as describing a picture and its crops."""
 
 
 def rater(settings: Settings, models: Registry) -> Rate:
-    """Return what rates segments, with its model loaded; where the setting is off, what rates none.
+    """Return a rating function with its model loaded; if the setting is off, one that always returns None.
 
     Raises
     ------
     ModelError
-        The model cannot be had.
+        The model is not available.
     """
     model = models.explicit() if settings.explicit else None
 
@@ -34,9 +34,9 @@ def rater(settings: Settings, models: Registry) -> Rate:
 def highest(model: ExplicitModel, frames: Sequence[Frame]) -> float | None:
     """Return the highest rating among a few of the frames, spread over all; None if there are none.
 
-    The visual stage has read the same frames, so one that is no picture is its dead letter, before this.
+    An unreadable frame is a dead letter of the visual stage, which decodes the same frames before.
     """
-    n_frames = min(len(frames), _MOST_FRAMES)
+    n_frames = min(len(frames), _MAX_FRAMES)
     # The middle of each share: first and last frames are often titles.
     chosen = [frames[(2 * index + 1) * len(frames) // (2 * n_frames)] for index in range(n_frames)]
     return float(model.rate([frame.jpeg for frame in chosen]).max()) if chosen else None

@@ -1,4 +1,4 @@
-"""From the victim's own files to descriptors, on the officer's machine: nothing of a file leaves it."""
+"""Descriptors of the victim's own files, made on the officer's machine: no part of a file leaves it."""
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -35,7 +35,7 @@ TERMS = "terms"
 
 @dataclass(frozen=True, slots=True)
 class Describers:
-    """The models that describe posts now, and those that described posts which are still searched."""
+    """The models that describe posts now, and earlier ones whose descriptors are still searched."""
 
     visual: Sequence[VisualModel]
     audio: Sequence[AudioModel]
@@ -44,12 +44,12 @@ class Describers:
 
     @classmethod
     def of(cls, models: Registry, choices: Sequence[Choice], *, voice: bool = False) -> Self:
-        """Return the models of these choices, the live one first, and that of voices where it is asked for.
+        """Return the models of these choices, the live one first, and the voice model if `voice` is set.
 
         Raises
         ------
         ModelError
-            A live model cannot be had. An older one is done without: that must not keep a case from being opened.
+            A live model is not available. A missing older one is skipped: it must not prevent opening a case.
         """
         return cls(
             _load(models.visual, [choice.visual for choice in choices]),
@@ -60,10 +60,10 @@ class Describers:
 
 
 class ReferenceMaker:
-    """Describes reference files with the very models the stages use."""
+    """Describes reference files with the same models as the stages."""
 
     def __init__(self, describers: Describers) -> None:
-        self._by = describers
+        self._models = describers
 
     async def describe(self, case_id: str, file: Path, decoder: Decoder) -> list[Reference]:
         """Return the pieces of one reference file, picture and sound, by each model.
@@ -71,20 +71,20 @@ class ReferenceMaker:
         Raises
         ------
         UsageError
-            The file cannot be read, or holds neither picture nor sound that could be found again.
+            The file cannot be read, or has no descriptor that could match.
         """
         try:
             pieces = [piece async for piece in self._pieces(reference_id(case_id, file), file, decoder)]
         except RecordError as error:
             raise UsageError(f"{file}: {error.detail}") from error
         if not any(piece.vectors.rows for piece in pieces):
-            raise UsageError(f"{file}: nothing to find it by: blank pictures and silence match everything")
+            raise UsageError(f"{file}: no descriptors: only blank pictures and silence, which match everything")
         return pieces
 
     def terms(self, digests: Sequence[bytes], phrases: Sequence[str]) -> list[Reference]:
         """Return the terms' digests, and the phrases as vectors of each model."""
-        where, times_s = _Where(TERMS, 0, 0.0, 0.0), [0.0] * len(phrases)
-        pieces = [_piece(where, "text", model, model.describe(phrases), times_s) for model in self._by.text]
+        position, times_s = _Position(TERMS, 0, 0.0, 0.0), [0.0] * len(phrases)
+        pieces = [_piece(position, "text", model, model.describe(phrases), times_s) for model in self._models.text]
         return [msgspec.structs.replace(piece, digests=list(digests)) for piece in pieces]
 
     async def _pieces(self, reference: str, file: Path, decoder: Decoder) -> AsyncIterator[Reference]:
@@ -92,18 +92,18 @@ class ReferenceMaker:
         index = 0
         async with aclosing(decoder.segments(file, info, reference=True)) as segments:
             async for segment in segments:
-                where = _Where(reference, index, segment.start_s, info.duration_s)
-                for visual in self._by.visual:
-                    yield _seen(where, visual, segment)
-                for audio in self._by.audio:
-                    yield _heard(where, "audio", audio, segment)
-                for voice in self._by.voice:
-                    yield _heard(where, "voice", voice, segment)
+                position = _Position(reference, index, segment.start_s, info.duration_s)
+                for visual in self._models.visual:
+                    yield _visual_piece(position, visual, segment)
+                for audio in self._models.audio:
+                    yield _sound_piece(position, "audio", audio, segment)
+                for voice in self._models.voice:
+                    yield _sound_piece(position, "voice", voice, segment)
                 index += 1
 
 
-class _Where(NamedTuple):
-    """Which piece of which reference."""
+class _Position(NamedTuple):
+    """Position of a piece in a reference."""
 
     reference_id: str
     segment: int
@@ -118,12 +118,12 @@ def reference_id(case_id: str, file: Path) -> str:
 
 
 def digest_terms(terms: Sequence[str], key: bytes) -> list[bytes]:
-    """Return the terms as keyed digests, one of each form a term is looked for in.
+    """Return the terms as keyed digests, one of each form of a term.
 
     Raises
     ------
     UsageError
-        A term is too short or too long to be looked for.
+        A term is too short or too long to be searched.
     """
     digests: set[bytes] = set()
     for term in terms:
@@ -149,30 +149,32 @@ def _load[M](load: Callable[[str], M], names: Sequence[str]) -> list[M]:
         try:
             models.append(load(name))
         except ModelError as error:
-            log.warning("the posts that this model described will not be searched", model=name, error=str(error))
+            log.warning("posts described by this model will not be searched", model=name, error=str(error))
     return models
 
 
-def _seen(where: _Where, model: VisualModel, segment: DecodedSegment) -> Reference:
-    seen = model.prepare([frame.jpeg for frame in segment.frames], views=False)
-    times_s = [segment.frames[frame].time_s for frame in seen.frame]
-    return _piece(where, "visual", model, model.embed(seen.pixels), times_s)
+def _visual_piece(position: _Position, model: VisualModel, segment: DecodedSegment) -> Reference:
+    views = model.prepare([frame.jpeg for frame in segment.frames], views=False)
+    times_s = [segment.frames[frame].time_s for frame in views.frame]
+    return _piece(position, "visual", model, model.embed(views.pixels), times_s)
 
 
-def _heard(where: _Where, modality: Modality, model: AudioModel | VoiceModel, segment: DecodedSegment) -> Reference:
-    heard = model.describe(np.frombuffer(segment.pcm, "<i2"))
-    return _piece(where, modality, model, heard.vectors, (heard.times_s + segment.start_s).tolist())
+def _sound_piece(
+    position: _Position, modality: Modality, model: AudioModel | VoiceModel, segment: DecodedSegment
+) -> Reference:
+    sound = model.describe(np.frombuffer(segment.pcm, "<i2"))
+    return _piece(position, modality, model, sound.vectors, (sound.times_s + segment.start_s).tolist())
 
 
 def _piece(
-    where: _Where,
+    position: _Position,
     modality: Modality,
     model: Model,
     vectors: npt.NDArray[np.float32],
     times_s: list[float],
 ) -> Reference:
     return Reference(
-        **where._asdict(),
+        **position._asdict(),
         modality=modality,
         model=model.name,
         version=model.version,

@@ -1,4 +1,4 @@
-"""frames -> texts: the words on screen, read by OCR from the frames that seem to hold some; off by default."""
+"""frames -> texts: read the words on screen by OCR, in frames that may show some; off by default."""
 
 import asyncio
 import io
@@ -13,23 +13,23 @@ from PIL import Image, UnidentifiedImageError
 from models.screen.gate import Tiles, text_tiles
 from models.screen.reader import ScreenReader, missing
 from schemas.messages import Frames, Text, Texts
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.engine.record import Output, Record
 from streams.errors import UsageError
 
 log = structlog.get_logger()
 
-_MOST_READ = 12
-"""Frames of one segment; reading one takes about a second."""
+_MAX_READ = 12
+"""Frames read of one segment; reading one takes about a second."""
 _SAME = 0.7
-"""Share of written-on tiles in common from which two frames are taken to say the same."""
+"""Overlap of the text tiles from which two frames are taken to show the same text."""
 
 
 class Reader(Protocol):
-    """What reads a picture."""
+    """An OCR reader."""
 
     def read(self, picture: Image.Image) -> list[str]:
-        """Return the lines of words in an RGB picture."""
+        """Return the lines of text in an RGB picture."""
 
 
 def create(context: Context) -> None:
@@ -38,9 +38,9 @@ def create(context: Context) -> None:
     Raises
     ------
     UsageError
-        It was not asked for, or what reads is not installed.
+        The setting is off, or the OCR reader is not installed.
     """
-    reader = _reader(asked=context.settings.ocr)
+    reader = _reader(enabled=context.settings.ocr)
 
     @context.stage("screen", reads="frames")
     async def read(message: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
@@ -49,15 +49,15 @@ def create(context: Context) -> None:
 
 
 def is_counted(message: Frames) -> bool:
-    """Return whether decode counted on this stage when it wrote these frames: else fusion waits for no more texts."""
+    """Return whether decode counted this stage's texts in `parts`: otherwise fusion does not wait for them."""
     parts = message.segment.parts
     return parts.text > parts.visual
 
 
 def read_frames(reader: Reader, message: Frames) -> Output:
-    """Return the words on one segment's frames: one record, also when there are none.
+    """Return the text on one segment's frames: one record, also without text.
 
-    Its number follows from the frames': decode numbers the texts of this stage after all others.
+    Its number is derived from the frames' number: in decode's count, this stage's texts follow all others.
     """
     segment = message.segment
     number = segment.parts.text - segment.parts.visual + segment.segment
@@ -67,27 +67,27 @@ def read_frames(reader: Reader, message: Frames) -> Output:
 
 def _texts(reader: Reader, message: Frames) -> list[Text]:
     found: dict[str, float] = {}
-    for time_s, picture in _written_on(message):
-        words = " ".join(reader.read(picture))
-        if words:
-            found.setdefault(words, time_s)
-    return [Text(source="screen", text=words, time_s=time_s) for words, time_s in found.items()]
+    for time_s, picture in _frames_with_text(message):
+        text = " ".join(reader.read(picture))
+        if text:
+            found.setdefault(text, time_s)
+    return [Text(source="screen", text=text, time_s=time_s) for text, time_s in found.items()]
 
 
-def _written_on(message: Frames) -> list[tuple[float, Image.Image]]:
-    """Return the frames that seem to hold words, without those that seem to hold the same as the last."""
+def _frames_with_text(message: Frames) -> list[tuple[float, Image.Image]]:
+    """Return the frames that may show text, without those that show the same text as the previous one."""
     kept: list[tuple[float, Image.Image]] = []
     last: Tiles | None = None
     for frame in message.frames:
         try:
             picture = Image.open(io.BytesIO(frame.jpeg)).convert("RGB")
-        except (OSError, UnidentifiedImageError):  # the visual stage says so
+        except (OSError, UnidentifiedImageError):  # a dead letter of the visual stage
             continue
         tiles = text_tiles(picture)
         if tiles.any() and not _is_same(tiles, last):
             kept.append((frame.time_s, picture))
             last = tiles
-    return kept[:: -(-len(kept) // _MOST_READ) or 1]
+    return kept[:: -(-len(kept) // _MAX_READ) or 1]
 
 
 def _is_same(tiles: Tiles, last: Tiles | None) -> bool:
@@ -96,12 +96,12 @@ def _is_same(tiles: Tiles, last: Tiles | None) -> bool:
     return bool(np.sum(tiles & last) >= _SAME * np.sum(tiles | last))
 
 
-def _reader(*, asked: bool) -> ScreenReader:
-    if not asked:
-        raise UsageError("the stage screen runs where JIKIMI_OCR is true, for decode and for screen")
+def _reader(*, enabled: bool) -> ScreenReader:
+    if not enabled:
+        raise UsageError("the stage screen runs only if JIKIMI_OCR is true, for decode and for screen")
     lacking = missing()
     if lacking is not None and lacking.needed:
-        raise UsageError(f"{lacking.told}: {lacking.remedy}")
+        raise UsageError(f"{lacking.message}: {lacking.remedy}")
     if lacking is not None:
-        log.warning(lacking.told, remedy=lacking.remedy)
+        log.warning(lacking.message, remedy=lacking.remedy)
     return ScreenReader()

@@ -1,4 +1,4 @@
-"""texts -> descriptors: the meaning of each text as a vector, the names in it as keyed digests, where it leads to."""
+"""texts -> descriptors: embed each text as a vector, digest the names in it with a key, extract its links."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from models.text.model import TextModel
 from models.text.terms import digests
 from schemas.messages import Texts
 from streams.describe.descriptors import descriptor_key, descriptors, observed
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.engine.record import Output, Record
 
 
@@ -24,12 +24,12 @@ def create(context: Context) -> None:
 
 
 def describe_texts(model: TextModel, message: Texts, key: bytes) -> Output:
-    """Return the descriptors of one segment's texts; `key` is that of the term digests."""
+    """Return the descriptors of one segment's texts; `key` is the key of the term digests."""
     written = [text for text in message.texts if text.text.strip()]
     vectors = observed("text", model.describe, len)([text.text for text in written])
     # Joined, so that a name is found across a line break or two subtitles.
-    named = digests(" ".join(text.text for text in written), key)
+    names = sorted(digests(" ".join(text.text for text in written), key))
     times_s = [text.time_s or 0.0 for text in written]
-    leads = links(text.text for text in written)
-    found = descriptors(message.segment, "text", model, vectors, times_s, digests=sorted(named), links=leads)
+    addresses = links(text.text for text in written)
+    found = descriptors(message.segment, "text", model, vectors, times_s, digests=names, links=addresses)
     return Output("descriptors", descriptor_key(message.segment, "text"), found)

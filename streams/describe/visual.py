@@ -15,7 +15,7 @@ from schemas.messages import Choice, Frames
 from streams.describe.batcher import Batcher
 from streams.describe.descriptors import descriptor_key, descriptors, observed
 from streams.describe.explicit import rater
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
 
@@ -30,19 +30,19 @@ def create(context: Context) -> None:
     @context.stage("visual", reads="frames")
     async def describe(message: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
         model, batcher = await describer.current()
-        seen = await asyncio.to_thread(look, model, message)
-        vectors = await batcher.submit(seen.pixels) if len(seen.pixels) else model.embed(seen.pixels)
-        yield described(model, message, seen, vectors, await rate(message))
+        prepared = await asyncio.to_thread(prepare, model, message)
+        vectors = await batcher.submit(prepared.pixels) if len(prepared.pixels) else model.embed(prepared.pixels)
+        yield described(model, message, prepared, vectors, await rate(message))
 
 
 def describe_frames(model: VisualModel, message: Frames) -> Output:
-    """Return the descriptors of one segment's frames, in the calling thread; raises as `look` does."""
-    seen = look(model, message)
-    return described(model, message, seen, model.embed(seen.pixels))
+    """Return the descriptors of one segment's frames, in the calling thread; raises as `prepare`."""
+    prepared = prepare(model, message)
+    return described(model, message, prepared, model.embed(prepared.pixels))
 
 
-def look(model: VisualModel, message: Frames) -> VisualInput:
-    """Return the frames and their crops as the model wants them.
+def prepare(model: VisualModel, message: Frames) -> VisualInput:
+    """Return the frames and their crops as input of the model.
 
     Raises
     ------
@@ -58,20 +58,20 @@ def look(model: VisualModel, message: Frames) -> VisualInput:
 def described(
     model: VisualModel,
     message: Frames,
-    seen: VisualInput,
+    prepared: VisualInput,
     vectors: npt.NDArray[np.float32],
     explicit: float | None = None,
 ) -> Output:
-    """Return what the model said of what it was shown; `vectors` has a row for each of its pictures."""
-    times_s = [message.frames[index].time_s for index in seen.frame]
-    views = seen.view.tolist()
+    """Return the descriptors of a segment's frames; `vectors` has a row for each prepared picture."""
+    times_s = [message.frames[index].time_s for index in prepared.frame]
+    views = prepared.view.tolist()
     found = descriptors(message.segment, "visual", model, vectors, times_s, views=views, thumbnails=message.thumbnails)
     found = msgspec.structs.replace(found, explicit=explicit)
     return Output("descriptors", descriptor_key(message.segment, "visual"), found)
 
 
 class _Describer(NamedTuple):
-    """A model, and what joins the calls of it."""
+    """A model and the batcher of its calls."""
 
     model: VisualModel
     batcher: Batcher

@@ -1,7 +1,7 @@
-"""sounds -> descriptors: whose voice it may be, where JIKIMI_VOICE asks for it.
+"""sounds -> descriptors: describe the voices in the sound, if JIKIMI_VOICE is on.
 
-No stage of its own: it reads what the audio stage reads, which calls it. So a deployment without it has no group, pod,
-panel or alert for what is not there, and one with it reads every sound once.
+No stage of its own: the audio stage calls it with the sounds that it reads. So a deployment without it has no unused
+consumer group, pod, panel or alert, and one with it reads every sound once.
 """
 
 import asyncio
@@ -14,24 +14,24 @@ from streams.settings import Settings
 
 
 class VoiceDescriber:
-    """Describes the segments that promise a voice.
+    """Describes the voices of segments that count one in `parts`.
 
     Raises
     ------
     ModelError
-        The setting is on and the model cannot be had.
+        The setting is on and the model is not available.
     """
 
     def __init__(self, settings: Settings, models: Registry) -> None:
         self._model = models.voice() if settings.voice else None
 
-    async def listen(self, message: Sounds) -> list[Output]:
-        """Return the voice's descriptors; nothing where the setting is off here, or was off where it was decoded.
+    async def describe(self, message: Sounds) -> list[Output]:
+        """Return the voice's descriptors; none if the setting is off here, or was off in decode.
 
         Raises
         ------
         UnprocessableError
-            These are not samples that the model takes.
+            The model does not take these samples.
         """
         if self._model is None or not message.segment.parts.voice:
             return []

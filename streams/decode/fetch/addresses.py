@@ -1,7 +1,7 @@
-"""Which network addresses a link may lead to, checked after DNS and connected to as checked.
+"""Address policy of links: the resolved addresses are checked, and the connection goes to a checked one.
 
-A name is resolved once; the connection goes to the very address that passed, so a second DNS answer changes nothing
-(no rebinding). TLS still verifies the name, since only the TCP connection is made by number.
+A name is resolved once and the connection goes to the address that passed, so a second DNS answer changes nothing
+(no rebinding). TLS still verifies the name, because only the TCP connection is made by address.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 async def resolve_by_dns(host: str, port: int) -> list[str]:
-    """Return all addresses of a host, as the system resolves them."""
+    """Return all addresses of a host from the system's resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
 
 def _embedded(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address stands for, if it does."""
+    """Return the IPv4 address embedded in an IPv6 address, or the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:
@@ -37,14 +37,14 @@ def _embedded(address: Address) -> Address:
 
 
 def is_public(address: Address) -> bool:
-    """Return whether an address is on the public internet and nobody's inside, also through an IPv6 tunnel."""
+    """Return whether an address is on the public internet, also when it is tunnelled in IPv6."""
     target = _embedded(address)
     local = isinstance(target, IPv6Address) and target.is_site_local
     return target.is_global and not (target.is_multicast or target.is_reserved or target.is_unspecified or local)
 
 
 class AddressPolicy:
-    """Resolves host names to addresses we may connect to.
+    """Resolves host names to addresses that may be connected to.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class AddressPolicy:
         Raises
         ------
         UnprocessableError
-            link_private_address, if any of them is not public: a name with a foot inside is not to be trusted.
+            link_private_address, if any of them is not public: a name with one private address is not trusted.
         TransientError
             link_unavailable, if DNS fails.
         """

@@ -1,4 +1,4 @@
-"""From a link to a local file, within limits: schemes, addresses, size, time, redirects."""
+"""Fetcher of media: a link to a local file, within limits on scheme, address, size, time and redirects."""
 
 import asyncio
 import tempfile
@@ -16,14 +16,14 @@ from streams.errors import TransientError, UnprocessableError
 
 
 class Fetcher:
-    """Fetches media by link; one per worker, for it bounds how many are fetched at once.
+    """Fetches media by link; one per worker, because it limits the concurrent fetches.
 
     Parameters
     ----------
     settings
         Limits and allow-lists.
     policy
-        Which addresses http links may reach; by default those of the settings.
+        Addresses that http links may lead to; by default those of the settings.
     """
 
     def __init__(self, settings: MediaSettings, policy: AddressPolicy | None = None) -> None:
@@ -44,13 +44,13 @@ class Fetcher:
 
     @asynccontextmanager
     async def fetch(self, url: str) -> AsyncIterator[Path]:
-        """Give a local file for a link; a file that was fetched is removed at the end.
+        """Yield a local file for a link; a fetched file is removed on exit.
 
         Raises
         ------
         UnprocessableError
             link_scheme, link_malformed, link_private_address, link_gone, link_forbidden, link_refused, redirect_loop,
-            media_too_large, media_empty; link_not_yet, of which the next moment may know better.
+            media_too_large, media_empty; link_not_yet, after which the medium may still appear.
         TransientError
             link_unavailable, link_timeout.
         """
@@ -60,12 +60,12 @@ class Fetcher:
             return
         with tempfile.NamedTemporaryFile(dir=self._settings.temporary_folder, prefix="jikimi-") as file:
             path = Path(file.name)
-            async with self._slots:  # not while it is used: media of one post are held together
+            async with self._slots:  # not during use: all media of a post are kept at the same time
                 await self._download(url, parts, path)
             yield path
 
     def _local(self, parts: SplitResult) -> Path:
-        """Return the file behind a file link, with symbolic links followed before the check."""
+        """Return the file of a file link, with symbolic links resolved before the check."""
         path = Path(unquote(parts.path)).resolve()
         if parts.netloc not in ("", "localhost") or not any(
             path.is_relative_to(root.resolve()) for root in self._settings.file_roots
@@ -89,7 +89,7 @@ class Fetcher:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # parsed, and so refused, only when asked for
+        _ = parts.port  # parsed, and so validated, only on access
     except ValueError as error:
         raise UnprocessableError("link_malformed", "the link cannot be parsed") from error
     if parts.scheme not in ("http", "https", "s3", "file"):

@@ -1,4 +1,4 @@
-"""Media in S3-compatible stores, from named buckets only."""
+"""Source of media in S3-compatible stores, from allowed buckets only."""
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -45,7 +45,7 @@ class ObjectStoreSource:
         Raises
         ------
         UnprocessableError, TransientError
-            As Fetcher.fetch says.
+            As Fetcher.fetch.
         """
         store = self._store(parts.netloc)
         try:

@@ -1,4 +1,4 @@
-"""Media over http and https, every connection checked."""
+"""Source of media over HTTP and HTTPS, with every connection checked."""
 
 import ssl
 from collections.abc import AsyncGenerator
@@ -14,16 +14,16 @@ from streams.errors import TransientError, UnprocessableError
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _FORBIDDEN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}
 _NOT_YET = b"BlobNotFound"
-"""Bluesky's word for a blob that it never had, or has not finished with."""
+"""Bluesky's error code of a blob that it never had, or is still processing."""
 _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 class _CheckedTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport over connections that were checked."""
+    """httpx's transport over checked connections."""
 
     def __init__(self, policy: AddressPolicy, tls: ssl.SSLContext, max_connections: int) -> None:
         super().__init__(verify=tls, trust_env=False)
-        # httpx 0.28 has no argument for a network backend; tests/unit/media/test_fetch.py fails if this stops working
+        # httpx 0.28 has no argument for a network backend; tests/unit/decode/test_fetch.py fails if this stops working
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls, max_connections=max_connections, network_backend=CheckedBackend(policy)
         )
@@ -51,7 +51,7 @@ class HttpSource:
         Raises
         ------
         UnprocessableError, TransientError
-            As Fetcher.fetch says.
+            As Fetcher.fetch.
         """
         host = "the host"
         try:
@@ -61,7 +61,7 @@ class HttpSource:
                 response = await self._client.send(request, stream=True)
                 try:
                     if response.next_request is None:
-                        if response.is_client_error and _NOT_YET in await _beginning(response):
+                        if response.is_client_error and _NOT_YET in await _first_chunk(response):
                             raise UnprocessableError("link_not_yet", f"{host} has no such blob")
                         self._check(response)
                         async for chunk in response.aiter_raw():
@@ -75,30 +75,30 @@ class HttpSource:
         except httpx.UnsupportedProtocol as error:
             raise UnprocessableError("link_scheme", f"{host} redirects to a scheme that is not fetched") from error
         except httpx.TimeoutException as error:
-            raise TransientError("link_timeout", f"{host} was silent for too long") from error
+            raise TransientError("link_timeout", f"{host} sent no data for too long") from error
         except httpx.HTTPError as error:
             raise TransientError("link_unavailable", f"{host}: {type(error).__name__}") from error
         raise UnprocessableError("redirect_loop", f"more than {self._settings.max_redirects} redirects")
 
     def _check(self, response: httpx.Response) -> None:
-        """Refuse what is not the medium, and a claimed size that is too large, before reading it."""
+        """Refuse a response without a medium, and a declared size that is too large, before reading the body."""
         status, host = response.status_code, response.request.url.host
-        said = f"{host} answered {status}"
+        detail = f"{host} answered {status}"
         if status in _LATER or response.is_server_error:
-            raise TransientError("link_unavailable", said)
+            raise TransientError("link_unavailable", detail)
         if status in _GONE:
-            raise UnprocessableError("link_gone", said)
+            raise UnprocessableError("link_gone", detail)
         if status in _FORBIDDEN:
-            raise UnprocessableError("link_forbidden", said)
+            raise UnprocessableError("link_forbidden", detail)
         if status != HTTPStatus.OK:
-            raise UnprocessableError("link_refused", said)
-        claimed = response.headers.get("content-length", "")
-        if claimed.isdecimal() and int(claimed) > self._settings.max_bytes:
-            raise UnprocessableError("media_too_large", f"{claimed} bytes claimed, {self._settings.max_bytes} allowed")
+            raise UnprocessableError("link_refused", detail)
+        declared = response.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self._settings.max_bytes:
+            raise UnprocessableError("media_too_large", f"{declared} bytes, {self._settings.max_bytes} allowed")
 
 
-async def _beginning(response: httpx.Response) -> bytes:
-    """Return the first bytes of a body, of which nothing else is read."""
+async def _first_chunk(response: httpx.Response) -> bytes:
+    """Return the first bytes of a body; the rest is not read."""
     async for chunk in response.aiter_raw():
         return chunk
     return b""

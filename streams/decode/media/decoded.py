@@ -1,7 +1,7 @@
-"""What comes out of a medium, as values that cross the wall of the sandbox.
+"""Jobs and results of decoding, exchanged with the child processes of the sandbox.
 
-They travel as MessagePack and are validated on the trusted side: a child taken over by a medium can send wrong
-pictures, never code.
+They are sent as MessagePack and validated in the parent: a child compromised by a medium can send wrong pictures,
+never code.
 """
 
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ MediaReason = Literal[
     "media_unreadable",
     "image_too_large",
 ]
-"""Why a medium cannot be decoded: metric labels, so few."""
+"""Reasons why a medium cannot be decoded; few, because they are metric labels."""
 
 _SHORTEST_TAIL_S = 0.1
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
-    """How a medium is cut and sampled; the fields are explained in settings.py."""
+    """Cutting and sampling of a medium; the fields are explained in settings.py."""
 
     segment_s: float
     max_duration_s: float
@@ -43,13 +43,13 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MediaInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What reading all packets of a medium tells, without decoding any."""
+    """Properties of a medium, read from its packets without decoding any."""
 
     kind: Kind
     duration_s: float
-    """Of all streams together, on the media clock; at most the longest allowed. 0 for an image."""
+    """Duration of all streams together, on the media clock; at most the longest allowed. 0 for an image."""
     origin_s: float = 0.0
-    """Where the file's own timestamps start: zero of the media clock."""
+    """Start of the file's own timestamps: zero of the media clock."""
     video: int | None = None
     """Index of the video stream."""
     audio: int | None = None
@@ -58,9 +58,9 @@ class MediaInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Upright, in pixels."""
     height: int = 0
     rotation: int = 0
-    """Degrees counter-clockwise that make a decoded frame upright: 0, 90, 180 or 270."""
+    """Degrees counter-clockwise that turn a decoded frame upright: 0, 90, 180 or 270."""
     too_long: bool = False
-    """More follows after duration_s and will not be decoded."""
+    """True if the file is longer than duration_s; the rest is not decoded."""
     subtitles: list[Text] = []
     """In time order."""
 
@@ -87,7 +87,7 @@ class DecodedSegment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decoder child is asked: to scan a file, or, given what the scan said, to decode it."""
+    """Job of a decoder child: scan a file, or, with the result of the scan, decode it."""
 
     path: str
     sampling: Sampling
@@ -95,9 +95,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def cut(info: MediaInfo, segment_s: float) -> list[tuple[float, float]]:
-    """Return start and duration in seconds of each segment: exact, known before decoding, at least one.
+    """Return start and duration in seconds of each segment: exact, available before decoding, at least one.
 
-    A tail too short to hear or see, which sound codecs leave by padding, is not worth a segment.
+    A tail below 0.1 s, which sound codecs add as padding, makes no segment.
     """
     return list(_spans(info.duration_s, segment_s))
 

@@ -1,4 +1,4 @@
-"""Pictures as they leave the sandbox: small upright JPEG, and thumbnails that show nothing. Runs in the sandbox."""
+"""Pictures as small upright JPEGs, and thumbnails in which nothing is recognisable. Runs in the sandbox."""
 
 import struct
 import warnings
@@ -13,15 +13,15 @@ from PIL import AvifImagePlugin, Image, ImageFile, ImageFilter, ImageOps, Uniden
 
 from streams.errors import UnprocessableError
 
-ImageFile.LOAD_TRUNCATED_IMAGES = True  # a browser shows as much as there is, so that is what can do harm
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the sandbox lets nobody start one
+ImageFile.LOAD_TRUNCATED_IMAGES = True  # a browser shows the readable part, so that part can do harm
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the sandbox forbids starting threads
 
 Pixels = npt.NDArray[np.uint8]
 """RGB, shape (height, width, 3)."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 _PILLOW_ERRORS = (ArithmeticError, LookupError, OSError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error)
-"""What its plugins raise for broken images, found by breaking images."""
+"""Errors that its plugins raise for broken images, found by fuzzing."""
 _QUALITY = 85
 _BLUR_WIDTH = 24
 _BLUR_RADIUS = 1.5
@@ -31,12 +31,12 @@ _THUMBNAIL_QUALITY = 50
 
 @contextmanager
 def opened_image(path: Path) -> Iterator[Image.Image | None]:
-    """Give an image whose header was read, None for what is no image.
+    """Yield an image whose header was read, None for a file that is no image.
 
     Raises
     ------
     UnprocessableError
-        media_unreadable, also for what Pillow raises while the image is used; image_too_large, far beyond our own cap.
+        media_unreadable, also for Pillow's errors while the image is used; image_too_large, far beyond our own cap.
     """
     try:
         with warnings.catch_warnings():
@@ -72,12 +72,12 @@ def shrunk(picture: Image.Image, short_side: int) -> Image.Image:
 
 
 def jpeg(picture: Image.Image) -> bytes:
-    """Return a JPEG good enough for descriptors; its own tables would save 7 % and cost thrice the time."""
+    """Return a JPEG good enough for descriptors; optimised tables would save 7 % and take three times as long."""
     return _encode(picture, _QUALITY, optimize=False)
 
 
 def blurred(picture: Image.Image) -> Image.Image:
-    """Return a picture in which nothing can be recognised, 24 pixels wide at most, blurred on top.
+    """Return a picture in which nothing can be recognised, at most 24 pixels wide and blurred.
 
     Blurring comes before encoding, so nothing sharper is ever stored.
     """

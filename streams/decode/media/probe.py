@@ -1,4 +1,4 @@
-"""What a medium is, from its packets alone: streams, exact duration, subtitles. Runs in the sandbox."""
+"""Scan of a medium from its packets alone: streams, exact duration, subtitles. Runs in the sandbox."""
 
 import math
 import struct
@@ -25,7 +25,7 @@ _UPRIGHT = {3: 180, 6: 270, 8: 90}
 
 
 def scan(path: Path, sampling: Sampling) -> MediaInfo:
-    """Return what a file holds.
+    """Return a file's streams, duration and subtitles.
 
     Raises
     ------
@@ -36,14 +36,14 @@ def scan(path: Path, sampling: Sampling) -> MediaInfo:
 
 
 def _scan_image(path: Path, max_pixels: int) -> MediaInfo | None:
-    """Return what a still image holds, None for anything else, animations too."""
+    """Return the properties of a still image, None for any other file, also an animation."""
     with opened_image(path) as image:
         if image is None:
             return None
         _check_pixels(image.width, image.height, max_pixels)
         if image.format in _ANIMATED and getattr(image, "is_animated", False):
             return None
-        # asked only where it is at hand: Pillow decodes a whole PNG in search of it
+        # Read only if already loaded: otherwise Pillow decodes a whole PNG to find it.
         rotation = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1), 0) if "exif" in image.info else 0
         width, height = _turned(image.width, image.height, rotation)
         return MediaInfo(kind="image", duration_s=0.0, width=width, height=height, rotation=rotation)
@@ -96,7 +96,7 @@ def _first_audio(container: InputContainer) -> AudioStream | None:
 
 
 def _decodable(stream: Stream) -> bool:
-    """Return whether FFmpeg has a decoder; the stubs hide that PyAV gives None without one."""
+    """Return whether FFmpeg has a decoder; PyAV's codec_context is None without one, which its stubs omit."""
     return bool(stream.codec_context)
 
 
@@ -111,7 +111,7 @@ def _rotation(video: VideoStream) -> int:
 
 @dataclass
 class _Extent:
-    """What the packets showed so far."""
+    """Extent and subtitles of the packets read so far."""
 
     origin_s: float
     max_duration_s: float
@@ -120,7 +120,7 @@ class _Extent:
     subtitles: list[Text] = field(default_factory=list)
 
     def add(self, packet: AnyPacket) -> None:
-        """Stretch to the end of a packet of picture or sound."""
+        """Extend to the end of a packet of picture or sound."""
         start = packet.dts if packet.pts is None else packet.pts
         if start is None or packet.is_discard:
             return
@@ -130,7 +130,7 @@ class _Extent:
 
 
 def _usual_duration(packet: AnyPacket) -> int:
-    """Return how long one frame lasts, in units of the packet's time base, where the packet does not say."""
+    """Return one frame's duration by the average rate, in units of the packet's time base; 0 without a rate."""
     rate = packet.stream.average_rate if isinstance(packet.stream, VideoStream) else None
     return round(1 / (rate * packet.time_base)) if rate else 0
 
@@ -138,13 +138,13 @@ def _usual_duration(packet: AnyPacket) -> int:
 def _read_packets(
     container: InputContainer, video: VideoStream | None, audio: AudioStream | None, max_duration_s: float
 ) -> _Extent:
-    """Return how far the packets reach, reading little further than is allowed."""
-    heard = [stream for stream in (video, audio) if stream is not None]
-    starts = [float(s.start_time * s.time_base) for s in heard if s.start_time is not None]
+    """Return the extent of the packets; reading stops soon after the longest duration."""
+    chosen = [stream for stream in (video, audio) if stream is not None]
+    starts = [float(s.start_time * s.time_base) for s in chosen if s.start_time is not None]
     extent = _Extent(min(starts, default=0.0), max_duration_s)
     reader = SubtitleReader(extent.origin_s)
     texts = [stream for stream in container.streams.subtitles if _decodable(stream)]
-    for packet in packets(container, *heard, *texts):
+    for packet in packets(container, *chosen, *texts):
         if isinstance(packet.stream, SubtitleStream):
             extent.subtitles += reader.read(packet)
         else:

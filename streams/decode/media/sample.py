@@ -1,7 +1,7 @@
-"""Which frames of a segment are worth keeping: one each step, one after each shot change, none where nothing moves.
+"""Sampling of a segment's frames: one each step, one after each shot change, none where nothing moves.
 
-Runs in the sandbox. Most frames are never looked at; a look is a 32 x 18 gray picture made by swscale, and only kept
-frames are scaled in colour and encoded.
+Runs in the sandbox. Most frames are skipped; candidates are compared as previews, 32 x 18 gray pictures made by
+swscale, and only kept frames are scaled in colour and encoded.
 """
 
 from collections.abc import Iterable
@@ -16,28 +16,28 @@ from schemas.messages import Frame, Thumbnail
 from streams.decode.media.decoded import Sampling
 from streams.decode.media.picture import blurred, jpeg, small_size, thumbnail, turned
 
-Look = npt.NDArray[np.int16]
+Preview = npt.NDArray[np.int16]
 """A frame as 32 x 18 gray cells, shape (18, 32), 0-255."""
 
-_LOOK_SIZE = (32, 18)
-_LOOKS_PER_SECOND = 5
+_PREVIEW_SIZE = (32, 18)
+_PREVIEWS_PER_SECOND = 5
 _CUT = 24.0
-"""Mean change of a cell between looks that only a new shot makes."""
+"""Mean change of a cell between previews above which a new shot begins."""
 _STILL = 10
-"""Change of the most changed cell that nobody sees: noise is averaged away over a cell."""
+"""Largest imperceptible change of a cell; noise is averaged out over a cell."""
 _SHORTEST_STEP_S = 0.5
 _WIDEST_PIXEL = 4.0
 """Old broadcast formats stay below 2; more is a broken header."""
 
 
 def step(sampling: Sampling, duration_s: float) -> float:
-    """Return the seconds between two samples of a medium: less in a short one, more where the cap demands it."""
+    """Return the seconds between two samples of a medium: fewer in a short one, more where the cap requires it."""
     cap_s = sampling.segment_s / sampling.max_frames
     return max(min(1 / sampling.frames_per_second, _short_step(sampling, duration_s)), cap_s)
 
 
 def longest_gap(sampling: Sampling, duration_s: float) -> float:
-    """Return the seconds between key frames of a medium from which other frames are decoded too."""
+    """Return the gap between a medium's key frames, in seconds, above which other frames are decoded too."""
     return min(sampling.longest_gap_s, _short_step(sampling, duration_s))
 
 
@@ -55,17 +55,17 @@ class FrameSampler:
     step_s
         Time between samples, as `step` returns it.
     rotation
-        Degrees counter-clockwise that make its frames upright.
+        Degrees counter-clockwise that turn its frames upright.
     pixel_aspect
-        Width of a pixel by its height.
+        Width of a pixel divided by its height.
     """
 
     def __init__(self, sampling: Sampling, step_s: float, rotation: int = 0, pixel_aspect: float = 1.0) -> None:
         self._sampling = sampling
         self._rotation = rotation
         self._pixel_aspect = min(_WIDEST_PIXEL, max(1 / _WIDEST_PIXEL, pixel_aspect))
-        # Never on several threads: the sandbox lets nobody start one.
-        self._small = VideoReformatter()  # one each, for swscale keeps its tables between frames of one size
+        # Single-threaded: the sandbox forbids starting threads.
+        self._small = VideoReformatter()  # one for each size: swscale keeps its tables between frames of one size
         self._tiny = VideoReformatter()
         self._step_s = step_s
         self._max_cuts = sampling.max_frames - int(sampling.segment_s / self._step_s)
@@ -76,24 +76,24 @@ class FrameSampler:
         Parameters
         ----------
         start_s
-            Where the segment starts.
+            Start of the segment, seconds.
         timed
             Time on the media clock, seconds, and frame.
         """
         kept: list[Frame] = []
         tiny: list[tuple[float, Image.Image]] = []
-        choice = _Choice(start_s, self._step_s, self._max_cuts)
+        selection = _Selection(start_s, self._step_s, self._max_cuts)
         for time_s, frame in timed:
-            if choice.is_due(time_s) and choice.takes(time_s, self._look(frame)):
+            if selection.is_due(time_s) and selection.takes(time_s, self._preview(frame)):
                 picture = self._picture(frame)
                 kept.append(Frame(time_s=time_s, jpeg=jpeg(picture)))
                 tiny.append((time_s, blurred(picture)))
         return kept[: self._sampling.max_frames], thumbnails(tiny, self._sampling.max_thumbnails)
 
-    def _look(self, frame: VideoFrame) -> Look:
-        width, height = _LOOK_SIZE
-        seen = self._tiny.reformat(frame, width, height, "gray8", interpolation=Interpolation.AREA, threads=1)
-        return seen.to_ndarray().astype(np.int16)
+    def _preview(self, frame: VideoFrame) -> Preview:
+        width, height = _PREVIEW_SIZE
+        gray = self._tiny.reformat(frame, width, height, "gray8", interpolation=Interpolation.AREA, threads=1)
+        return gray.to_ndarray().astype(np.int16)
 
     def _picture(self, frame: VideoFrame) -> Image.Image:
         shown_width = max(1, round(frame.width * self._pixel_aspect))
@@ -102,34 +102,34 @@ class FrameSampler:
         return turned(small.to_ndarray().astype(np.uint8, copy=False), self._rotation)
 
 
-class _Choice:
-    """Decides frame by frame within one segment."""
+class _Selection:
+    """State of the selection of frames within one segment."""
 
     def __init__(self, start_s: float, step_s: float, max_cuts: int) -> None:
         self._start_s, self._step_s, self._cuts_left = start_s, step_s, max_cuts
-        self._next_look_s = -np.inf
+        self._next_preview_s = -np.inf
         self._next_tick_s = -np.inf
-        self._last: Look | None = None
-        self._kept: Look | None = None
+        self._last: Preview | None = None
+        self._kept: Preview | None = None
 
     def is_due(self, time_s: float) -> bool:
-        """Return whether a frame is worth a look."""
-        return time_s >= min(self._next_look_s, self._next_tick_s)
+        """Return whether a frame needs a preview."""
+        return time_s >= min(self._next_preview_s, self._next_tick_s)
 
-    def takes(self, time_s: float, look: Look) -> bool:
+    def takes(self, time_s: float, preview: Preview) -> bool:
         """Return whether a frame is kept."""
-        last, self._last = self._last, look
-        self._next_look_s = time_s + 1 / _LOOKS_PER_SECOND
+        last, self._last = self._last, preview
+        self._next_preview_s = time_s + 1 / _PREVIEWS_PER_SECOND
         on_tick = time_s >= self._next_tick_s
         if on_tick:
             n_steps = (time_s - self._start_s) // self._step_s
             self._next_tick_s = self._start_s + (n_steps + 1) * self._step_s
-        is_cut = last is not None and bool(np.abs(look - last).mean() > _CUT) and self._cuts_left > 0
-        is_new = self._kept is None or bool(np.abs(look - self._kept).max() > _STILL)
+        is_cut = last is not None and bool(np.abs(preview - last).mean() > _CUT) and self._cuts_left > 0
+        is_new = self._kept is None or bool(np.abs(preview - self._kept).max() > _STILL)
         if not (is_cut or (on_tick and is_new)):
             return False
         self._cuts_left -= not on_tick
-        self._kept = look
+        self._kept = preview
         return True
 
 

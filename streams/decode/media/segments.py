@@ -1,7 +1,7 @@
-"""One medium, decoded once from start to end, segment by segment. Runs in the sandbox.
+"""Decoding of one medium from start to end, segment by segment. Runs in the sandbox.
 
-Picture and sound are read through two open files, so that a file that holds all its sound after all its picture costs
-no more memory than any other.
+Picture and sound are read through two open files, so that a file with all its sound after all its picture needs no
+more memory than any other.
 """
 
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ from streams.decode.media.tracks import decoded, frames, opened, packets
 from streams.errors import UnprocessableError
 
 _ENOUGH_FRAMES_PER_SECOND = 12
-"""Where this many come, frames no other frame needs (B-frames) are skipped: half the work, and cuts are still seen."""
+"""Rate from which frames that no other frame needs (B-frames) are skipped: half the work, and cuts are still found."""
 _WITHOUT_B_FRAMES = ("h264", "mpeg4", "mpeg2video")
-"""Codecs whose other frames hardly rest on B-frames: without any, cosines stay above 0.98. HEVC may have no others."""
+"""Codecs whose other frames hardly need B-frames: without any, cosines stay above 0.98. HEVC may have no others."""
 
 
 def work(request: bytes) -> Iterator[bytes]:
@@ -47,7 +47,7 @@ def work(request: bytes) -> Iterator[bytes]:
 
 
 def segments(path: Path, info: MediaInfo, sampling: Sampling) -> Iterator[DecodedSegment]:
-    """Yield exactly the segments that `cut` promises, in order.
+    """Yield exactly the segments that `cut` returns, in order.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def segments(path: Path, info: MediaInfo, sampling: Sampling) -> Iterator[Decode
             kept, thumbnails = picture.take(start_s, duration_s) if picture else ([], [])
             pcm = sound.take(start_s, duration_s).astype("<i2").tobytes() if sound else b""
             yield DecodedSegment(start_s=start_s, duration_s=duration_s, frames=kept, thumbnails=thumbnails, pcm=pcm)
-    if not (picture and picture.seen) and not (sound and sound.heard):
+    if not (picture and picture.has_decoded) and not (sound and sound.has_decoded):
         raise UnprocessableError("media_unreadable", "no frame and no sound could be decoded")
     if info.too_long:
         raise UnprocessableError("media_too_long", f"decoded up to {info.duration_s:g} s, more follows")
@@ -78,10 +78,10 @@ class _PictureTrack:
         stream = container.streams[info.video or 0]
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
-        context.thread_count = 1  # one core a child: the pool is the parallelism
+        context.thread_count = 1  # one core for each child: the pool runs in parallel
         context.options = {**context.options, "max_pixels": str(sampling.max_pixels)}
         if sampling.longest_gap_s:
-            context.options = {**context.options, "skip_loop_filter": "all"}  # seen from 320 lines, nobody misses it
+            context.options = {**context.options, "skip_loop_filter": "all"}  # no visible difference at 320 lines
         if stream.average_rate and stream.average_rate >= _ENOUGH_FRAMES_PER_SECOND:
             is_sparse = sampling.longest_gap_s and context.name in _WITHOUT_B_FRAMES
             context.skip_frame = "BIDIR" if is_sparse else "NONREF"
@@ -93,16 +93,16 @@ class _PictureTrack:
         self._frames = decoded(wanted, VideoFrame)
         self._sampler = FrameSampler(sampling, step_s, info.rotation, float(stream.sample_aspect_ratio or 1))
         self._pending: tuple[float, VideoFrame] | None = None
-        self.seen = False
+        self.has_decoded = False
 
     def take(self, start_s: float, duration_s: float) -> tuple[list[Frame], list[Thumbnail]]:
         """Return the sampled frames and thumbnails of the next segment."""
         return self._sampler.sample(start_s, self._until(start_s + duration_s))
 
     def _until(self, end_s: float) -> Iterator[tuple[float, VideoFrame]]:
-        """Yield frames on the media clock, and keep the first that belongs to the next segment."""
+        """Yield frames on the media clock, and keep the first one of the next segment."""
         while timed := self._pending or next(self._frames, None):
-            self.seen = True
+            self.has_decoded = True
             time_s = max(0.0, timed[0] - self._origin_s)
             self._pending = timed if time_s >= end_s else None
             if self._pending:

@@ -22,22 +22,22 @@ class SoundTrack:
     timed
         Time on the media clock, seconds, and frame, of any format and rate.
     rate_hz
-        Of the PCM to give.
+        Sample rate of the returned PCM.
     """
 
     def __init__(self, timed: Iterable[tuple[float, AudioFrame]], rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._chunks = placed(timed, rate_hz)
         self._rest: tuple[int, Pcm] | None = None
-        self.heard = False
-        """True once anything was decoded."""
+        self.has_decoded = False
+        """True once any sample was decoded."""
 
     def take(self, start_s: float, duration_s: float) -> Pcm:
         """Return exactly round(duration x rate) samples, silent where the medium has no sound."""
         start, stop = round(start_s * self._rate_hz), round((start_s + duration_s) * self._rate_hz)
         canvas = np.zeros(stop - start, np.int16)
         while chunk := self._rest or next(self._chunks, None):
-            self.heard = True
+            self.has_decoded = True
             position, pcm = chunk
             if position >= stop:
                 self._rest = chunk
@@ -55,7 +55,7 @@ def placed(timed: Iterable[tuple[float, AudioFrame]], rate_hz: int) -> Iterator[
     for start_s, stretch in _stretches(timed):
         position = round(start_s * rate_hz)
         for pcm in _resampled(stretch, rate_hz):
-            fresh = pcm[max(0, end - position) :]  # timestamps that step back would sound twice
+            fresh = pcm[max(0, end - position) :]  # samples of timestamps that step back are dropped as duplicates
             if len(fresh):
                 yield position + len(pcm) - len(fresh), fresh
             position += len(pcm)
@@ -91,7 +91,7 @@ def _fits(first: AudioFrame, following: AudioFrame, gap_s: float) -> bool:
 def _resampled(stretch: Iterable[AudioFrame], rate_hz: int) -> Iterator[Pcm]:
     resampler = AudioResampler(format="s16", layout="mono", rate=rate_hz)
     for frame in stretch:
-        frame.pts = None  # the resampler would fill gaps its own way
+        frame.pts = None  # with timestamps the resampler would fill gaps itself
         for resampled in resampler.resample(frame):
             yield resampled.to_ndarray()[0].astype(np.int16, copy=False)
     for resampled in resampler.resample(None):

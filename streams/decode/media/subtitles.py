@@ -10,7 +10,7 @@ from schemas.messages import Text
 from streams.decode.media.tracks import AnyPacket
 
 _MAX_CHARACTERS = 200_000
-"""Of one medium: three hours of talk have about 150,000, and the record must fit its topic."""
+"""Most characters of one medium: three hours of speech have about 150,000, and the record must fit its topic."""
 _OVERRIDES = re.compile(r"\{[^}]*\}")
 _MARKUP = re.compile(r"<[^<>]*>")
 _BREAKS = re.compile(r"\\[Nnh]|\s+")
@@ -23,7 +23,7 @@ class SubtitleReader:
     Parameters
     ----------
     origin_s
-        Where the file's timestamps start, seconds.
+        Start of the file's timestamps, seconds.
     """
 
     def __init__(self, origin_s: float) -> None:
@@ -31,7 +31,7 @@ class SubtitleReader:
         self._n_characters = 0
 
     def read(self, packet: AnyPacket) -> list[Text]:
-        """Return the texts of one packet; none for pictures of text, broken packets, or too much text."""
+        """Return the texts of one packet; none for bitmap subtitles, broken packets, or too much text."""
         if packet.pts is None or not isinstance(packet.stream, SubtitleStream):
             return []
         time_s = max(0.0, float(packet.pts * packet.time_base) - self._origin_s)
@@ -48,9 +48,9 @@ class SubtitleReader:
 
 
 def plain(subtitle: AssSubtitle) -> str:
-    """Return a subtitle's words without styling, on one line.
+    """Return a subtitle's text without styling, on one line.
 
-    FFmpeg gives every text subtitle as an ASS event: eight fields, then text with {overrides}.
+    FFmpeg returns every text subtitle as an ASS event: eight fields, then text with {overrides}.
     """
     event = subtitle.ass.decode("utf-8", "replace")
     text = event.split(",", _FIELDS_BEFORE_TEXT)[-1]

@@ -1,4 +1,4 @@
-"""The streams of a media file, opened with as little trust as FFmpeg allows. Runs in the sandbox."""
+"""Streams of a media file, opened with FFmpeg's strictest options. Runs in the sandbox."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 
 from streams.errors import UnprocessableError
 
-# Only what posts hold. Above all no hls, dash or concat: those formats make FFmpeg open other files.
+# Only the formats of posts. Above all no hls, dash or concat: those formats make FFmpeg open other files.
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,asf,ogg,wav,mp3,aac,flac,amr,aiff,caf,"
     "gif,apng,webp,webp_anim,webp_pipe,png_pipe,jpeg_pipe,mjpeg,ivf"
@@ -26,7 +26,7 @@ type AnyPacket = Packet[Stream]  # a packet type is generic for type checkers on
 
 @contextmanager
 def opened(path: Path) -> Iterator[InputContainer]:
-    """Give an open container and close it.
+    """Yield an open container and close it on exit.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
 
 
 def packets(container: InputContainer, *streams: Stream) -> Iterator[AnyPacket]:
-    """Yield the packets of some streams until the end, or until the file is broken beyond reading on.
+    """Yield the packets of some streams until the end, or until the file cannot be read further.
 
     The last packet of each stream is empty: it flushes the decoder.
     """
@@ -67,18 +67,18 @@ def packets(container: InputContainer, *streams: Stream) -> Iterator[AnyPacket]:
 def frames[F: (AudioFrame, VideoFrame)](
     container: InputContainer, stream: Stream, kind: type[F]
 ) -> Iterator[tuple[float, F]]:
-    """Yield time in seconds on the file's clock and decoded frame; broken packets are passed over."""
+    """Yield time in seconds on the file's clock and decoded frame; broken packets are skipped."""
     return decoded(packets(container, stream), kind)
 
 
 def decoded[F: (AudioFrame, VideoFrame)](wanted: Iterable[AnyPacket], kind: type[F]) -> Iterator[tuple[float, F]]:
-    """Yield time in seconds on the file's clock and frame of these packets; broken packets are passed over."""
+    """Yield time in seconds on the file's clock and frame of these packets; broken packets are skipped."""
     for packet in wanted:
         try:
             found = packet.decode()
         except MemoryError:
             raise
-        except (av.error.FFmpegError, ValueError):  # ValueError: the decoder would not open
+        except (av.error.FFmpegError, ValueError):  # ValueError: the decoder could not be opened
             continue
         for frame in found:
             if isinstance(frame, kind) and frame.time is not None:

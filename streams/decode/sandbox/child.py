@@ -1,4 +1,4 @@
-"""One child process of the sandbox, seen from outside."""
+"""Handle of one child process of the sandbox."""
 
 import asyncio
 import os
@@ -12,14 +12,14 @@ from streams.decode.sandbox.worker import ANSWER, BUG, END, HEADER, MEMORY, REFU
 from streams.errors import UnprocessableError
 
 _MAX_ANSWER_BYTES = 32 * 1024 * 1024
-"""Four times the largest record; a child that claims more has been taken over."""
+"""Four times the largest record; a child that declares more is compromised."""
 _SOON_S = 0.05
 _DRAIN_BYTES = 65_536
 _REASONS = frozenset(get_args(MediaReason))
 
 
 class Child:
-    """Answers one job at a time, until it is killed."""
+    """A child process that answers one job at a time until it is killed."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None
@@ -30,7 +30,7 @@ class Child:
 
     @classmethod
     async def start(cls, *arguments: str) -> Self:
-        """Return a running child with nothing of ours but the module path: no environment, no open files."""
+        """Return a running child that inherits only the module path: no environment, no open files."""
         environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-s", "-B", "-m", "streams.decode.sandbox.worker", *arguments),
@@ -38,24 +38,24 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             env=environment,
-            start_new_session=True,  # Ctrl-C is for the parent, which lets the record finish
+            start_new_session=True,  # Ctrl-C must reach only the parent, which lets the record finish
         )
         return cls(process)
 
     @property
     def is_ready(self) -> bool:
-        """True if it lives and owes no answer."""
+        """True if the process runs and has no job."""
         return self._reading is None and self._process.returncode is None
 
     def send(self, job: bytes, timeout_s: float) -> None:
-        """Give it a job whose answers may take so long together."""
+        """Send a job; `timeout_s` is the longest time for all its answers together."""
         self._left_s = timeout_s
-        with suppress(ConnectionError):  # a child that is gone is found out on reading
+        with suppress(ConnectionError):  # the exit of the child is detected on reading
             self._stdin.write(HEADER.pack(len(job), ANSWER) + job)
         self._reading = asyncio.create_task(self._read())
 
     async def answers_soon(self) -> bool:
-        """Return True if the next answer is as good as there, as the end is after the last answer."""
+        """Return whether the next answer arrives within 50 ms, as the end does after the last answer."""
         return await self._has_answered(_SOON_S)
 
     async def answer(self, timeout_s: float) -> bytes | None:
@@ -64,7 +64,7 @@ class Child:
         Raises
         ------
         UnprocessableError, RuntimeError
-            As Sandbox.run says.
+            As Sandbox.run.
         """
         timeout_s = min(timeout_s, self._left_s)
         if not await self._has_answered(timeout_s) or self._left_s <= 0:
@@ -74,14 +74,14 @@ class Child:
         if kind == ANSWER:
             self._reading = asyncio.create_task(self._read())
             return body
-        if kind in (END, REFUSAL, BUG):  # after MEMORY it is not to be trusted with another job
+        if kind in (END, REFUSAL, BUG):  # after MEMORY the child gets no other job
             self._reading = None
         if kind == END:
             return None
         raise _error(kind, body)
 
     async def _has_answered(self, timeout_s: float) -> bool:
-        """Wait so long for an answer, on the job's account."""
+        """Wait for an answer, and deduct the wait from the job's time."""
         assert self._reading is not None
         started_s = asyncio.get_running_loop().time()
         done, _ = await asyncio.wait({self._reading}, timeout=timeout_s)
@@ -92,13 +92,13 @@ class Child:
         try:
             length, kind = HEADER.unpack(await self._stdout.readexactly(HEADER.size))
             if length > _MAX_ANSWER_BYTES:
-                raise UnprocessableError("media_decode_crash", f"the decoder claims an answer of {length} bytes")
+                raise UnprocessableError("media_decode_crash", f"the decoder declares an answer of {length} bytes")
             return kind, await self._stdout.readexactly(length)
         except asyncio.IncompleteReadError as error:
-            raise _obituary(await self._process.wait()) from error
+            raise _exit_error(await self._process.wait()) from error
 
     async def kill(self) -> None:
-        """Kill it, whatever it does, and wait until it is gone."""
+        """Kill the process and wait for its exit."""
         with suppress(ProcessLookupError):
             self._process.kill()
         if self._reading is not None:
@@ -106,26 +106,26 @@ class Child:
             with suppress(asyncio.CancelledError, UnprocessableError):
                 await self._reading
         self._stdin.close()
-        while await self._stdout.read(_DRAIN_BYTES):  # a paused pipe never ends, and then neither does wait()
+        while await self._stdout.read(_DRAIN_BYTES):  # a paused pipe never closes, and wait() would not return
             pass
         await self._process.wait()
 
 
-def _obituary(code: int) -> UnprocessableError:
-    """Return why a child died that we did not kill: SIGKILL is then the kernel's, out of memory."""
+def _exit_error(code: int) -> UnprocessableError:
+    """Return the error of a child that exited by itself: SIGKILL is then the kernel's, out of memory."""
     if code == -signal.SIGKILL:
         return UnprocessableError("media_decode_memory", "the kernel killed the decoder, most likely for its memory")
-    return UnprocessableError("media_decode_crash", f"the decoder died with {code}")
+    return UnprocessableError("media_decode_crash", f"the decoder exited with {code}")
 
 
 def _error(kind: bytes, body: bytes) -> Exception:
-    """Return what a child's last message says; its words are not trusted to be one of our reasons."""
+    """Return a child's last message as an error; its reason is checked because the child is not trusted."""
     text = body.decode("utf-8", "replace")
     if kind == MEMORY:
-        return UnprocessableError("media_decode_memory", "the decoder asked for more memory than it may have")
+        return UnprocessableError("media_decode_memory", "the decoder exceeded its memory limit")
     if kind == REFUSAL:
         reason, _, detail = text.partition("\n")
         return UnprocessableError(reason if reason in _REASONS else "media_decode_crash", detail[:500])
     if kind == BUG:
         return RuntimeError(f"in the decoder:\n{text}")
-    return UnprocessableError("media_decode_crash", "the decoder's answer is of no known kind")
+    return UnprocessableError("media_decode_crash", "the decoder's answer is of an unknown kind")

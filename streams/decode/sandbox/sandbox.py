@@ -1,7 +1,8 @@
-"""Work on untrusted bytes in child processes that can be killed, each alone.
+"""Sandbox: untrusted bytes are processed in child processes, each of which can be killed alone.
 
-A child that hangs, crashes or eats memory costs the one record it worked on; the next job gets a new child. Answers are
-taken one at a time: while the caller is busy the pipe fills and the child waits, so memory is bounded on both sides.
+A child that hangs, crashes or exhausts its memory fails only the record it worked on; the next job gets a new child.
+Answers are read one at a time: while the caller is busy the pipe fills and the child waits (back-pressure), so memory
+is bounded on both sides.
 """
 
 import asyncio
@@ -13,16 +14,16 @@ from streams.decode.sandbox.child import Child
 
 
 class Sandbox:
-    """A few child processes that share the jobs.
+    """Pool of child processes.
 
     Parameters
     ----------
     work
-        "module:function", called in the child with a job's bytes, gives the answers' bytes.
+        "module:function", called in the child with a job's bytes, yields the answers' bytes.
     n_children
-        How many jobs may be open at once, each with a child of its own.
+        Most jobs open at once, each with a child of its own.
     n_working
-        How many children work at once: the cores. Open jobs take turns answer by answer, so a film delays no clip.
+        Most children that work at once: the cores. Open jobs take turns answer by answer, so a film delays no clip.
     memory_bytes
         Address space of each child.
     """
@@ -50,7 +51,7 @@ class Sandbox:
         Parameters
         ----------
         job
-            For the work function.
+            Argument of the work function.
         answer_timeout_s
             Longest wait for one answer.
         job_timeout_s
@@ -72,12 +73,12 @@ class Sandbox:
                     answer = await child.answer(answer_timeout_s)
                 while answer is not None:
                     yield answer
-                    # without a turn if it can be helped: a job that ends at once frees its child for the next
+                    # Without a turn if the answer is imminent: a job that ends now frees its child for the next.
                     async with nullcontext() if await child.answers_soon() else self._turns:
                         answer = await child.answer(answer_timeout_s)
             finally:
                 if child is not None:
-                    await self._take_back(child)
+                    await self._release(child)
 
     async def _child(self) -> Child:
         while self._idle:
@@ -87,7 +88,7 @@ class Sandbox:
             await child.kill()
         return await Child.start(*self._arguments)
 
-    async def _take_back(self, child: Child) -> None:
+    async def _release(self, child: Child) -> None:
         if child.is_ready:
             self._idle.append(child)
         else:

@@ -1,4 +1,4 @@
-"""The inside of the sandbox: a process that gives up its rights, then answers jobs from its standard input.
+"""Child process of the sandbox: drops its privileges, then answers jobs from its standard input.
 
 Started as `python -m streams.decode.sandbox.worker module:function memory_bytes`. A message is four bytes of length,
 one of kind, and the rest; the function maps a job's bytes to an iterator of answers' bytes.
@@ -34,28 +34,28 @@ def main() -> None:
     """Serve jobs until standard input ends."""
     name, memory_bytes = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not look like an answer
+    os.dup2(2, 1)  # a library's output on stdout must not be read as an answer
     _bind_to_parent()
     resource.setrlimit(resource.RLIMIT_AS, (int(memory_bytes),) * 2)
     work: Work = pkgutil.resolve_name(name)
-    _give_up_rights()
+    _drop_privileges()
     while header := sys.stdin.buffer.read(HEADER.size):
         length, _ = HEADER.unpack(header)
         _serve(work, sys.stdin.buffer.read(length), answers)
 
 
 def _bind_to_parent() -> None:
-    """Die with the parent, and before it when the machine runs out of memory."""
+    """Terminate with the parent, and before it when the machine runs out of memory."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _give_up_rights() -> None:
-    """Leave no network where the kernel lets us, no new privileges, no file to write, no process to start."""
+def _drop_privileges() -> None:
+    """Drop network access where the kernel allows it, new privileges, writing files and starting processes."""
     if sys.platform == "linux":
-        with suppress(OSError):  # containers often forbid user namespaces; then the pod's network policy is the wall
+        with suppress(OSError):  # containers often forbid user namespaces; then the pod's network policy applies
             os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
         ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     limits = {
@@ -76,7 +76,7 @@ def _serve(work: Work, job: bytes, answers: BinaryIO) -> None:
         _send(answers, REFUSAL, f"{error.reason}\n{error.detail}".encode("utf-8", "replace"))
     except MemoryError:
         _send(answers, MEMORY)
-    except Exception:  # noqa: BLE001 (the parent raises it again, as a bug)
+    except Exception:  # noqa: BLE001 (the parent raises it as a bug)
         _send(answers, BUG, traceback.format_exc().encode("utf-8", "replace"))
     else:
         _send(answers, END)

@@ -29,11 +29,11 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 
 _SOUND_CODECS = {".wav": "pcm_s16le", ".mp3": "libmp3lame", ".webm": "libopus"}
 _FIXED_RATE_CODECS = ("mpeg4", "flv1", "mpeg2video")
-"""They take only the time bases that their standards know."""
+"""Codecs with fixed time bases in their standards."""
 
 type AnyPacket = Any  # generic for type checkers only, and of every kind of stream here
 type Change = Callable[[int, AnyPacket], AnyPacket | None]
-"""Packet number and packet to what is written in its place; None drops it."""
+"""Function from packet number and packet to the packet written instead; None drops it."""
 
 
 def _same(_: int, packet: AnyPacket) -> AnyPacket:
@@ -41,7 +41,7 @@ def _same(_: int, packet: AnyPacket) -> AnyPacket:
 
 
 def scene(seed: int, shift: int = 0, width: int = WIDTH, height: int = HEIGHT) -> Pixels:
-    """Return a colourful picture that differs with the seed and can be moved sideways."""
+    """Return a colourful picture that depends on the seed and is shifted sideways."""
     tiny = np.random.default_rng(seed).integers(0, 255, (6, 10, 3), dtype=np.uint8)
     large = np.asarray(Image.fromarray(tiny).resize((width, height), Image.Resampling.BICUBIC))
     return np.roll(large, shift, axis=1)
@@ -76,7 +76,7 @@ def video(
     change_sound: Change = _same,
     subtitles: Sequence[tuple[str, float, str]] = (),
 ) -> Path:
-    """Write a media file; its container follows the suffix. subtitles: codec, time, text."""
+    """Write a media file; the suffix selects its container. subtitles: codec, time, text."""
     pictures = list(frames)
     with av.open(str(path), "w", options=format_options or {}) as out:
         picture = None
@@ -84,13 +84,13 @@ def video(
             picture = _picture_stream(out, codec, pictures[0], fps=fps, pixel_format=pixel_format, options=options)
         if picture is not None and rotation:
             picture.set_display_rotation(rotation)
-        heard = None if sound is None else out.add_stream(_SOUND_CODECS.get(path.suffix, "aac"), rate_hz, layout="mono")
+        track = None if sound is None else out.add_stream(_SOUND_CODECS.get(path.suffix, "aac"), rate_hz, layout="mono")
         tracks = [(_subtitle_stream(out, name), time_s, text) for name, time_s, text in subtitles]
         if picture is not None:
             shown_s = times_s or [index / fps for index in range(len(pictures))]
             _mux(out, _encoded(picture, map(_video_frame, pictures, shown_s)), change_picture)
-        if heard is not None and sound is not None:
-            _mux(out, _encoded(heard, _audio_frames(sound, rate_hz, sound_start_s)), change_sound)
+        if track is not None and sound is not None:
+            _mux(out, _encoded(track, _audio_frames(sound, rate_hz, sound_start_s)), change_sound)
         for stream, time_s, text in tracks:
             event = f"0,0,Default,,0,0,0,,{text}".encode()
             packet = stream.codec_context.encode_subtitle(SubtitleSet.create(event, 0, 1000, round(time_s * 1e6)))

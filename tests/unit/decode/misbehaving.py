@@ -1,4 +1,4 @@
-"""Work that no decoder should do, to see that the sandbox holds."""
+"""Work function with forbidden operations, to test the sandbox."""
 
 import ctypes
 import os
@@ -11,9 +11,9 @@ from streams.errors import UnprocessableError
 
 
 def work(job: bytes) -> Iterator[bytes]:
-    """Do what the job says, after one good answer."""
+    """Yield one good answer, then misbehave as the job requests."""
     yield b"good"
-    yield from _DEEDS[job.decode().partition(" ")[0]](job.decode().partition(" ")[2])
+    yield from _OPERATIONS[job.decode().partition(" ")[0]](job.decode().partition(" ")[2])
 
 
 def _hang(_: str) -> Iterator[bytes]:
@@ -22,10 +22,10 @@ def _hang(_: str) -> Iterator[bytes]:
         yield from ()
 
 
-def _eat(_: str) -> Iterator[bytes]:
-    eaten = []
+def _allocate(_: str) -> Iterator[bytes]:
+    blocks = []
     while True:
-        eaten.append(bytearray(64 * 1024 * 1024))
+        blocks.append(bytearray(64 * 1024 * 1024))
         yield from ()
 
 
@@ -59,7 +59,7 @@ def _print(_: str) -> Iterator[bytes]:
     yield b"after printing"
 
 
-def _claim(_: str) -> Iterator[bytes]:
+def _oversized(_: str) -> Iterator[bytes]:
     yield bytes(40 * 1024 * 1024)
 
 
@@ -97,16 +97,16 @@ def _pid(_: str) -> Iterator[bytes]:
     yield str(os.getpid()).encode()
 
 
-_DEEDS = {
+_OPERATIONS = {
     "hang": _hang,
-    "eat": _eat,
+    "allocate": _allocate,
     "segfault": _segfault,
     "exit": _exit,
     "kill": _kill,
     "raise": _raise,
     "refuse": _refuse,
     "print": _print,
-    "claim": _claim,
+    "oversized": _oversized,
     "flow": _flow,
     "tick": _tick,
     "count": _count,

@@ -1,4 +1,4 @@
-"""A loopback HTTP server that says exactly what a test wants, byte for byte."""
+"""Loopback HTTP server with responses given byte for byte by a test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,7 +8,7 @@ type Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 def response(status: str = "200 OK", body: bytes = b"", **headers: object) -> bytes:
-    """Return a whole response; headers with _ for -."""
+    """Return a complete response; _ in header names stands for -."""
     fields = {"Content-Length": len(body), "Connection": "close"}
     fields |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
@@ -16,7 +16,7 @@ def response(status: str = "200 OK", body: bytes = b"", **headers: object) -> by
 
 
 class Server:
-    """What it answers per path, and which requests it saw."""
+    """Answers by path, and the received requests."""
 
     def __init__(self) -> None:
         self.answers: dict[str, bytes | Answer] = {}
@@ -48,14 +48,14 @@ class Server:
             else:
                 await answer(writer)
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client had enough
+            pass  # the client closed the connection
         finally:
             writer.close()
 
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[Server]:
-    """Give a running server."""
+    """Yield a running server."""
     server = Server()
     listener = await asyncio.start_server(server.accept, "127.0.0.1", 0)
     server.port = listener.sockets[0].getsockname()[1]

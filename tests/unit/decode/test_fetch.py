@@ -91,48 +91,48 @@ async def test_a_blob_that_is_not_there_yet_has_a_reason_of_its_own(server: Serv
     assert (await refusal(fetcher, server.url("/blob"))).reason == "link_gone"
 
 
-async def test_a_claimed_size_beyond_the_cap_is_refused_before_reading(server: Server, fetcher: Fetcher) -> None:
-    async def claims_10_gb(writer: asyncio.StreamWriter) -> None:
+async def test_a_declared_size_beyond_the_cap_is_refused_before_reading(server: Server, fetcher: Fetcher) -> None:
+    async def declares_10_gb(writer: asyncio.StreamWriter) -> None:
         writer.write(response(Content_Length=10_000_000_000))
         await writer.drain()
         await asyncio.sleep(60)  # a fetcher that reads on would hang here and fail with link_timeout
 
-    server.answers["/huge"] = claims_10_gb
+    server.answers["/huge"] = declares_10_gb
     assert (await refusal(fetcher, server.url("/huge"))).reason == "media_too_large"
 
 
 async def test_an_endless_stream_is_cut_off_at_the_cap(server: Server, fetcher: Fetcher, tmp_path: Path) -> None:
-    async def flows_for_ever(writer: asyncio.StreamWriter) -> None:
+    async def endless(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
             writer.write(b"x" * 65_536)
             await writer.drain()
 
-    server.answers["/endless"] = flows_for_ever
+    server.answers["/endless"] = endless
     error = await refusal(fetcher, server.url("/endless"))
     assert (type(error), error.reason) == (UnprocessableError, "media_too_large")
     assert is_empty(tmp_path)
 
 
-async def test_a_slow_drip_ends_at_the_time_cap(server: Server, tmp_path: Path) -> None:
-    async def drips(writer: asyncio.StreamWriter) -> None:
+async def test_a_slow_response_ends_at_the_time_cap(server: Server, tmp_path: Path) -> None:
+    async def slow(writer: asyncio.StreamWriter) -> None:
         writer.write(response(Content_Length=1000))
         while True:
             writer.write(b"x")
             await writer.drain()
             await asyncio.sleep(0.05)
 
-    server.answers["/drip"] = drips
+    server.answers["/slow"] = slow
     async with Fetcher(settings(tmp_path, fetch_timeout_s=0.5)) as fetcher:
-        error = await refusal(fetcher, server.url("/drip"))
+        error = await refusal(fetcher, server.url("/slow"))
     assert (type(error), error.reason) == (TransientError, "link_timeout")
 
 
-async def test_a_silent_server_is_a_timeout(server: Server, tmp_path: Path) -> None:
-    async def is_silent(_writer: asyncio.StreamWriter) -> None:
+async def test_a_server_that_sends_nothing_is_a_timeout(server: Server, tmp_path: Path) -> None:
+    async def sends_nothing(_writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(60)
 
-    server.answers["/silent"] = is_silent
+    server.answers["/silent"] = sends_nothing
     async with Fetcher(settings(tmp_path, connect_timeout_s=0.3)) as fetcher:
         error = await refusal(fetcher, server.url("/silent"))
     assert (type(error), error.reason) == (TransientError, "link_timeout")
@@ -195,7 +195,7 @@ async def test_the_connection_goes_to_the_address_that_was_checked(server: Serve
         assert (await refusal(fetcher, server.url("/clip", "rebinding.example"))).reason == "link_private_address"
 
 
-async def test_proxies_of_the_environment_are_not_asked(
+async def test_proxies_of_the_environment_are_not_used(
     server: Server, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -218,7 +218,7 @@ async def test_proxies_of_the_environment_are_not_asked(
         ("http://xn--/", "link_malformed"),
     ],
 )
-async def test_a_link_that_is_none_is_refused(fetcher: Fetcher, url: str, reason: str) -> None:
+async def test_an_invalid_link_is_refused(fetcher: Fetcher, url: str, reason: str) -> None:
     error = await refusal(fetcher, url)
     assert (type(error), error.reason) == (UnprocessableError, reason)
 

@@ -43,7 +43,7 @@ async def test_an_object_becomes_a_file(server: Server, fetcher: Fetcher) -> Non
     assert "AWS4-HMAC-SHA256 Credential=key/" in server.requests[0]
 
 
-async def test_a_bucket_nobody_named_is_refused_without_a_request(server: Server, fetcher: Fetcher) -> None:
+async def test_a_bucket_that_is_not_allowed_is_refused_without_a_request(server: Server, fetcher: Fetcher) -> None:
     assert await refusal(fetcher, "s3://backups/database") == (UnprocessableError, "link_forbidden")
     assert server.requests == []
 
@@ -52,7 +52,7 @@ async def test_a_missing_object_is_gone(fetcher: Fetcher) -> None:
     assert await refusal(fetcher, "s3://clips/none") == (UnprocessableError, "link_gone")
 
 
-async def test_refused_credentials_are_told(server: Server, fetcher: Fetcher) -> None:
+async def test_refused_credentials_are_unprocessable(server: Server, fetcher: Fetcher) -> None:
     server.answers["/clips/a"] = response("403 Forbidden")
     assert await refusal(fetcher, "s3://clips/a") == (UnprocessableError, "link_forbidden")
 

@@ -21,7 +21,7 @@ def refusal(path: Path) -> str:
     return refused.value.reason
 
 
-def test_a_video_with_sound_is_told_with_its_exact_duration(tmp_path: Path) -> None:
+def test_a_video_with_sound_has_its_exact_duration(tmp_path: Path) -> None:
     info = scan(video(tmp_path / "a.mp4", moving(50), sound=tone(4.0)), SAMPLING)
     assert (info.kind, info.has_picture, info.has_sound) == ("video", True, True)
     assert (info.width, info.height, info.duration_s) == (WIDTH, HEIGHT, 5.0)
@@ -64,7 +64,7 @@ def test_an_animated_image_is_a_video(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
-def test_a_rotated_video_is_told_upright(tmp_path: Path, rotation: int) -> None:
+def test_a_rotated_video_has_its_upright_size(tmp_path: Path, rotation: int) -> None:
     info = scan(video(tmp_path / "a.mp4", moving(5), rotation=rotation), SAMPLING)
     assert info.rotation == rotation
     assert (info.width, info.height) == ((WIDTH, HEIGHT) if rotation == 180 else (HEIGHT, WIDTH))
@@ -73,7 +73,7 @@ def test_a_rotated_video_is_told_upright(tmp_path: Path, rotation: int) -> None:
 @pytest.mark.parametrize(
     ("codec", "suffix"), [("mov_text", "mp4"), ("subrip", "mkv"), ("ass", "mkv"), ("webvtt", "mkv")]
 )
-def test_subtitles_are_told_as_plain_text_with_times(tmp_path: Path, codec: str, suffix: str) -> None:
+def test_subtitles_are_plain_text_with_times(tmp_path: Path, codec: str, suffix: str) -> None:
     info = scan(video(tmp_path / f"a.{suffix}", moving(30), subtitles=[(codec, 1.5, SUBTITLE)]), SAMPLING)
     assert [(text.source, text.text, text.time_s) for text in info.subtitles] == [
         ("subtitle", "지우야 안녕, 하세요", 1.5)
@@ -87,7 +87,7 @@ def test_the_clock_starts_where_the_file_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not media\n" * 100, b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", b"<html>"])
-def test_what_is_no_media_is_unreadable(tmp_path: Path, content: bytes) -> None:
+def test_a_file_of_another_kind_is_unreadable(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a"
     path.write_bytes(content)
     assert refusal(path) == "media_unreadable"
@@ -99,7 +99,7 @@ def test_a_file_cut_off_before_its_index_is_unreadable(tmp_path: Path) -> None:
     assert refusal(path) == "media_unreadable"
 
 
-def test_a_file_cut_off_after_its_index_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_file_cut_off_after_its_index_is_scanned_as_far_as_it_goes(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(100), format_options={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert 0 < scan(path, SAMPLING).duration_s <= 10.0
@@ -125,7 +125,7 @@ def test_a_huge_video_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     assert refused.value.reason == "image_too_large"
 
 
-def test_a_long_medium_is_told_up_to_the_cap(tmp_path: Path) -> None:
+def test_a_long_medium_is_scanned_up_to_the_cap(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", [scene(1)] * 500, fps=1)
     info = scan(path, post_sampling(MediaSettings(max_duration_s=100)))
     assert (info.duration_s, info.too_long) == (100.0, True)

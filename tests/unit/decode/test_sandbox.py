@@ -29,26 +29,26 @@ async def answers(sandbox: Sandbox, job: str, timeout_s: float = 20.0, job_timeo
 
 
 @pytest.mark.parametrize(
-    ("deed", "reason"),
+    ("job", "reason"),
     [
         ("hang", "media_decode_timeout"),
-        ("eat", "media_decode_memory"),
+        ("allocate", "media_decode_memory"),
         ("segfault", "media_decode_crash"),
         ("exit", "media_decode_crash"),
         ("kill", "media_decode_memory"),
-        ("claim", "media_decode_crash"),
+        ("oversized", "media_decode_crash"),
         ("refuse media_too_long", "media_too_long"),
         ("refuse a_reason_of_its_own", "media_decode_crash"),
     ],
 )
-async def test_a_misbehaving_child_costs_its_own_job_only(sandbox: Sandbox, deed: str, reason: str) -> None:
+async def test_a_misbehaving_child_fails_only_its_own_job(sandbox: Sandbox, job: str, reason: str) -> None:
     with pytest.raises(UnprocessableError) as refused:
-        await answers(sandbox, deed, timeout_s=1.0 if deed == "hang" else 20.0)
+        await answers(sandbox, job, timeout_s=1.0 if job == "hang" else 20.0)
     assert refused.value.reason == reason
     assert await answers(sandbox, "count 3") == [b"0", b"1", b"2"]
 
 
-async def test_answers_before_the_misbehaviour_stand(sandbox: Sandbox) -> None:
+async def test_answers_before_the_misbehaviour_are_kept(sandbox: Sandbox) -> None:
     async with aclosing(sandbox.run(b"segfault", answer_timeout_s=20, job_timeout_s=20)) as run:
         assert await anext(run) == b"good"
         with pytest.raises(UnprocessableError):
@@ -61,7 +61,7 @@ async def test_a_bug_in_a_child_is_a_bug_here(sandbox: Sandbox) -> None:
     assert await answers(sandbox, "count 1") == [b"0"]
 
 
-async def test_what_a_library_prints_is_no_answer(sandbox: Sandbox) -> None:
+async def test_output_of_a_library_on_stdout_is_no_answer(sandbox: Sandbox) -> None:
     assert await answers(sandbox, "print") == [b"after printing"]
 
 
@@ -71,17 +71,17 @@ async def test_all_answers_together_have_a_time_limit(sandbox: Sandbox) -> None:
     assert refused.value.reason == "media_decode_timeout"
 
 
-async def test_a_child_works_on_after_a_good_job(sandbox: Sandbox) -> None:
+async def test_a_child_is_reused_after_a_good_job(sandbox: Sandbox) -> None:
     assert await answers(sandbox, "pid") == await answers(sandbox, "pid")
 
 
-async def test_a_job_left_early_does_not_spoil_the_next(sandbox: Sandbox) -> None:
+async def test_an_abandoned_job_does_not_affect_the_next(sandbox: Sandbox) -> None:
     async with aclosing(sandbox.run(b"flow", answer_timeout_s=20, job_timeout_s=20)) as run:
         await anext(run)
     assert await answers(sandbox, "count 2") == [b"0", b"1"]
 
 
-async def test_a_slow_caller_holds_the_child_back(sandbox: Sandbox) -> None:
+async def test_a_slow_caller_exerts_back_pressure_on_the_child(sandbox: Sandbox) -> None:
     async with aclosing(sandbox.run(b"flow", answer_timeout_s=20, job_timeout_s=20)) as run:
         await anext(run)
         before = _resident_bytes()
@@ -89,7 +89,7 @@ async def test_a_slow_caller_holds_the_child_back(sandbox: Sandbox) -> None:
         assert _resident_bytes() < before + 32 * 1024 * 1024
 
 
-async def test_a_child_sees_nothing_of_our_environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_child_inherits_nothing_of_our_environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     (environment,) = await answers(sandbox, "environment")
     assert b"secret" not in environment
@@ -110,7 +110,7 @@ async def test_a_child_has_no_network(sandbox: Sandbox) -> None:
             await answers(sandbox, f"connect {listener.sockets[0].getsockname()[1]}")
 
 
-async def test_several_jobs_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_several_jobs_run_concurrently(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     async with Sandbox("misbehaving:work", n_children=3, n_working=2, memory_bytes=MEMORY_BYTES) as sandbox:
         outcomes = await asyncio.gather(
@@ -120,7 +120,7 @@ async def test_several_jobs_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert [isinstance(outcome, UnprocessableError) for outcome in outcomes] == [True, True] + [False] * 6
 
 
-async def test_an_open_job_that_is_not_drunk_does_not_hold_up_others(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_open_job_that_is_not_consumed_does_not_delay_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     async with (
         Sandbox("misbehaving:work", n_children=2, n_working=1, memory_bytes=MEMORY_BYTES) as sandbox,

@@ -38,9 +38,9 @@ def pcm(segment: DecodedSegment) -> npt.NDArray[np.int16]:
     return np.frombuffer(segment.pcm, "<i2")
 
 
-def is_like(jpeg: bytes, expected: Pixels, tolerance: float = 12.0) -> bool:
-    seen = pixels(jpeg)
-    return seen.shape == expected.shape and float(np.abs(seen - expected).mean()) < tolerance
+def is_similar(jpeg: bytes, expected: Pixels, tolerance: float = 12.0) -> bool:
+    found = pixels(jpeg)
+    return found.shape == expected.shape and float(np.abs(found - expected).mean()) < tolerance
 
 
 def test_a_moving_picture_is_sampled_once_a_second(tmp_path: Path) -> None:
@@ -65,14 +65,14 @@ def test_a_small_change_in_a_still_picture_is_sampled(tmp_path: Path) -> None:
     assert times(segment) == [0, 3]
 
 
-def test_flashing_cannot_push_later_seconds_out_of_the_cap(tmp_path: Path) -> None:
+def test_flashing_does_not_use_up_the_cap_before_later_seconds(tmp_path: Path) -> None:
     flashes = [scene(index) for index in range(100)]
     (segment,) = decoded(video(tmp_path / "a.mp4", flashes + moving(100)), max_frames=30, segment_s=20)
     assert len(segment.frames) <= 30
     assert max(times(segment)) == 19
 
 
-def test_of_a_long_video_key_frames_are_sampled(tmp_path: Path) -> None:
+def test_key_frames_of_a_long_video_are_sampled(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(300), options={"g": "30", "sc_threshold": "0"})
     (segment,) = sampled(path, post_sampling(MediaSettings()))
     assert times(segment)[:9] == [0, 3, 6, 9, 12, 15, 18, 21, 24]
@@ -85,13 +85,13 @@ def test_frames_between_distant_key_frames_are_sampled(tmp_path: Path, codec: st
     assert np.diff([0, *times(segment), 12]).max() <= 4.2
 
 
-def test_a_short_video_gives_a_few_frames_all_the_same(tmp_path: Path) -> None:
+def test_a_short_video_still_has_a_few_frames(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(75), options={"g": "250"}, fps=25)
     (segment,) = sampled(path, post_sampling(MediaSettings()))
     assert len(segment.frames) >= 5
 
 
-def test_of_a_video_of_key_frames_alone_few_are_decoded(tmp_path: Path) -> None:
+def test_few_frames_of_a_video_of_only_key_frames_are_decoded(tmp_path: Path) -> None:
     flashes = [scene(index) for index in range(300)]
     path = video(tmp_path / "a.avi", flashes, codec="mjpeg", pixel_format="yuvj420p", fps=25)
     (segment,) = sampled(path, post_sampling(MediaSettings()))
@@ -111,7 +111,7 @@ def test_frames_are_small_jpeg(tmp_path: Path) -> None:
 
 def test_a_small_picture_is_not_enlarged(tmp_path: Path) -> None:
     (segment,) = decoded(video(tmp_path / "a.mp4", moving(3)))
-    assert is_like(segment.frames[0].jpeg, scene(0))
+    assert is_similar(segment.frames[0].jpeg, scene(0))
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
@@ -119,7 +119,7 @@ def test_a_rotated_video_is_turned_upright(tmp_path: Path, rotation: int) -> Non
     upright = scene(3)
     stored = np.ascontiguousarray(np.rot90(upright, -rotation // 90))
     (segment,) = decoded(video(tmp_path / "a.mp4", [stored] * 3, rotation=rotation))
-    assert is_like(segment.frames[0].jpeg, upright)
+    assert is_similar(segment.frames[0].jpeg, upright)
 
 
 def test_a_photo_is_turned_upright_by_its_exif(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_photo_is_turned_upright_by_its_exif(tmp_path: Path) -> None:
     exif[0x0112] = 6
     path = image(tmp_path / "a.jpg", np.ascontiguousarray(np.rot90(scene(3), 1)), exif=exif, quality=95)
     (segment,) = decoded(path)
-    assert is_like(segment.frames[0].jpeg, scene(3))
+    assert is_similar(segment.frames[0].jpeg, scene(3))
 
 
 @pytest.mark.parametrize(
@@ -149,17 +149,17 @@ def test_a_photo_is_turned_upright_by_its_exif(tmp_path: Path) -> None:
         ("ts", "mpeg2video", "yuv420p"),
     ],
 )
-def test_pixel_formats_are_all_seen_alike(tmp_path: Path, suffix: str, codec: str, pixel_format: str) -> None:
+def test_all_pixel_formats_are_decoded_alike(tmp_path: Path, suffix: str, codec: str, pixel_format: str) -> None:
     path = video(tmp_path / f"a.{suffix}", [scene(2)] * 10, codec=codec, pixel_format=pixel_format, fps=25)
     (segment,) = decoded(path)
     expected = scene(2)
     if pixel_format.startswith("gray"):
         expected = np.asarray(Image.fromarray(expected).convert("L").convert("RGB"))
-    assert is_like(segment.frames[0].jpeg, expected, tolerance=25.0)
+    assert is_similar(segment.frames[0].jpeg, expected, tolerance=25.0)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16", "CMYK"])
-def test_every_kind_of_image_is_seen(tmp_path: Path, mode: str) -> None:
+def test_every_kind_of_image_is_decoded(tmp_path: Path, mode: str) -> None:
     path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
     Image.fromarray(scene(2)).convert(mode if mode != "I;16" else "L").convert(mode).save(path)
     (segment,) = decoded(path)
@@ -183,7 +183,7 @@ def test_segments_have_exact_bounds(tmp_path: Path) -> None:
     assert [times(segment) for segment in found] == [[0, 1], [2, 3], [4]]
 
 
-def test_sound_does_not_depend_on_where_it_is_cut(tmp_path: Path) -> None:
+def test_sound_does_not_depend_on_segment_bounds(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", sound=tone(5), rate_hz=44_100)
     whole = pcm(decoded(path)[0])
     pieces = np.concatenate([pcm(segment) for segment in decoded(path, segment_s=0.7)])
@@ -225,7 +225,7 @@ def test_sound_alone_has_no_frames(tmp_path: Path) -> None:
     assert (segment.frames, segment.thumbnails, len(segment.pcm)) == ([], [], 2 * 2 * RATE_HZ)
 
 
-def test_corrupt_packets_are_passed_over(tmp_path: Path) -> None:
+def test_corrupt_packets_are_skipped(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     path = video(tmp_path / "a.mkv", moving(200), sound=tone(20), options={"g": "10"})
     content = bytearray(path.read_bytes())
@@ -244,7 +244,7 @@ def test_a_file_cut_off_after_its_index_is_decoded_as_far_as_it_goes(tmp_path: P
     assert segment.frames
 
 
-def test_what_is_beyond_the_longest_duration_is_told_after_what_is_inside(tmp_path: Path) -> None:
+def test_a_medium_beyond_the_longest_duration_fails_after_its_segments(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(500), fps=1)
     sampling = post_sampling(MediaSettings(max_duration_s=100))
     source = segments(path, scan(path, sampling), sampling)
@@ -254,7 +254,7 @@ def test_what_is_beyond_the_longest_duration_is_told_after_what_is_inside(tmp_pa
     assert refused.value.reason == "media_too_long"
 
 
-def test_a_video_whose_frames_are_all_broken_is_unreadable_in_the_end(tmp_path: Path) -> None:
+def test_a_video_with_only_broken_frames_is_unreadable_after_its_segments(tmp_path: Path) -> None:
     def broken(_: int, packet: AnyPacket) -> AnyPacket:
         return with_bytes(packet, b"\xff" * packet.size)
 
@@ -265,7 +265,7 @@ def test_a_video_whose_frames_are_all_broken_is_unreadable_in_the_end(tmp_path: 
     assert refused.value.reason == "media_unreadable"
 
 
-def test_an_image_that_breaks_off_is_seen_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_truncated_image_is_decoded_as_far_as_it_goes(tmp_path: Path) -> None:
     path = image(tmp_path / "a.jpg")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     (segment,) = decoded(path)
@@ -289,7 +289,7 @@ def test_thumbnails_are_few_small_and_blurred(tmp_path: Path) -> None:
     (segment,) = decoded(video(tmp_path / "a.mp4", frames, fps=1))
     assert len(segment.thumbnails) == 12
     for thumbnail in segment.thumbnails:
-        seen = pixels(thumbnail.jpeg)
-        assert seen.shape[1] == 64
-        assert seen.std() < 10  # the frame's own is 127
+        shown = pixels(thumbnail.jpeg)
+        assert shown.shape[1] == 64
+        assert shown.std() < 10  # the frame's own is 127
         assert len(thumbnail.jpeg) < 1500

@@ -52,8 +52,8 @@ def post(*media: Path | str, **changes: object) -> Post:
     return Post(**fields | changes)  # type: ignore[arg-type]  # the fields are right
 
 
-class Silent:
-    """A reader of the screen that reads nothing."""
+class BlankReader:
+    """A reader of the screen that returns no text."""
 
     def read(self, picture: Image.Image) -> list[str]:  # noqa: ARG002 - a reader's signature
         return []
@@ -71,7 +71,7 @@ async def run(
     async with aclosing(decode_post(a_post, record(last_attempt=last_attempt), media)) as outputs:
         try:
             async for output in outputs:
-                found.append(output)  # noqa: PERF401 (what came before an error counts)
+                found.append(output)  # noqa: PERF401 (outputs before an error count)
         except RecordError as error:
             return found, error
     return found, None
@@ -82,7 +82,7 @@ def keys(outputs: list[Output]) -> list[str]:
 
 
 def assert_parts_are_exact(outputs: list[Output]) -> Parts:
-    """Hold that every record says the same parts, and that exactly these records came, numbered from 0."""
+    """Assert that all records have the same parts and that they are complete, numbered from 0."""
     segments: dict[str, list[int]] = {"visual": [], "audio": [], "text": []}
     parts = set()
     for output in outputs:
@@ -97,7 +97,7 @@ def assert_parts_are_exact(outputs: list[Output]) -> Parts:
     return Parts(visual=visual, audio=audio, text=text)
 
 
-async def test_a_post_without_media_is_its_words(media: MediaAccess) -> None:
+async def test_a_post_without_media_has_its_own_text(media: MediaAccess) -> None:
     outputs, error = await run(post(caption="지우야", tags=["a", "b"]), media)
     assert error is None
     (output,) = outputs
@@ -111,7 +111,7 @@ async def test_a_post_without_media_is_its_words(media: MediaAccess) -> None:
     assert output.message.segment.parts == Parts(visual=0, audio=0, text=1)
 
 
-async def test_a_post_without_words_still_gives_one_text(media: MediaAccess) -> None:
+async def test_a_post_without_text_still_has_one_record_on_texts(media: MediaAccess) -> None:
     outputs, _ = await run(post(), media)
     assert keys(outputs) == ["p1/text/0"]
 
@@ -124,14 +124,14 @@ async def test_a_video_becomes_segments_of_sound_and_frames(media: MediaAccess, 
     assert spans == [(0, 2), (2, 2), (4, 1)]
 
 
-async def test_a_voice_is_promised_for_each_sound_only_where_somebody_listens(
+async def test_a_voice_is_counted_for_each_sound_only_if_voices_are_described(
     media: MediaAccess, tmp_path: Path
 ) -> None:
     a_post = post(video(tmp_path / "b.wav", sound=tone(3)))
-    for voice, promised in ((False, 0), (True, 2)):
+    for voice, n_voices in ((False, 0), (True, 2)):
         outputs, _ = await run(a_post, replace(media, voice=voice))
         assert {output.message.segment.parts for output in outputs} == {  # type: ignore[union-attr]  # each has one
-            Parts(visual=0, audio=2, text=1, voice=promised)
+            Parts(visual=0, audio=2, text=1, voice=n_voices)
         }
 
 
@@ -146,14 +146,14 @@ async def test_all_media_of_a_post_are_numbered_in_order(media: MediaAccess, tmp
     assert keys(outputs)[:2] == ["p1/text/0", "p1/text/1"]
 
 
-async def test_with_the_screen_read_every_promised_text_comes_once(media: MediaAccess, tmp_path: Path) -> None:
+async def test_with_the_screen_stage_every_counted_text_is_written_once(media: MediaAccess, tmp_path: Path) -> None:
     clip = video(tmp_path / "a.mkv", moving(30), subtitles=[("subrip", 0.5, "안녕")])
     outputs, _ = await run(post(clip, image(tmp_path / "c.jpg")), replace(media, read_on_screen=True))
-    read = [read_frames(Silent(), output.message) for output in outputs if isinstance(output.message, Frames)]
+    read = [read_frames(BlankReader(), output.message) for output in outputs if isinstance(output.message, Frames)]
     assert assert_parts_are_exact([*outputs, *read]) == Parts(visual=3, audio=0, text=5)
 
 
-async def test_a_broken_medium_is_left_out_and_told_after_the_others(media: MediaAccess, tmp_path: Path) -> None:
+async def test_a_broken_medium_is_left_out_and_fails_after_the_others(media: MediaAccess, tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"no video" * 100)
     outputs, error = await run(post(tmp_path / "broken.mp4", image(tmp_path / "a.jpg")), media)
     assert assert_parts_are_exact(outputs) == Parts(visual=1, audio=0, text=1)
@@ -162,14 +162,14 @@ async def test_a_broken_medium_is_left_out_and_told_after_the_others(media: Medi
 
 
 @pytest.mark.parametrize(("processing_s", "reason"), [(30.0, None), (0.0, "link_not_yet")])
-async def test_a_blob_that_is_still_processed_is_waited_for_while_its_post_is_young(
+async def test_a_blob_that_is_still_processed_is_awaited_while_its_post_is_recent(
     server: Server, media: MediaAccess, tmp_path: Path, processing_s: float, reason: str | None
 ) -> None:
     missing = response("400 Bad Request", b'{"error":"BlobNotFound","message":"Blob not found"}')
     server.answers["/xrpc/blob"] = missing
-    patient = replace(media, processing_s=processing_s)
-    young = msgspec.structs.replace(post(server.url("/xrpc/blob")), seen_at=datetime.now(UTC))
-    running = asyncio.create_task(run(young, patient))
+    access = replace(media, processing_s=processing_s)
+    recent = msgspec.structs.replace(post(server.url("/xrpc/blob")), seen_at=datetime.now(UTC))
+    running = asyncio.create_task(run(recent, access))
     while not server.requests:  # noqa: ASYNC110 - the server has no event
         await asyncio.sleep(0.01)
     server.answers["/xrpc/blob"] = response(body=image(tmp_path / "a.jpg").read_bytes())
@@ -194,7 +194,7 @@ async def test_an_unavailable_medium_is_tried_again_before_anything_is_emitted(
     assert isinstance(error, TransientError)
 
 
-async def test_on_the_last_attempt_the_available_media_go_on(
+async def test_on_the_last_attempt_the_available_media_are_decoded(
     server: Server, media: MediaAccess, tmp_path: Path
 ) -> None:
     server.answers["/a"] = response("503 Service Unavailable")
@@ -212,7 +212,7 @@ async def test_a_medium_that_is_too_long_is_decoded_up_to_the_cap(media: MediaAc
     assert error.reason == "media_too_long"
 
 
-async def test_segments_that_were_promised_are_emitted_empty_when_decoding_dies(tmp_path: Path) -> None:
+async def test_counted_segments_are_emitted_empty_after_decoding_fails(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(60, 5), sound=tone(6))
     settings = MediaSettings(file_roots=(tmp_path,), segment_s=2, medium_timeout_s=1e-6)
     async with Fetcher(settings) as fetcher, Decoder(settings) as decoder:
@@ -223,14 +223,14 @@ async def test_segments_that_were_promised_are_emitted_empty_when_decoding_dies(
     assert not any(o.message.frames for o in outputs if isinstance(o.message, Frames))
 
 
-async def test_more_media_than_allowed_are_refused_and_the_first_go_on(media: MediaAccess, tmp_path: Path) -> None:
+async def test_media_beyond_the_limit_are_refused_and_the_first_are_decoded(media: MediaAccess, tmp_path: Path) -> None:
     outputs, error = await run(post(*[image(tmp_path / "a.jpg")] * 6), media)
     assert assert_parts_are_exact(outputs).visual == 4
     assert error is not None
     assert error.reason == "too_many_media"
 
 
-async def test_outputs_go_where_the_topics_say_decode_writes(media: MediaAccess, tmp_path: Path) -> None:
+async def test_outputs_go_to_the_topics_declared_for_decode(media: MediaAccess, tmp_path: Path) -> None:
     outputs, _ = await run(post(video(tmp_path / "a.mp4", moving(10), sound=tone(1))), media)
     declared = {name for name, topic in TOPICS.items() if "decode" in topic.producers}
     assert {output.topic for output in outputs} == declared - {"dead-letters"}

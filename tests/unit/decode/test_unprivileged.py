@@ -1,4 +1,4 @@
-"""Decoding needs no right that a container's user lacks: CI's own user may be root, whom limits do not hold."""
+"""Decoding needs no privilege that a container's user lacks: CI's own user may be root, who is exempt from limits."""
 
 import subprocess
 import sys
@@ -24,19 +24,19 @@ IMAGES = ["a.jpg", "a.png", "a.webp", "a.gif", "a.avif"]
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Give a folder that nobody may read too."""
+    """Yield a folder that the user nobody may read."""
     with tempfile.TemporaryDirectory(prefix="jikimi-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
 
-def test_every_kind_of_medium_is_decoded_by_one_who_may_start_no_thread(folder: Path) -> None:
+def test_every_kind_of_medium_is_decoded_without_starting_threads(folder: Path) -> None:
     files = [video(folder / name, moving(20), codec=codec, sound=tone(2.0)) for name, codec in VIDEOS.items()]
     files += [video(folder / name, sound=tone(2.0)) for name in SOUNDS]
     files += [image(folder / name) for name in IMAGES]
     command = [sys.executable, "-m", "tests.unit.decode.unprivileged", *map(str, files)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     for file, line in zip(files, done.stdout.splitlines(), strict=True):
-        with_rights, without = line.split("\t")
-        assert with_rights.endswith(" bytes"), (file.name, line)
-        assert without == with_rights, file.name
+        privileged, unprivileged = line.split("\t")
+        assert privileged.endswith(" bytes"), (file.name, line)
+        assert unprivileged == privileged, file.name

@@ -1,7 +1,7 @@
-"""Decodes files as the sandbox does, with this user's rights and then as nobody without any: `unprivileged FILE …`.
+"""Decoding of files as in the sandbox, first with this user's privileges, then without: `unprivileged FILE …`.
 
-Prints one line per file: what was decoded with rights, and what without. Everything is loaded the first time, for
-nobody may not be able to read where it lies.
+Prints one line per file: the outcome with privileges, and without. All modules are loaded by the first pass, because
+the user nobody may not be able to read them.
 """
 
 import os
@@ -13,15 +13,15 @@ import msgspec
 from streams.decode.decoder import post_sampling
 from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo
 from streams.decode.media.segments import work
-from streams.decode.sandbox.worker import _give_up_rights
+from streams.decode.sandbox.worker import _drop_privileges
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
 
 _NOBODY = 65534
 
 
-def told(path: Path) -> str:
-    """Return what became of a file."""
+def outcome(path: Path) -> str:
+    """Return the decoded amounts of a file, or its error."""
     sampling = post_sampling(MediaSettings())
     try:
         (info,) = work(msgspec.msgpack.encode(Job(path=str(path), sampling=sampling, info=None)))
@@ -38,15 +38,15 @@ def told(path: Path) -> str:
 def main() -> None:
     """Decode every file twice."""
     files = [Path(name) for name in sys.argv[1:]]
-    before = [told(file) for file in files]
-    if os.geteuid() == 0:  # whom the limit on processes and threads does not hold
+    before = [outcome(file) for file in files]
+    if os.geteuid() == 0:  # root is exempt from the limit on processes and threads
         os.setgroups([])
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)
-    _give_up_rights()
-    after = [told(file) for file in files]
-    for with_rights, without in zip(before, after, strict=True):
-        sys.stdout.write(f"{with_rights}\t{without}\n")
+    _drop_privileges()
+    after = [outcome(file) for file in files]
+    for privileged, unprivileged in zip(before, after, strict=True):
+        sys.stdout.write(f"{privileged}\t{unprivileged}\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ DEADLINE_S = 5.0
 
 @dataclass
 class Model:
-    """Doubles rows; its first call waits until the test opens the gate."""
+    """Model that doubles rows; its first call blocks until the test opens the gate."""
 
     gate: threading.Event = field(default_factory=threading.Event)
     entered: threading.Event = field(default_factory=threading.Event)
@@ -35,12 +35,12 @@ def rows(*values: float) -> Array:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110 - what it looks at is set in another thread
+        while not condition():  # noqa: ASYNC110 - the condition is set in another thread
             await asyncio.sleep(0.001)
 
 
 async def busy(model: Model, batcher: Batcher) -> asyncio.Task[Array]:
-    """Return the first call, in the model now: what is submitted next has to wait and forms one batch."""
+    """Return a first call that occupies the model: calls submitted next wait and form one batch."""
     first = asyncio.create_task(batcher.submit(rows(0)))
     await until(model.entered.is_set)
     return first
@@ -68,7 +68,7 @@ async def test_calls_that_wait_are_joined_and_each_gets_its_own_rows() -> None:
     assert model.sizes == [1, 6]
 
 
-async def test_nothing_waits_for_company() -> None:
+async def test_a_call_to_an_idle_model_starts_at_once() -> None:
     model = Model()
     model.gate.set()
     assert (await asyncio.wait_for(Batcher(model, max_rows=32).submit(rows(3)), DEADLINE_S)).tolist() == [[6]]
@@ -85,7 +85,7 @@ async def test_a_batch_never_exceeds_the_limit_and_keeps_the_order() -> None:
     assert model.sizes == [1, 3, 4, 1]
 
 
-async def test_a_call_larger_than_the_limit_is_cut() -> None:
+async def test_a_call_larger_than_the_limit_is_split() -> None:
     model = Model()
     model.gate.set()
     found = await Batcher(model, max_rows=4).submit(rows(*range(10)))
@@ -102,7 +102,7 @@ async def test_one_bad_record_fails_alone() -> None:
     assert await answers([first, *waiting]) == [[0], [2], LookupError, [6]]
 
 
-async def test_rows_of_another_shape_fail_nobody_else() -> None:
+async def test_rows_of_another_shape_fail_no_other_record() -> None:
     model = Model()
     batcher = Batcher(model, max_rows=8)
     first = await busy(model, batcher)
@@ -111,13 +111,13 @@ async def test_rows_of_another_shape_fail_nobody_else() -> None:
     assert await answers([first, *waiting]) == [[0], [2], [0] * 6, [4]]
 
 
-async def test_a_model_that_gives_too_few_rows_pays_nobody_the_rows_of_another() -> None:
+async def test_a_model_that_returns_too_few_rows_fails_all_records() -> None:
     batcher = Batcher(lambda given: given[:-1], max_rows=8)
     tasks = await submit(batcher, rows(1, 2), rows(3, 4))
     assert await answers(tasks) == [ValueError, ValueError]
 
 
-async def test_a_cancelled_waiter_harms_no_other() -> None:
+async def test_a_cancelled_call_does_not_affect_the_others() -> None:
     model = Model()
     batcher = Batcher(model, max_rows=8)
     first = await busy(model, batcher)
@@ -129,7 +129,7 @@ async def test_a_cancelled_waiter_harms_no_other() -> None:
     assert await answers([gone, stays]) == [asyncio.CancelledError, [4]]
 
 
-async def test_a_waiter_cancelled_while_its_batch_is_tried_one_by_one_harms_no_other() -> None:
+async def test_a_call_cancelled_while_its_batch_is_retried_does_not_affect_the_others() -> None:
     model = Model(poison=13)
     batcher = Batcher(model, max_rows=8)
     first = await busy(model, batcher)
@@ -139,7 +139,7 @@ async def test_a_waiter_cancelled_while_its_batch_is_tried_one_by_one_harms_no_o
     assert await answers([first, gone, poison, stays]) == [[0], asyncio.CancelledError, LookupError, [4]]
 
 
-async def test_it_works_on_after_a_failure() -> None:
+async def test_it_accepts_calls_after_a_failure() -> None:
     model = Model(poison=13)
     model.gate.set()
     batcher = Batcher(model, max_rows=8)
@@ -148,7 +148,7 @@ async def test_it_works_on_after_a_failure() -> None:
     assert (await batcher.submit(rows(4))).tolist() == [[8]]
 
 
-async def test_nobody_waits_for_ever_when_the_run_itself_is_cancelled() -> None:
+async def test_all_calls_are_cancelled_when_the_run_itself_is_cancelled() -> None:
     model = Model()
     batcher = Batcher(model, max_rows=2)
     first = await busy(model, batcher)
@@ -161,7 +161,7 @@ async def test_nobody_waits_for_ever_when_the_run_itself_is_cancelled() -> None:
     assert (await asyncio.wait_for(batcher.submit(rows(5)), DEADLINE_S)).tolist() == [[10]]
 
 
-async def test_many_callers_at_once_all_get_their_own() -> None:
+async def test_many_concurrent_callers_each_get_their_own_rows() -> None:
     model = Model()
     model.gate.set()
     batcher = Batcher(model, max_rows=16)

@@ -1,4 +1,4 @@
-"""How explicit pictures seem is told to those who review, and decides nothing."""
+"""The explicitness rating is shown to reviewers and decides nothing."""
 
 import msgspec
 import pytest
@@ -7,7 +7,7 @@ from models.registry import Registry
 from models.visual.model import VisualModel
 from schemas.messages import Descriptors, Frame, Frames, Parts, Verdict
 from streams.describe.explicit import rater
-from streams.describe.visual import described, look
+from streams.describe.visual import described, prepare
 from streams.fusion.post_state import PostState, Rules
 from streams.match.scores import scores_record
 from streams.settings import load_settings
@@ -19,21 +19,21 @@ RULES = Rules(Registry().fusion(), {"case-a": POLICY})
 
 
 def verdict(score: float, explicit: float | None) -> Verdict:
-    heard = PostState(post=post_ref(), parts=Parts(visual=1, audio=0, text=0), deadline_s=NOW_S + 30)
-    said = msgspec.structs.replace(scores("visual", match(score)), explicit=explicit)
-    (found,) = heard.add(said, RULES, NOW_S)
+    state = PostState(post=post_ref(), parts=Parts(visual=1, audio=0, text=0), deadline_s=NOW_S + 30)
+    rated = msgspec.structs.replace(scores("visual", match(score)), explicit=explicit)
+    (found,) = state.add(rated, RULES, NOW_S)
     return found
 
 
 @pytest.mark.parametrize("score", [0.2, 0.45, 0.6, 0.9])
-def test_it_changes_neither_probability_nor_decision(score: float) -> None:
-    without = verdict(score, None)
+def test_the_rating_changes_neither_probability_nor_decision(score: float) -> None:
+    unrated = verdict(score, None)
     for explicit in (0.0, 1.0):
-        told = verdict(score, explicit)
-        assert (told.probability, told.decision) == (without.probability, without.decision)
+        rated = verdict(score, explicit)
+        assert (rated.probability, rated.decision) == (unrated.probability, unrated.decision)
 
 
-async def test_nobody_looks_unless_asked_to() -> None:
+async def test_pictures_are_rated_only_if_enabled() -> None:
     frames = Frames(segment=segment(), frames=[Frame(time_s=0.0, jpeg=jpeg(picture(1)))])
     assert await rater(load_settings(explicit=False), Registry())(frames) is None
     rating = await rater(load_settings(explicit=True), Registry())(frames)
@@ -41,11 +41,11 @@ async def test_nobody_looks_unless_asked_to() -> None:
     assert 0.0 <= rating <= 1.0
 
 
-def test_it_goes_from_the_descriptors_into_the_scores() -> None:
+def test_the_rating_is_copied_from_the_descriptors_into_the_scores() -> None:
     model: VisualModel = Registry().visual()
     frames = Frames(segment=segment(), frames=[Frame(time_s=0.0, jpeg=jpeg(picture(1)))])
-    seen = look(model, frames)
-    output = described(model, frames, seen, model.embed(seen.pixels), 0.25)
+    prepared = prepare(model, frames)
+    output = described(model, frames, prepared, model.embed(prepared.pixels), 0.25)
     assert isinstance(output.message, Descriptors)
     assert output.message.explicit == 0.25
     assert scores_record(output.message, []).explicit == 0.25

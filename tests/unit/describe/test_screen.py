@@ -18,29 +18,29 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 POST = PostRef(post_id="p", platform="x", url="http://x/p", published_at=AT, seen_at=AT)
 
 
-class Noting:
-    """A reader that says what is given to it and counts what it was shown."""
+class CountingReader:
+    """A reader that returns fixed lines and counts its calls."""
 
-    def __init__(self, *words: str) -> None:
-        self.words = words
-        self.n_shown = 0
+    def __init__(self, *lines: str) -> None:
+        self.lines = lines
+        self.n_calls = 0
 
     def read(self, picture: Image.Image) -> list[str]:
         assert picture.mode == "RGB"
-        self.n_shown += 1
-        return list(self.words)
+        self.n_calls += 1
+        return list(self.lines)
 
 
-def written(words: str, at: int = 120) -> Image.Image:
+def written(text: str, at: int = 120) -> Image.Image:
     picture = Image.new("RGB", (568, 320), (40, 60, 90))
-    ImageDraw.Draw(picture).text((30, at), words, fill="white", font=ImageFont.load_default(34))
+    ImageDraw.Draw(picture).text((30, at), text, fill="white", font=ImageFont.load_default(34))
     return picture
 
 
 def frames(*pictures: Image.Image | bytes, text: int = 4, segment: int = 1) -> Frames:
     parts = Parts(visual=3, audio=0, text=text)
-    where = Segment(post=POST, parts=parts, segment=segment, medium=0, start_s=60.0, duration_s=60.0)
-    return Frames(segment=where, frames=[Frame(time_s=60.0 + n, jpeg=jpeg(one)) for n, one in enumerate(pictures)])
+    position = Segment(post=POST, parts=parts, segment=segment, medium=0, start_s=60.0, duration_s=60.0)
+    return Frames(segment=position, frames=[Frame(time_s=60.0 + n, jpeg=jpeg(one)) for n, one in enumerate(pictures)])
 
 
 def jpeg(picture: Image.Image | bytes) -> bytes:
@@ -51,68 +51,67 @@ def jpeg(picture: Image.Image | bytes) -> bytes:
     return buffer.getvalue()
 
 
-def texts(reader: Noting, message: Frames) -> Texts:
+def texts(reader: CountingReader, message: Frames) -> Texts:
     output = read_frames(reader, message)
     assert output.topic == "texts"
-    said = cast("Texts", output.message)
-    assert output.key == f"p/text/{said.segment.segment}"
-    return said
+    found = cast("Texts", output.message)
+    assert output.key == f"p/text/{found.segment.segment}"
+    return found
 
 
 @pytest.mark.parametrize("pictures", [[], [b"no picture"], [Image.new("RGB", (568, 320), "blue")]])
-def test_frames_without_words_give_one_record_without_texts(pictures: list[Image.Image | bytes]) -> None:
-    reader = Noting("never")
+def test_frames_without_text_give_one_record_without_texts(pictures: list[Image.Image | bytes]) -> None:
+    reader = CountingReader("never")
     assert texts(reader, frames(*pictures)).texts == []
-    assert reader.n_shown == 0
+    assert reader.n_calls == 0
 
 
 def test_the_texts_of_the_screen_are_numbered_after_all_others() -> None:
-    numbers = [texts(Noting(), frames(segment=segment)).segment.segment for segment in range(3)]
+    numbers = [texts(CountingReader(), frames(segment=segment)).segment.segment for segment in range(3)]
     assert numbers == [1, 2, 3]  # 0 is the post's own
 
 
-def test_words_are_told_with_the_time_they_are_first_seen() -> None:
-    (text,) = texts(
-        Noting("hidden cam", "t.me/room"), frames(Image.new("RGB", (568, 320)), written("hidden cam"))
-    ).texts
+def test_text_has_the_time_of_the_first_frame_that_shows_it() -> None:
+    reader = CountingReader("hidden cam", "t.me/room")
+    (text,) = texts(reader, frames(Image.new("RGB", (568, 320)), written("hidden cam"))).texts
     assert (text.source, text.text, text.time_s) == ("screen", "hidden cam t.me/room", 61.0)
 
 
 def test_a_caption_that_stays_is_read_once_and_at_most_twelve_frames_are() -> None:
-    staying, moving = Noting("a"), Noting("a")
+    staying, moving = CountingReader("a"), CountingReader("a")
     texts(staying, frames(*[written("stays where it is")] * 20))
     texts(moving, frames(*[written("moves all the time", at=40 + 12 * n) for n in range(18)]))
-    assert (staying.n_shown, moving.n_shown) == (1, 9)
+    assert (staying.n_calls, moving.n_calls) == (1, 9)
 
 
-def test_frames_that_decode_did_not_count_are_left_alone() -> None:
+def test_frames_whose_texts_decode_did_not_count_are_skipped() -> None:
     assert is_counted(frames(text=4))
     assert not is_counted(frames(text=1))
 
 
-def test_a_picture_without_words_does_not_pass_the_gate() -> None:
+def test_a_picture_without_text_does_not_pass_the_gate() -> None:
     assert text_tiles(written("who has the full video")).any()
     assert not text_tiles(Image.linear_gradient("L").convert("RGB")).any()
     assert not text_tiles(Image.new("RGB", (4, 4))).any()
 
 
-def test_the_stage_runs_only_where_it_is_asked_for() -> None:
+def test_the_stage_runs_only_if_enabled() -> None:
     off, on = load_settings(), load_settings(ocr=True)
     assert all_stages(off) == STAGES
     assert set(all_stages(on)) - set(STAGES) == {"screen"}
     assert group(on, all_stages(on)) == group(off, STAGES) == "jikimi-all"
     assert in_flow_order(["text", "screen"]) == ("screen", "text")
     with pytest.raises(UsageError, match="JIKIMI_OCR"):
-        reader_of(asked=False)
+        reader_of(enabled=False)
 
 
 def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UsageError, match='install the extra "ocr"'):
-        reader_of(asked=True)
+        reader_of(enabled=True)
 
 
 @pytest.mark.skipif(missing() is not None and missing().needed, reason="RapidOCR, the extra ocr, is not installed")  # type: ignore[union-attr]
-def test_latin_words_on_a_picture_are_read() -> None:
-    said = " ".join(ScreenReader().read(written("full video t.me/hidden_room")))
-    assert "t.me/hidden_room" in said
+def test_latin_text_on_a_picture_is_read() -> None:
+    text = " ".join(ScreenReader().read(written("full video t.me/hidden_room")))
+    assert "t.me/hidden_room" in text

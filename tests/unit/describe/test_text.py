@@ -15,7 +15,7 @@ SEGMENT = Segment(post=POST, parts=Parts(visual=0, audio=0, text=1), segment=0, 
 
 
 class Constant:
-    """In the model's place: every text means the same."""
+    """Model with the same vector for every text."""
 
     name, version = "constant", "1"
 
@@ -24,14 +24,14 @@ class Constant:
 
 
 def described(*texts: str) -> Descriptors:
-    said = Texts(segment=SEGMENT, texts=[Text(source="caption", text=text) for text in texts])
-    return cast("Descriptors", describe_texts(cast("TextModel", Constant()), said, KEY).message)
+    message = Texts(segment=SEGMENT, texts=[Text(source="caption", text=text) for text in texts])
+    return cast("Descriptors", describe_texts(cast("TextModel", Constant()), message, KEY).message)
 
 
-def test_where_the_texts_lead_to_goes_with_them() -> None:
+def test_links_in_the_texts_are_extracted() -> None:
     assert described("풀버전 t.me/Room", "문의 @somebody", "again T.me/room").links == ["t.me/room", "@somebody"]
 
 
-def test_a_name_broken_over_two_texts_is_found() -> None:
+def test_a_name_split_over_two_texts_is_found() -> None:
     assert named(term_digests("김민지", KEY), described("김", "민지 영상").digests) == Named(1, 0)
     assert described("").vectors.rows == 0
