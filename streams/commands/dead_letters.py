@@ -17,14 +17,14 @@ Reason = Annotated[str | None, typer.Option(help="Only with this reason.")]
 @app.command("list")
 def letters_list(stage: Stage = None, reason: Reason = None) -> None:
     """Show them, oldest first."""
-    from streams.engine.dead_letters import chosen, print_dead_letters  # noqa: PLC0415 - only this command needs it
+    from streams.engine.dead_letters import by_stage_and_reason, print_dead_letters  # noqa: PLC0415 - only this command needs it
 
-    print_dead_letters(load_settings(), chosen(stage, reason), console)
+    print_dead_letters(load_settings(), by_stage_and_reason(stage, reason), console)
 
 
 @app.command("redrive")
 def letters_redrive(stage: Stage = None, reason: Reason = None) -> None:
     """Put the original records back where they were read, once the cause is mended."""
-    from streams.engine.dead_letters import chosen, redrive  # noqa: PLC0415 - likewise
+    from streams.engine.dead_letters import by_stage_and_reason, redrive  # noqa: PLC0415 - likewise
 
-    print(f"{redrive(load_settings(), chosen(stage, reason))} records put back")  # noqa: T201
+    print(f"{redrive(load_settings(), by_stage_and_reason(stage, reason))} records put back")  # noqa: T201

@@ -1,19 +1,19 @@
-"""When to stop rather than pour a topic into the dead letters."""
+"""Limit on consecutive dead letters, at which the worker stops instead of draining a topic."""
 
 from collections import Counter
 
 
 class TooManyDeadLettersError(Exception):
-    """A stage gave up on too many records in a row: a broken deployment is likelier than that much broken input."""
+    """Too many dead letters in a row: a broken deployment is more likely than so many broken records."""
 
 
 class DeadLetterLimit:
-    """Count dead letters in a row.
+    """Counter of consecutive dead letters.
 
     Parameters
     ----------
     max_in_a_row
-        How many records may be given up on with no good one between them.
+        Largest number of dead letters without a successful record in between.
     """
 
     def __init__(self, max_in_a_row: int) -> None:
@@ -21,16 +21,16 @@ class DeadLetterLimit:
         self._reasons: Counter[str] = Counter()
 
     def passed(self) -> None:
-        """Note that a record moved on."""
+        """Reset the count after a successful record."""
         self._reasons.clear()
 
     def failed(self, reason: str) -> None:
-        """Note a dead letter about to be written.
+        """Count a dead letter that is about to be written.
 
         Raises
         ------
         TooManyDeadLettersError
-            One more than allowed; it must not be written and its record not be acked.
+            The limit is exceeded: the dead letter must not be written, nor its record acked.
         """
         self._reasons[reason] += 1
         if self._reasons.total() > self._max:

@@ -1,4 +1,4 @@
-"""What became of records the stages gave up on: shown, and put back once the cause is mended."""
+"""`jikimi dead-letters`: dead letters listed, and redriven once their cause is corrected."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,37 +14,37 @@ from streams.kafka.producer import writing
 from streams.kafka.topic_reader import read_whole
 from streams.settings import Settings
 
-type Wanted = Callable[[DeadLetter], bool]
+type Filter = Callable[[DeadLetter], bool]
 
 
-def chosen(stage: str | None, reason: str | None) -> Wanted:
-    """Return a test for dead letters of this stage and reason; None stands for any."""
+def by_stage_and_reason(stage: str | None, reason: str | None) -> Filter:
+    """Return a filter for dead letters of this stage and reason; None accepts any."""
     return lambda letter: stage in {None, letter.stage} and reason in {None, letter.reason}
 
 
-def print_dead_letters(settings: Settings, wanted: Wanted, console: Console) -> None:
+def print_dead_letters(settings: Settings, accepts: Filter, console: Console) -> None:
     """Print one line per dead letter, oldest first."""
     table = Table("when", "stage", "reason", "fate", "record", "detail", box=None)
-    for letter in asyncio.run(_read(settings, wanted)):
+    for letter in asyncio.run(_read(settings, accepts)):
         record = f"{letter.topic} {letter.partition} @ {letter.offset}"
         when = f"{letter.at:%Y-%m-%d %H:%M:%S} UTC"
         table.add_row(when, letter.stage, letter.reason, letter.fate, record, letter.detail)
     console.print(table)
 
 
-def redrive(settings: Settings, wanted: Wanted) -> int:
-    """Put the original records back where they were read and return how many; each once, however often it failed.
+def redrive(settings: Settings, accepts: Filter) -> int:
+    """Write the original records to their topics again, each once, and return their number.
 
-    The dead letters stay: they are history, and a record that fails again gets the same id.
+    The dead letters stay as history; a record that fails again gets the same id.
 
     Raises
     ------
     UsageError
-        None is there, or the broker did not take them.
+        There are no such dead letters, or the broker did not accept the records.
     """
-    letters = [letter for letter in asyncio.run(_read(settings, wanted)) if letter.topic in TOPICS]
+    letters = [letter for letter in asyncio.run(_read(settings, accepts)) if letter.topic in TOPICS]
     if not letters:
-        raise UsageError("no such dead letters: `jikimi dead-letters list` shows what is there")
+        raise UsageError("no such dead letters: `jikimi dead-letters list` shows all")
     originals = {(letter.topic, letter.partition, letter.offset): letter for letter in letters}
     with writing(settings) as writer:
         for letter in originals.values():
@@ -52,12 +52,12 @@ def redrive(settings: Settings, wanted: Wanted) -> int:
     return len(originals)
 
 
-async def _read(settings: Settings, wanted: Wanted) -> list[DeadLetter]:
+async def _read(settings: Settings, accepts: Filter) -> list[DeadLetter]:
     codec = create_codec(settings)
     letters: dict[str, DeadLetter] = {}
     for update in await read_whole(settings, "dead-letters"):
         letter = codec.decode("dead-letters", update.value or b"")
         assert isinstance(letter, DeadLetter)
-        if wanted(letter):
+        if accepts(letter):
             letters[letter.dead_letter_id] = letter
     return sorted(letters.values(), key=lambda letter: letter.at)

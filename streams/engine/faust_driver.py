@@ -1,15 +1,17 @@
-"""Faust's Kafka driver with seven things mended; see ops/decisions/0001-engine.md.
+"""Faust's Kafka driver with seven corrections; see ops/decisions/0001-engine.md.
 
-- The fetch wait, hard-coded to 1.5 s, becomes a setting.
-- Only committed records are read: feeds write in transactions, and what an aborted one left is never seen.
-- Only the window acks. Faust itself acks a record that it skips because a rebalance overtook it, and the commit can
-  then pass a record that nobody finished.
-- A commit follows the last record finished, whatever gap lies before it: the window finishes in order. Faust counts
-  offsets one by one, and stops committing for good when an aborted transaction follows a partition's first record.
+- The fetch wait, hard-coded to 1.5 s, is a setting.
+- Isolation is read_committed: feeds write in transactions, and records of aborted ones are skipped.
+- Only the window acks. Faust itself acks a record that it skips because of a rebalance, and the commit can then pass a
+  record that was never finished.
+- The offset to commit follows the last finished record, even after a gap, because the window finishes in order. Faust
+  counts offsets one by one, and stops committing for good when an aborted transaction follows a partition's first
+  record.
 - An ack for a record read before the last rebalance is dropped: its partition may have another owner.
-- A stopping or rebalancing worker waits for what is in flight, but not for ever: what hangs would else hold up the
-  whole group, or the stop.
-- How many partitions a topic has is asked of the cluster's metadata; where Faust looks, only the group's leader knows.
+- A stopping or rebalancing worker waits a limited time for records in flight. Otherwise one that hangs would hold up
+  the whole group, or the stop.
+- The number of a topic's partitions comes from the cluster's metadata; where Faust looks it up, only the leader of
+  the group has it.
 """
 
 from typing import Any, cast
@@ -25,48 +27,48 @@ log = structlog.get_logger()
 
 
 def is_too_large(error: BaseException) -> bool:
-    """Return whether a write failed because the broker, or its client, never takes a record of this size."""
+    """Return whether a write failed because the broker, or its client, never accepts a record of this size."""
     return isinstance(error.__cause__ or error, MessageSizeTooLargeError | RecordTooLargeError)
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread with a fetch wait of our own, that knows the topics of its group."""
+    """Faust's consumer thread with our fetch wait and isolation level."""
 
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401 - narrowed by us
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401 - narrowed here
         consumer = super()._create_worker_consumer(transport)
         # Private to aiokafka, hence its pinned version and this check.
         for name in ("_fetch_max_wait_ms", "_isolation_level"):
             if not hasattr(consumer, name):
-                raise RuntimeError(f"aiokafka no longer keeps {name}: mend streams/engine/faust_driver.py")
+                raise RuntimeError(f"aiokafka no longer keeps {name}: correct streams/engine/faust_driver.py")
         consumer._fetch_max_wait_ms = transport.fetch_wait_ms  # noqa: SLF001 - see above
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust sets it with its own transactions only
         return consumer
 
     def topic_partitions(self, topic: str) -> int | None:
-        """Return how many partitions a subscribed topic has, None before the broker has told."""
+        """Return the number of partitions of a subscribed topic, None before the first metadata."""
         partitions = self._ensure_consumer().partitions_for_topic(topic)
         return len(partitions) if partitions else None
 
 
 class Consumer(driver.Consumer):
-    """Faust's consumer, acking only what `finish` is told."""
+    """Faust's consumer that acks only through `finish`."""
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def ack(self, message: Message) -> bool:  # noqa: ARG002 - Faust's signature
-        """Do nothing: this is called by Faust, which does not know what is finished."""
+        """Do nothing: Faust calls this for records that are not finished."""
         return False
 
     def finish(self, message: Message) -> bool:
-        """Let the commit pass this record; call it in order within a partition."""
+        """Allow the commit to pass this record; call it in order within a partition."""
         if message.generation_id != self.app.consumer_generation_id:
             self._unacked_messages.discard(message)
             return False
         return super().ack(message)
 
     def _new_offset(self, tp: TP) -> int | None:
-        """Return where the next start goes on, None if nothing was finished since the last commit."""
+        """Return the next offset to commit, None if no record was finished since the last commit."""
         if not (finished := self._acked[tp]):
             return None
         offset = max(finished) + 1
@@ -75,10 +77,10 @@ class Consumer(driver.Consumer):
         return offset
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Do nothing: see above."""
+        """Do nothing: gaps do not matter to `_new_offset`."""
 
     async def wait_empty(self) -> None:
-        """Return when everything in flight is finished, or the time for it is over; the rest is not acked."""
+        """Return when all records in flight are finished, or after `drain_s`; the rest is not acked."""
         timer = self.loop.call_later(cast("Transport", self.transport).drain_s, self._give_up)
         try:
             await super().wait_empty()
@@ -86,13 +88,13 @@ class Consumer(driver.Consumer):
             timer.cancel()
 
     def _give_up(self) -> None:
-        # Faust waits for this set to be empty; it only counts what is waited for, the acks are kept elsewhere.
-        log.warning("not waiting any longer for what is in flight", records=len(self._unacked_messages))
+        # Faust waits until this set is empty; the acks themselves are kept elsewhere.
+        log.warning("not waiting any longer for records in flight", records=len(self._unacked_messages))
         self._unacked_messages.clear()
 
 
 class Transport(driver.Transport):
-    """Faust's transport that makes the consumer above.
+    """Faust's transport with the consumer above.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a handler gets and gives: one record in, any number of outputs out."""
+"""Input and outputs of a handler: one record in, any number of messages out."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from schemas.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One Kafka record as it came, and which attempt this is."""
+    """One Kafka record as it was read, with the number of the attempt on it."""
 
     topic: str
     partition: int
@@ -19,14 +19,14 @@ class Record:
     value: bytes | None
     headers: dict[str, bytes] = field(default_factory=dict)
     timestamp_s: float = 0.0
-    """When it was written, seconds since the epoch."""
+    """Timestamp of the record, seconds since the epoch."""
     attempt: int = 1
     last_attempt: bool = False
-    """True when a TransientError now means a dead letter."""
+    """Whether a `TransientError` now leads to a dead letter."""
 
     @property
     def written_at(self) -> datetime:
-        """When it was written, UTC."""
+        """Timestamp of the record, UTC."""
         return datetime.fromtimestamp(self.timestamp_s, UTC)
 
 
@@ -39,4 +39,4 @@ class Output(NamedTuple):
 
 
 type Handler[M: Message] = Callable[[M, Record], AsyncIterator[Output]]
-"""An async generator; each output is delivered before the next is asked for."""
+"""An async generator; each output is delivered before the next is requested."""

@@ -1,4 +1,4 @@
-"""A Faust worker that ends: however it stops, its process is gone in bounded time."""
+"""A Faust worker whose process ends within a bounded time after the start of a stop."""
 
 import os
 import threading
@@ -10,19 +10,19 @@ import structlog
 log = structlog.get_logger()
 
 STOP_S = 10.0
-"""How long a stop may take once nothing in flight is waited for any longer."""
+"""Time for a stop after the wait for records in flight."""
 
 
 class BoundedStopWorker(faust.Worker):
-    """Faust's worker, which hangs for ever when it is stopped while the broker is away: its consumer thread has died.
+    """Faust's worker with a hard exit: without one it hangs for ever if it is stopped while the broker is unreachable.
 
-    A process that has crashed and does not end is never started again. Ending it hard loses nothing: what was not
-    committed is done again.
+    A crashed process that does not exit is never restarted. The hard exit loses nothing: uncommitted records are
+    processed again.
 
     Parameters
     ----------
     end_s
-        From the beginning of a stop to the hard end, with exit code 1.
+        From the start of a stop to the hard exit, with exit code 1.
     """
 
     def __init__(self, app: faust.App, *, end_s: float, **options: Any) -> None:  # noqa: ANN401 - passed on as they are
@@ -30,13 +30,13 @@ class BoundedStopWorker(faust.Worker):
         self._end_s = end_s
 
     async def on_stop(self) -> None:
-        """Start the clock; called when the stop begins."""
-        clock = threading.Timer(self._end_s, _end)
-        clock.daemon = True
-        clock.start()
+        """Start the timer of the hard exit; called at the start of a stop."""
+        timer = threading.Timer(self._end_s, _exit)
+        timer.daemon = True
+        timer.start()
         await super().on_stop()
 
 
-def _end() -> None:
-    log.error("worker did not stop in time: ended hard")
+def _exit() -> None:
+    log.error("worker did not stop in time: hard exit")
     os._exit(1)

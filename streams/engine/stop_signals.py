@@ -1,4 +1,4 @@
-"""Ending in order when the program is told to."""
+"""Orderly stop of a command on SIGINT or SIGTERM."""
 
 import asyncio
 import signal
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def stopping_on_signals(end: Callable[[], object]) -> Iterator[None]:
-    """Call `end` on Ctrl-C or SIGTERM: a program must not die amid a transaction, which would hold up readers."""
+    """Call `end` on SIGINT or SIGTERM: an open transaction of a killed process would block readers."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)

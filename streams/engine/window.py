@@ -1,8 +1,8 @@
-"""An ordered window: several records at once, acknowledged only from the head of each partition.
+"""Ordered window: several records in flight, acked only from the head of each partition.
 
-Faust acks what finishes, not what is finished up to there, so with several records in flight a crash can commit past
-one that was never done. Here a record is acked when it and every earlier one of its partition are done, and a failure
-stops all acks for good: the worker crashes and starts again from the last commit.
+Faust acks each record when it finishes, so with several records in flight a commit can pass a record that was never
+finished. Here a record is acked once it and every earlier record of its partition are finished. A failure stops all
+acks: the worker crashes and restarts from the last commit.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ class Item(Protocol):
 
     @property
     def partition(self) -> object:
-        """What its order holds in: a topic partition."""
+        """Topic partition, within which the order is kept."""
 
     def ack(self) -> None:
-        """Mark it done; called in order within a partition."""
+        """Mark the record as finished; called in order within a partition."""
 
 
 class WorkCancelledError(RuntimeError):
-    """The work on an item was cancelled, and not by the window."""
+    """The work on an item was cancelled by something other than the window."""
 
 
 class _InFlight[I: Item](NamedTuple):
@@ -42,8 +42,8 @@ class Window[I: Item]:
     work
         Returns when the item's outcome is durable; an exception from it ends the window.
     limit
-        How many items may be in flight or finished behind a slower one, over all partitions. A full window stops
-        reading: that is the back-pressure.
+        Number of items in flight or finished behind an unfinished one, over all partitions. A full window stops
+        reading, which is the back-pressure.
     """
 
     def __init__(self, work: Callable[[I], Awaitable[None]], limit: int) -> None:
@@ -54,17 +54,17 @@ class Window[I: Item]:
 
     @property
     def depth(self) -> int:
-        """How many items are in flight or wait for an earlier one."""
+        """Number of items in flight or finished behind an unfinished one."""
         return sum(len(items) for items in self._in_flight.values())
 
     @property
     def age_s(self) -> float:
-        """How long the oldest item has been in flight, seconds; 0 when none is."""
+        """Time that the oldest item has been in flight, seconds; 0 without items."""
         heads = [items[0].since_s for items in self._in_flight.values() if items]
         return time.monotonic() - min(heads) if heads else 0.0
 
     async def run(self, items: AsyncIterator[I]) -> None:
-        """Take items until they end or one fails.
+        """Process items until they end or one fails.
 
         Raises
         ------
@@ -90,17 +90,17 @@ class Window[I: Item]:
             task.add_done_callback(partial(self._advance, item.partition))
 
     def _advance(self, partition: object, _: asyncio.Task[None]) -> None:
-        """Ack from the head while the head is done; called whenever a task of the partition ends.
+        """Ack from the head of a partition as long as it is finished; called when a task of the partition ends.
 
-        A slot is freed by the ack, not by the end of the task: a slow head would else let finished records pile up.
+        The ack frees the slot, not the end of the task: otherwise finished records would pile up behind a slow head.
         """
         queue = self._in_flight[partition]
         while queue and queue[0].task.done() and not self._failed.done():
             try:
                 _raise_failure(queue[0].task)
                 queue[0].item.ack()
-            except Exception as error:  # noqa: BLE001 - whatever it is, run() raises it
-                # Skipping it and acking the next would lose it: nothing after it may be acked.
+            except Exception as error:  # noqa: BLE001 - run() raises it
+                # Acking a later record would lose this one.
                 self._failed.set_exception(error)
                 return
             queue.popleft()
@@ -122,9 +122,9 @@ class Window[I: Item]:
 
 
 def _raise_failure(task: asyncio.Task[None]) -> None:
-    """Raise what the work raised; a cancellation that nobody asked the window for is a failure like any other.
+    """Raise the exception of the work, and a `WorkCancelledError` for a cancellation that the window did not make.
 
-    Passed on as a CancelledError it would look like a rebalance: the agent would start again, past the lost record.
+    As a CancelledError it would look like a rebalance: the agent would restart after the lost record.
     """
     try:
         task.result()

@@ -1,4 +1,4 @@
-"""`jikimi worker`: one process, from start to a graceful or a loud end."""
+"""`jikimi worker`: one process, from its start to its exit code."""
 
 from collections.abc import Sequence
 
@@ -37,8 +37,8 @@ def run_worker(stages: Sequence[str], settings: Settings) -> int:
         quiet=True,
         override_logging=False,
     )
-    worker.spinner = None  # it writes control characters, into a log file too
+    worker.spinner = None  # it writes control characters, even into a log file
     try:
-        worker.execute_from_commandline()  # never returns: it ends by SystemExit
+        worker.execute_from_commandline()  # never returns: it raises SystemExit
     except SystemExit as stop:
         return int(stop.code or 0)

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from models.fusion.model import FusionModel
 from models.registry import Registry
 from schemas.messages import Choice, Policy, Scores, Verdict
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.engine.durable_table import DurableTable
 from streams.engine.record import Output, Record
 from streams.fusion.join_window import JoinWindow, Store

@@ -18,7 +18,7 @@ import structlog
 from schemas.codec import WireError
 from schemas.messages import Descriptors, Match
 from schemas.validation import defect
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.kafka.range_reader import RangeReader, RangeRecord
 from streams.match.archive import Archive, Hit
 from streams.match.live_index import LiveIndex

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from schemas.messages import Descriptors
 from schemas.validation import defect
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
 from streams.match.archive import Hit

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from schemas.ids import record_id
 from schemas.messages import State, Takedown, Verdict
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.engine.record import Output, Record
 from streams.takedown.log import TakedownLog, chained
 from streams.takedown.quarantine import Quarantine, TakedownDecision

@@ -14,7 +14,7 @@ from streams.kafka.topic_reader import TopicReader, Update, read_whole
 from streams.settings import Settings
 
 if TYPE_CHECKING:
-    from streams.engine.app import Context
+    from streams.engine.context import Context
 
 
 class RemovalTarget(NamedTuple):

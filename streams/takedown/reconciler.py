@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import State, Takedown
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.takedown.log import TakedownLog, chained, pending
 from streams.takedown.quarantine import Quarantine
 from streams.telemetry import metrics

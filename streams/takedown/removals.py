@@ -14,7 +14,7 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import Removal, State, Takedown
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.engine.record import Output, Record
 from streams.takedown.log import RemovalTarget, TakedownLog, chained, pending, removal_targets
 from streams.telemetry import metrics

@@ -1,7 +1,7 @@
 """Takedown stage: two agents that share one log, and the reconciler in the background."""
 
 from streams.cases.reference_reviews import ReferenceReviews
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.takedown import issue, removals
 from streams.takedown.log import TakedownLog
 from streams.takedown.quarantine import Quarantine

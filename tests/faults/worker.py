@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from schemas.messages import Parts, Post, Segment, Text, Texts
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.engine.record import Output, Record
 from streams.engine.worker import run_worker
 from streams.errors import TransientError, UnprocessableError

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from schemas.messages import DeadLetter
-from streams.engine.dead_letters import chosen, print_dead_letters, redrive
+from streams.engine.dead_letters import by_stage_and_reason, print_dead_letters, redrive
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.kafka.topic_reader import read_whole
@@ -45,7 +45,7 @@ def bury(settings: Settings, *letters: DeadLetter) -> None:
 
 def test_a_redriven_record_is_put_back_as_it_came_and_only_once(settings: Settings) -> None:
     bury(settings, letter(5, "link_gone"), letter(5, "link_gone", again=1), letter(6, "media_unreadable"))
-    assert redrive(settings, chosen("decode", "link_gone")) == 1
+    assert redrive(settings, by_stage_and_reason("decode", "link_gone")) == 1
     (back,) = asyncio.run(read_whole(settings, "posts"))
     assert (back.key, back.value) == (b"post \xff", b"as it came \x00")
 
@@ -53,11 +53,11 @@ def test_a_redriven_record_is_put_back_as_it_came_and_only_once(settings: Settin
 def test_dead_letters_are_listed_by_stage_and_reason(settings: Settings) -> None:
     bury(settings, letter(5, "link_gone"), letter(6, "media_unreadable"))
     shown = io.StringIO()
-    print_dead_letters(settings, chosen(None, "link_gone"), Console(file=shown, width=200))
+    print_dead_letters(settings, by_stage_and_reason(None, "link_gone"), Console(file=shown, width=200))
     assert "posts 3 @ 5" in shown.getvalue()
     assert "posts 3 @ 6" not in shown.getvalue()
 
 
 def test_nothing_to_redrive_is_said_in_one_line(settings: Settings) -> None:
     with pytest.raises(UsageError, match="no such dead letters"):
-        redrive(settings, chosen(None, None))
+        redrive(settings, by_stage_and_reason(None, None))

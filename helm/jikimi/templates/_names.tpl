@@ -30,7 +30,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- .Values.serviceAccount.name | default (ternary (include "jikimi.fullname" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
-{{/* A topic's or group's prefix, as streams/engine/app.py makes it. */}}
+{{/* A topic's or group's prefix, as streams/topology.py makes it. */}}
 {{- define "jikimi.groupPrefix" -}}
 {{- .Values.settings.topic_prefix }}{{ .Values.settings.group_prefix -}}
 {{- end -}}

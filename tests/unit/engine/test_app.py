@@ -15,7 +15,9 @@ from faust.types.tuples import ConsumerMessage
 
 from schemas.topics import TOPICS
 from streams.engine import faust_driver as driver
-from streams.engine.app import Context, _faust_app, _record, create_app
+from streams.engine.agent import _record
+from streams.engine.app import _faust_app, create_app
+from streams.engine.context import Context
 from streams.errors import TransientError, UnprocessableError, UsageError
 from streams.match.milvus_archive import MilvusArchive
 from streams.settings import Settings, load_settings
@@ -186,18 +188,18 @@ async def test_the_client_in_use_keeps_its_fetch_wait_where_we_set_it() -> None:
     client = aiokafka.AIOKafkaConsumer(
         bootstrap_servers="127.0.0.1:9", fetch_max_wait_ms=123, isolation_level="read_committed"
     )
-    client._closed = True  # never started: nothing to close, and it would complain
+    client._closed = True  # never started: nothing to close, and close would warn
     assert (client._fetch_max_wait_ms, client._isolation_level) == (123, "read_committed")
 
 
 @pytest.mark.parametrize(
-    ("headers", "told"),
+    ("headers", "taken"),
     [(None, {}), ({}, {}), ([("a", b"1")], {"a": b"1"}), ({"a": b"1"}, {"a": b"1"}), ([("a", None)], {"a": b""})],
 )
-def test_headers_are_taken_in_whatever_form_they_come(headers: Any, told: dict[str, bytes]) -> None:
+def test_headers_are_taken_in_whatever_form_they_come(headers: Any, taken: dict[str, bytes]) -> None:
     message = SimpleNamespace(partition=1, offset=2, key=b"k", value=None, headers=headers, timestamp=1.5)
     record = _record("posts", SimpleNamespace(message=message))  # type: ignore[arg-type]  # as much as it uses
-    assert (record.topic, record.partition, record.offset, record.headers) == ("posts", 1, 2, told)
+    assert (record.topic, record.partition, record.offset, record.headers) == ("posts", 1, 2, taken)
     assert record.written_at.timestamp() == 1.5
 
 
@@ -223,7 +225,7 @@ def sending(context: Context, monkeypatch: pytest.MonkeyPatch, answer: Exception
     return sent
 
 
-async def test_a_record_the_broker_never_takes_is_unprocessable(
+async def test_a_record_the_broker_never_accepts_is_unprocessable(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sending(context, monkeypatch, MessageSizeTooLargeError("too large"))
@@ -238,7 +240,7 @@ async def test_a_delivery_ends_with_the_brokers_answer(context: Context, monkeyp
         await context.deliver("verdicts", b"k", b"value", {})
 
 
-async def test_a_message_is_sent_as_its_topic_wants_it(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_message_is_encoded_for_its_topic(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = sending(context, monkeypatch, None)
     await context.send("verdicts", "p1", verdict())
     (fields,) = sent

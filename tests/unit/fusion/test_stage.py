@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from schemas.messages import Parts
-from streams.engine.app import Context, _faust_app
+from streams.engine.app import _faust_app
+from streams.engine.context import Context
 from streams.fusion.post_state import PostState, Rules
 from streams.fusion.stage import Fusion
 from streams.replay.run_state import RunState

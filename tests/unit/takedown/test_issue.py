@@ -8,7 +8,7 @@ import pytest
 
 from schemas.codec import Codec
 from schemas.messages import Evidence, Interval, State, Takedown
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.kafka.topic_reader import Update
 from streams.settings import load_settings
 from streams.takedown.issue import _event, next_event

@@ -10,7 +10,7 @@ import pytest
 from schemas.codec import Codec
 from schemas.messages import Evidence, Interval, Standing, StandingKind, State
 from streams.cases.reference_reviews import ReferenceReviews, standing_key
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.kafka.topic_reader import Update
 from streams.settings import load_settings
 from streams.takedown.log import TakedownLog, chained

@@ -12,7 +12,7 @@ import pytest
 
 from schemas.codec import Codec
 from schemas.messages import Message, Removal, State, Takedown
-from streams.engine.app import Context
+from streams.engine.context import Context
 from streams.settings import load_settings
 from streams.takedown.log import TakedownLog, chained
 from streams.takedown.removals import Removals, next_event

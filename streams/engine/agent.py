@@ -1,0 +1,102 @@
+"""A stage's agent: records from Faust, several at once in an ordered window, each through the guard."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import faust
+import structlog
+from faust.streams import Stream
+from faust.types import EventT, StreamT
+
+from streams.engine.faust_driver import Consumer
+from streams.engine.guard import Guard
+from streams.engine.record import Record
+from streams.engine.window import Window
+from streams.telemetry import metrics
+
+log = structlog.get_logger()
+
+_GAUGE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _InFlight:
+    """One Faust event as an item of the window."""
+
+    event: EventT[bytes]
+    consumer: Consumer
+
+    @property
+    def partition(self) -> object:
+        return self.event.message.tp
+
+    def ack(self) -> None:
+        self.consumer.finish(self.event.message)
+
+
+class AgentRunner:
+    """Runs the agents of one app.
+
+    Parameters
+    ----------
+    limit
+        Records in flight per agent.
+    crash
+        Stops the worker.
+    """
+
+    def __init__(self, app: faust.App, limit: int, crash: Callable[[Exception], None]) -> None:
+        self._app = app
+        self._limit = limit
+        self._crash = crash
+        self._windows: dict[str, list[Window[Any]]] = defaultdict(list)
+
+    async def run(self, topic: str, guard: Guard[Any], stream: StreamT[bytes]) -> None:
+        """Process the records of a stream until it ends; stop the worker if one of them cannot reach its outcome."""
+        consumer = cast("Consumer", self._app.consumer)
+
+        async def work(item: _InFlight) -> None:
+            await guard(_record(topic, item.event))
+
+        async def items() -> AsyncIterator[_InFlight]:
+            async for event in cast("Stream[bytes]", stream).noack().events():
+                yield _InFlight(event, consumer)
+
+        window = Window(work, self._limit)
+        windows = self._windows[guard.stage]
+        windows.append(window)
+        gauge = asyncio.create_task(_export_gauges(guard.stage, windows))
+        try:
+            await window.run(items())
+        except Exception as error:
+            log.exception("stage failed", stage=guard.stage)
+            self._crash(error)
+            await asyncio.Event().wait()
+        finally:
+            gauge.cancel()
+            windows.remove(window)
+
+
+async def _export_gauges(stage: str, windows: Sequence[Window[Any]]) -> None:
+    """Export depth and age of a stage's windows every second: they must be right when no record moves, too."""
+    while True:
+        metrics.WINDOW_DEPTH.labels(stage).set(sum(window.depth for window in windows))
+        metrics.COMMIT_AGE_SECONDS.labels(stage).set(max(window.age_s for window in windows))
+        await asyncio.sleep(_GAUGE_S)
+
+
+def _record(topic: str, event: EventT[bytes]) -> Record:
+    message = event.message
+    return Record(
+        topic=topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        # Kafka allows a header without a value, a dead letter does not.
+        headers={name: value or b"" for name, value in dict(message.headers or {}).items()},
+        timestamp_s=message.timestamp,
+    )

@@ -1,0 +1,158 @@
+"""Context of the stages of one process: its app, open cases, live models, topics and writers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import Any
+
+import faust
+import structlog
+from aiokafka.partitioner import DefaultPartitioner
+from faust.types import StreamT, TopicT
+
+from schemas.messages import Message
+from schemas.topics import TOPICS
+from streams.cases.open_cases import OpenCases
+from streams.engine.agent import AgentRunner
+from streams.engine.dead_letter_limit import DeadLetterLimit
+from streams.engine.faust_driver import is_too_large
+from streams.engine.guard import Guard
+from streams.engine.record import Handler
+from streams.errors import BrokerError, UnprocessableError
+from streams.kafka.codec_factory import create_codec
+from streams.live_models.live import LiveModels
+from streams.live_models.selection import create_registry
+from streams.settings import Settings
+from streams.telemetry import metrics, trace
+
+log = structlog.get_logger()
+
+_PARTITIONER = DefaultPartitioner()  # as the producer places keys
+
+
+class Context:
+    """Settings, models, codec, open cases, topics and writers for the stages of one process."""
+
+    def __init__(self, app: faust.App, settings: Settings) -> None:
+        self.app = app
+        self.group = app.conf.id
+        self.settings = settings
+        self.models = create_registry(settings)
+        self.codec = create_codec(settings)
+        self.cases = OpenCases(settings, self.codec, self.crash)
+        self.awaited: list[Callable[[], Awaitable[None]]] = []
+        """Called before the worker is ready."""
+        self._topics = {name: self._declare(name) for name in TOPICS}
+        self._agents = AgentRunner(app, settings.window, self.crash)
+
+    @cached_property
+    def live_models(self) -> LiveModels:
+        """Live models; the deployments topic is read from the first use on."""
+        live_models = LiveModels(self.settings, self.codec, self.models, self.crash)
+        self.background(live_models.run)
+        self.awaited.append(live_models.ready)
+        return live_models
+
+    def topic(self, name: str) -> TopicT:
+        """Return the Faust topic of this name: raw bytes in and out."""
+        return self._topics[name]
+
+    def physical(self, name: str) -> str:
+        """Return the name of a topic on the broker."""
+        return self.settings.topic_prefix + name
+
+    def stage[M: Message](self, name: str, *, reads: str) -> Callable[[Handler[M]], Handler[M]]:
+        """Make a handler a Faust agent whose outputs are delivered before its input is acked.
+
+        Parameters
+        ----------
+        name
+            Stage, as in metrics and dead letters.
+        reads
+            Topic, without prefix.
+        """
+
+        def register(handler: Handler[M]) -> Handler[M]:
+            guard = Guard(
+                stage=name,
+                codec=self.codec,
+                handler=handler,
+                deliver=self.deliver,
+                limit=DeadLetterLimit(self.settings.max_dead_letters_in_a_row),
+                timeout_s=self.settings.stage_timeout_s,
+            )
+
+            async def agent(stream: StreamT[bytes]) -> None:
+                await self._agents.run(reads, guard, stream)
+
+            self.app.agent(self.topic(reads), name=f"{name}-{reads}")(agent)
+            return handler
+
+        return register
+
+    async def deliver(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> None:
+        """Write one record and return once the broker acknowledged it.
+
+        Raises
+        ------
+        UnprocessableError
+            The record is larger than the broker accepts.
+        """
+        try:
+            # Two awaits: the first only puts the record into the producer's buffer.
+            await (await self.topic(topic).send(key=key, value=value, headers=headers))
+        except Exception as error:
+            if is_too_large(error):
+                raise UnprocessableError("output_too_large", f"{len(value or b''):,} bytes for {topic}") from error
+            raise
+
+    async def send(self, topic: str, key: str, message: Message) -> None:
+        """Write one message from outside a handler and return once the broker acknowledged it."""
+        value = self.codec.encode(topic, message)
+        await self.deliver(topic, key.encode(), value, trace.current_headers())
+        # Each topic written from outside a handler has one producer.
+        metrics.OUTPUT_BYTES.labels(TOPICS[topic].producers[0], topic).inc(len(value))
+
+    def partition(self, topic: str, key: bytes) -> int:
+        """Return the partition of a key, in a topic that this worker reads."""
+        n_partitions = self.app.consumer.topic_partitions(self.physical(topic))
+        if not n_partitions:
+            raise BrokerError(f"no metadata yet on the partitions of {topic}")
+        return int(_PARTITIONER(key, list(range(n_partitions)), []))
+
+    def owned(self, topic: str) -> set[int]:
+        """Return the partitions of a topic that are assigned to this worker now."""
+        name = self.physical(topic)
+        consumer = self.app._consumer  # noqa: SLF001 - the property would create one before the app has started
+        return {tp.partition for tp in consumer.assignment() if tp.topic == name} if consumer is not None else set()
+
+    def generation(self) -> int:
+        """Return a number that changes with every rebalance of the group."""
+        return self.app.consumer_generation_id
+
+    def background(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run this beside the agents while the app runs; an error from it stops the worker."""
+
+        async def run() -> None:
+            try:
+                await work()
+            except Exception as error:
+                log.exception("background work failed")
+                self.crash(error)
+
+        self.app.task(run)
+
+    def crash(self, error: Exception) -> None:
+        """Stop the worker with a non-zero exit code; records not acked are processed again after a restart."""
+        log.error("worker stops", error=repr(error))
+        self._crash = asyncio.ensure_future(self.app.crash(error))
+
+    def _declare(self, name: str) -> TopicT:
+        raw: dict[str, Any] = {
+            "key_type": bytes,
+            "value_type": bytes,
+            "key_serializer": "raw",
+            "value_serializer": "raw",
+        }
+        topic = TOPICS[name]
+        return self.app.topic(self.physical(name), partitions=topic.partitions, compacting=topic.compacted, **raw)
