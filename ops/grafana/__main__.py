@@ -7,7 +7,7 @@ from ops.prometheus import rules
 
 
 def main() -> None:
-    """Write every file anew, and remove what no source makes any more."""
+    """Write all files, and remove those without a source."""
     made = boards.files() | rules.files()
     for stale in {*boards.FOLDER.glob("*.json"), *rules.FOLDER.glob("*.yaml")} - made.keys():
         stale.unlink()

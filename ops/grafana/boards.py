@@ -1,4 +1,4 @@
-"""Every dashboard, and the files they are written to."""
+"""All dashboards, and their files."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from ops.grafana.build import text
 
 FOLDER = Path(__file__).parents[2] / "helm" / "jikimi" / "dashboards"
 BOARDS = tuple(module.BOARD for module in (overview, latency, stage, models, takedowns, feeds, kafka))
-"""In the order in which somebody who is called at night would open them."""
+"""In the order in which an on-call engineer would open them."""
 
 
 def files() -> dict[Path, str]:

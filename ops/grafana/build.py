@@ -1,6 +1,6 @@
-"""Dashboards as Grafana loads them, made with its Foundation SDK."""
+"""Dashboards in Grafana's JSON format, built with its Foundation SDK."""
 
-# ruff: noqa: FBT003 - the builders take their booleans so
+# ruff: noqa: FBT003 - the builders take booleans by position
 
 from grafana_foundation_sdk.builders import common, dashboard, heatmap, prometheus, stat, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder

@@ -1,4 +1,4 @@
-"""What comes in."""
+"""Dashboard of the feeds."""
 
 from ops.grafana.panel import Board, Query, lines
 from ops.prometheus import alerts, signals
@@ -6,7 +6,7 @@ from ops.prometheus import alerts, signals
 BOARD = Board(
     "feeds",
     "Jikimi: feeds",
-    "What each feed brings, how old it is when it comes, and what keeps it from coming.",
+    "Events of each feed, their age on arrival, and connection problems.",
     {
         "Feeds": [
             lines(
@@ -17,34 +17,34 @@ BOARD = Board(
             ),
             lines(
                 "Events",
-                "Events per second: posts, removals, what could not be read, what does not concern us.",
+                "Events per second: posts, removals, unreadable events, ignored events.",
                 "ops",
                 Query(signals.FEED_EVENTS, "{{feed}} {{kind}}"),
             ),
             lines(
                 "Lag",
-                "Age of the newest event of a feed when it came.",
+                "Age of a feed's newest event on arrival.",
                 "s",
                 Query(signals.FEED_LAG, "{{feed}}"),
                 limits=(alerts.FEED_LAG_S,),
             ),
             lines(
                 "Reconnections",
-                "Connections made again in each interval, by what ended the last.",
+                "Reconnections in each interval, by the reason that ended the last connection.",
                 "short",
                 Query(signals.FEED_RECONNECTS, "{{feed}} {{reason}}"),
                 no_value="none",
             ),
             lines(
                 "HTTP requests",
-                "Requests to the HTTP feed per second, by answer; 429 asks the sender to wait.",
+                "Requests to the HTTP feed per second, by status; 429 is back-pressure on the sender.",
                 "ops",
                 Query(signals.HTTP_REQUESTS, "{{code}}"),
                 no_value="no HTTP feed",
             ),
             lines(
                 "Posts, removals and cursors",
-                "Offsets per second, by all feeds together; the end of each transaction takes one too.",
+                "Offsets per second, all feeds together; the end of each transaction takes one offset too.",
                 "ops",
                 Query(signals.where(signals.TOPIC_GROWTH, 'topic=~"posts|removals|feed-cursors"'), "{{topic}}"),
             ),

@@ -1,4 +1,4 @@
-"""What the topics hold, and who is behind."""
+"""Dashboard of the topics and the consumer lag."""
 
 from ops.grafana.panel import Board, Query, lines, number
 from ops.prometheus import alerts, signals
@@ -6,31 +6,31 @@ from ops.prometheus import alerts, signals
 BOARD = Board(
     "kafka",
     "Jikimi: Kafka",
-    "The topics as Jikimi sees them. The brokers themselves are for Kafka's own dashboards.",
+    "Topics and consumer lag of Jikimi. For the brokers themselves use Kafka's own dashboards.",
     {
         "Topics": [
             number(
                 "Broker last seen",
-                "Time since the monitor saw the broker; everything about freshness rests on it.",
+                "Time since the monitor last reached the broker; all freshness figures depend on it.",
                 "s",
                 Query(signals.MONITOR_SILENCE),
                 limits=(alerts.MONITOR_SILENCE_S,),
             ),
             number(
                 "Records waiting",
-                "Records that some stage has not brought to an end.",
+                "Records that some stage has not finished.",
                 "short",
                 Query(f"sum({signals.WAITING_RECORDS})"),
             ),
             lines(
                 "Growth of topics",
-                "Offsets per second; the end of each transaction takes one too, so a feed shows more than its posts.",
+                "Offsets per second; the end of each transaction takes one too, so a feed adds more than its posts.",
                 "ops",
                 Query(signals.TOPIC_GROWTH, "{{topic}}"),
             ),
             lines(
                 "Ends of topics",
-                "Sum of a topic's end offsets: also of what retention has deleted.",
+                "Sum of a topic's end offsets, including records deleted by retention.",
                 "short",
                 Query(signals.TOPIC_RECORDS, "{{topic}}"),
             ),
@@ -44,14 +44,14 @@ BOARD = Board(
             ),
             lines(
                 "Age of the oldest record, by stage",
-                "Lag of each stage's consumer group, in time: what a stage is scaled on.",
+                "Lag of each stage's consumer group, in time; stages are scaled on it.",
                 "s",
                 Query(signals.OLDEST_AGE, "{{stage}}"),
                 limits=(alerts.STAGE_AGE_S,),
             ),
             lines(
                 "Commits held up",
-                "How long the oldest record in flight has held up its partition's commits.",
+                "Time for which the oldest record in flight has blocked its partition's commits.",
                 "s",
                 Query(signals.COMMIT_AGE, "{{stage}}"),
             ),
@@ -59,7 +59,7 @@ BOARD = Board(
         "Bytes": [
             lines(
                 "Read",
-                "Bytes of records brought to an end, per second.",
+                "Bytes of finished records, per second.",
                 "Bps",
                 Query(signals.INPUT_BYTES, "{{stage}}"),
             ),

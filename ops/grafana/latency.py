@@ -1,13 +1,13 @@
-"""Where the time goes."""
+"""Dashboard of the latency."""
 
 from ops.grafana.panel import Board, Query, buckets, lines
 from ops.prometheus import alerts, signals
 
-_WAYS = {
-    ("seen", "verdict"): "From a feed seeing a post to its verdict: all of it is ours.",
-    ("published", "verdict"): "From a post's own time of publication to its verdict: the feed's lag is in it.",
-    ("seen", "takedown"): "From a feed seeing a post to the takedown it brought.",
-    ("published", "takedown"): "How long a victim's video stood there before its takedown was issued.",
+_DESCRIPTIONS = {
+    ("seen", "verdict"): "From a feed receiving a post to its verdict: Jikimi's own latency.",
+    ("published", "verdict"): "From a post's time of publication to its verdict, including the feed's lag.",
+    ("seen", "takedown"): "From a feed receiving a post to its takedown.",
+    ("published", "takedown"): "Time for which a victim's video was online before its takedown was issued.",
 }
 
 
@@ -18,11 +18,11 @@ def _end_to_end(since: str, until: str) -> str:
 BOARD = Board(
     "latency",
     "Jikimi: latency",
-    "Where the time goes, from a post's publication to its takedown.",
+    "Latency from a post's publication to its takedown.",
     {
         "End to end": [
-            buckets(f"{since.capitalize()} to {until}", told, "s", Query(_end_to_end(since, until)))
-            for (since, until), told in _WAYS.items()
+            buckets(f"{since.capitalize()} to {until}", description, "s", Query(_end_to_end(since, until)))
+            for (since, until), description in _DESCRIPTIONS.items()
         ],
         "The budget": [
             lines(
@@ -34,19 +34,19 @@ BOARD = Board(
             ),
             lines(
                 "Slowest of a hundred, by stage",
-                "99 of 100 records were brought to their end within this time of being taken up.",
+                "99 of 100 records were finished within this time after their processing started.",
                 "s",
                 Query(signals.quantile(0.99, "jikimi_stage_seconds", "stage"), "{{stage}}"),
             ),
             lines(
                 "Median, by stage",
-                "Half of the records were brought to their end within this time of being taken up.",
+                "Half of the records were finished within this time after their processing started.",
                 "s",
                 Query(signals.quantile(0.5, "jikimi_stage_seconds", "stage"), "{{stage}}"),
             ),
             lines(
                 "Median wait, by stage",
-                "Half of the records were taken up within this time of being written to their topic.",
+                "Half of the records waited no longer than this from their topic to the start of their processing.",
                 "s",
                 Query(signals.quantile(0.5, "jikimi_waiting_seconds", "stage"), "{{stage}}"),
             ),
@@ -54,7 +54,7 @@ BOARD = Board(
         "Work, stage by stage": [
             buckets(
                 "$stage: work",
-                "From taking a record up to its outcome being durable.",
+                "From the start of a record's processing to its durable outcome.",
                 "s",
                 Query(signals.heatmap("jikimi_stage_seconds", matchers='stage="$stage"')),
                 width=8,
@@ -64,7 +64,7 @@ BOARD = Board(
         "Waiting, stage by stage": [
             buckets(
                 "$stage: waiting",
-                "From a record being written to its topic to the stage taking it up.",
+                "From a record being written to its topic to the start of its processing.",
                 "s",
                 Query(signals.heatmap("jikimi_waiting_seconds", matchers='stage="$stage"')),
                 width=8,

@@ -1,4 +1,4 @@
-"""What decides, and whether another model would decide otherwise."""
+"""Dashboard of the models, their scores and decisions, and a shadow's differences."""
 
 from ops.grafana.panel import Board, Query, buckets, lines
 from ops.prometheus import alerts, signals
@@ -9,12 +9,12 @@ _MODALITIES = ("visual", "audio", "text")
 BOARD = Board(
     "models",
     "Jikimi: models",
-    "Which models are live, how they score and decide, and what a shadow would do otherwise.",
+    "Live models, their scores and decisions, and the differences of a shadow.",
     {
         "In use": [
             lines(
                 "Models in use",
-                "Processes' models by version. Two versions of one modality for long mean a rollout that stuck.",
+                "Processes' models by version. Two versions of one modality for a long time mean a stuck rollout.",
                 "short",
                 Query(signals.MODELS, "{{modality}}: {{model}}@{{version}} on {{provider}}"),
             ),
@@ -26,14 +26,14 @@ BOARD = Board(
             ),
             lines(
                 "Chosen and not loaded",
-                "1 while the model that was chosen to be live cannot be loaded and another one serves.",
+                "1 while the chosen live model cannot be loaded and another one serves.",
                 "short",
                 Query(signals.MODEL_BEHIND, "{{modality}}"),
                 no_value="none",
             ),
             lines(
                 "References",
-                "Pieces of references being looked for.",
+                "Pieces of references that posts are compared with.",
                 "short",
                 Query(signals.REFERENCES, "{{modality}}"),
             ),
@@ -41,7 +41,7 @@ BOARD = Board(
         "At work": [
             lines(
                 "One call",
-                "95 of 100 calls of a model took no longer.",
+                "95 of 100 calls of a model took no longer than this.",
                 "s",
                 Query(quantile(0.95, "jikimi_model_seconds", "modality"), "{{modality}}"),
             ),
@@ -54,7 +54,7 @@ BOARD = Board(
             ),
             lines(
                 "Rows in a call",
-                "Mean number of rows put through a model together.",
+                "Mean number of rows in one call of a model.",
                 "short",
                 Query(mean("jikimi_batch_rows", "modality"), "{{modality}}"),
             ),
@@ -62,7 +62,7 @@ BOARD = Board(
         "Scores": [
             buckets(
                 f"Best score: {modality}",
-                "A segment's best score in any reference, if it has one. A shift without a new model is worth a look.",
+                "A segment's best score with any reference, if it has one. A shift without a new model needs a check.",
                 "short",
                 Query(heatmap("jikimi_score", matchers=f'modality="{modality}"')),
                 width=8,
@@ -72,13 +72,13 @@ BOARD = Board(
         "Verdicts": [
             buckets(
                 "Probability",
-                "Fused probability of the verdicts that concern a case.",
+                "Fused probability of the verdicts with a case.",
                 "percentunit",
                 Query(heatmap("jikimi_probability")),
             ),
             lines(
-                "What brought verdicts",
-                "Verdicts per second: all parts heard, a deadline, or later evidence.",
+                "Reasons of verdicts",
+                "Verdicts per second: complete post, deadline, or late evidence.",
                 "ops",
                 Query(signals.VERDICT_REASONS, "{{reason}}"),
             ),
@@ -86,14 +86,14 @@ BOARD = Board(
         "Shadow": [
             lines(
                 "A shadow's verdicts beside the live ones",
-                "Per second: same, gained (it would do more), lost (less), alone (no live decision in time).",
+                "Per second: same, gained (it decides higher), lost (lower), alone (no live decision in time).",
                 "ops",
                 Query(signals.SHADOW_VERDICTS, "{{outcome}}"),
                 no_value="no shadow runs",
             ),
             lines(
                 "Share of other decisions",
-                "Posts that the shadow decides otherwise.",
+                "Posts on which the shadow's decision differs.",
                 "percentunit",
                 Query(signals.SHADOW_DIFFERENCE, "gained or lost"),
                 limits=(alerts.SHADOW_DIFFERENCE,),

@@ -1,4 +1,4 @@
-"""Whether any victim is waiting."""
+"""Dashboard of the overview: whether any victim is waiting."""
 
 from ops.grafana.panel import Board, Query, lines, number
 from ops.prometheus import alerts, signals
@@ -6,19 +6,19 @@ from ops.prometheus import alerts, signals
 BOARD = Board(
     "overview",
     "Jikimi: overview",
-    "Is any victim waiting? Everything green here, and nobody is.",
+    "Is any victim waiting? If all panels are green, nobody is.",
     {
         "Is any victim waiting?": [
             number(
                 "Oldest record waiting",
-                "Age of the oldest record that any stage has not brought to an end, seen from the broker.",
+                "Age of the oldest record that any stage has not finished, measured at the broker.",
                 "s",
                 Query(f"max({signals.OLDEST_AGE})"),
                 limits=(alerts.STAGE_AGE_S / 2, alerts.STAGE_AGE_S),
             ),
             number(
                 "Verdicts later than 60 s",
-                "Share of posts, in the time range shown, whose verdict came later than 60 s after a feed saw them.",
+                "Share of posts, in the time range shown, with a verdict later than 60 s after a feed received them.",
                 "percentunit",
                 Query(signals.over(signals.LATE_RATIO, "$__range")),
                 limits=(alerts.BUDGET, 6 * alerts.BUDGET),
@@ -32,31 +32,31 @@ BOARD = Board(
             ),
             number(
                 "Not yet searched in old posts",
-                "Pieces of new references that the archive has not been searched for: a new victim waits.",
+                "Pieces of new references for which the archive has not been searched yet: a new victim waits.",
                 "short",
                 Query(signals.LATE_SEARCH_WAITING),
                 limits=(1, 100),
             ),
         ],
         "What is at work": [
-            number("Open cases", "Cases being looked for.", "short", Query(signals.OPEN_CASES)),
+            number("Open cases", "Cases that posts are compared with.", "short", Query(signals.OPEN_CASES)),
             number(
                 "Feeds not connected",
-                "Feeds that should be connected and are not: their posts are not seen.",
+                "Feeds that should be connected and are not: their posts are not processed.",
                 "short",
                 Query(f"count({signals.FEED_CONNECTED}) - sum({signals.FEED_CONNECTED})"),
                 limits=(1,),
             ),
             number(
                 "Alerts firing",
-                "Of Jikimi's own rules; each has a runbook.",
+                "Firing alerts of Jikimi's own rules; each has a runbook.",
                 "short",
                 Query(signals.ALERTS_FIRING),
                 limits=(1,),
             ),
             number(
                 "Workers that do not answer",
-                "Processes that Prometheus cannot read.",
+                "Processes that Prometheus cannot scrape.",
                 "short",
                 Query(signals.N_WORKERS_DOWN),
                 limits=(1,),
@@ -65,26 +65,26 @@ BOARD = Board(
         "Flow": [
             lines(
                 "Age of the oldest record, by stage",
-                "How long the oldest record has waited for each stage. A line that climbs is a stage that stands.",
+                "Waiting time of the oldest record of each stage. A rising line is a stalled stage.",
                 "s",
                 Query(signals.OLDEST_AGE, "{{stage}}"),
                 limits=(alerts.STAGE_AGE_S,),
             ),
             lines(
                 "Posts",
-                "Posts brought per second, by feed.",
+                "Posts per second, by feed.",
                 "ops",
                 Query(signals.where(signals.FEED_EVENTS, 'kind="post"'), "{{feed}}"),
             ),
             lines(
                 "Verdicts",
-                "Verdicts per second, by decision: act issues a takedown, review asks a person.",
+                "Verdicts per second, by decision: act issues a takedown, review needs a person.",
                 "ops",
                 Query(signals.VERDICTS, "{{decision}}"),
             ),
             lines(
                 "From seen to verdict",
-                "Half of the posts, and 99 of 100, had their verdict within this time of a feed seeing them.",
+                "Half of the posts, and 99 of 100, had their verdict within this time after a feed received them.",
                 "s",
                 *(Query(signals.quantile(q, **signals.SEEN_TO_VERDICT), f"{q:.0%}") for q in (0.5, 0.99)),
                 limits=(60,),
@@ -97,7 +97,7 @@ BOARD = Board(
             ),
             lines(
                 "Dead letters",
-                "Records given up on, per second. `bug` is ours to mend; most others are broken or withdrawn media.",
+                "Dead letters per second. `bug` is an error in Jikimi; most others are broken or withdrawn media.",
                 "ops",
                 Query(signals.DEAD_LETTERS, "{{stage}} {{reason}} ({{fate}})"),
                 no_value="none",

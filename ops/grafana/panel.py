@@ -1,4 +1,4 @@
-"""Panels and dashboards as plain values; `ops.grafana.build` makes of them what Grafana loads."""
+"""Panels and dashboards as plain values; `ops.grafana.build` converts them to Grafana's format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,35 +12,35 @@ _SYSTEM = 'namespace=~"$namespace"'
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question to Prometheus, a signal, and how its answers are called."""
+    """One Prometheus query and the legend of its series."""
 
     signal: str
     legend: str = ""
 
     @property
     def expr(self) -> str:
-        """The signal for the system and the time range that are looked at."""
+        """The signal for the selected system and time range."""
         return over(where(self.signal, _SYSTEM), "$__rate_interval")
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel: what it answers, in which unit."""
+    """One panel: its queries, unit and layout."""
 
     title: str
     description: str
     unit: str
-    """As Grafana names it: s, bytes, Bps, percentunit, ..."""
+    """Grafana's name of the unit: s, bytes, Bps, percentunit, ..."""
     queries: Sequence[Query]
     kind: Kind = "lines"
     limits: tuple[float, ...] = ()
-    """Where it turns yellow and red, or only red."""
+    """Thresholds for yellow and red, or only red."""
     width: int = 12
-    """Of 24 columns."""
+    """Width in columns, of 24."""
     repeat: str | None = None
-    """Variable of whose every value there is one such panel."""
+    """Variable for each value of which the panel is repeated."""
     no_value: str | None = None
-    """What an empty answer means."""
+    """Text of the panel without series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,13 @@ class Board:
     """One dashboard."""
 
     name: str
-    """Of its file, and after `jikimi-` its uid."""
+    """Name of its file, and after `jikimi-` its uid."""
     title: str
     description: str
     rows: dict[str, Sequence[Panel]]
-    """Panels by the heading they stand under."""
+    """Panels by their heading."""
     stage: Literal["none", "one", "all"] = "none"
-    """Whether a stage is chosen at the top, and what is chosen at first."""
+    """Whether there is a stage selector, and its default."""
 
     @property
     def panels(self) -> list[Panel]:
@@ -68,7 +68,7 @@ def lines(title: str, description: str, unit: str, *queries: Query, **options: o
 
 
 def number(title: str, description: str, unit: str, query: Query, **options: object) -> Panel:
-    """Return a panel of one number: the latest."""
+    """Return a panel of one number, the latest value."""
     return Panel(title, description, unit, [query], "stat", **{"width": 6, **options})  # type: ignore[arg-type]
 
 

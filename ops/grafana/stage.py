@@ -1,4 +1,4 @@
-"""One stage in depth."""
+"""Dashboard of one stage in detail."""
 
 from ops.grafana.panel import Board, Query, buckets, lines
 from ops.prometheus import alerts, signals
@@ -14,51 +14,51 @@ def _of(signal: str) -> str:
 BOARD = Board(
     "stage",
     "Jikimi: a stage",
-    "One stage in depth: what waits for it, what it does, what it gives up on, what it costs.",
+    "One stage in detail: backlog, throughput, dead letters and resource use.",
     {
-        "What waits": [
+        "Backlog": [
             lines(
                 "Age of the oldest record",
-                "How long the oldest record has waited for this stage, seen from the broker.",
+                "Waiting time of this stage's oldest record, measured at the broker.",
                 "s",
                 Query(_of(signals.OLDEST_AGE), "{{stage}}"),
                 limits=(alerts.STAGE_AGE_S,),
             ),
             lines(
                 "Records waiting",
-                "Records that this stage has not brought to an end.",
+                "Records that this stage has not finished.",
                 "short",
                 Query(_of(signals.WAITING_RECORDS), "{{stage}}"),
             ),
             buckets(
                 "Waiting",
-                "From a record being written to its topic to this stage taking it up.",
+                "From a record being written to its topic to the start of its processing.",
                 "s",
                 Query(heatmap("jikimi_waiting_seconds", matchers=_STAGE)),
             ),
             lines(
                 "Commits held up",
-                "How long the oldest record in flight has held up its partition's commits: what a crash would repeat.",
+                "Time for which the oldest record in flight has blocked its partition's commits; a crash repeats it.",
                 "s",
                 Query(_of(signals.COMMIT_AGE), "{{stage}}"),
             ),
         ],
-        "What it does": [
+        "Throughput": [
             lines(
                 "Records",
-                "Records brought to an end, per second.",
+                "Finished records, per second.",
                 "ops",
                 Query(_of(signals.RECORDS), "{{stage}}"),
             ),
             buckets(
                 "Work",
-                "From taking a record up to its outcome being durable.",
+                "From the start of a record's processing to its durable outcome.",
                 "s",
                 Query(heatmap("jikimi_stage_seconds", matchers=_STAGE)),
             ),
             lines(
                 "Bytes in",
-                "Bytes of the records brought to an end, per second.",
+                "Bytes of finished records, per second.",
                 "Bps",
                 Query(_of(signals.INPUT_BYTES), "{{stage}}"),
             ),
@@ -69,26 +69,26 @@ BOARD = Board(
                 Query(_of(signals.OUTPUT_BYTES), "{{topic}}"),
             ),
         ],
-        "What it gives up on": [
+        "Failures": [
             lines(
                 "Dead letters",
-                "Records given up on, per second. A `bug` is ours to mend; a redrive brings its records back.",
+                "Dead letters per second. A `bug` is an error in Jikimi; a redrive puts its records back.",
                 "ops",
                 Query(_of(signals.DEAD_LETTERS), "{{reason}} ({{fate}})"),
                 no_value="none",
             ),
             lines(
                 "Retries",
-                "Attempts after a failure that may pass, per second.",
+                "Attempts after a transient failure, per second.",
                 "ops",
                 Query(_of(signals.RETRIES), "{{reason}}"),
                 no_value="none",
             ),
         ],
-        "What it costs": [
+        "Resources": [
             lines(
                 "Records in flight",
-                "In flight or waiting for an earlier one; at JIKIMI_WINDOW per process the stage reads no more.",
+                "In flight or waiting for an earlier one; at JIKIMI_WINDOW per process the stage stops reading.",
                 "short",
                 Query(_of(signals.WINDOW_DEPTH), "{{stage}}"),
             ),
@@ -100,7 +100,7 @@ BOARD = Board(
             ),
             lines(
                 "Memory",
-                "Resident memory of each process, without its decoding children.",
+                "Resident memory of each process, without its decoder processes.",
                 "bytes",
                 Query(_of(signals.MEMORY), "{{instance}}"),
             ),

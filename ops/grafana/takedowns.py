@@ -1,4 +1,4 @@
-"""What platforms were asked for, and how long the law still gives them."""
+"""Dashboard of the takedowns and their legal clocks."""
 
 from ops.grafana.panel import Board, Query, buckets, lines, number
 from ops.prometheus import alerts, signals
@@ -8,7 +8,7 @@ _HOURS_S = tuple(3600.0 * hours for hours in alerts.CLOCKS_H.values())
 BOARD = Board(
     "takedowns",
     "Jikimi: takedowns",
-    "What has been asked of platforms, and how long the law still gives them.",
+    "Requests to platforms, and the time left by law.",
     {
         "Legal clocks": [
             number(
@@ -30,25 +30,25 @@ BOARD = Board(
             ),
             number(
                 "Pending",
-                "Takedowns that still ask a platform for something, and those held for a person.",
+                "Takedowns that a platform has not completed, and those held for a person.",
                 "short",
                 Query("sum(" + signals.TAKEDOWNS_PENDING + ")"),
             ),
             lines(
                 "Age of the oldest, by state",
-                "From its issue; dashed: 24 and 48 hours.",
+                "Time since its issue; dashed: 24 and 48 hours.",
                 "s",
                 Query(signals.TAKEDOWN_AGE, "{{state}}"),
                 limits=_HOURS_S,
             ),
             lines(
                 "Pending, by state",
-                "Issued, sent, acknowledged, reappeared: a platform is asked for something. Held: a person is.",
+                "Issued, sent, acknowledged, reappeared: waiting for a platform. Held: waiting for a person.",
                 "short",
                 Query(signals.TAKEDOWNS_PENDING, "{{state}}"),
             ),
         ],
-        "Life": [
+        "Events": [
             lines(
                 "Events",
                 "Takedown events in each interval, by state.",
@@ -57,17 +57,17 @@ BOARD = Board(
             ),
             buckets(
                 "Published to takedown",
-                "How long a victim's video stood there before its takedown was issued.",
+                "Time for which a victim's video was online before its takedown was issued.",
                 "s",
                 Query(signals.heatmap("jikimi_end_to_end_seconds", matchers='since="published",until="takedown"')),
             ),
             lines(
-                "Verdicts that ask a person",
-                "Verdicts per second that are neither acted on nor dismissed: somebody has to decide.",
+                "Verdicts for review",
+                "Verdicts per second that are neither acted on nor dismissed: a person has to decide.",
                 "ops",
                 Query(signals.where(signals.VERDICTS, 'decision="review"'), "review"),
             ),
-            lines("Open cases", "Cases being looked for.", "short", Query(signals.OPEN_CASES, "cases")),
+            lines("Open cases", "Cases that posts are compared with.", "short", Query(signals.OPEN_CASES, "cases")),
         ],
     },
 )

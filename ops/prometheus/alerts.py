@@ -1,6 +1,6 @@
 """Recording rules and alerts, and every threshold in them.
 
-Latency burns an error budget: 99 % of posts have their verdict within 60 s of being seen, over 28 days. Windows and
+Latency burns an error budget: 99 % of posts have their verdict within 60 s of being received, over 28 days. Windows and
 factors are those of the Google SRE workbook, chapter 5, "multiwindow, multi-burn-rate alerts".
 """
 
@@ -18,15 +18,15 @@ STAGE_AGE_S = 60
 MONITOR_SILENCE_S = 120
 FEED_LAG_S = 600
 LATE_POSTS = 10
-"""Fewer late posts than this wake nobody: a feed of ten posts a day burns its budget with one."""
+"""Fewer late posts than this raise no alert: a feed of ten posts a day burns its budget with one."""
 DEAD_LETTER_RATIO = 0.05
 DEAD_LETTERS = 10
 RESTARTS = 3
 SHADOW_DIFFERENCE = 0.01
 CLOCKS_H = {"24h": 24, "48h": 48}
-"""Legal clocks, by the label that the monitor gives them: Korea, United States."""
+"""Legal clocks by the label in the monitor's metrics: Korea, United States."""
 WARNING_H = 4
-"""How long before a clock runs out somebody hears of it."""
+"""Time before a clock runs out at which the warning fires, hours."""
 
 Severity = Literal["critical", "warning", "info"]
 Rule = dict[str, Any]
@@ -34,7 +34,7 @@ Rule = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """A pair of windows, and how many times faster than allowed the budget burns in both."""
+    """A pair of windows, and the multiple of the allowed burn rate in both."""
 
     long: str
     short: str
@@ -57,7 +57,7 @@ def alert(name: str, expr: str, *, severity: Severity, summary: str, wait: str |
 
 
 def freshness() -> list[Rule]:
-    """Return the alerts on what waits."""
+    """Return the alerts on waiting records."""
     return [
         alert(
             "JikimiStageBehind",
@@ -71,7 +71,7 @@ def freshness() -> list[Rule]:
             f"{signals.MONITOR_SILENCE} > {MONITOR_SILENCE_S} or absent(jikimi_monitor_looked_timestamp_seconds)",
             wait="2m",
             severity="critical",
-            summary="The monitor has not seen the broker: nobody knows whether a stage is behind.",
+            summary="The monitor has not reached the broker: a stage that is behind would go unnoticed.",
         ),
         alert(
             "JikimiVictimWaits",
@@ -84,7 +84,7 @@ def freshness() -> list[Rule]:
 
 
 def feeds() -> list[Rule]:
-    """Return the alerts on what does not come in."""
+    """Return the alerts on feeds."""
     events = "sum by (namespace, feed) (increase(jikimi_feed_events_total[5m]))"
     return [
         alert(
@@ -92,7 +92,7 @@ def feeds() -> list[Rule]:
             f"{signals.FEED_CONNECTED} == 0",
             wait="5m",
             severity="critical",
-            summary="Feed {{ $labels.feed }} is not connected: its posts are not seen.",
+            summary="Feed {{ $labels.feed }} is not connected: its posts are not processed.",
         ),
         alert(
             "JikimiFeedSilent",
@@ -102,7 +102,7 @@ def feeds() -> list[Rule]:
         ),
         alert(
             "JikimiFeedLags",
-            # what lies in a folder or a file may be as old as it likes
+            # files in a folder may have any age
             f"{signals.where(signals.FEED_LAG, 'feed!~"folder|jsonl"')} > {FEED_LAG_S}",
             wait="10m",
             severity="warning",
@@ -112,7 +112,7 @@ def feeds() -> list[Rule]:
 
 
 def latency() -> list[Rule]:
-    """Return the recorded ratios of late posts, and the alerts on how fast they burn the budget."""
+    """Return the recorded ratios of late posts, and the alerts on their burn rates."""
     burns = PAGE + TICKET
     windows = dict.fromkeys([burn.short for burn in burns] + [burn.long for burn in burns])
     longs = dict.fromkeys(burn.long for burn in burns)
@@ -143,7 +143,7 @@ def _burns(burn: Burn, limit: float) -> str:
 
 
 def dead_letters() -> list[Rule]:
-    """Return the alerts on records given up on."""
+    """Return the alerts on dead letters."""
     many = f"sum by (namespace, stage) (increase(jikimi_dead_letters_total[5m])) >= {DEAD_LETTERS}"
     return [
         alert(
@@ -163,7 +163,7 @@ def dead_letters() -> list[Rule]:
 
 
 def workers() -> list[Rule]:
-    """Return the alerts on processes; what they cost a victim is told by freshness, sooner."""
+    """Return the alerts on processes; the freshness alerts report the effect on victims sooner."""
     return [
         alert(
             "JikimiWorkerDown",
@@ -182,7 +182,7 @@ def workers() -> list[Rule]:
 
 
 def takedowns() -> list[Rule]:
-    """Return the alerts on legal clocks, and on what waits for a person."""
+    """Return the alerts on legal clocks, and on takedowns that wait for a person."""
     soon = [
         alert(
             "JikimiTakedownDueSoon",
@@ -203,13 +203,13 @@ def takedowns() -> list[Rule]:
         "JikimiTakedownsHeld",
         f"{signals.TAKEDOWNS_HELD} > 0",
         severity="critical",
-        summary="{{ $value }} takedowns are held: a reference matches a flood of posts, and a person is to look at it.",
+        summary="{{ $value }} takedowns are held: a reference matches a flood of posts, and a person has to decide.",
     )
     return [*soon, overdue, held]
 
 
 def models() -> list[Rule]:
-    """Return the alerts on what decides."""
+    """Return the alerts on models."""
     return [
         alert(
             "JikimiModelsMixed",
@@ -230,7 +230,7 @@ def models() -> list[Rule]:
             f"{over(signals.SHADOW_DIFFERENCE, '1d')} > {SHADOW_DIFFERENCE}",
             wait="1h",
             severity="info",
-            summary="The shadow decides {{ $value | humanizePercentage }} of the posts otherwise than the live models.",
+            summary="The shadow's decisions differ from the live ones on {{ $value | humanizePercentage }} of posts.",
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""What is asked of Prometheus, each question named once: panels and alerts are made of these.
+"""Prometheus queries, each defined once: panels and alerts are built from these.
 
 Rates are written over five minutes; `over` sets another window. Everything keeps the label `namespace`, which is empty
 outside Kubernetes, so that two systems watched by one Prometheus stay apart.
@@ -16,7 +16,7 @@ def over(signal: str, window: str) -> str:
 
 
 def where(signal: str, matchers: str) -> str:
-    """Return the signal of only those series that match, such as ``stage="match"``, beside what it asks for already."""
+    """Return the signal restricted to matching series, such as ``stage="match"``, in addition to its own matchers."""
     return _METRIC.sub(lambda metric: f"{metric[0].removesuffix('{')}{{{matchers}{',' if metric[1] else '}'}", signal)
 
 
@@ -38,13 +38,13 @@ def mean(histogram: str, labels: str) -> str:
     return " / ".join(parts)
 
 
-# Freshness, as the monitor sees it from the broker.
+# Freshness, as measured by the monitor at the broker.
 OLDEST_AGE = "max by (namespace, stage) (jikimi_oldest_record_age_seconds)"
 WAITING_RECORDS = "max by (namespace, stage) (jikimi_waiting_records)"
 MONITOR_SILENCE = "time() - max by (namespace) (jikimi_monitor_looked_timestamp_seconds)"
 LATE_SEARCH_WAITING = "sum by (namespace) (jikimi_late_search_waiting)"
 
-# Posts that had their verdict within 60 s of a feed seeing them; one that has none yet shows in OLDEST_AGE instead.
+# Posts with a verdict within 60 s of a feed receiving them; a post without a verdict shows in OLDEST_AGE instead.
 _VERDICTS = 'jikimi_end_to_end_seconds_{part}{{since="seen",until="verdict"{within}}}[5m]'
 _ALL = _VERDICTS.format(part="count", within="")
 _IN_TIME = _VERDICTS.format(part="bucket", within=',le="60.0"')
@@ -65,7 +65,7 @@ DEAD_LETTER_RATIO = (
     "sum by (namespace, stage) (rate(jikimi_dead_letters_total[5m]))"
     " / sum by (namespace, stage) (rate(jikimi_stage_seconds_count[5m]))"
 )
-# A counter that is born at 1 has no increase yet: it counts as new where it was not there before.
+# A counter that first appears with value 1 has no increase yet: it counts as new where it did not exist before.
 BUGS = (
     'sum by (namespace, stage, reason) (increase(jikimi_dead_letters_total{fate="bug"}[5m]) > 0'
     ' or (jikimi_dead_letters_total{fate="bug"} unless jikimi_dead_letters_total{fate="bug"} offset 5m) > 0)'

@@ -1,6 +1,6 @@
-"""Make a small JSON schema of each custom resource definition: python -m tests.unit.helm.compact_crd FILE.yaml.
+"""Write a small JSON schema of each custom resource definition: python -m tests.unit.helm.compact_crd FILE.yaml.
 
-Words are left out. A field that Kubernetes would silently drop is refused.
+Descriptions are left out. A field that Kubernetes would silently drop is refused.
 """
 
 import json
@@ -10,20 +10,26 @@ from typing import Any
 
 import yaml
 
-_WORDS = {"description", "default", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type"}
-_WORDS |= {"x-kubernetes-validations"}
+_ANNOTATIONS = {
+    "description",
+    "default",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type",
+    "x-kubernetes-validations",
+}
 
 
 def compact(schema: Any) -> Any:
-    """Return the schema without words, strict."""
+    """Return the schema without descriptions, strict."""
     if isinstance(schema, list):
         return [compact(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    # A field may itself be called "description"; then it holds a schema.
-    kept = {key: compact(value) for key, value in schema.items() if key not in _WORDS or isinstance(value, dict)}
+    # A field may itself be named "description"; then its value is a schema.
+    kept = {key: compact(value) for key, value in schema.items() if key not in _ANNOTATIONS or isinstance(value, dict)}
     if isinstance(pattern := kept.get("pattern"), str):
-        kept["pattern"] = pattern.replace("^(?i)", "(?i)^")  # Go's way
+        kept["pattern"] = pattern.replace("^(?i)", "(?i)^")  # from Go's syntax
     if kept.pop("x-kubernetes-int-or-string", False):
         return {"type": ["integer", "string"]}
     if "properties" in kept and not kept.pop("x-kubernetes-preserve-unknown-fields", False):
@@ -37,7 +43,7 @@ def main() -> None:
         spec = yaml.safe_load(Path(name).read_text("utf-8"))["spec"]
         (version,) = (version for version in spec["versions"] if version["storage"])
         schema = compact(version["schema"]["openAPIV3Schema"])
-        # Metadata are Kubernetes' own.
+        # Metadata are validated by Kubernetes itself.
         schema["properties"]["metadata"] = {"type": "object"}
         schema["properties"]["apiVersion"] = {"const": f"{spec['group']}/{version['name']}"}
         file = Path(__file__).parent / "crds" / f"{spec['names']['kind']}.json"

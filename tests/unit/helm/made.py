@@ -1,4 +1,4 @@
-"""What a rendered chart holds."""
+"""Helpers for objects of a rendered chart."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -10,7 +10,7 @@ CONTROLLERS = ("Deployment", "StatefulSet", "Job")
 
 
 def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return values with changes laid over them, map by map."""
+    """Return values overridden by changes, map by map."""
     over = {
         key: merged(values[key], new) if isinstance(new, dict) and isinstance(values.get(key), dict) else new
         for key, new in changes.items()
@@ -30,7 +30,7 @@ def of_kind(objects: list[Object], *kinds: str) -> dict[str, Object]:
 
 
 def pods(objects: list[Object]) -> dict[str, Object]:
-    """Return every pod template's spec by the name of what runs it."""
+    """Return every pod template's spec by the name of its controller."""
     return {name: found["spec"]["template"]["spec"] for name, found in of_kind(objects, *CONTROLLERS).items()}
 
 
@@ -40,5 +40,5 @@ def containers(pod: Object) -> Iterator[Object]:
 
 
 def environment(pod: Object) -> dict[str, Any]:
-    """Return the environment of a pod's own container: values, or where they come from."""
+    """Return the environment of a pod's main container: values, or their sources."""
     return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in pod["containers"][0].get("env", [])}

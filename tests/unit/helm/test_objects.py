@@ -23,14 +23,14 @@ def schema_of(kind: str) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_helm_has_nothing_to_say_about_a_values_file(case: str) -> None:
+def test_helm_lint_accepts_a_values_file(case: str) -> None:
     report = helm_python.lint(CHART, values_of(case), strict=True)
     assert report["errors"] == []
     assert [message["error"] for message in report["messages"]] == ["icon is recommended"]
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_object_is_one_that_its_owner_accepts(case: str) -> None:
+def test_every_object_fits_its_schema(case: str) -> None:
     objects = rendered(case)
     assert len(objects) >= 8
     for found in objects:
@@ -41,7 +41,7 @@ def test_every_object_is_one_that_its_owner_accepts(case: str) -> None:
                 kubernetes_validate.validate(found, version, strict=True)
 
 
-def test_a_field_that_nobody_knows_is_noticed_in_each_kind_of_custom_resource() -> None:
+def test_an_unknown_field_is_refused_in_each_kind_of_custom_resource() -> None:
     objects = [found for case in CASES for found in rendered(case) if schema_of(found["kind"])]
     kinds = {found["kind"]: found for found in objects}
     assert set(kinds) == {file.stem for file in _CRDS.glob("*.json")}
@@ -58,7 +58,7 @@ def test_names_are_unique_and_short_enough_for_a_label(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_pod_keeps_to_the_restricted_standard(case: str) -> None:
+def test_every_pod_meets_the_restricted_standard(case: str) -> None:
     for pod in pods(rendered(case)).values():
         assert pod["automountServiceAccountToken"] is False
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
@@ -115,5 +115,5 @@ def test_a_selector_finds_pods(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_objects_lie_in_the_release_s_namespace(case: str) -> None:
+def test_objects_are_in_the_release_s_namespace(case: str) -> None:
     assert {found["metadata"].get("namespace", NAMESPACE) for found in rendered(case)} == {NAMESPACE}

@@ -1,4 +1,4 @@
-"""What a values file says arrives, and what it must not say is refused."""
+"""Values reach the objects, and invalid values are refused."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.unit.helm.made import environment, merged, of_kind, pods, rendered
 
 MINIMAL = values_of("minimal")
 NAMES = {f"{prefix}{name.upper()}" for prefix, name in names(Settings)}
-"""Of every setting in the environment."""
+"""Environment variables of all settings."""
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typo", "told"),
+    ("typo", "message"),
     [
         ({"kafkas": {}}, "kafkas"),
         ({"kafka": {"bootstrapServer": "kafka:9092"}}, "bootstrapServer"),
@@ -63,13 +63,13 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"monitor": {"enable": True}}, "enable"),
     ],
 )
-def test_a_typo_is_refused_and_named(typo: dict[str, Any], told: str) -> None:
-    with pytest.raises(helm_python.HelmValuesError, match=told):
+def test_a_typo_is_refused_and_named(typo: dict[str, Any], message: str) -> None:
+    with pytest.raises(helm_python.HelmValuesError, match=message):
         render(merged(MINIMAL, typo))
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"kafka": {"bootstrapServers": ""}}, "kafka.bootstrapServers: where is Kafka"),
         ({"termKey": {"existingSecret": ""}}, "termKey.existingSecret: name the Secret"),
@@ -93,13 +93,13 @@ def test_a_typo_is_refused_and_named(typo: dict[str, Any], told: str) -> None:
         ),
     ],
 )
-def test_what_is_missing_is_asked_for(changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(helm_python.HelmRenderError, match=told):
+def test_a_missing_or_contradictory_value_is_an_error(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(helm_python.HelmRenderError, match=message):
         render(merged(MINIMAL, changes))
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_environment_is_one_that_the_settings_take(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_accept_the_environment(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for pod in pods(rendered(case)).values():
         ours = {name: value for name, value in environment(pod).items() if name.startswith("JIKIMI_")}
         assert set(ours) <= NAMES
@@ -109,7 +109,7 @@ def test_the_environment_is_one_that_the_settings_take(case: str, monkeypatch: p
             load_settings()
 
 
-def test_numbers_lists_and_nested_settings_arrive_as_they_were_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_lists_and_nested_settings_are_passed_correctly(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment(pods(rendered("default"))["guard-jikimi-decode"]).items():
         monkeypatch.setenv(name, value if isinstance(value, str) else "secret")
     settings = load_settings()
@@ -118,16 +118,16 @@ def test_numbers_lists_and_nested_settings_arrive_as_they_were_meant(monkeypatch
     assert settings.media.s3_buckets == ("posts", "posts-eu")
 
 
-def test_the_screen_is_read_where_both_are_asked() -> None:
+def test_the_screen_stage_runs_where_setting_and_image_are_given() -> None:
     found = pods(render(merged(MINIMAL, {"settings": {"ocr": True}, "stages": {"screen": {"image": {"tag": "ocr"}}}})))
     own = found["guard-jikimi-screen"]["containers"][0]
     assert (own["args"], own["image"].rpartition(":")[2]) == (["worker", "screen"], "ocr")
-    asked = {name for name, pod in found.items() if environment(pod).get("JIKIMI_OCR") == "true"}
-    assert {"guard-jikimi-screen", "guard-jikimi-decode"} <= asked
+    enabled = {name for name, pod in found.items() if environment(pod).get("JIKIMI_OCR") == "true"}
+    assert {"guard-jikimi-screen", "guard-jikimi-decode"} <= enabled
     assert "guard-jikimi-screen" not in pods(render(MINIMAL))
 
 
-def test_a_setting_of_one_stage_is_no_other_s() -> None:
+def test_a_setting_of_one_stage_does_not_reach_others() -> None:
     windows = {
         name: environment(pod).get("JIKIMI_WINDOW")
         for name, pod in pods(render(merged(MINIMAL, {"stages": {"visual": {"settings": {"window": 3}}}}))).items()
@@ -136,7 +136,7 @@ def test_a_setting_of_one_stage_is_no_other_s() -> None:
     assert windows["guard-jikimi-visual"] == "3"
 
 
-def test_every_setting_can_be_given_or_is_the_chart_s() -> None:
+def test_every_setting_is_a_value_or_set_by_the_chart() -> None:
     schema = chart().schema or {}
     given = set(schema["$defs"]["settings"]["properties"])
     assert set(Settings.model_fields) - given == SET_BY_THE_CHART | {"sasl_password", "term_key", "mastodon_token"}
@@ -155,7 +155,7 @@ def test_every_stage_has_its_workers(case: str) -> None:
     assert {("worker", stage) for stage in STAGES} <= running
 
 
-def test_nothing_is_as_much_as_something() -> None:
+def test_zero_and_false_are_not_replaced_by_defaults() -> None:
     objects = render(merged(MINIMAL, {"stages": {"takedown": {"replicas": 0}}, "defaults": {"hostUsers": False}}))
     takedown = of_kind(objects, "Deployment")["guard-jikimi-takedown"]["spec"]
     assert takedown["replicas"] == 0
@@ -163,14 +163,14 @@ def test_nothing_is_as_much_as_something() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_worker_is_killed_only_after_it_had_its_time(case: str) -> None:
+def test_a_worker_is_killed_only_after_its_drain_time(case: str) -> None:
     for pod in pods(rendered(case)).values():
         drain_s = float(environment(pod)["JIKIMI_DRAIN_S"])
         assert pod["terminationGracePeriodSeconds"] > drain_s + STOP_S
 
 
 @pytest.mark.parametrize("mode", ["keda", "hpa"])
-def test_a_stage_grows_to_the_partitions_of_the_topic_it_reads(mode: str) -> None:
+def test_a_stage_scales_up_to_the_partitions_of_its_topic(mode: str) -> None:
     values = merged(
         MINIMAL,
         {
@@ -189,7 +189,7 @@ def test_a_stage_grows_to_the_partitions_of_the_topic_it_reads(mode: str) -> Non
     assert of_kind(objects, "Deployment")["guard-jikimi-takedown"]["spec"]["replicas"] == 1
 
 
-def test_match_finds_its_archive_again() -> None:
+def test_match_keeps_its_archive_over_restarts() -> None:
     sets = of_kind(rendered("default"), "StatefulSet")
     (match,) = sets.values()
     (claim,) = match["spec"]["volumeClaimTemplates"]
@@ -198,12 +198,12 @@ def test_match_finds_its_archive_again() -> None:
     assert mounts[claim["metadata"]["name"]] == environment(pod)["JIKIMI_ARCHIVE_DIR"]
 
 
-def test_topics_are_made_before_anything_runs_unless_strimzi_makes_them() -> None:
+def test_topics_are_created_before_the_workloads_unless_strimzi_creates_them() -> None:
     (job,) = of_kind(rendered("default"), "Job").values()
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
     pod = job["spec"]["template"]["spec"]
     assert pod["containers"][0]["args"] == ["topics", "create", "--replication", "3", "--partitions", "posts=32"]
-    # Its own account would not be there yet.
+    # The chart's own account does not exist yet.
     assert pod["serviceAccountName"] == "default"
     assert of_kind(rendered("strimzi"), "Job") == {}
 

@@ -1,4 +1,4 @@
-"""The chart says what the code says."""
+"""The chart agrees with the code."""
 
 import json
 import tomllib
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("name", written())
-def test_what_follows_from_the_code_is_current(name: str) -> None:
+def test_generated_files_are_current(name: str) -> None:
     assert (CHART / name).read_text("utf-8") == written()[name], "run make chart"
 
 
@@ -28,18 +28,18 @@ def test_the_chart_installs_this_version() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_pod_runs_a_command_that_there_is(case: str) -> None:
+def test_every_pod_runs_an_existing_command(case: str) -> None:
     for pod in pods(rendered(case)).values():
         parse(pod["containers"][0]["args"])
 
 
 @pytest.mark.parametrize("arguments", [["works"], ["worker"], ["topics", "create", "--nonsense"], ["feed", "nonsense"]])
-def test_a_command_that_there_is_not_is_noticed(arguments: list[str]) -> None:
+def test_a_command_that_does_not_exist_is_refused(arguments: list[str]) -> None:
     with pytest.raises(TyperException):
         parse(arguments)
 
 
-def test_all_rules_and_dashboards_are_shipped_as_they_are() -> None:
+def test_all_rules_and_dashboards_are_shipped_unchanged() -> None:
     objects = rendered("default")
     rules = of_kind(objects, "PrometheusRule")
     for file in (CHART / "rules").glob("*.yaml"):
@@ -54,6 +54,6 @@ def test_all_rules_and_dashboards_are_shipped_as_they_are() -> None:
     assert len(rules) == len(list((CHART / "rules").glob("*.yaml")))
 
 
-def test_nobody_is_watched_who_did_not_ask() -> None:
+def test_monitoring_objects_are_off_by_default() -> None:
     kinds = {found["kind"] for found in rendered("minimal")}
     assert kinds == {"Deployment", "StatefulSet", "Job"}

@@ -1,4 +1,4 @@
-"""Every alert fires when it should and is silent when it should be, as promtool runs them."""
+"""Every alert fires and stays silent in the intended cases, tested by promtool."""
 
 import subprocess
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ _SEEN = 'since="seen",until="verdict"'
 
 @dataclass(frozen=True)
 class Case:
-    """Series, in promtool's notation, and what stands at a moment."""
+    """Series in promtool's notation, and the expected alert at a moment."""
 
     what: str
     alert: str
     at: str
     series: Mapping[str, str]
     summary: str | None = None
-    """None: silent."""
+    """None if the alert is silent."""
     labels: Mapping[str, str] = field(default_factory=dict)
     every: str = "1m"
-    """Between samples, and between evaluations."""
+    """Interval between samples, and between evaluations."""
 
 
 def _verdicts(each: int, in_time: int, times: int) -> dict[str, str]:
@@ -51,18 +51,18 @@ _WORKER = {"job": "jikimi", "instance": "match-0"}
 
 CASES = [
     Case(
-        "a stage that stands", "JikimiStageBehind", "5m", {_AGE: "0+60x10"},
+        "a stalled stage", "JikimiStageBehind", "5m", {_AGE: "0+60x10"},
         "Stage match has left a record waiting for 5m 0s.", {"stage": "match"},
     ),
     Case("a stage that is slow for a moment", "JikimiStageBehind", "5m", {_AGE: "0 90 90 0 0 0 0"}),
     Case("a stage that keeps up", "JikimiStageBehind", "10m", {_AGE: "5x10"}),
     Case(
-        "a monitor that sees no broker", "JikimiMonitorSilent", "10m", {_LOOKED: "0x20"},
-        "The monitor has not seen the broker: nobody knows whether a stage is behind.",
+        "a monitor that cannot reach the broker", "JikimiMonitorSilent", "10m", {_LOOKED: "0x20"},
+        "The monitor has not reached the broker: a stage that is behind would go unnoticed.",
     ),
     Case(
         "no monitor at all", "JikimiMonitorSilent", "10m", {_AGE: "0x20"},
-        "The monitor has not seen the broker: nobody knows whether a stage is behind.",
+        "The monitor has not reached the broker: a stage that is behind would go unnoticed.",
     ),
     Case("a monitor at work", "JikimiMonitorSilent", "10m", {_LOOKED: "0+60x20"}),
     Case(
@@ -74,8 +74,8 @@ CASES = [
         {"jikimi_late_search_waiting": "7x10 0x20"},
     ),
     Case(
-        "a feed that is cut", "JikimiFeedDisconnected", "10m", {'jikimi_feed_connected{feed="bluesky"}': "0x20"},
-        "Feed bluesky is not connected: its posts are not seen.", {"feed": "bluesky"},
+        "a disconnected feed", "JikimiFeedDisconnected", "10m", {'jikimi_feed_connected{feed="bluesky"}': "0x20"},
+        "Feed bluesky is not connected: its posts are not processed.", {"feed": "bluesky"},
     ),
     Case(
         "a feed that connects again", "JikimiFeedDisconnected", "10m",
@@ -123,16 +123,16 @@ CASES = [
     Case("an old bug", "JikimiBug", "2h", {_LETTERS % ("ValueError", "bug"): "_x8 1x200"}),
     Case("a broken file", "JikimiBug", "10m", {_LETTERS % ("media_decode", "unprocessable"): "0+1x20"}),
     Case(
-        "a tenth given up on", "JikimiManyDeadLetters", "30m",
+        "a tenth become dead letters", "JikimiManyDeadLetters", "30m",
         {_LETTERS % ("media_decode", "unprocessable"): "0+10x40", _DONE: "0+100x40"},
         "Stage decode gives up on 10% of its records.", {"stage": "decode"},
     ),
     Case(
-        "a hundredth given up on", "JikimiManyDeadLetters", "30m",
+        "a hundredth become dead letters", "JikimiManyDeadLetters", "30m",
         {_LETTERS % ("media_decode", "unprocessable"): "0+1x40", _DONE: "0+100x40"},
     ),
     Case(
-        "one of two given up on", "JikimiManyDeadLetters", "30m",
+        "one of two becomes a dead letter", "JikimiManyDeadLetters", "30m",
         {_LETTERS % ("media_decode", "unprocessable"): "0x20 1x20", _DONE: "0x20 2x20"},
     ),
     Case(
@@ -142,7 +142,7 @@ CASES = [
     Case("a worker that is replaced", "JikimiWorkerDown", "20m", {_UP: "0x10 1x20"}),
     Case("another team's worker", "JikimiWorkerDown", "20m", {'up{job="billing",instance="a"}': "0x30"}),
     Case(
-        "a worker that starts again and again", "JikimiWorkerRestarts", "30m", {_BORN: "0x5 300x5 600x5 900x5 1200x10"},
+        "a worker that restarts repeatedly", "JikimiWorkerRestarts", "30m", {_BORN: "0x5 300x5 600x5 900x5 1200x10"},
         "jikimi at match-0 started 4 times within an hour.", _WORKER,
     ),
     Case("a worker that was upgraded", "JikimiWorkerRestarts", "30m", {_BORN: "0x10 600x30"}),
@@ -162,7 +162,7 @@ CASES = [
     Case(
         "takedowns that wait for a person", "JikimiTakedownsHeld", "5m",
         {'jikimi_takedowns_pending{state="held"}': "7x10", 'jikimi_takedowns_pending{state="issued"}': "200x10"},
-        "7 takedowns are held: a reference matches a flood of posts, and a person is to look at it.",
+        "7 takedowns are held: a reference matches a flood of posts, and a person has to decide.",
     ),
     Case(
         "takedowns that wait for a platform", "JikimiTakedownsHeld", "5m",
@@ -172,7 +172,7 @@ CASES = [
         "no takedown past the clock", "JikimiTakedownOverdue", "10m", {'jikimi_takedowns_overdue{clock="24h"}': "0x20"},
     ),
     Case(
-        "a rollout that stuck", "JikimiModelsMixed", "2h",
+        "a stuck rollout", "JikimiModelsMixed", "2h",
         {_MODEL % ("1", "visual-0"): "1x200", _MODEL % ("2", "visual-1"): "1x200"},
         "2 visual models have been live side by side for an hour.", {"modality": "visual"},
     ),
@@ -185,14 +185,14 @@ CASES = [
         {_MODEL % ("1", "visual-0"): "1x200", _MODEL % ("2", "shadow-0"): "1x200", _SHADOW % "same": "0+1x200"},
     ),
     Case(
-        "a model that is not there", "JikimiModelBehind", "20m", {'jikimi_model_behind{modality="audio"}': "1x30"},
+        "a missing model", "JikimiModelBehind", "20m", {'jikimi_model_behind{modality="audio"}': "1x30"},
         "The chosen audio model cannot be loaded: another one serves.", {"modality": "audio"},
     ),
     Case("a model that loads", "JikimiModelBehind", "20m", {'jikimi_model_behind{modality="audio"}': "1x5 0x30"}),
     Case(
         "a shadow that differs", "JikimiShadowDiffers", "1d",
         {_SHADOW % "same": "0+90x144", _SHADOW % "gained": "0+10x144"},
-        "The shadow decides 10% of the posts otherwise than the live models.", every="10m",
+        "The shadow's decisions differ from the live ones on 10% of posts.", every="10m",
     ),
     Case(
         "a shadow that agrees", "JikimiShadowDiffers", "1d",
@@ -204,12 +204,12 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert}, {case.what}")
 def test_an_alert_fires_or_is_silent(case: Case, promtool: str, tmp_path: Path) -> None:
     written = tmp_path / "case.yaml"
-    written.write_text(yaml.safe_dump(_as_promtool_reads(case)))
+    written.write_text(yaml.safe_dump(_promtool_test(case)))
     done = subprocess.run([promtool, "test", "rules", str(written)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
 
 
-def _as_promtool_reads(case: Case) -> dict[str, Any]:
+def _promtool_test(case: Case) -> dict[str, Any]:
     rule = next(rule for rule in alerts.alerts() if rule["alert"] == case.alert)
     labels = {"severity": rule["labels"]["severity"], **case.labels}
     annotations = {"summary": case.summary, "runbook_url": rule["annotations"]["runbook_url"]}

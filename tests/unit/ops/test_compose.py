@@ -1,4 +1,4 @@
-"""The compose file is valid, runs commands that there are, and gives nobody more than it needs."""
+"""The compose file is valid, runs existing commands, and grants each service the least privileges."""
 
 import json
 import re
@@ -23,7 +23,7 @@ VARIABLE = re.compile(r"\$\{(\w+)")
 
 
 def schema() -> dict[str, Any]:
-    """Return the compose specification's schema; its package wants another click, so is not imported."""
+    """Return the compose specification's schema; its package requires another click, so it is not imported."""
     spec = find_spec("check_jsonschema")
     assert spec is not None
     assert spec.origin is not None
@@ -39,7 +39,7 @@ def test_it_is_a_compose_file() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_service_runs_a_command_that_there_is(name: str) -> None:
+def test_a_service_runs_an_existing_command(name: str) -> None:
     parse(OURS[name]["command"])
 
 
@@ -49,18 +49,18 @@ def test_every_stage_runs() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_its_environment_is_one_that_the_settings_take(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {f"{prefix}{setting.upper()}" for prefix, setting in names(Settings)}
+def test_the_settings_accept_its_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = {f"{prefix}{setting.upper()}" for prefix, setting in names(Settings)}
     given = {key: value for key, value in OURS[name]["environment"].items() if key.startswith("JIKIMI_")}
-    assert set(given) <= known
+    assert set(given) <= declared
     for key, value in given.items():
         monkeypatch.setenv(key, value)
     load_settings()
 
 
-def test_nobody_is_root_and_nobody_may_become_it() -> None:
+def test_no_service_is_root_or_may_become_root() -> None:
     for name, service in SERVICES.items():
-        if name in OURS:  # their image names its user
+        if name in OURS:  # the image sets the user
             assert service["cap_drop"] == ["ALL"]
             assert service["security_opt"] == ["no-new-privileges:true"]
             assert service["read_only"] is True
@@ -68,7 +68,7 @@ def test_nobody_is_root_and_nobody_may_become_it() -> None:
             assert service["user"].partition(":")[0] not in {"", "0", "root"}
 
 
-def test_only_decode_can_leave() -> None:
+def test_only_decode_reaches_the_outside_network() -> None:
     assert FILE["networks"]["inside"] == {"internal": True}
     leaving = {name for name, service in SERVICES.items() if set(service["networks"]) - {"inside", "front"}}
     assert leaving == {"decode"}
@@ -81,7 +81,7 @@ def test_ports_are_open_to_this_machine_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_every_secret_is_asked_for_and_none_is_given() -> None:
+def test_every_secret_is_required_and_has_no_default() -> None:
     text = (HERE / "compose.yaml").read_text("utf-8")
     lines = (HERE / ".env.example").read_text("utf-8").splitlines()
     example = dict(line.split("=") for line in lines if "=" in line)
@@ -90,7 +90,7 @@ def test_every_secret_is_asked_for_and_none_is_given() -> None:
     assert len(re.findall(r"\$\{\w+:\?", text)) == len(VARIABLE.findall(text))
 
 
-def test_what_runs_on_is_watched_and_waited_for() -> None:
+def test_long_running_services_have_health_checks_and_their_dependants_wait() -> None:
     for name, service in SERVICES.items():
         lasting = service.get("restart") == "unless-stopped"
         assert lasting or name in {"topics", "desk"}
@@ -99,7 +99,7 @@ def test_what_runs_on_is_watched_and_waited_for() -> None:
             assert how["condition"] == "service_completed_successfully" or "healthcheck" in SERVICES[other]
 
 
-def test_prometheus_reads_everything_of_ours_that_lasts() -> None:
+def test_prometheus_scrapes_all_our_long_running_services() -> None:
     read = yaml.safe_load((HERE / "prometheus.yaml").read_text("utf-8"))
     (job,) = read["scrape_configs"]
     (static,) = job["static_configs"]
@@ -107,7 +107,7 @@ def test_prometheus_reads_everything_of_ours_that_lasts() -> None:
     assert set(static["targets"]) == {f"{name}:{port}" for name in OURS if name not in {"topics", "desk"}}
 
 
-def test_what_is_mounted_is_there() -> None:
+def test_every_mount_source_exists() -> None:
     mounts = [mount for service in SERVICES.values() for mount in service.get("volumes", [])]
     for source in {mount.partition(":")[0] for mount in mounts} - {"./desk"}:
         assert (HERE / source).exists() if source.startswith(".") else source in FILE["volumes"]

@@ -1,4 +1,4 @@
-"""The committed dashboards and rules are those of the source, and say what a person needs to read them."""
+"""The committed dashboards and rules equal their source, and are documented for the reader."""
 
 import json
 import re
@@ -32,20 +32,20 @@ def _declared() -> set[str]:
 
 
 @pytest.mark.parametrize("path", _MADE, ids=lambda path: path.name)
-def test_a_committed_file_is_what_its_source_makes(path: Path) -> None:
+def test_a_committed_file_equals_its_source(path: Path) -> None:
     assert path.read_text("utf-8") == _MADE[path], "run `make dashboards`"
 
 
-def test_nothing_else_lies_beside_them() -> None:
+def test_there_are_no_other_files_beside_them() -> None:
     assert {*boards.FOLDER.iterdir(), *rules.FOLDER.iterdir()} == _MADE.keys()
 
 
-def test_made_twice_is_the_same_bytes() -> None:
+def test_generation_is_deterministic() -> None:
     assert boards.files() == boards.files()
 
 
 @pytest.mark.parametrize(("board", "panel"), _PANELS)
-def test_a_panel_says_what_it_shows(board: Board, panel: Panel) -> None:
+def test_a_panel_is_described(board: Board, panel: Panel) -> None:
     assert panel.title
     assert panel.description.endswith(".")
     assert panel.unit
@@ -54,7 +54,7 @@ def test_a_panel_says_what_it_shows(board: Board, panel: Panel) -> None:
 
 
 @pytest.mark.parametrize("board", boards.BOARDS, ids=lambda board: board.name)
-def test_grafana_is_given_every_panel_whole(board: Board) -> None:
+def test_the_json_contains_every_panel_completely(board: Board) -> None:
     made: dict[str, Any] = json.loads(_MADE[boards.FOLDER / f"{board.name}.json"])
     panels = [panel for panel in made["panels"] if panel["type"] != "row"]
     assert [panel["title"] for panel in panels] == [panel.title for panel in board.panels]
@@ -76,9 +76,9 @@ def test_no_two_panels_of_a_dashboard_overlap(board: Board) -> None:
         taken |= cells
 
 
-def test_only_declared_metrics_are_asked_for() -> None:
-    asked = {name for path, text in _MADE.items() for name in _METRIC.findall(text)}
-    assert asked <= _declared()
+def test_only_declared_metrics_are_queried() -> None:
+    queried = {name for path, text in _MADE.items() for name in _METRIC.findall(text)}
+    assert queried <= _declared()
 
 
 def test_every_declared_metric_is_shown() -> None:
@@ -95,7 +95,7 @@ def test_every_alert_has_its_runbook_and_every_runbook_its_alert() -> None:
     for rule in alerts.alerts():
         page = (_ROOT / rule["annotations"]["runbook_url"]).read_text("utf-8")
         assert page.startswith(f"# {rule['alert']}\n")
-        for heading in ("For a victim", "Look first", "Mend", "Escalate"):
+        for heading in ("For a victim", "First checks", "Remedy", "Escalation"):
             assert f"\n## {heading}\n" in page
 
 
@@ -104,6 +104,6 @@ def test_every_alert_is_tested_firing_and_silent() -> None:
     assert names == {case.alert for case in CASES if case.summary} == {case.alert for case in CASES if not case.summary}
 
 
-def test_time_runs_faster_in_windows_offsets_and_waits_and_nowhere_else() -> None:
+def test_only_windows_offsets_and_waits_are_divided() -> None:
     rule = {"alert": "A", "expr": "rate(a[30m]) > 60 and b offset 1h > 0.5", "for": "2m"}
     assert rules.faster(rule, 10) == {"alert": "A", "expr": "rate(a[180s]) > 60 and b offset 360s > 0.5", "for": "12s"}

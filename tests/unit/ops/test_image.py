@@ -1,4 +1,4 @@
-"""The image's recipe names what there is, and keeps what may not be passed on out of what is passed on."""
+"""The Dockerfile names existing files, and the published image contains nothing that may not be redistributed."""
 
 import re
 import shlex
@@ -21,20 +21,20 @@ PROPRIETARY = {entry.package.replace("_", "-") for entry in read_manifest(MANIFE
 
 
 def lineage(stage: str) -> list[str]:
-    """Return a stage and those its layers come from."""
+    """Return a stage and the stages that its layers come from."""
     base, body = STAGES[stage]
     others = [base, *re.findall(r"COPY --from=(\w+)", body)]
     return [stage, *(found for other in others if other in STAGES for found in lineage(other))]
 
 
 def picked(*arguments: str) -> set[str]:
-    """Return the names that pick.awk prints, run as the recipe runs it."""
+    """Return the names printed by pick.awk, run as in the Dockerfile."""
     done = subprocess.run(["awk", *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
     return set(re.findall(r"(?m)^([\w.-]+)==", done.stdout))
 
 
 def picks() -> dict[str, set[str]]:
-    """Return what each awk of the recipe writes, by its file."""
+    """Return the output of each awk of the Dockerfile, by its file."""
     found = re.findall(r"awk (.+?) > (\S+)", STAGES["build"][1])
     return {file: picked(*shlex.split(line.replace("-f pick.awk", "-f ops/image/pick.awk"))) for line, file in found}
 
@@ -43,12 +43,12 @@ def locked(name: str) -> set[str]:
     return set(re.findall(r"(?m)^([\w.-]+)==", (ROOT / name).read_text("utf-8")))
 
 
-def test_there_is_something_that_may_not_be_passed_on() -> None:
+def test_there_is_one_package_that_may_not_be_redistributed() -> None:
     assert len(PROPRIETARY) == 1
 
 
-def test_the_published_image_holds_nothing_that_may_not_be_passed_on() -> None:
-    assert list(STAGES)[-1] == "published"  # what is built when nobody names a target
+def test_the_published_image_contains_nothing_that_may_not_be_redistributed() -> None:
+    assert list(STAGES)[-1] == "published"  # the default target
     assert "complete" not in lineage("published")
     installed = set().union(*(names for file, names in picks().items() if file != "sscd.txt"))
     assert not installed & PROPRIETARY
@@ -66,18 +66,18 @@ def test_the_complete_image_holds_every_locked_package() -> None:
 
 
 @pytest.mark.parametrize("file", ["build.txt", "otlp.txt"])
-def test_what_is_picked_besides_brings_what_it_needs(file: str) -> None:
+def test_picked_packages_include_their_requirements(file: str) -> None:
     names = picks()[file]
-    there = names | (locked("requirements.lock") if file == "otlp.txt" else set())
+    installed = names | (locked("requirements.lock") if file == "otlp.txt" else set())
     assert names
     for name in names:
         needed = [Requirement(line) for line in distribution(name).requires or []]
         for requirement in needed:
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                assert requirement.name.lower() in there, (name, requirement)
+                assert requirement.name.lower() in installed, (name, requirement)
 
 
-def test_everything_is_installed_by_hash_but_what_no_lock_file_can_hold() -> None:
+def test_everything_that_a_lock_file_can_pin_is_installed_by_hash() -> None:
     without = [line for line in re.findall(r"pip install [^&\n]+", TEXT) if "--require-hashes" not in line]
     assert [line.split()[-1] for line in without] == ["dist/*.whl", '"onnxruntime-gpu[cuda,cudnn]==$version"']
 
@@ -104,7 +104,7 @@ def test_an_image_s_last_user_is_not_root(stage: str) -> None:
     assert users[-1] == "10001:10001"
 
 
-def test_the_commands_it_names_exist() -> None:
+def test_its_commands_exist() -> None:
     entry, command = re.findall(r'(?:ENTRYPOINT|CMD) \["([^"]+)"\]', TEXT)
     assert (entry, command) == ("jikimi", "--help")
     assert 'jikimi = "streams.cli:main"' in (ROOT / "pyproject.toml").read_text("utf-8")
@@ -112,7 +112,7 @@ def test_the_commands_it_names_exist() -> None:
     assert re.findall(r"python -m (models\.\S+)", TEXT) == [fetch.__name__]
 
 
-def test_models_are_made_ahead_and_verified(tmp_path: Path) -> None:
+def test_models_are_exported_at_build_time_and_verified(tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.toml"
     manifest.write_text(MANIFEST.read_text("utf-8"), "utf-8")
     (tmp_path / "use-multilingual-3.onnx").write_bytes(b"not the pinned bytes")
@@ -120,7 +120,7 @@ def test_models_are_made_ahead_and_verified(tmp_path: Path) -> None:
         fetch.fetch(tmp_path, manifest)
 
 
-def test_a_folder_must_be_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_is_required(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", ["models.fetch"])
     assert fetch.main() == 2
     assert "FOLDER" in capsys.readouterr().err

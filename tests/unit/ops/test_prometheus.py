@@ -1,4 +1,4 @@
-"""Prometheus is found or its absence is told in one line; a real one scrapes, refuses and fires."""
+"""Prometheus is found or its absence is reported in one line; a real one scrapes, refuses and fires."""
 
 import time
 from pathlib import Path
@@ -12,14 +12,14 @@ from ops.prometheus.alerts import freshness
 from ops.prometheus.server import Prometheus
 
 
-def test_a_program_on_the_path_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_on_the_path_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "promtool"
     program.touch(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert binary.find("promtool") == program
 
 
-def test_without_apt_one_line_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_apt_the_error_is_one_line_with_instructions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(binary, "_FOLDER", tmp_path / "none")
     with pytest.raises(UnavailableError, match=r"no apt-get .* install Prometheus") as caught:
@@ -27,7 +27,7 @@ def test_without_apt_one_line_says_how_to_get_it(tmp_path: Path, monkeypatch: py
     assert "\n" not in str(caught.value)
 
 
-def test_a_download_that_fails_says_why_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_download_gives_its_reason_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for tool in ("apt-get", "dpkg"):
         (tmp_path / tool).write_text("#!/bin/sh\necho no network >&2\nexit 100\n")
         (tmp_path / tool).chmod(0o755)
@@ -39,7 +39,7 @@ def test_a_download_that_fails_says_why_and_leaves_nothing(tmp_path: Path, monke
     assert [path.name for path in (tmp_path / "var").iterdir()] == ["prometheus.lock"]
 
 
-def test_a_real_one_scrapes_and_its_alert_names_the_stage(promtool: str, tmp_path: Path) -> None:
+def test_a_real_server_scrapes_and_its_alert_names_the_stage(promtool: str, tmp_path: Path) -> None:
     assert Path(promtool).exists()
     registry = CollectorRegistry()
     age = Gauge("jikimi_oldest_record_age_seconds", "Age.", ["stage"], registry=registry)

@@ -1,4 +1,4 @@
-"""Who may speak to whom, and who may do what on Kafka."""
+"""Network policies and Kafka access rules of each component."""
 
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -27,7 +27,7 @@ def labels(objects: list[Object], component: str) -> dict[str, str]:
 
 
 def egress(objects: list[Object], component: str) -> list[dict[str, Any]]:
-    """Return every rule that lets this component out."""
+    """Return all egress rules of this component."""
     own = labels(objects, component)
     policies = of_kind(objects, "NetworkPolicy").values()
     chosen = [one["spec"] for one in policies if one["spec"]["podSelector"]["matchLabels"].items() <= own.items()]
@@ -60,7 +60,7 @@ def test_an_exception_lies_within_its_block() -> None:
 
 
 @pytest.mark.parametrize("component", [*STAGES[1:], "monitor", "topics"])
-def test_what_needs_no_internet_has_none(component: str) -> None:
+def test_a_component_without_need_has_no_internet_access(component: str) -> None:
     rules = egress(rendered("default"), component)
     assert blocks(rules) == []
     assert sorted(port["port"] for rule in rules for port in rule["ports"]) == [53, 53, 8080, 8081, 9092, 9093, 9094]
@@ -72,7 +72,7 @@ def test_only_decode_reaches_the_object_store() -> None:
     assert [stage for stage in STAGES if 9000 in ports[stage]] == ["decode"]
 
 
-def test_feeds_that_ask_a_platform_reach_it_and_the_one_that_is_asked_is_reached() -> None:
+def test_polling_feeds_reach_their_platform_and_the_http_feed_is_reachable() -> None:
     objects = rendered("feeds")
     assert all(blocks(egress(objects, f"feed-{name}")) for name in ("bluesky", "social"))
     assert not any(blocks(egress(objects, f"feed-{name}")) for name in ("push", "house"))
@@ -82,13 +82,13 @@ def test_feeds_that_ask_a_platform_reach_it_and_the_one_that_is_asked_is_reached
     assert rule["from"]
 
 
-def test_prometheus_alone_comes_in() -> None:
+def test_only_prometheus_has_ingress() -> None:
     spec = of_kind(rendered("default"), "NetworkPolicy")["guard-jikimi"]["spec"]
     (rule,) = spec["ingress"]
     assert rule["ports"] == [{"protocol": "TCP", "port": "metrics"}]
     assert rule["from"][0]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "prometheus"}
-    nobody = of_kind(render(merged(DEFAULT, {"networkPolicy": {"metricsFrom": []}})), "NetworkPolicy")
-    assert not nobody["guard-jikimi"]["spec"]["ingress"]
+    closed = of_kind(render(merged(DEFAULT, {"networkPolicy": {"metricsFrom": []}})), "NetworkPolicy")
+    assert not closed["guard-jikimi"]["spec"]["ingress"]
 
 
 def granted(objects: list[Object], user: str, resource: str, operation: str) -> set[str]:
@@ -101,7 +101,7 @@ def granted(objects: list[Object], user: str, resource: str, operation: str) -> 
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_may_read_and_write_what_the_flow_says_and_no_more(stage: str) -> None:
+def test_a_stage_may_read_and_write_only_the_topics_of_its_arrows(stage: str) -> None:
     objects = rendered("scram")
     read, written = granted(objects, stage, "topic", "Read"), granted(objects, stage, "topic", "Write")
     assert f"trial.{source(stage)}" in read
@@ -121,7 +121,7 @@ def test_a_feed_writes_in_transactions_of_its_own_name() -> None:
     assert rule["resource"] == {"type": "transactionalId", "name": "trial.jkm-feed-", "patternType": "prefix"}
 
 
-def test_every_component_shows_the_user_that_strimzi_makes_for_it() -> None:
+def test_every_component_uses_the_user_that_strimzi_creates_for_it() -> None:
     for case in ("strimzi", "scram"):
         objects = rendered(case)
         users = set(of_kind(objects, "KafkaUser"))
@@ -131,13 +131,13 @@ def test_every_component_shows_the_user_that_strimzi_makes_for_it() -> None:
             assert f"guard-jikimi-{role}" in str(pod), (case, name)
 
 
-def test_a_topic_survives_the_release() -> None:
+def test_topics_are_kept_when_the_release_is_deleted() -> None:
     topics = of_kind(rendered("scram"), "KafkaTopic").values()
     assert {topic["spec"]["topicName"] for topic in topics} == {f"trial.{name}" for name in TOPICS}
     assert all(topic["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep" for topic in topics)
 
 
-def test_a_memory_has_as_many_partitions_as_what_it_remembers() -> None:
+def test_a_state_topic_has_as_many_partitions_as_its_source_topic() -> None:
     topics = of_kind(rendered("strimzi"), "KafkaTopic")
     assert topics["guard-jikimi-scores"]["spec"]["partitions"] == 16
     assert topics["guard-jikimi-fusion-state"]["spec"]["partitions"] == 16
