@@ -1,4 +1,4 @@
-"""A broker's topics read and written as they are, by none of the code that is proved or measured."""
+"""Raw access to a broker's topics, independent of the code under test."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Fed(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """One record as read back, all of it."""
+    """One complete record as read back."""
 
     partition: int
     key: bytes | None
@@ -34,13 +34,13 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Broker:
-    """A broker and the prefix of the topics that are looked at."""
+    """A broker and the prefix of its topics."""
 
     bootstrap: str
     prefix: str
 
     def feed(self, records: Iterator[Fed] | list[Fed]) -> None:
-        """Write records at their times and return once the broker has them."""
+        """Write records with their timestamps and return once the broker has acknowledged them."""
         producer = Producer({"bootstrap.servers": self.bootstrap, "partitioner": "murmur2_random"})
         for record in records:
             producer.produce(
@@ -59,7 +59,7 @@ class Broker:
         Raises
         ------
         RuntimeError
-            It cannot be read to its end.
+            If it cannot be read to its end.
         """
         found: dict[int, list[Kept]] = {number: [] for number in self._shards(topic)}
         consumer = self._consumer("reader")
@@ -81,7 +81,7 @@ class Broker:
         return found
 
     def messages(self, topic: str, run: str | None = None) -> list[Any]:
-        """Return the messages of a topic, or of a run's topic beside it."""
+        """Return the messages of a topic, or of the topic of a run."""
         name = topic if run is None else f"{topic}.{run}"
         return [CODEC.decode(topic, kept.value) for shard in self.read(name).values() for kept in shard if kept.value]
 
@@ -96,7 +96,7 @@ class Broker:
         return {group.group_id for group in listed if group.group_id.startswith(self.prefix)}
 
     def ends(self, topics: set[str]) -> dict[tuple[str, int], int]:
-        """Return where each partition of these topics ends."""
+        """Return the end offset of each partition of these topics."""
         consumer = self._consumer("reader")
         found = {
             (topic, number): self._end(consumer, TopicPartition(self.prefix + topic, number))
@@ -111,14 +111,14 @@ class Broker:
             try:
                 return int(consumer.get_watermark_offsets(partition, 20)[1])
             except KafkaException as error:
-                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:  # of a topic that was just made
+                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:  # of a topic that was just created
                     raise
 
     def committed(self, group: str, topic: str) -> list[int]:
         """Return a group's committed offset of each partition."""
         consumer = self._consumer(group)
-        asked = [TopicPartition(self.prefix + topic, number) for number in self._shards(topic)]
-        found = [answer.offset for answer in consumer.committed(asked, timeout=20)]
+        partitions = [TopicPartition(self.prefix + topic, number) for number in self._shards(topic)]
+        found = [partition.offset for partition in consumer.committed(partitions, timeout=20)]
         consumer.close()
         return found
 

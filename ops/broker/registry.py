@@ -1,4 +1,4 @@
-"""A schema registry, Apicurio, in memory, for tests: it speaks Confluent's REST API."""
+"""A schema registry for tests: Apicurio in memory, with Confluent's REST API."""
 
 import subprocess
 import tarfile
@@ -20,12 +20,12 @@ _START_TIMEOUT_S = 60.0
 
 
 class Registry:
-    """A registry on a loopback port, alive within its `with` block; forgets everything at its end.
+    """A registry on a loopback port, alive within its `with` block; its content is lost at the end.
 
     Parameters
     ----------
     log
-        File for what it prints.
+        File for its output.
     """
 
     def __init__(self, log: Path) -> None:
@@ -35,7 +35,7 @@ class Registry:
 
     @property
     def url(self) -> str:
-        """Base of Confluent's API."""
+        """Base URL of Confluent's API."""
         return f"http://127.0.0.1:{self._port}/apis/ccompat/v7"
 
     def __enter__(self) -> Self:
@@ -67,7 +67,7 @@ class Registry:
 
 
 def _program() -> Path:
-    """Return the program, unpacked beside its archive the first time."""
+    """Return the path of the program, unpacked beside its archive the first time."""
     copy = [f"{_PLUGIN}:copy", f"-Dartifact={_ARTIFACT}", "-DoutputDirectory={folder}"]
     folder = maven("apicurio", copy, stamp=_ARTIFACT.encode())
     program = folder / f"apicurio-registry-app-{_VERSION}-runner.jar"

@@ -1,4 +1,4 @@
-"""Write what the Helm chart takes from the code: topics, the rights of their users, and which settings there are.
+"""Write the files of the Helm chart that are generated from the code: topics, rights of their users, and settings.
 
 python -m ops.chart
 """
@@ -11,7 +11,7 @@ from ops.chart.written import CHART, written
 
 
 def main() -> int:
-    """Write every file that is not as it should be."""
+    """Write all files that differ from their source."""
     for name, text in written().items():
         file = CHART / name
         if not file.exists() or file.read_text("utf-8") != text:

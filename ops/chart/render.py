@@ -1,4 +1,4 @@
-"""The chart rendered, by Helm itself."""
+"""The chart, rendered by Helm itself."""
 
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ from ops.chart.written import CHART
 type Object = dict[str, Any]
 
 CASES = sorted(file.name.removesuffix("-values.yaml") for file in (CHART / "ci").glob("*-values.yaml"))
-"""Each a values file in ci/."""
+"""Names of the values files in ci/."""
 NAMESPACE = "victims"
 
 
@@ -27,7 +27,7 @@ def chart() -> helm_python.Chart:
 
 
 def render(values: dict[str, Any]) -> list[Object]:
-    """Return the objects of an installation; notes are left out. Values that the schema refuses raise."""
+    """Return the objects of an installation, without notes. Raise if the schema refuses the values."""
     chart().validate_schema(values)
     files = chart().render(values, name="guard", namespace=NAMESPACE)
     texts = (text for name, text in files.items() if not name.endswith(".txt"))

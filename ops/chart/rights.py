@@ -1,7 +1,7 @@
-"""What each component may do on Kafka, as rules of a Strimzi KafkaUser; the doctor asks for the same rights.
+"""Rights of each component on Kafka, as rules of a Strimzi KafkaUser; the doctor checks the same rights.
 
-Names are without the prefixes that an installation puts before them: topics their own, groups and transactional ids
-the one of all groups.
+Names are without the prefixes of an installation: topics have a prefix of their own, groups and transactional ids the
+prefix of all groups.
 """
 
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ type Rule = dict[str, Any]
 
 _GROUP_PREFIX = "g"
 _RUN = ("Create", "Delete", "DescribeConfigs", "Read", "Write")
-"""On a run's own topics, which have its id behind a dot."""
+"""Operations on a run's own topics, whose names end with a dot and its id."""
 
 
 def rights() -> dict[str, list[Rule]]:
     """Return the rules of every component's user."""
     settings = load_settings(topic_prefix="", group_prefix=_GROUP_PREFIX)
     rules = {role: [_granted(right) for right in rights_of(role, settings)] for role in ROLES}
-    # Dead letters are put back to wherever they were read.
+    # Dead letters are put back into their original topics.
     rules["desk"] += _topics((source(stage) for stage in STAGES), "Write")
     rules["monitor"] = [
         *_topics(TOPICS, "Read"),

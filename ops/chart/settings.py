@@ -1,4 +1,4 @@
-"""Which settings a values file may give, from the settings class itself, so that a misspelt one is refused."""
+"""Settings allowed in a values file, from the settings class itself, so that a misspelt one is refused."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,22 +13,22 @@ SET_BY_THE_CHART = {
     "bootstrap_servers", "security_protocol", "sasl_mechanism", "sasl_username", "ca_file", "certificate_file",
     "key_file", "archive_dir", "metrics_port", "ready_file",
 }  # fmt: skip
-"""From values of their own, or fixed; so are all secrets."""
+"""Settings with chart values of their own, or fixed; so are all secrets."""
 
 
 def settings_schemas() -> dict[str, Any]:
-    """Return the JSON schema of a map of settings; those of a nested class stand in a map of their own.
+    """Return the JSON schema of a map of settings; settings of a nested class are in a nested map.
 
     Raises
     ------
     ValueError
-        A nested class reads its settings under another prefix than its field's name.
+        If a nested class reads its settings with another prefix than its field's name.
     """
     return _schema(Settings, "JIKIMI_")
 
 
 def names(settings: type[BaseSettings], prefix: str = "JIKIMI_") -> Iterator[tuple[str, str]]:
-    """Yield prefix and name of every setting, also of nested classes."""
+    """Yield prefix and name of every setting, including nested classes."""
     for name, field in settings.model_fields.items():
         if (nested := _nested(field)) is not None:
             yield from names(nested, f"{prefix}{name.upper()}_")
@@ -38,7 +38,7 @@ def names(settings: type[BaseSettings], prefix: str = "JIKIMI_") -> Iterator[tup
 
 def _schema(settings: type[BaseSettings], prefix: str) -> dict[str, Any]:
     if settings.model_config.get("env_prefix") != prefix:
-        raise ValueError(f"{settings.__name__} reads its settings under another prefix than {prefix}")
+        raise ValueError(f"{settings.__name__} reads its settings with another prefix than {prefix}")
     drawn = settings.model_json_schema(by_alias=False)["properties"]
     properties = {
         name: _bare(drawn[name]) if (nested := _nested(field)) is None else _schema(nested, f"{prefix}{name.upper()}_")
@@ -54,7 +54,7 @@ def _nested(field: FieldInfo) -> type[BaseSettings] | None:
 
 
 def _bare(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return what constrains a value, without the words about it; null in a values file leaves the default."""
+    """Return the constraints of a value, without descriptions; null in a values file keeps the default."""
     kept = {key: value for key, value in schema.items() if key not in {"title", "default", "format", "description"}}
     if (choices := kept.pop("anyOf", None)) is not None:
         (kept,) = (_bare(choice) for choice in choices if choice != {"type": "null"})

@@ -1,4 +1,4 @@
-"""The chart's files that follow from the code, as text."""
+"""Text of the chart's files that are generated from the code."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ _HEAD = "# Written by `make chart` from {source}.\n"
 
 
 def written() -> dict[str, str]:
-    """Return the files by their name in the chart."""
+    """Return the content of the files by their name in the chart."""
     return {
         "files/topics.yaml": _HEAD.format(source="schemas/topics.yaml") + _yaml(topics()),
         "files/users.yaml": _HEAD.format(source="schemas/topics.yaml and ops/chart/rights.py") + _yaml(rights()),
@@ -27,7 +27,7 @@ def written() -> dict[str, str]:
 
 
 def topics() -> dict[str, Any]:
-    """Return every topic as Strimzi wants it, and which one each stage reads."""
+    """Return all topics in Strimzi's form, and the source topic of each stage."""
     return {
         "topics": {name: {"partitions": t.partitions, "config": settings_of(t)} for name, t in TOPICS.items()},
         "memories": {name: co_partitioned_topic(topic) for name, topic in TOPICS.items() if topic.internal},
@@ -36,7 +36,7 @@ def topics() -> dict[str, Any]:
 
 
 def _schema() -> str:
-    """Return the values' schema with the settings of today; the rest is written by hand."""
+    """Return the values' schema with the current settings; the rest is written by hand."""
     schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
     schema["$defs"]["settings"] = settings_schemas()
     schema["$defs"]["partitions"]["properties"] = {
