@@ -1,4 +1,4 @@
-"""`jikimi feed`: bringing posts in."""
+"""`jikimi feed`: posts and removals from platforms, files and requests."""
 
 import asyncio
 import sys
@@ -14,26 +14,26 @@ from streams.commands.console import console
 from streams.errors import UsageError
 from streams.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Bring posts in.")
+app = typer.Typer(no_args_is_help=True, help="Run a feed of posts and removals.")
 
 
 @app.command("folder")
 def feed_folder(
-    directory: Path, once: Annotated[bool, typer.Option(help="End when every file there has been told.")] = False
+    directory: Path, once: Annotated[bool, typer.Option(help="Exit when every file has been processed.")] = False
 ) -> None:
-    """Make a post of every media file in a folder, now and as they come."""
+    """Make a post of each media file in a folder, including files added later."""
     from streams.feeds.files.folder import follow_folder  # noqa: PLC0415 - only this command needs it
     from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     if not directory.is_dir():
-        raise UsageError(f"{directory} is no folder")
+        raise UsageError(f"{directory} is not a folder")
     folder = directory.resolve()
     asyncio.run(run_feed(load_settings(), f"folder/{folder}", partial(follow_folder, folder, once=once), console))
 
 
 @app.command("jsonl")
 def feed_jsonl(file: str) -> None:
-    """Make a post of every line of a file, from where it was left; - reads standard input."""
+    """Make a post of each line of a file, after the last line read; - reads standard input."""
     from streams.feeds.files.jsonl import read_jsonl  # noqa: PLC0415 - likewise
     from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
@@ -41,23 +41,25 @@ def feed_jsonl(file: str) -> None:
         lines = nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb")  # noqa: SIM115 - closed by the with below
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
-    # Several pipes may be fed at once: none of them goes on where another ended.
+    # Several pipes may be fed at once, so each has a name, and with it a cursor, of its own.
     name = f"jsonl/{uuid4()}" if file == "-" else f"jsonl/{Path(file).resolve()}"
     with lines as stream:
         asyncio.run(run_feed(load_settings(), name, partial(read_jsonl, stream, file), console))
 
 
 @app.command("jetstream")
-def feed_jetstream(  # noqa: PLR0917 - its options
-    wire: Annotated[int, typer.Option(min=1, max=2, help="Which of its wires the server speaks.")] = 2,
-    url: Annotated[str | None, typer.Option(help="Of the server; a public one by default.")] = None,
+def feed_jetstream(  # noqa: PLR0917 - the options of the command
+    wire: Annotated[int, typer.Option(min=1, max=2, help="Wire format of the server.")] = 2,
+    url: Annotated[str | None, typer.Option(help="Address of the server; a public one by default.")] = None,
     media_only: Annotated[bool, typer.Option(help="Leave out posts without pictures or video.")] = False,
-    pds: Annotated[str, typer.Option(help="Server whose getBlob gives the media.")] = "https://bsky.social",
-    stall_s: Annotated[float, typer.Option(min=1, help="Silence after which to connect again.")] = 30.0,
-    name: Annotated[str | None, typer.Option(help="Of this feed's cursor, where several run.")] = None,
+    pds: Annotated[str, typer.Option(help="Server whose getBlob serves the media.")] = "https://bsky.social",
+    stall_s: Annotated[float, typer.Option(min=1, help="Seconds of silence before a reconnection.")] = 30.0,
+    name: Annotated[str | None, typer.Option(help="Name of the cursor, to run several feeds.")] = None,
 ) -> None:
-    """Follow Bluesky: posts, edits, deletions and accounts that go."""
-    from streams.feeds.bluesky.jetstream import FEED, SERVERS, Jetstream, JetstreamOptions  # noqa: PLC0415 - likewise
+    """Follow Bluesky: posts, edits, deletions and removed or restored accounts."""
+    from streams.feeds.bluesky.jetstream import FEED, JetstreamFeed  # noqa: PLC0415 - likewise
+    from streams.feeds.bluesky.server import SERVERS, JetstreamOptions  # noqa: PLC0415 - likewise
+    from streams.feeds.connection import reconnecting  # noqa: PLC0415 - likewise
     from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     options = JetstreamOptions(
@@ -68,18 +70,23 @@ def feed_jetstream(  # noqa: PLR0917 - its options
         stall_s=stall_s,
     )
     feed = f"{FEED}/{name}" if name else FEED
-    asyncio.run(run_feed(load_settings(), feed, lambda progress: Jetstream(options, progress).batches(), console))
+    asyncio.run(
+        run_feed(
+            load_settings(),
+            feed,
+            lambda progress: reconnecting(FEED, JetstreamFeed(options, progress).session),
+            console,
+        )
+    )
 
 
 @app.command("http")
 def feed_http(
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; others than this machine need a token.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes any.", min=0, max=65535)] = 8080,
-    name: Annotated[str, typer.Option(help="Of this instance, where several run.")] = "",
+    host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 for any free one.", min=0, max=65535)] = 8080,
+    name: Annotated[str, typer.Option(help="Name of this instance, to run several.")] = "",
 ) -> None:
-    """Take posts and removals over HTTP, at /v1/posts and /v1/removals."""
+    """Accept posts and removals over HTTP, at /v1/posts and /v1/removals."""
     from streams.feeds.http.feed import FEED, HttpFeed  # noqa: PLC0415 - likewise
     from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
@@ -91,42 +98,46 @@ def feed_http(
 
 @app.command("mastodon")
 def feed_mastodon(
-    server: Annotated[str, typer.Argument(help="Such as https://mastodon.social.")],
-    stream: Annotated[str, typer.Option(help="As its API names it, such as public:remote:media.")] = "public",
-    tag: Annotated[str | None, typer.Option(help="Of the stream hashtag.")] = None,
-    via: Annotated[str, typer.Option(help="sse or websocket.")] = "sse",
-    stall_s: Annotated[float, typer.Option(min=1, help="Silence after which to connect again.")] = 60.0,
+    server: Annotated[str, typer.Argument(help="Address, such as https://mastodon.social.")],
+    stream: Annotated[str, typer.Option(help="Name in the API, such as public:remote:media.")] = "public",
+    tag: Annotated[str | None, typer.Option(help="Hashtag of the stream hashtag.")] = None,
+    via: Annotated[str, typer.Option(help="Transport: sse or websocket.")] = "sse",
+    stall_s: Annotated[float, typer.Option(min=1, help="Seconds of silence before a reconnection.")] = 60.0,
 ) -> None:
     """Follow a stream of a Mastodon server, with the token in JIKIMI_MASTODON_TOKEN."""
-    from streams.feeds.mastodon.feed import FEED, Mastodon  # noqa: PLC0415 - likewise
-    from streams.feeds.mastodon.server import STREAMS, Server, Stream  # noqa: PLC0415 - likewise
+    from streams.feeds.connection import reconnecting  # noqa: PLC0415 - likewise
+    from streams.feeds.mastodon.feed import FEED, MastodonFeed  # noqa: PLC0415 - likewise
+    from streams.feeds.mastodon.server import Server  # noqa: PLC0415 - likewise
+    from streams.feeds.mastodon.stream import STREAMS, Stream  # noqa: PLC0415 - likewise
     from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     if stream not in STREAMS:
-        raise UsageError(f"no stream {stream!r}: there are {', '.join(STREAMS)}")
+        raise UsageError(f"no stream {stream!r}; the streams are {', '.join(STREAMS)}")
     if stream.startswith("hashtag") != bool(tag):
-        raise UsageError("--tag and --stream hashtag come together")
+        raise UsageError("--tag and --stream hashtag need each other")
     if via not in {"sse", "websocket"} or not server.startswith(("http://", "https://")):
         raise UsageError("give the server as https://…, and --via as sse or websocket")
     settings = load_settings()
     token = settings.mastodon_token.get_secret_value()
-    asked = Server(server.rstrip("/"), Stream(stream, tag), token, "sse" if via == "sse" else "websocket", stall_s)
-    name = "/".join(filter(None, [FEED, asked.url, stream, tag]))
-    asyncio.run(run_feed(settings, name, lambda progress: Mastodon(asked, progress).batches(), console))
+    client = Server(server.rstrip("/"), Stream(stream, tag), token, "sse" if via == "sse" else "websocket", stall_s)
+    name = "/".join(filter(None, [FEED, client.url, stream, tag]))
+    asyncio.run(
+        run_feed(settings, name, lambda progress: reconnecting(FEED, MastodonFeed(client, progress).session), console)
+    )
 
 
 @app.command("topic")
 def feed_topic(
-    mapping: Annotated[Path, typer.Option(help="File that says how its records become posts; TOML or YAML.")],
+    mapping: Annotated[Path, typer.Option(help="Mapping file of records to posts and removals; TOML or YAML.")],
 ) -> None:
-    """Make posts and removals of a platform's own Kafka topic."""
+    """Make posts and removals from a platform's own Kafka topic."""
     from streams.feeds.kafka_topic.feed import FEED, TopicFeed  # noqa: PLC0415 - likewise
     from streams.feeds.kafka_topic.mapping import load_mapping  # noqa: PLC0415 - likewise
-    from streams.feeds.kafka_topic.record_format import reading  # noqa: PLC0415 - likewise
+    from streams.feeds.kafka_topic.record_format import value_decoder  # noqa: PLC0415 - likewise
     from streams.feeds.kafka_topic.source import source_settings  # noqa: PLC0415 - likewise
     from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     settings, mapped = load_settings(), load_mapping(mapping)
-    with reading(mapped.source) as read:
-        feed = TopicFeed(mapped, read, source_settings(mapped.source, settings))
+    with value_decoder(mapped.source) as decode:
+        feed = TopicFeed(mapped, decode, source_settings(mapped.source, settings))
         asyncio.run(run_feed(settings, f"{FEED}/{mapped.name}", feed.batches, console))

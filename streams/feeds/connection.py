@@ -1,4 +1,4 @@
-"""A connection to a platform that is made again whenever it is lost."""
+"""Reconnection to a platform after its connection is lost."""
 
 import asyncio
 import random
@@ -13,14 +13,14 @@ from streams.telemetry import metrics
 
 log = structlog.get_logger()
 
-_BASE_S = 0.5
-_MAX_S = 60.0
+_BASE_PAUSE_S = 0.5
+_MAX_PAUSE_S = 60.0
 
-type Loss = Literal["ended", "cut", "stalled", "refused", "unreachable", "too_large", "too_slow"]
+type LossReason = Literal["ended", "cut", "stalled", "refused", "unreachable", "too_large", "too_slow"]
 
 
-class LostError(Exception):
-    """The connection is gone and should be made again.
+class ConnectionLostError(Exception):
+    """The connection is lost and should be made again.
 
     Parameters
     ----------
@@ -30,45 +30,46 @@ class LostError(Exception):
         One line for a person.
     """
 
-    def __init__(self, reason: Loss, detail: str) -> None:
+    def __init__(self, reason: LossReason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
 
 
 async def reconnecting[T](feed: str, session: Callable[[], AsyncGenerator[T]]) -> AsyncGenerator[T]:
-    """Yield what one session after the other brings, with growing pauses while they bring nothing.
+    """Yield the messages of successive sessions, with exponential backoff while sessions yield none.
 
     Parameters
     ----------
     feed
         Label in metrics.
     session
-        Connects, calls `connected` and yields until the connection is lost; asked again, it goes on where it was.
+        Connects, calls `report_connected` and yields until the connection is lost; the next call resumes there.
     """
-    n_vain = 0
+    n_failures = 0
     while True:
-        reason: Loss = "ended"
+        reason: LossReason = "ended"
         detail = "the server closed the connection"
         began_at = time.monotonic()
         try:
             async with aclosing(session()) as messages:
                 async for message in messages:
-                    n_vain = 0
+                    n_failures = 0
                     yield message
-        except LostError as error:
+        except ConnectionLostError as error:
             reason, detail = error.reason, str(error)
         finally:
             metrics.FEED_CONNECTED.labels(feed).set(0)
         metrics.FEED_RECONNECTS.labels(feed, reason).inc()
-        # Jitter, so that a platform that comes back is not met by everybody at once.
-        n_vain = 0 if time.monotonic() - began_at > _MAX_S else n_vain  # it was good, if quiet
-        pause_s = random.uniform(0, min(_MAX_S, _BASE_S * 2**n_vain))  # noqa: S311 - no secret
-        n_vain += 1
+        # A session that lasted longer than the longest pause was good, even if it was quiet.
+        n_failures = 0 if time.monotonic() - began_at > _MAX_PAUSE_S else n_failures
+        # Full jitter, so that clients do not all reconnect at once when a platform comes back.
+        pause_s = random.uniform(0, min(_MAX_PAUSE_S, _BASE_PAUSE_S * 2**n_failures))  # noqa: S311 - no secret
+        n_failures += 1
         log.warning("connection lost", feed=feed, reason=reason, detail=detail, again_in_s=round(pause_s, 1))
         await asyncio.sleep(pause_s)
 
 
-def connected(feed: str) -> None:
-    """Tell people that the feed listens."""
+def report_connected(feed: str) -> None:
+    """Set the connection metric of a feed, and log it."""
     metrics.FEED_CONNECTED.labels(feed).set(1)
     log.info("connected", feed=feed)

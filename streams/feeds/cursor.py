@@ -1,4 +1,4 @@
-"""How far a feed has come: the feed-cursors topic."""
+"""Cursors of feeds: the feed-cursors topic."""
 
 import asyncio
 import time
@@ -20,79 +20,81 @@ from streams.topology import readers_group
 
 TOPIC = "feed-cursors"
 
-_LEVELS = ("read_uncommitted", "read_committed")
-_ANSWER_S = 10.0
-_LOOK_AGAIN_S = 0.1
+_ISOLATION_LEVELS = ("read_uncommitted", "read_committed")
+_QUERY_TIMEOUT_S = 10.0
+_POLL_INTERVAL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a feed goes on."""
+    """Position at which a feed resumes."""
 
     position: str | None = None
-    """In the feed's own terms; None at its first start."""
+    """In the feed's own format; None before its first start."""
     parts: Mapping[str, str] = field(default_factory=dict)
-    """Likewise of its parts, such as files or partitions, where it keeps them apart."""
+    """Positions of its parts, such as files or partitions, for a feed that keeps them separately."""
 
 
 def cursor_key(feed: str, part: str | None = None) -> str:
-    """Return the key of a feed's record, or of one of its parts."""
-    name = quote(feed, safe="")  # so that the first slash ends it
+    """Return the key of the cursor of a feed, or of one of its parts."""
+    name = quote(feed, safe="")  # the first slash in the key ends the feed's name
     return name if part is None else f"{name}/{part}"
 
 
 def cursor(feed: str, position: str | None) -> Cursor | None:
-    """Return the record that says how far a feed, or its part, has come; a tombstone without a position."""
+    """Return the cursor of a feed or of one of its parts, None (a tombstone) without a position."""
     return None if position is None else Cursor(feed=feed, position=position, at=datetime.now(UTC))
 
 
 async def read_progress(settings: Settings, codec: Codec, feed: str) -> Progress:
-    """Return how far a feed has come.
+    """Return the last committed progress of a feed.
 
     Raises
     ------
     UsageError
         The broker does not answer, or has no such topic.
     """
-    await asyncio.to_thread(_settle, settings)
+    await asyncio.to_thread(_wait_for_open_transactions, settings)
     position: str | None = None
     parts: dict[str, str] = {}
     for update in await read_whole(settings, TOPIC):
         name, slash, part = update.key.decode().partition("/")
         if unquote(name) != feed:
             continue
-        told = _position(codec, update.value)
+        decoded = _decode_position(codec, update.value)
         if not slash:
-            position = told
-        elif told is None:
+            position = decoded
+        elif decoded is None:
             parts.pop(part, None)
         else:
-            parts[part] = told
+            parts[part] = decoded
     return Progress(position, parts)
 
 
-def _settle(settings: Settings) -> None:
-    """Return once everything in the topic now can be read.
+def _wait_for_open_transactions(settings: Settings) -> None:
+    """Block until readers of committed records can read every record that is in the topic now.
 
-    Another feed that was killed amid a transaction hides what was committed after its first record, until the broker
-    gives that transaction up.
+    The open transaction of another feed that was killed hides the records committed after its first one, until the
+    broker aborts it.
     """
     topic = TopicPartition(settings.topic_prefix + TOPIC, 0)
     with ExitStack() as clients:
-        ends = [clients.enter_context(closing(_client(settings, level))) for level in _LEVELS]
+        uncommitted, committed = [
+            clients.enter_context(closing(_client(settings, level))) for level in _ISOLATION_LEVELS
+        ]
         deadline_s = time.monotonic() + settings.start_grace_s
-        written = ends[0].get_watermark_offsets(topic, timeout=_ANSWER_S)[1]
-        while ends[1].get_watermark_offsets(topic, timeout=_ANSWER_S)[1] < written:
+        end = uncommitted.get_watermark_offsets(topic, timeout=_QUERY_TIMEOUT_S)[1]
+        while committed.get_watermark_offsets(topic, timeout=_QUERY_TIMEOUT_S)[1] < end:
             if time.monotonic() > deadline_s:
                 raise UsageError(f"{topic.topic}: a transaction has been open for {settings.start_grace_s:g} s")
-            time.sleep(_LOOK_AGAIN_S)
+            time.sleep(_POLL_INTERVAL_S)
 
 
-def _client(settings: Settings, level: str) -> Consumer:
-    return Consumer(client_config(settings, group_id=readers_group(settings), isolation_level=level))
+def _client(settings: Settings, isolation_level: str) -> Consumer:
+    return Consumer(client_config(settings, group_id=readers_group(settings), isolation_level=isolation_level))
 
 
-def _position(codec: Codec, value: bytes | None) -> str | None:
+def _decode_position(codec: Codec, value: bytes | None) -> str | None:
     if value is None:
         return None
     message = codec.decode(TOPIC, value)

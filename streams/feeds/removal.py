@@ -1,4 +1,4 @@
-"""A removal as platforms write it in JSON."""
+"""A removal in JSON, as platforms write it."""
 
 from datetime import UTC, datetime
 
@@ -10,16 +10,16 @@ from streams.feeds.entry import EntryError, utc
 
 
 class RemovalEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A post that is gone, by its url; or an account that is gone or back, by its author."""
+    """A post that was removed, by its url; or an account that was removed or restored, by its author."""
 
     kind: RemovalKind
     platform: str
     url: str | None = None
     author: str | None = None
     status: str = ""
-    """The platform's own word for it."""
+    """The platform's own term for it."""
     at: datetime | None = None
-    """When it was removed, ISO 8601; now if left out."""
+    """Time of the removal, ISO 8601; now if left out."""
 
     def to_removal(self) -> Removal:
         """Return the removal.
@@ -27,12 +27,12 @@ class RemovalEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Raises
         ------
         EntryError
-            It does not say what is gone.
+            The platform, or the url or author of this kind, is missing.
         """
         named = self.url if self.kind == "post_deleted" else self.author
         if not (named and self.platform):
-            what = "url" if self.kind == "post_deleted" else "author"
-            raise EntryError(f"{self.kind} needs platform and {what}")
+            field = "url" if self.kind == "post_deleted" else "author"
+            raise EntryError(f"{self.kind} needs platform and {field}")
         now = datetime.now(UTC)
         return Removal(
             removal_id=record_id("feed-removal", self.platform, self.kind, named, self.at or ""),

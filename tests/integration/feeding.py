@@ -1,4 +1,4 @@
-"""A feed as its own process: killed, asked to stop, started again."""
+"""A feed as a process that tests kill, stop and restart."""
 
 import os
 import signal
@@ -11,11 +11,11 @@ from pathlib import Path
 from tests.integration.system import System
 
 
-class Feeder:
+class FeedProcess:
     """One `jikimi feed` process at a time."""
 
-    def __init__(self, system: System, *words: str, environment: Mapping[str, str] | None = None) -> None:
-        self._command = [sys.executable, "-m", "streams.cli", "feed", *words]
+    def __init__(self, system: System, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        self._command = [sys.executable, "-m", "streams.cli", "feed", *arguments]
         self._environment = {**os.environ, **system.environment, **(environment or {})}
         self.log: Path = system.folder / "feed.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -34,11 +34,13 @@ class Feeder:
 
 
 @contextmanager
-def feeding(system: System, *words: str, environment: Mapping[str, str] | None = None) -> Iterator[Feeder]:
-    feeder = Feeder(system, *words, environment=environment)
-    feeder.start()
+def feed_process(
+    system: System, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator[FeedProcess]:
+    process = FeedProcess(system, *arguments, environment=environment)
+    process.start()
     try:
-        yield feeder
+        yield process
     finally:
-        if feeder.is_alive():
-            feeder.end(signal.SIGKILL)
+        if process.is_alive():
+            process.end(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Feeds as a person runs them: posts land, what is no post is a dead letter, and twice the same is the same."""
+"""Feed commands: posts are written, malformed entries are dead letters, and repeated entries are the same posts."""
 
 import json
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ def test_lines_become_posts_and_the_malformed_ones_dead_letters(system: System, 
     assert "medai" in letters[5].detail
 
 
-def test_a_file_goes_on_where_it_was_left(system: System, tmp_path: Path) -> None:
+def test_a_file_resumes_after_the_last_line_read(system: System, tmp_path: Path) -> None:
     file = tmp_path / "feed.jsonl"
     file.write_bytes(FED)
     assert system.jikimi("feed", "jsonl", str(file)).out == "2 posts, 2 refused\n"
@@ -57,16 +57,16 @@ def test_a_pipe_is_a_file_and_the_same_lines_are_the_same_posts(system: System, 
     assert len(once) == 2
 
 
-def test_a_folder_becomes_posts_with_what_lies_beside_the_files(system: System, tmp_path: Path) -> None:
+def test_a_folder_becomes_posts_with_the_fields_of_sidecars(system: System, tmp_path: Path) -> None:
     image(tmp_path / "one.png", scene(1))
     image(tmp_path / "two.png", scene(2))
     image(tmp_path / "three.png", scene(3))
     (tmp_path / "two.png.json").write_text(json.dumps({"caption": "beside it", "platform": "made"}))
     (tmp_path / "three.png.json").write_text("{")
     (tmp_path / "notes.txt").write_text("no medium")
-    for told in ("2 posts, 1 refused\n", "0 posts, 0 refused\n"):
+    for output in ("2 posts, 1 refused\n", "0 posts, 0 refused\n"):
         answer = system.jikimi("feed", "folder", str(tmp_path), "--once")
-        assert (answer.code, answer.out, answer.err) == (0, told, "")
+        assert (answer.code, answer.out, answer.err) == (0, output, "")
     posts = {kept.message.post_id: kept.message for kept in system.records("posts")}
     assert len(system.records("posts")) == 2
     assert {(post.platform, post.caption) for post in posts.values()} == {(PLATFORM, ""), ("made", "beside it")}
@@ -77,8 +77,8 @@ def test_a_folder_becomes_posts_with_what_lies_beside_the_files(system: System, 
 
 
 def test_a_folder_or_a_file_that_is_not_there_is_one_line(system: System, tmp_path: Path) -> None:
-    for words in (["folder", str(tmp_path / "none")], ["jsonl", str(tmp_path / "none")]):
-        answer = system.jikimi("feed", *words)
+    for arguments in (["folder", str(tmp_path / "none")], ["jsonl", str(tmp_path / "none")]):
+        answer = system.jikimi("feed", *arguments)
         assert (answer.code, answer.out) == (2, "")
         assert len(answer.err.splitlines()) == 1
 

@@ -1,4 +1,4 @@
-"""The HTTP feed as platforms meet it: killed, stopped, cut off from its broker; what was taken is delivered, once."""
+"""The HTTP feed killed, stopped and without its broker: accepted records are delivered once."""
 
 import re
 import signal
@@ -12,17 +12,17 @@ import httpx
 import pytest
 
 from ops.broker.kafka import Kafka
-from tests.integration.feeding import Feeder, feeding
+from tests.integration.feeding import FeedProcess, feed_process
 from tests.integration.system import System, running, until
 
 
-def address(feeder: Feeder) -> str:
-    """Return where it listens, once it answers there."""
+def address(process: FeedProcess) -> str:
+    """Return the address of the feed, once it answers there."""
     found: list[str] = []
 
     def serves() -> bool:
-        found[:] = re.findall(r"listening on (http://\S+)", feeder.log.read_text())
-        assert feeder.is_alive(), feeder.log.read_text()[-2000:]
+        found[:] = re.findall(r"listening on (http://\S+)", process.log.read_text())
+        assert process.is_alive(), process.log.read_text()[-2000:]
         try:
             return bool(found) and httpx.get(f"{found[-1]}/ready", timeout=5).status_code == 204
         except httpx.TransportError:
@@ -33,9 +33,9 @@ def address(feeder: Feeder) -> str:
 
 
 @pytest.fixture
-def feeder(system: System) -> Iterator[Feeder]:
-    with feeding(system, "http", "--port", "0") as feeder:
-        yield feeder
+def process(system: System) -> Iterator[FeedProcess]:
+    with feed_process(system, "http", "--port", "0") as process:
+        yield process
 
 
 def send(url: str, number: int, client: httpx.Client) -> httpx.Response:
@@ -47,54 +47,57 @@ def captions(system: System) -> Counter[str]:
     return Counter(kept.message.caption for kept in system.records("posts"))
 
 
-def test_killed_amid_requests_a_client_that_tries_again_makes_no_second_post(system: System, feeder: Feeder) -> None:
-    url, numbers = address(feeder), count()
+def test_a_retry_after_a_kill_amid_requests_makes_no_second_post(system: System, process: FeedProcess) -> None:
+    url, numbers = address(process), count()
     with httpx.Client(timeout=10) as client, ThreadPoolExecutor(8) as pool:
         for _ in range(3):
             sent = [pool.submit(send, url, next(numbers), client) for _ in range(60)]
             until(lambda sent=sent: sum(answer.done() for answer in sent) > 20)  # type: ignore[misc]
-            feeder.end(signal.SIGKILL)
+            process.end(signal.SIGKILL)
             answers = [answer.exception() or answer.result() for answer in sent]
             assert {type(answer) for answer in answers} <= {httpx.Response, *_CUT}
-            feeder.start()
-            url = address(feeder)
+            process.start()
+            url = address(process)
         n_sent, last = next(numbers), url
-        tried = list(pool.map(lambda number: send(last, number, client), range(n_sent)))
-        taken = {post_id for answer in tried for post_id in answer.json()["ids"]}
-        assert {answer.status_code for answer in tried} == {202}
+        retried = list(pool.map(lambda number: send(last, number, client), range(n_sent)))
+        accepted = {post_id for answer in retried for post_id in answer.json()["ids"]}
+        assert {answer.status_code for answer in retried} == {202}
         again = client.post(f"{url}/v1/posts", json={"caption": "other"}, headers={"Idempotency-Key": "key 0"})
         assert again.status_code == 422
     assert captions(system) == Counter(f"post {number}" for number in range(n_sent))
-    assert {kept.key for kept in system.records("posts")} == taken
+    assert {kept.key for kept in system.records("posts")} == accepted
 
 
 _CUT = (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError)
 
 
-def test_told_to_stop_amid_requests_what_was_taken_is_there(system: System, feeder: Feeder) -> None:
-    url = address(feeder)
+def test_records_accepted_before_a_stop_amid_requests_are_written(system: System, process: FeedProcess) -> None:
+    url = address(process)
     with httpx.Client(timeout=10) as client, ThreadPoolExecutor(8) as pool:
         sent = [pool.submit(send, url, number, client) for number in range(300)]
         until(lambda: sum(answer.done() for answer in sent) > 50)
-        assert feeder.end(signal.SIGTERM) == 0, feeder.log.read_text()[-2000:]
+        assert process.end(signal.SIGTERM) == 0, process.log.read_text()[-2000:]
         done = [answer for answer in sent if answer.exception() is None]
     answers = [answer.result() for answer in done if answer.result().status_code == 202]
-    taken = {post_id for answer in answers for post_id in answer.json()["ids"]}
-    assert len(taken) > 50
-    assert {kept.key for kept in system.records("posts")} == taken
-    assert "Traceback" not in feeder.log.read_text()
+    accepted = {post_id for answer in answers for post_id in answer.json()["ids"]}
+    assert len(accepted) > 50
+    assert {kept.key for kept in system.records("posts")} == accepted
+    assert "Traceback" not in process.log.read_text()
 
 
 @pytest.fixture
 def mortal(own_kafka: Kafka, prefix: str, tmp_path: Path) -> Iterator[System]:
-    """Give a system whose Kafka may be killed."""
+    """Return a system whose Kafka the test may kill."""
     yield from running(own_kafka.bootstrap, prefix, tmp_path)
 
 
-def test_a_broker_that_goes_away_is_said_and_its_return_needs_no_restart(own_kafka: Kafka, mortal: System) -> None:
-    patience = {"JIKIMI_HTTP_PATIENCE_S": "2"}
-    with feeding(mortal, "http", "--port", "0", environment=patience) as feeder, httpx.Client(timeout=30) as client:
-        url = address(feeder)
+def test_an_unavailable_broker_is_503_and_its_return_needs_no_restart(own_kafka: Kafka, mortal: System) -> None:
+    environment = {"JIKIMI_HTTP_PATIENCE_S": "2"}
+    with (
+        feed_process(mortal, "http", "--port", "0", environment=environment) as process,
+        httpx.Client(timeout=30) as client,
+    ):
+        url = address(process)
         assert send(url, 1, client).status_code == 202
         own_kafka.kill()
         away = send(url, 2, client)

@@ -1,4 +1,4 @@
-"""A platform's own topic as a feed: by the documented mapping, killed again and again, grown, broken, in Avro."""
+"""The topic feed: the documented mapping, repeated kills, new partitions, malformed records and Avro."""
 
 import io
 import json
@@ -19,13 +19,13 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
 from schemas.messages import DeadLetter, Post
+from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
 from streams.feeds.kafka_topic.feed import TopicFeed
 from streams.feeds.kafka_topic.mapping import TopicMapping, load_mapping
-from streams.feeds.kafka_topic.record_format import reading
+from streams.feeds.kafka_topic.record_format import value_decoder
 from streams.feeds.kafka_topic.source import source_settings
-from streams.feeds.runner import Batch
-from tests.integration.feeding import feeding
+from tests.integration.feeding import feed_process
 from tests.integration.system import System, until
 
 OSPREY = Path(__file__).parents[2] / "ops" / "docs" / "examples" / "osprey.toml"
@@ -58,7 +58,7 @@ media = "links"
 
 
 class Source:
-    """The platform's side."""
+    """The platform's topic."""
 
     def __init__(self, system: System) -> None:
         self.bootstrap = system.settings.bootstrap_servers
@@ -73,15 +73,13 @@ class Source:
     def flush(self) -> None:
         assert self._producer.flush(20) == 0
 
-    def _partitions(self) -> int:
+    def _n_partitions(self) -> int:
         return len(self._producer.list_topics(self.topic, timeout=20).topics[self.topic].partitions)
 
     def grow(self, n_partitions: int) -> None:
         self._admin.create_partitions([NewPartitions(self.topic, n_partitions)])[self.topic].result(20)
-        self._producer = Producer({"bootstrap.servers": self.bootstrap})  # the old one does not know of them
-        until(
-            lambda: len(self._producer.list_topics(self.topic, timeout=20).topics[self.topic].partitions) > N_PARTITIONS
-        )
+        self._producer = Producer({"bootstrap.servers": self.bootstrap})  # the old one does not use new partitions yet
+        until(lambda: self._n_partitions() > N_PARTITIONS)
 
 
 @pytest.fixture
@@ -103,8 +101,8 @@ def mapping(folder: Path, source: Source) -> Path:
     return file
 
 
-def tell(source: Source, number: int) -> None:
-    """Write one post, and now and then something else."""
+def write_post(source: Source, number: int) -> None:
+    """Write one post, and with every tenth a removal, an unrelated record, a malformed one and a tombstone."""
     media = [{"url": f"https://media.example/{number}.mp4", "type": "video", "alt_text": "alt"}]
     source.write(action("create_post", number, text=f"post {number}", user_id=number, attachments=media))
     if number % 10 == 0:
@@ -114,22 +112,22 @@ def tell(source: Source, number: int) -> None:
         source.write(None)
 
 
-def test_killed_again_and_again_it_brings_every_post_once(system: System, source: Source, tmp_path: Path) -> None:
+def test_a_feed_killed_repeatedly_writes_every_post_once(system: System, source: Source, tmp_path: Path) -> None:
     chance = random.Random(5)
-    with feeding(system, "topic", "--mapping", str(mapping(tmp_path, source))) as feeder:
+    with feed_process(system, "topic", "--mapping", str(mapping(tmp_path, source))) as process:
         for number in range(N_POSTS):
-            tell(source, number)
+            write_post(source, number)
             if number % 80 == 40:
                 source.flush()
                 time.sleep(chance.uniform(1.0, 2.5))
-                feeder.end(signal.SIGKILL)
-                feeder.start()
+                process.end(signal.SIGKILL)
+                process.start()
             time.sleep(0.002)
         source.flush()
         posts = system.wait("posts", lambda kept: kept if len(kept) >= N_POSTS else [])
         system.wait("removals", lambda kept: len(kept) >= N_POSTS // 10)
         system.wait("dead-letters", lambda kept: len(kept) >= N_POSTS // 10)
-        assert feeder.end(signal.SIGTERM) == 0, feeder.log.read_text()[-2000:]
+        assert process.end(signal.SIGTERM) == 0, process.log.read_text()[-2000:]
     assert Counter(kept.message.caption for kept in system.records("posts")) == Counter(
         f"post {number}" for number in range(N_POSTS)
     )
@@ -151,7 +149,7 @@ def test_killed_again_and_again_it_brings_every_post_once(system: System, source
 
 def test_a_typo_in_the_mapping_is_one_line_before_anything_is_read(system: System, tmp_path: Path) -> None:
     file = tmp_path / "osprey.toml"
-    for typo, word in (
+    for typo, text in (
         ('captoin = "data.data.text"', "captoin"),
         ('caption = "data..text"', "data..text"),
         ('published_at = { path = "send_time", format = "minutes" }', "minutes"),
@@ -162,7 +160,7 @@ def test_a_typo_in_the_mapping_is_one_line_before_anything_is_read(system: Syste
         file.write_text(OSPREY.read_text().replace(line, typo))
         answer = system.jikimi("feed", "topic", "--mapping", str(file))
         assert (answer.code, answer.out, len(answer.err.splitlines())) == (2, "", 1), answer.err
-        assert word in answer.err
+        assert text in answer.err
     assert system.records("feed-cursors") == []
 
 
@@ -175,17 +173,17 @@ def test_a_source_that_is_not_there_is_one_line(system: System, source: Source, 
 
 
 @asynccontextmanager
-async def bringing(mapped: TopicMapping, system: System, progress: Progress) -> AsyncIterator[AsyncIterator[Batch]]:
-    with reading(mapped.source) as read:
-        feed = TopicFeed(mapped, read, source_settings(mapped.source, system.settings))
+async def running_feed(mapped: TopicMapping, system: System, progress: Progress) -> AsyncIterator[AsyncIterator[Batch]]:
+    with value_decoder(mapped.source) as decode:
+        feed = TopicFeed(mapped, decode, source_settings(mapped.source, system.settings))
         async with aclosing(feed.batches(progress)) as batches:
             yield batches
 
 
-async def brought(mapped: TopicMapping, system: System, n_records: int, parts: dict[str, str]) -> list[Any]:
-    """Return what a feed brings that goes on from there."""
+async def records_from(mapped: TopicMapping, system: System, n_records: int, parts: dict[str, str]) -> list[Any]:
+    """Return at least this many records of a feed that resumes at these offsets."""
     records: list[Any] = []
-    async with bringing(mapped, system, Progress(parts=parts)) as batches:
+    async with running_feed(mapped, system, Progress(parts=parts)) as batches:
         async for batch in batches:
             records += batch.records
             if len(records) >= n_records:
@@ -196,44 +194,44 @@ async def brought(mapped: TopicMapping, system: System, n_records: int, parts: d
 async def test_new_partitions_are_read_from_their_beginning(
     system: System, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.feeds.kafka_topic.feed._LOOK_FOR_PARTITIONS_S", 0.3)
-    read = load_mapping(mapping(tmp_path, source))
+    monkeypatch.setattr("streams.feeds.kafka_topic.feed._PARTITION_DISCOVERY_S", 0.3)
+    mapped = load_mapping(mapping(tmp_path, source))
     source.write(action("create_post", 1, text="old"), 0)
     source.flush()
-    seen: list[Batch] = []
-    async with bringing(read, system, Progress()) as batches:
-        async for batch in batches:
-            seen.append(batch)
-            if len([record for batch in seen for record in batch.records]) == 2:
+    batches: list[Batch] = []
+    async with running_feed(mapped, system, Progress()) as source_batches:
+        async for batch in source_batches:
+            batches.append(batch)
+            if len([record for batch in batches for record in batch.records]) == 2:
                 break
             if batch.records:
                 source.grow(N_PARTITIONS + 2)
                 source.write(action("create_post", 2, text="new"), N_PARTITIONS + 1)
                 source.flush()
-    assert seen[-1].parts == {f"{source.topic}/{N_PARTITIONS + 1}": "1"}
+    assert batches[-1].parts == {f"{source.topic}/{N_PARTITIONS + 1}": "1"}
 
 
 async def test_a_first_start_at_the_end_leaves_no_gap_after_it(system: System, source: Source, tmp_path: Path) -> None:
     file = mapping(tmp_path, source)
     file.write_text(file.read_text().replace('start = "earliest"', 'start = "latest"'))
-    read = load_mapping(file)
+    mapped = load_mapping(file)
     source.write(action("create_post", 1, text="before"), 0)
     source.flush()
-    async with bringing(read, system, Progress()) as batches:
+    async with running_feed(mapped, system, Progress()) as batches:
         first = await anext(batches)  # and is killed
     source.write(action("create_post", 2, text="between"), 0)
     source.flush()
     parts = {part: position for part, position in first.parts.items() if position is not None}
-    records = await brought(read, system, 1, parts)
+    records = await records_from(mapped, system, 1, parts)
     assert [record.caption for record in records] == ["between"]
-    # a source made anew is shorter than where it was left
-    records = await brought(read, system, 2, parts | {f"{source.topic}/0": "9"})
+    # a recreated source is shorter than the stored offset
+    records = await records_from(mapped, system, 2, parts | {f"{source.topic}/0": "9"})
     assert [record.caption for record in records] == ["before", "between"]
 
 
 @pytest.fixture(params=["file", "registry"])
 def avro(request: pytest.FixtureRequest, source: Source, tmp_path: Path) -> Iterator[tuple[Path, bytes]]:
-    """Give a mapping of Avro, and what stands before each value."""
+    """Return a mapping for Avro, and the bytes before each value."""
     file = tmp_path / "avro.toml"
     if request.param == "file":
         (tmp_path / "action.avsc").write_text(json.dumps(ACTION))
@@ -247,7 +245,7 @@ def avro(request: pytest.FixtureRequest, source: Source, tmp_path: Path) -> Iter
     yield file, b"\0" + struct.pack(">I", schema_id)
 
 
-async def test_avro_is_read_and_what_is_no_avro_is_a_dead_letter(
+async def test_avro_becomes_posts_and_malformed_records_dead_letters(
     system: System, source: Source, avro: tuple[Path, bytes]
 ) -> None:
     file, frame = avro
@@ -264,7 +262,7 @@ async def test_avro_is_read_and_what_is_no_avro_is_a_dead_letter(
     for value in (good, good[:-1], good + b"x", b"{}", b"", b"\0\x7f\xff\xff\xff\xff"):
         source.write(value, 0)
     source.flush()
-    records = await brought(load_mapping(file), system, 6, {})
+    records = await records_from(load_mapping(file), system, 6, {})
     (post,) = (record for record in records if isinstance(record, Post))
     assert (post.caption, [medium.url for medium in post.media]) == ("지킴이", ["https://a/1", "https://a/2"])
     assert post.published_at.timestamp() == 1_795_000_000

@@ -1,7 +1,7 @@
 """Bluesky's records as posts and removals.
 
-A post's url is its page at bsky.app: it is what a notice has to name, and a deletion, which says no more than account
-and key, gives the same one. The at-uri can be read from it.
+A post's url is its page at bsky.app: a notice has to name it, and a deletion, which contains only account and key,
+gives the same one. The at-uri can be derived from it.
 """
 
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ class _Link(msgspec.Struct, frozen=True):
 class _Blob(msgspec.Struct, frozen=True):
     ref: _Link | None = None
     cid: str = ""
-    """Where old records have it."""
+    """In old records."""
     mime_type: str = msgspec.field(name="mimeType", default="")
 
     @property
@@ -40,7 +40,7 @@ class _Blob(msgspec.Struct, frozen=True):
 
 class _Video(msgspec.Struct, frozen=True):
     video: _Blob
-    alt: str = ""  # its captions are blobs too, WebVTT, which decode does not read yet
+    alt: str = ""  # captions are WebVTT blobs, which decode does not read yet
 
 
 class _Image(msgspec.Struct, frozen=True):
@@ -70,23 +70,23 @@ class _Record(msgspec.Struct, frozen=True):
 
 
 def to_record(event: Event, *, pds: str = ENTRYWAY) -> Post | Removal | None:
-    """Return what an event means here, None if nothing.
+    """Return the post or removal of an event, None for an event of another collection.
 
     Parameters
     ----------
     pds
-        Server whose getBlob gives the media.
+        Server whose getBlob serves the media.
 
     Raises
     ------
     msgspec.ValidationError
-        If the record is not what its lexicon says.
+        The record does not conform to its lexicon.
     """
     if event.account is not None:
-        return _account(event)
+        return _account_removal(event)
     if event.collection != POSTS:
         return None
-    return _deleted(event) if event.operation == "delete" else _post(event, pds)
+    return _deletion(event) if event.operation == "delete" else _post(event, pds)
 
 
 def post_url(did: str, rkey: str) -> str:
@@ -118,17 +118,17 @@ def _is_tag(feature: dict[str, Any]) -> bool:
 
 
 def _published_at(created_at: str, time_us: int) -> datetime:
-    """Return when a post was published: what its author's program says, unless that is later than it was seen."""
+    """Return when a post was published: its author's claim, unless that is later than the server's time."""
     seen_at = datetime.fromtimestamp(time_us / 1_000_000, UTC)
     try:
-        said = datetime.fromisoformat(created_at)
+        claimed = datetime.fromisoformat(created_at)
     except ValueError:
         return seen_at
-    return min(utc(said), seen_at)
+    return min(utc(claimed), seen_at)
 
 
 def _media(embed: dict[str, Any] | None, did: str, pds: str) -> list[Medium]:
-    """Return the media of an embed; what is not known to hold any holds none, for embeds are an open union."""
+    """Return the media of an embed; unknown types hold none, because embeds are an open union."""
     match (embed or {}).get("$type", ""):
         case "app.bsky.embed.video":
             video = msgspec.convert(embed, _Video)
@@ -145,15 +145,15 @@ def _media(embed: dict[str, Any] | None, did: str, pds: str) -> list[Medium]:
 def _medium(blob: _Blob, kind: str, alt: str, did: str, pds: str) -> Medium:
     if not blob.link:
         raise msgspec.ValidationError(f"a {kind} without a link to its bytes")
-    where = urlencode({"did": did, "cid": blob.link}, quote_via=quote, safe=":")
-    return Medium(url=f"{pds}/xrpc/com.atproto.sync.getBlob?{where}", kind=kind, alt=alt)
+    query = urlencode({"did": did, "cid": blob.link}, quote_via=quote, safe=":")
+    return Medium(url=f"{pds}/xrpc/com.atproto.sync.getBlob?{query}", kind=kind, alt=alt)
 
 
-def _deleted(event: Event) -> Removal:
+def _deletion(event: Event) -> Removal:
     return _removal(event, kind="post_deleted", url=post_url(event.did, event.rkey))
 
 
-def _account(event: Event) -> Removal:
+def _account_removal(event: Event) -> Removal:
     assert event.account is not None
     kind = "account_back" if event.account.active else "account_gone"
     return _removal(event, kind=kind, status=event.account.status or "")

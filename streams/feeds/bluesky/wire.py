@@ -1,4 +1,4 @@
-"""The frames of Jetstream's two wires as one kind of event.
+"""Event of a frame in either of Jetstream's two wire formats.
 
 Wire 1 is the older, at /subscribe; wire 2 is network.bsky.jetstream.subscribeEvents, framed as xrpc.v1.json.
 """
@@ -13,46 +13,51 @@ _MESSAGE, _ERROR = "message", "error"
 
 
 class Account(msgspec.Struct, frozen=True):
-    """What became of an account, as the relay said it."""
+    """Status of an account, as the relay reports it."""
 
     active: bool
     status: str | None = None
     seq: int = 0
-    """The relay's, the same whoever passes it on."""
+    """The relay's, the same on every server."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of one record, or of an account."""
+class _Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Change of a record or of an account."""
 
-    did: str
-    time_us: int
-    """When the server saw it; grows with the stream, and is about the same on every server."""
     rev: str = ""
     operation: str = ""
-    """create, update or delete; empty when it is not about a record."""
+    """create, update or delete; empty for an account."""
     collection: str = ""
     rkey: str = ""
     cid: str = ""
     record: Any = None
     account: Account | None = None
 
+
+class Event(_Change, frozen=True, kw_only=True):
+    """Change of a record or of an account, with its account and time."""
+
+    did: str
+    time_us: int
+    """When the server received it; grows along the stream, and is about the same on every server."""
+
     @property
     def identity(self) -> str:
-        """What is the same when another server tells it, or this one again."""
+        """The same when this or another server repeats the event."""
         if self.account is not None:
             return f"{self.did} {self.account.seq or self.time_us} {self.account.active} {self.account.status}"
         return f"{self.did} {self.rev} {self.operation} {self.collection}/{self.rkey} {self.cid}"
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """What the server says about the stream itself."""
+    """Notice of the server about the stream itself."""
 
     name: str
     message: str = ""
 
 
 class ServerError(Exception):
-    """The server says why it ends the stream.
+    """The server ends the stream and gives a reason.
 
     Parameters
     ----------
@@ -82,18 +87,11 @@ class _Frame1(msgspec.Struct, frozen=True):
     account: Account | None = None
 
 
-class _Payload2(msgspec.Struct, frozen=True):
+class _Payload2(_Change, frozen=True, kw_only=True):
     type: str = msgspec.field(name="$type")
     did: str = ""
     time: datetime | None = None
     witnessed_at: datetime | None = msgspec.field(name="witnessedAt", default=None)
-    rev: str = ""
-    operation: str = ""
-    collection: str = ""
-    rkey: str = ""
-    cid: str = ""
-    record: Any = None
-    account: Account | None = None
     name: str = ""
     message: str = ""
 
@@ -105,45 +103,43 @@ class _Frame2(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def parse_1(frame: str | bytes) -> Event | None:
-    """Return the event of a frame of wire 1, None for one that is of no use here.
+def parse_wire_1(frame: str | bytes) -> Event | None:
+    """Return the event of a frame of wire 1, None for one of another kind.
 
     Raises
     ------
     msgspec.MsgspecError
-        If it is not what a server sends.
+        The frame is malformed.
     """
-    told = msgspec.json.decode(frame, type=_Frame1)
-    if told.commit is not None:
-        fields = {name: getattr(told.commit, name) for name in _Commit.__struct_fields__}
-        return Event(did=told.did, time_us=told.time_us, **fields)
-    if told.account is not None:
-        return Event(did=told.did, time_us=told.time_us, account=told.account)
-    if told.kind in {"commit", "account"}:
-        raise msgspec.ValidationError(f"no {told.kind} in a frame of this kind")
+    parsed = msgspec.json.decode(frame, type=_Frame1)
+    if parsed.commit is not None:
+        return Event(did=parsed.did, time_us=parsed.time_us, **_commit_fields(parsed.commit))
+    if parsed.account is not None:
+        return Event(did=parsed.did, time_us=parsed.time_us, account=parsed.account)
+    if parsed.kind in {"commit", "account"}:
+        raise msgspec.ValidationError(f"no {parsed.kind} in a frame of this kind")
     return None
 
 
-def parse_2(frame: str | bytes) -> Event | Notice | None:
-    """Return the event or notice of a frame of wire 2, None for one that is of no use here.
+def parse_wire_2(frame: str | bytes) -> Event | Notice | None:
+    """Return the event or notice of a frame of wire 2, None for one of another kind.
 
     Raises
     ------
     msgspec.MsgspecError
-        If it is not what a server sends.
+        The frame is malformed.
     ServerError
         The server ends the stream.
     """
-    told = msgspec.json.decode(frame, type=_Frame2)
-    if told.type == _ERROR:
-        raise ServerError(told.error, told.message)
-    if told.type != _MESSAGE:
-        raise msgspec.ValidationError(f"a frame of type {told.type!r}")
-    payload = msgspec.json.decode(told.payload, type=_Payload2)
+    parsed = msgspec.json.decode(frame, type=_Frame2)
+    if parsed.type == _ERROR:
+        raise ServerError(parsed.error, parsed.message)
+    if parsed.type != _MESSAGE:
+        raise msgspec.ValidationError(f"a frame of type {parsed.type!r}")
+    payload = msgspec.json.decode(parsed.payload, type=_Payload2)
     match payload.type.partition("#")[2]:
         case "commit":
-            fields = ("rev", "operation", "collection", "rkey", "cid", "record")
-            return _event_2(payload, **{name: getattr(payload, name) for name in fields})
+            return _event_2(payload, **_commit_fields(payload))
         case "account" if payload.account is not None:
             return _event_2(payload, account=payload.account)
         case "info":
@@ -154,14 +150,13 @@ def parse_2(frame: str | bytes) -> Event | Notice | None:
             return None
 
 
+def _commit_fields(commit: _Commit | _Payload2) -> dict[str, Any]:
+    return {name: getattr(commit, name) for name in _Commit.__struct_fields__}
+
+
 def _event_2(payload: _Payload2, **fields: Any) -> Event:  # noqa: ANN401 - as in Event
-    # Not `time`: an operator may have imported another one, and it then does not grow with the stream.
+    # Not `time`: an operator may have imported another one, and it then does not grow along the stream.
     time = payload.witnessed_at or payload.time
     if time is None or time.tzinfo is None or not payload.did:
         raise msgspec.ValidationError("an event without a time or an account")
-    return Event(did=payload.did, time_us=microseconds(time), **fields)
-
-
-def microseconds(time: datetime) -> int:
-    """Return a time as microseconds since the epoch."""
-    return round(time.timestamp() * 1_000_000)
+    return Event(did=payload.did, time_us=round(time.timestamp() * 1_000_000), **fields)

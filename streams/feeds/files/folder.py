@@ -1,7 +1,7 @@
-"""Media files put into a folder become posts, each once it is written to its end.
+"""Posts from media files in a folder, each once the file is complete.
 
-The folder is looked through again and again rather than watched by the kernel: network folders give no events, and
-whether a file is complete can only be told by waiting until it no longer changes.
+The folder is polled rather than watched by the kernel: network folders send no events, and the only sign of a complete
+file is that it no longer changes.
 """
 
 import asyncio
@@ -15,65 +15,67 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Medium, Post
+from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
-from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, EntryError, parse_entry, refuse
-from streams.feeds.runner import Batch
+from streams.feeds.dead_letters import entry_dead_letter
+from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, EntryError, parse_entry
 
 PLATFORM = "folder"
 
-_ENDINGS = {
+_EXTENSIONS = {
     "video": "3gp avi flv m2ts m4v mkv mov mp4 mpeg mpg mts ogv ts webm wmv",
     "image": "avif bmp gif heic heif jpeg jpg png tif tiff webp",
     "audio": "aac aiff amr flac m4a mp3 oga ogg opus wav wma",
 }
-KINDS = {ending: kind for kind, endings in _ENDINGS.items() for ending in endings.split()}
-"""Kind of medium by file ending; our own, for the system's table differs from machine to machine."""
+KINDS = {extension: kind for kind, extensions in _EXTENSIONS.items() for extension in extensions.split()}
+"""Kind of medium by file extension; our own table, because the system's differs between machines."""
 
-Shape = tuple[tuple[int, int], ...]
-"""Size in bytes and change time in ns of a file and of its sidecar."""
+FileState = tuple[tuple[int, int], ...]
+"""Size in bytes and modification time in ns of a file and of its sidecar."""
 
 
 async def follow_folder(
     folder: Path, progress: Progress, *, interval_s: float = 1.0, once: bool = False
 ) -> AsyncGenerator[Batch]:
-    """Yield a post for every media file below the folder, those already there first.
+    """Yield a post for each media file below the folder, existing files first.
 
-    A file counts as complete when two looks in a row find it unchanged; a file replaced later is a new post. A sidecar
-    of the same name with ``.json`` added may say what the file cannot: caption, tags, author, url and so on. A sidecar
-    that cannot be read is a dead letter, and its file is tried again when the sidecar changes.
+    A file counts as complete when two polls in a row find it unchanged; a file that is replaced later is a new post. A
+    sidecar with the file's name plus ``.json`` may add caption, tags, author, url and other fields. A malformed sidecar
+    is a dead letter, and its file is retried when the sidecar changes.
 
     Parameters
     ----------
     folder
-        Where to look; files and folders whose names start with a dot are left out.
+        Folder to poll; files and folders whose names start with a dot are left out.
     progress
-        Its parts are the files told, by their paths below the folder, and the shapes they had.
+        Its parts are the states of the processed files, by their paths below the folder.
     interval_s
-        Pause between looks.
+        Pause between polls.
     once
-        End when every file has been told, instead of waiting for more.
+        End when every file has been processed, instead of waiting for more.
 
     Raises
     ------
     OSError
-        If the folder itself cannot be read.
+        The folder itself cannot be read.
     """
-    told = {folder / part: msgspec.json.decode(shape, type=Shape) for part, shape in progress.parts.items()}
-    before: dict[Path, Shape] = {}
+    processed = {folder / part: msgspec.json.decode(state, type=FileState) for part, state in progress.parts.items()}
+    previous: dict[Path, FileState] = {}
     while True:
-        now = await asyncio.to_thread(_look, folder)
-        for path in sorted(path for path, shape in now.items() if before.get(path) == shape != told.get(path)):
-            told[path] = now[path]
-            with contextlib.suppress(FileNotFoundError):  # moved away since it was seen
+        current = await asyncio.to_thread(_scan, folder)
+        unchanged = {path: state for path, state in current.items() if previous.get(path) == state}
+        for path in sorted(path for path, state in unchanged.items() if processed.get(path) != state):
+            processed[path] = current[path]
+            with contextlib.suppress(FileNotFoundError):  # removed since the scan
                 post = await asyncio.to_thread(read_post, path)
-                yield Batch([post], parts={_part(folder, path): msgspec.json.encode(now[path]).decode()})
-        # Forgetting what is gone keeps memory bounded, and lets a file that comes back be told again under its old id.
-        if gone := told.keys() - now.keys():
-            yield Batch(parts={_part(folder, path): None for path in gone})
-            told = {path: shape for path, shape in told.items() if path in now}
-        if once and now == before:
+                yield Batch([post], parts={_part(folder, path): msgspec.json.encode(current[path]).decode()})
+        # Evicting removed files bounds the state, and a file that returns becomes a post again under its old id.
+        if removed := processed.keys() - current.keys():
+            yield Batch(parts={_part(folder, path): None for path in removed})
+            processed = {path: state for path, state in processed.items() if path in current}
+        if once and current == previous:
             return
-        before = now
+        previous = current
         await asyncio.sleep(interval_s)
 
 
@@ -82,12 +84,12 @@ def _part(folder: Path, path: Path) -> str:
 
 
 def read_post(path: Path) -> Post | DeadLetter:
-    """Return the post of one file; its id depends on where the file lies and on its bytes.
+    """Return the post of one file; its id depends on the file's path and bytes.
 
     Raises
     ------
     FileNotFoundError
-        If the file is gone.
+        The file no longer exists.
     """
     raw = b""
     try:
@@ -96,7 +98,7 @@ def read_post(path: Path) -> Post | DeadLetter:
     except FileNotFoundError:
         raise
     except (EntryError, OSError) as error:
-        return refuse(raw, feed="folder", source=str(path), line=0, detail=str(error))
+        return entry_dead_letter(raw, feed="folder", source=str(path), line=0, detail=str(error))
 
 
 def _post(path: Path, entry: Entry) -> Post:
@@ -123,12 +125,12 @@ def _parse_sidecar(raw: bytes) -> Entry:
     return entry
 
 
-def _look(folder: Path) -> dict[Path, Shape]:
-    return {path: shape for path in _media_files(folder) if (shape := _shape(path)) is not None}
+def _scan(folder: Path) -> dict[Path, FileState]:
+    return {path: state for path in _media_files(folder) if (state := _state(path)) is not None}
 
 
 def _media_files(folder: Path) -> Iterator[Path]:
-    """Yield the media files below a folder, by their names' endings."""
+    """Yield the media files below a folder, recognised by extension."""
     for parent, folders, names in folder.walk(on_error=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (parent / name for name in names if not name.startswith(".") and _kind(Path(name)))
@@ -138,8 +140,8 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _shape(path: Path) -> Shape | None:
-    """Return what changes when the file or its sidecar does, None if the file is gone or still empty."""
+def _state(path: Path) -> FileState | None:
+    """Return the state of a file and its sidecar, None if the file no longer exists or is still empty."""
     try:
         stats = [path.stat()]
     except FileNotFoundError:
@@ -154,5 +156,5 @@ def _sidecar(path: Path) -> Path:
 
 
 def _kind(path: Path) -> str | None:
-    """Return video, image or audio by the name's ending; None for anything else."""
+    """Return video, image or audio by the file extension; None for any other file."""
     return KINDS.get(path.suffix.lower().removeprefix("."))

@@ -1,4 +1,4 @@
-"""The application of the HTTP feed: what may be asked, by whom, and what is answered."""
+"""Web application of the HTTP feed: endpoints, authorization and responses."""
 
 import hmac
 from collections.abc import Callable, Sequence
@@ -20,15 +20,15 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from schemas.messages import Post, Removal
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, EntryError, post_of
-from streams.feeds.http.idempotency_keys import Keys
-from streams.feeds.http.inbox import AwayError, Inbox
-from streams.feeds.http.problems import answer, problems
+from streams.feeds.http.idempotency_keys import IdempotencyKeys
+from streams.feeds.http.problems import error_response, problem_responses
+from streams.feeds.http.record_queue import BrokerUnavailableError, RecordQueue
 from streams.feeds.http.settings import HttpSettings
 from streams.feeds.removal import RemovalEntry
 from streams.telemetry import metrics
 
 FEED = "http"
-_REFUSALS = problems(
+_ERRORS = problem_responses(
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -44,46 +44,46 @@ Key = Annotated[
         name="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="The same key with the same request is taken once and answered the same, for a day.",
+        description="A request repeated with the same key is accepted once and answered the same, for a day.",
     ),
 ]
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """What was taken, in the order of the request."""
+    """Ids of the accepted records, in the order of the request."""
 
     ids: list[str]
 
 
-class Desk:
-    """Takes requests; made when the feed knows where it left off.
+class Ingestor:
+    """Writes the records of requests, each idempotency key once.
 
     Parameters
     ----------
     progress
-        Holds the idempotency keys of the last day.
+        Has the idempotency keys of the last day.
     """
 
     def __init__(self, settings: HttpSettings, progress: Progress) -> None:
         self._settings = settings
-        self.inbox = Inbox(settings.max_waiting, settings.patience_s)
-        self._keys = Keys(progress.parts, settings.key_memory_s)
+        self.queue = RecordQueue(settings.max_waiting, settings.patience_s)
+        self._keys = IdempotencyKeys(progress.parts, settings.key_memory_s)
 
-    async def take(self, records: Sequence[Post | Removal], key: str | None, request: bytes) -> Accepted:
-        """Return when the records are written, or were under this key before."""
-        if key is not None and (known := self._keys.find(key, request)) is not None:
-            if known.written is not None:
-                await self.inbox.wait(known.written)
-            return Accepted(known.ids)
+    async def ingest(self, records: Sequence[Post | Removal], key: str | None, request: bytes) -> Accepted:
+        """Return once the records are written, or were written before under this key."""
+        if key is not None and (earlier := self._keys.find(key, request)) is not None:
+            if earlier.written is not None:
+                await self.queue.wait(earlier.written)
+            return Accepted(earlier.ids)
         ids = [record.post_id if isinstance(record, Post) else record.removal_id for record in records]
         changes = {} if key is None else self._keys.changes(key, request, ids)
-        written = self.inbox.put(records, changes)
-        self._keys.remember(changes, written)
-        await self.inbox.wait(written)
+        written = self.queue.put(records, changes)
+        self._keys.apply(changes, written)
+        await self.queue.wait(written)
         return Accepted(ids)
 
-    def several[T](self, entries: T | list[T]) -> list[T]:
-        """Return the entries of a request.
+    def as_list[T](self, entries: T | list[T]) -> list[T]:
+        """Return the entries of a request as a list.
 
         Raises
         ------
@@ -96,51 +96,51 @@ class Desk:
         return found
 
 
-def create_app(settings: HttpSettings, desk: Desk | None = None) -> Litestar:
-    """Return the application; without a desk only its OpenAPI document is of use."""
+def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Litestar:
+    """Return the application; without an ingestor it serves only to make its OpenAPI document."""
 
-    @post("/v1/posts", status_code=HTTPStatus.ACCEPTED, responses=_REFUSALS, summary="Bring posts in")
-    async def bring_posts(
-        data: Annotated[Entry | list[Entry], Body(description="One post, or several that are taken together.")],
+    @post("/v1/posts", status_code=HTTPStatus.ACCEPTED, responses=_ERRORS, summary="Submit posts")
+    async def submit_posts(
+        data: Annotated[Entry | list[Entry], Body(description="One post, or a list that is accepted as a whole.")],
         request: Request[Any, Any, Any],
         idempotency_key: Key = None,
     ) -> Accepted:
-        assert desk is not None
-        posts = [_post(entry) for entry in desk.several(data)]
-        return await desk.take(posts, idempotency_key, b"posts " + await request.body())
+        assert ingestor is not None
+        posts = [_post(entry) for entry in ingestor.as_list(data)]
+        return await ingestor.ingest(posts, idempotency_key, b"posts " + await request.body())
 
-    @post("/v1/removals", status_code=HTTPStatus.ACCEPTED, responses=_REFUSALS, summary="Tell what is gone")
-    async def tell_removals(
-        data: Annotated[RemovalEntry | list[RemovalEntry], Body(description="One removal, or several.")],
+    @post("/v1/removals", status_code=HTTPStatus.ACCEPTED, responses=_ERRORS, summary="Submit removals")
+    async def submit_removals(
+        data: Annotated[RemovalEntry | list[RemovalEntry], Body(description="One removal, or a list.")],
         request: Request[Any, Any, Any],
         idempotency_key: Key = None,
     ) -> Accepted:
-        assert desk is not None
-        removals = [entry.to_removal() for entry in desk.several(data)]
-        return await desk.take(removals, idempotency_key, b"removals " + await request.body())
+        assert ingestor is not None
+        removals = [entry.to_removal() for entry in ingestor.as_list(data)]
+        return await ingestor.ingest(removals, idempotency_key, b"removals " + await request.body())
 
     @get(
         "/ready",
         status_code=HTTPStatus.NO_CONTENT,
         opt={"open": True},
-        summary="Whether the broker takes what is brought",
+        summary="Whether the broker accepts records",
         security=[{}],
     )
     async def ready() -> None:
-        if desk is None or desk.inbox.stuck:
-            raise AwayError
+        if ingestor is None or ingestor.queue.is_stalled:
+            raise BrokerUnavailableError
 
     token = settings.token.get_secret_value()
     return Litestar(
-        [bring_posts, tell_removals, ready],
+        [submit_posts, submit_removals, ready],
         guards=[_json_only, _guard(token)],
         logging_config=None,
-        exception_handlers={Exception: answer},
+        exception_handlers={Exception: error_response},
         request_max_body_size=settings.max_body_bytes,
         openapi_config=OpenAPIConfig(
             title="Jikimi's HTTP feed",
             version=version("jikimi"),
-            description="Posts for Jikimi to look at, and word of what is gone.",
+            description="Submission of posts and removals to Jikimi.",
             components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
             security=[{"token": []}, {}],
             render_plugins=[JsonRenderPlugin()],
@@ -148,18 +148,18 @@ def create_app(settings: HttpSettings, desk: Desk | None = None) -> Litestar:
     )
 
 
-def counted(app: ASGIApp) -> ASGIApp:
-    """Return the application, each answer of which is counted by its status."""
+def count_responses(app: ASGIApp) -> ASGIApp:
+    """Return the application with its responses counted by status."""
 
-    async def count(scope: Scope, receive: Receive, send: Send) -> None:
-        async def note(message: Message) -> None:
+    async def counting_app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def counting_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 metrics.HTTP_REQUESTS.labels(message["status"]).inc()
             await send(message)
 
-        await app(scope, receive, note)
+        await app(scope, receive, counting_send)
 
-    return count
+    return counting_app
 
 
 def _post(entry: Entry) -> Post:
@@ -175,15 +175,15 @@ def _guard(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRout
     expected = f"Bearer {token}".encode()
 
     def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        shown = connection.headers.get("authorization", "").encode()
-        if token and not handler.opt.get("open") and not hmac.compare_digest(shown, expected):
-            raise NotAuthorizedException("show the token", headers={"WWW-Authenticate": "Bearer"})
+        given = connection.headers.get("authorization", "").encode()
+        if token and not handler.opt.get("open") and not hmac.compare_digest(given, expected):
+            raise NotAuthorizedException("the token is missing or wrong", headers={"WWW-Authenticate": "Bearer"})
 
     return check
 
 
 def _json_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Refuse what a page in a browser could send here unasked: only of JSON would the browser ask first."""
+    """Refuse content types that a page in a browser may send without a CORS preflight, which JSON requires."""
     kind = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
     if connection.scope.get("method") == "POST" and kind != "application/json":
         raise HTTPException("Content-Type must be application/json", status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)

@@ -1,4 +1,4 @@
-"""Posts and removals over HTTP: a request is answered when readers of the topics can see what it brought."""
+"""Posts and removals over HTTP: a request is answered once readers of the topics can read its records."""
 
 import asyncio
 import socket
@@ -9,18 +9,18 @@ from ipaddress import ip_address
 import uvicorn
 
 from streams.errors import UsageError
+from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
-from streams.feeds.http.app import FEED, Desk, counted, create_app
+from streams.feeds.http.app import FEED, Ingestor, count_responses, create_app
 from streams.feeds.http.settings import HttpSettings
-from streams.feeds.runner import Batch
 
 __all__ = ["FEED", "HttpFeed"]
 
-_LEAST_TOKEN_BYTES = 16
+_MIN_TOKEN_LENGTH = 16
 
 
 class HttpFeed:
-    """The feed: listens as soon as it is made, serves from when it knows where it left off.
+    """The feed: the constructor opens the socket, and requests are served once the progress is read.
 
     Raises
     ------
@@ -35,10 +35,10 @@ class HttpFeed:
         self.address = "http://{}:{}".format(*self._socket.getsockname()[:2])
 
     async def batches(self, progress: Progress) -> AsyncGenerator[Batch]:
-        """Yield what requests bring until told to end; then what is being brought, and no more."""
-        desk = Desk(self._settings, progress)
+        """Yield the records of requests until cancelled, then those of the requests under way."""
+        ingestor = Ingestor(self._settings, progress)
         config = uvicorn.Config(
-            counted(create_app(self._settings, desk)),
+            count_responses(create_app(self._settings, ingestor)),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -49,46 +49,46 @@ class HttpFeed:
         ended = asyncio.Event()
         serving = asyncio.create_task(server.serve([self._socket]))
         serving.add_done_callback(lambda _: ended.set())
-        batches = desk.inbox.batches(ended)
-        coming = asyncio.ensure_future(anext(batches, None))
+        batches = ingestor.queue.batches(ended)
+        pending = asyncio.ensure_future(anext(batches, None))
         try:
-            while (batch := await _cancelled_into(coming, server.end)) is not None:
+            while (batch := await _result_after_stop(pending, server.stop)) is not None:
                 yield batch
-                coming = asyncio.ensure_future(anext(batches, None))
+                pending = asyncio.ensure_future(anext(batches, None))
         finally:
-            coming.cancel()
-            server.end()
-            desk.inbox.close()
+            pending.cancel()
+            server.stop()
+            ingestor.queue.close()
             await asyncio.wait({serving})
 
 
-async def _cancelled_into[T](coming: asyncio.Future[T], end: Callable[[], None]) -> T:
-    """Return what comes; being cancelled ends the server, and what is on its way still comes."""
+async def _result_after_stop[T](pending: asyncio.Future[T], stop: Callable[[], None]) -> T:
+    """Return the result of a future; a cancellation calls `stop` and still waits for the result."""
     try:
-        return await asyncio.shield(coming)
+        return await asyncio.shield(pending)
     except asyncio.CancelledError:
-        end()
-        return await coming
+        stop()
+        return await pending
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to the feed."""
+    """A server that leaves signal handling to the feed."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
 
-    def end(self) -> None:
-        """Take no more requests, and end when those under way are answered."""
+    def stop(self) -> None:
+        """Accept no more requests, and end when those under way are answered."""
         self.should_exit = True
 
 
 def _check_token(token: str, host: str) -> None:
-    if token and len(token) < _LEAST_TOKEN_BYTES:
-        raise UsageError(f"JIKIMI_HTTP_TOKEN needs {_LEAST_TOKEN_BYTES} characters or more")
+    if token and len(token) < _MIN_TOKEN_LENGTH:
+        raise UsageError(f"JIKIMI_HTTP_TOKEN needs {_MIN_TOKEN_LENGTH} characters or more")
     if not token and not _is_loopback(host):
-        raise UsageError(f"others can connect to {host}: set JIKIMI_HTTP_TOKEN, or listen on 127.0.0.1")
+        raise UsageError(f"other machines can connect to {host}: set JIKIMI_HTTP_TOKEN, or listen on 127.0.0.1")
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,6 +1,6 @@
-"""What was answered under which idempotency key, for a day and over restarts.
+"""Responses by idempotency key, stored for a day and across restarts.
 
-After the IETF draft on the Idempotency-Key header: the same key with the same request gets the same answer, with
+After the IETF draft on the Idempotency-Key header: the same key with the same request gets the same response; with
 another request it is refused.
 """
 
@@ -12,17 +12,17 @@ from hashlib import sha256
 
 import msgspec
 
-_MOST = 500_000
-"""Keys remembered; beyond it the oldest go early."""
-_PART = "key/"
+_MAX_KEYS = 500_000
+"""Above it the oldest keys are evicted early."""
+_PART_PREFIX = "key/"
 
 
-class ReusedError(Exception):
+class KeyReusedError(Exception):
     """The key was used for another request."""
 
 
-class _Kept(msgspec.Struct, frozen=True):
-    """As it stands in the feed's cursor."""
+class _StoredResponse(msgspec.Struct, frozen=True):
+    """Response in the feed's cursor."""
 
     digest: str
     ids: list[str]
@@ -30,77 +30,81 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a request with a known key was answered, or will be."""
+class KeyedResponse:
+    """Response to an earlier request with the same key."""
 
     ids: list[str]
     written: asyncio.Future[None] | None
-    """None if it was before a restart."""
+    """Set when the records are written; None if that was before a restart."""
 
 
-class Keys:
-    """Remembers answers; each is written with the records it is about.
+class IdempotencyKeys:
+    """Responses by key; each is written in the transaction of its records.
 
     Parameters
     ----------
     parts
-        Of the feed's progress, as it was left.
-    memory_s
-        How long a key is remembered.
+        Of the feed's progress.
+    retention_s
+        Retention of a key.
     """
 
-    def __init__(self, parts: Mapping[str, str], memory_s: float) -> None:
-        self._memory_s = memory_s
-        read = ((part, msgspec.json.decode(kept, type=_Kept)) for part, kept in parts.items() if part.startswith(_PART))
-        self._kept = dict(sorted(read, key=lambda item: item[1].at_s))
+    def __init__(self, parts: Mapping[str, str], retention_s: float) -> None:
+        self._retention_s = retention_s
+        decoded = (
+            (part, msgspec.json.decode(stored, type=_StoredResponse))
+            for part, stored in parts.items()
+            if part.startswith(_PART_PREFIX)
+        )
+        self._stored = dict(sorted(decoded, key=lambda item: item[1].at_s))
         self._written: dict[str, asyncio.Future[None]] = {}
 
-    def find(self, key: str, request: bytes) -> Answer | None:
-        """Return the answer under a key, None if the key is new or forgotten.
+    def find(self, key: str, request: bytes) -> KeyedResponse | None:
+        """Return the response under a key, None if the key is new or evicted.
 
         Raises
         ------
-        ReusedError
-            The key stands for another request.
+        KeyReusedError
+            The key belongs to another request.
         """
         part = _part(key)
-        kept = self._kept.get(part)
-        if kept is None or kept.at_s < time.time() - self._memory_s:
+        stored = self._stored.get(part)
+        if stored is None or stored.at_s < time.time() - self._retention_s:
             return None
-        if kept.digest != sha256(request).hexdigest():
-            raise ReusedError
-        return Answer(kept.ids, self._written.get(part))
+        if stored.digest != sha256(request).hexdigest():
+            raise KeyReusedError
+        return KeyedResponse(stored.ids, self._written.get(part))
 
     def changes(self, key: str, request: bytes, ids: list[str]) -> dict[str, str | None]:
-        """Return what to write so that the key is remembered and old ones are forgotten."""
-        kept = _Kept(sha256(request).hexdigest(), ids, time.time())
-        return {**dict.fromkeys(self._old()), _part(key): msgspec.json.encode(kept).decode()}
+        """Return the changes of the cursor that add a key and evict expired ones."""
+        stored = _StoredResponse(sha256(request).hexdigest(), ids, time.time())
+        return {**dict.fromkeys(self._expired()), _part(key): msgspec.json.encode(stored).decode()}
 
-    def remember(self, changes: Mapping[str, str | None], written: asyncio.Future[None]) -> None:
-        """Take in changes that are being written; they count from now."""
-        for part, kept in changes.items():
-            self._kept.pop(part, None)
-            if kept is not None:
-                self._kept[part] = msgspec.json.decode(kept, type=_Kept)
+    def apply(self, changes: Mapping[str, str | None], written: asyncio.Future[None]) -> None:
+        """Apply changes that are being written; they are effective at once."""
+        for part, stored in changes.items():
+            self._stored.pop(part, None)
+            if stored is not None:
+                self._stored[part] = msgspec.json.decode(stored, type=_StoredResponse)
                 self._written[part] = written
-                written.add_done_callback(lambda done, part=part: self._settle(part, done))  # type: ignore[misc]
+                written.add_done_callback(lambda done, part=part: self._finish(part, done))  # type: ignore[misc]
 
-    def _settle(self, part: str, written: asyncio.Future[None]) -> None:
+    def _finish(self, part: str, written: asyncio.Future[None]) -> None:
         self._written.pop(part, None)
         if written.cancelled():
-            self._kept.pop(part, None)
+            self._stored.pop(part, None)
 
-    def _old(self) -> list[str]:
-        """Return the parts to forget, oldest first."""
-        oldest_s, most = time.time() - self._memory_s, max(0, len(self._kept) - _MOST + 1)
-        old = []
-        for number, (part, kept) in enumerate(self._kept.items()):
-            if kept.at_s >= oldest_s and number >= most:
+    def _expired(self) -> list[str]:
+        """Return the parts to evict, oldest first."""
+        oldest_s, n_excess = time.time() - self._retention_s, max(0, len(self._stored) - _MAX_KEYS + 1)
+        expired = []
+        for number, (part, stored) in enumerate(self._stored.items()):
+            if stored.at_s >= oldest_s and number >= n_excess:
                 break
-            old.append(part)
-        return old
+            expired.append(part)
+        return expired
 
 
 def _part(key: str) -> str:
-    # By digest: a key may hold anything, and is the client's secret.
-    return _PART + sha256(key.encode()).hexdigest()
+    # A digest, because a key may contain any characters and is the client's secret.
+    return _PART_PREFIX + sha256(key.encode()).hexdigest()

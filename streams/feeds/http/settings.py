@@ -1,4 +1,4 @@
-"""What the HTTP feed takes, and from whom."""
+"""Settings of the HTTP feed: token, limits and timeouts."""
 
 from pydantic import PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,14 +10,14 @@ class HttpSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="JIKIMI_HTTP_", frozen=True)
 
     token: SecretStr = SecretStr("")
-    """What clients show as `Authorization: Bearer …`; needed where others than this machine can connect."""
+    """Clients send it as `Authorization: Bearer …`; required where other machines can connect."""
     max_body_bytes: PositiveInt = 8 * 1024 * 1024
-    """Largest request."""
+    """Largest size of a request."""
     max_records: PositiveInt = 500
-    """Posts or removals in one request."""
+    """Largest number of posts or removals in one request."""
     max_waiting: PositiveInt = 2_000
-    """Records that wait for the broker; beyond it clients are told to come back."""
+    """Records that wait for the broker; further requests are answered 429."""
     patience_s: PositiveFloat = 20.0
-    """How long a request waits for the broker."""
+    """Longest wait of a request for the broker."""
     key_memory_s: PositiveFloat = 86_400.0
-    """How long an idempotency key is remembered."""
+    """Retention of an idempotency key."""

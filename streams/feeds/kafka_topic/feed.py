@@ -1,7 +1,7 @@
-"""A platform's own Kafka topic becomes posts and removals, as a mapping file says.
+"""Posts and removals from a platform's own Kafka topic, by a mapping file.
 
-How far each of its partitions was read is written with the posts themselves, so each record counts once though it lies
-on another Kafka; nothing is committed at the source, which needs only the right to read.
+The next offset of each source partition is written in the transaction of the posts, so each record is processed once
+although it is on another Kafka. Nothing is committed at the source, where the right to read is enough.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Post, Removal
 from streams.errors import UsageError
+from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import EntryError
 from streams.feeds.kafka_topic.mapping import TopicMapping
-from streams.feeds.kafka_topic.record_format import Read
-from streams.feeds.runner import Batch
+from streams.feeds.kafka_topic.record_format import Decode
 from streams.kafka.clients import client_config
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
@@ -30,47 +30,47 @@ from streams.topology import readers_group
 log = structlog.get_logger()
 
 FEED = "topic"
-_MOST = 500
-_WAIT_S = 0.2
-_ANSWER_S = 20.0
-_LOOK_FOR_PARTITIONS_S = 30.0
-_MOST_KEPT_BYTES = 10 * 1024 * 1024
-"""Of a record in a dead letter."""
-_ENDING = {
+_MAX_BATCH = 500
+_POLL_TIMEOUT_S = 0.2
+_QUERY_TIMEOUT_S = 20.0
+_PARTITION_DISCOVERY_S = 30.0
+_MAX_VALUE_BYTES = 10 * 1024 * 1024
+"""Largest part of a record's value in a dead letter."""
+_FATAL_ERRORS = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - its public name
 }
-"""Errors that a new start, or a person, must look at."""
+"""Errors that only a restart or a person can resolve."""
 
 
 class TopicFeed:
-    """Reads the source from where the feed left off.
+    """Feed of a source topic, resumed at the next offsets of its partitions.
 
     Parameters
     ----------
-    read
-        A record's value to what the mapping is about.
+    decode
+        Decoder of a record's value to the document that the mapping describes.
     settings
-        How the source's Kafka is reached.
+        For the source's Kafka.
     """
 
-    def __init__(self, mapping: TopicMapping, read: Read, settings: Settings) -> None:
+    def __init__(self, mapping: TopicMapping, decode: Decode, settings: Settings) -> None:
         self._mapping = mapping
         self._settings = settings
         self._topic = mapping.source.topic
-        self._read = read
-        self._next: dict[int, int] = {}
-        self._looked_at = 0.0
-        self._taking = threading.Lock()
+        self._decode = decode
+        self._next_offsets: dict[int, int] = {}
+        self._discovered_at = 0.0
+        self._poll_lock = threading.Lock()
 
     async def batches(self, progress: Progress) -> AsyncGenerator[Batch]:
-        """Yield what the source holds and what comes, until cancelled.
+        """Yield the records of the source and new ones as they arrive, until cancelled.
 
         Raises
         ------
         UsageError
-            The source does not answer or has no such topic.
+            The source does not answer, or has no such topic.
         """
         await asyncio.to_thread(wait_for_broker, self._settings)
         consumer = Consumer(
@@ -78,123 +78,133 @@ class TopicFeed:
                 self._settings,
                 group_id=readers_group(self._settings),
                 enable_auto_commit=False,
-                auto_offset_reset="error",  # a gap must not pass unseen: the next start says how large it is
+                auto_offset_reset="error",  # a gap must not pass unnoticed: the next start logs its size
             )
         )
         try:
             await asyncio.to_thread(self._assign, consumer, progress)
-            yield Batch(parts=self._parts(self._next))  # where a first start began: it is not made again
+            yield Batch(parts=self._parts(self._next_offsets))  # so that a restart does not choose the offsets again
             metrics.FEED_CONNECTED.labels(FEED).set(1)
             while True:
-                messages = await asyncio.to_thread(self._take, consumer)
+                messages = await asyncio.to_thread(self._poll, consumer)
                 if messages:
-                    yield await asyncio.to_thread(self._mapped, messages)
+                    yield await asyncio.to_thread(self._batch, messages)
         finally:
             metrics.FEED_CONNECTED.labels(FEED).set(0)
             await asyncio.to_thread(self._close, consumer)
 
     def _assign(self, consumer: Consumer, progress: Progress) -> None:
-        kept = {int(part.rpartition("/")[2]): int(at) for part, at in progress.parts.items() if self._is_ours(part)}
+        stored = {
+            int(part.rpartition("/")[2]): int(offset)
+            for part, offset in progress.parts.items()
+            if self._is_source_partition(part)
+        }
         try:
             for partition in self._partitions(consumer):
-                self._next[partition] = self._start(consumer, partition, kept.get(partition), is_first=not kept)
+                self._next_offsets[partition] = self._start_offset(
+                    consumer, partition, stored.get(partition), is_first=not stored
+                )
         except KafkaException as error:
             raise UsageError(f"{self._topic} at {self._settings.bootstrap_servers}: {error.args[0].str()}") from error
         self._assign_next(consumer)
 
-    def _start(self, consumer: Consumer, partition: int, kept: int | None, *, is_first: bool) -> int:
-        """Return where to begin: where it was left, or what is nearest to that."""
-        first, end = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_ANSWER_S)
-        if kept is None:
-            # A partition that came later is read from its beginning: what lies in it came after the feed's first start.
+    def _start_offset(self, consumer: Consumer, partition: int, stored: int | None, *, is_first: bool) -> int:
+        """Return the stored next offset, or the nearest available one."""
+        first, end = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_QUERY_TIMEOUT_S)
+        if stored is None:
+            # A partition added later is read from its beginning: its records are newer than the feed's first start.
             return end if is_first and self._mapping.source.start == "latest" else first
-        if kept > end:
-            log.error("the source was made anew: read from its beginning", topic=self._topic, partition=partition)
+        if stored > end:
+            log.error("the source was recreated: reading from its beginning", topic=self._topic, partition=partition)
             return first
-        if kept < first:
-            log.error("the source forgot records before they were read", topic=self._topic, records=first - kept)
-        return max(first, kept)
+        if stored < first:
+            log.error("the source deleted records before they were read", topic=self._topic, records=first - stored)
+        return max(first, stored)
 
     def _partitions(self, consumer: Consumer) -> list[int]:
-        self._looked_at = time.monotonic()
-        found = consumer.list_topics(self._topic, timeout=_ANSWER_S).topics[self._topic]
+        self._discovered_at = time.monotonic()
+        found = consumer.list_topics(self._topic, timeout=_QUERY_TIMEOUT_S).topics[self._topic]
         if found.error is not None:
             raise KafkaException(found.error)
         return sorted(found.partitions)
 
     def _assign_next(self, consumer: Consumer) -> None:
-        consumer.assign([TopicPartition(self._topic, partition, at) for partition, at in self._next.items()])
+        consumer.assign(
+            [TopicPartition(self._topic, partition, offset) for partition, offset in self._next_offsets.items()]
+        )
 
-    def _take(self, consumer: Consumer) -> list[Message]:
-        """Return the next records, none if none came soon."""
-        with self._taking:
-            if time.monotonic() - self._looked_at > _LOOK_FOR_PARTITIONS_S:
-                self._look_for_partitions(consumer)
-            if (first := consumer.poll(_WAIT_S)) is None:
+    def _poll(self, consumer: Consumer) -> list[Message]:
+        """Return the next records, none after the poll timeout."""
+        with self._poll_lock:
+            if time.monotonic() - self._discovered_at > _PARTITION_DISCOVERY_S:
+                self._discover_partitions(consumer)
+            if (first := consumer.poll(_POLL_TIMEOUT_S)) is None:
                 return []
-            messages = [first, *consumer.consume(_MOST - 1, timeout=0)]
+            messages = [first, *consumer.consume(_MAX_BATCH - 1, timeout=0)]
         for error in filter(None, (message.error() for message in messages)):
-            self._note(error)
+            self._handle_error(error)
         return [message for message in messages if message.error() is None]
 
     def _close(self, consumer: Consumer) -> None:
-        with self._taking:  # a cancelled feed leaves its last call under way
+        with self._poll_lock:  # the last poll of a cancelled feed may still be running
             consumer.close()
 
-    def _look_for_partitions(self, consumer: Consumer) -> None:
+    def _discover_partitions(self, consumer: Consumer) -> None:
         try:
-            new = set(self._partitions(consumer)) - set(self._next)
+            new = set(self._partitions(consumer)) - set(self._next_offsets)
         except KafkaException as error:
             metrics.FEED_CONNECTED.labels(FEED).set(0)
-            self._note(error.args[0])
+            self._handle_error(error.args[0])
             return
         metrics.FEED_CONNECTED.labels(FEED).set(1)
         if new:
-            log.info("the source has grown", topic=self._topic, partitions=sorted(new))
-            self._next |= dict.fromkeys(sorted(new), 0)
+            log.info("new partitions at the source", topic=self._topic, partitions=sorted(new))
+            self._next_offsets |= dict.fromkeys(sorted(new), 0)
             self._assign_next(consumer)
 
-    def _note(self, error: KafkaError) -> None:
-        if error.fatal() or error.code() in _ENDING:
+    def _handle_error(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() in _FATAL_ERRORS:
             raise UsageError(f"{self._topic} at {self._settings.bootstrap_servers}: {error.str()}")
-        log.warning("trouble with the source", topic=self._topic, error=error.str())
+        log.warning("error of the source", topic=self._topic, error=error.str())
 
-    def _mapped(self, messages: Sequence[Message]) -> Batch:
-        found = [self._record(message) for message in messages]
-        read = {message.partition() or 0: (message.offset() or 0) + 1 for message in messages}
-        self._next |= read
+    def _batch(self, messages: Sequence[Message]) -> Batch:
+        mapped = [self._record(message) for message in messages]
+        next_offsets = {message.partition() or 0: (message.offset() or 0) + 1 for message in messages}
+        self._next_offsets |= next_offsets
         newest_ms = max(message.timestamp()[1] for message in messages)
         metrics.FEED_LAG_SECONDS.labels(FEED).set(max(0.0, time.time() - newest_ms / 1000))
-        records = [record for record in found if record is not None]
-        return Batch(records, parts=self._parts(read), ignored=len(found) - len(records))
+        records = [record for record in mapped if record is not None]
+        return Batch(records, parts=self._parts(next_offsets), ignored=len(mapped) - len(records))
 
-    def _parts(self, read: Mapping[int, int]) -> dict[str, str]:
-        return {f"{self._topic}/{partition}": str(at) for partition, at in read.items()}
+    def _parts(self, next_offsets: Mapping[int, int]) -> dict[str, str]:
+        return {f"{self._topic}/{partition}": str(offset) for partition, offset in next_offsets.items()}
 
     def _record(self, message: Message) -> Post | Removal | DeadLetter | None:
         if (value := message.value()) is None:  # a tombstone
             return None
         try:
-            return self._mapping.read(self._read(value))
+            return self._mapping.to_record(self._decode(value))
         except EntryError as error:
-            return self._refused(message, value, str(error))
+            return self._dead_letter(message, value, str(error))
 
-    def _refused(self, message: Message, value: bytes, why: str) -> DeadLetter:
+    def _dead_letter(self, message: Message, value: bytes, detail: str) -> DeadLetter:
         partition, offset = message.partition() or 0, message.offset() or 0
         return DeadLetter(
             dead_letter_id=record_id("feed-dead-letter", FEED, self._mapping.name, self._topic, partition, offset),
             stage=f"feed-{FEED}",
-            topic=f"feed-{FEED}/{self._topic}",  # not the bare name: one of our own may have it too
+            topic=f"feed-{FEED}/{self._topic}",  # not the bare name, which one of our own topics may have too
             partition=partition,
             offset=offset,
             reason="feed_record_unmappable",
             fate="unprocessable",
-            detail=f"{self._mapping.name}: {why}" if len(value) <= _MOST_KEPT_BYTES else f"{why}; cut short here",
+            detail=f"{self._mapping.name}: {detail}"
+            if len(value) <= _MAX_VALUE_BYTES
+            else f"{detail}; the value is cut",
             key=message.key(),
-            value=value[:_MOST_KEPT_BYTES],
+            value=value[:_MAX_VALUE_BYTES],
             at=datetime.now(UTC),
         )
 
-    def _is_ours(self, part: str) -> bool:
-        """Return whether this part is a partition of this source, not of one that the mapping named before."""
+    def _is_source_partition(self, part: str) -> bool:
+        """Return whether a part is a partition of this source, not of an earlier source of the mapping."""
         return part.rpartition("/")[0] == self._topic

@@ -1,4 +1,4 @@
-"""The mapping file: how records of a platform's own topic become posts and removals."""
+"""Mapping file: posts and removals from the records of a platform's own topic."""
 
 import tomllib
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from streams.feeds.kafka_topic.values import Media, Spec, find, media, steps, te
 from streams.feeds.removal import RemovalEntry
 
 Scalar = str | int | bool
-_EXAMPLE = "see ops/docs/feeds.md"
+_HELP = "see ops/docs/feeds.md"
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The platform's Kafka; ours, with our name and password, if no servers are given."""
+    """The platform's Kafka; our own, with our user name and password, if no servers are given."""
 
     topic: str
     bootstrap_servers: str | None = None
@@ -28,53 +28,53 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     sasl_mechanism: str = "SCRAM-SHA-512"
     sasl_username: str = ""
     sasl_password_env: str | None = None
-    """Environment variable that holds the password; the file itself holds no secret."""
+    """Environment variable with the password; the file itself contains no secret."""
     ca_file: str | None = None
     certificate_file: str | None = None
     key_file: str | None = None
     start: Literal["earliest", "latest"] = "earliest"
-    """Where a first run begins."""
+    """Offset at which a first run begins."""
     format: Literal["json", "avro"] = "json"
     schema_file: str | None = None
-    """Of Avro without a registry; from the folder one is in."""
+    """For Avro without a registry; relative to the working directory."""
     schema_registry_url: str | None = None
-    """Of Avro in Confluent's framing."""
+    """For Avro in Confluent's framing."""
 
 
-class _Mapped(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What posts and removals have in common."""
+class _RecordMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Common fields of post and removal mappings."""
 
     when: dict[str, Scalar | list[Scalar]] = {}
-    """Path to the value, or values, that it must have; all of them must hold."""
+    """Required value, or alternative values, by path; all paths must match."""
     url: Spec | None = None
     author: Spec | None = None
 
-    def fits(self, document: Any) -> bool:  # noqa: ANN401 - JSON
-        """Return whether this is about such a record."""
+    def matches(self, document: Any) -> bool:  # noqa: ANN401 - JSON
+        """Return whether this mapping applies to a record."""
         return all(
             find(document, path) in (wanted if isinstance(wanted, list) else [wanted])
             for path, wanted in self.when.items()
         )
 
 
-class PostMapping(_Mapped, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where a post's fields come from."""
+class PostMapping(_RecordMapping, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Origins of a post's fields."""
 
     id: Spec | list[Spec] | None = None
-    """The platform's own, with a version if posts can be edited; by the url without it."""
+    """The platform's own id, with a version if posts can be edited; without it the post's id depends on the url."""
     published_at: Spec | None = None
     caption: Spec | None = None
     tags: str | None = None
     language: Spec | None = None
     media: str | Media | list[str | Media] = []
 
-    def post(self, document: Any, platform: str) -> Post:  # noqa: ANN401 - JSON
+    def to_post(self, document: Any, platform: str) -> Post:  # noqa: ANN401 - JSON
         """Return the post.
 
         Raises
         ------
         EntryError
-            The record does not hold what a post needs.
+            The record lacks a required part of a post.
         """
         specs = self.media if isinstance(self.media, list) else [self.media]
         found: list[str | Medium] = [medium for spec in specs for medium in media(document, spec)]
@@ -100,20 +100,20 @@ class PostMapping(_Mapped, frozen=True, forbid_unknown_fields=True, kw_only=True
         return record_id("feed-topic", platform, *ids)
 
 
-class RemovalMapping(_Mapped, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where a removal's fields come from."""
+class RemovalMapping(_RecordMapping, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Origins of a removal's fields."""
 
     kind: RemovalKind
     status: Spec | None = None
     at: Spec | None = None
 
-    def removal(self, document: Any, platform: str) -> Removal:  # noqa: ANN401 - JSON
+    def to_removal(self, document: Any, platform: str) -> Removal:  # noqa: ANN401 - JSON
         """Return the removal.
 
         Raises
         ------
         EntryError
-            The record does not say what is gone.
+            The record lacks a required part of a removal.
         """
         return RemovalEntry(
             kind=self.kind,
@@ -126,55 +126,55 @@ class RemovalMapping(_Mapped, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class TopicMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The whole file."""
+    """Content of a mapping file."""
 
     name: str
-    """Of the feed; its place in the source is kept under it."""
+    """Of the feed; its cursor is stored under this name."""
     platform: str
     source: Source
     post: list[PostMapping]
     removal: list[RemovalMapping] = []
 
-    def read(self, document: Any) -> Post | Removal | None:  # noqa: ANN401 - JSON
-        """Return what a record says, None if it is about something else.
+    def to_record(self, document: Any) -> Post | Removal | None:  # noqa: ANN401 - JSON
+        """Return the post or removal of a record, None if no mapping matches.
 
         Raises
         ------
         EntryError
-            It is about a post or a removal, and lacks what that needs.
+            A mapping matches, but the record lacks a required part.
         """
         for post in self.post:
-            if post.fits(document):
-                return post.post(document, self.platform)
+            if post.matches(document):
+                return post.to_post(document, self.platform)
         for removal in self.removal:
-            if removal.fits(document):
-                return removal.removal(document, self.platform)
+            if removal.matches(document):
+                return removal.to_removal(document, self.platform)
         return None
 
 
 def load_mapping(path: Path) -> TopicMapping:
-    """Read a mapping file, TOML or YAML by its ending.
+    """Return the mapping in a TOML or YAML file, recognised by extension.
 
     Raises
     ------
     UsageError
-        One line on what is wrong in it.
+        The file is invalid; one line explains the error.
     """
     try:
         raw = path.read_text("utf-8")
-        written = yaml.safe_load(raw) if path.suffix in {".yaml", ".yml"} else tomllib.loads(raw)
-        mapping = msgspec.convert(written, TopicMapping)
+        parsed = yaml.safe_load(raw) if path.suffix in {".yaml", ".yml"} else tomllib.loads(raw)
+        mapping = msgspec.convert(parsed, TopicMapping)
         _check_paths(msgspec.to_builtins(mapping))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except (ValueError, yaml.YAMLError) as error:  # also of msgspec, TOML and UTF-8
-        raise UsageError(f"{path}: {error}; {_EXAMPLE}") from error
+        raise UsageError(f"{path}: {error}; {_HELP}") from error
     _check_source(mapping.source, path)
     return mapping
 
 
 def _check_paths(mapping: Mapping[str, Any]) -> None:
-    """Raise ValueError for a path that can never lead anywhere."""
+    """Raise ValueError for a malformed path."""
     for part in (*mapping["post"], *mapping["removal"]):
         for path in part["when"]:
             steps(path)
@@ -198,6 +198,6 @@ def _paths(spec: Any) -> list[str]:  # noqa: ANN401 - part of a mapping
 
 
 def _check_source(source: Source, path: Path) -> None:
-    given = source.schema_file is not None, source.schema_registry_url is not None
-    if (source.format == "avro") is not (sum(given) == 1):
-        raise UsageError(f"{path}: format avro needs schema_file or schema_registry_url, json neither; {_EXAMPLE}")
+    schemas = source.schema_file is not None, source.schema_registry_url is not None
+    if (source.format == "avro") is not (sum(schemas) == 1):
+        raise UsageError(f"{path}: format avro needs schema_file or schema_registry_url, json neither; {_HELP}")

@@ -1,4 +1,4 @@
-"""How the source's Kafka is reached."""
+"""Settings for the Kafka of the source topic."""
 
 import os
 
@@ -8,14 +8,14 @@ from streams.settings import Settings, load_settings
 
 
 def source_settings(source: Source, ours: Settings) -> Settings:
-    """Return settings for the source; ours if the mapping names no servers.
+    """Return the settings for the source; our own if the mapping names no servers.
 
-    Nothing of our own name, password and certificates goes to servers that the mapping names.
+    Our own user name, password and certificates are never sent to servers that the mapping names.
 
     Raises
     ------
     UsageError
-        The mapping's settings do not fit together, or the password is not in the environment.
+        The mapping's settings are inconsistent, or the password is not in the environment.
     """
     if source.bootstrap_servers is None:
         return ours

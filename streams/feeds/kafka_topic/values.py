@@ -1,4 +1,4 @@
-"""Values out of a platform's own record: where they lie, and what they are turned into."""
+"""Values of a platform's record: their paths and conversions."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,19 +12,19 @@ from streams.feeds.entry import EntryError
 
 TimeFormat = Literal["iso", "s", "ms", "us"]
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
-_HOLE = re.compile(r"\{([^{}]+)\}")
-_ITSELF = "."
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+_WHOLE = "."
 
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a value comes from, if not simply from a path."""
+    """Origin of a value: a path, a constant or a template."""
 
     path: str | None = None
-    """Dotted, or a JSON pointer if it starts with a slash; list items by number; a single dot is the whole."""
+    """Dotted, or a JSON pointer if it starts with a slash; list items by number; a single dot is the whole document."""
     value: str | None = None
-    """Always this."""
+    """Constant."""
     template: str | None = None
-    """A text with paths in braces."""
+    """Text with paths in braces."""
     format: TimeFormat = "iso"
     """Of a time: ISO 8601, or seconds, milliseconds or microseconds since the epoch."""
 
@@ -39,17 +39,17 @@ type Spec = str | Value
 
 
 class Media(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Media with what is known of them."""
+    """Paths of media and their attributes."""
 
     each: str | None = None
-    """Path of a list; the paths below then start at its items."""
+    """Path of a list; the other paths then start at its items."""
     url: Spec
     kind: Spec | None = None
     alt: Spec | None = None
 
 
 def find(document: Any, path: str) -> Any:  # noqa: ANN401 - JSON
-    """Return what lies at a path, None if nothing does."""
+    """Return the value at a path, None if there is none."""
     for step in steps(path):
         if isinstance(document, Mapping):
             document = document.get(step)
@@ -68,23 +68,23 @@ def steps(path: str) -> list[str]:
     ValueError
         A name is empty.
     """
-    if path == _ITSELF:
+    if path == _WHOLE:
         return []
     if path.startswith("/"):  # RFC 6901
         return [step.replace("~1", "/").replace("~0", "~") for step in path[1:].split("/")]
     names = path.split(".")
     if not all(names):
-        raise ValueError(f"{path!r} is no path")
+        raise ValueError(f"{path!r} is not a path")
     return names
 
 
 def text(document: Any, spec: Spec | None) -> str | None:  # noqa: ANN401 - JSON
-    """Return a text, None if it is not there.
+    """Return a text, None if there is none.
 
     Raises
     ------
     EntryError
-        Something else lies there.
+        The value has another type.
     """
     spec = Value(spec) if isinstance(spec, str) else spec
     if spec is None:
@@ -92,47 +92,47 @@ def text(document: Any, spec: Spec | None) -> str | None:  # noqa: ANN401 - JSON
     if spec.value is not None:
         return spec.value
     if spec.template is not None:
-        parts = {hole: text(document, hole) for hole in _HOLE.findall(spec.template)}
+        parts = {path: text(document, path) for path in _PLACEHOLDER.findall(spec.template)}
         if None in parts.values():
             return None
-        return _HOLE.sub(lambda hole: str(parts[hole[1]]), spec.template)
+        return _PLACEHOLDER.sub(lambda match: str(parts[match[1]]), spec.template)
     assert spec.path is not None
     return _text(find(document, spec.path), spec.path)
 
 
 def time(document: Any, spec: Spec | None) -> datetime | None:  # noqa: ANN401 - JSON
-    """Return a time, None if it is not there.
+    """Return a time, None if there is none.
 
     Raises
     ------
     EntryError
-        It is none of this format.
+        The value is not a time in this format.
     """
     spec = Value(spec) if isinstance(spec, str) else spec
     if spec is None or spec.path is None or (found := find(document, spec.path)) is None:
         return None
-    if isinstance(found, datetime):  # as Avro's logical types come
+    if isinstance(found, datetime):  # a logical type of Avro
         return found
     try:
         return _time(found, spec.format)
     except (ValueError, TypeError, OverflowError, OSError) as error:  # also of msgspec
-        raise EntryError(f"{spec.path}: {str(found)[:80]!r} is no time as {spec.format}") from error
+        raise EntryError(f"{spec.path}: {str(found)[:80]!r} is not a time in the format {spec.format}") from error
 
 
 def texts(document: Any, path: str | None) -> list[str]:  # noqa: ANN401 - JSON
-    """Return the texts of a list, or the one that lies there."""
+    """Return the texts of a list, or a single text as a list."""
     found = None if path is None else find(document, path)
-    several: list[Any] = found if isinstance(found, list) else [found]
-    return [said for item in several if (said := _text(item, str(path)))]
+    items: list[Any] = found if isinstance(found, list) else [found]
+    return [item_text for item in items if (item_text := _text(item, str(path)))]
 
 
 def media(document: Any, spec: str | Media) -> Iterator[Medium]:  # noqa: ANN401 - JSON
-    """Yield the media that lie there.
+    """Yield the media of a record.
 
     Raises
     ------
     EntryError
-        Something lies there that is no medium.
+        A list item has no url, or a value has another type.
     """
     if isinstance(spec, str):
         yield from (Medium(url=url) for url in texts(document, spec))
@@ -145,10 +145,10 @@ def media(document: Any, spec: str | Media) -> Iterator[Medium]:  # noqa: ANN401
             raise EntryError(f"{spec.each}: an item has no url")
 
 
-def _time(found: Any, form: TimeFormat) -> datetime:  # noqa: ANN401 - JSON
-    if form == "iso":
+def _time(found: Any, time_format: TimeFormat) -> datetime:  # noqa: ANN401 - JSON
+    if time_format == "iso":
         return msgspec.convert(found, datetime)
-    return datetime.fromtimestamp(float(found) / _PER_SECOND[form], UTC)
+    return datetime.fromtimestamp(float(found) / _PER_SECOND[time_format], UTC)
 
 
 def _text(found: Any, path: str) -> str | None:  # noqa: ANN401 - JSON

@@ -1,26 +1,23 @@
-"""A Mastodon server's stream: posts, edits, deletions; what was missed between two connections is asked for by page.
+"""A Mastodon server's stream: posts, edits and deletions; posts missed between two connections are requested by page.
 
-A deletion names a post by the server's own id, so the ids of the last posts are kept with the cursor, and the urls that
-removals need. What was deleted or edited while nobody listened is not told again by any server.
+A deletion names a post by the server's own id, so the cursor stores the ids of the last posts, and the urls that
+removals need. No server repeats deletions and edits that it sent while the feed was disconnected.
 """
 
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import UTC, datetime
 
 import msgspec
 import structlog
 
-from schemas.ids import record_id
-from schemas.messages import DeadLetter, Removal
-from streams.feeds.connection import connected, reconnecting
+from streams.feeds.batch import Batch
+from streams.feeds.connection import report_connected
 from streams.feeds.cursor import Progress
-from streams.feeds.entry import refuse
-from streams.feeds.mastodon.recent_posts import Entry, Known, order
+from streams.feeds.dead_letters import entry_dead_letter, gap_dead_letter
+from streams.feeds.mastodon.recent_posts import RecentPost, RecentPosts, age_key
 from streams.feeds.mastodon.server import Server
-from streams.feeds.mastodon.wire import BROKEN, Status, Told, to_post, to_removal
-from streams.feeds.runner import Batch
+from streams.feeds.mastodon.wire import MALFORMED, Status, StreamEvent, to_post, to_removal
 from streams.telemetry import metrics
 
 log = structlog.get_logger()
@@ -28,133 +25,123 @@ log = structlog.get_logger()
 FEED = "mastodon"
 
 _REWIND_S = 30
-"""Posts of other servers arrive late, under ids of the time when they were written."""
-_MOST_PAGES = 500
+"""Posts of other servers arrive late, under ids of their publication time."""
+_MAX_PAGES = 500
 _SNOWFLAKE_BITS = 16
-"""An id is milliseconds since the epoch and, below them, a number."""
+"""Bits of an id below the milliseconds since the epoch."""
 
 
-class Mastodon:
-    """One stream, over as many connections as it takes.
+class MastodonFeed:
+    """One stream, over successive connections.
 
     Parameters
     ----------
     server
-        Who is asked.
+        The server and its stream.
     progress
-        Its position is the newest id; its parts are the posts seen last.
+        Its position is the newest id; its parts are the recent posts.
     """
 
     def __init__(self, server: Server, progress: Progress) -> None:
         self._server = server
-        self._newest = progress.position
-        self._known = Known(progress.parts)
+        self._newest_id = progress.position
+        self._recent = RecentPosts(progress.parts)
 
-    def batches(self) -> AsyncGenerator[Batch]:
-        """Return what yields a batch for every event.
+    async def session(self) -> AsyncGenerator[Batch]:
+        """Yield a batch for each event of one connection.
 
         Raises
         ------
+        ConnectionLostError
+            The connection is lost.
         UsageError
             The server refuses for good.
         """
-        return reconnecting(FEED, self._session)
-
-    async def _session(self) -> AsyncGenerator[Batch]:
-        # The stream first: what is published while pages are read waits in it.
-        async with self._server.connected() as events:
-            connected(FEED)
-            if self._newest is not None:
-                async with aclosing(self._missed(_rewound(self._newest))) as batches:
+        # Connect before the backfill: the stream buffers posts that are published while pages are read.
+        async with self._server.connect() as events:
+            report_connected(FEED)
+            if self._newest_id is not None:
+                async with aclosing(self._backfill(_rewound(self._newest_id))) as batches:
                     async for batch in batches:
                         yield batch
-            async for told in events:
-                yield self._read(told)
+            async for event in events:
+                yield self._batch(event)
 
-    async def _missed(self, since: str) -> AsyncGenerator[Batch]:
-        """Yield what was published after an id."""
-        for _ in range(_MOST_PAGES):
-            page = await self._server.page(since)
-            for status in reversed(page):  # newest first, as people read
-                yield self._read(Told("update", status))
-            newest = max([since, *map(_id_of, page)], key=order)
-            if newest == since:
+    async def _backfill(self, since_id: str) -> AsyncGenerator[Batch]:
+        """Yield the posts that were published after an id."""
+        for _ in range(_MAX_PAGES):
+            page = await self._server.page(since_id)
+            for status in reversed(page):  # a page has the newest first
+                yield self._batch(StreamEvent("update", status))
+            newest = max([since_id, *map(_id_of, page)], key=age_key)
+            if newest == since_id:
                 return
-            since = newest
-        yield self._gap(since)
+            since_id = newest
+        yield self._gap(since_id)
 
-    def _read(self, told: Told) -> Batch:
+    def _batch(self, event: StreamEvent) -> Batch:
         try:
-            match told.event:
+            match event.event:
                 case "update" | "status.update":
-                    return self._published(msgspec.json.decode(told.payload, type=Status))
+                    return self._publication(msgspec.json.decode(event.payload, type=Status))
                 case "delete":
-                    return self._deleted(told.payload)
-                case event if event == BROKEN:
-                    return self._refused(told, "no event")
+                    return self._deletion(event.payload)
+                case name if name == MALFORMED:
+                    return self._malformed(event, "not an event")
                 case _:
                     return Batch(ignored=1)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            return self._refused(told, str(error))
+            return self._malformed(event, str(error))
 
-    def _published(self, status: Status) -> Batch:
+    def _publication(self, status: Status) -> Batch:
         parts: dict[str, str | None] = {}
         if status.reblog is not None:
-            parts |= self._known.note(status.id, Entry(url=None))
-        self._newest = max(self._newest or "", status.id, key=order)
+            parts |= self._recent.add(status.id, RecentPost(url=None))
+        self._newest_id = max(self._newest_id or "", status.id, key=age_key)
         original = status.reblog or status
-        known = self._known.get(original.id)
+        recent = self._recent.get(original.id)
         version = original.edited_at or ""
-        if known is not None and (known.gone or version in known.versions):
-            return Batch(position=self._newest, parts=parts, ignored=1)
+        if recent is not None and (recent.gone or version in recent.versions):
+            return Batch(position=self._newest_id, parts=parts, ignored=1)
         post = to_post(original)
         metrics.FEED_LAG_SECONDS.labels(FEED).set(max(0.0, time.time() - status.created_at.timestamp()))
-        versions = [*(known.versions if known is not None else ()), version]
-        parts |= self._known.note(original.id, Entry(original.address, versions))
-        return Batch([post], self._newest, parts)
+        versions = [*(recent.versions if recent is not None else ()), version]
+        parts |= self._recent.add(original.id, RecentPost(original.address, versions))
+        return Batch([post], self._newest_id, parts)
 
-    def _deleted(self, status_id: str) -> Batch:
-        known = self._known.get(status_id)
-        if known is not None and (known.gone or known.url is None):
+    def _deletion(self, status_id: str) -> Batch:
+        recent = self._recent.get(status_id)
+        if recent is not None and (recent.gone or recent.url is None):
             return Batch(ignored=1)
-        # Of a post too old to be known no more can be said than where this server had it.
-        url = known.url if known is not None and known.url else f"{self._server.url}/web/statuses/{status_id}"
-        removal: Removal = to_removal(self._server.url, status_id, url)
-        return Batch([removal], parts=self._known.note(status_id, Entry(url, gone=True)))
+        # Of a post that is not among the recent ones, only its address on this server is available.
+        url = recent.url if recent is not None and recent.url else f"{self._server.url}/web/statuses/{status_id}"
+        removal = to_removal(self._server.url, status_id, url)
+        return Batch([removal], parts=self._recent.add(status_id, RecentPost(url, gone=True)))
 
-    def _refused(self, told: Told, detail: str) -> Batch:
-        raw = told.payload.encode(errors="backslashreplace")
-        letter = refuse(raw, feed=FEED, source=self._server.url, line=0, detail=detail)
-        name = f"refused {letter.dead_letter_id}"  # a page may show it again
-        if self._known.get(name) is not None:
+    def _malformed(self, event: StreamEvent, detail: str) -> Batch:
+        raw = event.payload.encode(errors="backslashreplace")
+        letter = entry_dead_letter(raw, feed=FEED, source=self._server.url, line=0, detail=detail)
+        name = f"refused {letter.dead_letter_id}"  # a page may contain it again
+        if self._recent.get(name) is not None:
             return Batch(ignored=1)
-        return Batch([letter], parts=self._known.note(name, Entry(url=None)))
+        return Batch([letter], parts=self._recent.add(name, RecentPost(url=None)))
 
-    def _gap(self, since: str) -> Batch:
-        """Return a dead letter that says what is left out: people must know that they have not seen all."""
-        log.error("posts are missing", feed=FEED, server=self._server.url, since=since)
-        letter = DeadLetter(
-            dead_letter_id=record_id("feed-gap", FEED, self._server.url, since),
-            stage=f"feed-{FEED}",
-            topic=f"feed-{FEED}",
-            partition=0,
-            offset=0,
-            reason="feed_gap",
-            fate="unprocessable",
-            detail=f"{self._server.url}: posts after {since} are left out, there were too many while nobody listened",
-            at=datetime.now(UTC),
+    def _gap(self, since_id: str) -> Batch:
+        log.error("posts are missing", feed=FEED, server=self._server.url, since=since_id)
+        detail = (
+            f"{self._server.url}: posts after {since_id} are missing, too many for the backfill after a reconnection"
         )
-        return Batch([letter])
+        return Batch([gap_dead_letter(self._server.url, since_id, feed=FEED, detail=detail)])
 
 
 def _rewound(status_id: str) -> str:
     if not status_id.isdecimal():
-        return status_id  # of a server that counts otherwise
+        return status_id  # of a server with ids of another form
     return str(max(0, int(status_id) - ((_REWIND_S * 1000) << _SNOWFLAKE_BITS)))
 
 
 def _id_of(status: str) -> str:
-    """Return the id in a status that may be broken, empty if it has none."""
+    """Return the id of a status that may be malformed, empty if it has none."""
     try:
         return msgspec.json.decode(status, type=_Id).id
     except (msgspec.MsgspecError, RecursionError):

@@ -1,54 +1,54 @@
-"""The posts that a Mastodon feed saw last, kept with its cursor."""
+"""Recent posts of a Mastodon feed, stored with its cursor."""
 
 from collections.abc import Mapping
 
 import msgspec
 
-_MOST = 20_000
-"""Posts; about half an hour of a very large server, days of a small one."""
+_MAX_POSTS = 20_000
+"""About half an hour of a very large server, days of a small one."""
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """What is known of one id."""
+class RecentPost(msgspec.Struct, frozen=True):
+    """State of one id."""
 
     url: str | None
-    """Of the post; None for a boost, whose end is no removal."""
+    """Of the post; None for a boost, whose deletion is not a removal."""
     versions: list[str] = []
-    """Edits seen."""
+    """Edit times of the versions processed."""
     gone: bool = False
 
 
-class Known:
-    """Entries by the server's own ids, the oldest forgotten.
+class RecentPosts:
+    """States by the server's own ids; the oldest ids are evicted.
 
     Parameters
     ----------
     parts
-        As the cursor kept them.
-    most
-        How many are kept.
+        Of the feed's cursor.
+    max_posts
+        Largest number of ids.
     """
 
-    def __init__(self, parts: Mapping[str, str], most: int = _MOST) -> None:
-        ordered = sorted(parts.items(), key=lambda part: order(part[0]))
-        self._entries = {name: msgspec.json.decode(kept, type=Entry) for name, kept in ordered}
-        self._most = most
+    def __init__(self, parts: Mapping[str, str], max_posts: int = _MAX_POSTS) -> None:
+        ordered = sorted(parts.items(), key=lambda part: age_key(part[0]))
+        self._posts = {name: msgspec.json.decode(stored, type=RecentPost) for name, stored in ordered}
+        self._max_posts = max_posts
 
-    def get(self, name: str) -> Entry | None:
-        """Return what is known of an id."""
-        return self._entries.get(name)
+    def get(self, name: str) -> RecentPost | None:
+        """Return the state of an id, None if it is new or evicted."""
+        return self._posts.get(name)
 
-    def note(self, name: str, entry: Entry) -> dict[str, str | None]:
-        """Take in what is now known of an id; return the parts of the cursor that changed."""
-        self._entries[name] = entry
-        changed: dict[str, str | None] = {name: msgspec.json.encode(entry).decode()}
-        while len(self._entries) > self._most:
-            oldest = next(iter(self._entries))
-            del self._entries[oldest]
+    def add(self, name: str, post: RecentPost) -> dict[str, str | None]:
+        """Store the state of an id; return the changed parts of the cursor."""
+        self._posts[name] = post
+        changed: dict[str, str | None] = {name: msgspec.json.encode(post).decode()}
+        while len(self._posts) > self._max_posts:
+            oldest = next(iter(self._posts))
+            del self._posts[oldest]
             changed[oldest] = None
         return changed
 
 
-def order(status_id: str) -> tuple[int, str]:
-    """Return what sorts ids by their age: they are decimal numbers in a string."""
+def age_key(status_id: str) -> tuple[int, str]:
+    """Return the key that sorts ids by age: they are decimal numbers in a string."""
     return len(status_id), status_id

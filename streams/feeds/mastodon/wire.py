@@ -1,4 +1,4 @@
-"""Mastodon's events as posts and removals."""
+"""Posts and removals from Mastodon's events."""
 
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -11,21 +11,21 @@ from streams.feeds.entry import utc
 
 PLATFORM = "mastodon"
 
-BROKEN = "broken"
-"""Event of what is no event; its payload is what came."""
+MALFORMED = "broken"
+"""Event name of a malformed frame; the payload is the frame."""
 _KINDS = {"video": "video", "gifv": "video", "image": "image", "audio": "audio"}
 
 
-class Told(msgspec.Struct, frozen=True):
+class StreamEvent(msgspec.Struct, frozen=True):
     """One event of a stream."""
 
     event: str
     payload: str
-    """JSON of a status, or the bare id of one that was deleted."""
+    """JSON of a status, or the bare id of a deleted one."""
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Who published."""
+    """Author of a status."""
 
     url: str
 
@@ -35,7 +35,7 @@ class Attachment(msgspec.Struct, frozen=True):
 
     type: str = "unknown"
     url: str | None = None
-    """On the server that is asked; null where it has not fetched it."""
+    """On the server of the stream; null if that has not fetched it."""
     remote_url: str | None = None
     description: str | None = None
 
@@ -47,10 +47,10 @@ class Tag(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """What Mastodon calls a post, as far as it is of use here."""
+    """A post, which Mastodon calls a status; only the fields that the feed uses."""
 
     id: str
-    """The asked server's own."""
+    """On the server of the stream."""
     uri: str
     """The same on every server."""
     account: Account
@@ -67,12 +67,12 @@ class Status(msgspec.Struct, frozen=True):
 
     @property
     def address(self) -> str:
-        """Where people find it."""
+        """Address of its page."""
         return self.url or self.uri
 
 
 def to_post(status: Status) -> Post:
-    """Return the post of a status that is no boost; an edit is another post at the same url."""
+    """Return the post of a status other than a boost; an edit is another post at the same url."""
     return Post(
         post_id=record_id(PLATFORM, status.uri, status.edited_at or ""),
         platform=PLATFORM,
@@ -93,9 +93,9 @@ def to_removal(server: str, status_id: str, url: str) -> Removal:
     Parameters
     ----------
     server
-        Whose stream told it.
+        Address of the server of the stream.
     status_id
-        There.
+        Id on that server.
     url
         Of the post.
     """
@@ -105,34 +105,34 @@ def to_removal(server: str, status_id: str, url: str) -> Removal:
         platform=PLATFORM,
         kind="post_deleted",
         url=url,
-        at=now,  # the event says no time
+        at=now,  # the event has no time
         seen_at=now,
     )
 
 
 def plain_text(html: str) -> str:
-    """Return what a person reads of a status's HTML."""
+    """Return the text of a status's HTML, as people read it."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
-    return "".join(reader.words).strip()
+    return "".join(reader.parts).strip()
 
 
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
+        self.parts: list[str] = []
 
     def handle_data(self, data: str) -> None:
-        self.words.append(data)
+        self.parts.append(data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the parser's signature
         if tag in {"br", "li"}:
-            self.words.append("\n")
+            self.parts.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "p":
-            self.words.append("\n\n")
+            self.parts.append("\n\n")
 
 
 def _medium(attachment: Attachment) -> Medium | None:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from schemas.messages import DeadLetter, Post
+from streams.feeds.batch import Batch, FeedRecord
 from streams.feeds.cursor import Progress
 from streams.feeds.files.folder import follow_folder
-from streams.feeds.runner import Batch, Brought
 
 FAST_S = 0.02
 NEW = Progress()
@@ -18,11 +18,11 @@ async def batches_of(folder: Path, progress: Progress = NEW) -> list[Batch]:
     return [batch async for batch in follow_folder(folder, progress, interval_s=FAST_S, once=True)]
 
 
-async def posts_in(folder: Path, progress: Progress = NEW) -> list[Brought]:
+async def posts_in(folder: Path, progress: Progress = NEW) -> list[FeedRecord]:
     return [record for batch in await batches_of(folder, progress) for record in batch.records]
 
 
-async def next_post(feed: AsyncGenerator[Batch]) -> Brought:
+async def next_post(feed: AsyncGenerator[Batch]) -> FeedRecord:
     (post,) = (await asyncio.wait_for(anext(feed), 10)).records
     return post
 
@@ -51,7 +51,7 @@ async def test_a_media_file_becomes_a_post_with_a_file_link(tmp_path: Path) -> N
     assert post.platform == "folder"
 
 
-async def test_other_files_hidden_files_and_empty_files_are_left_alone(tmp_path: Path) -> None:
+async def test_other_files_hidden_files_and_empty_files_are_ignored(tmp_path: Path) -> None:
     for name in ("notes.txt", ".hidden.mp4", "alone.json"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "empty.mp4").touch()
@@ -70,23 +70,23 @@ async def test_a_file_has_the_same_id_each_time_and_another_when_its_content_cha
     assert first[0].post_id == again[0].post_id != changed.post_id
 
 
-async def test_a_sidecar_gives_what_the_file_cannot(tmp_path: Path) -> None:
+async def test_a_sidecar_adds_fields_that_the_file_lacks(tmp_path: Path) -> None:
     (tmp_path / "clip.jpg").write_bytes(b"media")
-    said = {
+    fields = {
         "caption": "안녕",
         "tags": ["a"],
         "author": "me",
         "alt": "a picture",
         "published_at": "2026-01-02T03:04:05+09:00",
     }
-    (tmp_path / "clip.jpg.json").write_text(json.dumps(said | {"published_at": "2026-01-02T03:04:05+09:00"}))
+    (tmp_path / "clip.jpg.json").write_text(json.dumps(fields))
     (post,) = await posts_in(tmp_path)
     assert isinstance(post, Post)
     assert (post.caption, post.tags, post.author, post.media[0].alt) == ("안녕", ["a"], "me", "a picture")
     assert post.published_at == datetime(2026, 1, 1, 18, 4, 5, tzinfo=UTC)
 
 
-async def test_a_broken_sidecar_is_a_dead_letter_and_is_tried_again_when_mended(tmp_path: Path) -> None:
+async def test_a_broken_sidecar_is_a_dead_letter_and_is_retried_when_corrected(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"media")
     sidecar = tmp_path / "clip.mp4.json"
     sidecar.write_text('{"captoin": "x"}')
@@ -95,10 +95,10 @@ async def test_a_broken_sidecar_is_a_dead_letter_and_is_tried_again_when_mended(
     assert isinstance(refused, DeadLetter)
     assert refused.value == b'{"captoin": "x"}'
     assert "captoin" in refused.detail
-    sidecar.write_text('{"caption": "mended"}')
-    mended = await next_post(feed)
-    assert isinstance(mended, Post)
-    assert mended.caption == "mended"
+    sidecar.write_text('{"caption": "corrected"}')
+    corrected = await next_post(feed)
+    assert isinstance(corrected, Post)
+    assert corrected.caption == "corrected"
 
 
 async def test_a_growing_file_waits_until_it_is_complete(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ async def test_a_growing_file_waits_until_it_is_complete(tmp_path: Path) -> None
     assert second.media[0].url.endswith("growing.mp4")
 
 
-async def test_a_file_is_told_once(tmp_path: Path) -> None:
+async def test_a_file_becomes_a_post_once(tmp_path: Path) -> None:
     (tmp_path / "one.mp4").write_bytes(b"1")
     feed = follow_folder(tmp_path, NEW, interval_s=FAST_S)
     await next_post(feed)
@@ -133,7 +133,7 @@ async def test_a_file_is_told_once(tmp_path: Path) -> None:
     assert later.media[0].url.endswith("two.mp4")
 
 
-async def test_a_restart_tells_no_file_twice_and_every_new_one(tmp_path: Path) -> None:
+async def test_a_restart_repeats_no_file_and_processes_every_new_one(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "one.mp4").write_bytes(b"1")
     progress = progress_after(await batches_of(tmp_path))
@@ -145,7 +145,7 @@ async def test_a_restart_tells_no_file_twice_and_every_new_one(tmp_path: Path) -
     assert [post.url.rpartition("/")[2] for post in posts if isinstance(post, Post)] == ["one.mp4", "two.mp4"]
 
 
-async def test_a_file_that_went_is_forgotten_and_told_when_it_comes_back(tmp_path: Path) -> None:
+async def test_a_removed_file_is_evicted_and_processed_again_when_it_returns(tmp_path: Path) -> None:
     file = tmp_path / "one.mp4"
     file.write_bytes(b"1")
     progress = progress_after(await batches_of(tmp_path))

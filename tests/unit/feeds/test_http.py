@@ -1,4 +1,4 @@
-"""The HTTP feed without a broker: what is answered to what, and that the document of its interface is true."""
+"""The HTTP feed without a broker: its responses, and its OpenAPI document."""
 
 import asyncio
 import json
@@ -13,32 +13,32 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from schemas.messages import Post, Removal
 from streams.errors import UsageError
+from streams.feeds.batch import Batch, FeedRecord
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES
-from streams.feeds.http.app import Desk, create_app
+from streams.feeds.http.app import Ingestor, create_app
 from streams.feeds.http.feed import HttpFeed
 from streams.feeds.http.settings import HttpSettings
-from streams.feeds.runner import Batch, Brought
 
 DOCUMENT = Path(__file__).parents[3] / "ops" / "docs" / "openapi.json"
 POST = {"url": "https://made.example/1", "caption": "one"}
 
 
 class Broker:
-    """Takes batches as the feed's writer does, or stands still."""
+    """Writes batches as the feed runner does, or stalls."""
 
     def __init__(self) -> None:
         self.runs = asyncio.Event()
         self.runs.set()
-        self.records: list[Brought] = []
+        self.records: list[FeedRecord] = []
         self.parts: dict[str, str] = {}
 
-    async def take(self, desk: Desk) -> None:
-        async for batch in desk.inbox.batches(asyncio.Event()):
+    async def write_all(self, ingestor: Ingestor) -> None:
+        async for batch in ingestor.queue.batches(asyncio.Event()):
             await self.runs.wait()
-            self._take(batch)
+            self._write(batch)
 
-    def _take(self, batch: Batch) -> None:
+    def _write(self, batch: Batch) -> None:
         self.records += batch.records
         for part, position in batch.parts.items():
             if position is None:
@@ -55,26 +55,26 @@ async def serving(
     broker: Broker, parts: Mapping[str, str] | None = None, **changes: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
     settings = HttpSettings(**{"patience_s": 5.0, **changes})
-    desk = Desk(settings, Progress(parts=parts or {}))
-    taking = asyncio.create_task(broker.take(desk))
-    transport = httpx.ASGITransport(create_app(settings, desk))  # type: ignore[arg-type]
+    ingestor = Ingestor(settings, Progress(parts=parts or {}))
+    writing = asyncio.create_task(broker.write_all(ingestor))
+    transport = httpx.ASGITransport(create_app(settings, ingestor))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://feed.test") as client:
         yield client
-    taking.cancel()
+    writing.cancel()
     with suppress(asyncio.CancelledError):
-        await taking
+        await writing
 
 
-def assert_problem(answer: httpx.Response, status: int, *words: str) -> None:
+def assert_problem(answer: httpx.Response, status: int, *texts: str) -> None:
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert problem["status"] == status
-    for word in words:
-        assert word in problem["detail"]
+    for text in texts:
+        assert text in problem["detail"]
 
 
-async def test_a_post_and_a_list_of_posts_are_taken_and_named() -> None:
+async def test_a_post_and_a_list_of_posts_are_accepted_with_their_ids() -> None:
     broker = Broker()
     async with serving(broker) as client:
         one = await client.post("/v1/posts", json=POST)
@@ -86,7 +86,7 @@ async def test_a_post_and_a_list_of_posts_are_taken_and_named() -> None:
     assert (posts[0].platform, posts[0].url, posts[0].caption) == ("http", POST["url"], "one")
 
 
-async def test_a_removal_says_what_is_gone() -> None:
+async def test_a_removal_is_accepted_and_repeated_under_the_same_id() -> None:
     broker = Broker()
     gone = {"kind": "post_deleted", "platform": "made", "url": "https://made.example/1", "at": "2026-11-22T10:00:00Z"}
     async with serving(broker) as client:
@@ -100,7 +100,7 @@ async def test_a_removal_says_what_is_gone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "word"),
+    ("body", "status", "text"),
     [
         (b"", 400, ""),
         (b"{", 400, ""),
@@ -121,15 +121,15 @@ async def test_a_removal_says_what_is_gone() -> None:
     ],
     ids=range(16),
 )
-async def test_what_is_no_post_is_refused_and_nothing_of_it_taken(body: bytes, status: int, word: str) -> None:
+async def test_a_malformed_post_is_refused_as_a_whole(body: bytes, status: int, text: str) -> None:
     broker = Broker()
     async with serving(broker, max_records=3, max_body_bytes=1_000_000) as client:
         answer = await client.post("/v1/posts", content=body, headers={"Content-Type": "application/json"})
-    assert_problem(answer, status, word)
+    assert_problem(answer, status, text)
     assert broker.records == []
 
 
-async def test_only_json_is_taken_for_a_browser_would_send_anything_else_unasked() -> None:
+async def test_only_json_is_accepted_because_browsers_send_other_types_without_a_preflight() -> None:
     async with serving(Broker()) as client:
         for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
             answer = await client.post("/v1/posts", content=json.dumps(POST), headers={"Content-Type": kind})
@@ -138,7 +138,7 @@ async def test_only_json_is_taken_for_a_browser_would_send_anything_else_unasked
         assert_problem(await client.get("/v1/nothing"), 404)
 
 
-async def test_without_the_token_nothing_is_taken() -> None:
+async def test_without_the_token_nothing_is_accepted() -> None:
     broker = Broker()
     async with serving(broker, token="sixteen letters or more") as client:
         for shown in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "sixteen letters or more"}):
@@ -164,7 +164,7 @@ async def test_the_same_key_is_the_same_request_once() -> None:
     assert len(broker.records) == 1
 
 
-async def test_the_same_key_sent_at_once_is_taken_once() -> None:
+async def test_the_same_key_sent_at_once_is_accepted_once() -> None:
     broker = Broker()
     broker.runs.clear()
     async with serving(broker) as client:
@@ -179,7 +179,7 @@ async def test_the_same_key_sent_at_once_is_taken_once() -> None:
     assert len(broker.records) == 1
 
 
-async def test_a_key_is_known_after_a_restart_and_forgotten_after_its_time() -> None:
+async def test_a_key_is_stored_across_restarts_and_evicted_after_its_retention() -> None:
     broker = Broker()
     key = {"Idempotency-Key": "k"}
     async with serving(broker) as client:
@@ -195,7 +195,7 @@ async def test_a_key_is_known_after_a_restart_and_forgotten_after_its_time() -> 
     assert len(broker.parts) == 1  # the first key is gone from the cursor too
 
 
-async def test_what_waits_for_the_broker_is_bounded_and_the_rest_told_to_come_back() -> None:
+async def test_the_queue_for_the_broker_is_bounded_and_further_requests_are_answered_429() -> None:
     broker = Broker()
     broker.runs.clear()
     async with serving(broker, max_waiting=2) as client:
@@ -211,7 +211,7 @@ async def test_what_waits_for_the_broker_is_bounded_and_the_rest_told_to_come_ba
     assert len(broker.records) == 2
 
 
-async def test_a_broker_that_is_away_is_said_and_a_second_try_with_the_key_is_no_second_post() -> None:
+async def test_an_unavailable_broker_is_503_and_a_retry_with_the_key_is_no_second_post() -> None:
     broker = Broker()
     broker.runs.clear()
     key = {"Idempotency-Key": "k"}
@@ -224,8 +224,8 @@ async def test_a_broker_that_is_away_is_said_and_a_second_try_with_the_key_is_no
     assert len(broker.records) == 1
 
 
-async def test_when_nothing_was_written_for_long_the_next_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.feeds.http.inbox._STUCK_S", 0.05)
+async def test_while_the_queue_is_stalled_requests_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.feeds.http.record_queue._STALL_S", 0.05)
     broker = Broker()
     broker.runs.clear()
     async with serving(broker, patience_s=0.1) as client:
@@ -238,7 +238,7 @@ async def test_when_nothing_was_written_for_long_the_next_is_told_at_once(monkey
     assert len(broker.records) == 1
 
 
-def test_others_are_let_in_only_with_a_token_worth_the_name() -> None:
+def test_other_hosts_need_a_long_enough_token() -> None:
     for host, token in (("0.0.0.0", ""), ("::", ""), ("somewhere.example", ""), ("127.0.0.1", "short")):
         with pytest.raises(UsageError, match="TOKEN"):
             HttpFeed(HttpSettings(token=token), host, 0)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A Jetstream on loopback that says exactly what a test wants, frame by frame."""
+"""The Jetstream feed against a server on loopback that sends the frames of a test."""
 
 import asyncio
 import json
@@ -16,49 +16,51 @@ from websockets.http11 import Request, Response
 from schemas.messages import DeadLetter, Post, Removal
 from streams.errors import UsageError
 from streams.feeds import connection
-from streams.feeds.bluesky import jetstream
-from streams.feeds.bluesky.jetstream import Jetstream, JetstreamOptions
+from streams.feeds.batch import Batch
+from streams.feeds.bluesky import server as jetstream_server
+from streams.feeds.bluesky.jetstream import FEED, JetstreamFeed
+from streams.feeds.bluesky.server import JetstreamOptions
+from streams.feeds.connection import reconnecting
 from streams.feeds.cursor import Progress
-from streams.feeds.runner import Batch
 from tests.faults.platforms import recorded
 
 NOW_US = int(time.time() * 1e6)
-type Play = Callable[[ServerConnection], Awaitable[None]]
+type Script = Callable[[ServerConnection], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_BASE_S", 0.01)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_BASE_PAUSE_S", 0.01)
 
 
 class Server:
-    """What it was asked, and what it does with each connection in turn."""
+    """Requests received, and scripts for the connections in turn."""
 
     def __init__(self) -> None:
-        self.plays: list[Play | Response] = []
-        self.asked: list[dict[str, list[str]]] = []
+        self.scripts: list[Script | Response] = []
+        self.requests: list[dict[str, list[str]]] = []
         self.port = 0
 
     async def refuse(self, _: ServerConnection, request: Request) -> Response | None:
-        self.asked.append(parse_qs(urlsplit(request.path).query))
-        return cast("Response", self.plays.pop(0)) if self.plays and isinstance(self.plays[0], Response) else None
+        self.requests.append(parse_qs(urlsplit(request.path).query))
+        return cast("Response", self.scripts.pop(0)) if self.scripts and isinstance(self.scripts[0], Response) else None
 
-    async def listen(self, client: ServerConnection) -> None:
-        if self.plays:
-            await cast("Play", self.plays.pop(0))(client)
+    async def serve(self, client: ServerConnection) -> None:
+        if self.scripts:
+            await cast("Script", self.scripts.pop(0))(client)
         else:
             await client.wait_closed()
 
-    def feed(self, progress: Progress | None = None, **options: Any) -> Jetstream:
+    def feed(self, progress: Progress | None = None, **options: Any) -> JetstreamFeed:
         given = JetstreamOptions(url=f"ws://127.0.0.1:{self.port}", **{"stall_s": 2.0} | options)
-        return Jetstream(given, progress or Progress())
+        return JetstreamFeed(given, progress or Progress())
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     made = Server()
     async with serve(
-        made.listen,
+        made.serve,
         "127.0.0.1",
         0,
         process_request=made.refuse,
@@ -69,14 +71,14 @@ async def server() -> AsyncIterator[Server]:
         running.close(close_connections=True)
 
 
-def saying(*frames: Any, then: str = "close") -> Play:
-    async def play(client: ServerConnection) -> None:
+def sending(*frames: Any, then: str = "close") -> Script:
+    async def script(client: ServerConnection) -> None:
         for frame in frames:
             await client.send(frame if isinstance(frame, str) else json.dumps(frame))
         if then == "hang":
             await client.wait_closed()
 
-    return play
+    return script
 
 
 def event(number: int, us: int = NOW_US, **commit: Any) -> dict[str, Any]:
@@ -86,10 +88,10 @@ def event(number: int, us: int = NOW_US, **commit: Any) -> dict[str, Any]:
     return made | {"time_us": us + number}
 
 
-async def take(feed: Jetstream, n_records: int) -> list[Batch]:
-    """Return batches until so many records have come."""
+async def take(feed: JetstreamFeed, n_records: int) -> list[Batch]:
+    """Return batches until they have this many records."""
     batches: list[Batch] = []
-    async with asyncio.timeout(10), aclosing(feed.batches()) as source:
+    async with asyncio.timeout(10), aclosing(reconnecting(FEED, feed.session)) as source:
         async for batch in source:
             batches.append(batch)
             if sum(len(batch.records) for batch in batches) >= n_records:
@@ -102,13 +104,13 @@ def records(batches: list[Batch]) -> list[Any]:
 
 
 def progress_after(batches: list[Batch]) -> Progress:
-    parts = {name: kept for batch in batches for name, kept in batch.parts.items() if kept is not None}
+    parts = {name: stored for batch in batches for name, stored in batch.parts.items() if stored is not None}
     return Progress([batch.position for batch in batches if batch.position][-1], parts)
 
 
 @pytest.mark.parametrize("wire", [1, 2])
-async def test_both_wires_say_the_same(server: Server, wire: int) -> None:
-    server.plays = [saying(*recorded(f"jetstream-{wire}.jsonl"))]
+async def test_both_wires_give_the_same_records(server: Server, wire: int) -> None:
+    server.scripts = [sending(*recorded(f"jetstream-{wire}.jsonl"))]
     found = records(await take(server.feed(wire=wire), 15))
     posts = [record for record in found if isinstance(record, Post)]
     removals = [record for record in found if isinstance(record, Removal)]
@@ -127,34 +129,34 @@ async def test_both_wires_say_the_same(server: Server, wire: int) -> None:
 async def test_both_wires_give_the_same_ids(server: Server) -> None:
     ids = []
     for wire in (1, 2):
-        server.plays = [saying(*recorded(f"jetstream-{wire}.jsonl"))]
+        server.scripts = [sending(*recorded(f"jetstream-{wire}.jsonl"))]
         found = records(await take(server.feed(wire=wire), 15))
         ids.append([record.post_id if isinstance(record, Post) else record.removal_id for record in found])
     assert ids[0] == ids[1]
 
 
-async def test_a_connection_that_is_cut_goes_on_a_little_before_and_tells_nothing_twice(server: Server) -> None:
-    server.plays = [saying(event(1), event(2)), saying(event(1), event(2), event(3))]
+async def test_a_new_connection_rewinds_a_little_and_repeats_no_record(server: Server) -> None:
+    server.scripts = [sending(event(1), event(2)), sending(event(1), event(2), event(3))]
     found = records(await take(server.feed(wire=1), 3))
     assert [post.url[-2:] for post in found] == ["r1", "r2", "r3"]
-    assert "cursor" not in server.asked[0]
-    assert NOW_US - 3_000_000 < int(server.asked[1]["cursor"][0]) <= NOW_US + 2
+    assert "cursor" not in server.requests[0]
+    assert NOW_US - 3_000_000 < int(server.requests[1]["cursor"][0]) <= NOW_US + 2
 
 
-async def test_a_restart_goes_on_where_it_was_and_tells_nothing_twice(server: Server) -> None:
-    server.plays = [saying(event(1), event(2))]
+async def test_a_restart_resumes_and_repeats_no_record(server: Server) -> None:
+    server.scripts = [sending(event(1), event(2))]
     progress = progress_after(await take(server.feed(wire=1), 2))
-    server.plays = [saying(event(1), event(2), event(3))]
+    server.scripts = [sending(event(1), event(2), event(3))]
     assert [post.url[-2:] for post in records(await take(server.feed(progress, wire=1), 1))] == ["r3"]
 
 
-async def test_another_server_is_asked_for_more_of_the_past(server: Server) -> None:
-    server.plays = [saying(event(1))]
+async def test_another_server_is_rewound_further(server: Server) -> None:
+    server.scripts = [sending(event(1))]
     progress = progress_after(await take(server.feed(wire=1), 1))
     other = Progress((progress.position or "").replace("127.0.0.1", "other.example"), progress.parts)
-    server.plays = [saying(event(2))]
+    server.scripts = [sending(event(2))]
     await take(server.feed(other, wire=1), 1)
-    assert int(server.asked[-1]["cursor"][0]) == NOW_US + 1 - 10_000_000
+    assert int(server.requests[-1]["cursor"][0]) == NOW_US + 1 - 10_000_000
 
 
 @pytest.mark.parametrize(
@@ -163,97 +165,97 @@ async def test_another_server_is_asked_for_more_of_the_past(server: Server) -> N
 async def test_a_malformed_frame_is_a_dead_letter_once_with_its_bytes_and_the_next_is_read(
     server: Server, frame: str
 ) -> None:
-    server.plays = [saying(event(1), frame, frame, event(2))]
+    server.scripts = [sending(event(1), frame, frame, event(2))]
     first, letter, second = records(await take(server.feed(wire=1), 3))
     assert (first.url[-2:], second.url[-2:]) == ("r1", "r2")
     assert isinstance(letter, DeadLetter)
     assert (letter.value, letter.reason) == (frame.encode(), "feed_entry_malformed")
 
 
-async def test_a_record_that_is_not_what_its_lexicon_says_is_a_dead_letter(server: Server) -> None:
-    server.plays = [saying(event(1, record={"text": 5}), event(2))]
+async def test_a_record_that_does_not_conform_to_its_lexicon_is_a_dead_letter(server: Server) -> None:
+    server.scripts = [sending(event(1, record={"text": 5}), event(2))]
     letter, post = records(await take(server.feed(wire=1), 2))
     assert isinstance(letter, DeadLetter)
     assert post.url.endswith("r2")
 
 
-async def test_an_event_from_the_future_does_not_make_what_follows_look_old(server: Server) -> None:
-    server.plays = [saying(event(1, us=NOW_US + 86_400_000_000), event(2))]
+async def test_an_event_from_the_future_does_not_make_later_events_count_as_old(server: Server) -> None:
+    server.scripts = [sending(event(1, us=NOW_US + 86_400_000_000), event(2))]
     letter, post = records(await take(server.feed(wire=1), 2))
     assert isinstance(letter, DeadLetter)
     assert post.url.endswith("r2")
 
 
 async def test_silence_ends_a_connection(server: Server) -> None:
-    server.plays = [saying(event(1), then="hang"), saying(event(2))]
+    server.scripts = [sending(event(1), then="hang"), sending(event(2))]
     assert len(records(await take(server.feed(wire=1, stall_s=0.2), 2))) == 2
 
 
-async def test_a_server_that_calls_us_too_slow_is_asked_again(server: Server) -> None:
+async def test_a_consumer_too_slow_error_leads_to_a_reconnection(server: Server) -> None:
     frames = recorded("jetstream-2.jsonl")
-    server.plays = [
-        saying(frames[0], {"$type": "error", "error": "ConsumerTooSlow", "message": "x"}),
-        saying(frames[1]),
+    server.scripts = [
+        sending(frames[0], {"$type": "error", "error": "ConsumerTooSlow", "message": "x"}),
+        sending(frames[1]),
     ]
     assert len(records(await take(server.feed(wire=2), 2))) == 2
 
 
-async def test_a_cursor_that_is_too_old_is_a_gap_that_is_told_and_the_feed_goes_on(server: Server) -> None:
-    server.plays = [saying(recorded("jetstream-2.jsonl")[0])]
+async def test_a_cursor_that_is_too_old_is_a_gap_and_the_feed_continues(server: Server) -> None:
+    server.scripts = [sending(recorded("jetstream-2.jsonl")[0])]
     progress = progress_after(await take(server.feed(wire=2), 1))
     body = b'{"error": "CursorTooOld", "message": "floor 5"}'
-    server.plays = [Response(400, "Bad Request", Headers({"Content-Length": str(len(body))}), body)]
-    server.plays.append(saying(recorded("jetstream-2.jsonl")[1]))
+    server.scripts = [Response(400, "Bad Request", Headers({"Content-Length": str(len(body))}), body)]
+    server.scripts.append(sending(recorded("jetstream-2.jsonl")[1]))
     gap, post = records(await take(server.feed(progress, wire=2), 2))
     assert (gap.reason, "CursorTooOld" in gap.detail or "from" in gap.detail) == ("feed_gap", True)
     assert isinstance(post, Post)
-    assert "cursor" not in server.asked[-1]
+    assert "cursor" not in server.requests[-1]
 
 
-async def test_a_server_that_kept_less_than_asked_is_a_gap(server: Server) -> None:
+async def test_an_outdated_cursor_is_a_gap(server: Server) -> None:
     frames = recorded("jetstream-2.jsonl")
-    server.plays = [saying(frames[0])]
+    server.scripts = [sending(frames[0])]
     progress = progress_after(await take(server.feed(wire=2), 1))
     notice = {"$type": "message", "payload": {"$type": "x#info", "name": "OutdatedCursor", "message": "from 7"}}
-    server.plays = [saying(notice, frames[1])]
+    server.scripts = [sending(notice, frames[1])]
     gap, post = records(await take(server.feed(progress, wire=2), 2))
     assert (gap.reason, "from 7" in gap.detail) == ("feed_gap", True)
     assert isinstance(post, Post)
 
 
-async def test_wire_1_that_left_out_days_is_a_gap(server: Server) -> None:
+async def test_days_missing_on_wire_1_are_a_gap(server: Server) -> None:
     days_us = 3 * 86_400_000_000
-    server.plays = [saying(event(1, us=NOW_US - days_us))]
+    server.scripts = [sending(event(1, us=NOW_US - days_us))]
     progress = progress_after(await take(server.feed(wire=1), 1))
-    server.plays = [saying(event(2))]
+    server.scripts = [sending(event(2))]
     gap, post = records(await take(server.feed(progress, wire=1), 2))
     assert gap.reason == "feed_gap"
     assert isinstance(post, Post)
 
 
-async def test_a_frame_too_large_to_read_is_passed_and_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jetstream, "_MAX_FRAME_BYTES", 5_000)
+async def test_a_frame_too_large_to_read_is_a_gap(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jetstream_server, "MAX_FRAME_BYTES", 5_000)
     huge = event(2, record={"text": "x" * 9_000})
-    server.plays = [saying(event(1), huge, then="hang"), saying(event(3))]
+    server.scripts = [sending(event(1), huge, then="hang"), sending(event(3))]
     first, gap, last = records(await take(server.feed(wire=1), 3))
     assert (first.url[-2:], gap.reason, last.url[-2:]) == ("r1", "feed_gap", "r3")
-    assert int(server.asked[1]["cursor"][0]) > NOW_US + 2
+    assert int(server.requests[1]["cursor"][0]) > NOW_US + 2
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 async def test_a_server_of_another_wire_is_one_line(server: Server, status: int) -> None:
-    server.plays = [Response(status, "No", Headers({"Content-Length": "0"}), b"")]
+    server.scripts = [Response(status, "No", Headers({"Content-Length": "0"}), b"")]
     with pytest.raises(UsageError, match=f"{status} to wire 2"):
         await take(server.feed(wire=2), 1)
 
 
-async def test_a_server_in_trouble_is_asked_again(server: Server) -> None:
-    server.plays = [Response(503, "No", Headers({"Content-Length": "0"}), b""), saying(event(1))]
+async def test_a_server_error_leads_to_a_reconnection(server: Server) -> None:
+    server.scripts = [Response(503, "No", Headers({"Content-Length": "0"}), b""), sending(event(1))]
     assert len(records(await take(server.feed(wire=1), 1))) == 1
 
 
 async def test_posts_without_media_can_be_left_out(server: Server) -> None:
-    server.plays = [saying(*recorded("jetstream-1.jsonl"))]
+    server.scripts = [sending(*recorded("jetstream-1.jsonl"))]
     found = records(await take(server.feed(wire=1, media_only=True), 10))
     assert all(record.media for record in found if isinstance(record, Post))
     assert sum(isinstance(record, Removal) for record in found) == 6

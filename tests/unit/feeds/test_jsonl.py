@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.messages import DeadLetter, Medium, Post
+from streams.feeds.batch import Batch, FeedRecord
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES
 from streams.feeds.files.jsonl import read_jsonl
-from streams.feeds.runner import Batch, Brought
 
 NEW = Progress()
 
@@ -17,7 +17,7 @@ async def batches_of(raw: bytes, position: str | None = None) -> list[Batch]:
     return [batch async for batch in read_jsonl(io.BytesIO(raw), "posts.jsonl", Progress(position))]
 
 
-async def read(raw: bytes, position: str | None = None) -> list[Brought]:
+async def read(raw: bytes, position: str | None = None) -> list[FeedRecord]:
     return [record for batch in await batches_of(raw, position) for record in batch.records]
 
 
@@ -56,7 +56,7 @@ async def test_a_line_fed_twice_is_the_same_post_and_another_line_is_not() -> No
     assert first.post_id == second.post_id != third.post_id
 
 
-async def test_the_url_names_a_post_without_id_whatever_else_its_line_says() -> None:
+async def test_the_id_of_a_post_without_one_depends_on_its_url_alone() -> None:
     first, edited = await read(b'{"url": "https://e/1", "caption": "a"}\n{"url": "https://e/1", "caption": "b"}\n')
     assert isinstance(first, Post)
     assert isinstance(edited, Post)
@@ -96,7 +96,7 @@ async def test_an_endless_line_is_refused_with_its_beginning_and_the_next_is_rea
     assert isinstance(post, Post)
 
 
-async def test_lines_of_a_pipe_come_as_they_are_written() -> None:
+async def test_lines_of_a_pipe_are_read_as_they_are_written() -> None:
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb") as stream, os.fdopen(write_end, "wb", buffering=0) as pipe:
         feed = read_jsonl(stream, "-", NEW)
@@ -119,7 +119,7 @@ async def test_more_lines_than_are_read_ahead_all_arrive_in_order() -> None:
 LINES = b"".join(b'{"caption": "%d"}\n' % n for n in range(3))
 
 
-async def test_a_file_goes_on_after_the_last_line_told() -> None:
+async def test_a_file_resumes_after_the_last_line_read() -> None:
     batches = await batches_of(LINES)
     for n, batch in enumerate(batches):
         assert await captions(LINES + b'{"caption": "new"}\n', batch.position) == [*"012"[n + 1 :], "new"]
@@ -133,18 +133,18 @@ async def test_the_number_of_a_line_counts_from_the_beginning_of_the_file() -> N
 
 
 @pytest.mark.parametrize("file", [b'{"caption": "0"}\n', b'{"caption": "x"}\n' * 9, b""])
-async def test_a_file_that_was_cut_or_replaced_starts_over(file: bytes) -> None:
+async def test_a_truncated_or_replaced_file_starts_over(file: bytes) -> None:
     position = (await batches_of(LINES))[-1].position
     assert len(await read(file, position)) == file.count(b"\n")
 
 
-async def test_a_line_that_was_being_written_is_told_whole_once_it_is() -> None:
+async def test_a_line_that_was_being_written_is_read_again_once_it_is_whole() -> None:
     position = (await batches_of(LINES + b'{"caption": "ha'))[-1].position
     assert await captions(LINES + b'{"caption": "ha', position) == []
     assert await captions(LINES + b'{"caption": "half"}\n', position) == ["half"]
 
 
-async def test_a_file_goes_on_after_an_endless_line() -> None:
+async def test_a_file_resumes_after_an_endless_line() -> None:
     endless = b"x" * (3 * MAX_ENTRY_BYTES) + b"\n"
     position = (await batches_of(endless))[-1].position
     assert await captions(endless + LINES, position) == ["0", "1", "2"]

@@ -1,4 +1,4 @@
-"""Mastodon's statuses as posts, and a stream that is cut, by both of its ways."""
+"""Posts from Mastodon's statuses, and the feed over several connections."""
 
 import asyncio
 import json
@@ -12,13 +12,15 @@ import pytest
 from schemas.messages import DeadLetter, Post, Removal
 from streams.errors import UsageError
 from streams.feeds import connection
+from streams.feeds.batch import Batch
+from streams.feeds.connection import reconnecting
 from streams.feeds.cursor import Progress
 from streams.feeds.mastodon import feed as mastodon
-from streams.feeds.mastodon.feed import Mastodon
-from streams.feeds.mastodon.recent_posts import Entry, Known
-from streams.feeds.mastodon.server import STREAMS, Server, Stream
-from streams.feeds.mastodon.wire import BROKEN, Status, Told, plain_text, to_post
-from streams.feeds.runner import Batch
+from streams.feeds.mastodon.feed import FEED, MastodonFeed
+from streams.feeds.mastodon.recent_posts import RecentPost, RecentPosts
+from streams.feeds.mastodon.server import Server
+from streams.feeds.mastodon.stream import STREAMS, Stream
+from streams.feeds.mastodon.wire import MALFORMED, Status, StreamEvent, plain_text, to_post
 from tests.faults.platforms import recorded
 from tests.unit.decode.served import Server as Answers
 from tests.unit.decode.served import response, serving
@@ -27,50 +29,50 @@ STATUSES = recorded("mastodon.jsonl")
 
 
 @pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_BASE_S", 0.01)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_BASE_PAUSE_S", 0.01)
 
 
-def update(number: int, **changes: Any) -> Told:
-    """Return a status of its own; numbers are ids."""
+def update(number: int, **changes: Any) -> StreamEvent:
+    """Return the event of a status with this id."""
     status = STATUSES[1] | {"id": str(number), "uri": f"u{number}", "url": f"https://birds.example/{number}"}
-    return Told("status.update" if "edited_at" in changes else "update", json.dumps(status | changes))
+    return StreamEvent("status.update" if "edited_at" in changes else "update", json.dumps(status | changes))
 
 
 class Scripted:
-    """A server whose connections and pages are given."""
+    """A server with given sessions and pages."""
 
     url = "https://example.social"
 
-    def __init__(self, *sessions: list[Told], pages: list[list[str]] | None = None) -> None:
+    def __init__(self, *sessions: list[StreamEvent], pages: list[list[str]] | None = None) -> None:
         self.sessions = list(sessions)
         self.pages = pages or []
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[AsyncGenerator[Told]]:
+    async def connect(self) -> AsyncIterator[AsyncGenerator[StreamEvent]]:
         if not self.sessions:
             raise UsageError("the end")
         session = self.sessions.pop(0)
 
-        async def events() -> AsyncGenerator[Told]:
-            for told in session:
-                yield told
+        async def events() -> AsyncGenerator[StreamEvent]:
+            for event in session:
+                yield event
 
         yield events()
 
-    async def page(self, since: str) -> list[str]:
-        self.asked.append(since)
+    async def page(self, since_id: str) -> list[str]:
+        self.requests.append(since_id)
         return self.pages.pop(0) if self.pages else []
 
 
 async def all_of(server: Scripted, progress: Progress | None = None) -> list[Batch]:
     batches: list[Batch] = []
-    source = Mastodon(cast("Server", server), progress or Progress()).batches()
+    source = reconnecting(FEED, MastodonFeed(cast("Server", server), progress or Progress()).session)
     with suppress(UsageError):  # the end
         async with asyncio.timeout(10), aclosing(source):
             async for batch in source:
-                batches.append(batch)  # noqa: PERF401 - what came before the end counts
+                batches.append(batch)  # noqa: PERF401 - keeps the batches before the end
     return batches
 
 
@@ -79,7 +81,7 @@ def records(batches: list[Batch]) -> list[Any]:
 
 
 def progress_after(batches: list[Batch]) -> Progress:
-    parts = {name: kept for batch in batches for name, kept in batch.parts.items() if kept is not None}
+    parts = {name: stored for batch in batches for name, stored in batch.parts.items() if stored is not None}
     return Progress([batch.position for batch in batches if batch.position][-1], parts)
 
 
@@ -106,11 +108,11 @@ def test_a_status_becomes_a_post() -> None:
         ("a < b", "a < b"),
     ],
 )
-def test_html_becomes_what_people_read(html: str, text: str) -> None:
+def test_html_becomes_plain_text(html: str, text: str) -> None:
     assert plain_text(html) == text
 
 
-async def test_an_edit_is_a_new_post_at_the_same_url_and_told_twice_it_is_one() -> None:
+async def test_an_edit_is_a_new_post_at_the_same_url_and_a_repeat_is_none() -> None:
     edit = update(1, content="<p>other</p>", edited_at="2026-01-01T00:00:00.000Z")
     first, second = records(await all_of(Scripted([update(1), edit, update(1), edit])))
     assert first.url == second.url
@@ -118,41 +120,45 @@ async def test_an_edit_is_a_new_post_at_the_same_url_and_told_twice_it_is_one() 
     assert second.caption.endswith("other")
 
 
-async def test_boosts_are_the_post_they_boost_once_and_their_end_is_no_removal() -> None:
+async def test_boosts_are_the_boosted_post_once_and_their_deletion_is_no_removal() -> None:
     boost = update(2, reblog=json.loads(update(1).payload))
     another = update(3, reblog=json.loads(update(1).payload))
-    found = records(await all_of(Scripted([boost, another, update(1), Told("delete", "2"), Told("delete", "3")])))
+    found = records(
+        await all_of(Scripted([boost, another, update(1), StreamEvent("delete", "2"), StreamEvent("delete", "3")]))
+    )
     assert [post.url for post in found] == ["https://birds.example/1"]
 
 
 async def test_a_deletion_names_the_post_by_its_url_after_a_restart_too() -> None:
     batches = await all_of(Scripted([update(1)]))
-    removals = records(await all_of(Scripted([Told("delete", "1"), Told("delete", "1")]), progress_after(batches)))
+    removals = records(
+        await all_of(Scripted([StreamEvent("delete", "1"), StreamEvent("delete", "1")]), progress_after(batches))
+    )
     assert [(type(removal), removal.url) for removal in removals] == [(Removal, "https://birds.example/1")]
 
 
-async def test_a_deletion_of_what_was_never_seen_says_where_the_server_had_it() -> None:
-    (removal,) = records(await all_of(Scripted([Told("delete", "77"), Told("delete", "77")])))
+async def test_the_deletion_of_an_unknown_post_has_its_address_on_the_server() -> None:
+    (removal,) = records(await all_of(Scripted([StreamEvent("delete", "77"), StreamEvent("delete", "77")])))
     assert removal.url == "https://example.social/web/statuses/77"
 
 
-async def test_what_was_missed_is_asked_for_page_by_page_and_told_once() -> None:
+async def test_missed_posts_are_backfilled_by_page_without_duplicates() -> None:
     pages = [[update(4).payload, update(3).payload], [update(5).payload], []]
     server = Scripted([update(2)], [update(5), update(6)], pages=pages)
     found = records(await all_of(server))
     assert [post.url[-1] for post in found] == ["2", "3", "4", "5", "6"]
-    assert server.asked == ["0", "4", "5"]
+    assert server.requests == ["0", "4", "5"]
 
 
-async def test_ids_are_looked_back_from_by_half_a_minute() -> None:
+async def test_the_backfill_rewinds_half_a_minute() -> None:
     newest = 1_790_000_000_000 << 16
     server = Scripted([update(newest)], [])
     await all_of(server)
-    assert int(server.asked[0]) == (1_790_000_000_000 - 30_000) << 16
+    assert int(server.requests[0]) == (1_790_000_000_000 - 30_000) << 16
 
 
-async def test_too_much_missed_is_a_gap_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mastodon, "_MOST_PAGES", 2)
+async def test_too_many_missed_posts_are_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mastodon, "_MAX_PAGES", 2)
     pages = [[update(number).payload] for number in range(3, 9)]
     found = records(await all_of(Scripted([update(2)], [update(9)], pages=pages)))
     assert [record.reason if isinstance(record, DeadLetter) else record.url[-1] for record in found] == [
@@ -161,34 +167,42 @@ async def test_too_much_missed_is_a_gap_that_is_told(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "told", [Told("update", "{"), Told("update", "{}"), Told(BROKEN, "[]"), Told("update", "[" * 99_999)]
+    "event",
+    [
+        StreamEvent("update", "{"),
+        StreamEvent("update", "{}"),
+        StreamEvent(MALFORMED, "[]"),
+        StreamEvent("update", "[" * 99_999),
+    ],
 )
-async def test_what_is_no_status_is_a_dead_letter_with_its_bytes_and_the_next_is_read(told: Told) -> None:
-    letter, post = records(await all_of(Scripted([told, told, update(1)])))
+async def test_a_malformed_status_is_a_dead_letter_with_its_bytes_and_the_next_is_read(event: StreamEvent) -> None:
+    letter, post = records(await all_of(Scripted([event, event, update(1)])))
     assert isinstance(letter, DeadLetter)
-    assert letter.value == told.payload.encode()
+    assert letter.value == event.payload.encode()
     assert isinstance(post, Post)
 
 
-async def test_other_events_are_left_alone() -> None:
+async def test_other_events_are_ignored() -> None:
     batches = await all_of(
-        Scripted([Told("notification", "{}"), Told("filters_changed", ""), Told("announcement", "x")])
+        Scripted(
+            [StreamEvent("notification", "{}"), StreamEvent("filters_changed", ""), StreamEvent("announcement", "x")]
+        )
     )
     assert records(batches) == []
     assert sum(batch.ignored for batch in batches) == 3
 
 
-def test_the_oldest_ids_are_forgotten() -> None:
-    known = Known({"9": '{"url":"a"}', "10": '{"url":"b"}'}, most=2)
-    changed = known.note("11", Entry("c"))
+def test_the_oldest_ids_are_evicted() -> None:
+    posts = RecentPosts({"9": '{"url":"a"}', "10": '{"url":"b"}'}, max_posts=2)
+    changed = posts.add("11", RecentPost("c"))
     assert set(changed) == {"11", "9"}
     assert changed["9"] is None
-    assert known.get("9") is None
-    assert known.get("10") == Entry("b")
+    assert posts.get("9") is None
+    assert posts.get("10") == RecentPost("b")
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_every_stream_is_named_in_all_three_ways(name: str) -> None:
+def test_every_stream_has_all_three_names(name: str) -> None:
     stream = Stream(name, "cats" if name.startswith("hashtag") else None)
     path, _ = stream.sse
     assert path.startswith("/api/v1/streaming/")
@@ -216,14 +230,14 @@ async def test_a_server_that_refuses_is_one_line(answers: Answers, status: str, 
     answers.answers["/api/v1/streaming/public"] = response(status, b'{"error": "no"}')
     server = Server(answers.url(""), Stream("public"), "secret", "sse", 5.0)
     with pytest.raises(UsageError, match=words):
-        async with server.connected():
+        async with server.connect():
             pass
     assert (
         "Authorization: Bearer secret" in answers.requests[-1] or "authorization: Bearer secret" in answers.requests[-1]
     )
 
 
-async def test_a_server_that_is_asked_too_often_is_waited_for(
+async def test_a_rate_limited_request_is_repeated_after_the_reset(
     answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = "/api/v1/timelines/public?min_id=1&limit=40"

@@ -1,4 +1,4 @@
-"""Mapping files: what they find in a record, and what is wrong in them."""
+"""Mapping files: values they find in records, and errors in them."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_texts_are_text_or_whole_numbers_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "form"),
+    ("value", "time_format"),
     [
         ("2026-11-22T10:00:00Z", "iso"),
         ("2026-11-22T19:00:00+09:00", "iso"),
@@ -56,17 +56,19 @@ def test_texts_are_text_or_whole_numbers_and_nothing_else() -> None:
         (TEN, "ms"),
     ],
 )
-def test_times(written: Any, form: Any) -> None:
-    assert time({"at": written}, Value(path="at", format=form)) == TEN
+def test_times(value: Any, time_format: Any) -> None:
+    assert time({"at": value}, Value(path="at", format=time_format)) == TEN
 
 
-@pytest.mark.parametrize(("written", "form"), [("x", "iso"), ("x", "s"), (1e300, "s"), ([], "ms"), (float("nan"), "s")])
-def test_what_is_no_time_is_said(written: Any, form: Any) -> None:
-    with pytest.raises(EntryError, match="no time"):
-        time({"at": written}, Value(path="at", format=form))
+@pytest.mark.parametrize(
+    ("value", "time_format"), [("x", "iso"), ("x", "s"), (1e300, "s"), ([], "ms"), (float("nan"), "s")]
+)
+def test_a_malformed_time_is_an_error(value: Any, time_format: Any) -> None:
+    with pytest.raises(EntryError, match="not a time"):
+        time({"at": value}, Value(path="at", format=time_format))
 
 
-def test_media_by_link_by_list_and_with_what_is_known_of_them() -> None:
+def test_media_by_link_by_list_and_with_attributes() -> None:
     document = {"one": "https://a", "more": ["https://b", "https://c"], "rich": [{"u": "https://d", "alt": "d"}]}
     assert [medium.url for spec in ("one", "more", "none") for medium in media(document, spec)] == [
         "https://a",
@@ -94,35 +96,35 @@ removal:
 """
 
 
-def test_yaml_says_the_same_and_an_edit_is_another_post(tmp_path: Path) -> None:
+def test_a_yaml_mapping_gives_posts_and_removals_and_an_edit_is_another_post(tmp_path: Path) -> None:
     file = tmp_path / "map.yaml"
     file.write_text(YAML)
     mapping = load_mapping(file)
     first, again, edited = (
-        mapping.read({"type": "reel", "id": 1, "version": version, "text": "x"}) for version in (1, 1, 2)
+        mapping.to_record({"type": "reel", "id": 1, "version": version, "text": "x"}) for version in (1, 1, 2)
     )
     assert isinstance(first, Post)
     assert isinstance(again, Post)
     assert isinstance(edited, Post)
     assert first.post_id == again.post_id != edited.post_id
-    gone = mapping.read({"type": "gone", "who": "w"})
+    gone = mapping.to_record({"type": "gone", "who": "w"})
     assert isinstance(gone, Removal)
     assert (gone.kind, gone.author, gone.platform) == ("account_gone", "w", "made")
-    assert mapping.read({"type": "like"}) is None
+    assert mapping.to_record({"type": "like"}) is None
     for broken in ({"type": "post", "id": 1, "text": "x"}, {"type": "gone"}, {"type": "post", "id": 1, "version": 1}):
         with pytest.raises(EntryError):
-            mapping.read(broken)
+            mapping.to_record(broken)
 
 
 @pytest.mark.parametrize("document", [None, 1, "x", [], [1], {}, {"type": []}, {"type": {}}])
-def test_a_record_of_any_other_shape_is_about_something_else(tmp_path: Path, document: Any) -> None:
+def test_a_record_of_any_other_shape_matches_no_mapping(tmp_path: Path, document: Any) -> None:
     file = tmp_path / "map.yaml"
     file.write_text(YAML)
-    assert load_mapping(file).read(document) is None
+    assert load_mapping(file).to_record(document) is None
 
 
 @pytest.mark.parametrize(
-    ("change", "word"),
+    ("change", "text"),
     [
         (("topic: t", "topik: t"), "topik"),
         (("caption: text", "caption: a..b"), "a..b"),
@@ -133,16 +135,16 @@ def test_a_record_of_any_other_shape_is_about_something_else(tmp_path: Path, doc
         (("name: y", "name: ["), "map.yaml"),
     ],
 )
-def test_a_typo_is_one_line_that_names_it(tmp_path: Path, change: tuple[str, str], word: str) -> None:
+def test_a_typo_is_one_line_that_names_it(tmp_path: Path, change: tuple[str, str], text: str) -> None:
     file = tmp_path / "map.yaml"
     file.write_text(YAML.replace(*change))
     with pytest.raises(UsageError) as refusal:
         load_mapping(file)
-    assert word in str(refusal.value)
+    assert text in str(refusal.value)
     assert "map.yaml" in str(refusal.value)
 
 
-def test_nothing_of_ours_goes_to_servers_that_the_mapping_names(
+def test_our_own_credentials_are_not_sent_to_servers_that_the_mapping_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = load_settings(security_protocol="SASL_SSL", sasl_username="us", sasl_password="ours")
@@ -163,6 +165,6 @@ def test_nothing_of_ours_goes_to_servers_that_the_mapping_names(
         source_settings(load_mapping(file).source, ours)
 
 
-def test_the_documented_mapping_is_the_one_that_is_tested() -> None:
+def test_the_documented_mapping_is_the_tested_one() -> None:
     page = (EXAMPLES / "feeds.md").read_text()
     assert (EXAMPLES / "examples" / "osprey.toml").read_text() in page
