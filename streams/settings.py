@@ -1,4 +1,4 @@
-"""Every knob: read once from the environment (JIKIMI_…), typed, the unit in the name."""
+"""Settings: read once from the environment (JIKIMI_…), typed, with the unit in the name."""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -25,7 +25,7 @@ _PREFIXES = {group.__name__: group.model_config["env_prefix"] for group in (Medi
 
 
 class Settings(BaseSettings):
-    """What a worker, the desk and the feeds need to know."""
+    """Settings of workers, the desk and the feeds."""
 
     model_config = SettingsConfigDict(env_prefix="JIKIMI_", frozen=True)
 
@@ -34,73 +34,73 @@ class Settings(BaseSettings):
         pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
         validation_alias=AliasChoices("bootstrap_servers", "JIKIMI_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
     )
-    """Kafka, as host:port[,host:port]."""
+    """Kafka brokers, as host:port[,host:port]."""
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    """How Kafka is spoken to."""
+    """Encryption and authentication of connections to Kafka."""
 
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    """How name and password are shown, where the protocol asks for them."""
+    """SASL mechanism, used with the SASL protocols."""
 
     sasl_username: str = ""
-    """Name of this client."""
+    """SASL user name of this client."""
 
     sasl_password: SecretStr = SecretStr("")
-    """Its password."""
+    """SASL password of this client."""
 
     ca_file: Path | None = None
-    """Who signed the broker's certificate, PEM; the system's authorities by default."""
+    """Certificate authorities of the broker, PEM; the system's authorities by default."""
 
     certificate_file: Path | None = None
-    """This client's certificate, PEM, where the broker wants one."""
+    """This client's certificate, PEM, if the broker requires one."""
 
     key_file: Path | None = None
-    """Its key, PEM."""
+    """Key of this client's certificate, PEM."""
 
     topic_prefix: str = Field("", pattern=r"^[a-zA-Z0-9._-]*$")
-    """Put before every topic name, so that several systems can share a Kafka."""
+    """Prefix of every topic name, so that several systems can share a Kafka."""
 
     group_prefix: str = Field("jikimi", pattern=r"^[a-zA-Z0-9._-]+$")
-    """Put before every consumer group."""
+    """Prefix of every consumer group."""
 
     schema_registry_url: str | None = Field(None, pattern=r"^(https?://\S+)?$")
-    """A Confluent-compatible registry; without one messages carry their schema's fingerprint."""
+    """URL of a Confluent-compatible registry; without one messages carry their schema's fingerprint."""
 
     term_key: SecretStr = SecretStr("")
     """Shared by desk and text stage: terms leave the desk only as digests under this key."""
 
     mastodon_token: SecretStr = SecretStr("")
-    """Of a user of the Mastodon server that is followed; scope read:statuses."""
+    """Access token of a user of the Mastodon server; scope read:statuses."""
 
     session_timeout_s: PositiveFloat = 30.0
-    """How long the broker waits for a silent worker before its partitions move."""
+    """Session timeout: how long a worker may send no heartbeat before its partitions are reassigned."""
 
     commit_interval_s: PositiveFloat = 1.0
-    """How much work a crash repeats."""
+    """Interval between commits; a crash repeats the work since the last one."""
 
     fetch_wait_ms: PositiveInt = 100
     """Longest wait of one fetch; Faust's own 1,500 ms cost hundreds of ms a hop on a quiet topic."""
 
     window: PositiveInt = 16
-    """Records in flight per stage."""
+    """Maximum number of records in flight per stage."""
 
     stage_timeout_s: PositiveFloat = 300.0
-    """Longest time a stage may take for one output."""
+    """Longest processing time for one output of a stage."""
 
     delivery_timeout_s: PositiveFloat = 120.0
-    """How long an output may wait for the broker before the worker stops; Faust's own 1,200 s hide a dead producer."""
+    """How long an output may wait for the broker before the worker stops; Faust's 1,200 s hide a failed producer."""
 
     drain_s: PositiveFloat = 20.0
-    """How long a stopping or rebalancing worker waits for records in flight; the rest is done again."""
+    """How long a stopping or rebalancing worker waits for records in flight; unfinished ones are processed again."""
 
     max_dead_letters_in_a_row: PositiveInt = 200
-    """More than this stops the worker: a broken deployment must not drain a topic into the dead letters."""
+    """More than this stops the worker, because a broken deployment must not turn a whole topic into dead letters."""
 
     fusion_deadline_s: PositiveFloat = 30.0
-    """How long fusion waits for late modalities of a post."""
+    """Join window of fusion: how long it waits for the modalities of a post."""
 
     fusion_memory_s: PositiveFloat = 86_400.0
-    """How long a finished post is remembered, so that what comes late can still raise its verdict."""
+    """State retention: how long fusion keeps a closed post, so that late scores can still raise its verdict."""
 
     act: float = Field(0.95, ge=0, le=1)
     """Default policy: at or above this probability a takedown is issued."""
@@ -109,19 +109,19 @@ class Settings(BaseSettings):
     """Default policy: at or above this probability a person decides."""
 
     quarantine_posts: NonNegativeInt = 200
-    """Takedowns an hour that may rest on a reference nobody has confirmed; more are held for a person. 0: no limit."""
+    """Takedowns an hour by a reference that nobody has confirmed; more are held for a person. 0: no limit."""
 
     archive_dir: Path = Path("var/archive")
-    """Where match keeps its vectors; rebuilt from the topic when lost. One folder per worker."""
+    """Folder of match's archive of vectors; rebuilt from the topic if lost. One folder per worker."""
 
     model_cache_dir: Path | None = None
-    """Where exported models are kept; the user's cache folder by default."""
+    """Folder of exported models; the user's cache folder by default."""
 
     manifest: Path | None = None
     """A manifest that adds candidates to models/manifest.toml; none by default."""
 
     visual_model: str | None = None
-    """Name or name@version in the manifest, its default otherwise; holds until the first `jikimi promote`."""
+    """Name or name@version in the manifest, its default otherwise; used until the first `jikimi promote`."""
 
     audio_model: str | None = None
     """Likewise."""
@@ -133,37 +133,37 @@ class Settings(BaseSettings):
     """Likewise."""
 
     explicit: bool = False
-    """Rate how explicit pictures seem, for those who review; never a reason to act. Needs the extra "explicit"."""
+    """Rate how explicit pictures are, for reviewers; never a reason to act. Needs the extra "explicit"."""
 
     voice: bool = False
-    """Listen for voices; the same for decode, audio and desk. Needs weights of the operator's: models/voice/card.md."""
+    """Compare voices; the same for decode, audio and desk. Needs weights from the operator: models/voice/card.md."""
 
     ocr: bool = False
-    """Read the words on screen; the same for decode and screen. Needs the extra "ocr", and Tesseract for Hangul."""
+    """Read text on screen; the same for decode and screen. Needs the extra "ocr", and Tesseract for Hangul."""
 
     metrics_port: int | None = Field(None, ge=0, le=65535)
-    """Serve Prometheus metrics here; none by default."""
+    """Port of the Prometheus metrics; none by default."""
 
     trace_endpoint: str | None = Field(None, pattern=r"^https?://\S+$")
-    """Send traces to this OpenTelemetry collector, as http://host:4318/v1/traces; none by default."""
+    """URL of an OpenTelemetry collector for traces, as http://host:4318/v1/traces; none by default."""
 
     trace_ratio: float = Field(1.0, ge=0, le=1)
-    """Share of the posts whose traces are sent, the same posts in every process of the same share."""
+    """Share of posts whose traces are sent; processes with the same share send the same posts."""
 
     monitor_interval_s: PositiveFloat = 2.0
-    """How often `jikimi monitor` looks at the broker."""
+    """Interval between updates of `jikimi monitor` from the broker."""
 
     ready_file: Path | None = None
-    """Made when a worker has its partitions, for probes; none by default."""
+    """File that a worker creates once it has its partitions, for readiness probes; none by default."""
 
     start_grace_s: NonNegativeFloat = 60.0
-    """How long a command waits for the broker before it gives up."""
+    """How long a command waits for the broker before it fails."""
 
     media: MediaSettings = Field(default_factory=MediaSettings)
-    """Fetching and decoding, read from JIKIMI_MEDIA_…."""
+    """Settings of fetching and decoding, read from JIKIMI_MEDIA_…."""
 
     http: HttpSettings = Field(default_factory=HttpSettings)
-    """The HTTP feed, read from JIKIMI_HTTP_…."""
+    """Settings of the HTTP feed, read from JIKIMI_HTTP_…."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -181,7 +181,7 @@ class Settings(BaseSettings):
 
     @property
     def uses_sasl(self) -> bool:
-        """Whether the broker is shown a name and a password."""
+        """Whether the client authenticates with a name and a password."""
         return self.security_protocol.startswith("SASL")
 
     @property
@@ -195,7 +195,7 @@ class Settings(BaseSettings):
         Raises
         ------
         UsageError
-            It is not set: digests under an empty key could be guessed by anyone.
+            It is not set or too short: anyone could guess digests under an empty key.
         """
         key = self.term_key.get_secret_value().encode()
         if len(key) < _LEAST_KEY_BYTES:
@@ -206,27 +206,27 @@ class Settings(BaseSettings):
 
 
 def load_settings(**changes: object) -> Settings:
-    """Read the settings; keyword arguments win over the environment.
+    """Read the settings; keyword arguments take precedence over the environment.
 
     Raises
     ------
     UsageError
-        One line that names the wrong setting.
+        A setting is wrong; the message is one line with its name.
     """
     try:
         return Settings(**changes)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise UsageError(_told(error)) from error
+        raise UsageError(_first_error(error)) from error
     except SettingsError as error:
         raise UsageError(f'{error}: a list is written as ["a", "b"]') from error
 
 
-def _told(error: ValidationError) -> str:
-    """Return one line on the first wrong setting, under the name it has in the environment."""
+def _first_error(error: ValidationError) -> str:
+    """Return the first error as one line, with the setting's name in the environment."""
     first = error.errors()[0]
-    words = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
-        return words
+        return message
     prefix = _PREFIXES.get(error.title, "JIKIMI_")
     name = "_".join(str(part) for part in first["loc"]).upper()
-    return f"setting {prefix}{name.removeprefix('JIKIMI_')}: {words}"
+    return f"setting {prefix}{name.removeprefix('JIKIMI_')}: {message}"

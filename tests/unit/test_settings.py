@@ -9,32 +9,32 @@ from streams.settings import Settings, load_settings
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Take away what the developer's shell says."""
+    """Remove the settings of the developer's shell."""
     for name in list(os.environ):
         if name.startswith(("JIKIMI_", "KAFKA_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 
-def test_everything_has_a_default() -> None:
+def test_every_setting_has_a_default() -> None:
     settings = load_settings()
     assert (settings.bootstrap_servers, settings.act, settings.review) == ("127.0.0.1:9092", 0.95, 0.5)
     assert settings.schema_registry_url is None
 
 
 @pytest.mark.parametrize("name", ["JIKIMI_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"])
-def test_the_broker_is_read_from_either_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_broker_is_read_from_both_variables(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "kafka-0:9092,kafka-1:9092")
     assert load_settings().bootstrap_servers == "kafka-0:9092,kafka-1:9092"
 
 
-def test_our_own_name_for_the_broker_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_variable_for_the_broker_takes_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "other:1")
     monkeypatch.setenv("JIKIMI_BOOTSTRAP_SERVERS", "ours:2")
     assert load_settings().bootstrap_servers == "ours:2"
 
 
-def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_argument_takes_precedence_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JIKIMI_WINDOW", "3")
     monkeypatch.setenv("JIKIMI_BOOTSTRAP_SERVERS", "theirs:1")
     settings = load_settings(window=5, bootstrap_servers="ours:2")
@@ -49,7 +49,7 @@ def test_a_media_setting_is_read_under_its_own_name(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("JIKIMI_WINDOW", "none", "setting JIKIMI_WINDOW: "),
         ("JIKIMI_WINDOW", "0", "setting JIKIMI_WINDOW: "),
@@ -70,15 +70,15 @@ def test_a_media_setting_is_read_under_its_own_name(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(UsageError) as refused:
         load_settings()
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
-def test_an_empty_registry_is_none() -> None:
+def test_an_empty_registry_is_no_registry() -> None:
     assert not load_settings(schema_registry_url="").schema_registry_url
 
 
@@ -88,18 +88,18 @@ def test_a_term_key_that_can_be_guessed_is_refused(key: str) -> None:
         load_settings(term_key=key).required_term_key()
 
 
-def test_the_term_key_is_given_and_never_shown() -> None:
+def test_the_term_key_is_never_printed() -> None:
     settings = load_settings(term_key="sixteen letters!")
     assert settings.required_term_key() == b"sixteen letters!"
     assert "sixteen" not in repr(settings)
 
 
-def test_settings_do_not_change() -> None:
+def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().window = 3
 
 
-def test_every_setting_says_what_it_is() -> None:
+def test_every_setting_has_a_docstring() -> None:
     source = Path(str(__import__(Settings.__module__, fromlist=["x"]).__file__)).read_text()
     for name in Settings.model_fields:
         after = source.split(f"    {name}: ", 1)[1]
