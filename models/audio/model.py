@@ -1,4 +1,4 @@
-"""Sounds in, fingerprints out: close through codecs, noise, other sound laid over, pitch and tempo; far for another."""
+"""Audio model: fingerprints of sounds, robust to codecs, noise, overlaid sound, pitch and tempo."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,17 @@ from models.audio.network import DIMENSIONS, HOP, WINDOW
 from models.audio.spectrum import RATE_HZ, SPECTRUM, STEP
 
 LEAST_SAMPLES = WINDOW + SPECTRUM - STEP
-"""A window, 2.67 s: the spectra of its last frame reach over its end."""
+"""Length of a window, 2.67 s: the spectra of its last frame extend beyond its end."""
 _MIDDLE_S = (LEAST_SAMPLES / 2) / RATE_HZ
 _SILENCE_DB = -70.0
-"""Mean level of a window, 0 dB = full scale. Below it there is only noise of the recorder or the codec."""
+"""Least mean level of a window, 0 dB = full scale. Below it there is only noise of the recorder or the codec."""
 _STILLNESS = 0.17
-"""Root mean square change inside a window, in decades. Below it lie hum, test tones and steady noise."""
+"""Least root mean square change inside a window, in decades. Below it are hum, test tones and steady noise."""
 
 
 @dataclass(frozen=True)
 class AudioDescription:
-    """Fingerprints of a sound and when they start to sound."""
+    """Fingerprints of a sound and their times."""
 
     vectors: npt.NDArray[np.float32]
     """Shape (m, 128), rows of length 1."""
@@ -41,13 +41,13 @@ class AudioModel:
     def describe(self, pcm: npt.NDArray[np.int16]) -> AudioDescription:
         """Describe a sound, one row each 0.256 s.
 
-        Silent and unchanging windows are left out: they match each other and say nothing. A sound shorter than a
+        Silent and unchanging windows are left out: they match each other and are no evidence. A sound shorter than a
         window, 2.67 s, has no rows.
 
         Parameters
         ----------
         pcm
-            Mono samples at ``rate_hz``, shape (n,). A minute takes about 60 MB while it is worked on.
+            Mono samples at ``rate_hz``, shape (n,). A minute needs about 60 MB of working memory.
         """
         if len(pcm) < LEAST_SAMPLES:
             return AudioDescription(np.zeros((0, DIMENSIONS), dtype=np.float32), np.zeros(0))

@@ -1,8 +1,8 @@
-"""The fingerprint's network as an ONNX graph, written by hand from trained weights.
+"""Network of the fingerprint as an ONNX graph, built from trained weights.
 
 After Chang et al. 2021, "Neural Audio Fingerprint for High-Specific Audio Retrieval Based on Contrastive Learning",
-with two changes: the convolutions run once over the whole sound, and a window is a look at ten of their steps, so that
-windows that overlap share their work; and the bands are logarithmic, so that a change of pitch is a shift.
+with two changes: the convolutions run once over the whole sound and a window takes ten of their steps, so that
+overlapping windows share their work; and the bands are logarithmic, so that a change of pitch is a shift.
 """
 
 from typing import TypedDict
@@ -16,10 +16,10 @@ from models.graph import Graph
 Array = npt.NDArray[np.float32]
 
 KERNELS = ((4, 4), (3, 3), (3, 3), (1, 3), (1, 3))
-"""Of each convolution: frames, bands."""
+"""Size of each convolution's kernel: frames, bands."""
 STRIDES = ((2, 2), (2, 2), (2, 2), (1, 2), (1, 2))
 PADS = ((1, 1, 1, 1), (0, 1, 1, 1), (0, 1, 1, 1), (0, 0, 0, 1), (0, 1, 0, 1))
-"""Zeros before in frames and bands, then after; the same for every length, or windows would shift with it."""
+"""Zeros before in frames and bands, then after; independent of the length, otherwise windows would shift with it."""
 CHANNELS = (32, 64, 96, 128, 160)
 STEP_FRAMES = 8
 """Frames from one step of the last convolution to the next, and so between windows: 0.256 s."""
@@ -28,11 +28,11 @@ DIMENSIONS = 128
 HOP = STEP_FRAMES * FRAME
 """Samples between windows."""
 WINDOW = WINDOW_STEPS * HOP
-"""Samples under a window, and the least the graph takes: 2.56 s."""
+"""Samples of a window, and the fewest that the graph takes: 2.56 s."""
 AROUND_FRAMES = 65
-"""Two seconds: the loudness that a frame is held against."""
+"""Frames, two seconds, whose mean loudness normalises the frame in their middle."""
 FLOOR = 1e-3
-"""Of that loudness; what lies 30 dB below it does not count."""
+"""Floor relative to that loudness: power 30 dB below it does not count."""
 OFFSET = 1.5
 EPSILON = 1e-5
 
@@ -48,7 +48,7 @@ class Convolution(TypedDict):
 
 
 class Weights(TypedDict):
-    """What training finds."""
+    """Trained weights."""
 
     convolutions: list[Convolution]
     projection: Array
@@ -134,7 +134,7 @@ def _activity(graph: Graph, power: str) -> None:
 
 
 def _pooled(graph: Graph, tensor: str, size: int, stride: int = 1, pad: int = 0) -> str:
-    """Average over the middle axis of (1, frames, bands); what was padded does not count."""
+    """Average over the middle axis of (1, frames, bands); padding does not count."""
     turned = graph.add("Transpose", tensor, perm=[0, 2, 1])
     pads = [pad, pad]
     pooled = graph.add("AveragePool", turned, kernel_shape=[size], strides=[stride], pads=pads, count_include_pad=0)

@@ -1,6 +1,6 @@
-"""The spectrum under the fingerprint: power in bands half a semitone wide, 31.25 times a second.
+"""Spectrum of the fingerprint: power in bands half a semitone wide, 31.25 times a second.
 
-Training and the exported graph share these numbers; a change of one makes every fingerprint ever written useless.
+Training and the exported graph share these constants; a change of one makes all stored fingerprints useless.
 """
 
 import numpy as np
@@ -14,9 +14,9 @@ SPECTRUM = 1024
 FRAME = 2 * STEP
 """Samples per frame: 32 ms."""
 N_BANDS = 106
-"""Two per semitone from 180 Hz to 3.8 kHz, about what a telephone and every codec let through."""
+"""Two per semitone from 180 Hz to 3.8 kHz, about the range that a telephone and every codec transmit."""
 LEAST_POWER = 1e-7
-"""Added to every band, of 1 for a full-scale sample squared under the window; some -100 dB."""
+"""Power added to every band, where 1 is a full-scale sample squared under the window; about -100 dB."""
 
 _LOW_HZ = 180.0
 _FINE_PER_OCTAVE = 48
@@ -28,7 +28,7 @@ def window() -> npt.NDArray[np.float32]:
 
 
 def band_matrix() -> npt.NDArray[np.float32]:
-    """Return triangular filters at equal musical distance, none narrower than a line of the spectrum: (513, 106)."""
+    """Return triangular filters at equal musical intervals, none narrower than a line of the spectrum: (513, 106)."""
     line_hz = RATE_HZ / SPECTRUM
     frequencies = np.fft.rfftfreq(SPECTRUM, 1 / RATE_HZ)[:, None]
     centres = _LOW_HZ * 2.0 ** (np.arange(-1, 2 * N_BANDS) / _FINE_PER_OCTAVE)

@@ -1,4 +1,4 @@
-"""Pictures in, how explicit they seem out: context for a person who reviews, never evidence of a copy.
+"""Explicitness model: ratings of pictures as context for reviewers, never evidence of a copy.
 
 Yahoo's open_nsfw (2016), a thin ResNet-50: https://github.com/yahoo/open_nsfw.
 """
@@ -13,7 +13,7 @@ from PIL import Image
 
 _WHOLE_PX, _SIDE_PX = 256, 224
 _MEAN_BGR = np.array([104, 117, 123], dtype=np.float32)
-"""Of the pictures it was trained on."""
+"""Mean of the training pictures."""
 
 
 class ExplicitModel:
@@ -25,7 +25,7 @@ class ExplicitModel:
         self._session = session
 
     def rate(self, jpegs: Sequence[bytes]) -> npt.NDArray[np.float32]:
-        """Return how explicit each picture seems: float32, shape (n,), 0 to 1.
+        """Return the explicitness rating of each picture: float32, shape (n,), 0 to 1.
 
         Raises
         ------
@@ -37,10 +37,10 @@ class ExplicitModel:
 
 
 def prepared(jpeg: bytes) -> npt.NDArray[np.float32]:
-    """Return a picture as the model was trained to see it: float32, shape (224, 224, 3), BGR less the mean.
+    """Return a picture as input of the model: float32, shape (224, 224, 3), BGR minus the mean.
 
-    Squashed to a square, its middle cut out and compressed once more, as the package of the file does it after
-    open_nsfw's own script.
+    Resized to a square, its middle cropped and compressed once more, as in the file's package after open_nsfw's own
+    script.
 
     Raises
     ------

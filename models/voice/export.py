@@ -1,8 +1,8 @@
-"""Write Resemblyzer's voice encoder as an ONNX graph, from the weights inside its package.
+"""Export of Resemblyzer's voice encoder as an ONNX graph, from the weights in its package.
 
 ``python -m models.voice.export FILE`` takes the package's wheel, or pretrained.pt out of it, writes the graph to the
-model cache and prints its sha256. The registry does the same at first use where the package is installed. The package
-declares PyTorch, which nothing here needs, so it is fetched or installed without what it declares:
+model cache and prints its sha256. The registry does the same at first use if the package is installed. The package
+depends on PyTorch, which nothing here needs, so it is fetched or installed without its dependencies:
 
     pip download --no-deps resemblyzer==0.1.4
     python -m models.voice.export Resemblyzer-0.1.4-py3-none-any.whl
@@ -26,16 +26,16 @@ from models.manifest import MANIFEST, ModelError, default_cache, read_manifest, 
 from models.voice.weights import read_tensors
 
 N_FRAMES = 160
-"""Frames of 10 ms under one embedding."""
+"""Frames of 10 ms in one window, which has one embedding."""
 N_BANDS = 40
 DIMENSIONS = 256
 _HIDDEN = 256
 _N_LAYERS = 3
 _WEIGHTS_SHA256 = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
-_INSIDE = "resemblyzer/pretrained.pt"
-_MEND = (
+_PATH_IN_WHEEL = "resemblyzer/pretrained.pt"
+_REMEDY = (
     "pip download --no-deps resemblyzer==0.1.4, then "
-    "python -m models.voice.export Resemblyzer-0.1.4-py3-none-any.whl (it declares PyTorch; nothing here needs it)"
+    "python -m models.voice.export Resemblyzer-0.1.4-py3-none-any.whl (PyTorch, its dependency, is not needed)"
 )
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
@@ -51,7 +51,7 @@ def export() -> bytes:
     """
     spec = importlib.util.find_spec("resemblyzer")
     if spec is None or spec.origin is None:
-        raise ModelError(f"the voice model's weights are not here: {_MEND}")
+        raise ModelError(f"the voice model's weights are missing: {_REMEDY}")
     return export_from(Path(spec.origin).with_name("pretrained.pt"))
 
 
@@ -66,11 +66,11 @@ def export_from(file: Path) -> bytes:
     Raises
     ------
     ModelError
-        The file is not there or is another one.
+        The file is missing or not the pinned one.
     """
     content = _weights(file)
     found = hashlib.sha256(content).hexdigest()
-    if found != _WEIGHTS_SHA256:  # before anything of it is read
+    if found != _WEIGHTS_SHA256:  # before the pickle is read
         raise ModelError(f"{file}: the weights have sha256 {found}, not {_WEIGHTS_SHA256}: refused")
     return graph_of(read_tensors(content))
 
@@ -80,13 +80,13 @@ def _weights(file: Path) -> bytes:
         if not zipfile.is_zipfile(file):
             return file.read_bytes()
         with zipfile.ZipFile(file) as wheel:
-            return wheel.read(_INSIDE)
+            return wheel.read(_PATH_IN_WHEEL)
     except (OSError, KeyError, zipfile.BadZipFile) as exc:
-        raise ModelError(f"{file}: no weights of the voice model: {exc}; {_MEND}") from exc
+        raise ModelError(f"{file}: no weights of the voice model: {exc}; {_REMEDY}") from exc
 
 
 def graph_of(weights: Weights) -> bytes:
-    """Return the ONNX file of these weights, named as PyTorch names them."""
+    """Return the ONNX file of these weights, which have PyTorch's names."""
     graph = Graph("resemblyzer")
     graph.input("mel", np.float32, ("windows", N_FRAMES, N_BANDS))
     state = graph.add("Transpose", "mel", perm=[1, 0, 2])

@@ -1,7 +1,7 @@
-"""How much of a post sounds like the voice of a reference.
+"""Similarity of the voices in a post to the voice of a reference.
 
-Voices differ less than pictures do, and one window says little of one: what is compared is the mean of a run of windows
-with the mean of the likest part of the reference, which may hold more voices than one.
+Voices differ less than pictures, and a single window is weak evidence: the mean of a run of windows is compared with
+the mean of the most similar part of the reference, which may contain more than one voice.
 """
 
 from typing import NamedTuple
@@ -10,36 +10,36 @@ import numpy as np
 import numpy.typing as npt
 
 RUN = 6
-"""Windows of speech in a row that are judged together, 5.6 s: of less speech nothing is said."""
+"""Windows of speech in a row that are compared together, 5.6 s: less speech is not compared."""
 _SHARE = 0.5
-"""Of the reference's windows, the likest ones: whose voice the others are nobody knows."""
+"""Share of the reference's windows that are compared, the most similar ones: the others may be of another voice."""
 _ALIKE = 0.93
-"""Cosine at which as many strangers are asked about as owners of the voice are missed, ops/bench/voice.py."""
+"""Cosine of the equal error rate in ops/bench/voice.py."""
 _ASKING = 0.8
-"""Score of what is so alike, at which the fusion models have a probability of one half."""
+"""Score of that cosine, at which the fusion models have a probability of one half."""
 _SLOPE = 5.0
 
 Rows = npt.NDArray[np.float32]
 
 
 class Likeness(NamedTuple):
-    """The stretch of a post that sounds most like a reference."""
+    """The stretch of a post most similar to a reference."""
 
     score: float
-    """0 to 1; 0.8 where a person should listen."""
+    """0 to 1; from 0.8 a person should listen."""
     query: tuple[float, float]
-    """When the first and the last of its windows begin, seconds."""
+    """Start of its first and last window, seconds."""
 
 
-def likest(post: Rows, times_s: npt.NDArray[np.float64], reference: Rows) -> Likeness | None:
-    """Return the likest run of windows; None if either side has too little speech or nothing is alike.
+def most_similar_run(post: Rows, times_s: npt.NDArray[np.float64], reference: Rows) -> Likeness | None:
+    """Return the most similar run of windows; None if either side has too little speech or the score is 0.
 
     Parameters
     ----------
     post, reference
         A row of length 1 for each window, shapes (n, d) and (m, d).
     times_s
-        Of the post's windows, ascending, shape (n,).
+        Starts of the post's windows, ascending, shape (n,).
     """
     if min(len(post), len(reference)) < RUN:
         return None

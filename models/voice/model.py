@@ -1,6 +1,6 @@
-"""Speech in, descriptors of the voice out: near for one person's words, whichever they are, farther for another's.
+"""Voice model: descriptors of speech, near for one person whatever the words, farther for another person.
 
-The spectrogram is Resemblyzer's: power, not its logarithm, in 40 mel bands (Slaney's), 25 ms each 10 ms at 16 kHz. From
+The spectrogram is Resemblyzer's: power, not its logarithm, in 40 mel bands (Slaney's), 25 ms each 10 ms at 16 kHz. At
 8 kHz it is the same without resampling: a window of 25 ms has its lines at the same frequencies, those above 4 kHz are
 empty, and half the samples sum to half the amplitude.
 """
@@ -20,21 +20,21 @@ _FRAME, _STEP = RATE_HZ // 40, RATE_HZ // 100
 _HOP = N_FRAMES // 2
 """Frames between windows."""
 _SILENCE_DB = -60.0
-"""Of full scale. Below it there is no speech, however quiet the recording."""
+"""Least level of speech relative to full scale, also in quiet recordings."""
 _RANGE_DB = 40.0
-"""Below the loud frames of a segment; what is quieter is a pause."""
+"""Range below the loud frames of a segment; quieter frames are pauses."""
 _SPREAD = 19
-"""Frames over which speech is looked for: pauses between sounds and words stay in."""
+"""Frames over which activity is smoothed: pauses between sounds and words are kept."""
 _LEVEL_DB = -30.0
-"""Of a window as the encoder was trained; power is not its logarithm, so the level must be right."""
+"""Level of the windows in the encoder's training; its input is power, not its logarithm, so the level must match."""
 _LEAST_SWING = 1.0
-"""Deviation of a window's logarithmic power, in nats: words have gaps, most music and all noise have few.
+"""Least deviation of a window's logarithmic power, in nats: speech has gaps, most music and all noise have few.
 
-Saunders 1996 and Scheirer & Slaney 1997 tell speech from music by the like. Windows of speech have 1.1 to 3.3, of music
-0.3 to 2.2 (5 and 95 in a hundred).
+Saunders 1996 and Scheirer & Slaney 1997 distinguish speech from music in a similar way. Windows of speech have 1.1 to
+3.3, of music 0.3 to 2.2 (5th and 95th percentile).
 """
 _SWING_FLOOR = 1e-3
-"""Of the window's mean power, added to each frame's, so that digital silence swings no more than a quiet room."""
+"""Share of the window's mean power added to each frame, so that digital silence swings no more than a quiet room."""
 _MAX_ROWS = 64
 """Windows in one run of the graph."""
 
@@ -61,7 +61,7 @@ class VoiceModel:
         self._session = session
 
     def describe(self, pcm: npt.NDArray[np.int16]) -> VoiceDescription:
-        """Describe the voices in a sound, one row per 0.8 s of speech; pauses are cut out before it is counted.
+        """Describe the voices in a sound, one row per 0.8 s of speech, without the pauses.
 
         Music, noise and less than 1.6 s of speech have no rows.
 
@@ -114,7 +114,7 @@ def _bands() -> npt.NDArray[np.float64]:
 
 
 def _active(power: Array) -> npt.NDArray[np.bool_]:
-    """Return which frames lie in speech or in the short pauses of it."""
+    """Return which frames are speech or short pauses in it."""
     if len(power) < _SPREAD:
         return np.zeros(len(power), np.bool_)
     level_db = 10 * np.log10(power + 1e-12)
@@ -124,13 +124,13 @@ def _active(power: Array) -> npt.NDArray[np.bool_]:
 
 
 def _swings(power: Array) -> npt.NDArray[np.bool_]:
-    """Return which windows (windows, 160) rise and fall as words do."""
+    """Return which windows (windows, 160) vary in level as speech does."""
     floored = power + np.maximum(_SWING_FLOOR * power.mean(axis=1, keepdims=True), 1e-12)
     swings: npt.NDArray[np.bool_] = np.log(floored).std(axis=1) >= _LEAST_SWING
     return swings
 
 
 def _gain(power: Array) -> Array:
-    """Return what brings each window to the level that the encoder knows: shape (windows, 1, 1)."""
+    """Return the gain of each window to the encoder's training level: shape (windows, 1, 1)."""
     gain: Array = (10 ** (_LEVEL_DB / 10) / np.maximum(power.mean(axis=1), 1e-12)).astype(np.float32)
     return gain[:, None, None]

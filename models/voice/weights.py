@@ -1,7 +1,7 @@
-"""The tensors inside a file that PyTorch saved before 1.6, read without PyTorch and without running what it says.
+"""Reader of tensors in a file that PyTorch saved before 1.6, without PyTorch and without executing its pickles.
 
-A pickle may call anything; here it may call three names, none of which does anything but describe a tensor. Of the
-file: three short pickles, one with the dictionary, one with the order of the storages, then the storages themselves.
+A pickle may call any function; here it may call three, which only describe tensors. The file has three short pickles,
+one with the dictionary, one with the order of the storages, then the storages themselves.
 """
 
 import io
@@ -19,7 +19,7 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 
 
 class _Tensor(NamedTuple):
-    """Where in which storage a tensor lies, counted in numbers."""
+    """Position of a tensor in a storage, counted in numbers."""
 
     storage: str
     offset: int
@@ -30,24 +30,24 @@ class _Tensor(NamedTuple):
 class _Restricted(pickle.Unpickler):
     """Reads a pickle that describes tensors; refuses every other."""
 
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - what the base class declares
-        """Return what stands behind a name, if it is one of three."""
-        known = {
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - as the base class declares
+        """Return the object of a name, if it is one of three."""
+        allowed = {
             ("collections", "OrderedDict"): OrderedDict,
             ("torch._utils", "_rebuild_tensor_v2"): _described,
             ("torch", "FloatStorage"): "FloatStorage",
         }
-        if (module, name) not in known:
+        if (module, name) not in allowed:
             raise pickle.UnpicklingError(f"it names {module}.{name}, which no tensor needs")
-        return known[module, name]
+        return allowed[module, name]
 
-    def persistent_load(self, pid: Any) -> str:  # noqa: ANN401 - whatever the file says
+    def persistent_load(self, pid: Any) -> str:  # noqa: ANN401 - any value of the file
         """Return the key of a storage."""
         match pid:
             case ("storage", "FloatStorage", str(key), str(), int(), None):
                 return key
             case _:
-                raise pickle.UnpicklingError("it points to something else than a storage of float32")
+                raise pickle.UnpicklingError("it refers to something other than a storage of float32")
 
 
 def read_tensors(content: bytes) -> Mapping[str, npt.NDArray[np.float32]]:
@@ -61,7 +61,7 @@ def read_tensors(content: bytes) -> Mapping[str, npt.NDArray[np.float32]]:
     Raises
     ------
     ValueError
-        It is not such a file, or asks for more than tensors.
+        It is not such a file, or refers to more than tensors.
     """
     file = io.BytesIO(content)
     try:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models.alignment import AUDIO, VISUAL, Alignment, AlignmentParameters, alignments, joint_score
 from models.text.terms import named
-from models.voice.likeness import likest
+from models.voice.likeness import most_similar_run
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Interval, Match, Modality, Passage, Reference, Thumbnail
 from streams.match.normalisation import Rows
@@ -93,7 +93,7 @@ class ReferenceMatcher:
         )
 
     def _match_voice(self, query: Descriptors) -> Match | None:
-        found = likest(unpack(query.vectors), np.asarray(query.times_s, np.float64), self.vectors)
+        found = most_similar_run(unpack(query.vectors), np.asarray(query.times_s, np.float64), self.vectors)
         if found is None:
             return None
         return Match(

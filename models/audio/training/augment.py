@@ -1,6 +1,6 @@
-"""What happens to a sound between two posts, on band powers: overlays, noise, pitch, tempo, rooms, filters, codecs.
+"""Augmentation of sounds as in reposts, on band powers: overlays, noise, pitch, tempo, rooms, filters, codecs.
 
-On powers and not on samples, so that a batch is a few matrix operations in the same compiled step as the network.
+On powers instead of samples, so that a batch is a few matrix operations in the same compiled step as the network.
 """
 
 from collections.abc import Iterator
@@ -52,15 +52,15 @@ class _Chance:
 
 
 def reposted(key: jax.Array, sound: jax.Array, over: jax.Array) -> jax.Array:
-    """Return sounds as they might be heard in a post, with `over` laid over three of four; (n, frames, 106) each."""
+    """Return sounds as they may be in a post, with `over` mixed into three of four; (n, frames, 106) each."""
     chance = _Chance(key, len(sound))
-    heard = _with_noise(chance, _overlaid(chance, _reverberating(chance, _transposed(chance, sound)), over))
-    decibels = _coded(chance, _filtered(chance, 10 * jnp.log10(heard + _LEAST)))
+    mixed = _with_noise(chance, _overlaid(chance, _reverberating(chance, _transposed(chance, sound)), over))
+    decibels = _coded(chance, _filtered(chance, 10 * jnp.log10(mixed + _LEAST)))
     return 10 ** ((decibels + chance.uniform(-10, 10)) / 10)
 
 
 def registered(key: jax.Array, sound: jax.Array) -> jax.Array:
-    """Return sounds as a victim's own file has them: now and then through a codec."""
+    """Return sounds as in a victim's own file: some of them through a codec."""
     decibels = 10 * jnp.log10(sound + _LEAST)
     floor = decibels.max((1, 2), keepdims=True) - 60
     coded = jax.random.uniform(key, (len(sound), 1, 1)) < 0.3  # noqa: PLR2004 - a share
@@ -78,7 +78,7 @@ def _transposed(chance: _Chance, sound: jax.Array) -> jax.Array:
 
 
 def _reverberating(chance: _Chance, sound: jax.Array) -> jax.Array:
-    """Let a quarter of them decay as in a room, by 1/e in 50 to 400 ms."""
+    """Add reverberation to a quarter of them: decay by 1/e in 50 to 400 ms."""
     n_frames = sound.shape[1]
     lag = np.arange(n_frames)[:, None] - np.arange(n_frames)[None]
     decay = jnp.exp(-1 / (_PER_SECOND * chance.uniform(0.05, 0.4)))
@@ -104,7 +104,7 @@ def _with_noise(chance: _Chance, sound: jax.Array) -> jax.Array:
 
 
 def _filtered(chance: _Chance, decibels: jax.Array) -> jax.Array:
-    """Equalise by smooth curves of 5 dB; pass a telephone's band, or cut the heights."""
+    """Equalise by smooth curves of 5 dB; limit to a telephone's band, or cut the high frequencies."""
     knots, grid = chance.normal(6) * 5, np.linspace(0, 5, N_BANDS)
     low = np.clip(grid.astype(int), 0, 4)
     curve = knots[:, low] * (1 - (grid - low)) + knots[:, low + 1] * (grid - low)
@@ -117,7 +117,7 @@ def _filtered(chance: _Chance, decibels: jax.Array) -> jax.Array:
 
 
 def _coded(chance: _Chance, decibels: jax.Array) -> jax.Array:
-    """Lose what a codec masks, jitter, compress the dynamics, drop a stretch."""
+    """Drop masked bands as a codec does, add jitter, compress the dynamics, drop a stretch."""
     floor = decibels.max((1, 2), keepdims=True) - chance.uniform(30, 60)
     decibels = jnp.where(chance.maybe(0.3), jnp.maximum(decibels, floor), decibels)
     masked = decibels.max(2, keepdims=True) - chance.uniform(20, 45)

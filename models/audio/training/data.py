@@ -1,4 +1,4 @@
-"""Sound files as one long array of band powers, and where in it a training example may lie.
+"""Training data: sound files as one long array of band powers, and the possible starts of examples in it.
 
 ``python -m models.audio.training.data FOLDER OUT.npz`` reads FOLDER/<package>/**: unpacked packages of music, speech
 and effects (card.md lists them). It keeps decibels as bytes: a day of sound takes 280 MB.
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from models.audio.spectrum import RATE_HZ, SPECTRUM, STEP, band_matrix, window
 
 HELD_OUT = frozenset({"singularity-music", "asc-music", "asterisk-core-sounds-it-wav"})
-"""Packages that no training ever sees; every figure in card.md is of these, or of films."""
+"""Packages excluded from training; every figure in card.md is of these, or of films."""
 KINDS = ("music", "speech", "effects")
 _SPEECH = ("asterisk", "klettres")
 _EFFECTS = ("hedgewars-data", "colobot-common-sounds", "hydrogen-drumkits", "sonic-pi-samples")
@@ -25,8 +25,8 @@ _SUFFIXES = frozenset({".ogg", ".wav", ".mp3", ".flac", ".opus"})
 
 EXAMPLE_FRAMES = 320
 _EVERY_FRAMES = 16
-_HEARD_DB, _HEARD_SHARE = -55.0, 0.7
-"""An example is loud enough in this share of its frames."""
+_AUDIBLE_DB, _AUDIBLE_SHARE = -55.0, 0.7
+"""Least level of an audible frame, and least share of audible frames in an example."""
 _LEAST_DB, _STEP_DB = -80.0, 0.4
 _LONGEST_S, _SHORT_S, _JOINED_S = 1200, 8, 30
 
@@ -35,15 +35,15 @@ class Sounds(NamedTuple):
     """All training sound."""
 
     decibels: npt.NDArray[np.uint8]
-    """Shape (frames, 106); `power` makes powers of them."""
+    """Shape (frames, 106); `power` converts them to powers."""
     starts: npt.NDArray[np.int64]
     """Frames at which an example may start."""
     kinds: npt.NDArray[np.int64]
-    """Index into KINDS of each start."""
+    """Index into KINDS for each start."""
 
 
 def collect(folder: Path) -> Sounds:
-    """Read every package in a folder, those held out excepted."""
+    """Read every package in a folder, except those held out."""
     parts: list[tuple[npt.NDArray[np.uint8], int]] = []
     for package in sorted(path for path in folder.iterdir() if path.name not in HELD_OUT):
         parts += [(quantised(pcm), _kind(package.name)) for pcm in _joined(_files(package))]
@@ -71,14 +71,14 @@ def quantised(pcm: npt.NDArray[np.int16]) -> npt.NDArray[np.uint8]:
 def _examples(part: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """Return starts of examples that are not silent."""
     level = part.max(axis=1) * _STEP_DB + _LEAST_DB
-    heard = np.concatenate([[0], np.cumsum(level > _HEARD_DB)])
+    audible = np.concatenate([[0], np.cumsum(level > _AUDIBLE_DB)])
     starts: npt.NDArray[np.int64] = np.arange(0, max(0, len(part) - EXAMPLE_FRAMES), _EVERY_FRAMES)
-    n_heard = heard[starts + EXAMPLE_FRAMES] - heard[starts]
-    return np.compress(n_heard > _HEARD_SHARE * EXAMPLE_FRAMES, starts)
+    n_audible = audible[starts + EXAMPLE_FRAMES] - audible[starts]
+    return np.compress(n_audible > _AUDIBLE_SHARE * EXAMPLE_FRAMES, starts)
 
 
 def _kind(package: str) -> int:
-    if any(word in package for word in _SPEECH):
+    if any(part in package for part in _SPEECH):
         return KINDS.index("speech")
     return KINDS.index("effects" if package in _EFFECTS else "music")
 
@@ -94,7 +94,7 @@ def _files(package: Path) -> Iterator[npt.NDArray[np.int16]]:
 
 
 def _joined(files: Iterator[npt.NDArray[np.int16]]) -> Iterator[npt.NDArray[np.int16]]:
-    """Yield long sounds as they are and short ones one behind the other."""
+    """Yield long sounds unchanged and short ones concatenated."""
     short: list[npt.NDArray[np.int16]] = []
     for pcm in chain(files, [np.zeros(0, np.int16)]):
         if len(pcm) >= _SHORT_S * RATE_HZ:

@@ -1,4 +1,4 @@
-"""The fingerprint's network in JAX, to be trained; models/audio/network.py writes the same arithmetic as ONNX."""
+"""Network of the fingerprint in JAX, for training; models/audio/network.py writes the same arithmetic as ONNX."""
 
 from typing import Any
 
@@ -33,8 +33,8 @@ def initial(key: jax.Array) -> Weights:
         drawn = jax.random.normal(part, (*kernel, n_in, n_out)) * np.sqrt(2 / (np.prod(kernel) * n_in))
         layers.append({"kernel": drawn, "bias": jnp.zeros(n_out), "gain": jnp.ones(n_out), "shift": jnp.zeros(n_out)})
         n_in = n_out
-    n_seen = WINDOW_STEPS * _LAST_BANDS * n_in
-    projection = jax.random.normal(key, (n_seen, DIMENSIONS)) / np.sqrt(n_seen)
+    n_inputs = WINDOW_STEPS * _LAST_BANDS * n_in
+    projection = jax.random.normal(key, (n_inputs, DIMENSIONS)) / np.sqrt(n_inputs)
     return {"convolutions": layers, "projection": projection, "bias": jnp.zeros(DIMENSIONS)}
 
 
@@ -62,17 +62,17 @@ def _normalised(power: jax.Array) -> jax.Array:
 def _convolved(
     hidden: jax.Array, kernel: jax.Array, strides: tuple[int, int], pads: tuple[int, int, int, int]
 ) -> jax.Array:
-    """Convolve by one matrix product: on a CPU, XLA takes the gradient of its own convolutions twice as long."""
+    """Convolve by one matrix product: on a CPU, the gradient of XLA's own convolutions takes twice as long."""
     before, left, after, right = pads
     padded = jnp.pad(hidden, ((0, 0), (before, after), (left, right), (0, 0)))
     n_rows = (padded.shape[1] - kernel.shape[0]) // strides[0] + 1
     n_columns = (padded.shape[2] - kernel.shape[1]) // strides[1] + 1
-    seen = [
+    patches = [
         padded[:, row : row + (n_rows - 1) * strides[0] + 1 : strides[0], column :: strides[1]][:, :, :n_columns]
         for row in range(kernel.shape[0])
         for column in range(kernel.shape[1])
     ]
-    return jnp.concatenate(seen, -1) @ kernel.reshape(-1, kernel.shape[-1])
+    return jnp.concatenate(patches, -1) @ kernel.reshape(-1, kernel.shape[-1])
 
 
 def _channel_norm(hidden: jax.Array) -> jax.Array:

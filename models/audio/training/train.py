@@ -1,8 +1,8 @@
-"""Train the fingerprint: ``python -m models.audio.training.train SOUNDS.npz --minutes 60``.
+"""Training of the fingerprint: ``python -m models.audio.training.train SOUNDS.npz --minutes 60``.
 
 Contrastive, after Chang et al. 2021: windows of a reposted sound must be nearest to the windows of the registered one
 among all others of the batch, most of them of other sounds and some of the same sound seconds apart. Needs the
-dependency group ``train``. Writes models/audio/fingerprint.onnx and says its sha256.
+dependency group ``train``. Writes models/audio/fingerprint.onnx and prints its sha256.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _QUERY_FRAMES, _REFERENCE_FRAMES = 192, 240
 _QUERY_WINDOWS = np.arange(0, 15, 2)
 _MIDDLE_QUERY, _MIDDLE_REFERENCE, _REFERENCE_WINDOWS = 7, 10, 21
 _NEAR_WINDOWS = 4
-"""Windows of one sound closer than this are neither pulled together nor pushed apart."""
+"""Windows of one sound closer than this are neither positives nor negatives."""
 _TEMPERATURE = 0.06
 _WORTH = {"music": 1.0, "speech": 1.5, "effects": 1.2}
 _OVER = {"music": 0.45, "speech": 0.4, "effects": 0.15}
@@ -39,7 +39,7 @@ _PEAK_RATE, _WARM_STEPS = 1.5e-3, 300
 _NEVER = -1e9
 
 type _Where = tuple[jax.Array, jax.Array]
-"""Middles of the sounds and of those laid over them, in frames."""
+"""Middles of the sounds and of their overlays, in frames."""
 
 jax.config.update("jax_default_prng_impl", "unsafe_rbg")  # ten times faster on a CPU, and augmentation is half the work
 
@@ -64,7 +64,7 @@ def loss(
 
 
 def _drawn(key: jax.Array, n: int) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Return speeds, offsets in frames (at most half a hop), and keys for the two sides."""
+    """Return speeds, offsets in frames (at most half a hop), and keys for reference and post."""
     which, much, little, shift, light, heavy = jax.random.split(key, 6)
     changed = jnp.exp(jax.random.uniform(much, (n,), minval=np.log(0.8), maxval=np.log(1.25)))
     kept = jax.random.uniform(little, (n,), minval=0.98, maxval=1.02)
@@ -74,7 +74,7 @@ def _drawn(key: jax.Array, n: int) -> tuple[jax.Array, jax.Array, jax.Array, jax
 
 
 def _from_query(query: jax.Array, reference: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Each window of a post against every window of every reference."""
+    """Return the loss of each post's window against every window of every reference, and the accuracy."""
     n, n_windows = target.shape
     logits = jnp.einsum("aid,bjd->aibj", query, reference) / _TEMPERATURE
     distance = jnp.abs(jnp.arange(_REFERENCE_WINDOWS)[None, None] - target[..., None])
@@ -87,7 +87,7 @@ def _from_query(query: jax.Array, reference: jax.Array, target: jax.Array) -> tu
 
 
 def _from_reference(query: jax.Array, reference: jax.Array, target: jax.Array) -> jax.Array:
-    """And back: each reference's window against every window of every post."""
+    """Return the loss of each reference's window against every window of every post."""
     own = jnp.take_along_axis(reference, target[..., None], 1).reshape(-1, reference.shape[-1])
     logits = own @ query.reshape(own.shape).T / _TEMPERATURE
     index, n_windows = np.arange(len(own)), target.shape[1]
@@ -96,7 +96,7 @@ def _from_reference(query: jax.Array, reference: jax.Array, target: jax.Array) -
     return optax.softmax_cross_entropy_with_integer_labels(jnp.where(near, _NEVER, logits), jnp.asarray(index)).mean()
 
 
-@jax.jit  # type: ignore[untyped-decorator,unused-ignore] # jax is only there to train
+@jax.jit  # type: ignore[untyped-decorator,unused-ignore] # jax is installed only for training
 def _step(
     weights: optax.Params, state: optax.OptState, key: jax.Array, sounds: jax.Array, where: _Where
 ) -> tuple[optax.Params, optax.OptState, jax.Array, jax.Array]:
@@ -106,7 +106,7 @@ def _step(
 
 
 class _Draw:
-    """Where the sounds of a batch lie."""
+    """Random positions of the sounds of a batch."""
 
     def __init__(self, sounds: Sounds, seed: int) -> None:
         self._random = np.random.default_rng(seed)
@@ -129,25 +129,25 @@ def train(sounds: Sounds, seconds: float, seed: int) -> Weights:
     draw, key, began_s = _Draw(sounds, seed), jax.random.key(seed), time.monotonic()
     weights: Any = initial(key)
     state, decibels = _optimiser.init(weights), jnp.asarray(sounds.decibels)
-    n_steps, told = 0, []
+    n_steps, history = 0, []
     while (passed := (time.monotonic() - began_s) / seconds) < 1:
         rate = _PEAK_RATE * min(1.0, (n_steps + 1) / _WARM_STEPS) * (0.495 * (1 + np.cos(np.pi * passed)) + 0.01)
         state[1].hyperparams["learning_rate"] = jnp.asarray(rate, jnp.float32)
         key, part = jax.random.split(key)
         weights, state, value, accuracy = _step(weights, state, part, decibels, draw.batch())
         n_steps += 1
-        told.append((float(value), float(accuracy)))
+        history.append((float(value), float(accuracy)))
         if n_steps % 50 == 0:
-            sys.stdout.write("step {}: loss {:.3f}, nearest {:.3f}\n".format(n_steps, *np.mean(told[-50:], axis=0)))
+            sys.stdout.write("step {}: loss {:.3f}, nearest {:.3f}\n".format(n_steps, *np.mean(history[-50:], axis=0)))
     trained: Weights = jax.tree.map(np.asarray, weights)
     return trained
 
 
 def main(
     sounds: Path,
-    minutes: Annotated[float, typer.Option(help="How long to train.")] = 60.0,
+    minutes: Annotated[float, typer.Option(help="Duration of the training.")] = 60.0,
     seed: int = 1,
-    keep: Annotated[Path | None, typer.Option(help="Also keep the weights in full precision, pickled.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Also write the weights in full precision, pickled.")] = None,
 ) -> None:
     """Train, and write the committed file."""
     with np.load(sounds) as archive:

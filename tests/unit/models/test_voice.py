@@ -13,7 +13,7 @@ import pytest
 from models.manifest import ModelError
 from models.registry import Registry
 from models.voice.export import DIMENSIONS, N_BANDS, N_FRAMES, export_from, graph_of
-from models.voice.likeness import likest
+from models.voice.likeness import most_similar_run
 from models.voice.model import RATE_HZ, VoiceModel
 from models.voice.weights import read_tensors
 
@@ -129,12 +129,15 @@ def times(n_windows: int) -> npt.NDArray[np.float64]:
 
 
 def test_little_speech_says_nothing() -> None:
-    assert likest(voice(1, 5), times(5), voice(1, 20)) is None
-    assert likest(voice(1, 20), times(20), voice(1, 5)) is None
+    assert most_similar_run(voice(1, 5), times(5), voice(1, 20)) is None
+    assert most_similar_run(voice(1, 20), times(20), voice(1, 5)) is None
 
 
 def test_the_same_voice_is_asked_about_and_a_stranger_is_not() -> None:
-    same, other = likest(voice(1, 20), times(20), voice(1, 30)), likest(voice(2, 20), times(20), voice(1, 30))
+    same, other = (
+        most_similar_run(voice(1, 20), times(20), voice(1, 30)),
+        most_similar_run(voice(2, 20), times(20), voice(1, 30)),
+    )
     assert same is not None
     assert same.score > 0.8
     assert other is None or other.score < 0.5
@@ -142,7 +145,7 @@ def test_the_same_voice_is_asked_about_and_a_stranger_is_not() -> None:
 
 def test_a_stretch_of_the_post_and_half_of_the_reference_are_enough() -> None:
     post = np.concatenate([voice(2, 20), voice(1, 10), voice(2, 21)])
-    found = likest(post, times(len(post)), np.concatenate([voice(1, 15), voice(3, 15)]))
+    found = most_similar_run(post, times(len(post)), np.concatenate([voice(1, 15), voice(3, 15)]))
     assert found is not None
     assert found.score > 0.8
     assert times(51)[20] <= found.query[0] < found.query[1] <= times(51)[29]
@@ -150,7 +153,7 @@ def test_a_stretch_of_the_post_and_half_of_the_reference_are_enough() -> None:
 
 def test_one_window_that_is_alike_is_not_a_voice() -> None:
     post = np.concatenate([voice(2, 10), voice(1, 1), voice(2, 11)])
-    found = likest(post, times(len(post)), voice(1, 30))
+    found = most_similar_run(post, times(len(post)), voice(1, 30))
     assert found is None or found.score < 0.5
 
 
