@@ -136,7 +136,7 @@ class Settings(BaseSettings):
     """Rate how explicit pictures are, for reviewers; never a reason to act. Needs the extra "explicit"."""
 
     voice: bool = False
-    """Compare voices; the same for decode, audio and desk. Needs weights from the operator: models/voice/card.md."""
+    """Describe voices; the same for decode, audio and desk. Needs weights from the operator: models/voice/card.md."""
 
     ocr: bool = False
     """Read text on screen; the same for decode and screen. Needs the extra "ocr", and Tesseract for Hangul."""

@@ -1,4 +1,4 @@
-"""A broker that dies, comes back or stays away: workers wait or crash, and never skip."""
+"""A broker that is killed and restarted or stays down: workers wait or crash, and never skip a record."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ def rig(own_kafka: Kafka, tmp_path: Path) -> Iterator[Rig]:
     end(rig)
 
 
-def test_nothing_is_lost_when_the_broker_is_killed_and_comes_back(rig: Rig, own_kafka: Kafka) -> None:
+def test_no_record_is_lost_when_the_broker_is_killed_and_restarted(rig: Rig, own_kafka: Kafka) -> None:
     fed = posts(600, "slow 0.1")
     rig.feed(fed[:300])
     worker = rig.worker()
@@ -30,20 +30,20 @@ def test_nothing_is_lost_when_the_broker_is_killed_and_comes_back(rig: Rig, own_
     feeding.start()
     own_kafka.start()
     feeding.join()
-    if lived := worker.alive:
+    if survived := worker.alive:
         wait_for(lambda: not worker.alive or rig.committed() == rig.ends(), "a crash or the end", 60)
-        lived = worker.alive
-    if not lived:
+        survived = worker.alive
+    if not survived:
         assert worker.wait() != 0
         rig.worker()
     rig.wait_until_committed(60)
     keys = rig.keys()
-    tell(lost=600 - len(keys), duplicated=duplicates(keys), worker_lived=lived)
+    tell(lost=600 - len(keys), duplicated=duplicates(keys), worker_survived=survived)
     assert set(keys) == {record.key for record in fed}
     assert not rig.dead_letters()
 
 
-def test_a_broker_that_stays_away_stops_the_worker_and_no_record_is_given_up_for_it(rig: Rig, own_kafka: Kafka) -> None:
+def test_a_broker_that_stays_down_stops_the_worker_and_causes_no_dead_letters(rig: Rig, own_kafka: Kafka) -> None:
     rig.environment |= {"JIKIMI_DELIVERY_TIMEOUT_S": "5", "JIKIMI_DRAIN_S": "2"}
     fed = posts(400, "slow 0.1")
     rig.feed(fed)

@@ -1,4 +1,4 @@
-"""A topic followed whole: its state is that of the topic, also over a broker's restart, and a barrier waits."""
+"""Reader of a whole topic: its state equals the topic, even after a broker's restart, and a read barrier waits."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from tests.support.brokers import make_topics
 
 
 class State:
-    """What was followed, by key; and what crashed."""
+    """Values by key, and errors passed to `crash`."""
 
     def __init__(self) -> None:
         self.entries: dict[bytes, bytes] = {}
@@ -27,7 +27,7 @@ class State:
 
 
 @asynccontextmanager
-async def following(bootstrap: str, topic: str) -> AsyncIterator[tuple[TopicReader, State]]:
+async def reading(bootstrap: str, topic: str) -> AsyncIterator[tuple[TopicReader, State]]:
     state = State()
     reader = TopicReader(load_settings(bootstrap_servers=bootstrap), topic, state.apply, state.crashes.append)
     await reader.start()
@@ -37,20 +37,20 @@ async def following(bootstrap: str, topic: str) -> AsyncIterator[tuple[TopicRead
     assert not state.crashes
 
 
-async def test_a_barrier_waits_for_everything_written_before_it(rig: Rig) -> None:
-    async with following(rig.bootstrap, rig.prefix + "cases") as (reader, state):
+async def test_a_read_barrier_waits_for_every_record_written_before_it(rig: Rig) -> None:
+    async with reading(rig.bootstrap, rig.prefix + "cases") as (reader, state):
         for i in range(30):
             await asyncio.to_thread(rig.feed, [Fed(0, f"key-{i}", b"%d" % i)], "cases")
             await reader.current()
             assert state.entries[f"key-{i}".encode()] == b"%d" % i
 
 
-async def test_a_follower_goes_on_after_the_broker_was_killed_and_came_back(own_kafka: Kafka, rig: Rig) -> None:
+async def test_a_reader_continues_after_the_broker_was_killed_and_restarted(own_kafka: Kafka, rig: Rig) -> None:
     rig.bootstrap, rig.prefix = own_kafka.bootstrap, ""
     make_topics(rig.bootstrap, rig.prefix)
     written = [Fed(0, "kept", b"1"), Fed(0, "erased", b"1"), Fed(0, "erased", None), Fed(0, "changed", b"1")]
     await asyncio.to_thread(rig.feed, written, "cases")
-    async with following(rig.bootstrap, "cases") as (reader, state):
+    async with reading(rig.bootstrap, "cases") as (reader, state):
         assert state.entries == {b"kept": b"1", b"changed": b"1"}
         own_kafka.kill()
         await asyncio.to_thread(own_kafka.start)

@@ -1,4 +1,4 @@
-"""What feeds write in transactions: workers see committed records only, and commits pass the gaps they leave."""
+"""Transactions of feeds: workers process only committed records, and their commits pass the gaps of offsets."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -29,7 +29,7 @@ def one_each(name: str) -> list[Fed]:
 
 
 def n_left(rig: Rig) -> int:
-    """Return how many records the group has not committed; the markers of transactions are none."""
+    """Return the number of records that the group has not committed, without transaction markers."""
     options = {"bootstrap.servers": rig.bootstrap, "group.id": f"{rig.prefix}reader", "enable.partition.eof": True}
     with closing(Consumer(options)) as consumer:
         consumer.assign([TopicPartition(rig.prefix + "posts", p, offset) for p, offset in rig.committed().items()])
@@ -45,9 +45,9 @@ def n_left(rig: Rig) -> int:
         return n_records
 
 
-def test_aborted_records_are_never_seen_and_hold_up_no_commit(rig: Rig) -> None:
+def test_aborted_records_are_never_processed_and_block_no_commit(rig: Rig) -> None:
     write(rig, one_each("first"))
-    # Behind the very first record of each partition lies a gap of several offsets, and later ones.
+    # After the first record of each partition there is a gap of several offsets, and others later.
     write(rig, one_each("aborted"), commit=False)
     write(rig, one_each("aborted-too"), commit=False)
     write(rig, one_each("second"))
@@ -66,13 +66,13 @@ def test_aborted_records_are_never_seen_and_hold_up_no_commit(rig: Rig) -> None:
     assert rig.keys() == dict.fromkeys(expected, 1)
 
 
-def test_a_transaction_that_is_open_is_seen_when_it_is_committed(rig: Rig) -> None:
+def test_records_of_an_open_transaction_are_processed_once_it_is_committed(rig: Rig) -> None:
     rig.worker()
     with transaction(rig, commit=True) as producer:
         for record in one_each("open"):
             producer.produce(rig.prefix + "posts", record.value, record.key, record.partition)
         producer.flush(30)
-        # written behind it by another; readers wait for the transaction before it
+        # written by another producer after it; readers wait for the open transaction
         rig.feed(one_each("other"))
         assert not rig.keys()
-    wait_for(lambda: len(rig.keys()) == 2 * N_PARTITIONS, "both seen")
+    wait_for(lambda: len(rig.keys()) == 2 * N_PARTITIONS, "the records of both")

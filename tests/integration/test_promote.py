@@ -1,4 +1,4 @@
-"""Other models go live, and back, while posts flow: nothing is lost, nothing is done twice."""
+"""Promotion and rollback of models while posts are processed: nothing is lost or processed twice."""
 
 import asyncio
 import io
@@ -39,12 +39,12 @@ from tests.unit.made_messages import match, scores
 PHRASE = "find the full film here"
 OLD, NEW = "sscd-distilled@0.1.0", "sscd-distilled@2"
 EACH = 8
-"""Posts to see described by each model before the next step."""
+"""Posts described by each model before the next step."""
 
 
 @pytest.fixture(scope="module")
 def candidates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a manifest with the very same graphs under other versions: other spaces, at no cost."""
+    """Return a manifest with the same graphs under other versions: other embedding spaces, at no cost."""
     path = tmp_path_factory.mktemp("candidates") / "candidates.toml"
     visual, text = (_candidate(name) for name in ("sscd-distilled", "use-multilingual"))
     graph = locate(Registry().entry("text"), default_cache())
@@ -78,7 +78,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def frames_of(settings: Settings, film: Path) -> list[Frame]:
-    """Return what decode would send of a film."""
+    """Return the frames that decode writes for a film."""
 
     async def decode() -> list[Frame]:
         async with Decoder(settings.media) as decoder:
@@ -105,12 +105,12 @@ def post(system: System, post_id: str, frames: list[Frame]) -> None:
 
 
 class Feed(threading.Thread):
-    """Posts copies and other films, one after the other, until told to stop."""
+    """Thread that writes posts with copies and with other films in turn, until stopped."""
 
     def __init__(self, system: System, film: Path) -> None:
         super().__init__()
         copy = frames_of(system.settings, film)
-        other = frames_of(system.settings, MEDIA / "hunter.mp4")[:3]  # drawn pictures are too much like each other
+        other = frames_of(system.settings, MEDIA / "hunter.mp4")[:3]  # drawn pictures are too similar to each other
         self._films = {"copy": copy, "other": other}
         self._system = system
         self._stopping = threading.Event()
@@ -141,13 +141,15 @@ def versions(kept: list[Kept]) -> Counter[str]:
 
 
 def described(system: System, model: str, n: int, *, since: int = 0) -> int:
-    """Wait until so many more posts were described by this model; return how many were in all."""
+    """Wait until `n` more posts were described by this model; return the number of all described by it."""
     system.wait("descriptors", lambda kept: versions(kept)[model] >= since + n)
     return versions(system.records("descriptors"))[model]
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_posts_flow_while_a_model_is_promoted_and_rolled_back(system: System, film: Path, *, killed: bool) -> None:
+def test_posts_are_processed_while_a_model_is_promoted_and_rolled_back(
+    system: System, film: Path, *, killed: bool
+) -> None:
     settings = system.settings
     case_id = add_case(settings, NewCase("river", [film]))
     workers = [system.worker("visual", f"visual-{number}") for number in range(2)]
@@ -172,7 +174,7 @@ def test_posts_flow_while_a_model_is_promoted_and_rolled_back(system: System, fi
     found = system.records("descriptors")
     n_described = Counter(record.message.segment.post.post_id for record in found)
     assert n_described.keys() == set(feed.posts)
-    # What a killed worker had not committed is described again.
+    # Posts that a killed worker had not committed are described again.
     assert killed or set(n_described.values()) == {1}
     assert set(versions(found)) == {OLD, NEW}
     verdicts = {record.key: record.message for record in system.records("verdicts")}
@@ -186,7 +188,7 @@ def test_posts_flow_while_a_model_is_promoted_and_rolled_back(system: System, fi
     assert [record.message.why for record in system.records("deployments")] == ["promote", "rollback"]
 
 
-def test_a_worker_that_cannot_load_what_was_promoted_keeps_the_old_one_and_says_so(system: System) -> None:
+def test_a_worker_that_cannot_load_the_promoted_model_keeps_the_old_one_and_reports_it(system: System) -> None:
     visual = system.worker("visual")
     deploy(system, "nowhere@9")
     post(system, "first", pictures(91))
@@ -208,7 +210,7 @@ def test_a_worker_that_cannot_load_what_was_promoted_keeps_the_old_one_and_says_
     assert visual.stop() == 0
 
 
-def test_a_worker_that_starts_begins_with_what_is_live_now(system: System) -> None:
+def test_a_worker_starts_with_the_live_model(system: System) -> None:
     deploy(system, NEW)
     post(system, "first", pictures(91))
     system.flush()
@@ -218,7 +220,7 @@ def test_a_worker_that_starts_begins_with_what_is_live_now(system: System) -> No
     assert visual.stop() == 0
 
 
-def test_a_deployment_that_cannot_be_read_changes_nothing(system: System) -> None:
+def test_a_deployment_that_cannot_be_decoded_changes_nothing(system: System) -> None:
     system.write_raw("deployments", "live", b"no deployment")
     system.flush()
     visual = system.worker("visual")
@@ -228,7 +230,7 @@ def test_a_deployment_that_cannot_be_read_changes_nothing(system: System) -> Non
     assert visual.stop() == 0
 
 
-def test_a_promoted_fusion_and_policy_judge_from_then_on(system: System) -> None:
+def test_a_promoted_fusion_model_and_policy_decide_from_then_on(system: System) -> None:
     system.write("cases", "case-a", entry("case-a"))
     system.flush()
     fusion = system.worker("fusion")
@@ -250,11 +252,11 @@ _NUMBERS = itertools.count()
 
 
 def judged(system: System, post_id: str) -> Verdict:
-    """Tell fusion of a post that sounds like the case's and names its term; return the verdict."""
+    """Write scores of a post with the case's sound and its term; return the verdict."""
     parts = Parts(visual=0, audio=1, text=1)
-    for said in (scores("audio", match(1.0), parts=parts), scores("text", match(1.0, terms=1), parts=parts)):
-        where = msgspec.structs.replace(said.segment, post=post_ref(post_id))
-        system.write("scores", post_id, msgspec.structs.replace(said, segment=where))
+    for each in (scores("audio", match(1.0), parts=parts), scores("text", match(1.0, terms=1), parts=parts)):
+        segment = msgspec.structs.replace(each.segment, post=post_ref(post_id))
+        system.write("scores", post_id, msgspec.structs.replace(each, segment=segment))
     system.flush()
     verdicts = system.wait("verdicts", lambda kept: [record.message for record in kept if record.key == post_id])
     found: Verdict = verdicts[-1]
@@ -262,7 +264,7 @@ def judged(system: System, post_id: str) -> Verdict:
 
 
 def judged_until(system: System, decision: str) -> float:
-    """Ask until the decision is this one; return from what probability was acted."""
+    """Write posts until the decision is this one; return the threshold to act."""
     deadline = time.monotonic() + 30
     while (found := judged(system, f"post-{next(_NUMBERS)}")).decision != decision:
         assert time.monotonic() < deadline
@@ -270,7 +272,7 @@ def judged_until(system: System, decision: str) -> float:
 
 
 def deploy(system: System, visual: str) -> None:
-    """Write a deployment as somebody would who checks nothing."""
+    """Write a deployment without any check."""
     choice = msgspec.structs.replace(default_choice(Registry(), system.settings), visual=visual)
     at = datetime.now(UTC)
     system.write("deployments", "live", Deployment(deployment_id=visual, choice=choice, why="promote", at=at))
@@ -278,7 +280,7 @@ def deploy(system: System, visual: str) -> None:
 
 
 def behind(url: str) -> float | None:
-    """Return what the worker says of its visual model."""
+    """Return the worker's metric jikimi_model_behind of the visual model."""
     with urllib.request.urlopen(url, timeout=10) as answer:
         found = re.search(r'^jikimi_model_behind\{modality="visual".*\} (.*)$', answer.read().decode(), re.MULTILINE)
     return float(found[1]) if found else None
@@ -286,7 +288,7 @@ def behind(url: str) -> float | None:
 
 @pytest.fixture(scope="module")
 def opened(shared: System, film: Path) -> str:
-    """Open a case that the old models alone have described, with a term and a phrase."""
+    """Open a case with a term and a phrase, described only by the old models."""
     return add_case(shared.settings, NewCase("river", [film], ["milkyway77"], [PHRASE]))
 
 
@@ -303,7 +305,7 @@ def n_deployments(system: System) -> int:
         (f"visual={NEW}", r"1 of 1 open cases would not be found"),
     ],
 )
-def test_what_cannot_go_live_is_refused_before_anything_is_written(
+def test_an_invalid_promotion_is_refused_before_anything_is_written(
     shared: System, opened: str, changes: str, line: str
 ) -> None:
     with pytest.raises((UsageError, ModelError), match=line):
@@ -349,7 +351,7 @@ def test_a_run_is_promoted_only_when_it_is_sound(system: System) -> None:
     assert (third.run, third.previous) == ("poor", second.deployment_id)
 
 
-def test_a_case_is_described_for_a_candidate_by_its_own_files_and_words_alone(
+def test_a_case_is_described_for_a_candidate_only_from_its_own_files_and_phrases(
     shared: System, opened: str, film: Path, tmp_path: Path
 ) -> None:
     settings = shared.settings
@@ -371,13 +373,13 @@ def test_a_case_is_described_for_a_candidate_by_its_own_files_and_words_alone(
     assert len(shared.records("cases")) == before + len(added)
 
 
-def test_phrases_are_described_for_a_candidate_only_by_themselves(shared: System, opened: str) -> None:
-    settings, words = shared.settings, "text=use-multilingual@2"
-    assert describe_case(settings, opened, [], [], words) == ["text of terms"]
+def test_only_a_cases_own_phrases_are_described_for_a_candidate(shared: System, opened: str) -> None:
+    settings, changes = shared.settings, "text=use-multilingual@2"
+    assert describe_case(settings, opened, [], [], changes) == ["text of terms"]
     for phrases in (["find the other film there"], [PHRASE, PHRASE]):
         with pytest.raises(UsageError, match="these are not the 1 phrases"):
-            describe_case(settings, opened, [], phrases, words)
-    assert describe_case(settings, opened, [], [PHRASE], words) == []
+            describe_case(settings, opened, [], phrases, changes)
+    assert describe_case(settings, opened, [], [PHRASE], changes) == []
     pieces = [entry.reference for entry in asyncio.run(read_cases(settings))[opened] if entry.reference is not None]
     old, new = sorted((piece for piece in pieces if piece.modality == "text"), key=lambda piece: piece.version == "2")
     assert new.digests == old.digests != []
@@ -389,7 +391,7 @@ def reference_of(settings: Settings, case_id: str) -> str:
     return next(piece.reference_id for piece in pieces if piece.modality == "visual")
 
 
-def test_a_case_opened_after_a_promotion_finds_what_the_old_model_described(system: System, film: Path) -> None:
+def test_a_case_opened_after_a_promotion_finds_posts_that_the_old_model_described(system: System, film: Path) -> None:
     settings = system.settings
     promote_changes(settings, f"visual={NEW}")
     worker = system.worker("visual match fusion")
@@ -421,7 +423,7 @@ def test_a_case_opened_after_a_promotion_finds_what_the_old_model_described(syst
     assert asyncio.run(read_cases(settings)) == {}
 
 
-def test_the_commands_say_what_they_did(shared: System, opened: str, film: Path) -> None:
+def test_the_commands_print_the_changes(shared: System, opened: str, film: Path) -> None:
     refused = shared.jikimi("promote")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert "nothing promoted" in shared.jikimi("models").out

@@ -45,13 +45,13 @@ def codec(registry_url: str, prefix: str) -> Iterator[Codec]:
 
 @pytest.fixture
 def other_codec(registry_url: str, prefix: str) -> Iterator[Codec]:
-    """Give a second one, which has to ask for every id."""
+    """Yield a second codec, which must look up every id."""
     with closing(SchemaRegistry(registry_url, prefix=prefix)) as registry:
         yield Codec(registry)
 
 
 def written_with(client: SchemaRegistryClient, subject: str, source: dict[str, Any]) -> bytes:
-    """Return POST as a writer with this schema of its own would send it."""
+    """Return POST as encoded by a writer with this schema."""
     schema_id = client.register_schema(subject, Schema(json.dumps(source), "AVRO"))
     body = io.BytesIO()
     fields = {"post_id": "1", "platform": "http", "url": "u", "published_at": NOW, "seen_at": NOW, "mood": "calm"}
@@ -74,7 +74,7 @@ def test_the_schema_is_registered_under_the_topics_name(
     assert json.loads(registered.schema.schema_str or "") == json.loads(schema("post").text)
 
 
-def test_another_process_reads_by_the_id_alone(codec: Codec, registry_url: str) -> None:
+def test_another_process_decodes_by_the_id_alone(codec: Codec, registry_url: str) -> None:
     value = codec.encode("posts", POST)
     command = [sys.executable, "-c", READ_IN_ANOTHER_PROCESS, registry_url, value.hex()]
     environment = os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -82,7 +82,7 @@ def test_another_process_reads_by_the_id_alone(codec: Codec, registry_url: str) 
     assert done.stdout.strip() == "영상"
 
 
-def test_a_newer_writers_extra_field_is_passed_over(codec: Codec, client: SchemaRegistryClient, prefix: str) -> None:
+def test_a_newer_writers_extra_field_is_ignored(codec: Codec, client: SchemaRegistryClient, prefix: str) -> None:
     newer = json.loads(schema("post").text)
     newer["fields"].append({"name": "mood", "type": "string"})
     decoded = codec.decode("posts", written_with(client, f"{prefix}newer", newer))
@@ -107,21 +107,21 @@ def test_an_unknown_id_is_refused(codec: Codec) -> None:
     assert refusal.value.reason == "wire_unknown_schema_id"
 
 
-def test_an_id_of_something_else_is_refused(codec: Codec, client: SchemaRegistryClient, prefix: str) -> None:
+def test_an_id_of_another_schema_is_refused(codec: Codec, client: SchemaRegistryClient, prefix: str) -> None:
     other = {"type": "record", "name": "Weather", "fields": [{"name": "mood", "type": "string"}]}
     with pytest.raises(WireError) as refusal:
         codec.decode("posts", written_with(client, f"{prefix}other", other))
     assert refusal.value.reason == "wire_unknown_schema_id"
 
 
-def test_without_a_registry_an_id_is_refused_and_with_one_a_fingerprint_is_read(codec: Codec) -> None:
+def test_without_a_registry_an_id_is_refused_and_with_one_a_fingerprint_is_decoded(codec: Codec) -> None:
     with pytest.raises(WireError) as refusal:
         Codec().decode("posts", codec.encode("posts", POST))
     assert refusal.value.reason == "wire_unknown_schema_id"
     assert codec.decode("posts", Codec().encode("posts", POST)) == POST
 
 
-def test_looking_up_registers_nothing(registry_url: str, prefix: str) -> None:
+def test_a_lookup_registers_nothing(registry_url: str, prefix: str) -> None:
     with closing(SchemaRegistry(registry_url, prefix=prefix)) as registry:
         with pytest.raises(UnknownSchemaError):
             registry.lookup("posts", schema("post").text)
@@ -129,7 +129,7 @@ def test_looking_up_registers_nothing(registry_url: str, prefix: str) -> None:
         assert registry.lookup("posts", schema("post").text) == registered
 
 
-def test_no_registry_there_is_a_lost_connection_not_a_bad_record() -> None:
+def test_an_unreachable_registry_is_a_connection_error_not_a_bad_record() -> None:
     with closing(SchemaRegistry("http://127.0.0.1:1", timeout_s=1.0)) as registry:
         with pytest.raises(ConnectionError):
             Codec(registry).encode("posts", POST)

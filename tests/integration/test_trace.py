@@ -1,4 +1,4 @@
-"""One trace from a post to its takedown, over a real Kafka to a real collector, whichever way the post takes."""
+"""One trace from a post to its takedown, over a real Kafka to a real collector, on every path of the post."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(scope="module")
 def system(kafka: str, collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     for system in running(kafka, new_prefix(), tmp_path_factory.mktemp("traced")):
-        # So low that words alone suffice to act.
+        # So low that text alone is enough to act.
         system.environment |= {"JIKIMI_ACT": "0.7", "JIKIMI_FUSION_DEADLINE_S": "2"}
         system.environment["JIKIMI_TRACE_ENDPOINT"] = collector.endpoint
         yield system
@@ -47,14 +47,14 @@ def worker(system: System) -> Worker:
 
 
 def feed(system: System, collector: Collector, post_id: str) -> str:
-    """Bring a post in; return its trace."""
-    known = {span.trace_id for span in collector.spans}
+    """Feed one post; return its trace id."""
+    earlier = {span.trace_id for span in collector.spans}
     file = Path(system.folder / f"{post_id}.jsonl")
     line = {"url": f"https://made.example/{post_id}", "platform": "made", "caption": f"see {_SECRET} here {post_id}"}
     file.write_text(json.dumps(line) + "\n")
     answer = system.jikimi("feed", "jsonl", str(file))
     assert answer.code == 0, answer.err
-    (span,) = [span for span in collector.spans if span.name == "send posts" and span.trace_id not in known]
+    (span,) = [span for span in collector.spans if span.name == "send posts" and span.trace_id not in earlier]
     return span.trace_id
 
 
@@ -67,7 +67,7 @@ def chain(spans: list[Kept], last: str) -> list[str]:
     return [span.name for span in found]
 
 
-def test_a_post_is_one_trace_to_its_takedown_also_when_a_later_case_finds_it(
+def test_a_post_has_one_trace_to_its_takedown_even_if_a_later_case_finds_it(
     system: System, collector: Collector
 ) -> None:
     early = feed(system, collector, "early")
@@ -79,10 +79,10 @@ def test_a_post_is_one_trace_to_its_takedown_also_when_a_later_case_finds_it(
     until(lambda: chain(collector.of(live), "takedown verdicts") == _PATH)
     assert len(system.records("takedowns")) == 2
     spans = collector.of(live)
-    assert sorted(span.name for span in spans) == sorted(_PATH)  # a span a stage, none beside
+    assert sorted(span.name for span in spans) == sorted(_PATH)  # one span a stage, no others
     assert {span.service for span in spans} == {"jikimi feed jsonl", "jikimi worker all"}
-    told = repr(spans)
-    assert not [word for word in (_SECRET, "made.example", "live") if word in told]
+    exported = repr(spans)
+    assert not [secret for secret in (_SECRET, "made.example", "live") if secret in exported]
     for span in spans[1:]:
         assert span.attributes["messaging.system"] == "kafka"
         assert span.attributes["messaging.destination.name"] == span.name.split()[1]
@@ -100,7 +100,7 @@ def write(system: System, topic: str, key: str, value: bytes, headers: dict[str,
     assert producer.flush(20) == 0
 
 
-def test_what_the_deadline_closes_stays_in_its_trace(system: System, collector: Collector) -> None:
+def test_a_verdict_at_the_deadline_stays_in_its_trace(system: System, collector: Collector) -> None:
     incomplete = scores("visual", match(), parts=Parts(visual=2, audio=0, text=0))
     write(system, "scores", "p1", _CODEC.encode("scores", incomplete), traceparent(7))
     trace = f"{7:032x}"
@@ -109,7 +109,7 @@ def test_what_the_deadline_closes_stays_in_its_trace(system: System, collector: 
     assert collector.of(trace)[0].parent_id == f"{7:016x}"
 
 
-def test_a_dead_letter_and_what_is_put_back_stay_in_their_trace(system: System, collector: Collector) -> None:
+def test_a_dead_letter_and_its_redrive_stay_in_their_trace(system: System, collector: Collector) -> None:
     write(system, "posts", "broken", b"no post", traceparent(9))
     until(lambda: len(collector.of(f"{9:032x}")) == 1)
     (letter,) = [kept.message for kept in system.wait("dead-letters", lambda kept: kept)]
@@ -121,7 +121,7 @@ def test_a_dead_letter_and_what_is_put_back_stay_in_their_trace(system: System, 
         assert span.attributes["error.type"] == "wire_not_avro"
 
 
-def test_what_was_measured_meanwhile_names_nobody_and_is_little(system: System, worker: Worker) -> None:
+def test_the_metrics_have_few_label_values_and_no_ids(system: System, worker: Worker) -> None:
     page = httpx.get(worker.metrics_url).text
     samples = [s for family in text_string_to_metric_families(page) for s in family.samples]
     ours = [sample for sample in samples if sample.name.startswith("jikimi_")]
@@ -141,7 +141,7 @@ def test_what_was_measured_meanwhile_names_nobody_and_is_little(system: System, 
         assert per_stage[stage] == len(system.records(topic))
 
 
-def test_a_collector_that_does_not_answer_holds_up_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:
+def test_a_collector_that_does_not_answer_delays_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for system in running(kafka, prefix, tmp_path):
             system.environment["JIKIMI_TRACE_ENDPOINT"] = f"http://127.0.0.1:{silent.getsockname()[1]}/v1/traces"
