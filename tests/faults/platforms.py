@@ -1,7 +1,7 @@
-"""Bluesky's Jetstream and a Mastodon server on loopback: they tell a tape of recorded events, and may misbehave.
+"""A Jetstream and a Mastodon server on loopback: they send a schedule of recorded events, and may misbehave.
 
-A tape goes on whether anybody listens or not, as on the real ones; only Mastodon's edits and deletions, which no server
-tells again, wait for a listener.
+The schedule runs with or without a subscriber, as on the real ones; only Mastodon's edits and deletions, which no
+server repeats, wait for a subscriber.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 WIRE = Path(__file__).parent / "wire"
-_TICK_S = 0.002
+_POLL_INTERVAL_S = 0.002
 _US = 1_000_000
-_WAYS = ("cut", "stall", "repeat", "jump", "nonsense", "close")
+_FAULTS = ("cut", "stall", "repeat", "jump", "nonsense", "close")
 
 
 def recorded(name: str) -> list[dict[str, Any]]:
@@ -31,14 +31,14 @@ def recorded(name: str) -> list[dict[str, Any]]:
 
 
 class Platform:
-    """A server in a thread of its own, alive within its `with` block.
+    """A server in a thread of its own, running within its `with` block.
 
     Parameters
     ----------
     rate
         Events a second.
     misbehaves
-        Whether it cuts, stalls, repeats, jumps back and talks nonsense.
+        Whether it cuts connections, stalls, repeats events, jumps back and sends nonsense.
     """
 
     def __init__(self, seed: int, *, rate: float = 100.0, misbehaves: bool = False) -> None:
@@ -46,10 +46,10 @@ class Platform:
         self.rate = rate
         self.misbehaves = misbehaves
         self.n_connections = 0
-        self.enough = False
-        """Ends the tape early."""
+        self.ends_early = False
+        """Ends the schedule early."""
         self.done = False
-        """The tape is at its end."""
+        """Whether the schedule is at its end."""
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
@@ -68,14 +68,14 @@ class Platform:
     def call[T](self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
 
-    def play(self) -> None:
-        """Let the tape run."""
-        self.loop.call_soon_threadsafe(lambda: setattr(self, "_playing", asyncio.ensure_future(self._play())))
+    def run(self) -> None:
+        """Start the schedule."""
+        self.loop.call_soon_threadsafe(lambda: setattr(self, "_running", asyncio.ensure_future(self._run())))
 
     async def start(self) -> None:
         raise NotImplementedError
 
-    async def _play(self) -> None:
+    async def _run(self) -> None:
         raise NotImplementedError
 
     async def stop(self) -> None:
@@ -84,30 +84,28 @@ class Platform:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def how_to_end(self) -> tuple[int, str]:
-        """Return after how many frames a connection goes wrong, and how."""
+    def next_fault(self) -> tuple[int, str]:
+        """Return the number of frames before the next fault of a connection, and the fault."""
         if not self.misbehaves:
             return 1_000_000, ""
-        return self.random.randrange(20, 120), self.random.choice(
-            ["cut", "stall", "repeat", "jump", "nonsense", "close"]
-        )
+        return self.random.randrange(20, 120), self.random.choice(_FAULTS)
 
 
 class Jetstream(Platform):
-    """A Jetstream of one of its wires."""
+    """A Jetstream server of one of the wires."""
 
     def __init__(self, wire: int, n_events: int, seed: int, **options: Any) -> None:
         super().__init__(seed, **options)
         self.wire = wire
         self.accounts = f"did:plc:wire{wire}"
-        """How its accounts' names begin."""
-        self.tape = list(self._made(n_events))
-        self.told: list[dict[str, Any]] = []
-        """What has happened so far, with the times it happened."""
+        """Prefix of its accounts' DIDs."""
+        self.schedule = list(self._scheduled(n_events))
+        self.published: list[dict[str, Any]] = []
+        """Events so far, with their times."""
 
     async def start(self) -> None:
         subprotocols: Any = ["xrpc.v1.json"] if self.wire == 2 else None
-        self.server: Server = await serve(self._listen, "127.0.0.1", 0, subprotocols=subprotocols)
+        self.server: Server = await serve(self._subscribe, "127.0.0.1", 0, subprotocols=subprotocols)
         self.port = next(iter(self.server.sockets)).getsockname()[1]
 
     async def stop(self) -> None:
@@ -119,34 +117,34 @@ class Jetstream(Platform):
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}"
 
-    async def _play(self) -> None:
+    async def _run(self) -> None:
         began = time.monotonic()
-        for number, event in enumerate(self.tape):
-            if self.enough:
+        for number, event in enumerate(self.schedule):
+            if self.ends_early:
                 break
             await asyncio.sleep(max(0.0, began + number / self.rate - time.monotonic()))
-            self.told.append(self._stamped(event, len(self.told) + 1))
+            self.published.append(self._stamped(event, len(self.published) + 1))
         self.done = True
 
-    async def _listen(self, connection: ServerConnection) -> None:
+    async def _subscribe(self, connection: ServerConnection) -> None:
         self.n_connections += 1
         assert connection.request is not None
-        asked = parse_qs(urlsplit(connection.request.path).query)
-        cursor = int(asked.get("cursor", ["0"])[0])
-        at = next((n for n, event in enumerate(self.told) if _time_us(event) >= cursor), len(self.told))
-        left, how = self.how_to_end()
+        parameters = parse_qs(urlsplit(connection.request.path).query)
+        cursor = int(parameters.get("cursor", ["0"])[0])
+        at = next((n for n, event in enumerate(self.published) if _time_us(event) >= cursor), len(self.published))
+        left, fault = self.next_fault()
         with suppress(ConnectionClosed):
             while True:
-                while at >= len(self.told):  # noqa: ASYNC110 - several wait, each for its own
-                    await asyncio.sleep(_TICK_S)
-                await connection.send(json.dumps(self.told[at]))
+                while at >= len(self.published):  # noqa: ASYNC110 - several wait, each for its own
+                    await asyncio.sleep(_POLL_INTERVAL_S)
+                await connection.send(json.dumps(self.published[at]))
                 at, left = at + 1, left - 1
                 if left == 0:
-                    at = await self._misbehave(connection, how, at)
-                    left, how = self.how_to_end()
+                    at = await self._misbehave(connection, fault, at)
+                    left, fault = self.next_fault()
 
-    async def _misbehave(self, connection: ServerConnection, how: str, at: int) -> int:
-        match how:
+    async def _misbehave(self, connection: ServerConnection, fault: str, at: int) -> int:
+        match fault:
             case "cut":
                 connection.transport.abort()
                 await asyncio.sleep(0.1)
@@ -159,7 +157,7 @@ class Jetstream(Platform):
             case "jump":
                 return max(0, at - 300)
             case "nonsense":
-                await connection.send(f"{{ no event {self.random.random()}")
+                await connection.send(f"{{ nonsense {self.random.random()}")
             case _:
                 pass
         return at
@@ -171,10 +169,10 @@ class Jetstream(Platform):
         iso = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now_us // _US))}.{now_us % _US:06d}Z"
         return event | {"payload": event["payload"] | {"seq": seq, "time": iso, "witnessedAt": iso}}
 
-    def _made(self, n_events: int) -> Iterator[dict[str, Any]]:
-        """Yield recorded events under accounts and keys of their own; changes and deletions come after their posts."""
+    def _scheduled(self, n_events: int) -> Iterator[dict[str, Any]]:
+        """Yield recorded events under new accounts and keys; edits and deletions follow their posts."""
         templates = recorded(f"jetstream-{self.wire}.jsonl")
-        alive: list[tuple[str, str]] = []
+        living: list[tuple[str, str]] = []
         for number in range(n_events):
             event = copy.deepcopy(self.random.choice(templates))
             body = event if self.wire == 1 else event["payload"]
@@ -184,15 +182,15 @@ class Jetstream(Platform):
                 body["account"] |= {"did": body["did"], "seq": number}
             elif commit.get("operation") == "create":
                 commit |= {"rkey": f"3l{number:06d}", "cid": f"bafy{number}", "rev": f"3m{number:06d}"}
-                alive.append((body["did"], commit["rkey"]))
+                living.append((body["did"], commit["rkey"]))
             elif "operation" in commit:
-                if not alive:
+                if not living:
                     continue
-                place = self.random.choice(alive)
-                body["did"], commit["rkey"] = place
+                post = self.random.choice(living)
+                body["did"], commit["rkey"] = post
                 commit["rev"] = f"3m{number:06d}"
                 if commit["operation"] == "delete":
-                    alive.remove(place)
+                    living.remove(post)
                 else:
                     commit["cid"] = f"bafy{number}"
             yield event
@@ -206,24 +204,24 @@ def _time_us(event: dict[str, Any]) -> int:
 
 
 class Mastodon(Platform):
-    """A Mastodon server: its streams by both ways, its public timeline, and what it says of itself."""
+    """A Mastodon server: its streams by both transports, its public timeline, and its instance data."""
 
     def __init__(self, n_events: int, seed: int, *, by_websocket: bool = False, **options: Any) -> None:
         super().__init__(seed, **options)
         self.n_events = n_events
         self.by_websocket = by_websocket
         self.statuses: dict[str, dict[str, Any]] = {}
-        """By id, as they are now."""
+        """Current statuses by id."""
         self.published: list[dict[str, Any]] = []
         self.deleted: list[str] = []
         self.edited: list[str] = []
-        self._listeners: set[asyncio.Queue[tuple[str, str]]] = set()
+        self._subscribers: set[asyncio.Queue[tuple[str, str]]] = set()
         self._templates = recorded("mastodon.jsonl")
 
     async def start(self) -> None:
         self.http = await asyncio.start_server(self._answer, "127.0.0.1", 0)
         self.port = self.http.sockets[0].getsockname()[1]
-        self.sockets = await serve(self._listen, "127.0.0.1", 0)
+        self.sockets = await serve(self._subscribe, "127.0.0.1", 0)
         self.socket_port = next(iter(self.sockets.sockets)).getsockname()[1]
 
     async def stop(self) -> None:
@@ -236,27 +234,27 @@ class Mastodon(Platform):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def _play(self) -> None:
+    async def _run(self) -> None:
         for number in range(self.n_events):
-            if self.enough:
+            if self.ends_early:
                 break
             await asyncio.sleep(1 / self.rate)
             kind = self.random.choices(["new", "edit", "delete"], [8, 1, 1])[0]
             living = [key for key, status in self.statuses.items() if status["reblog"] is None]
-            if kind == "new" or not living or not self._listeners:
+            if kind == "new" or not living or not self._subscribers:
                 self._publish(number)
             elif kind == "edit":
                 self._edit(self.random.choice(living[-50:]), number)
             else:
-                gone = self.random.choice(living[-50:])
-                del self.statuses[gone]
-                self.deleted.append(gone)
-                self._tell("delete", gone)
+                deleted = self.random.choice(living[-50:])
+                del self.statuses[deleted]
+                self.deleted.append(deleted)
+                self._send("delete", deleted)
         self.done = True
 
     def _publish(self, number: int) -> None:
         status = copy.deepcopy(self.random.choice(self._templates))
-        originals = [known for known in self.statuses.values() if known["reblog"] is None]
+        originals = [original for original in self.statuses.values() if original["reblog"] is None]
         status |= {"id": _snowflake(number), "uri": f"https://birds.example/s/{number}", "created_at": _now()}
         status["url"] = f"https://birds.example/@heron/{number}"
         if status["reblog"] is not None:
@@ -265,20 +263,20 @@ class Mastodon(Platform):
             status["reblog"] = copy.deepcopy(self.random.choice(originals))
         self.statuses[status["id"]] = status
         self.published.append(status)
-        self._tell("update", json.dumps(status))
+        self._send("update", json.dumps(status))
 
     def _edit(self, key: str, number: int) -> None:
         self.statuses[key] = self.statuses[key] | {"edited_at": _now(), "content": f"<p>edited {number}</p>"}
         self.edited.append(key)
-        self._tell("status.update", json.dumps(self.statuses[key]))
+        self._send("status.update", json.dumps(self.statuses[key]))
 
-    def _tell(self, event: str, payload: str) -> None:
-        for listener in self._listeners:
-            listener.put_nowait((event, payload))
+    def _send(self, event: str, payload: str) -> None:
+        for subscriber in self._subscribers:
+            subscriber.put_nowait((event, payload))
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            # Cancelled it would be reported by the loop, as if it were an error.
+            # The event loop would report a cancellation as an error.
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await self._serve(reader, writer)
         finally:
@@ -302,8 +300,8 @@ class Mastodon(Platform):
     def _streaming(self) -> str:
         return f"ws://127.0.0.1:{self.socket_port}" if self.by_websocket else self.url
 
-    def _page(self, asked: dict[str, list[str]]) -> bytes:
-        since = int(asked["min_id"][0])
+    def _page(self, parameters: dict[str, list[str]]) -> bytes:
+        since = int(parameters["min_id"][0])
         later = sorted((status for status in self.statuses.values() if int(status["id"]) > since), key=_id)[:40]
         return json.dumps(later[::-1]).encode()
 
@@ -314,54 +312,57 @@ class Mastodon(Platform):
             writer.write(f"event: {event}\ndata: {payload}\n\n".encode())
             await writer.drain()
 
-        async def thump() -> None:
+        async def send_heartbeat() -> None:
             writer.write(b":thump\n\n")
             await writer.drain()
 
-        await self._tell_one(send, thump, writer.transport.abort)
+        await self._serve_subscriber(send, send_heartbeat, writer.transport.abort)
 
-    async def _listen(self, connection: ServerConnection) -> None:
+    async def _subscribe(self, connection: ServerConnection) -> None:
         async def send(event: str, payload: str) -> None:
             await connection.send(json.dumps({"stream": ["public"], "event": event, "payload": payload}))
 
-        async def thump() -> None:
+        async def send_heartbeat() -> None:
             pass
 
         with suppress(ConnectionClosed):
-            await self._tell_one(send, thump, connection.transport.abort)
+            await self._serve_subscriber(send, send_heartbeat, connection.transport.abort)
 
-    async def _tell_one(
-        self, send: Callable[[str, str], Awaitable[None]], thump: Callable[[], Awaitable[None]], cut: Callable[[], None]
+    async def _serve_subscriber(
+        self,
+        send: Callable[[str, str], Awaitable[None]],
+        send_heartbeat: Callable[[], Awaitable[None]],
+        cut: Callable[[], None],
     ) -> None:
         self.n_connections += 1
         events: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-        self._listeners.add(events)
-        left, how = self.how_to_end()
+        self._subscribers.add(events)
+        left, fault = self.next_fault()
         last: list[tuple[str, str]] = []
         try:
             while True:
                 try:
                     event = await asyncio.wait_for(events.get(), 0.3)
                 except TimeoutError:
-                    await thump()
+                    await send_heartbeat()
                     continue
                 await send(*event)
                 last, left = [*last[-15:], event], left - 1
                 if left == 0:
-                    if how in {"cut", "close"}:
+                    if fault in {"cut", "close"}:
                         cut()
                         return
-                    if how == "stall":
-                        self._listeners.discard(events)
+                    if fault == "stall":
+                        self._subscribers.discard(events)
                         await asyncio.sleep(30)
-                    if how in {"repeat", "jump"}:
-                        for told in last:
-                            await send(*told)
-                    if how == "nonsense":
-                        await send("update", f"{{ no status {self.random.random()}")
-                    left, how = self.how_to_end()
+                    if fault in {"repeat", "jump"}:
+                        for repeated in last:
+                            await send(*repeated)
+                    if fault == "nonsense":
+                        await send("update", f"{{ nonsense {self.random.random()}")
+                    left, fault = self.next_fault()
         finally:
-            self._listeners.discard(events)
+            self._subscribers.discard(events)
 
 
 def _snowflake(number: int) -> str:

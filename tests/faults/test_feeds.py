@@ -1,4 +1,4 @@
-"""Feeds of platforms that cut, stall, repeat, jump back and talk nonsense: nothing is missing, nothing there twice."""
+"""Feeds of platforms that cut, stall, repeat, jump back and send nonsense: no record is missing or duplicated."""
 
 import os
 import random
@@ -23,11 +23,11 @@ STALL_S = "1"
 
 
 class Feed:
-    """The command of a feed, started again whenever it was killed."""
+    """The process of a feed command, restarted after each kill."""
 
-    def __init__(self, rig: Rig, *words: str) -> None:
-        self._log = rig.folder / f"{words[0]}-{id(self)}.log"
-        self._words = words
+    def __init__(self, rig: Rig, *arguments: str) -> None:
+        self._log = rig.folder / f"{arguments[0]}-{id(self)}.log"
+        self._arguments = arguments
         self._environment = os.environ | {
             "JIKIMI_BOOTSTRAP_SERVERS": rig.bootstrap,
             "JIKIMI_TOPIC_PREFIX": rig.prefix,
@@ -35,19 +35,19 @@ class Feed:
         self.start()
 
     def start(self, server: Platform | None = None) -> None:
-        """Start it, and remember how often its server had been connected to until then."""
+        """Start it, and store the number of connections of its server until then."""
         self.n_connections = server.n_connections if server is not None else 0
-        command = [sys.executable, "-m", "streams.cli", "feed", *self._words]
+        command = [sys.executable, "-m", "streams.cli", "feed", *self._arguments]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self._environment, cwd=_ROOT, stdout=log, stderr=log)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """End it without a chance to finish."""
         self.process.kill()
         self.process.wait()
 
     def end(self) -> int:
-        """Ask it to end; return its exit code."""
+        """Stop it in order; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
 
@@ -57,8 +57,8 @@ class Feed:
 
 
 @contextmanager
-def feeding(rig: Rig, *words: str) -> Iterator[Feed]:
-    feed = Feed(rig, *words)
+def running_feed(rig: Rig, *arguments: str) -> Iterator[Feed]:
+    feed = Feed(rig, *arguments)
     try:
         yield feed
     finally:
@@ -66,7 +66,7 @@ def feeding(rig: Rig, *words: str) -> Iterator[Feed]:
 
 
 def messages(rig: Rig, topic: str) -> list[Any]:
-    """Return what readers of committed records see."""
+    """Return the committed records of a topic."""
     return [CODEC.decode(topic, found.value or b"") for found in rig.read(topic)]
 
 
@@ -80,7 +80,7 @@ def mastodon(server: Mastodon) -> list[str]:
     return ["mastodon", server.url, "--via", via, "--stall-s", STALL_S]
 
 
-def listens(pair: tuple[Feed, Platform]) -> bool:
+def is_connected(pair: tuple[Feed, Platform]) -> bool:
     """Return whether a feed has connected since it was started."""
     feed, server = pair
     return server.n_connections > feed.n_connections
@@ -95,8 +95,8 @@ def urls(rig: Rig) -> set[str]:
 
 
 def expected_posts(server: Jetstream) -> Counter[tuple[str, str]]:
-    """Return url and text of every post and edit that happened."""
-    bodies = [event if server.wire == 1 else event["payload"] for event in server.told]
+    """Return url and text of every published post and edit."""
+    bodies = [event if server.wire == 1 else event["payload"] for event in server.published]
     commits = [(body["did"], body.get("commit", body)) for body in bodies]
     return Counter(
         (f"https://bsky.app/profile/{did}/post/{commit['rkey']}", commit["record"]["text"])
@@ -107,7 +107,7 @@ def expected_posts(server: Jetstream) -> Counter[tuple[str, str]]:
 
 def expected_removals(server: Jetstream) -> Counter[tuple[str, str, str]]:
     found: Counter[tuple[str, str, str]] = Counter()
-    for event in server.told:
+    for event in server.published:
         body = event if server.wire == 1 else event["payload"]
         commit = body.get("commit", body)
         if "account" in body:
@@ -118,18 +118,18 @@ def expected_removals(server: Jetstream) -> Counter[tuple[str, str, str]]:
     return found
 
 
-def told(rig: Rig, topic: str, server: Jetstream) -> list[Any]:
-    """Return what was written of this server's events: the accounts say whose they are."""
+def records_of(rig: Rig, topic: str, server: Jetstream) -> list[Any]:
+    """Return the written records of this server's accounts."""
     return [message for message in messages(rig, topic) if (message.author or "").startswith(server.accounts)]
 
 
 def is_whole(rig: Rig, server: Jetstream) -> bool:
-    posts, removals = told(rig, "posts", server), told(rig, "removals", server)
+    posts, removals = records_of(rig, "posts", server), records_of(rig, "removals", server)
     return len(posts) >= expected_posts(server).total() and len(removals) >= expected_removals(server).total()
 
 
 def check_bluesky(rig: Rig, server: Jetstream) -> None:
-    posts, removals = told(rig, "posts", server), told(rig, "removals", server)
+    posts, removals = records_of(rig, "posts", server), records_of(rig, "removals", server)
     assert len({post.post_id for post in posts}) == len(posts)
     assert Counter((post.url, post.caption) for post in posts) == expected_posts(server)
     assert len({removal.removal_id for removal in removals}) == len(removals)
@@ -150,33 +150,33 @@ def check_mastodon(rig: Rig, server: Mastodon) -> None:
     assert not {removal.url for removal in removals} & living(server)
 
 
-def test_feeds_killed_fifty_times_tell_everything_once(rig: Rig) -> None:
+def test_feeds_killed_fifty_times_write_every_record_once(rig: Rig) -> None:
     chance = random.Random(7)
     with (
         Jetstream(1, 9000, seed=1, rate=40, misbehaves=True) as first,
         Jetstream(2, 9000, seed=2, rate=40, misbehaves=True) as second,
         Mastodon(5400, seed=3, rate=30, misbehaves=True) as third,
-        feeding(rig, *jetstream(first, "one")) as feed_1,
-        feeding(rig, *jetstream(second, "two")) as feed_2,
-        feeding(rig, *mastodon(third)) as feed_3,
+        running_feed(rig, *jetstream(first, "one")) as feed_1,
+        running_feed(rig, *jetstream(second, "two")) as feed_2,
+        running_feed(rig, *mastodon(third)) as feed_3,
     ):
         feeds = {feed_1: first, feed_2: second, feed_3: third}
-        wait_for(lambda: first.n_connections and second.n_connections and third.n_connections, "feeds that listen")
+        wait_for(lambda: first.n_connections and second.n_connections and third.n_connections, "connected feeds")
         for server in feeds.values():
-            server.play()
+            server.run()
         wait_for(lambda: len(cursors(rig)) == len(feeds), "a first position of each feed")
         for number in range(N_KILLS):
             feed = chance.choice(list(feeds))
-            if number % 5:  # most while it listens, some as it starts
-                wait_for(lambda: any(map(listens, feeds.items())), "a feed that listens")
-                feed = chance.choice([feed for feed in feeds if listens((feed, feeds[feed]))])
+            if number % 5:  # most while connected, some while starting
+                wait_for(lambda: any(map(is_connected, feeds.items())), "a connected feed")
+                feed = chance.choice([feed for feed in feeds if is_connected((feed, feeds[feed]))])
             time.sleep(chance.uniform(0.0, 0.6))
             assert feed.process.poll() is None, feed.log
             feed.kill()
             feed.start(feeds[feed])
         for server in feeds.values():
-            server.enough, server.misbehaves = True, False
-        wait_for(lambda: all(server.done for server in feeds.values()), "the end of the tapes")
+            server.ends_early, server.misbehaves = True, False
+        wait_for(lambda: all(server.done for server in feeds.values()), "the end of the schedules")
         wait_for(lambda: is_whole(rig, first) and is_whole(rig, second), "all of Bluesky", 60)
         wait_for(lambda: living(third) <= urls(rig), "all of Mastodon", 60)
         assert [feed.end() for feed in feeds] == [0, 0, 0], [feed.log for feed in feeds]
@@ -191,10 +191,13 @@ def test_feeds_killed_fifty_times_tell_everything_once(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("by_websocket", [False, True])
-def test_a_mastodon_server_that_is_always_listened_to_is_told_whole(rig: Rig, *, by_websocket: bool) -> None:
-    with Mastodon(300, seed=5, rate=100, by_websocket=by_websocket) as server, feeding(rig, *mastodon(server)) as feed:
-        wait_for(lambda: server.n_connections, "a feed that listens")
-        server.play()
+def test_a_feed_without_reconnections_misses_no_mastodon_event(rig: Rig, *, by_websocket: bool) -> None:
+    with (
+        Mastodon(300, seed=5, rate=100, by_websocket=by_websocket) as server,
+        running_feed(rig, *mastodon(server)) as feed,
+    ):
+        wait_for(lambda: server.n_connections, "a connected feed")
+        server.run()
         wait_for(lambda: server.done and len(messages(rig, "removals")) == len(server.deleted), "every removal")
         assert feed.end() == 0, feed.log
         check_mastodon(rig, server)
@@ -205,12 +208,12 @@ def test_a_mastodon_server_that_is_always_listened_to_is_told_whole(rig: Rig, *,
         assert messages(rig, "dead-letters") == []
 
 
-def test_a_second_instance_takes_a_feed_over_and_the_first_says_so(rig: Rig) -> None:
-    with Jetstream(2, 500, seed=4, rate=100) as server, feeding(rig, *jetstream(server, "one")) as first:
-        wait_for(lambda: server.n_connections, "a feed that listens")
-        server.play()
+def test_a_second_instance_takes_over_a_feed_and_the_first_ends_with_one_line(rig: Rig) -> None:
+    with Jetstream(2, 500, seed=4, rate=100) as server, running_feed(rig, *jetstream(server, "one")) as first:
+        wait_for(lambda: server.n_connections, "a connected feed")
+        server.run()
         wait_for(lambda: messages(rig, "posts"), "the first post")
-        with feeding(rig, *jetstream(server, "one")) as second:
+        with running_feed(rig, *jetstream(server, "one")) as second:
             assert first.process.wait(30) == 2
             line = first.log.splitlines()[-1]
             assert line.startswith("jikimi: ")
