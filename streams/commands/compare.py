@@ -1,4 +1,4 @@
-"""`jikimi replay compare`: whether a candidate may go live."""
+"""`jikimi replay compare`: go or no-go for a candidate."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,15 +10,21 @@ from streams.commands.console import console
 from streams.settings import load_settings
 
 
-def compare(  # noqa: PLR0917 - typer calls it
+def compare(  # noqa: PLR0917 - the options of the command
     run: Annotated[str, typer.Argument(help="A replay or shadow.")],
-    out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("var/replay"),
-    against: Annotated[str | None, typer.Option(help="Another run; what went live by default.")] = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the page.")] = Path("var/replay"),
+    against: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Another run; the live verdicts by default.")
+    ] = None,
     labels: Annotated[
-        bool, typer.Option("--labels", help="Measure against reviewers' labels; without enough of them it is no-go.")
+        bool, typer.Option("--labels", help="Measure against reviewers' labels; too few of them are a no-go.")
     ] = False,
-    thresholds: Annotated[Path | None, typer.Option(help="A TOML file of what is allowed.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Where the figures go; beside the page by default.")] = None,
+    thresholds: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="TOML file of the allowed differences.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File for the figures; beside the page by default.")
+    ] = None,
 ) -> None:
     """Compare a run's verdicts with the live ones or another run's; exit code 0 is go, 1 is no-go."""
     from streams.replay.compare_run import Where, compare_run  # noqa: PLC0415 - loads numpy and matplotlib

@@ -1,4 +1,4 @@
-"""`jikimi doctor`: what is wrong here, and how to mend it."""
+"""`jikimi doctor`: health checks with remedies."""
 
 import sys
 from typing import Annotated
@@ -14,12 +14,13 @@ _COLOURS = {"ok": "green", "warn": "yellow", "wrong": "red"}
 
 def doctor(
     role: Annotated[
-        list[str] | None, typer.Option(help="Only what this stage, the feeds or the desk need; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="ROLE", help="Only the checks for this stage, the feeds or the desk; may be repeated."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Look at the broker, the models and this machine, and say how to mend what is wrong; changes nothing."""
-    import msgspec  # noqa: PLC0415 - what follows loads every model library
+    """Check the broker, the models and this machine, and print a remedy for each problem; changes nothing."""
+    import msgspec  # noqa: PLC0415 - the imports below load every model library
 
     from streams.doctor.examine import examine  # noqa: PLC0415
     from streams.doctor.rights import ROLES  # noqa: PLC0415

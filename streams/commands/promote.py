@@ -1,4 +1,4 @@
-"""`jikimi promote`, `rollback`, `models`, `label`: what is live, and what people say of what it found."""
+"""`jikimi promote`, `rollback`, `models`, `label`: live models, and reviewers' labels of their verdicts."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -12,24 +12,28 @@ from streams.settings import load_settings
 
 app = typer.Typer()
 
-_Force = Annotated[bool, typer.Option("--force", help="In spite of what speaks against it.")]
+_Force = Annotated[bool, typer.Option("--force", help="Override failed checks.")]
 
 
 @app.command()
 def promote(
-    run_id: Annotated[str | None, typer.Argument(help="A replay or shadow whose choice is to be live.")] = None,
+    run_id: Annotated[str | None, typer.Argument(help="A replay or shadow whose choice goes live.")] = None,
     with_: Annotated[
         str | None,
-        typer.Option("--with", help="Or a change of what is live, as in visual=NAME@VERSION,policy=0.97/0.6."),
+        typer.Option(
+            "--with",
+            metavar="CHANGES",
+            help="Or changes to the live choice, such as visual=NAME@VERSION,policy=0.97/0.6.",
+        ),
     ] = None,
     force: _Force = False,
 ) -> None:
-    """Make other models live: one record, which every worker follows between two posts."""
+    """Make other models live: one record, which every worker applies between two posts."""
     from streams.live_models.promotion import promote_changes  # noqa: PLC0415 - loads every model library
     from streams.replay.promotion import promote_run  # noqa: PLC0415 - likewise
 
     if (run_id is None) is (with_ is None):
-        raise UsageError("promote a RUN_ID, or --with what is to change")
+        raise UsageError("promote a RUN_ID, or --with CHANGES")
     settings = load_settings()
     changed = promote_run(settings, run_id, force=force) if run_id else promote_changes(settings, with_ or "")
     print("\n".join(changed))  # noqa: T201
@@ -37,7 +41,7 @@ def promote(
 
 @app.command()
 def rollback(force: _Force = False) -> None:
-    """Bring back what the last promotion replaced."""
+    """Restore the choice that the last promotion replaced."""
     from streams.live_models.promotion import roll_back  # noqa: PLC0415 - likewise
 
     print("\n".join(roll_back(load_settings(), force=force)))  # noqa: T201
@@ -45,7 +49,7 @@ def rollback(force: _Force = False) -> None:
 
 @app.command()
 def models() -> None:
-    """Show what is live, since when, and what was before."""
+    """Show the live choice, since when, and the earlier ones."""
     from streams.live_models.promotion import print_live  # noqa: PLC0415 - likewise
 
     print_live(load_settings(), console)
@@ -56,13 +60,15 @@ def label(
     post_id: str,
     case_id: str,
     decision: Annotated[Literal["copy", "other", "unsure"], typer.Argument(help="Is the post a copy of the case's?")],
-    note: Annotated[str, typer.Option(help="Free text.")] = "",
-    reviewer: Annotated[str, typer.Option(envvar="JIKIMI_REVIEWER", help="Pseudonym of who decided.")] = "desk",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Free text.")] = "",
+    reviewer: Annotated[
+        str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
+    ] = "desk",
 ) -> None:
-    """Write down what a person decided on a post."""
+    """Store a person's decision on a post."""
     from streams.cases.labels import write_label  # noqa: PLC0415 - likewise
 
-    said = Label(
+    written = Label(
         post_id=post_id, case_id=case_id, decision=decision, reviewer=reviewer, at=datetime.now(UTC), note=note
     )
-    write_label(load_settings(), said)
+    write_label(load_settings(), written)

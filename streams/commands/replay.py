@@ -1,4 +1,4 @@
-"""`jikimi replay`: recorded traffic again, through other models or by another policy."""
+"""`jikimi replay`: recorded traffic through other models or another policy."""
 
 import asyncio
 import os
@@ -11,35 +11,41 @@ from streams.commands.console import console
 from streams.errors import UsageError
 from streams.settings import load_settings
 
-app = typer.Typer(help="Replay recorded traffic with other models or another policy, beside everything live.")
+app = typer.Typer(help="Replay recorded traffic with other models or another policy, apart from live traffic.")
 
 app.command("compare")(compare)
 
-WITH = "Changes to the live models, as in visual=NAME@VERSION,fusion=NAME,policy=0.97/0.6."
+WITH = "Changes to the live models, such as visual=NAME@VERSION,fusion=NAME,policy=0.97/0.6."
 
 
 @app.callback(invoke_without_command=True)
-def replay(  # noqa: PLR0917 - a command's options
+def replay(  # noqa: PLR0917 - the options of the command
     context: typer.Context,
-    run: Annotated[str | None, typer.Option(help="Names the run and the endings of its topics.")] = None,
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="Id of the run; its topics end with it.")] = None,
     from_: Annotated[
         str | None,
-        typer.Option("--from", help="posts, frames, sounds, texts, descriptors or scores; leave it out to go on."),
+        typer.Option(
+            "--from",
+            metavar="TOPIC",
+            help="posts, frames, sounds, texts, descriptors or scores; leave it out to resume a run.",
+        ),
     ] = None,
     since: Annotated[
-        str | None, typer.Option(help="2026-03-01T12:00 (UTC) or 24h ago; the beginning if left out.")
+        str | None, typer.Option(metavar="TIME", help="2026-03-01T12:00 (UTC) or 24h ago; the beginning by default.")
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Likewise; what is there now if left out.")] = None,
-    with_: Annotated[str, typer.Option("--with", help=WITH)] = "",
-    max_rate: Annotated[float, typer.Option(help="Most records a second; 0 is no limit.", min=0)] = 0,
-    nice: Annotated[int, typer.Option(help="How far it stands behind other processes.", min=0, max=19)] = 10,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Likewise; the present end of the topics by default.")
+    ] = None,
+    with_: Annotated[str, typer.Option("--with", metavar="CHANGES", help=WITH)] = "",
+    max_rate: Annotated[float, typer.Option(metavar="N", help="Limit of records a second; 0 is no limit.", min=0)] = 0,
+    nice: Annotated[int, typer.Option(metavar="N", help="Niceness of the process.", min=0, max=19)] = 10,
 ) -> None:
-    """Replay a stretch of what was recorded; the same command goes on with it after a kill."""
+    """Replay a span of recorded traffic; the same command resumes it after a kill."""
     if context.invoked_subcommand is not None:
         return
     if run is None:
         raise UsageError("name the run: jikimi replay --run ID --from descriptors --since 24h")
-    stand_back(nice)
+    lower_priority(nice)
     from streams.replay.plan import Asked  # noqa: PLC0415 - loads every model library
     from streams.replay.show import run_replay  # noqa: PLC0415 - likewise
 
@@ -49,21 +55,21 @@ def replay(  # noqa: PLR0917 - a command's options
 
 @app.command("list")
 def replay_list() -> None:
-    """Show the replays and shadows there are."""
+    """Show the replays and shadows."""
     from streams.replay.runs import print_runs  # noqa: PLC0415 - likewise
 
     asyncio.run(print_runs(load_settings(), console))
 
 
 @app.command("clean")
-def replay_clean(run: Annotated[str, typer.Argument(help="Its id.")]) -> None:
-    """Delete a run's topics, its group and the record of it; of a shadow too."""
+def replay_clean(run: Annotated[str, typer.Argument(help="Id of the replay or shadow.")]) -> None:
+    """Delete the topics, consumer group and record of a replay or shadow."""
     from streams.replay.runs import clean  # noqa: PLC0415 - likewise
 
     asyncio.run(clean(load_settings(), run))
 
 
-def stand_back(nice: int) -> None:
-    """Leave the machine to live traffic: behind its processes, and with one thread in each matrix product."""
+def lower_priority(nice: int) -> None:
+    """Give live traffic priority on the machine: raise the niceness and use one thread in each matrix product."""
     os.nice(nice)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is imported

@@ -1,4 +1,4 @@
-"""`jikimi shadow`: a candidate on live traffic, whose verdicts are only compared."""
+"""`jikimi shadow`: a candidate on live traffic; its verdicts are only compared."""
 
 import asyncio
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from streams.commands.console import console
-from streams.commands.replay import WITH, stand_back
+from streams.commands.replay import WITH, lower_priority
 from streams.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Run other models or another policy beside the live ones.")
@@ -18,19 +18,23 @@ def shadow() -> None:
 
 
 @app.command("run")
-def shadow_run(  # noqa: PLR0917 - a command's options
-    run: Annotated[str, typer.Argument(help="Names the shadow and the endings of its topics.")],
+def shadow_run(  # noqa: PLR0917 - the options of the command
+    run: Annotated[str, typer.Argument(help="Id of the shadow; its topics end with it.")],
     from_: Annotated[
         str | None,
-        typer.Option("--from", help="posts, frames, sounds, texts, descriptors or scores; leave it out to go on."),
+        typer.Option(
+            "--from",
+            metavar="TOPIC",
+            help="posts, frames, sounds, texts, descriptors or scores; leave it out to resume a shadow.",
+        ),
     ] = None,
-    with_: Annotated[str, typer.Option("--with", help=WITH)] = "",
-    share: Annotated[float, typer.Option(help="Of the posts, by their id.")] = 1.0,
-    max_rate: Annotated[float, typer.Option(help="Most records a second; 0 is no limit.", min=0)] = 0,
-    nice: Annotated[int, typer.Option(help="How far it stands behind other processes.", min=0, max=19)] = 10,
+    with_: Annotated[str, typer.Option("--with", metavar="CHANGES", help=WITH)] = "",
+    share: Annotated[float, typer.Option(metavar="SHARE", help="Share of the posts, chosen by id.")] = 1.0,
+    max_rate: Annotated[float, typer.Option(metavar="N", help="Limit of records a second; 0 is no limit.", min=0)] = 0,
+    nice: Annotated[int, typer.Option(metavar="N", help="Niceness of the process.", min=0, max=19)] = 10,
 ) -> None:
-    """Follow live traffic from now on until told to stop; the same command goes on with it. Never issues a takedown."""
-    stand_back(nice)
+    """Follow live traffic from now on until stopped; the same command resumes it. Never issues a takedown."""
+    lower_priority(nice)
     from streams.replay.plan import Asked  # noqa: PLC0415 - loads every model library
     from streams.replay.shadow import run_shadow  # noqa: PLC0415 - likewise
 

@@ -1,4 +1,4 @@
-"""`jikimi topics`: making and verifying the topics."""
+"""`jikimi topics`: creation and check of the topics."""
 
 import sys
 from typing import Annotated
@@ -9,19 +9,22 @@ from streams.errors import UsageError
 from streams.kafka import topic_admin
 from streams.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Make or verify the topics.")
+app = typer.Typer(no_args_is_help=True, help="Create or check the topics.")
 
 
 @app.command("create")
 def topics_create(
-    replication: Annotated[int | None, typer.Option(help="Copies; the broker's default if not given.")] = None,
+    replication: Annotated[
+        int | None, typer.Option(metavar="N", help="Replicas of each partition; the broker's default if not given.")
+    ] = None,
     partitions: Annotated[
-        list[str] | None, typer.Option(metavar="TOPIC=N", help="Another number than declared; grows a topic that may.")
+        list[str] | None,
+        typer.Option(metavar="TOPIC=N", help="Another number than declared; grows a topic that allows it."),
     ] = None,
 ) -> None:
-    """Make the missing topics and raise settings that are too low; shrinks and deletes nothing."""
-    asked = dict(map(_numbered, partitions or []))
-    for line in topic_admin.create(load_settings(), replication=replication, partitions=asked):
+    """Create missing topics and raise settings that are too low; shrinks and deletes nothing."""
+    numbers = dict(map(_topic_partitions, partitions or []))
+    for line in topic_admin.create(load_settings(), replication=replication, partitions=numbers):
         print(line)  # noqa: T201
 
 
@@ -35,8 +38,8 @@ def topics_check() -> None:
     sys.exit(1 if differences else 0)
 
 
-def _numbered(asked: str) -> tuple[str, int]:
-    topic, _, number = asked.partition("=")
+def _topic_partitions(option: str) -> tuple[str, int]:
+    topic, _, number = option.partition("=")
     if not (number.isascii() and number.isdigit() and int(number)):
-        raise UsageError(f"--partitions {asked}: say it as posts=32")
+        raise UsageError(f"--partitions {option}: expected TOPIC=N, such as posts=32")
     return topic, int(number)

@@ -1,4 +1,4 @@
-"""`jikimi case describe`: a case's own files described by models that are to find it too."""
+"""`jikimi case describe`: descriptors of a case's own files by further models."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ _SAME = 0.99
 def describe_case(
     settings: Settings, case_id: str, files: Sequence[Path], phrases: Sequence[str], changes: str
 ) -> list[str]:
-    """Add what the changed live choice's models say of a case's references; return what they still lack, in words.
+    """Add descriptors of a case's references by the changed live choice; return the remaining gaps as text.
 
     Raises
     ------
     UsageError
-        There is no such case, or a file or phrase is none of its references. Nothing was written then.
+        There is no such case, or a file or phrase is not one of its references. Nothing was written then.
     ModelError
-        A model cannot be had.
+        A model is not available.
     """
     for file in files:
         check_readable(file)
@@ -64,34 +64,35 @@ async def _describe(
 
 
 def _refuse_foreign(case_id: str, files: Sequence[Path], entries: Sequence[Case]) -> None:
-    known = {piece.reference_id for piece in _references(entries)}
+    own = {piece.reference_id for piece in _references(entries)}
     for file in files:
-        if reference_id(case_id, file) not in known:
-            raise UsageError(f"{file} is not a reference of {case_id}: only the very files it was opened with are")
+        if reference_id(case_id, file) not in own:
+            raise UsageError(f"{file} is not a reference of {case_id}: only the files it was opened with are")
 
 
 def _terms(
     registry: Registry, maker: ReferenceMaker, entries: Sequence[Case], choice: Choice, phrases: Sequence[str]
 ) -> list[Reference]:
-    """Return the case's terms for the chosen text model: digests are of no model, phrases are described anew."""
-    known = [piece for piece in _references(entries) if piece.reference_id == TERMS]
-    if phrases and not known:
+    """Return the case's terms for the chosen text model: digests depend on no model, phrases are described again."""
+    described = [piece for piece in _references(entries) if piece.reference_id == TERMS]
+    if phrases and not described:
         raise UsageError("the case has no phrases")
-    if not known or any(described_by(piece, choice) for piece in known):
+    if not described or any(described_by(piece, choice) for piece in described):
         return []
-    old = known[0]
+    old = described[0]
     if old.vectors.rows and not phrases:
-        return []  # named as lacking: the words themselves are nowhere kept
-    if not _are_those(phrases, old, registry):
+        return []  # a remaining gap: the phrases themselves are stored nowhere
+    if not _are_same(phrases, old, registry):
         raise UsageError(f"these are not the {old.vectors.rows} phrases that the case was opened with")
     return maker.terms(old.digests, phrases)
 
 
-def _are_those(phrases: Sequence[str], known: Reference, registry: Registry) -> bool:
-    if len(phrases) != known.vectors.rows:
+def _are_same(phrases: Sequence[str], old: Reference, registry: Registry) -> bool:
+    """Return whether the old piece describes exactly these phrases."""
+    if len(phrases) != old.vectors.rows:
         return False
-    likeness = registry.text(model_of(known)).describe(phrases) @ unpack(known.vectors).T
-    return bool(not phrases or (np.max(likeness, axis=0) > _SAME).all())
+    similarity = registry.text(model_of(old)).describe(phrases) @ unpack(old.vectors).T
+    return bool(not phrases or (np.max(similarity, axis=0) > _SAME).all())
 
 
 def _references(entries: Sequence[Case]) -> list[Reference]:

@@ -24,30 +24,30 @@ from streams.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class NewCase:
-    """What the officer says of a case."""
+    """Case as the officer opens it."""
 
     name: str
     references: Sequence[Path]
     terms: Sequence[str] = ()
     phrases: Sequence[str] = ()
     case_id: str | None = None
-    """Chosen at random by default, so that it tells nothing."""
+    """Random by default, so it reveals nothing."""
     benign: bool = False
-    """Whether what it shows is let pass wherever it is found: an allow-list instead of a search."""
+    """Whether it is an allow-list: its files are allowed wherever they are found."""
 
 
 def add_case(settings: Settings, new: NewCase) -> str:
-    """Describe the references here, write the case's entries, and return its id.
+    """Describe the references on this machine, write the case's entries, and return its id.
 
     Raises
     ------
     UsageError
-        Nothing to look for, a file that cannot be read, a term too short, or no broker. Nothing was written then.
+        No reference, term or phrase, an unreadable file, a term too short, or no broker. Nothing was written then.
     """
     if not (new.references or new.terms or new.phrases):
         raise UsageError("a case needs something to look for: --reference FILE, --term NAME or --phrase TEXT")
     if new.benign and (new.terms or new.phrases):
-        raise UsageError("words are not allowed by list: only pictures and sounds are")
+        raise UsageError("an allow-list takes pictures and sounds only, no terms or phrases")
     for file in new.references:
         check_readable(file)
     case_id = new.case_id or f"{'allow' if new.benign else 'case'}-{secrets.token_hex(8)}"
@@ -57,8 +57,8 @@ def add_case(settings: Settings, new: NewCase) -> str:
     version = policy_version(settings.act, settings.review)
     policy = Policy(act=settings.act, review=settings.review, version=version)
     with writing(settings) as writer:
-        # The policy first: whoever sees a reference of the case then knows what a match leads to. What is allowed has
-        # none, for it leads to nothing.
+        # The policy first: a worker that has a reference of the case then has the policy for its matches. An allow-list
+        # has none, because its matches have no verdict.
         if not new.benign:
             writer.write("cases", case_key(case_id), msgspec.structs.replace(case, policy=policy))
         for piece in pieces:
@@ -78,7 +78,7 @@ async def _describe(settings: Settings, case_id: str, new: NewCase, digests: Seq
 async def describe_files(
     settings: Settings, maker: ReferenceMaker, case_id: str, files: Sequence[Path]
 ) -> list[Reference]:
-    """Return the pieces of all files in the order to write them: the first piece of a file last, as its seal."""
+    """Return the pieces of all files in write order: a file's first piece last, as the mark that it is complete."""
     pieces: list[Reference] = []
     async with Decoder(settings.media) as decoder:
         for file in files:
@@ -87,5 +87,5 @@ async def describe_files(
 
 
 def _oldest_archived() -> datetime:
-    """Return when the oldest post was described that a new case still finds."""
+    """Return the description time of the oldest post that a new case still finds."""
     return datetime.now(UTC) - timedelta(hours=TOPICS["descriptors"].retention_hours)

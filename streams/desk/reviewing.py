@@ -1,4 +1,4 @@
-"""Confirming and withdrawing references: what a person says after a flood, or whenever a mistake is seen."""
+"""Review of references: a person confirms or withdraws one after a flood or a mistake."""
 
 import asyncio
 from collections import defaultdict
@@ -19,8 +19,8 @@ from streams.settings import Settings
 from streams.takedown.log import read_takedowns
 
 
-class Said(NamedTuple):
-    """What a person says of a reference, and why."""
+class ReviewRequest(NamedTuple):
+    """Request of a person to confirm or withdraw a reference, with the reason."""
 
     case_id: str
     reference_id: str
@@ -28,65 +28,65 @@ class Said(NamedTuple):
     why: str
 
 
-class Suspect(NamedTuple):
+class QuarantinedReference(NamedTuple):
     """A reference under quarantine."""
 
     case_id: str
     reference_id: str
     since: datetime
     held: int
-    """Takedowns that wait for a person."""
+    """Number of takedowns held for it."""
 
 
-def confirm_reference(settings: Settings, said: Said) -> None:
-    """Let a reference act however many posts match it; what was held for it is issued.
+def confirm_reference(settings: Settings, request: ReviewRequest) -> None:
+    """Exempt a reference from the rate limit; takedowns held for it are issued.
 
     Raises
     ------
     UsageError
         No open case has this reference, or it was withdrawn.
     """
-    cases, standings = asyncio.run(_read(settings))
-    if any(entry.benign for entry in cases.get(said.case_id, [])):
-        raise UsageError(f"{said.case_id} is an allow-list: nothing is taken down for it")
-    if said.reference_id not in _references(cases.get(said.case_id, [])):
-        raise UsageError(_unknown(said, standings))
+    cases, reviews = asyncio.run(_read(settings))
+    if any(entry.benign for entry in cases.get(request.case_id, [])):
+        raise UsageError(f"{request.case_id} is an allow-list: it has no takedowns")
+    if request.reference_id not in _references(cases.get(request.case_id, [])):
+        raise UsageError(_refusal(request, reviews))
     with writing(settings) as writer:
-        writer.write(TOPIC, standing_key(said.case_id, said.reference_id), _standing(said, "confirmed"))
+        writer.write(TOPIC, standing_key(request.case_id, request.reference_id), _review(request, "confirmed"))
 
 
-def deconfirm_reference(settings: Settings, said: Said) -> int:
-    """Erase a reference and take back what rests on it alone; return how many entries were erased.
+def withdraw_reference(settings: Settings, request: ReviewRequest) -> int:
+    """Erase a reference and return the number of erased entries; takedowns that rest on it alone are withdrawn.
 
-    It can be repeated: a crash leaves nothing half done.
+    It can be repeated, also after a crash.
 
     Raises
     ------
     UsageError
         No open case has or had this reference.
     """
-    cases, standings = asyncio.run(_read(settings))
-    key = standing_key(said.case_id, said.reference_id)
-    if said.reference_id not in _references(cases.get(said.case_id, [])) and key not in standings:
-        raise UsageError(_unknown(said, standings))
+    cases, reviews = asyncio.run(_read(settings))
+    key = standing_key(request.case_id, request.reference_id)
+    if request.reference_id not in _references(cases.get(request.case_id, [])) and key not in reviews:
+        raise UsageError(_refusal(request, reviews))
     keys = [entry for entry in asyncio.run(read_keys(settings)) if entry.startswith(f"{key}/")]
     with writing(settings) as writer:
-        # Said first: a match already on its way must find it said.
-        writer.write(TOPIC, key, _standing(said, "withdrawn"))
+        # The review first: verdicts in flight with this reference must find it withdrawn.
+        writer.write(TOPIC, key, _review(request, "withdrawn"))
         writer.flush()
         erase_entries(settings, writer, keys)
     return len(keys)
 
 
-async def read_suspects(settings: Settings) -> list[Suspect]:
+async def read_quarantined(settings: Settings) -> list[QuarantinedReference]:
     """Return the references of open cases that are under quarantine, those with most takedowns held first."""
-    cases, standings = await _read(settings)
-    suspects = suspected(await read_takedowns(settings), standings)
-    return [suspect for suspect in suspects if suspect.case_id in cases]
+    cases, reviews = await _read(settings)
+    quarantined = quarantined_references(await read_takedowns(settings), reviews)
+    return [reference for reference in quarantined if reference.case_id in cases]
 
 
-def suspected(events: Iterable[Takedown], standings: Mapping[str, Standing]) -> list[Suspect]:
-    """Return the references for which takedowns were held and of which nobody has spoken.
+def quarantined_references(events: Iterable[Takedown], reviews: Mapping[str, Standing]) -> list[QuarantinedReference]:
+    """Return the references without a review for which takedowns were held.
 
     Parameters
     ----------
@@ -103,16 +103,18 @@ def suspected(events: Iterable[Takedown], standings: Mapping[str, Standing]) -> 
     for event in last.values():
         for reference_id in event.held_for if event.state == "held" else ():
             held[event.case_id, reference_id] += 1
-    found = [Suspect(*place, at, held[place]) for place, at in since.items() if standing_key(*place) not in standings]
-    return sorted(found, key=lambda suspect: suspect.held, reverse=True)
+    found = [
+        QuarantinedReference(*ids, at, held[ids]) for ids, at in since.items() if standing_key(*ids) not in reviews
+    ]
+    return sorted(found, key=lambda reference: reference.held, reverse=True)
 
 
-def print_suspects(settings: Settings, console: Console) -> None:
+def print_quarantined(settings: Settings, console: Console) -> None:
     """Print one line per reference under quarantine."""
     table = Table("case", "reference", "since", "takedowns held", box=None)
-    for suspect in asyncio.run(read_suspects(settings)):
-        since = f"{suspect.since:%Y-%m-%d %H:%M:%S} UTC"
-        table.add_row(suspect.case_id, suspect.reference_id, since, str(suspect.held))
+    for reference in asyncio.run(read_quarantined(settings)):
+        since = f"{reference.since:%Y-%m-%d %H:%M:%S} UTC"
+        table.add_row(reference.case_id, reference.reference_id, since, str(reference.held))
     console.print(table)
 
 
@@ -124,15 +126,21 @@ def _references(entries: Iterable[Case]) -> set[str]:
     return {entry.reference.reference_id for entry in entries if entry.reference is not None}
 
 
-def _unknown(said: Said, standings: Mapping[str, Standing]) -> str:
-    standing = standings.get(standing_key(said.case_id, said.reference_id))
-    if standing is not None and standing.standing == "withdrawn":
-        return f"{said.reference_id} was withdrawn by {standing.by}: look for its file anew by `jikimi case add`"
-    return f"no reference {said.reference_id} in {said.case_id}: `jikimi case show {said.case_id}` names its references"
+def _refusal(request: ReviewRequest, reviews: Mapping[str, Standing]) -> str:
+    """Return why this reference cannot be reviewed."""
+    case_id, reference_id = request.case_id, request.reference_id
+    review = reviews.get(standing_key(case_id, reference_id))
+    if review is not None and review.standing == "withdrawn":
+        return f"{reference_id} was withdrawn by {review.by}: to search for its file again, `jikimi case add` it"
+    return f"no reference {reference_id} in {case_id}: `jikimi case show {case_id}` lists its references"
 
 
-def _standing(said: Said, kind: StandingKind) -> Standing:
-    at = datetime.now(UTC)
+def _review(request: ReviewRequest, kind: StandingKind) -> Standing:
     return Standing(
-        case_id=said.case_id, reference_id=said.reference_id, standing=kind, why=said.why, by=said.by, at=at
+        case_id=request.case_id,
+        reference_id=request.reference_id,
+        standing=kind,
+        why=request.why,
+        by=request.by,
+        at=datetime.now(UTC),
     )

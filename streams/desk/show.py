@@ -1,4 +1,4 @@
-"""What the desk prints of cases."""
+"""`jikimi case list` and `show`: tables of cases, their references and takedowns."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from schemas.messages import Case, Reference, Standing, Takedown
 from streams.cases.coverage import model_of
 from streams.cases.entries import read_cases
 from streams.cases.reference_reviews import read_reviews
-from streams.desk.reviewing import Suspect, suspected
+from streams.desk.reviewing import QuarantinedReference, quarantined_references
 from streams.errors import UsageError
 from streams.settings import Settings
 from streams.takedown.log import read_takedowns
@@ -27,7 +27,7 @@ async def print_cases(settings: Settings, console: Console) -> None:
 
 
 async def print_case(settings: Settings, case_id: str, console: Console) -> None:
-    """Print what is looked for in a case, and its takedowns.
+    """Print a case's references and their reviews, its terms, models and takedowns.
 
     Raises
     ------
@@ -39,29 +39,32 @@ async def print_case(settings: Settings, case_id: str, console: Console) -> None
         raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
     console.print(f"{case_id}  {entries[0].name}  opened {entries[0].opened_at:%Y-%m-%d %H:%M} UTC")
     for policy in filter(None, (entry.policy for entry in entries)):
-        console.print(f"acts at {policy.act:g}, asks a person at {policy.review:g}")
+        console.print(f"acts from {policy.act:g}, review by a person from {policy.review:g}")
     if entries[0].benign:
-        console.print("let pass wherever it is found")
+        console.print("allowed wherever it is found")
     for reference_id, duration_s in _durations(entries).items():
         rows = _rows(entries, reference_id)
         console.print(f"reference {reference_id}  {duration_s:.1f} s  {rows['visual']} frames, {rows['audio']} sounds")
     console.print(f"{_n_terms(entries)} terms")
     models = {(piece.modality, model_of(piece)) for piece in _references(entries)}
     console.print(f"described by {', '.join(f'{modality} {model}' for modality, model in sorted(models))}")
-    standings = {key: said for key, said in (await read_reviews(settings)).items() if said.case_id == case_id}
+    reviews = {key: review for key, review in (await read_reviews(settings)).items() if review.case_id == case_id}
     events = [event for event in await read_takedowns(settings) if event.case_id == case_id]
-    _print_standings(standings, suspected(events, standings), console)
+    _print_reviews(reviews, quarantined_references(events, reviews), console)
     _print_takedowns(events, console)
 
 
-def _print_standings(standings: Mapping[str, Standing], suspects: Iterable[Suspect], console: Console) -> None:
-    for said in sorted(standings.values(), key=lambda said: said.at):
-        why = f": {said.why}" if said.why else ""
-        console.print(f"reference {said.reference_id}  {said.standing} by {said.by}, {said.at:%Y-%m-%d %H:%M} UTC{why}")
-    for suspect in suspects:
-        since = f"under quarantine since {suspect.since:%Y-%m-%d %H:%M} UTC"
+def _print_reviews(
+    reviews: Mapping[str, Standing], quarantined: Iterable[QuarantinedReference], console: Console
+) -> None:
+    for review in sorted(reviews.values(), key=lambda review: review.at):
+        why = f": {review.why}" if review.why else ""
+        by = f"{review.standing} by {review.by}, {review.at:%Y-%m-%d %H:%M} UTC{why}"
+        console.print(f"reference {review.reference_id}  {by}")
+    for reference in quarantined:
+        since = f"under quarantine since {reference.since:%Y-%m-%d %H:%M} UTC"
         console.print(
-            f"reference {suspect.reference_id}  {since}, {suspect.held} takedowns held: confirm or deconfirm it"
+            f"reference {reference.reference_id}  {since}, {reference.held} takedowns held: confirm or deconfirm it"
         )
 
 
@@ -83,7 +86,7 @@ def _durations(entries: list[Case]) -> dict[str, float]:
 
 
 def _rows(entries: list[Case], reference_id: str) -> Counter[str]:
-    """Count a reference's rows by modality; of several models, those of the one with most."""
+    """Return a reference's number of rows by modality; of several models, the largest."""
     by_model = Counter[tuple[str, str]]()
     for piece in _references(entries):
         if piece.reference_id == reference_id:

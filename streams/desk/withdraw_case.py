@@ -1,4 +1,4 @@
-"""`jikimi case withdraw`: every entry of a case erased."""
+"""`jikimi case withdraw`: erasure of every entry of a case."""
 
 import asyncio
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from streams.settings import Settings
 
 
 def withdraw_case(settings: Settings, case_id: str) -> int:
-    """Erase every entry of a case and return how many there were; matchers forget it, pending takedowns are withdrawn.
+    """Erase every entry of a case and return their number; matchers drop it and pending takedowns are withdrawn.
 
     Raises
     ------
@@ -23,7 +23,7 @@ def withdraw_case(settings: Settings, case_id: str) -> int:
     keys = _of_case(case_id, asyncio.run(read_keys(settings)))
     if not keys:
         raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
-    keys.sort(reverse=True)  # the policy, whose key is the shortest, last: a crash can be repeated
+    keys.sort(reverse=True)  # the policy, whose key is the shortest, last: after a crash the command can be repeated
     reviews = _of_case(case_id, asyncio.run(read_reviews(settings)))
     with writing(settings) as writer:
         erase_entries(settings, writer, keys)

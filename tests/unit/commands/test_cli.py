@@ -1,27 +1,30 @@
-"""The command line as a person meets it: mistakes are one line on standard error, and exit code 2."""
+"""Command line: a usage error is one line on standard error, and exit code 2."""
 
+import re
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+import typer.main
 
 from models.manifest import MANIFEST
 from streams import cli
 from tests.support.commands import parse
 
 type Run = Callable[..., tuple[int, str, str]]
-DEAF = "127.0.0.1:9"
-"""Nothing listens there."""
+CLOSED = "127.0.0.1:9"
+"""Address on which nothing listens."""
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JIKIMI_BOOTSTRAP_SERVERS", DEAF)
+    monkeypatch.setenv("JIKIMI_BOOTSTRAP_SERVERS", CLOSED)
     monkeypatch.setenv("JIKIMI_START_GRACE_S", "1")
     monkeypatch.setenv("JIKIMI_ARCHIVE_DIR", str(tmp_path / "archive"))
 
@@ -31,38 +34,52 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_
         monkeypatch.setattr(sys, "argv", ["jikimi", *arguments])
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        said = capfd.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
+        output = capfd.readouterr()
+        return int(ended.value.code or 0), output.out, output.err
 
     yield run_command
     structlog.reset_defaults()  # the command's log would go on writing to this test's standard error
 
 
-def assert_refused(result: tuple[int, str, str], *words: str) -> None:
+def assert_refused(result: tuple[int, str, str], *texts: str) -> None:
     code, out, err = result
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1, err
     assert err.startswith("jikimi: ")
-    for word in words:
-        assert word in err
+    for text in texts:
+        assert text in err
 
 
 @pytest.mark.parametrize("command", [(), ("--help",), ("case",), ("case", "add", "--help"), ("worker", "--help")])
-def test_help_is_no_mistake(run: Run, command: tuple[str, ...]) -> None:
+def test_help_is_no_error(run: Run, command: tuple[str, ...]) -> None:
     code, out, err = run(*command)
     assert (code, err) == (0, "")
     assert "Usage" in out
 
 
+def commands(command: Any, *names: str) -> Iterator[tuple[str, ...]]:
+    """Yield the names of a command and of all commands below it."""
+    yield names
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, *names, name)
+
+
+@pytest.mark.parametrize("command", list(commands(typer.main.get_command(cli.app))), ids=" ".join)
+def test_help_shows_no_types_of_python(run: Run, command: tuple[str, ...]) -> None:
+    _, out, _ = run(*command, "--help")
+    assert "Usage" in out
+    assert not re.search(r"<(bool|str|int|float|list|path)", out, re.IGNORECASE)
+
+
 @pytest.mark.parametrize(
-    ("command", "word"),
+    ("command", "text"),
     [
         (("nonsense",), "nonsense"),
         (("case", "nonsense"), "nonsense"),
         (("topics", "create", "--nonsense"), "--nonsense"),
         (("topics", "create", "--replication", "many"), "replication"),
-        (("topics", "create", "--partitions", "posts"), "say it as posts=32"),
-        (("topics", "create", "--partitions", "posts=0"), "say it as posts=32"),
+        (("topics", "create", "--partitions", "posts"), "such as posts=32"),
+        (("topics", "create", "--partitions", "posts=0"), "such as posts=32"),
         (("case", "add"), "--name"),
         (("case", "show"), "case_id"),
         (("case", "list", "more"), "more"),
@@ -74,11 +91,11 @@ def test_help_is_no_mistake(run: Run, command: tuple[str, ...]) -> None:
         (("feed", "jsonl", "."), "."),
     ],
 )
-def test_a_mistake_is_one_line(run: Run, command: tuple[str, ...], word: str) -> None:
+def test_a_usage_error_is_one_line(run: Run, command: tuple[str, ...], text: str) -> None:
     code, out, err = run(*command)
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1, err
-    assert word.lower() in err.lower()
+    assert text.lower() in err.lower()
 
 
 def test_a_wrong_setting_is_one_line(run: Run) -> None:
@@ -103,7 +120,7 @@ def test_a_model_cache_that_cannot_be_written_is_refused(
     assert_refused(refused, "JIKIMI_MODEL_CACHE_DIR", str(a_file))
 
 
-def test_a_model_file_that_was_changed_is_refused(run: Run, tmp_path: Path) -> None:
+def test_a_changed_model_file_is_refused(run: Run, tmp_path: Path) -> None:
     text = next(name for name in MANIFEST.read_text().split('"') if name.startswith("use-"))
     version = MANIFEST.read_text().split(f'"{text}"', 1)[1].split('version = "', 1)[1].split('"', 1)[0]
     (tmp_path / f"{text}-{version}.onnx").write_bytes(b"another graph")
@@ -111,18 +128,18 @@ def test_a_model_file_that_was_changed_is_refused(run: Run, tmp_path: Path) -> N
     assert_refused(refused, "sha256")
 
 
-def test_a_metrics_port_that_is_taken_is_refused(run: Run) -> None:
+def test_a_metrics_port_in_use_is_refused(run: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("0.0.0.0", 0))
         taken.listen()
         assert_refused(run("worker", "takedown", METRICS_PORT=str(taken.getsockname()[1])), "port")
 
 
-def test_a_case_with_nothing_to_look_for_is_refused(run: Run) -> None:
+def test_a_case_without_reference_term_or_phrase_is_refused(run: Run) -> None:
     assert_refused(run("case", "add", "--name", "x"), "--reference", "--term", "--phrase")
 
 
-def test_a_case_with_a_file_that_is_not_there_is_refused_before_any_model_is_loaded(run: Run) -> None:
+def test_a_case_with_a_missing_file_is_refused_before_any_model_is_loaded(run: Run) -> None:
     refused = run("case", "add", "--name", "x", "--reference", "nowhere.mp4", VISUAL_MODEL="nonsense")
     assert_refused(refused, "nowhere.mp4")
 
@@ -149,21 +166,21 @@ def test_a_case_with_a_term_too_short_is_refused(run: Run) -> None:
         ("worker", "takedown"),
     ],
 )
-def test_a_broker_that_does_not_answer_is_one_line_within_the_grace(
+def test_an_unreachable_broker_is_one_line_within_the_grace_period(
     run: Run, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     (tmp_path / "posts.jsonl").write_text("")
     began_s = time.monotonic()
-    assert_refused(run(*command), DEAF)
-    assert time.monotonic() - began_s < 15  # the grace of 1 s, and a slow machine to import everything
+    assert_refused(run(*command), CLOSED)
+    assert time.monotonic() - began_s < 15  # the grace period of 1 s, and all imports on a slow machine
 
 
-def test_a_registry_that_does_not_answer_is_one_line(run: Run) -> None:
+def test_an_unreachable_registry_is_one_line(run: Run) -> None:
     assert_refused(run("worker", "fusion", SCHEMA_REGISTRY_URL="nonsense"), "JIKIMI_SCHEMA_REGISTRY_URL")
 
 
 @pytest.mark.parametrize(
-    "told",
+    "command",
     [
         "replay compare ID",
         "replay compare ID --against OTHER --labels",
@@ -175,5 +192,5 @@ def test_a_registry_that_does_not_answer_is_one_line(run: Run) -> None:
         "dead-letters list",
     ],
 )
-def test_what_the_program_tells_people_to_run_is_a_whole_command(told: str) -> None:
-    parse(told.split())
+def test_every_command_in_messages_is_complete(command: str) -> None:
+    parse(command.split())
