@@ -1,6 +1,6 @@
 """The command `jikimi`; each group of subcommands is a module of streams.commands.
 
-Nothing heavy is imported here: what a subcommand needs it imports when it is called.
+No heavy import here: a subcommand imports its modules when it is called.
 """
 
 import logging
@@ -15,6 +15,7 @@ from models.manifest import ModelError
 from schemas.codec import WireError
 from streams.commands import case, dead_letters, doctor, evaluate, feed, promote, replay, shadow, topics
 from streams.commands.console import console
+from streams.commands.help_types import use_plain_types
 from streams.errors import UsageError
 from streams.settings import load_settings
 from streams.telemetry.logs import configure_logging
@@ -31,18 +32,19 @@ app.add_typer(promote.app)
 app.add_typer(replay.app, name="replay")
 app.add_typer(shadow.app, name="shadow")
 app.add_typer(evaluate.app, name="evaluate")
+use_plain_types()
 
 
 def main() -> None:
-    """Run the command; a person's mistake is one line and exit code 2."""
+    """Run the command; a usage error is one line and exit code 2."""
     configure_logging(logging.WARNING)
     try:
         code = app(standalone_mode=False)
     except (UsageError, ModelError) as error:
         code = _refuse(str(error))
     except WireError as error:
-        code = _refuse(f"a record there cannot be read: {error}")
-    except TyperException as error:  # typer carries its own click: the exceptions of the package click are others
+        code = _refuse(f"a record cannot be decoded: {error}")
+    except TyperException as error:  # typer has its own copy of click; the exceptions of the package click are others
         code = _refuse(error.format_message()) if error.format_message() else 0
     except (Abort, KeyboardInterrupt):
         code = 130
@@ -50,13 +52,13 @@ def main() -> None:
 
 
 def _refuse(line: str) -> int:
-    print(f"jikimi: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201 - a command line speaks
+    print(f"jikimi: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201 - output of a command
     return 2
 
 
 @app.command()
 def worker(stages: Annotated[list[str], typer.Argument(help="One stage, several, or all.")]) -> None:
-    """Run stages until told to stop."""
+    """Run stages until stopped."""
     from streams.engine.worker import run_worker  # noqa: PLC0415 - loads every model library
 
     configure_logging(logging.INFO)
@@ -65,7 +67,7 @@ def worker(stages: Annotated[list[str], typer.Argument(help="One stage, several,
 
 @app.command()
 def monitor() -> None:
-    """Serve metrics on what waits, seen from the broker: also of a stage that hangs or does not run."""
+    """Serve metrics of the broker's backlog, also of a stage that hangs or does not run."""
     from streams.monitor.monitor import run_monitor  # noqa: PLC0415 - likewise
 
     configure_logging(logging.INFO)
@@ -74,13 +76,13 @@ def monitor() -> None:
 
 @app.command()
 def demo(
-    json: Annotated[Path | None, typer.Option(help="Write the result here too.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the result to this file.")] = None,
     bootstrap_servers: Annotated[
-        str | None, typer.Option(help="A Kafka to use instead of the embedded broker.")
+        str | None, typer.Option(metavar="ADDRESSES", help="Kafka brokers to use in place of the embedded one.")
     ] = None,
-    separate: Annotated[bool, typer.Option(help="Run every stage as its own process.")] = False,
+    separate: Annotated[bool, typer.Option(help="Run every stage in its own process.")] = False,
 ) -> None:
-    """Play real copies and other posts through the whole system and show what it finds."""
+    """Run real copies and other posts through the whole system and show the results."""
     from streams.demo.demo import run_demo  # noqa: PLC0415 - likewise
 
     sys.exit(run_demo(console, json_file=json, bootstrap_servers=bootstrap_servers, separate=separate))
