@@ -14,7 +14,7 @@ def use_plain_types() -> None:
 
         @wraps(python_type)
         def plain_type(self: TyperOption, ctx: object, of: object = python_type) -> str:
-            name = of(self, ctx).strip("<>").removeprefix("list[").removesuffix("]").removesuffix(" range")  # type: ignore[operator]
+            name: str = of(self, ctx).strip("<>").removeprefix("list[").removesuffix("]").removesuffix(" range")  # type: ignore[operator]
             return _NAMES.get(name.lower(), name)
 
         kind.display_type = plain_type  # type: ignore[assignment]
