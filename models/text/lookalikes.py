@@ -1,7 +1,7 @@
-"""One normal form for letters that look alike: other alphabets, accents, digits and signs for letters, doubled letters.
+"""Normal form of letters that look alike: other alphabets, accents, digits and signs for letters, doubled letters.
 
 After Unicode Technical Standard 39, "Unicode Security Mechanisms", whose table of confusables comes with the package
-confusable-homoglyphs; on top the digits and signs of leet, of which that table knows few.
+confusable-homoglyphs; in addition the digits and signs of leet, few of which are in that table.
 """
 
 import re
@@ -13,7 +13,7 @@ from confusable_homoglyphs.confusables import confusables_data
 
 _LEET = str.maketrans("0134567892|!@$+€£", "oieasgtbgziiastel")
 _ONE_STROKE = str.maketrans("l", "i")
-"""l, I, 1 and | are one sign to the eye, so they are one here."""
+"""l, I, 1 and | look the same, so they are one letter here."""
 _EXCLAMATION = re.compile(r"[!+|]+$")
 _NAMED = re.compile(r"LATIN (?:SMALL |CAPITAL )?LETTER (?:SMALL CAPITAL )?([A-Z])(?: WITH .*)?")
 _PLAIN = re.compile(r"[a-z]*|[0-9]*")
@@ -21,9 +21,9 @@ _PUNCTUATION = frozenset(".,_-:;?'\"()[]#/&")
 
 
 def skeletons(raw: str) -> list[str]:
-    """Return the forms that all spellings share which look like this one: letters of the Latin alphabet and digits.
+    """Return the forms shared by all spellings that look like this one: letters of the Latin alphabet and digits.
 
-    One, or two where it cannot be told whether a last sign is a letter; none for what does not look Latin.
+    One form, or two if a last sign may be a letter; none if the spelling does not look Latin.
     """
     word = raw.removeprefix("@")
     both = dict.fromkeys(_skeleton(form) for form in (_EXCLAMATION.sub("", word), word))
@@ -31,7 +31,7 @@ def skeletons(raw: str) -> list[str]:
 
 
 def is_disguised(raw: str) -> bool:
-    """Return whether a word is not written as plain ones are: only then its skeletons say more than itself."""
+    """Return whether a word is not plainly written: only then its skeletons add forms to the word itself."""
     core = _EXCLAMATION.sub("", raw.removeprefix("@")).casefold()
     if any(one == other and one.isalpha() for one, other in pairwise(core)):
         return True
@@ -39,15 +39,14 @@ def is_disguised(raw: str) -> bool:
 
 
 def _skeleton(word: str) -> str:
-    opened = "".join(map(latin, word))
-    read = opened.casefold().translate(_LEET).translate(_ONE_STROKE)
-    letters = "".join(letter for letter in read if letter.isalnum())
+    folded = "".join(map(latin, word)).casefold().translate(_LEET).translate(_ONE_STROKE)
+    letters = "".join(letter for letter in folded if letter.isalnum())
     return "".join(letter for letter, _ in groupby(letters)) if letters.isascii() else ""
 
 
 @cache
 def latin(letter: str) -> str:
-    """Return the Latin letter or letters that this one looks like, itself if none."""
+    """Return the Latin letter or letters that a letter looks like, or the letter itself."""
     if letter.isascii():
         return letter
     if named := _NAMED.fullmatch(unicodedata.name(letter, "")):

@@ -1,4 +1,4 @@
-"""Sentences in, meaning descriptors out: paraphrases and translations lie near each other."""
+"""Text model: descriptors of meaning, near each other for paraphrases and translations."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from sentencepiece import SentencePieceProcessor
 from models.text.export import resources
 
 MAX_TOKENS = 256
-"""Of one text, start and end marks included; the rest is cut off. A caption of about 1,000 letters fits."""
+"""Most tokens of one text, start and end marks included; the rest is cut off. A caption of about 1,000 letters fits."""
 _MAX_CHARACTERS = 16 * MAX_TOKENS
-"""Cut before the tokenizer: no piece of its vocabulary is longer than 16 characters."""
+"""Most characters passed to the tokenizer: no piece of its vocabulary is longer than 16 characters."""
 _MAX_BATCH_TOKENS = 4096
 _DIMENSIONS = 512
 
@@ -33,7 +33,7 @@ class TextModel:
         """
         ids = [self._ids(text) for text in texts]
         vectors = np.zeros((len(texts), _DIMENSIONS), dtype=np.float32)
-        # by length, so that little of a batch is padding
+        # Sorted by length, so that little of a batch is padding.
         order = sorted((index for index, tokens in enumerate(ids) if tokens), key=lambda index: len(ids[index]))
         for batch in _batches(order, ids):
             vectors[batch] = self._run([ids[index] for index in batch])

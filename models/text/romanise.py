@@ -1,7 +1,7 @@
-"""Korean names in Latin letters and back.
+"""Romanisation of Korean names and its inverse.
 
-Syllable by syllable, as the Revised Romanization of Korean (2000) writes names, with the spellings people use besides:
-kim for gim, lee for i, jung for jeong, soo for su. Sound changes between syllables are not written in names.
+Syllable by syllable, as names in the Revised Romanization of Korean (2000), with other common spellings: kim for gim,
+lee for i, jung for jeong, soo for su. Sound changes between syllables are not written in names.
 """
 
 import unicodedata
@@ -13,9 +13,9 @@ from itertools import islice, product
 _INITIALS = "g k,kk,n,d,tt,r l,m,b,pp,s,ss,,j,jj,ch,k,t,p,h"
 _VOWELS = "a,ae,ya,yae,eo u,e,yeo you yu,ye,o,wa,wae,oe,yo,u oo,wo,we,wi,yu yoo,eu u,ui ee,i ee"
 _FINALS = ",k,k,k,n,n,n,t,l,k,m,l,l,l,p,l,m,p,p,t,t,ng,t,t,k,t,p,t"
-"""Of each jamo, in Unicode's order; that of the Revised Romanization first."""
+"""Spellings of each jamo, in Unicode's order; that of the Revised Romanization first."""
 _SPELT = {"우": "woo", "이": "lee yi", "아": "ah", "서": "suh", "영": "young", "현": "hyun", "희": "hee", "의": "eui"}
-"""Of given names, besides what the parts give."""
+"""Spellings of syllables in given names, in addition to those of their jamo."""
 
 _SURNAMES = (
     "김 kim gim, 이 lee yi rhee li, 박 park bak pak, 최 choi choe, 정 jung jeong chung, 강 kang gang, "
@@ -30,7 +30,7 @@ _SURNAMES = (
     "선우 sunwoo seonu, 독고 dokgo"
 )
 SURNAMES = {surname: spelt for surname, *spelt in map(str.split, _SURNAMES.split(","))}
-"""Common surnames and how they are spelt, the usual one first."""
+"""Common surnames and their spellings, the usual one first."""
 _GIVEN = (
     "가강건경고관광교구국권규근금기길나남노다단달담대덕도동두라란람래려련령로록룡루류륜률리린림마만말명모무문"
     "미민배백범벽별병보복봉부빈사산상새샘서석선설섭성세소솔송수숙순슬승시식신아안애양언여연열영예오옥온완용우"
@@ -44,9 +44,9 @@ _NAME = range(2, 5)
 
 
 def spellings(name: str) -> list[str]:
-    """Return how a Hangul name of two to four syllables is written in Latin letters, surname first and last; else one.
+    """Return the spellings of a Hangul name in Latin letters, with the surname first and last.
 
-    At most 96, the usual ones first.
+    At most 96, the usual ones first; one if the name does not have two to four syllables.
     """
     if len(name) not in _NAME:
         return ["".join(_of(syllable)[0] for syllable in name)]
@@ -62,7 +62,7 @@ def spellings(name: str) -> list[str]:
 def readings(words: list[str]) -> list[str]:
     """Return the Hangul names that Latin words may stand for, surname first or last; none if they are no Korean name.
 
-    At most 24; many readings say that the spelling is ambiguous.
+    At most 24; an ambiguous spelling has many.
     """
     found: dict[str, None] = {}
     for surname, given in ((words[0], words[1:]), (words[-1], words[:-1])):

@@ -1,8 +1,8 @@
-"""Keyed digests of names, handles and titles, so that posts are searched for a term nobody downstream can read.
+"""Keyed digests of names, handles and titles, so that posts are searched for a term that downstream cannot read.
 
-HMAC-SHA-256 cut to 16 bytes. Without the key a digest cannot be guessed back from a list of names; with it it can, so
-the key belongs to the deployment, not to the wire. A text's digests are those of all its forms. A term's say also, in
-the clear, how much each proves and which belong together; see forms.py.
+HMAC-SHA-256 cut to 16 bytes. Without the key a digest cannot be guessed from a list of names; with it it can, so the
+key stays in the deployment and is never sent. A text's digests are those of all its forms. A term's digests also
+contain, in the clear, the strength of each form and the group of each term; see forms.py.
 """
 
 import hashlib
@@ -21,22 +21,23 @@ _MIN_OTHER = 3
 
 
 class Named(NamedTuple):
-    """How many terms a text names."""
+    """Number of terms that a text names."""
 
     surely: int
+    """By a strong form."""
     perhaps: int
-    """By no more than an abbreviation, or a form that other words share."""
+    """Only by a weak form: an abbreviation, or a form that other words share."""
 
 
 def term_digests(term: str, key: bytes) -> set[bytes]:
-    """Return the digests of one term, a name, a handle, a title of at most five words, one of each of its forms.
+    """Return the digests of the forms of one term: a name, a handle, or a title of at most five words.
 
     Each is 16 bytes of digest, one of strength, four that the digests of one term have in common.
 
     Raises
     ------
     ValueError
-        If the term is too short, too long or has too many words to be looked for.
+        If the term is too short, too long or has too many words to be searched.
     """
     tokens = normal_tokens(term)
     plain = "".join(tokens)
@@ -55,7 +56,7 @@ def digests(text: str, key: bytes) -> set[bytes]:
 
 
 def bare(digest: bytes) -> bytes:
-    """Return that part of a term's digest which a text's digest can equal."""
+    """Return the part of a term's digest that is compared with a text's digests."""
     return digest[:DIGEST_BYTES]
 
 
@@ -65,9 +66,9 @@ def named(terms: Iterable[bytes], found: Iterable[bytes]) -> Named:
     Parameters
     ----------
     terms
-        Of one or more terms, as `term_digests` returns them; one of 16 bytes or less is a strong form and a term alone.
+        Digests of one or more terms from `term_digests`; one of 16 bytes or less is a strong form and a term of its own.
     found
-        As `digests` returns them.
+        Digests of a text from `digests`.
     """
     texts = frozenset(found)
     hits = [digest for digest in terms if bare(digest) in texts]
@@ -76,7 +77,7 @@ def named(terms: Iterable[bytes], found: Iterable[bytes]) -> Named:
 
 
 def n_terms(terms: Iterable[bytes]) -> int:
-    """Return how many terms these digests belong to."""
+    """Return the number of terms in these digests."""
     return len({_group(digest) for digest in terms})
 
 

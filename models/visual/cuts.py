@@ -1,4 +1,4 @@
-"""Which parts of a run of frames are described: of a post as few as its layout calls for, of a reference many."""
+"""Parts of a run of frames to describe: few of a post, by its layout, and many of a reference."""
 
 from collections.abc import Iterator, Sequence
 from itertools import batched, groupby
@@ -11,22 +11,22 @@ from models.visual.sharpness import sharp_band
 from models.visual.views import TILES, Box, Picture, content, crop, sides, trim_bars
 
 WINDOW = 8
-"""Frames judged together: enough to tell a border from a line of the scene, few enough for an inset that comes late."""
+"""Frames analysed together: enough to separate borders from scene lines, few enough for an inset that starts late."""
 FIRST_SIDE, FIRST_TILE, FIRST_RECTANGLE = 1, 16, 32
-"""Numbers of views by kind; 0 is the whole frame."""
+"""First view number of each kind; 0 is the whole frame."""
 
 _MAX_RECTANGLES, _FEW, _MAX_OF_FEW = 2, 3, 4
-"""Rectangles looked at, and how many where frames are too few to tell borders from lines of the scene."""
-_SURE = 0.3
-"""Score of a rectangle from which it is looked at; insets have 0.4 to 0.8, most plain frames below 0.26."""
+"""Most rectangles described; and below how many frames, too few to tell borders from lines, how many instead."""
+_LEAST_SCORE = 0.3
+"""Least score of a described rectangle; insets have 0.4 to 0.8, most plain frames below 0.26."""
 _TILED = 2
-"""Frames of a window whose tiles are looked at where there is no rectangle."""
+"""Frames of a window whose tiles are described if there is no rectangle."""
 _SAME = 0.05
-"""How far, as a share of the side, a rectangle's edges may lie from the content's and still be the same."""
+"""Largest distance of two rectangles' edges, as a share of the side, at which they are the same."""
 
 
 class Part(NamedTuple):
-    """A picture to describe, and where it comes from."""
+    """A picture to describe, with its frame and view."""
 
     picture: Picture
     frame: int
@@ -40,7 +40,7 @@ def windows(pictures: Sequence[Picture]) -> Iterator[list[tuple[int, Picture]]]:
 
 
 def post_parts(window: list[tuple[int, Picture]]) -> Iterator[Part]:
-    """Yield each frame without its bars, and what may be a picture in it: rectangles, or else some tiles."""
+    """Yield each frame without its bars, and its parts that may be a picture: rectangles, or else some tiles."""
     whole = content([picture for _, picture in window])
     inside = [box for box in _inside(window) if not _same(box, whole)]
     tiled = {window[index][0] for index in np.linspace(0, len(window) - 1, _TILED + 2).round().astype(int)[1:-1]}
@@ -65,11 +65,11 @@ def reference_parts(window: list[tuple[int, Picture]]) -> Iterator[Part]:
 
 
 def _inside(window: list[tuple[int, Picture]]) -> list[Box]:
-    """Return what may be pictures within these frames, likeliest first."""
-    luma = np.stack([picture[..., 1] for _, picture in window])  # green is most of it, and needs no sum
+    """Return the parts of these frames that may be pictures, likeliest first."""
+    luma = np.stack([picture[..., 1] for _, picture in window])  # green is most of luma, and needs no sum
     band = sharp_band(luma)  # black bars are no sharper than blurred ones: there may be an inset between them
     n_most = _MAX_RECTANGLES if len(window) >= _FEW else _MAX_OF_FEW
-    drawn = [found.box for found in rectangles(luma, n_most) if found.score >= _SURE]
+    drawn = [found.box for found in rectangles(luma, n_most) if found.score >= _LEAST_SCORE]
     return [band, *(box for box in drawn if not _same(box, band))] if band else drawn
 
 

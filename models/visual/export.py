@@ -1,8 +1,8 @@
-"""Turn Meta's SSCD weights, once you have them, into the ONNX file that Jikimi runs.
+"""Export of Meta's SSCD weights as the ONNX file that Jikimi runs.
 
 ``python -m models.visual.export sscd_disc_mixup.torchscript.pt`` needs PyTorch, which is not a dependency of Jikimi. It
 writes the graph to the model cache and prints the sha256 line to put into a manifest of your own: the file's bytes
-depend on your version of PyTorch, so nobody can pin them for you.
+depend on your version of PyTorch, so they cannot be pinned here.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ _DEVIATION = (0.229, 0.224, 0.225)
 
 
 def export() -> bytes:
-    """Say how to make the graph; the registry calls this when the file is not in the cache.
+    """Raise an error with the command of the export; the registry calls this if the file is not in the cache.
 
     Raises
     ------
     ModelError
-        Always: the weights are the user's to bring.
+        Always: the operator must provide the weights.
     """
     raise ModelError(
         f"{_NAME}: not exported yet; with PyTorch and Meta's weights: "
@@ -39,7 +39,7 @@ def export_from(weights: Path) -> bytes:
     Raises
     ------
     ModelError
-        If PyTorch is not installed or the file is not there.
+        If PyTorch is not installed or the file is missing.
     """
     torch = _torch()
     if not weights.is_file():
@@ -55,7 +55,7 @@ def export_from(weights: Path) -> bytes:
         output_names=["embedding"],
         dynamic_axes=free,
         opset_version=17,
-        dynamo=False,  # the newer exporter takes no TorchScript
+        dynamo=False,  # the newer exporter does not support TorchScript
     )
     return graph.getvalue()
 
@@ -68,9 +68,9 @@ def _torch() -> types.ModuleType:
 
 
 def _with_preprocessing(torch: types.ModuleType, network: object) -> object:
-    """Return the network with the pixel arithmetic inside, so that every SSCD file takes the same bytes."""
+    """Return the network including the pixel normalisation, so that every SSCD file takes the same input."""
 
-    class Whole(torch.nn.Module):  # type: ignore[misc,name-defined] # torch is only known when it is installed
+    class Whole(torch.nn.Module):  # type: ignore[misc,name-defined] # torch is untyped unless installed
         def __init__(self) -> None:
             super().__init__()
             self.network = network

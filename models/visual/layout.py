@@ -1,8 +1,8 @@
-"""Where another picture may be shown inside the frames of a video: straight lines that stay while the content changes.
+"""Detection of pictures inside the frames of a video: straight lines that stay while the content changes.
 
 The border of an inset, of a split screen, of filled bars is a step in brightness along a row or column, at the same
-place in frame after frame; lines of a scene move or are short. Rectangles are drawn from the strongest such lines and
-the frame's own edges, and judged by the step along all their sides. Nothing here knows any reference.
+place in all frames; lines of a scene move or are short. Candidate rectangles are formed by the strongest such lines and
+the frame's own edges, and scored by the step along all their sides. Independent of all references.
 """
 
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ Luma = npt.NDArray[np.uint8]
 _Map = npt.NDArray[np.float32]
 
 _STEP = 16.0
-"""Step of luma, of 255, that counts in full."""
+"""Step of luma, of 255, at which the measure saturates."""
 _CHANCE = 0.22
-"""Mean step of a line that says nothing."""
+"""Mean step of a chance line."""
 _LINES = 10
-"""Lines of each direction from which rectangles are drawn, besides the frame's edges."""
+"""Most lines of each direction that form rectangles, in addition to the frame's edges."""
 _SHORTEST = 0.15
-"""Side of a rectangle, as a share of the frame's shorter one."""
+"""Least side of a rectangle, as a share of the frame's shorter one."""
 _LONGEST = 0.97
 """A rectangle longer than this share of the frame on both sides is the frame itself."""
 _LEAST_SUPPORT = 0.3
-"""Mean step along each side that is not the frame's own edge."""
+"""Least mean step along each side that is not the frame's own edge."""
 _SPLIT = 0.7
-"""Trust in a part whose inner sides run from edge to edge of the frame: hardly a line of a scene does."""
+"""Least weight of a part whose inner sides run from edge to edge of the frame: lines of a scene hardly do."""
 _OVERLAP = 0.6
 """Intersection over union from which two rectangles are one."""
 
@@ -44,7 +44,7 @@ class Rectangle:
 
 
 def rectangles(luma: Luma, n_most: int) -> list[Rectangle]:
-    """Return the likeliest rectangles, best first, at most n_most, none for frames too small to tell.
+    """Return the likeliest rectangles, best first, at most n_most, none in frames below 32 pixels.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def rectangles(luma: Luma, n_most: int) -> list[Rectangle]:
         Frames that differ in content; the more there are, the fewer lines of the scene are mistaken for borders.
     """
     height, width = luma.shape[1:]
-    if min(height, width) < 32:  # noqa: PLR2004 - nothing inside would be seen
+    if min(height, width) < 32:  # noqa: PLR2004 - an inset would be too small
         return []
     down, right = _steps(luma.swapaxes(1, 2)).T, _steps(luma)
     xs, ys = _lines(right), _lines(down.T)
@@ -65,7 +65,7 @@ def rectangles(luma: Luma, n_most: int) -> list[Rectangle]:
 
 
 def _steps(luma: Luma) -> _Map:
-    """Return how strongly each pixel differs from its left neighbour, over all frames, 0 to 1; shape (height, width).
+    """Return the step of each pixel from its left neighbour, over all frames, 0 to 1; shape (height, width).
 
     A step must stand out from the steps two pixels beside it: a textured area has steps everywhere.
     """
@@ -132,9 +132,9 @@ def _scores(right: _Map, down: _Map, *box: npt.NDArray[np.intp]) -> npt.NDArray[
     mean = (support * length).sum(axis=0) / np.maximum(1, length.sum(axis=0))
     share = np.sqrt(length.sum(axis=0) / (2 * (tall + wide)))
     full = np.stack([tall == height, tall == height, wide == width, wide == width])
-    trust = np.where((full | ~inner).all(axis=0), np.maximum(share, _SPLIT), share)
+    weight = np.where((full | ~inner).all(axis=0), np.maximum(share, _SPLIT), share)
     weak = (inner & (support < _LEAST_SUPPORT)).any(axis=0)
-    return np.where(weak, 0.0, np.maximum(0.0, mean - _CHANCE) * trust)
+    return np.where(weak, 0.0, np.maximum(0.0, mean - _CHANCE) * weight)
 
 
 def _distinct(boxes: npt.NDArray[np.float64], score: npt.NDArray[np.float64], n_most: int) -> list[Rectangle]:
@@ -150,7 +150,7 @@ def _distinct(boxes: npt.NDArray[np.float64], score: npt.NDArray[np.float64], n_
 
 
 def _is_part(box: Box, other: Box) -> bool:
-    """Return whether a box lies within another along two of its edges: it was drawn by the same lines."""
+    """Return whether a box lies within another along two of its edges: the same lines formed both."""
     inside = box[0] >= other[0] and box[1] >= other[1] and box[2] <= other[2] and box[3] <= other[3]
     return inside and sum(a == b for a, b in zip(box, other, strict=True)) >= 2  # noqa: PLR2004
 

@@ -1,7 +1,7 @@
-"""Pictures in, copy-detection descriptors out: the same picture edited stays close, another picture does not.
+"""Visual model: copy-detection descriptors of pictures, close for edited copies, far for other pictures.
 
-SSCD, Pizzi et al. 2022, "A Self-Supervised Descriptor for Image Copy Detection". A frame is squashed to the model's
-square: measured better here than keeping its shape, for copies stretched to another one (card.md).
+SSCD, Pizzi et al. 2022, "A Self-Supervised Descriptor for Image Copy Detection". A frame is resized to the model's
+square without keeping its shape, which measured better for copies stretched to another shape (card.md).
 """
 
 import io
@@ -20,12 +20,12 @@ Pixels = npt.NDArray[np.uint8]
 """RGB pictures, shape (n, side, side, 3), values 0-255."""
 
 _MAX_ROWS = 16
-"""Pictures in one run of the graph; more gain nothing on a CPU and cost memory."""
+"""Most pictures in one run of the graph; more gain nothing on a CPU and need memory."""
 
 
 @dataclass(frozen=True)
 class VisualInput:
-    """Pictures ready for the model, and what each is a view of."""
+    """Pictures prepared for the model, with frame and view of each."""
 
     pixels: Pixels
     frame: npt.NDArray[np.int32]
@@ -46,15 +46,15 @@ class VisualModel:
     def prepare(self, jpegs: Sequence[bytes], *, views: bool) -> VisualInput:
         """Decode frames and cut their views.
 
-        Blank pictures are left out: in every copy-detection model they match each other perfectly and say nothing.
+        Blank pictures are left out: in every copy-detection model they match each other and are no evidence.
 
         Parameters
         ----------
         jpegs
             Frames as JPEG.
         views
-            True for a post: each full frame, and what may be a picture in it.
-            False for a reference: each full frame, its parts, and both turned, all that a post may show of it.
+            True for a post: each full frame, and its parts that may be a picture.
+            False for a reference: each full frame, its parts, and both quarter turns, as a post may show it.
 
         Raises
         ------

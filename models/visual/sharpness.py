@@ -1,4 +1,4 @@
-"""Where a sharp picture lies between blurred ones: a wide video in a tall frame filled with itself, and the reverse."""
+"""Detection of a sharp band between blurred ones: a wide video in a tall frame filled with itself, and the reverse."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,19 +7,19 @@ from models.visual.layout import Luma
 from models.visual.views import Box
 
 _BLURRED = 0.35
-"""Fine detail of a blurred row, as a share of that of a sharp one."""
+"""Most fine detail of a blurred row, as a share of that of a sharp one."""
 _SHORTEST, _LONGEST = 0.15, 0.85
-"""Of the band, as a share of the frame's side."""
+"""Size of the band, as a share of the frame's side."""
 _FILL = 0.07
 """Least share of the side that is blurred before the band, and after it."""
 _SOLID = 0.8
-"""Share of the band's rows that must be sharp."""
+"""Least share of the band's rows that are sharp."""
 _SMOOTH = 7
-"""Rows averaged."""
+"""Rows of the moving average."""
 
 
 def sharp_band(luma: Luma) -> Box | None:
-    """Return the band across the frames that is sharp while all beside it is blurred, None if there is none.
+    """Return the band across the frames that is sharp while the rest is blurred, None if there is none.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def _band(luma: Luma) -> tuple[float, float] | None:
     sharp = detail > _BLURRED * np.percentile(detail, 85)
     rows = np.flatnonzero(sharp)
     if not rows.size:
-        return None  # even pictures, such as a black one
+        return None  # uniform pictures, such as a black one
     first, end, n_rows = rows[0] / len(sharp), (rows[-1] + 1) / len(sharp), rows[-1] + 1 - rows[0]
     is_band = _SHORTEST <= end - first <= _LONGEST and len(rows) >= _SOLID * n_rows
     if not is_band or min(first, 1 - end) < _FILL:

@@ -1,4 +1,4 @@
-"""The parts of a frame that are compared, and which pictures say nothing."""
+"""Views of a frame: crops, bars and turns, and the test for blank pictures."""
 
 from collections.abc import Sequence
 
@@ -15,12 +15,12 @@ FULL: Box = (0.0, 0.0, 1.0, 1.0)
 
 TILES: tuple[Box, ...] = (
     (0.25, 0.25, 0.75, 0.75),  # centre
-    (0.0, 0.0, 0.5, 0.5),  # corners: an inset whose border is too soft to be seen
+    (0.0, 0.0, 0.5, 0.5),  # corners: an inset whose border is too soft to be detected
     (0.5, 0.0, 1.0, 0.5),
     (0.0, 0.5, 0.5, 1.0),
     (0.5, 0.5, 1.0, 1.0),
 )
-"""Parts of a post's frame that are looked at where no rectangle was found."""
+"""Parts of a post's frame that are described if no rectangle was found."""
 
 SIDES: tuple[Box, ...] = (
     (0.25, 0.25, 0.75, 0.75),
@@ -29,24 +29,24 @@ SIDES: tuple[Box, ...] = (
     (0.0, 0.4, 0.6, 1.0),
     (0.4, 0.4, 1.0, 1.0),
 )
-"""Parts of a reference that a post may show alone; with 9:16 or 16:9 out of its middle and both quarter turns."""
+"""Parts of a reference that a post may show alone; in addition to 9:16 or 16:9 of its middle and both quarter turns."""
 _UPRIGHT: Box = (0.342, 0.0, 0.658, 1.0)
 _LEVEL: Box = (0.0, 0.342, 1.0, 0.658)
 
 _BLANK_DEVIATION = 4.0
-"""Standard deviation of luma, of 255. Measured: below it pictures drift towards each other (see card.md)."""
+"""Least standard deviation of luma, of 255. Below it, as measured, pictures become similar to each other (card.md)."""
 _BAR_RANGE = 24
-"""How far, of 255, compression may move a bar's pixel from its colour."""
+"""Largest deviation, of 255, of a bar's pixel from its colour, by compression."""
 _BAR_SHARE = 0.98
-"""Of a row's pixels that must have the bar's colour."""
+"""Least share of a row's pixels that have the bar's colour."""
 _BAR_LIMIT = 0.35
-"""Of a side; a bar is cut no deeper."""
+"""Largest cut, as a share of a side."""
 
 
 def sides(picture: Picture) -> list[Picture]:
-    """Return what a reference's frame looks like cut and turned as reposts do; views on its memory.
+    """Return a reference's frame cropped and turned as in reposts; views on the same memory.
 
-    A reference is described once, so that no post need be described turned or against its parts.
+    A reference is described once; so no post has to be described turned or in parts for this.
     """
     height, width = picture.shape[:2]
     middle = _LEVEL if height > width else _UPRIGHT
@@ -61,7 +61,7 @@ def crop(picture: Picture, box: Box) -> Picture:
 
 
 def is_blank(picture: Picture) -> bool:
-    """Tell whether a picture is one colour, or nearly: black, white, a fade, a plain card."""
+    """Return whether a picture is one colour, or nearly: black, white, a fade, a plain card."""
     luma = picture[::4, ::4].mean(axis=2)
     return bool(luma.std() < _BLANK_DEVIATION)
 
@@ -73,9 +73,9 @@ def trim_bars(picture: Picture) -> Picture:
 
 
 def content(pictures: Sequence[Picture]) -> Box:
-    """Return what lies between the plain bars of frames of one size: no bar reaches into any of them.
+    """Return the box between the plain bars of frames of one size, which contains the content of all of them.
 
-    A dark scene has no bars, and a reference's must not be cut otherwise than its copy's.
+    A dark scene has no bars, and a reference must be cut in the same way as its copy.
     """
     edges = np.array([_content(picture) for picture in pictures])
     height, width = pictures[0].shape[:2]
@@ -91,14 +91,14 @@ def _content(picture: Picture) -> tuple[int, int, int, int]:
 
 
 def _bars(picture: Picture) -> tuple[int, int]:
-    """First row after the leading bar, first row of the trailing one."""
+    """Return the first row after the leading bar and the first row of the trailing one."""
     n_rows = len(picture)
     limit = int(n_rows * _BAR_LIMIT)
     return _bar(picture[:limit]), n_rows - _bar(picture[::-1][:limit])
 
 
 def _bar(rows: Picture) -> int:
-    """How many leading rows are one and the same colour, compression noise allowed."""
+    """Return the number of leading rows of the same colour, except for compression noise."""
     colour = np.median(rows[:1, ::4], axis=1)
     for index, row in enumerate(rows[:, ::4].astype(np.int16)):
         if (np.abs(row - colour) <= _BAR_RANGE).all(axis=1).mean() < _BAR_SHARE:
