@@ -1,4 +1,4 @@
-# Every target works as the first command on a fresh clone. CI calls `check` and `test`, and nothing else.
+# Every target works as the first command on a fresh clone. CI runs only `check` and `test`.
 
 PYTHON ?= python3.12
 VENV := .venv
@@ -12,23 +12,23 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.12 \
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format kafka schemas dashboards panels chart lock clean
 
-help: ## Show this
+help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED) ## Make .venv with exactly the locked packages, and the command .venv/bin/jikimi
+setup: $(INSTALLED) ## Create .venv with exactly the locked packages, and the command .venv/bin/jikimi
 
-demo: setup ## Watch Jikimi find reposts of a made-up victim's clips; needs no Docker and no Java
+demo: setup ## Run Jikimi on reposts of a fictional victim's clips; needs no Docker and no Java
 	$(BIN)/jikimi demo
 
-test: setup ## Run all tests; a real Kafka comes from Docker or Java, and what is left out is named at the end
+test: setup ## Run all tests; a real Kafka comes from Docker or Java, and skipped tests are named at the end
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-check: setup ## Lint, formatting and types
+check: setup ## Check lint, formatting and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: setup ## Format, and mend what ruff can mend
+format: setup ## Format, and apply ruff's fixes
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
@@ -38,22 +38,22 @@ kafka: setup ## Run a real one-node Apache Kafka in Java until Ctrl-C, on port 9
 schemas: setup ## Keep the current version of each changed message in schemas/history, unless it breaks readers
 	$(BIN)/python -m ops.snapshot_schemas
 
-dashboards: setup ## Write the Grafana dashboards and Prometheus rules that the chart ships, from ops/grafana and ops/prometheus
+dashboards: setup ## Write the chart's Grafana dashboards and Prometheus rules from ops/grafana and ops/prometheus
 	$(BIN)/python -m ops.grafana
 
-panels: setup ## Prove dashboards and alerts on a real run with Kafka and Prometheus; JSON=FILE keeps the result
+panels: setup ## Test dashboards and alerts on a real run with Kafka and Prometheus; JSON=FILE writes the result
 	$(BIN)/python -m ops.panels $(if $(JSON),--json $(JSON))
 
-chart: setup ## Write what the Helm chart takes from the code: topics, users' rights, settings
+chart: setup ## Write the Helm chart's generated files: topics, users' rights, settings
 	$(BIN)/python -m ops.chart
 
-lock: ## Choose the newest allowed packages and write both lock files; needs uv
+lock: ## Resolve the newest allowed packages and write both lock files; needs uv
 	@command -v uv > /dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
 	@echo "Writing the lock files ..."
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) --constraint requirements.lock --group dev pyproject.toml --output-file requirements-dev.lock
 
-clean: ## Remove what was made here: .venv, caches, downloads and data in var/
+clean: ## Remove .venv, caches, downloads and data in var/
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
