@@ -1,8 +1,8 @@
-{{/* How a component reaches Kafka: a user of its own from Strimzi, or one for all from Secrets. */}}
+{{/* Kafka connection of a component: a user of its own from Strimzi, or one for all from Secrets. */}}
 {{- define "jikimi.kafka" -}}
 {{- $kafka := .root.Values.kafka -}}
 {{- $strimzi := include "jikimi.strimziUsers" .root -}}
-- {name: JIKIMI_BOOTSTRAP_SERVERS, value: {{ required "kafka.bootstrapServers: where is Kafka?" $kafka.bootstrapServers | quote }}}
+- {name: JIKIMI_BOOTSTRAP_SERVERS, value: {{ required "kafka.bootstrapServers: name the brokers" $kafka.bootstrapServers | quote }}}
 - {name: JIKIMI_SECURITY_PROTOCOL, value: {{ $kafka.securityProtocol }}}
 {{- if hasPrefix "SASL" $kafka.securityProtocol }}
 - {name: JIKIMI_SASL_MECHANISM, value: {{ $kafka.sasl.mechanism }}}
@@ -28,7 +28,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* Sources of the certificates' volume; nothing where Kafka is spoken to without TLS. */}}
+{{/* Sources of the certificates' volume; empty without TLS. */}}
 {{- define "jikimi.certificates" -}}
 {{- $tls := .root.Values.kafka.tls -}}
 {{- $strimzi := include "jikimi.strimziUsers" .root -}}
@@ -48,12 +48,12 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Name of a component's Kafka user, and of the Secret that Strimzi makes for it. */}}
+{{/* Name of a component's Kafka user, and of the Secret that Strimzi creates for it. */}}
 {{- define "jikimi.user" -}}
 {{- include "jikimi.fullname" .root }}-{{ .role -}}
 {{- end -}}
 
-{{/* How Strimzi's users show who they are; empty where it makes none. */}}
+{{/* Authentication of Strimzi's users; empty where it creates none. */}}
 {{- define "jikimi.strimziUsers" -}}
 {{- if and .Values.strimzi.enabled (ne .Values.strimzi.authentication "none") -}}
 {{- .Values.strimzi.authentication -}}

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* As short as it must be for a Job's pods and a StatefulSet's hash to fit behind it. */}}
+{{/* Truncated so that the suffixes of a Job's pods and of a StatefulSet's hash fit. */}}
 {{- define "jikimi.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
@@ -13,7 +13,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What never changes, for selectors. */}}
+{{/* Immutable labels, for selectors. */}}
 {{- define "jikimi.selector" -}}
 app.kubernetes.io/name: {{ include "jikimi.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -30,12 +30,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- .Values.serviceAccount.name | default (ternary (include "jikimi.fullname" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
-{{/* A topic's or group's prefix, as streams/topology.py makes it. */}}
+{{/* Prefix of a topic or group, as in streams/topology.py. */}}
 {{- define "jikimi.groupPrefix" -}}
 {{- .Values.settings.topic_prefix }}{{ .Values.settings.group_prefix -}}
 {{- end -}}
 
-{{/* Every topic with the partitions asked for; fusion's memory has as many as what it remembers. */}}
+{{/* All topics with the configured partitions; fusion's state topic has as many as its source topic. */}}
 {{- define "jikimi.topics" -}}
 {{- $topics := .Files.Get "files/topics.yaml" | fromYaml -}}
 {{- range $name, $n := .Values.topics.partitions -}}

@@ -1,5 +1,5 @@
 {{/*
-The pod of a component, from a dict: root, name (of the component), role (whose Kafka user it is), args, values (over
+Pod of a component, from a dict: root, name (of the component), role (of its Kafka user), args, values (that override
 .Values.defaults) and, for some, volumes, mounts, env, envFrom, ports, internet, once (a job: no probes).
 */}}
 {{- define "jikimi.pod" -}}
@@ -77,7 +77,7 @@ spec:
       image: {{ include "jikimi.image" (dict "root" $root "values" $values) }}
       imagePullPolicy: {{ $values.image.pullPolicy | default $root.Values.image.pullPolicy }}
       args: {{ toJson .args }}
-      # Faust makes a folder where it runs.
+      # Faust creates a folder in its working directory.
       workingDir: /var/lib/jikimi
       env:
         {{- include "jikimi.kafka" . | nindent 8 }}
@@ -108,7 +108,7 @@ spec:
         periodSeconds: 5
         timeoutSeconds: 5
         failureThreshold: 120
-      # A worker without partitions is well and waits; one that fails ends itself.
+      # A worker without partitions is healthy and waits; one that fails ends itself.
       livenessProbe:
         httpGet: {path: /metrics, port: metrics}
         periodSeconds: 20
@@ -164,7 +164,7 @@ capabilities:
 {{- if $image.digest -}}@{{ $image.digest }}{{- else -}}:{{ $image.tag | default .root.Chart.AppVersion }}{{- end -}}
 {{- end -}}
 
-{{/* A map of settings as environment; a map in it is a settings class of its own. */}}
+{{/* Environment variables of a map of settings; a nested map is a nested settings class. */}}
 {{- define "jikimi.settings" -}}
 {{- $prefix := .prefix -}}
 {{- range $name, $value := .settings }}
@@ -176,7 +176,7 @@ capabilities:
 {{- end }}
 {{- end -}}
 
-{{/* A value as settings read it: Helm holds 1073741824 as a float and would write 1.073741824e+09. */}}
+{{/* A value in the format of the settings: Helm stores 1073741824 as a float and would write 1.073741824e+09. */}}
 {{- define "jikimi.text" -}}
 {{- if and (kindIs "float64" .) (eq (floor .) .) -}}{{ int64 . }}
 {{- else if kindIs "slice" . -}}{{ toJson . }}

@@ -1,4 +1,4 @@
-{{/* A Deployment of one pod that must not run twice; takes what jikimi.pod takes. */}}
+{{/* A Deployment of one pod that must not run twice; same arguments as jikimi.pod. */}}
 {{- define "jikimi.single" -}}
 apiVersion: apps/v1
 kind: Deployment

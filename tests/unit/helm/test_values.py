@@ -71,12 +71,12 @@ def test_a_typo_is_refused_and_named(typo: dict[str, Any], message: str) -> None
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kafka": {"bootstrapServers": ""}}, "kafka.bootstrapServers: where is Kafka"),
+        ({"kafka": {"bootstrapServers": ""}}, "kafka.bootstrapServers: name the brokers"),
         ({"termKey": {"existingSecret": ""}}, "termKey.existingSecret: name the Secret"),
         ({"kafka": {"securityProtocol": "SASL_SSL"}}, "kafka.sasl.existingSecret: name the Secret"),
         ({"strimzi": {"enabled": True}}, "strimzi.cluster: name the Kafka object"),
         ({"feeds": {"push": {"kind": "http"}}}, "feeds.push.tokenSecret: name the Secret"),
-        ({"scaling": {"mode": "keda"}}, "scaling.keda.prometheusUrl: where does Prometheus"),
+        ({"scaling": {"mode": "keda"}}, "scaling.keda.prometheusUrl: name the URL"),
         ({"stages": {"match": {"replicas": 9}}}, "stages.match.replicas 9: descriptors has 8 partitions"),
         ({"settings": {"ocr": True}}, "stages.screen and settings.ocr go together"),
         ({"stages": {"screen": {}}}, "stages.screen and settings.ocr go together"),
