@@ -1,4 +1,4 @@
-"""`jikimi demo`: the whole system on real video, from nothing to takedowns, in one command."""
+"""`jikimi demo`: the whole system on real video, from an empty broker to takedowns, in one command."""
 
 import os
 import secrets
@@ -18,7 +18,7 @@ from schemas.ids import record_id
 from streams.demo.live import LiveView
 from streams.demo.posts import DemoPost, build_posts
 from streams.demo.processes import Worker
-from streams.demo.report import OpenedCase, Report, Seen, report, to_json
+from streams.demo.report import Observed, OpenedCase, Report, report, to_json
 from streams.demo.scenario import CASES, DemoCase
 from streams.demo.server import serve
 from streams.demo.table import print_table
@@ -35,13 +35,13 @@ _FEED_INTERVAL_S = 1.0
 _LONGEST_S = 300.0
 _SETTLE_S = 3.0
 _FIRST_METRICS_PORT = 9464
-"""Where Prometheus exporters of applications commonly listen."""
+"""Customary port of Prometheus exporters in applications."""
 
 
 def run_demo(
     console: Console, *, json_file: Path | None = None, bootstrap_servers: str | None = None, separate: bool = False
 ) -> int:
-    """Play the demo; return 0 if every copy was found and nothing else was acted on, else 1."""
+    """Run the demo; return 0 if every copy was found and no other post acted on, else 1."""
     with running(console, bootstrap_servers=bootstrap_servers, separate=separate) as demo:
         made = demo.play()
     print_table(made, console)
@@ -52,7 +52,7 @@ def run_demo(
 
 @dataclass(slots=True)
 class Demo:
-    """A system at work and the posts to play through it."""
+    """A running system and the posts to feed it."""
 
     console: Console
     settings: Settings
@@ -63,7 +63,7 @@ class Demo:
     watcher: Watcher | None = None
 
     def play(self) -> Report:
-        """Open the first cases, feed the posts, open the late cases, and return what came of it.
+        """Open the first cases, feed the posts, open the late cases, and return the report.
 
         Raises
         ------
@@ -81,19 +81,19 @@ class Demo:
                 if case.late:
                     self.open(case)
             self._wait(watcher, lambda made: made.passed)
-            time.sleep(_SETTLE_S)  # what should not come gets its chance to
+            time.sleep(_SETTLE_S)  # time for wrong verdicts and takedowns to arrive
             return self._report(watcher)
 
     def open(self, case: DemoCase) -> None:
         """Open a case as a case officer would."""
         opened_at = datetime.now(UTC)
-        # The same in every run, and with it every id that follows from it.
+        # The same id in every run, and so every id derived from it.
         case_id = record_id("demo-case", case.name)
         add_case(self.settings, NewCase(case.name, case.references, case.terms, case.phrases, case_id=case_id))
         self.cases[case_id] = OpenedCase(case.name, opened_at)
 
     def feed(self) -> None:
-        """Write the posts, at the pace of a small feed."""
+        """Write the posts at the rate of a small feed."""
         with writing(self.settings) as writer:
             for demo in self.posts:
                 now = datetime.now(UTC)
@@ -103,14 +103,14 @@ class Demo:
                 time.sleep(_FEED_INTERVAL_S)
 
     def _report(self, watcher: Watcher) -> Report:
-        seen = Seen(
+        observed = Observed(
             verdicts=list(watcher.verdicts),
             takedowns=list(watcher.takedowns),
             dead_letters=list(watcher.dead_letters),
             cases=self.cases,
             fed_at=self.fed_at,
         )
-        return report(self.posts, seen)
+        return report(self.posts, observed)
 
     def _wait(self, watcher: Watcher, done: Callable[[Report], bool]) -> None:
         deadline = time.monotonic() + _LONGEST_S
@@ -122,19 +122,19 @@ class Demo:
 
 @contextmanager
 def running(console: Console, *, bootstrap_servers: str | None = None, separate: bool = False) -> Iterator[Demo]:
-    """Start broker and workers, make the posts, and end everything after."""
+    """Start broker and workers, make the posts, and stop everything at the end."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jikimi-demo-")))
         (folder / "media").mkdir()
         base_url = stack.enter_context(serve(folder / "media"))
         servers = bootstrap_servers or stack.enter_context(EmbeddedBroker()).bootstrap
         environment = _environment(servers, base_url)
-        stack.enter_context(_in_environment(environment))  # the desk's half of the demo runs in this process
+        stack.enter_context(_in_environment(environment))  # the desk's part of the demo runs in this process
         settings = load_settings()
         topic_admin.create(settings)
         workers = _start(stack, folder, environment, separate=separate)
         console.print(f"{len(workers)} worker process(es) on {servers}, {'given' if bootstrap_servers else 'embedded'}")
-        console.print(f"Prometheus can read {', '.join(worker.metrics_url for worker in workers)}", highlight=False)
+        console.print(f"Prometheus can scrape {', '.join(worker.metrics_url for worker in workers)}", highlight=False)
         posts = _make_posts(console, base_url, folder / "media")
         for worker in workers:
             worker.wait_until_ready()
@@ -157,17 +157,18 @@ def _environment(servers: str, base_url: str) -> dict[str, str]:
         "JIKIMI_BOOTSTRAP_SERVERS": servers,
         "JIKIMI_TOPIC_PREFIX": f"demo-{secrets.token_hex(3)}-",
         "JIKIMI_TERM_KEY": secrets.token_hex(16),
-        "JIKIMI_SESSION_TIMEOUT_S": "6",  # the embedded broker lets a worker wait half of it before it may start
+        "JIKIMI_SESSION_TIMEOUT_S": "6",  # on the embedded broker a worker waits half of it before it starts
         "JIKIMI_FETCH_WAIT_MS": "20",
         "JIKIMI_MEDIA_ALLOWED_HOSTS": f'["{base_url.removeprefix("http://")}"]',
     }
 
 
 def _start(stack: ExitStack, folder: Path, environment: dict[str, str], *, separate: bool) -> list[Worker]:
-    crews = [[stage] for stage in STAGES] if separate else [["all"]]
-    ports = [free_port(_FIRST_METRICS_PORT + number) for number in range(len(crews))]
+    groups = [[stage] for stage in STAGES] if separate else [["all"]]
+    ports = [free_port(_FIRST_METRICS_PORT + number) for number in range(len(groups))]
     return [
-        stack.enter_context(Worker(crew, folder, environment, port)) for crew, port in zip(crews, ports, strict=True)
+        stack.enter_context(Worker(stages, folder, environment, port))
+        for stages, port in zip(groups, ports, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Posts moving through the stages, as a person sees them while the demo runs."""
+"""Live view of the posts' progress through the stages while the demo runs."""
 
 import threading
 from collections import Counter
@@ -19,40 +19,40 @@ FLOW = ("posts", "frames", "sounds", "texts", "descriptors", "scores", "verdicts
 """Topics whose messages the view counts."""
 
 _STEPS = (("posts",), ("frames", "sounds", "texts"), ("descriptors",), ("scores",), ("verdicts",), ("takedowns",))
-"""Topics that show a post has passed a stage."""
+"""Topics whose messages show that a post has passed a stage."""
 DECISIONS: tuple[Decision, ...] = ("dismiss", "review", "act")
-"""Weakest first."""
+"""Decisions, weakest first."""
 STYLES: dict[Decision, str] = {"act": "bold red", "review": "yellow", "dismiss": "dim"}
 
 
 @dataclass(slots=True)
-class _State:
-    """How far one post has come."""
+class _PostProgress:
+    """Progress of one post."""
 
     what: str
     topics: set[str] = field(default_factory=set)
     verdict: Verdict | None = None
     reason: str = ""
-    """Of its dead letter."""
+    """Reason of its dead letter."""
 
 
 class LiveView:
-    """Shows every message as it passes; a context manager. Without a terminal it prints a line per decision instead.
+    """View that counts every message; a context manager. Without a terminal it prints a line per decision instead.
 
     Parameters
     ----------
     posts
-        The scenario.
+        Posts of the scenario.
     console
-        Where to draw; standard output by default.
+        Console to draw on; standard output by default.
     """
 
     def __init__(self, posts: Sequence[DemoPost], console: Console | None = None) -> None:
         self._console = console or Console()
-        self._states = {demo.post.post_id: _State(demo.what) for demo in posts}
+        self._states = {demo.post.post_id: _PostProgress(demo.what) for demo in posts}
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
-        # Cut at the terminal's height: the table at the end shows all posts.
+        # Rich cuts the view at the terminal's height: the table at the end shows all posts.
         self._live = Live(console=self._console, get_renderable=self.render, refresh_per_second=5, transient=True)
 
     def __enter__(self) -> Self:
@@ -66,18 +66,18 @@ class LiveView:
         self._live.stop()
 
     def on_message(self, topic: str, key: str, message: Message | None) -> None:
-        """Note one message of any topic; may be called from any thread."""
+        """Process one message of any topic; may be called from any thread."""
         with self._lock:
             self._counts[topic] += 1
             state = self._states.get(_post_id(key, message))
             if state is None:
                 return
             state.topics.add(topic)
-            if _note(state, message) and not self._console.is_terminal:
+            if _update(state, message) and not self._console.is_terminal:
                 self._console.print(Text.assemble(f"{state.what}: ", _outcome(state)))
 
     def render(self) -> RenderableType:
-        """Return the picture of this moment."""
+        """Return the view of the current state."""
         with self._lock:
             counts = "   ".join(f"{topic} {self._counts[topic]}" for topic in FLOW)
             table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
@@ -87,12 +87,12 @@ class LiveView:
 
 
 def _post_id(key: str, message: Message | None) -> str:
-    """Return the id of the post a message is about; takedowns are keyed by their own id."""
+    """Return the post id of a message; takedowns are keyed by their own id."""
     return message.post.post_id if isinstance(message, Takedown) else key.split("/", maxsplit=1)[0].strip()
 
 
-def _note(state: _State, message: Message | None) -> bool:
-    """Take in what a message says of its post; True if a person wants to hear it."""
+def _update(state: _PostProgress, message: Message | None) -> bool:
+    """Update the progress of a message's post; return whether to print it."""
     if isinstance(message, DeadLetter):
         state.reason = message.reason
         return True
@@ -102,28 +102,28 @@ def _note(state: _State, message: Message | None) -> bool:
     return False
 
 
-def _stronger(verdict: Verdict, known: Verdict | None) -> bool:
-    """Tell whether a verdict outdoes what is known of the post, maybe for another case."""
-    return known is None or DECISIONS.index(verdict.decision) > DECISIONS.index(known.decision)
+def _stronger(verdict: Verdict, earlier: Verdict | None) -> bool:
+    """Return whether a verdict is stronger than the post's earlier one, which may be for another case."""
+    return earlier is None or DECISIONS.index(verdict.decision) > DECISIONS.index(earlier.decision)
 
 
-def _rank(state: _State) -> int:
-    """Sort posts on the move first, so that a small terminal shows them."""
+def _rank(state: _PostProgress) -> int:
+    """Return the sort key: posts in progress first, so that a small terminal shows them."""
     if state.verdict is not None or state.reason:
         return 1
     return 0 if state.topics else 2
 
 
-def _progress(state: _State) -> Text:
+def _progress(state: _PostProgress) -> Text:
     passed = [any(topic in state.topics for topic in step) for step in _STEPS]
     return Text("".join("●" if done else "·" for done in passed), style="cyan")
 
 
-def _outcome(state: _State) -> Text:
+def _outcome(state: _PostProgress) -> Text:
     if state.reason:
         return Text(f"dead letter: {state.reason}", style="magenta")
     if state.verdict is None:
         return Text("")
-    senses = ", ".join(dict.fromkeys(evidence.modality for evidence in state.verdict.evidence))
-    told = f"{state.verdict.decision} {state.verdict.probability:.2f} {senses}".strip()
-    return Text(told, style=STYLES[state.verdict.decision])
+    modalities = ", ".join(dict.fromkeys(evidence.modality for evidence in state.verdict.evidence))
+    line = f"{state.verdict.decision} {state.verdict.probability:.2f} {modalities}".strip()
+    return Text(line, style=STYLES[state.verdict.decision])

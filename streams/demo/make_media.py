@@ -1,7 +1,7 @@
 """Cut the demo's clips from the film Big Buck Bunny: ``python -m streams.demo.make_media bbb.mp4``.
 
-The film at 1280 x 720 is found, for example, in the source distribution of the PyPI package moviepy 2.2.1, inside
-moviepy_10_minutes.zip. The clips are committed; this script says where each comes from and makes them again.
+The film at 1280 x 720 is, for example, in the source distribution of the PyPI package moviepy 2.2.1, inside
+moviepy_10_minutes.zip. The clips are committed; this script documents their sources and recreates them.
 """
 
 import sys
@@ -34,11 +34,11 @@ STARTS_S = {
     "branch": 394.0,
     "dusk": 466.0,
 }
-"""Where each clip starts in the film: scenes with different pictures and different passages of the score."""
+"""Start of each clip in the film: scenes with different pictures and different passages of the score."""
 
 
 def make_clip(film: Path, name: str) -> Path:
-    """Cut one clip and return where it lies."""
+    """Cut one clip and return its file."""
     start_s = STARTS_S[name]
     clip = read_clip(film, start_s, start_s + CLIP_S)
     path = MEDIA / f"{name}.mp4"

@@ -1,4 +1,4 @@
-"""The scenario as posts: files made and links that lead to them."""
+"""Posts of the scenario: their media files and links."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,12 +17,12 @@ from streams.evaluation.edits import EDITS, make_copy
 N_PROCESSES = 2
 
 Progress = Callable[[int, int], None]
-"""Told after each file how many are made, of how many."""
+"""Callback after each file, with the number of files made and their total."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoPost:
-    """A post and what we know of it."""
+    """A post with its expected result."""
 
     post: Post
     kind: Kind
@@ -37,7 +37,7 @@ def build_posts(
 ) -> list[DemoPost]:
     """Make the media of every scene in the folder, which is served at ``base_url``, and return the posts in order.
 
-    Ids depend on the scene alone, so two runs tell of the same posts. `Post.seen_at` is to be set when a post is fed.
+    Ids depend on the scene alone, so two runs have the same posts. `Post.seen_at` is to be set when a post is fed.
     """
     scenes = list(scenes)
     _make_media(scenes, folder, progress)
@@ -48,7 +48,7 @@ def build_posts(
 def _make_media(scenes: list[Scene], folder: Path, progress: Progress) -> None:
     (folder / "corrupt.mp4").write_bytes(_corrupt())
     edited = [scene for scene in scenes if scene.edit]
-    # Spawned, not forked: the caller may already hold threads of a Kafka client.
+    # Spawned, not forked: the caller may already have threads of a Kafka client.
     with ProcessPoolExecutor(N_PROCESSES, mp_context=get_context("spawn")) as pool:
         jobs = [pool.submit(_make_file, scene, folder, seed) for seed, scene in enumerate(edited)]
         for n_made, job in enumerate(as_completed(jobs), start=1):
@@ -63,7 +63,7 @@ def _make_file(scene: Scene, folder: Path, seed: int) -> None:
 
 
 def _corrupt() -> bytes:
-    """Return the head of a real video and noise after it."""
+    """Return the first bytes of a real video followed by noise."""
     head = (MEDIA / "morning.mp4").read_bytes()[:2_000]
     return head + np.random.default_rng(0).bytes(50_000)
 

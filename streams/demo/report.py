@@ -1,4 +1,4 @@
-"""What came of each post, against what should have come: a pure function of the messages seen."""
+"""Report of the demo: each post's result against its expectation, a pure function of the observed messages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from streams.demo.scenario import Expected, Kind
 
 @dataclass(frozen=True, slots=True)
 class OpenedCase:
-    """A case of the demo as it is known on the wire."""
+    """A case that the demo opened."""
 
     name: str
     """Pseudonym."""
@@ -23,8 +23,8 @@ class OpenedCase:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What the topics told during the run; repeats are harmless, order is not needed."""
+class Observed:
+    """Messages of the topics during the run; repeats are harmless, order is not needed."""
 
     verdicts: Sequence[Verdict]
     takedowns: Sequence[Takedown]
@@ -35,8 +35,8 @@ class Seen:
     """By post id."""
 
 
-class Where(msgspec.Struct, frozen=True, kw_only=True):
-    """One aligned stretch, seconds."""
+class AlignedInterval(msgspec.Struct, frozen=True, kw_only=True):
+    """One aligned interval of a post's medium and of a reference, seconds."""
 
     modality: Modality
     medium: int
@@ -53,27 +53,27 @@ class PostResult(msgspec.Struct, frozen=True, kw_only=True):
     expected: Expected
     expected_case: str | None
     decision: Decision | None
-    """Strongest of all cases; None when no verdict came."""
+    """Strongest decision over all cases; None without a verdict."""
     case: str | None
     probability: float | None
     modalities: list[Modality]
-    """Which senses spoke, strongest first."""
-    where: list[Where]
+    """Modalities with evidence, strongest first."""
+    where: list[AlignedInterval]
     why: list[str]
-    """What each sense added, the largest first, in words and log-odds."""
+    """Contribution of each modality, the largest first, as text and log-odds."""
     seconds: float | None
     """From post to event (takedown, else verdict for review, else dead letter); from the case's opening if later."""
     dead_letter_reason: str | None
     found: bool
-    """A post that belongs to a case: act or review for that case."""
+    """Whether a post that belongs to a case has act or review for that case."""
     wrong_act: bool
-    """Acted on for a case of which it holds no copy."""
+    """Whether it was acted on for a case of which it contains no copy."""
     takedown_id: str | None
     verdict_id: str | None
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """The run in numbers."""
+    """Figures of the run."""
 
     posts: int
     expected: int
@@ -87,26 +87,26 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     unexplained: int
     """Broken posts without a dead letter, and sound posts with one."""
     untold: int
-    """Verdicts to act without a takedown event."""
+    """Posts with a verdict to act and without a takedown event."""
     latency_p50_s: float | None
     latency_p99_s: float | None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything `--json` writes."""
+    """Content of the `--json` file."""
 
     summary: Summary
     posts: list[PostResult]
 
     @property
     def passed(self) -> bool:
-        """True if all copies were found, no act was wrong, every broken post has its reason and every act its event."""
+        """Whether all copies were found, no act was wrong, and each broken post has its dead letter, each act its event."""
         return not (self.summary.missed or self.summary.wrong_acts or self.summary.unexplained or self.summary.untold)
 
 
-def report(posts: Sequence[DemoPost], seen: Seen) -> Report:
-    """Hold what was seen against what each post expects."""
-    results = [_result(post, seen) for post in posts]
+def report(posts: Sequence[DemoPost], observed: Observed) -> Report:
+    """Compare the observed messages with each post's expectation."""
+    results = [_result(post, observed) for post in posts]
     return Report(summary=_summarise(results), posts=results)
 
 
@@ -115,15 +115,15 @@ def to_json(made: Report) -> bytes:
     return msgspec.json.format(msgspec.json.encode(made), indent=2)
 
 
-def _result(demo: DemoPost, seen: Seen) -> PostResult:
+def _result(demo: DemoPost, observed: Observed) -> PostResult:
     post_id = demo.post.post_id
-    verdict = max((v for v in seen.verdicts if v.post.post_id == post_id), key=_strength, default=None)
-    takedown = min((t for t in seen.takedowns if t.post.post_id == post_id), key=lambda t: t.at, default=None)
-    letter = min((d for d in seen.dead_letters if _post_id(d) == post_id), key=lambda d: d.at, default=None)
-    case = _case_name(verdict.case_id if verdict else None, seen)
+    verdict = max((v for v in observed.verdicts if v.post.post_id == post_id), key=_strength, default=None)
+    takedown = min((t for t in observed.takedowns if t.post.post_id == post_id), key=lambda t: t.at, default=None)
+    letter = min((d for d in observed.dead_letters if _post_id(d) == post_id), key=lambda d: d.at, default=None)
+    case = _case_name(verdict.case_id if verdict else None, observed)
     decision = verdict.decision if verdict else None
-    acted_on = _acted_on(post_id, seen)
-    spoke = verdict.evidence if verdict and verdict.case_id else []
+    acted_on = _acted_on(post_id, observed)
+    evidence = verdict.evidence if verdict and verdict.case_id else []
     return PostResult(
         post_id=post_id,
         what=demo.what,
@@ -133,12 +133,12 @@ def _result(demo: DemoPost, seen: Seen) -> PostResult:
         decision=decision,
         case=case,
         probability=verdict.probability if verdict else None,
-        modalities=list(dict.fromkeys(evidence.modality for evidence in spoke)),
-        where=[_where(evidence) for evidence in spoke],
-        why=[f"{added.why} ({added.added:+.1f})" for added in verdict.contributions] if verdict else [],
-        seconds=_seconds(post_id, _event(verdict, takedown, letter), seen),
+        modalities=list(dict.fromkeys(one.modality for one in evidence)),
+        where=[_where(one) for one in evidence],
+        why=[f"{one.why} ({one.added:+.1f})" for one in verdict.contributions] if verdict else [],
+        seconds=_seconds(post_id, _event(verdict, takedown, letter), observed),
         dead_letter_reason=letter.reason if letter else None,
-        found=demo.case is not None and demo.case in acted_on | _reviewed(post_id, seen),
+        found=demo.case is not None and demo.case in acted_on | _reviewed(post_id, observed),
         wrong_act=bool(acted_on - ({demo.case} if demo.kind == "copy" else set())),
         takedown_id=takedown.takedown_id if takedown else None,
         verdict_id=verdict.verdict_id if verdict else None,
@@ -149,32 +149,32 @@ def _strength(verdict: Verdict) -> tuple[int, float, datetime]:
     return DECISIONS.index(verdict.decision), verdict.probability, verdict.decided_at
 
 
-def _case_name(case_id: str | None, seen: Seen) -> str | None:
+def _case_name(case_id: str | None, observed: Observed) -> str | None:
     """Return a case's pseudonym, its id if the demo did not open it."""
-    opened = seen.cases.get(case_id or "")
+    opened = observed.cases.get(case_id or "")
     return opened.name if opened else case_id
 
 
-def _acted_on(post_id: str, seen: Seen) -> set[str | None]:
-    """Return the cases for which a post was acted on at any time, by a verdict or by a takedown."""
-    acts = {v.case_id for v in seen.verdicts if v.post.post_id == post_id and v.decision == "act"}
-    told = {t.case_id for t in seen.takedowns if t.post.post_id == post_id}
-    return {_case_name(case_id, seen) for case_id in acts | told}
+def _acted_on(post_id: str, observed: Observed) -> set[str | None]:
+    """Return the cases for which a post was acted on at any time, by a verdict or a takedown."""
+    acts = {v.case_id for v in observed.verdicts if v.post.post_id == post_id and v.decision == "act"}
+    taken_down = {t.case_id for t in observed.takedowns if t.post.post_id == post_id}
+    return {_case_name(case_id, observed) for case_id in acts | taken_down}
 
 
-def _reviewed(post_id: str, seen: Seen) -> set[str | None]:
-    ids = {v.case_id for v in seen.verdicts if v.post.post_id == post_id and v.decision == "review"}
-    return {_case_name(case_id, seen) for case_id in ids}
+def _reviewed(post_id: str, observed: Observed) -> set[str | None]:
+    ids = {v.case_id for v in observed.verdicts if v.post.post_id == post_id and v.decision == "review"}
+    return {_case_name(case_id, observed) for case_id in ids}
 
 
 def _post_id(letter: DeadLetter) -> str:
-    """Return the post a dead letter is about: keys start with its id everywhere but in cases and takedowns."""
+    """Return the post id of a dead letter: keys start with it in all topics but cases and takedowns."""
     return (letter.key or b"").decode(errors="replace").split("/")[0].strip()
 
 
-def _where(evidence: Evidence) -> Where:
+def _where(evidence: Evidence) -> AlignedInterval:
     query, reference = evidence.query, evidence.reference
-    return Where(
+    return AlignedInterval(
         modality=evidence.modality,
         medium=evidence.medium,
         query=(query.start_s, query.end_s),
@@ -185,7 +185,7 @@ def _where(evidence: Evidence) -> Where:
 def _event(
     verdict: Verdict | None, takedown: Takedown | None, letter: DeadLetter | None
 ) -> tuple[datetime, str | None] | None:
-    """Return when the strongest thing that came of a post was told, and of which case."""
+    """Return the time and case of a post's strongest result."""
     if takedown is not None:
         return takedown.at, takedown.case_id
     if verdict is not None and verdict.decision != "dismiss":
@@ -193,12 +193,12 @@ def _event(
     return (letter.at, None) if letter is not None else None
 
 
-def _seconds(post_id: str, event: tuple[datetime, str | None] | None, seen: Seen) -> float | None:
-    if event is None or post_id not in seen.fed_at:
+def _seconds(post_id: str, event: tuple[datetime, str | None] | None, observed: Observed) -> float | None:
+    if event is None or post_id not in observed.fed_at:
         return None
     at, case_id = event
-    opened = seen.cases.get(case_id or "")
-    start = max(seen.fed_at[post_id], opened.opened_at) if opened else seen.fed_at[post_id]
+    opened = observed.cases.get(case_id or "")
+    start = max(observed.fed_at[post_id], opened.opened_at) if opened else observed.fed_at[post_id]
     return (at - start).total_seconds()
 
 
@@ -220,5 +220,5 @@ def _summarise(results: Sequence[PostResult]) -> Summary:
 
 
 def _percentile(seconds: Sequence[float], percent: float) -> float | None:
-    """Return a latency that was measured, never one between two: the least that covers so many per cent."""
+    """Return a percentile without interpolation: the least measured latency that covers this share, in per cent."""
     return float(np.percentile(seconds, percent, method="inverted_cdf")) if seconds else None

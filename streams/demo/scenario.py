@@ -1,4 +1,4 @@
-"""What the demo plays: two cases, and posts of which we know what was done to them and what should come of it."""
+"""Scenario of the demo: two cases, and posts with known edits and expected results."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Literal
 from streams.evaluation.edits import EDITS
 
 Kind = Literal["copy", "mention", "unrelated", "broken"]
-"""Holds a reference; only names a term or says a phrase; belongs to no case; has a link that gives no media."""
+"""Contains a reference; only contains a term or a phrase; belongs to no case; has a link without media."""
 Expected = Literal["act", "review", "none"]
 
 MEDIA = Path(__file__).parent / "media"
@@ -23,7 +23,7 @@ class DemoCase:
     terms: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     late: bool = False
-    """Opened after the posts were seen."""
+    """Opened after the posts were processed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Scene:
     name: str
     kind: Kind
     what: str
-    """What was done, for a person."""
+    """Description of the edit for the table."""
     expected: Expected
     case: str | None = None
     """Pseudonym of the case it belongs to."""
@@ -41,9 +41,9 @@ class Scene:
     clip: str | None = None
     edit: str | None = None
     other: str = "trap"
-    """The unrelated clip for the edits that need one."""
+    """Unrelated clip for the edits that need one."""
     link: str | None = None
-    """In place of a clip: the path of a prepared file, or a whole link."""
+    """Path of a prepared file, or a whole link, in place of a clip."""
 
 
 CLOVER = DemoCase(
@@ -61,7 +61,9 @@ def _copy(
 ) -> Scene:
     name = f"{edit}-{clip}".replace("_", "-")
     late = ", before its case" if case.late else ""
-    return Scene(name, "copy", f"{clip}, {EDITS[edit].says}{late}", expected, case.name, caption, clip, edit, other)
+    return Scene(
+        name, "copy", f"{clip}, {EDITS[edit].description}{late}", expected, case.name, caption, clip, edit, other
+    )
 
 
 def _mention(name: str, caption: str, how: str = "names the term") -> Scene:
@@ -70,7 +72,7 @@ def _mention(name: str, caption: str, how: str = "names the term") -> Scene:
 
 def _unrelated(edit: str, clip: str, caption: str = "") -> Scene:
     name = f"{clip}-{edit}".replace("_", "-")
-    return Scene(name, "unrelated", f"other video, {EDITS[edit].says}", "none", None, caption, clip, edit)
+    return Scene(name, "unrelated", f"other video, {EDITS[edit].description}", "none", None, caption, clip, edit)
 
 
 def _chatter(name: str, caption: str) -> Scene:
@@ -128,4 +130,4 @@ SCENES: tuple[Scene, ...] = (
     _copy("sound_file", "flowers", "ringtone", expected="review"),
     _unrelated("picture_in_picture", "burrow", "split screen test"),
 )
-"""In the order in which they are posted."""
+"""Scenes in posting order."""

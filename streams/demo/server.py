@@ -1,4 +1,4 @@
-"""The web server that stands for the platforms of the demo: loopback only, one folder, one treacherous redirect."""
+"""Web server in place of the demo's platforms: loopback only, one folder, one redirect to a private address."""
 
 import threading
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 MOVED = "moved"
-"""Path that answers with a redirect to MOVED_TO."""
+"""Path with a redirect to MOVED_TO."""
 MOVED_TO = "http://169.254.169.254/latest/meta-data/"
-"""Where cloud machines keep their secrets: a fetcher that follows would leak them."""
+"""Metadata address of cloud machines, with their secrets: a fetcher that follows the redirect would leak them."""
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -24,12 +24,12 @@ class _Handler(SimpleHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-        """Stay silent: the terminal belongs to the live view."""
+        """Print nothing: the live view uses the terminal."""
 
 
 @contextmanager
 def serve(folder: Path) -> Iterator[str]:
-    """Serve the folder until the context ends; give the base link, without a slash at its end."""
+    """Serve the folder until the context ends; yield the base url, without a slash at its end."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, name="demo-media", daemon=True)
         thread.start()

@@ -1,4 +1,4 @@
-"""The demo's result as a table for people."""
+"""Table of the demo's results."""
 
 from rich.console import Console
 from rich.table import Table
@@ -10,7 +10,7 @@ from streams.demo.report import PostResult, Report
 
 
 def print_table(made: Report, console: Console) -> None:
-    """Print one row per post, then the summary and what went wrong."""
+    """Print one row per post, then the summary and the failures."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("what was done to it", overflow="fold")
     for heading in ("expected", "verdict", "spoke, and where", "seconds", ""):
@@ -26,7 +26,7 @@ def _cells(result: PostResult) -> tuple[str | Text, ...]:
         Text(result.what),
         "dead letter" if result.kind == "broken" else result.expected,
         _verdict(result),
-        _senses(result),
+        _modalities(result),
         "" if result.seconds is None else f"{result.seconds:.1f}",
         _judgement(result),
     )
@@ -42,13 +42,13 @@ def _verdict(result: PostResult) -> Text:
     return Text(f"{result.decision} {result.case} {result.probability:.2f}", style=STYLES[result.decision])
 
 
-def _senses(result: PostResult) -> str:
-    """Return which senses spoke, and the longest stretch of the post's media that each found."""
-    stretches: dict[Modality, str] = {}
-    for where in sorted(result.where, key=lambda found: found.query[1] - found.query[0]):
+def _modalities(result: PostResult) -> str:
+    """Return the modalities with evidence, each with its longest matched interval of the post's media."""
+    intervals: dict[Modality, str] = {}
+    for where in sorted(result.where, key=lambda where: where.query[1] - where.query[0]):
         if where.medium >= 0:
-            stretches[where.modality] = f" {where.query[0]:.0f}-{where.query[1]:.0f} s"
-    return ", ".join(modality + stretches.get(modality, "") for modality in result.modalities)
+            intervals[where.modality] = f" {where.query[0]:.0f}-{where.query[1]:.0f} s"
+    return ", ".join(modality + intervals.get(modality, "") for modality in result.modalities)
 
 
 def _judgement(result: PostResult) -> Text:

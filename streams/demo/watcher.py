@@ -1,4 +1,4 @@
-"""Every message of the demo's topics as it passes."""
+"""Reader of every message of the demo's topics."""
 
 import threading
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from streams.settings import Settings
 
 
 class Watcher:
-    """Reads all topics in a thread of its own and keeps what the report needs.
+    """Reader of all topics in a thread of its own; it keeps the messages for the report.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ class Watcher:
                 if record.error() is None and topic is not None:
                     name = topic.removeprefix(self._prefix)
                     message = self._codec.decode(name, value) if value is not None else None
-                    self._note(name, (record.key() or b"").decode(errors="replace"), message)
+                    self._process(name, (record.key() or b"").decode(errors="replace"), message)
 
-    def _note(self, topic: str, key: str, message: Message | None) -> None:
+    def _process(self, topic: str, key: str, message: Message | None) -> None:
         match message:
             case Verdict():
                 self.verdicts.append(message)

@@ -13,16 +13,16 @@ def drawn(view: LiveView) -> str:
     return captured.get()
 
 
-def test_a_post_moves_with_every_stage_that_told_of_it() -> None:
+def test_a_post_progresses_with_every_stage_that_has_a_message_of_it() -> None:
     view = LiveView([a_post()], Console(file=io.StringIO()))
-    seen = []
+    shown = []
     for topic in ("posts", "frames", "descriptors", "scores"):
         view.on_message(topic, "p" if topic in ("posts", "scores") else "p/0", None)
-        seen.append(drawn(view).count("●"))
-    assert seen == [1, 2, 3, 4]
+        shown.append(drawn(view).count("●"))
+    assert shown == [1, 2, 3, 4]
 
 
-def test_messages_of_posts_outside_the_scenario_are_counted_and_otherwise_left_alone() -> None:
+def test_messages_of_posts_outside_the_scenario_are_only_counted() -> None:
     view = LiveView([a_post()], Console(file=io.StringIO()))
     view.on_message("posts", "somebody else's", None)
     assert "posts 1" in drawn(view)

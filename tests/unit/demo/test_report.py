@@ -7,7 +7,7 @@ from rich.console import Console
 
 from schemas.messages import Contribution, DeadLetter, Decision, Evidence, Interval, Post, Takedown, Verdict
 from streams.demo.posts import DemoPost
-from streams.demo.report import OpenedCase, PostResult, Report, Seen, report, to_json
+from streams.demo.report import Observed, OpenedCase, PostResult, Report, report, to_json
 from streams.demo.scenario import Kind
 from streams.demo.table import print_table
 
@@ -87,7 +87,7 @@ def a_dead_letter(key: bytes = b"p/0") -> DeadLetter:
 def judged(post: DemoPost, *messages: Verdict | Takedown | DeadLetter) -> Report:
     return report(
         [post],
-        Seen(
+        Observed(
             verdicts=[m for m in messages if isinstance(m, Verdict)],
             takedowns=[m for m in messages if isinstance(m, Takedown)],
             dead_letters=[m for m in messages if isinstance(m, DeadLetter)],
@@ -104,15 +104,15 @@ def row(made: Report) -> PostResult:
 
 @pytest.mark.parametrize("decision", ["act", "review"])
 def test_a_copy_acted_on_or_given_to_review_for_its_case_is_found(decision: Decision) -> None:
-    told = (a_takedown(),) if decision == "act" else ()
-    made = judged(a_post(), a_verdict(decision), *told)
+    takedowns = (a_takedown(),) if decision == "act" else ()
+    made = judged(a_post(), a_verdict(decision), *takedowns)
     assert row(made).found
     assert made.summary.missed == 0
     assert made.passed
 
 
 @pytest.mark.parametrize("verdict", [None, a_verdict("dismiss", None), a_verdict("review", "c2")])
-def test_a_copy_dismissed_unheard_or_given_to_another_case_is_missed(verdict: Verdict | None) -> None:
+def test_a_copy_dismissed_without_verdict_or_given_to_another_case_is_missed(verdict: Verdict | None) -> None:
     made = judged(a_post(), *([verdict] if verdict else []))
     assert made.summary.missed == 1
     assert not made.passed
@@ -125,7 +125,7 @@ def test_an_act_for_a_case_of_which_the_post_holds_no_copy_is_wrong(post: DemoPo
     assert not made.passed
 
 
-def test_a_takedown_without_any_verdict_seen_is_wrong_too() -> None:
+def test_a_wrong_takedown_without_a_verdict_is_a_wrong_act() -> None:
     assert judged(a_post(kind="unrelated", case=None), a_takedown()).summary.wrong_acts == 1
 
 
@@ -149,7 +149,7 @@ def test_a_broken_post_needs_a_dead_letter_and_a_sound_one_must_have_none() -> N
     assert not judged(a_post(kind="unrelated", case=None), a_dead_letter()).passed
 
 
-def test_the_strongest_verdict_counts_in_whatever_order_they_came() -> None:
+def test_the_strongest_verdict_counts_in_any_order_of_arrival() -> None:
     verdicts = a_verdict("review", at_s=2), a_verdict("act", at_s=4), a_verdict("dismiss", None, at_s=6)
     for order in (verdicts, verdicts[::-1]):
         assert row(judged(a_post(), *order, a_takedown())).decision == "act"
@@ -164,7 +164,7 @@ def test_seconds_of_a_case_opened_later_run_from_its_opening() -> None:
     assert row(late).seconds == 3
 
 
-def test_modalities_are_named_once_and_every_stretch_is_kept() -> None:
+def test_modalities_are_listed_once_and_every_interval_is_kept() -> None:
     result = row(judged(a_post(), a_verdict("act"), a_takedown()))
     assert result.modalities == ["visual", "audio"]
     assert [where.query for where in result.where] == [(1, 9), (1, 5), (1, 3)]
@@ -173,29 +173,29 @@ def test_modalities_are_named_once_and_every_stretch_is_kept() -> None:
 
 def test_latencies_are_those_of_found_posts() -> None:
     posts = [a_post(f"p{n}") for n in range(100)] + [a_post("broken", "broken", None)]
-    seen = Seen(
+    observed = Observed(
         verdicts=[a_verdict("review", at_s=n + 1, post_id=f"p{n}") for n in range(100)],
         takedowns=[],
         dead_letters=[a_dead_letter(b"broken")],
         cases=CASES,
         fed_at={post.post.post_id: START for post in posts},
     )
-    summary = report(posts, seen).summary
+    summary = report(posts, observed).summary
     assert (summary.latency_p50_s, summary.latency_p99_s) == (50, 99)
     assert summary.dead_letters == 1
 
 
-def test_the_json_says_what_the_issue_promises() -> None:
+def test_the_json_has_the_documented_fields() -> None:
     made = msgspec.json.decode(to_json(judged(a_post(), a_verdict("act"), a_takedown())))
-    promised = {"posts", "expected", "missed", "wrong_acts", "acts", "reviews", "dead_letters"}
-    assert promised | {"latency_p50_s", "latency_p99_s"} <= made["summary"].keys()
+    documented = {"posts", "expected", "missed", "wrong_acts", "acts", "reviews", "dead_letters"}
+    assert documented | {"latency_p50_s", "latency_p99_s"} <= made["summary"].keys()
     (entry,) = made["posts"]
     assert (entry["post_id"], entry["decision"], entry["takedown_id"], entry["found"]) == ("p", "act", "t", True)
 
 
-def test_the_table_tells_each_post_and_what_went_wrong() -> None:
+def test_the_table_shows_each_post_and_its_failure() -> None:
     console = Console(width=160, record=True, quiet=True)
-    quiet = report([], Seen(verdicts=[], takedowns=[], dead_letters=[], cases={}, fed_at={}))
+    quiet = report([], Observed(verdicts=[], takedowns=[], dead_letters=[], cases={}, fed_at={}))
     print_table(quiet, console)
     with console.capture() as captured:
         console.quiet = False

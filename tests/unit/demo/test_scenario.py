@@ -15,7 +15,7 @@ from streams.demo.server import MOVED, MOVED_TO, serve
 from streams.evaluation.edits import EDITS
 
 KEY = b"a key for tests!"
-ASKED_EDITS = {
+REQUIRED_EDITS = {
     "reencoded",
     "cropped",
     "mirrored",
@@ -33,11 +33,11 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def test_the_scenario_has_the_promised_posts() -> None:
+def test_the_scenario_has_the_required_posts() -> None:
     kinds = Counter(scene.kind for scene in SCENES)
     assert len(SCENES) >= 24
     assert kinds["unrelated"] + kinds["broken"] >= kinds["copy"]
-    assert {scene.edit for scene in SCENES if scene.kind == "copy"} >= ASKED_EDITS
+    assert {scene.edit for scene in SCENES if scene.kind == "copy"} >= REQUIRED_EDITS
     assert any(scene.case == WILLOW.name and scene.kind == "copy" for scene in SCENES)
     assert len({scene.name for scene in SCENES}) == len(SCENES)
 
@@ -59,7 +59,7 @@ def test_only_the_mentions_name_a_term() -> None:
     assert not any(found.perhaps for found in naming.values())
 
 
-def test_a_disguised_mention_is_in_no_plain_words() -> None:
+def test_a_disguised_mention_does_not_contain_its_term_in_plain_text() -> None:
     captions = {scene.name: scene.caption.casefold() for scene in SCENES}
     assert "byeolhaneul" not in captions["lookalikes"].replace(" ", "")
     assert "별하늘" not in captions["jamo"]
@@ -78,9 +78,9 @@ def test_the_committed_media_are_short_credited_and_small() -> None:
 
 def test_every_file_a_post_links_to_is_served_except_those_that_must_fail(tmp_path: Path) -> None:
     scenes = [scene for scene in SCENES if scene.edit in (None, "still")]
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     with serve(tmp_path) as base_url:
-        posts = build_posts(base_url, tmp_path, scenes=scenes, progress=lambda made, of: told.append((made, of)))
+        posts = build_posts(base_url, tmp_path, scenes=scenes, progress=lambda made, of: progress.append((made, of)))
         links = [m.url for demo in posts for m in demo.post.media if m.url.startswith(base_url)]
         missing = []
         for link in links:
@@ -91,13 +91,13 @@ def test_every_file_a_post_links_to_is_served_except_those_that_must_fail(tmp_pa
                     missing.append((urlsplit(link).path, error.code))
                     error.close()
     assert missing == [("/gone.mp4", 404)]
-    assert told[-1] == (2, 2)
+    assert progress[-1] == (2, 2)
     assert [demo.post.post_id for demo in posts] == [
         demo.post.post_id for demo in build_posts("http://x", tmp_path, scenes=scenes)
     ]
 
 
-def test_the_corrupt_file_looks_like_a_video_and_gives_no_picture(tmp_path: Path) -> None:
+def test_the_corrupt_file_has_the_head_of_a_video_and_no_picture(tmp_path: Path) -> None:
     build_posts("http://x", tmp_path, scenes=[])
     corrupt = tmp_path / "corrupt.mp4"
     assert b"ftyp" in corrupt.read_bytes()[:16]
