@@ -1,9 +1,9 @@
-"""Where two sequences of descriptors show the same thing, and how much evidence the whole of it is.
+"""Temporal alignment of two sequences of descriptors: matching passages and their evidence.
 
-Lines reference time = speed x query time + offset are found by temporal Hough voting (models/voting.py) and judged
-exactly: each query time adds or takes evidence in nats, a logarithm of how much likelier its similarity is on a copy
-than by chance. What follows is taken off: times too near each other to be independent, the number of lines that were
-tried, frames that are as alike off the line as on it, and runs of fewer times than there were to agree.
+Lines reference time = speed x query time + offset are found by temporal Hough voting (models/voting.py) and scored
+exactly: each query time adds or subtracts evidence in nats, the log-likelihood ratio of its similarity on a copy and by
+chance. The evidence is reduced for times too near each other to be independent, for the number of lines tried, for
+frames as similar off the line as on it, and for runs of fewer agreeing times than there could be.
 """
 
 import math
@@ -17,37 +17,37 @@ from models.voting import Indices, Line, Similarity, Times, best_per_time, likel
 
 _MAX_PASSAGES = 8
 _MIN_FIT = 4
-"""Agreeing times from which a slope can be drawn."""
+"""Least number of agreeing times from which a slope is fitted."""
 _SPEED_NATS, _SPEED_FULL = 3.0, math.log(1.25)
-"""Price of a speed other than 1, reached at a quarter faster or slower: few copies are."""
+"""Penalty for a speed other than 1, in full from a quarter faster or slower: few copies are."""
 _KEPT = 0.9
-"""Of a line's evidence that one drawn through its own pairs must keep: it lies better, and finds fewer by chance."""
+"""Share of a line's evidence that the refitted line must keep: it is more exact, with fewer chance matches."""
 _EDGE_S = 2.5
-"""Most that a passage reaches beyond the first or last time of a video."""
-_OLD = 0.02
-"""Least weight of a time that shows what the one before did."""
+"""Most that a passage extends beyond the first or last time of a video."""
+_LEAST_WEIGHT = 0.02
+"""Weight of a time that shows the same as the one before."""
 _OFF_LINE = 0.9
-"""Of the similarities of one query time off the line: the level that those on it must rise above."""
+"""Quantile of the similarities of one query time off the line, above which those on it must rise."""
 _MIN_OFF_LINE = 3
-"""Reference times off the line from which that level is known."""
+"""Least number of reference times off the line for that quantile."""
 
 
 @dataclass(frozen=True)
 class AlignmentParameters:
-    """What a similarity is worth as evidence, and what makes a sequence; see ops/bench/alignment_calibration.py."""
+    """Parameters that map similarities to evidence and define a run; see ops/bench/alignment_calibration.py."""
 
     floor: float
     """Least similarity of a pair that votes for lines."""
     even: float
-    """Similarity at which a copy and chance are alike: above it a time is evidence for, below it against."""
+    """Similarity equally likely on a copy and by chance: above it a time is evidence for a copy, below it against."""
     nats: float
     """Evidence per unit of similarity."""
     most: float
-    """Most that one independent time may say for a copy, nats."""
+    """Most evidence for a copy from one independent time, nats."""
     miss: float
-    """Most that it may say against one."""
+    """Most evidence against a copy from one independent time, nats."""
     tolerance_s: float
-    """How far a pair may lie from the line, in reference time."""
+    """Largest distance of a pair from the line, in reference time."""
     independent_s: float
     """Distance of query times from which each counts in full."""
     changed: float
@@ -57,21 +57,21 @@ class AlignmentParameters:
     half: float
     """Evidence, nats, that makes a score of one half."""
     contrast: float = 0.0
-    """How much higher than off the line a run must be on it to count in full; 0: this is not looked at."""
+    """Margin of similarity on the line over off the line for a run to count in full; 0 disables the test."""
     sure: float = 1.0
-    """Similarity that chance hardly reaches: from here on a time says more."""
+    """Similarity that chance hardly reaches: above it a time is stronger evidence."""
     sure_nats: float = 0.0
     """Further evidence per unit of similarity above that."""
     still: float = 0.7
-    """Similarity from which it counts all the same: a still scene is alike everywhere."""
+    """Similarity from which a run counts without that margin: a still scene is similar everywhere."""
     around_s: float = 2.5
-    """Reference time on either side of the line that is not off it."""
+    """Reference time on either side of the line that does not count as off it."""
     rival: float = 1.0
-    """Similarity from which a query row is taken from a reference by one of another case that it resembles more."""
+    """Similarity from which a query row counts only for the case whose reference it resembles most."""
     max_speed: float = 2.0
     """Speeds from 1 / max_speed to max_speed are tried."""
     window_s: float = 0.0
-    """How long a stretch around its time a descriptor stands for; 0: it is one moment."""
+    """Duration that a descriptor covers, centred on its time; 0 for a single moment."""
 
 
 VISUAL = AlignmentParameters(
@@ -105,24 +105,24 @@ AUDIO = AlignmentParameters(
     max_speed=1.25,
     window_s=2.67,
 )
-"""For windows of 2.67 s each quarter of a second, told by their middles; no greater change of speed is survived."""
+"""For windows of 2.67 s each quarter of a second, timed by their middles, which match at no greater change of speed."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """One passage: a stretch of the query that runs along the reference."""
+    """One passage: an interval of the query that runs along the reference."""
 
     score: float
     """0 to 1, rising with the evidence: one half at ``AlignmentParameters.half``."""
     evidence: float
     """Nats, above 0."""
     query: tuple[float, float]
-    """From when to when, seconds: the agreeing times and half of a step on either side."""
+    """Start and end, seconds: the agreeing times and half a step on either side."""
     reference: tuple[float, float]
     speed: float
     """Seconds of the reference that pass in one second of the query."""
     n_pairs: int
-    """Query times that agree."""
+    """Number of agreeing query times."""
 
 
 def align(
@@ -139,17 +139,17 @@ def alignments(
     parameters: AlignmentParameters,
     most: int = _MAX_PASSAGES,
 ) -> list[Alignment]:
-    """Return the passages of a query that run along the reference, most evidence first; each query time is in one.
+    """Return the passages of a query that run along the reference, most evidence first, without shared query times.
 
-    Cuts, loops and another order make several passages. They are found greedily: the best line, then the best line of
-    the times it left.
+    Cuts, loops and reordering make several passages. The search is greedy: the best line, then the best line of the
+    remaining times.
 
     Parameters
     ----------
     similarity
         Cosines, shape (n_query, n_reference).
     query_times_s
-        Shape (n_query,); several rows of one time are views of one frame, and the best counts for each pair.
+        Shape (n_query,); several rows of one time are views of one frame, of which the best counts for each pair.
     reference_times_s
         Shape (n_reference,), likewise.
     """
@@ -171,7 +171,7 @@ def joint_score(passages: list[Alignment], parameters: AlignmentParameters) -> f
 def most_evidence(row_maxima: Similarity, parameters: AlignmentParameters) -> npt.NDArray[np.float64]:
     """Return an upper bound of the evidence, nats, from the largest similarity of each query time; sums the first axis.
 
-    What this leaves at 0 needs no aligning.
+    A bound of 0 makes an alignment unnecessary.
     """
     gains = np.clip(_nats(row_maxima, parameters), 0.0, parameters.most)
     bound: npt.NDArray[np.float64] = gains.sum(axis=0, dtype=np.float64)
@@ -179,7 +179,7 @@ def most_evidence(row_maxima: Similarity, parameters: AlignmentParameters) -> np
 
 
 def _nats(similarity: Similarity, parameters: AlignmentParameters) -> Similarity:
-    """Return what one time's similarity says for a copy, nats: a line that is steeper where chance hardly reaches."""
+    """Return the evidence for a copy of each similarity, nats: linear, and steeper where chance hardly reaches."""
     sure = np.maximum(similarity - np.float32(parameters.sure), np.float32(0.0)) * np.float32(parameters.sure_nats)
     nats: Similarity = (similarity - np.float32(parameters.even)) * np.float32(parameters.nats) + sure
     return nats
@@ -190,7 +190,7 @@ def _score(evidence: float, parameters: AlignmentParameters) -> float:
 
 
 class _Run(NamedTuple):
-    """Times that agree along a line."""
+    """Agreeing times along a line."""
 
     line: Line
     rows: Indices
@@ -198,15 +198,15 @@ class _Run(NamedTuple):
 
 
 class _Pair:
-    """Similarities of the distinct times of a query and a reference, and which query times are in no passage yet."""
+    """Similarities of the distinct times of a query and a reference, and the query times without a passage so far."""
 
     def __init__(self, best: Similarity, query_s: Times, reference_s: Times, parameters: AlignmentParameters) -> None:
         self.best, self.query_s, self.reference_s = best, query_s, reference_s
         self.free = np.ones(len(query_s), np.bool_)
         self._given = parameters
         self._weight = _weights(best, query_s, parameters)
-        there_are = min(self._weight.sum(), _weights(best.T, reference_s, parameters).sum())
-        self._wanted = max(1.0, min(float(parameters.min_pairs), float(there_are)))
+        available = min(self._weight.sum(), _weights(best.T, reference_s, parameters).sum())
+        self._wanted = max(1.0, min(float(parameters.min_pairs), float(available)))
 
     def best_run(self) -> _Run | None:
         """Return the run with most evidence among the times still free, None if none has any."""
@@ -226,7 +226,7 @@ class _Pair:
         return best if best is not None and best.evidence > 0.0 else None
 
     def passage(self, run: _Run) -> Alignment:
-        """Return what to tell of a run: its ends are half-way to the next time that does not agree."""
+        """Return the passage of a run: its ends are half-way to the next time that does not agree."""
         speed, offset = run.line
         starts, ends = _edges(self.query_s, self._given.window_s)
         query = np.maximum(0.0, [starts[run.rows[0]], ends[run.rows[-1]]])
@@ -243,18 +243,18 @@ class _Pair:
         )
 
     def _fitted(self, line: Line) -> _Run:
-        """Return the run along a line drawn once more through its own pairs; if that lost much, along the first."""
+        """Return the run along the line refitted to its own pairs, or along the first if refitting loses evidence."""
         on_line, column = self._along(line)
         rows = self._stretch(on_line)
         if not len(rows):
             return _Run(line, rows, 0.0)
-        fitted = self._drawn(line, self.query_s[rows], self.reference_s[column[rows]], on_line[rows])
+        fitted = self._refitted(line, self.query_s[rows], self.reference_s[column[rows]], on_line[rows])
         on_fitted, _ = self._along(fitted)
-        plain, drawn = self._judged(line, rows, on_line), self._judged(fitted, self._stretch(on_fitted), on_fitted)
-        return drawn if drawn.evidence >= _KEPT * plain.evidence else plain
+        first, refitted = self._run(line, rows, on_line), self._run(fitted, self._stretch(on_fitted), on_fitted)
+        return refitted if refitted.evidence >= _KEPT * first.evidence else first
 
-    def _drawn(self, line: Line, query_s: Times, reference_s: Times, similarity: Similarity) -> Line:
-        """Return the line through these pairs, weighed by similarity; of the same slope if they are too few for one."""
+    def _refitted(self, line: Line, query_s: Times, reference_s: Times, similarity: Similarity) -> Line:
+        """Return the least-squares line through these pairs, weighted by similarity; few pairs keep the slope."""
         weight = similarity - self._given.floor + 0.05
         if len(query_s) < _MIN_FIT:
             return Line(line.speed, float(np.average(reference_s - line.speed * query_s, weights=weight)))
@@ -262,7 +262,7 @@ class _Pair:
         return Line(float(np.clip(slope, 1 / self._given.max_speed, self._given.max_speed)), float(offset))
 
     def _along(self, line: Line) -> tuple[Similarity, Indices]:
-        """Return the best similarity near the line at each query time, NaN where the reference has none, and where."""
+        """Return the best similarity near the line at each query time, NaN without a reference time, and its column."""
         at_s = line.speed * self.query_s + line.offset_s
         first = np.searchsorted(self.reference_s, at_s - self._given.tolerance_s - 1e-9)
         after = np.searchsorted(self.reference_s, at_s + self._given.tolerance_s + 1e-9, side="right")
@@ -271,19 +271,19 @@ class _Pair:
         rows = np.arange(len(at_s))
         for step in range(int((after - first).max(initial=0))):
             at = np.minimum(first + step, len(self.reference_s) - 1)
-            seen = np.where(first + step < after, self.best[rows, at], np.float32(np.nan))
-            column = np.where(~(seen <= found), at, column) if step else at
-            found = np.fmax(found, seen)
+            here = np.where(first + step < after, self.best[rows, at], np.float32(np.nan))
+            column = np.where(~(here <= found), at, column) if step else at
+            found = np.fmax(found, here)
         return found, column
 
     def _gain(self, on_line: Similarity) -> Times:
-        """Return the evidence of each query time, nats; 0 where the reference has no time."""
+        """Return the evidence of each query time, nats; 0 without a reference time."""
         gain = np.clip(_nats(on_line, self._given), -self._given.miss, self._given.most)
         weighed: Times = np.nan_to_num(gain).astype(np.float64) * self._weight
         return weighed
 
     def _stretch(self, on_line: Similarity) -> Indices:
-        """Return the agreeing times of the stretch with most evidence (Kadane's maximum subarray)."""
+        """Return the agreeing times of the interval with most evidence (Kadane's maximum subarray)."""
         gain = np.where(self.free, self._gain(on_line), -1e6)
         total = np.concatenate([[0.0], np.cumsum(gain)])
         lowest = np.minimum.accumulate(total[:-1])
@@ -292,24 +292,24 @@ class _Pair:
         inside = np.arange(start, end + 1)
         return inside[gain[inside] > 0.0]
 
-    def _judged(self, line: Line, rows: Indices, on_line: Similarity) -> _Run:
+    def _run(self, line: Line, rows: Indices, on_line: Similarity) -> _Run:
         if not len(rows):
             return _Run(line, rows, 0.0)
         stretch = slice(int(rows[0]), int(rows[-1]) + 1)
         gain = self._gain(on_line)
-        # Whatever came before it outside of the run, its first time is news to the run.
+        # The first time of the run counts in full, whatever precedes it outside of the run.
         found = float(gain[stretch].sum() + gain[rows[0]] * (1.0 / self._weight[rows[0]] - 1.0))
         enough = min(1.0, self._independent(rows) / self._wanted)
-        evidence = enough * self._specific(line, rows, on_line, found) - self._price(line)
+        evidence = enough * self._specific(line, rows, on_line, found) - self._penalty(line)
         return _Run(line, rows, evidence)
 
     def _independent(self, rows: Indices) -> float:
         return 1.0 + float(self._weight[rows[1:]].sum())
 
-    def _price(self, line: Line) -> float:
-        """Return the logarithm of how many lines could have been found, and what this speed costs."""
+    def _penalty(self, line: Line) -> float:
+        """Return the penalty of a line, nats: the logarithm of the number of possible lines, plus that of its speed."""
         tried_s = 2.0 * self._given.tolerance_s
-        # A still picture, however long it is shown, can be laid along the reference in few ways.
+        # A still picture, however long, can be aligned to the reference in few ways.
         span_s = min(float(np.ptp(self.query_s)), float(self._weight[1:].sum()) * self._given.independent_s * 10.0)
         offsets = 1.0 + (float(np.ptp(self.reference_s)) + span_s) / tried_s
         speeds = 1.0 + span_s * (self._given.max_speed - 1.0 / self._given.max_speed) / tried_s / 4.0
@@ -317,7 +317,7 @@ class _Pair:
         return math.log(n_lines) + _SPEED_NATS * min(1.0, abs(math.log(line.speed)) / _SPEED_FULL)
 
     def _specific(self, line: Line, rows: Indices, on_line: Similarity, found: float) -> float:
-        """Return the evidence less what the same times find off the line, unless it is high in itself."""
+        """Return the evidence reduced by what the same times match off the line, unless their similarity is high."""
         if self._given.contrast <= 0.0 or found <= 0.0:
             return found
         contrast = self._contrast(line, rows, on_line)
@@ -329,7 +329,7 @@ class _Pair:
         return share * found + (1.0 - share) * min(found, anyway)
 
     def _contrast(self, line: Line, rows: Indices, on_line: Similarity) -> float | None:
-        """Return how much higher the run is on its line than off it; None if the reference has too little off it."""
+        """Return the mean margin of the run on its line over off it; None with too few reference times off it."""
         away = np.abs(self.reference_s - (line.speed * self.query_s[rows] + line.offset_s)[:, None])
         off = away > self._given.around_s + self._given.tolerance_s
         n_off = int(off.sum(axis=1).min())
@@ -341,15 +341,15 @@ class _Pair:
 
 
 def _weights(best: Similarity, times_s: Times, parameters: AlignmentParameters) -> Times:
-    """Return how much each time says beyond the one before, 0 to 1, by how far and how different it is."""
+    """Return the weight of each time as independent evidence, 0 to 1, by its distance and difference from the last."""
     apart = np.minimum(1.0, np.diff(times_s) / parameters.independent_s)
     if parameters.changed > 0.0:
-        apart *= np.clip(np.abs(np.diff(best, axis=0)).max(axis=1) / parameters.changed, _OLD, 1.0)
+        apart *= np.clip(np.abs(np.diff(best, axis=0)).max(axis=1) / parameters.changed, _LEAST_WEIGHT, 1.0)
     return np.concatenate([[1.0], apart])
 
 
 def _edges(times_s: Times, window_s: float) -> tuple[Times, Times]:
-    """Return from when to when each time stands for: half-way to its neighbours, or its window."""
+    """Return start and end of the interval of each time: half-way to its neighbours, or its window."""
     steps = np.diff(times_s)
     usual = min(2.0 * _EDGE_S, float(np.median(steps))) if len(steps) else 0.0
     half = np.concatenate([[usual], steps, [usual]]) / 2.0

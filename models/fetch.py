@@ -1,6 +1,6 @@
-"""Make every exported model of the manifest before it is needed: python -m models.fetch FOLDER.
+"""Export every exported model of the manifest in advance: python -m models.fetch FOLDER.
 
-For an image, or a machine that later has no right to write. FOLDER is what JIKIMI_MODEL_CACHE_DIR will name.
+For an image, or a machine without write permission later. Set JIKIMI_MODEL_CACHE_DIR to FOLDER.
 """
 
 import sys
@@ -10,14 +10,14 @@ from models.manifest import MANIFEST, ModelError, locate, read_manifest, verifie
 
 
 def fetch(cache: Path, manifest: Path = MANIFEST) -> list[str]:
-    """Export what is pinned and not there yet, verify it, and return what is there, one line each.
+    """Export and verify the pinned models that are missing, and return one line for each.
 
     Raises
     ------
     ModelError
-        A model cannot be made here, or its bytes are not the pinned ones.
+        A model cannot be exported here, or its bytes are not the pinned ones.
     """
-    # What is not pinned, or needs weights that no dependency brings, is the user's to bring.
+    # The user supplies models that are not pinned, or whose weights come with no dependency.
     exported = [entry for entry in read_manifest(manifest) if entry.origin == "export"]
     entries = [entry for entry in exported if entry.sha256 and not entry.optional]
     for entry in entries:
@@ -26,7 +26,7 @@ def fetch(cache: Path, manifest: Path = MANIFEST) -> list[str]:
 
 
 def main() -> int:
-    """Fetch into the folder named on the command line."""
+    """Export into the folder given on the command line."""
     if len(sys.argv) != 2:  # noqa: PLR2004 - the program and one folder
         sys.stderr.write("usage: python -m models.fetch FOLDER\n")
         return 2

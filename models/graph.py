@@ -1,4 +1,4 @@
-"""A graph written by hand: one line per operator, names given in order, the same bytes every time."""
+"""Builder of ONNX graphs: one call per operator, sequential names, deterministic bytes."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from onnx import NodeProto, TensorProto, checker, helper, numpy_helper
 
 _OPSET = 17
 _IR_VERSION = 8
-"""Old enough for every ONNX Runtime we allow; fixed, so that a newer onnx package writes the same file."""
+"""Old enough for every supported ONNX Runtime; fixed, so that a newer onnx package writes the same file."""
 
 Attribute = int | float | list[int]
-"""What an operator may be told."""
+"""Attribute of an operator."""
 
 
 class Graph:
-    """Collects operators and constants, then writes one ONNX file."""
+    """Operators and constants of one ONNX file."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -29,7 +29,7 @@ class Graph:
         self._inputs.append(helper.make_tensor_value_info(name, _type(dtype), shape))
 
     def output(self, name: str, dtype: npt.DTypeLike, shape: tuple[int | str, ...]) -> None:
-        """Declare an output; some operator must have written it."""
+        """Declare an output, which must be the output of an operator."""
         self._outputs.append(helper.make_tensor_value_info(name, _type(dtype), shape))
 
     def constant(self, array: npt.NDArray[Any]) -> str:
@@ -55,7 +55,7 @@ class Graph:
         return self.add("Cast", tensor, to=_type(dtype))
 
     def linear(self, tensor: str, weight: npt.NDArray[Any], bias: npt.NDArray[Any]) -> str:
-        """Multiply the last axis with a matrix and add a vector."""
+        """Multiply the last axis by a matrix and add a vector."""
         return self.add("Add", self.add("MatMul", tensor, self.constant(weight)), self.constant(bias))
 
     def layer_norm(self, tensor: str, gain: npt.NDArray[Any], bias: npt.NDArray[Any], epsilon: float) -> str:

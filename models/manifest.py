@@ -1,4 +1,4 @@
-"""The manifest's entries, where their files are, and their bytes once verified."""
+"""Model manifest: its entries, their files and their verified bytes."""
 
 import hashlib
 import importlib
@@ -18,15 +18,15 @@ MANIFEST = Path(__file__).with_name("manifest.toml")
 
 
 class ModelError(Exception):
-    """A model cannot be had: missing, not the pinned bytes, or not in the manifest. The message says how to mend it."""
+    """A model is missing, has not the pinned bytes, or is not in the manifest; the message has the remedy."""
 
 
 Kind = Modality | Literal["fusion", "explicit"]
-"""What a model is for: to describe one modality, to join the scores of all, or to tell a reviewer what awaits them."""
+"""Purpose of a model: to describe one modality, to fuse the scores of all, or to warn reviewers of explicit media."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One file of the manifest; the fields' meaning stands at the top of manifest.toml."""
+    """One file of the manifest; manifest.toml documents the fields."""
 
     name: str
     modality: Kind
@@ -47,7 +47,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def full_name(self) -> str:
-        """Name and version, as settings, runs and deployments name it."""
+        """Name and version, as in settings, runs and deployments."""
         return f"{self.name}@{self.version}"
 
     @property
@@ -62,7 +62,7 @@ def read_manifest(path: Path) -> list[Entry]:
     Raises
     ------
     ModelError
-        If it is not a manifest.
+        The file is not a manifest.
     """
     try:
         return msgspec.convert(tomllib.loads(path.read_text())["model"], list[Entry])
@@ -71,23 +71,23 @@ def read_manifest(path: Path) -> list[Entry]:
 
 
 def read_manifests(path: Path, extra: Path | None) -> list[Entry]:
-    """Return the entries of a manifest and of another one with candidates, whose files lie beside it.
+    """Return the entries of a manifest and of another one with candidates, whose files are in its folder.
 
     Raises
     ------
     ModelError
-        If one is not a manifest, or the other one names again what the first has.
+        A file is not a manifest, or the second one repeats an entry of the first.
     """
     entries = read_manifest(path)
     if extra is None:
         return entries
-    known = {(entry.modality, entry.full_name) for entry in entries}
+    names = {(entry.modality, entry.full_name) for entry in entries}
     for entry in read_manifest(extra):
-        if (entry.modality, entry.full_name) in known:
-            raise ModelError(f"{extra}: {entry.modality} {entry.full_name} is there already: give it another version")
+        if (entry.modality, entry.full_name) in names:
+            raise ModelError(f"{extra}: {entry.modality} {entry.full_name} exists already: give it another version")
         if entry.default:
             raise ModelError(f"{extra}: {entry.full_name} is a candidate, not a default: promote it instead")
-        known.add((entry.modality, entry.full_name))
+        names.add((entry.modality, entry.full_name))
         entries.append(_beside(extra, entry))
     return entries
 
@@ -105,12 +105,12 @@ def default_cache() -> Path:
 
 
 def locate(entry: Entry, cache: Path) -> Path:
-    """Return where the file is, exporting it into the cache if that is where it comes from and it is not there yet.
+    """Return the path of the file, after exporting a missing one into the cache.
 
     Raises
     ------
     ModelError
-        If the package is not installed, the export cannot be made here or the cache cannot be written.
+        The package is not installed, the export is not possible here, or the cache cannot be written.
     """
     match entry.origin:
         case "file":
@@ -118,8 +118,8 @@ def locate(entry: Entry, cache: Path) -> Path:
         case "package":
             spec = importlib.util.find_spec(entry.package)
             if spec is None or spec.origin is None:
-                mend = f": pip install 'jikimi[{entry.extra}]'" if entry.extra else ""
-                raise ModelError(f"{entry.name}: package {entry.package} is not installed{mend}")
+                remedy = f": pip install 'jikimi[{entry.extra}]'" if entry.extra else ""
+                raise ModelError(f"{entry.name}: package {entry.package} is not installed{remedy}")
             return Path(spec.origin).parent / entry.path
         case "export":
             path = cache / entry.cached_name
@@ -136,14 +136,14 @@ def _export(entry: Entry, path: Path) -> None:
 
 
 def verified_bytes(entry: Entry, path: Path) -> bytes:
-    """Return the file's bytes, which are the pinned ones.
+    """Return the file's bytes, verified against the manifest.
 
-    Reading once and handing the bytes on leaves no moment to swap the file between the check and the load.
+    The bytes are read once and returned, so the file cannot be replaced between check and load.
 
     Raises
     ------
     ModelError
-        If the file is missing, not pinned, or other than the manifest says.
+        The file is missing, not pinned, or not the pinned one.
     """
     try:
         graph = path.read_bytes()
@@ -153,13 +153,15 @@ def verified_bytes(entry: Entry, path: Path) -> bytes:
     if not entry.sha256:
         raise ModelError(f'{entry.name}: not pinned; after checking {path}, put sha256 = "{found}" in the manifest')
     if found != entry.sha256:
-        mend = "; delete the file to export it again" if entry.origin == "export" else ""
-        raise ModelError(f"{entry.name}: {path} has sha256 {found}, the manifest says {entry.sha256}: refused{mend}")
+        remedy = "; delete the file to export it again" if entry.origin == "export" else ""
+        raise ModelError(
+            f"{entry.name}: {path} has sha256 {found}, not {entry.sha256} as in the manifest: refused{remedy}"
+        )
     return graph
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing; of two processes at once, the last wins and no reader sees half a file."""
+    """Write a whole file or nothing; of two concurrent writers the last wins, and no reader gets a partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
     try:

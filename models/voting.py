@@ -1,7 +1,7 @@
-"""Lines on which many similar pairs lie: temporal Hough voting.
+"""Temporal Hough voting: lines through many similar pairs of query and reference times.
 
 Douze et al. 2010, "An image-based approach to video copy detection with spatio-temporal post-filtering": each similar
-pair votes for the lines reference time = speed x query time + offset that pass it.
+pair votes for the lines reference time = speed x query time + offset through it.
 """
 
 from typing import NamedTuple
@@ -14,11 +14,11 @@ Similarity = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
 
 _MAX_PAIRS = 20_000
-"""Similar pairs that may vote, strongest first: bounds the time spent on still scenes, where everything is alike."""
+"""Most similar pairs that vote, strongest first: bounds the CPU time for still scenes, where all pairs are similar."""
 _MAX_LINES = 6
 _SPEED_STEP = 1.03
 _SPEED_COST, _MAX_SPEED_COST = 0.7, 0.15
-"""Share of its votes a line loses per doubling or halving of speed, and at most: of like lines take the plain one."""
+"""Share of its votes a line loses per doubling or halving of speed, and at most, to prefer speeds near 1."""
 
 
 class Line(NamedTuple):
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 def best_per_time(
     similarity: Similarity, query_times_s: Times, reference_times_s: Times
 ) -> tuple[Similarity, Times, Times]:
-    """Return the largest similarity per pair of distinct times, shape (n, m), and both times, rising."""
+    """Return the largest similarity per pair of distinct times, shape (n, m), and both times, ascending."""
     query_times, row = np.unique(query_times_s, return_inverse=True)
     reference_times, column = np.unique(reference_times_s, return_inverse=True)
     best = max_by(similarity, row, len(query_times))
@@ -51,7 +51,7 @@ def max_by(rows: Similarity, group: Indices, n_groups: int) -> Similarity:
 def likely_lines(
     best: Similarity, query_s: Times, reference_s: Times, *, floor: float, tolerance_s: float, max_speed: float
 ) -> list[Line]:
-    """Return the lines with most votes, the best of each speed; a pair votes from `floor` on, by how far above it is.
+    """Return the lines with most votes, the best of each speed; pairs from `floor` on vote by their excess over it.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def _strongest(
     first = offsets.min()
     bins = ((offsets - first) / tolerance_s).astype(np.intp)
     votes = np.bincount(bins, weights=weight, minlength=int(bins.max()) + 2)
-    votes = votes[:-1] + votes[1:]  # neighbouring bins together: a run on the border of two is not halved
+    votes = votes[:-1] + votes[1:]  # neighbouring bins together, so that a run on the border of two is not halved
     winner = int(votes.argmax())
     plain = 1.0 - min(_MAX_SPEED_COST, _SPEED_COST * abs(float(np.log2(speed))))
     return float(votes[winner]) * plain, Line(float(speed), float(first + (winner + 1) * tolerance_s))

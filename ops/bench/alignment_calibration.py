@@ -1,8 +1,8 @@
-"""Print what similarities and scores copies and others have: ``python -m ops.bench.alignment_calibration SET.json``.
+"""Print the similarities and scores of copies and of others: ``python -m ops.bench.alignment_calibration SET.json``.
 
-For choosing `models.alignment.VISUAL` and `AUDIO`. `--cache DIR` keeps descriptors as `jikimi evaluate` does. The
-similarity of an upload's time to a case is the largest of its views and of all times of the case: what copies and
-others share is about `even`, and how fast the one becomes likelier than the other is `nats`.
+For choosing `models.alignment.VISUAL` and `AUDIO`. `--cache DIR` caches descriptors as `jikimi evaluate` does. The
+similarity of an upload's time to a case is the largest over its views and all times of the case. Where copies and
+others are equally likely is about `even`; how fast copies become likelier above it is `nats`.
 """
 
 import argparse
@@ -27,13 +27,13 @@ from streams.live_models.selection import create_registry, default_choice
 from streams.match.reference_index import ReferenceIndex
 from streams.settings import load_settings
 
-_SENSES: tuple[Modality, ...] = ("visual", "audio")
+_MODALITIES: tuple[Modality, ...] = ("visual", "audio")
 _PERCENT = (1, 5, 25, 50, 75, 95, 99)
 _SHOWN = 8
 
 
 class Pair(NamedTuple):
-    """An upload and a case it was compared with."""
+    """Score of an upload with a case."""
 
     score: float
     case: str
@@ -41,29 +41,29 @@ class Pair(NamedTuple):
 
 
 class Measured:
-    """What was measured of one sense."""
+    """Similarities and scores of one modality, by whether they are of copies."""
 
     def __init__(self) -> None:
         self.similar: dict[bool, list[npt.NDArray[np.float32]]] = {True: [], False: []}
         self.pairs: dict[bool, list[Pair]] = {True: [], False: []}
 
-    def take(self, query: Query, described: Sequence[Descriptors], index: ReferenceIndex, cases: set[str]) -> None:
+    def add(self, query: Query, described: Sequence[Descriptors], index: ReferenceIndex, cases: set[str]) -> None:
         """Compare one upload with every case."""
         best: dict[str, float] = dict.fromkeys(cases, 0.0)
         for each in described:
             for match in index.search(each):
                 best[match.case_id] = max(best[match.case_id], match.score)
-            for case, likeness in _row_maxima(each, index).items():
-                self.similar[case == query.expect].append(likeness)
+            for case, row_maxima in _row_maxima(each, index).items():
+                self.similar[case == query.expect].append(row_maxima)
         for case, score in best.items():
             self.pairs[case == query.expect].append(Pair(score, case, query))
 
-    def show(self, sense: Modality) -> None:
-        """Print it."""
-        for true, what in ((True, "copies"), (False, "others")):
-            rows, scores = self.similar[true], [pair.score for pair in self.pairs[true]]
-            _print(f"{sense}: similarity of {what}", np.concatenate(rows) if rows else [])
-            _print(f"{sense}: score of {what}", scores)
+    def show(self, modality: Modality) -> None:
+        """Print all figures."""
+        for copy, name in ((True, "copies"), (False, "others")):
+            rows, scores = self.similar[copy], [pair.score for pair in self.pairs[copy]]
+            _print(f"{modality}: similarity of {name}", np.concatenate(rows) if rows else [])
+            _print(f"{modality}: score of {name}", scores)
         most = max((pair.score for pair in self.pairs[False]), default=0.0)
         by_edit: dict[str, list[float]] = defaultdict(list)
         for pair in self.pairs[True]:
@@ -78,19 +78,19 @@ class Measured:
 
 
 async def measure(manifest: Manifest, cache: Path | None) -> dict[Modality, Measured]:
-    """Describe a set and compare all uploads with all references, each in the senses that its copies keep."""
+    """Describe a set and compare all uploads with all references, by modality."""
     settings = load_settings()
     registry = create_registry(settings)
     models = Models.of(registry, default_choice(registry, settings))
     kept = Cache(cache, models, settings.media)
     pieces = await describe_references(settings, models, kept, manifest.references)
     index, cases = build_index(pieces, []), {case for case, _ in pieces}
-    measured = {sense: Measured() for sense in _SENSES}
+    measured = {modality: Measured() for modality in _MODALITIES}
     queries = [query for query in manifest.queries if query.path]
     async for query, described in describe_queries(settings, models, kept, queries):
-        for sense in _SENSES:
-            if of_sense := [each for each in described.descriptors if each.modality == sense]:
-                measured[sense].take(query, of_sense, index, cases)
+        for modality in _MODALITIES:
+            if of_modality := [each for each in described.descriptors if each.modality == modality]:
+                measured[modality].add(query, of_modality, index, cases)
     return measured
 
 
@@ -100,8 +100,8 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--cache", type=Path)
     given = parser.parse_args()
-    for sense, measured in asyncio.run(measure(read_manifest(given.manifest), given.cache)).items():
-        measured.show(sense)
+    for modality, measured in asyncio.run(measure(read_manifest(given.manifest), given.cache)).items():
+        measured.show(modality)
 
 
 def _row_maxima(query: Descriptors, index: ReferenceIndex) -> dict[str, npt.NDArray[np.float32]]:
@@ -115,7 +115,7 @@ def _row_maxima(query: Descriptors, index: ReferenceIndex) -> dict[str, npt.NDAr
     return found
 
 
-def _print(what: str, values: Sequence[float] | npt.NDArray[np.float32]) -> None:
+def _print(label: str, values: Sequence[float] | npt.NDArray[np.float32]) -> None:
     cells = (
         " ".join(
             f"{percent} %: {value:.2f}"
@@ -124,7 +124,7 @@ def _print(what: str, values: Sequence[float] | npt.NDArray[np.float32]) -> None
         if len(values)
         else "none"
     )
-    sys.stdout.write(f"{what} ({len(values)}): {cells}\n")
+    sys.stdout.write(f"{label} ({len(values)}): {cells}\n")
 
 
 if __name__ == "__main__":

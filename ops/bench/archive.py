@@ -1,6 +1,7 @@
-"""Print what the archive costs as it grows: ``python -m ops.bench.archive [THOUSANDS OF SEGMENTS]``.
+"""Print the cost of the archive as it grows: ``python -m ops.bench.archive [THOUSANDS OF SEGMENTS]``.
 
-Each segment has thirty vectors of 512 numbers, half a minute of frames; a reference has sixty. One process, made data.
+Each segment has thirty vectors of 512 numbers, half a minute of frames; a reference has sixty. One process, synthetic
+data.
 """
 
 import sys
@@ -38,7 +39,7 @@ def main() -> None:
 
 
 def measure(folder: Path, step: int, random: np.random.Generator) -> tuple[float, float, float]:
-    """Add a thousand segments; return seconds per add, of a search in what is open, and of reopening and a search."""
+    """Add a thousand segments; return seconds for one add, for a search when open, and for reopening and a search."""
     added = [described(vectors(random, _SEGMENT_ROWS)) for _ in range(_STEP)]
     wanted = reference(vectors(random, _REFERENCE_ROWS))
     archive = MilvusArchive(folder)
@@ -70,7 +71,7 @@ def add(archive: MilvusArchive, start: int, added: list[Descriptors]) -> None:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return how long the work took."""
+    """Return the duration of the work."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began

@@ -1,8 +1,8 @@
-"""Print how well sounds are found again after edits: ``python -m ops.bench.audio_fingerprint FILE [FILE ...]``.
+"""Print how well edited sounds match their originals: ``python -m ops.bench.audio_fingerprint FILE [FILE ...]``.
 
-Takes 40 s pieces of each file, at most four, edits them, shifts them by half a hop (the worst case), and compares with
-the unedited pieces. Pieces of other files are the unrelated ones; music repeats itself within a file. The last piece is
-the voice laid over the others and the one before it the music, so end with two such files.
+Takes up to four pieces of 40 s from each file, edits them, shifts them by half a hop (the worst case), and compares
+them with the unedited pieces. Pieces of other files are the unrelated ones, because music repeats within a file. The
+last piece is the voice laid over the others and the one before it the music, so end with two such files.
 """
 
 import itertools
@@ -40,7 +40,7 @@ def main() -> None:
     references = [model.describe(resample(piece, _RATE_HZ, model.rate_hz)) for piece in pieces]
     print_cost(model)
     print_unrelated(list(zip([path for path, _ in of_file], references, strict=True)))
-    voice = pieces[-1]  # of the last file: give a recording of speech, and before it the music to be laid over
+    voice = pieces[-1]
     music = pieces[-2]
     sys.stdout.write(f"{'edit':18}window cosine: median   1 %   score of the run: median  least\n")
     for name, edit in EDITS.items():
@@ -63,9 +63,9 @@ def compare(query: AudioDescription, reference: AudioDescription) -> Alignment |
 
 
 def aligned_cosines(query: AudioDescription, reference: AudioDescription, speed: float) -> npt.NDArray[np.float32]:
-    """Return, for each window of the query, the best cosine within 0.4 s of where it belongs."""
-    belongs = (query.times_s + 0.125) * speed
-    near = np.abs(reference.times_s[None, :] - belongs[:, None]) < 0.4  # noqa: PLR2004 - said above
+    """Return the best cosine within 0.4 s of its true time, for each window of the query, float32 (n,)."""
+    true_s = (query.times_s + 0.125) * speed
+    near = np.abs(reference.times_s[None, :] - true_s[:, None]) < 0.4  # noqa: PLR2004 - as documented
     best = np.where(near, query.vectors @ reference.vectors.T, -1.0).max(axis=1)
     cosines: npt.NDArray[np.float32] = best[near.any(axis=1)]
     return cosines
@@ -80,7 +80,7 @@ def print_cost(model: AudioModel) -> None:
 
 
 def print_unrelated(references: list[tuple[str, AudioDescription]]) -> None:
-    """Print how alike unrelated windows and runs are."""
+    """Print the similarity of unrelated windows and runs."""
     both = itertools.permutations(references, 2)
     pairs = [(one, other) for (path, one), (other_path, other) in both if path != other_path]
     window = np.concatenate([(one.vectors @ other.vectors.T).ravel() for one, other in pairs])
@@ -92,7 +92,7 @@ def print_unrelated(references: list[tuple[str, AudioDescription]]) -> None:
 
 
 def read(path: str) -> Sound:
-    """Decode a file to mono 44.1 kHz."""
+    """Return the sound of a file, mono at 44.1 kHz."""
     resampler = av.AudioResampler("s16", "mono", _RATE_HZ)
     with av.open(path) as container:
         frames = itertools.chain.from_iterable(map(resampler.resample, container.decode(audio=0)))
@@ -100,7 +100,7 @@ def read(path: str) -> Sound:
 
 
 def cut(sound: Sound) -> list[Sound]:
-    """Cut a sound into pieces of 40 s, spread over it, silent ones left out."""
+    """Return pieces of 40 s spread over a sound, without silent ones."""
     size = _PIECE_S * _RATE_HZ
     starts = np.linspace(0, max(0, len(sound) - size), min(_MAX_PIECES, max(1, len(sound) // size))).astype(int)
     pieces = [sound[start : start + size] for start in starts]
@@ -113,14 +113,14 @@ def loudness(sound: Sound) -> float:
 
 
 def resample(sound: Sound, from_hz: int, to_hz: int) -> Sound:
-    """Change the sampling rate; a false `from_hz` changes speed and pitch together."""
+    """Change the sampling rate; a wrong `from_hz` changes speed and pitch together."""
     resampler = av.AudioResampler("s16", "mono", to_hz)
     frames = resampler.resample(_frame(sound, from_hz)) + resampler.resample(None)
     return np.concatenate([frame.to_ndarray()[0] for frame in frames])
 
 
 def recoded(sound: Sound, codec: str, container_format: str, bits_per_s: int) -> Sound:
-    """Compress at 22.05 kHz and decode again at 8 kHz."""
+    """Compress at 22.05 kHz and decode at 8 kHz."""
     rate_hz = 22050
     slow = resample(sound, _RATE_HZ, rate_hz)
     buffer = BytesIO()
@@ -163,33 +163,33 @@ def transposed(sound: Sound, semitones: float) -> Sound:
 def filtered(sound: Sound, gain: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]) -> Sound:
     """Apply a gain per frequency."""
     spectrum = np.fft.rfft(sound.astype(np.float64))
-    return loud(np.fft.irfft(spectrum * gain(np.fft.rfftfreq(len(sound), 1 / _RATE_HZ)), len(sound)))
+    return quantised(np.fft.irfft(spectrum * gain(np.fft.rfftfreq(len(sound), 1 / _RATE_HZ)), len(sound)))
 
 
 def equaliser(frequency_hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return gains between -8 and +8 dB, waving over the octaves; 4 dB lower in all, so that nothing clips."""
+    """Return gains of -8 to +8 dB that oscillate over the octaves; 4 dB lower in all, against clipping."""
     return 10 ** ((8 * np.sin(np.log2(np.maximum(frequency_hz, 20) / 50) * 1.7) - 4) / 20)
 
 
 def telephone(frequency_hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Pass 300 to 2,500 Hz."""
-    return ((frequency_hz > 300) & (frequency_hz < 2500)).astype(np.float64)  # noqa: PLR2004 - said above
+    return ((frequency_hz > 300) & (frequency_hz < 2500)).astype(np.float64)  # noqa: PLR2004 - as documented
 
 
 def mixed(sound: Sound, other: npt.NDArray[np.float64] | Sound, decibels: float) -> Sound:
     """Add another sound, `decibels` louder than this one, at half the volume."""
     over = np.resize(other, len(sound)).astype(np.float64)
     level = float(loudness(sound) * 10 ** (decibels / 20) / max(1.0, float(np.sqrt(np.mean(over**2)))))
-    return loud(0.5 * (sound.astype(np.float64) + level * over))
+    return quantised(0.5 * (sound.astype(np.float64) + level * over))
 
 
-def loud(samples: npt.NDArray[np.float64]) -> Sound:
-    """Round to 16 bits, then go to 8 kHz."""
-    return slow(np.clip(np.rint(samples), -32768, 32767).astype(np.int16))
+def quantised(samples: npt.NDArray[np.float64]) -> Sound:
+    """Round to 16 bits and resample to 8 kHz."""
+    return at_8_khz(np.clip(np.rint(samples), -32768, 32767).astype(np.int16))
 
 
-def slow(sound: Sound) -> Sound:
-    """Go to the model's 8 kHz."""
+def at_8_khz(sound: Sound) -> Sound:
+    """Resample to the model's 8 kHz."""
     return resample(sound, _RATE_HZ, 8000)
 
 
@@ -203,10 +203,10 @@ def _frame(sound: Sound, rate_hz: int) -> av.AudioFrame:
 _NOISE = np.random.default_rng(0).normal(0, 1000, _PIECE_S * _RATE_HZ)
 
 EDITS: dict[str, Callable[[Sound, Sound], Sound]] = {
-    "shift only": lambda sound, _: slow(sound),
+    "shift only": lambda sound, _: at_8_khz(sound),
     "mp3 32 kbit/s": lambda sound, _: recoded(sound, "libmp3lame", "mp3", 32_000),
     "aac 24 kbit/s": lambda sound, _: recoded(sound, "aac", "adts", 24_000),
-    "volume -20 dB": lambda sound, _: loud(0.1 * sound.astype(np.float64)),
+    "volume -20 dB": lambda sound, _: quantised(0.1 * sound.astype(np.float64)),
     "equaliser 8 dB": lambda sound, _: filtered(sound, equaliser),
     "telephone": lambda sound, _: filtered(sound, telephone),
     "noise at -10 dB": lambda sound, _: mixed(sound, _NOISE, -10),
@@ -214,10 +214,10 @@ EDITS: dict[str, Callable[[Sound, Sound], Sound]] = {
     "voice at -6 dB": lambda sound, voice: mixed(sound, voice, -6),
     "voice at 0 dB": lambda sound, voice: mixed(sound, voice, 0),
     "music at 0 dB": lambda sound, music: mixed(sound, music, 0),
-    "tempo 0.8": lambda sound, _: slow(stretched(sound, 0.8)),
-    "tempo 1.25": lambda sound, _: slow(stretched(sound, 1.25)),
-    "2 semitones up": lambda sound, _: slow(transposed(sound, 2)),
-    "2 semitones down": lambda sound, _: slow(transposed(sound, -2)),
+    "tempo 0.8": lambda sound, _: at_8_khz(stretched(sound, 0.8)),
+    "tempo 1.25": lambda sound, _: at_8_khz(stretched(sound, 1.25)),
+    "2 semitones up": lambda sound, _: at_8_khz(transposed(sound, 2)),
+    "2 semitones down": lambda sound, _: at_8_khz(transposed(sound, -2)),
     "speed 1.1": lambda sound, _: resample(sound, round(_RATE_HZ * 1.1), 8000),
 }
 

@@ -1,6 +1,6 @@
-"""Print how explicit harmless pictures seem: ``python -m ops.bench.explicit VIDEO [VIDEO ...]``.
+"""Print the explicitness of harmless pictures: ``python -m ops.bench.explicit VIDEO [VIDEO ...]``.
 
-Takes a key frame each six seconds. Harmless ones only: nothing else may lie about.
+Takes a key frame each six seconds. Use harmless videos only; others must not be stored.
 """
 
 import io
@@ -37,14 +37,14 @@ def key_frames(path: str) -> list[Image.Image]:
             if frame.time - last_s >= _EVERY_S and len(frames) < _MAX_FRAMES:
                 picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
                 picture.thumbnail((640, 640))
-                if np.asarray(picture.convert("L")).std() > 10:  # noqa: PLR2004 - a fade says nothing
+                if np.asarray(picture.convert("L")).std() > 10:  # noqa: PLR2004 - a fade has no content
                     frames.append(picture)
                 last_s = frame.time
     return frames
 
 
 def print_ratings(model: ExplicitModel, path: str) -> None:
-    """Print one video's ratings and what a frame costs."""
+    """Print one video's ratings and the cost of a frame."""
     jpegs = []
     for frame in key_frames(path):
         buffer = io.BytesIO()

@@ -1,8 +1,8 @@
-"""Count acts on what is no copy: ``python -m ops.bench.false_acts --videos DIR --work DIR``.
+"""Count acts on unrelated uploads: ``python -m ops.bench.false_acts --videos DIR --work DIR``.
 
-References are cut from one part of the videos, uploads from the rest, which shares no shot with it; an upload comes as
-it is, and again by one of all edits. Every upload is compared with every reference, by picture, sound and all together,
-at the shipped thresholds. The uploads of one film look much like its references, and none is a copy.
+References are cut from one part of the videos, uploads from the rest, which shares no shot with it; each upload is used
+unchanged, and again after a random edit. Every upload is compared with every reference, by picture, by sound and by all
+together, at the shipped thresholds. The uploads of one film resemble its references, and none is a copy.
 """
 
 import argparse
@@ -21,7 +21,7 @@ _SHOWN = 5
 
 
 def main() -> None:
-    """Make the media, unless they are there, compare and print."""
+    """Make the media unless they exist, compare and print."""
     arguments = _arguments()
     file = arguments.work / "set.json"
     if not file.is_file():
@@ -29,11 +29,11 @@ def main() -> None:
         plan = SetPlan(**sizes, copies=0, pairs=0, seconds=arguments.seconds, seed=arguments.seed)
         make_set(Sources(arguments.videos, arguments.music, arguments.speech), arguments.work, plan)
     manifest = read_manifest(file)
-    strangers = [query for query in manifest.queries if query.expect is None and query.path is not None]
-    manifest = type(manifest)(references=manifest.references, background=manifest.background, queries=strangers)
+    unrelated = [query for query in manifest.queries if query.expect is None and query.path is not None]
+    manifest = type(manifest)(references=manifest.references, background=manifest.background, queries=unrelated)
     result, searched = asyncio.run(evaluate(load_settings(), manifest, cache=arguments.cache))
-    n_pairs = len(strangers) * len({reference.case for reference in manifest.references})
-    sys.stdout.write(f"{len(strangers)} uploads x {len(manifest.references)} references = {n_pairs} unrelated pairs\n")
+    n_pairs = len(unrelated) * len({reference.case for reference in manifest.references})
+    sys.stdout.write(f"{len(unrelated)} uploads x {len(manifest.references)} references = {n_pairs} unrelated pairs\n")
     for modality, found in result.per_modality.items():
         sys.stdout.write(f"{modality:8} acts {found.false_acts}, highest: {_highest(searched, modality)}\n")
 
@@ -48,7 +48,7 @@ def _highest(searched: list[Searched], modality: str) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--videos", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True, help="folder for the clips; used again if it is there")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the clips; reused if it exists")
     parser.add_argument("--music", type=Path)
     parser.add_argument("--speech", type=Path)
     parser.add_argument("--references", type=int, default=140)

@@ -1,10 +1,10 @@
-"""From evaluation sets to the fusion model: describe, search, judge nothing, fit.
+"""Train the fusion model on evaluation sets: describe, search, fit.
 
 python -m ops.bench.fusion_training SET.json... [--held-out SET.json...] [--cache DIR] [--tables DIR] [--with CHANGES]
 
-Sets are what `jikimi evaluate make-set` writes; descriptors come from the same cache as `jikimi evaluate --cache`.
+Sets are written by `jikimi evaluate make-set`; descriptors come from the same cache as `jikimi evaluate --cache`.
 Writes models/fusion/fusion-1.onnx and its sha256 in the manifest, and prints the figures for models/fusion/card.md. The
-sets that are held out are only measured on.
+held-out sets are only measured on.
 """
 
 import argparse
@@ -31,28 +31,28 @@ from streams.settings import Settings, load_settings
 
 
 class _Search(NamedTuple):
-    """What an upload is held against."""
+    """References and fusion rules for uploads."""
 
     references: ReferenceIndex
     rules: Rules
 
 
 def main() -> None:
-    """Run it and print what was measured on pairs that were not learnt from."""
+    """Train, and print the figures of held-out pairs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--held-out", nargs="*", default=[], type=Path)
-    parser.add_argument("--cache", type=Path, help="descriptors, kept for the next run")
-    parser.add_argument("--tables", type=Path, help="keep what is learnt from here, one table a set")
-    parser.add_argument("--with", dest="changes", default="", help="models beside the defaults, as in visual=NAME")
+    parser.add_argument("--cache", type=Path, help="folder of cached descriptors")
+    parser.add_argument("--tables", type=Path, help="folder for the training tables, one for each set")
+    parser.add_argument("--with", dest="changes", default="", help="models instead of the defaults, as in visual=NAME")
     parser.add_argument("--output", default=PATH, type=Path)
-    asked = parser.parse_args()
-    learnt, held = (
-        [pair for each in sets for pair in _pairs(each, asked.cache, asked.changes, asked.tables)]
-        for sets in (asked.sets, asked.held_out)
+    arguments = parser.parse_args()
+    pairs, held_out = (
+        [pair for each in sets for pair in _pairs(each, arguments.cache, arguments.changes, arguments.tables)]
+        for sets in (arguments.sets, arguments.held_out)
     )
-    graph, report = train(learnt, held, ACT)
-    sys.stdout.write(f"{report}\n{write_pinned(graph, asked.output)}\n")
+    graph, report = train(pairs, held_out, ACT)
+    sys.stdout.write(f"{report}\n{write_pinned(graph, arguments.output)}\n")
 
 
 def _pairs(manifest: Path, cache: Path | None, changes: str, tables: Path | None) -> list[Pair]:
@@ -74,19 +74,19 @@ async def _searched(settings: Settings, file: Path, cache: Path | None, changes:
     search = _Search(build_index(wanted, harmless), _rules(fusion, sorted({case for case, _ in wanted})))
     pairs: list[Pair] = []
     async for query, described in describe_queries(settings, models, kept, manifest.queries):
-        pairs += _held(query, search, described.descriptors)
+        pairs += _evidence_pairs(query, search, described.descriptors)
     return pairs
 
 
-def _held(query: Query, search: _Search, described: Sequence[Descriptors]) -> list[Pair]:
-    """Return an upload's evidence for each case, as fusion keeps it."""
+def _evidence_pairs(query: Query, search: _Search, described: Sequence[Descriptors]) -> list[Pair]:
+    """Return an upload's evidence for each case, as fusion stores it."""
     if not described:
         return []
     segment = described[0].segment
-    hearing = PostState(post=segment.post, parts=segment.parts, deadline_s=time.time())
+    state = PostState(post=segment.post, parts=segment.parts, deadline_s=time.time())
     for each in described:
-        hearing.add(scores_record(each, search.references.search(each)), search.rules, time.time())
-    return list(_paired(query, hearing.evidence.items()))
+        state.add(scores_record(each, search.references.search(each)), search.rules, time.time())
+    return list(_paired(query, state.evidence.items()))
 
 
 def _paired(query: Query, evidence: Iterable[tuple[str, list[Evidence]]]) -> Iterable[Pair]:

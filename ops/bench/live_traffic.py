@@ -1,4 +1,4 @@
-"""A steady trickle of posts through real workers, and how long each waits for its verdict."""
+"""Live traffic: posts at a steady rate through real workers, and the latency of their verdicts."""
 
 import threading
 import time
@@ -18,13 +18,13 @@ from streams.settings import Settings
 from streams.topology import STAGES
 
 _EACH_WITH_MEDIA = 12
-"""Every so manieth post has a clip; the others have words."""
+"""One post in so many has a clip; the others have text only."""
 _WARM_UP = 12
 _LAST_S = 60.0
 
 
 class Latency(NamedTuple):
-    """When a post was seen, seconds since the epoch, and how many seconds later it had its verdict."""
+    """Time a post was observed, seconds since the epoch, and seconds until its first verdict."""
 
     seen_s: float
     waited_s: float
@@ -34,7 +34,7 @@ class Latency(NamedTuple):
 def live_traffic(
     settings: Settings, environment: Mapping[str, str], folder: Path, models: list[Post], per_s: float
 ) -> Iterator[Callable[[], list[Latency]]]:
-    """Write posts like these at a steady rate; the function given stops that and returns each post's latency."""
+    """Write posts like these at a steady rate; the yielded function stops that and returns each post's latency."""
     stop = threading.Event()
     with Worker(list(STAGES), folder, environment) as worker:
         worker.wait_until_ready()
@@ -70,7 +70,7 @@ def _write(settings: Settings, models: list[Post], per_s: float, stop: threading
 
 
 def _wait(broker: Broker, n_posts: int) -> list[Latency]:
-    """Return each post's latency to its first verdict, once so many have one."""
+    """Return each post's latency, once this many posts have a verdict."""
     deadline = time.monotonic() + _LAST_S
     while True:
         first: dict[str, Latency] = {}

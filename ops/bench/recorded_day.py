@@ -1,4 +1,4 @@
-"""A day of posts as it would have been recorded: what the models say of real clips, given to posts by a seed."""
+"""Synthetic recording of a day: descriptors of real clips, assigned to posts by a seed."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,20 +27,20 @@ from streams.settings import Settings
 _DAY_S = 86_400
 _SHARE_OF_COPIES = 0.1
 _MOST_LAG_S = 8.0
-"""A descriptor is written at most so long after its post was seen."""
+"""Most seconds from observing a post to writing a descriptor of it."""
 _IN_FLIGHT = 500
 _CODEC = Codec()
 
 
 class Pool(NamedTuple):
-    """What was described, by whether it has anything to do with a case."""
+    """Descriptors of media, by whether they copy a case."""
 
     copies: list[list[Descriptors]]
     others: list[list[Descriptors]]
 
 
 def make_pool(settings: Settings, folder: Path, n_scenes: int) -> tuple[Pool, list[DemoPost]]:
-    """Describe the demonstration's copies and other clips with the default models; return their posts too."""
+    """Describe the demonstration's copies and other clips with the default models; return them and their posts."""
     scenes = [scene for scene in SCENES if scene.kind != "broken" and scene.link is None][:n_scenes]
     posts = build_posts(f"file://{folder}", folder, scenes=scenes)
     described = asyncio.run(_describe(settings, posts))
@@ -69,7 +69,7 @@ async def _describe(settings: Settings, posts: list[DemoPost]) -> list[list[Desc
 
 
 def record_day(settings: Settings, pool: Pool, n_posts: int, day: datetime, seed: int = 1) -> int:
-    """Write the day's descriptors with their times; return how many there are."""
+    """Write the day's descriptors with their times; return their number."""
     producer = Producer(
         client_config(settings, partitioner="murmur2_random", compression_type="zstd", linger_ms=50, batch_size=900_000)
     )
@@ -97,7 +97,7 @@ def _records(
 
 
 def _of_post(described: Descriptors, post_id: str, seen_at: datetime) -> Descriptors:
-    """Return the same media as another post's."""
+    """Return the same descriptors for another post."""
     url = f"https://made.example/{post_id}"
     post = PostRef(post_id=post_id, platform="made", url=url, published_at=seen_at, seen_at=seen_at)
     segment = msgspec.structs.replace(described.segment, post=post)

@@ -1,9 +1,9 @@
-"""A recorded day replayed beside live traffic: exact, right about what changed, and not noticed.
+"""Replay of a recorded day beside live traffic: exactness, expected differences, and effect on live latency.
 
 python -m ops.bench.replay [--posts 10000] [--json FILE]
 
 The live posts go through real workers on the same broker and machine, under another prefix. Between the replays the
-same traffic flows alone, so that both are measured within minutes of each other.
+same traffic runs alone, so that both are measured within minutes of each other.
 """
 
 import argparse
@@ -41,11 +41,11 @@ _ALONE_S = 60.0
 _LIVE_POSTS_PER_S = 2.0
 
 type Decisions = dict[tuple[str, str | None], str]
-"""The highest of each post and case."""
+"""Highest decision of each post and case."""
 
 
 class Slice(NamedTuple):
-    """A stretch of time with a replay, or without one."""
+    """Interval with a replay, or without one."""
 
     replay: str | None
     start_s: float
@@ -53,24 +53,24 @@ class Slice(NamedTuple):
 
 
 def main() -> None:
-    """Run it and print what was measured."""
+    """Run the bench and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=10_000)
     parser.add_argument("--scenes", type=int, default=16, help="clips and texts to describe")
-    parser.add_argument("--bootstrap-servers", help="a Kafka to use instead of one of its own")
+    parser.add_argument("--bootstrap-servers", help="an existing Kafka; by default the bench starts one")
     parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (folder / "media").mkdir()
-        bootstrap = asked.bootstrap_servers
+        bootstrap = arguments.bootstrap_servers
         if bootstrap is None:
             (folder / "kafka").mkdir()
             bootstrap = stack.enter_context(Kafka(folder / "kafka")).bootstrap
-        text = json.dumps(measure(bootstrap, folder, asked.posts, asked.scenes), indent=2)
+        text = json.dumps(measure(bootstrap, folder, arguments.posts, arguments.scenes), indent=2)
     print(text)  # noqa: T201
-    if asked.json:
-        asked.json.write_text(text + "\n")
+    if arguments.json:
+        arguments.json.write_text(text + "\n")
 
 
 def measure(bootstrap: str, folder: Path, n_posts: int, n_scenes: int) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def measure(bootstrap: str, folder: Path, n_posts: int, n_scenes: int) -> dict[s
     pool, demo = make_pool(settings, folder / "media", n_scenes)
     day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
     n_descriptors = record_day(settings, pool, n_posts, day)
-    _tell(f"{n_posts} posts, {n_descriptors} descriptors recorded")
+    _log(f"{n_posts} posts, {n_descriptors} descriptors recorded")
     with live_traffic(_settings(live), live, folder, [each.post for each in demo], _LIVE_POSTS_PER_S) as latencies:
         slices = _slices(recorded)
         measured = _compared(latencies(), slices)
@@ -99,25 +99,25 @@ def measure(bootstrap: str, folder: Path, n_posts: int, n_scenes: int) -> dict[s
 
 
 def _slices(environment: dict[str, str]) -> list[Slice]:
-    """Let live traffic flow alone and beside a replay by turns."""
+    """Run live traffic alone and beside a replay in turns."""
     found = []
     for run, changes in RUNS.items():
-        words = ["replay", "--run", run, "--from", "descriptors", "--with", changes]
-        command = [sys.executable, "-m", "streams.cli", *words]
+        options = ["replay", "--run", run, "--from", "descriptors", "--with", changes]
+        command = [sys.executable, "-m", "streams.cli", *options]
         found.append(_timed(None, lambda: time.sleep(_ALONE_S)))
         found.append(_timed(run, lambda: subprocess.run(command, check=True, env=os.environ | environment)))  # noqa: B023, S603
     return [*found, _timed(None, lambda: time.sleep(_ALONE_S))]
 
 
 def _timed(replay: str | None, work: Callable[[], object]) -> Slice:
-    _tell(f"live traffic and the replay {replay}" if replay else "live traffic alone")
+    _log(f"live traffic and the replay {replay}" if replay else "live traffic alone")
     start_s = time.time()
     work()
     return Slice(replay, start_s, time.time())
 
 
 def _compared(latencies: list[Latency], slices: list[Slice]) -> dict[str, Any]:
-    """Return percentiles of the time from seeing a post to its verdict, with a replay and without."""
+    """Return percentiles of the live latency, with a replay and without."""
     waited: dict[bool, list[float]] = {True: [], False: []}
     for latency in latencies:
         for one in slices:
@@ -153,7 +153,7 @@ def _decisions(verdicts: list[Verdict]) -> Decisions:
 
 
 def _expected(scores: list[Scores], settings: Settings) -> Decisions:
-    """Return what the changed policy has to decide, from nothing but the scores."""
+    """Return the decisions of the changed policy, computed from the scores alone."""
     model = create_registry(settings).fusion(settings.fusion_model)
     evidence: dict[tuple[str, str | None], list[Evidence]] = {}
     for score in scores:
@@ -181,7 +181,7 @@ def _settings(environment: dict[str, str]) -> Settings:
     return load_settings()
 
 
-def _tell(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 

@@ -1,9 +1,9 @@
-"""Print at what size of the gallery score normalisation pays: ``python -m ops.bench.score_normalisation SET.json``.
+"""Print the gain of score normalisation by gallery size: ``python -m ops.bench.score_normalisation SET.json``.
 
-The pictures of a set's uploads are compared with galleries of 1, 4, 8, 16 and all of its references, a seeded choice: a
-copy of a reference that is in the gallery is to be found, all else that is found is wrong. Printed is the recall before
-the first and before the tenth wrong pair, as the index scores them, without the margin to other cases' references,
-without the level of the background, and without either. `--cache DIR` keeps descriptors as `jikimi evaluate` does.
+The pictures of a set's uploads are compared with galleries of 1, 4, 8, 16 and all of its references, chosen by a seed.
+A copy of a reference in the gallery should match; every other match is wrong. The output is the recall before the first
+and before the tenth wrong pair, as the index scores them, without the margin to other cases' references, without the
+level of the background, and without either. `--cache DIR` caches descriptors as `jikimi evaluate` does.
 """
 
 import argparse
@@ -43,7 +43,7 @@ class _Upload(NamedTuple):
 
 
 class _Pictures(NamedTuple):
-    """A set as far as it is seen."""
+    """Visual part of a set."""
 
     matchers: list[ReferenceMatcher]
     benign: Rows
@@ -57,12 +57,12 @@ def main() -> None:
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    seen = asyncio.run(_pictures(read_manifest(given.manifest), given.cache))
-    order = np.random.default_rng(given.seed).permutation(len(seen.matchers))
+    pictures = asyncio.run(_pictures(read_manifest(given.manifest), given.cache))
+    order = np.random.default_rng(given.seed).permutation(len(pictures.matchers))
     for size in [*(size for size in _SIZES if size < len(order)), len(order)]:
-        chosen = [seen.matchers[number] for number in order[:size]]
+        chosen = [pictures.matchers[number] for number in order[:size]]
         for name, rule in _RULES.items():
-            cells = _recalls(seen.uploads, Gallery(chosen, seen.benign, rule), {one.case_id for one in chosen})
+            cells = _recalls(pictures.uploads, Gallery(chosen, pictures.benign, rule), {one.case_id for one in chosen})
             sys.stdout.write(f"{size:4} references, {name:14} {cells}\n")
 
 
@@ -91,7 +91,7 @@ def _matchers(wanted: Sequence[tuple[str, Reference]]) -> list[ReferenceMatcher]
 
 
 def _recalls(uploads: Sequence[_Upload], gallery: Gallery, cases: set[str]) -> str:
-    """Return the shares of copies that score above all but so many wrong pairs, and of how many copies."""
+    """Return the recall before each number of wrong pairs, and the number of copies."""
     right, wrong = [], []
     for query, pictures in uploads:
         best: dict[str, float] = defaultdict(float)

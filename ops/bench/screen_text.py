@@ -1,7 +1,7 @@
-"""Print what is read of words drawn on frames, and its cost: ``python -m ops.bench.screen_text FONT VIDEO [VIDEO …]``.
+"""Print the recall and cost of reading text on frames: ``python -m ops.bench.screen_text FONT VIDEO [VIDEO …]``.
 
 FONT is a font file with Hangul, such as NanumGothicBold.ttf of the Debian package fonts-nanum. Every line is drawn on
-frames as the decoder leaves them, in two sizes, with an outline. Needs the extra ocr; Tesseract for Hangul.
+frames at the decoder's output size, in two letter sizes, with an outline. Needs the extra ocr; Tesseract for Hangul.
 """
 
 import io
@@ -26,7 +26,7 @@ _LINES = {
 _SHORT_SIDE = 320
 _QUALITY = 85
 _SIZES = (0.08, 0.13)
-"""Of the letters, as a share of the frame's height."""
+"""Letter sizes, as a share of the frame's height."""
 _EVERY_S = 2.0
 _MAX_FRAMES = 2
 
@@ -53,8 +53,8 @@ def main() -> None:
         rates = ", ".join(f"{size:.2f}: {passed[name, size]} / {found[name, size]}" for size in _SIZES)
         sys.stdout.write(f"{name}, of {len(bare)} frames, passed the gate / found, by letter size: {rates}\n")
     n_read = sum(passed.values())
-    spent_s = time.process_time() - start
-    sys.stdout.write(f"{spent_s / max(n_read, 1):.2f} CPU seconds a frame read, Tesseract's own not counted\n")
+    cpu_s = time.process_time() - start
+    sys.stdout.write(f"{cpu_s / max(n_read, 1):.2f} CPU seconds a frame read, Tesseract's own not counted\n")
 
 
 def _names(lines: list[str], wanted: str) -> bool:
@@ -67,8 +67,8 @@ def _names(lines: list[str], wanted: str) -> bool:
 def _print_gate(frames: list[Image.Image]) -> None:
     start = time.process_time()
     n_passed = sum(bool(text_tiles(frame).any()) for frame in frames)
-    spent_ms = 1e3 * (time.process_time() - start) / len(frames)
-    sys.stdout.write(f"without words {n_passed} of {len(frames)} frames pass the gate, {spent_ms:.1f} ms each\n")
+    cpu_ms = 1e3 * (time.process_time() - start) / len(frames)
+    sys.stdout.write(f"without text {n_passed} of {len(frames)} frames pass the gate, {cpu_ms:.1f} ms each\n")
 
 
 def _written(frame: Image.Image, line: str, font_file: str, size: float) -> Image.Image:

@@ -1,6 +1,6 @@
-"""Print what the sentence encoder says of a few pairs, and how fast: ``python -m ops.bench.text_sentences``.
+"""Print similarities of sentence pairs, and the encoder's speed: ``python -m ops.bench.text_sentences``.
 
-The pairs were written for this script, so the figures show a direction, no more.
+The pairs were written for this script, so the figures are only indicative.
 """
 
 import sys

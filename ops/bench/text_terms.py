@@ -1,8 +1,8 @@
-"""Print which disguises of a term are seen through, and how often ordinary text seems to name somebody.
+"""Print which disguises of a term are detected, and how often ordinary text matches a name by chance.
 
 ``python -m ops.bench.text_terms [FOLDER]``: the folder holds running text as .html or .txt, such as the unpacked Debian
 packages gimp-help-ko, gimp-help-en, debian-faq-ko, debian-faq and installation-guide-amd64 (``dpkg-deb -x``). Names and
-handles are put together from common parts, the same in every run; a hit in a manual is thus nearly always chance.
+handles are composed of common parts, the same in every run; a match in a manual is thus nearly always chance.
 """
 
 import random
@@ -30,10 +30,10 @@ _RIGHT = "cat rabbit cam girl angel moon bear candy diary room peach violet tige
 _HALFWIDTH = {ord(unicodedata.normalize("NFKC", chr(code))): chr(code) for code in range(0xFFA1, 0xFFDD)}
 _N_TERMS = 200
 _N_CAPTIONS = 2000
-"""Of each language."""
+"""Number for each language."""
 _CAPTION = range(20, 201)
 _LEET = str.maketrans("aeiost", "4310$7")
-_CYRILLIC = str.maketrans("aeiocpxy", "аеіосрху")  # noqa: RUF001 - they are to look so
+_CYRILLIC = str.maketrans("aeiocpxy", "аеіосрху")  # noqa: RUF001 - look-alikes are intended
 
 
 def _tensed(name: str) -> str:
@@ -90,16 +90,16 @@ _HANGUL_TRICKS: dict[str, Callable[[str], str]] = {
 def main() -> None:
     """Measure and print."""
     names, handles = made_names(), made_handles()
-    for what, terms, tricks in (("names", names, _HANGUL_TRICKS), ("handles", handles, _LATIN_TRICKS)):
-        sys.stdout.write(f"of {len(terms)} {what}, share found surely / perhaps\n")
+    for kind, terms, tricks in (("names", names, _HANGUL_TRICKS), ("handles", handles, _LATIN_TRICKS)):
+        sys.stdout.write(f"of {len(terms)} {kind}, share found with a strong / a weak match\n")
         for trick, disguise in tricks.items():
             sure, perhaps = _recall(terms, disguise)
             sys.stdout.write(f"  {trick}: {sure:.2f} / {perhaps:.2f}\n")
     if len(sys.argv) > 1:
         for language, texts in captions(Path(sys.argv[1])).items():
             forms = [text_forms(text) for text in texts]
-            for what, terms in (("names", names), ("given names", _GIVEN.split()), ("handles", handles)):
-                _print_chance(f"{len(terms)} {what} in {language}", terms, forms)
+            for kind, terms in (("names", names), ("given names", _GIVEN.split()), ("handles", handles)):
+                _print_chance(f"{len(terms)} {kind} in {language}", terms, forms)
             _print_cost(language, texts)
 
 
@@ -146,7 +146,7 @@ def _texts(file: Path) -> Iterator[str]:
 
 
 class _Paragraphs(HTMLParser):
-    """The text of a page, blocks apart."""
+    """Text of a page, with blank lines between blocks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -174,7 +174,7 @@ def _recall(terms: list[str], disguise: Callable[[str], str]) -> tuple[float, fl
     return sure / len(terms), perhaps / len(terms)
 
 
-def _print_chance(what: str, terms: list[str], texts: list[set[str]]) -> None:
+def _print_chance(label: str, terms: list[str], texts: list[set[str]]) -> None:
     by_form: dict[str, list[tuple[str, Strength]]] = defaultdict(list)
     for term in terms:
         for form, strength in term_forms(term).items():
@@ -188,16 +188,16 @@ def _print_chance(what: str, terms: list[str], texts: list[set[str]]) -> None:
         hits.update(plain=len(plain), sure=len(sure), perhaps=len({term for term, *_ in found} - sure))
         why.update(f"{form} for {term}{'' if strength else ', perhaps'}" for term, strength, form in found)
     rates = ", ".join(f"{kind} {1e3 * hits[kind] / len(texts):.2f}" for kind in ("plain", "sure", "perhaps"))
-    sys.stdout.write(f"{what}: hits per 1,000 of {len(texts)} captions: {rates}; most: {why.most_common(8)}\n")
+    sys.stdout.write(f"{label}: hits per 1,000 of {len(texts)} captions: {rates}; most: {why.most_common(8)}\n")
 
 
 def _print_cost(language: str, texts: list[str]) -> None:
     sample = texts[:: max(1, len(texts) // 1000)]
     start = time.process_time()
     n_forms = sum(len(text_forms(text)) for text in sample)
-    spent_ms = 1e3 * (time.process_time() - start)
+    cpu_ms = 1e3 * (time.process_time() - start)
     letters = sum(map(len, sample)) / len(sample)
-    each = f"{n_forms / len(sample):.0f} forms and {spent_ms / len(sample):.2f} ms"
+    each = f"{n_forms / len(sample):.0f} forms and {cpu_ms / len(sample):.2f} ms"
     sys.stdout.write(f"{language}: {each} a caption of {letters:.0f} letters\n")
 
 

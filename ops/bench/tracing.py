@@ -1,4 +1,4 @@
-"""What trace context costs a record where nothing is exported: `python -m ops.bench.tracing`."""
+"""Cost of trace context for a record without an exporter: `python -m ops.bench.tracing`."""
 
 import time
 
@@ -9,7 +9,7 @@ _HEADERS = {"traceparent": b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333
 
 
 def main() -> None:
-    """Print the time for one record in and one out, and for the first headers of a post."""
+    """Print the time for one record through a stage, and for the first headers of a post."""
     began_s = time.perf_counter()
     for _ in range(_N):
         with trace.span("decode", "posts", _HEADERS, messaging_kafka_offset=1):

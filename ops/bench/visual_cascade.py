@@ -1,8 +1,8 @@
-"""Print how well edited runs of frames are found: ``python -m ops.bench.visual_cascade VIDEO [BACKDROP ...]``.
+"""Print the recall of edited runs of frames: ``python -m ops.bench.visual_cascade VIDEO [BACKDROP ...]``.
 
 The first minutes are cut into pieces of 12 s. Every second piece is a reference, described once a second; its copies
-are six frames two seconds apart, half a second off. Backdrops are other pieces, or other videos. Insets have a random
-place over a moving backdrop. A copy is found if its own reference scores above every wrong pair of the whole run.
+are six frames two seconds apart, half a second off. Backdrops are other pieces, or other videos. Insets are placed at
+random over a moving backdrop. A copy is found if its own reference scores above every wrong pair of the whole run.
 """
 
 import io
@@ -29,7 +29,7 @@ _RATE = 2
 _PIECE_S = 12
 _STEP_S = 2
 _LONGEST_S = 192
-"""Of each video is looked at."""
+"""Seconds used of each video."""
 _SIZE = (640, 360)
 _KINDS = {"full": range(FIRST_TILE), "tiles": range(FIRST_RECTANGLE), "all": range(64)}
 """View numbers that each column may use."""
@@ -37,7 +37,7 @@ _KINDS = {"full": range(FIRST_TILE), "tiles": range(FIRST_RECTANGLE), "all": ran
 
 @dataclass(frozen=True)
 class Described:
-    """Rows of a run of frames."""
+    """Descriptors of a run of frames."""
 
     vectors: Vectors
     times_s: npt.NDArray[np.float64]
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def show(found: dict[str, tuple[dict[str, list[float]], float]], wrong: dict[str, list[float]]) -> None:
-    """Print recall above the highest wrong score by edit, and what the views cost."""
+    """Print the recall above the highest wrong score by edit, and the number of views."""
     least = {kind: max(worst) for kind, worst in wrong.items()}
     sys.stdout.write("highest wrong score: " + ", ".join(f"{kind} {most:.2f}" for kind, most in least.items()) + "\n")
     sys.stdout.write(f"{'edit':26}" + "".join(f"{kind:>7}" for kind in _KINDS) + "   lowest  views per frame\n")
@@ -97,7 +97,7 @@ def frames(path: str) -> list[Picture]:
 
 
 def cut(taken: list[Picture]) -> list[list[Picture]]:
-    """Return whole pieces; a short video is one, gone through again and again."""
+    """Return whole pieces; a short video is repeated to make one."""
     length = _PIECE_S * _RATE
     repeated = taken if len(taken) >= length else [taken[index % len(taken)] for index in range(length)]
     return [repeated[start : start + length] for start in range(0, len(repeated) - length + 1, length)]
@@ -112,8 +112,8 @@ def describe(
     model: VisualModel, pictures: Sequence[Picture], step_s: float, start_s: float, *, post: bool
 ) -> Described:
     """Describe frames as the stages do."""
-    seen = model.prepare([as_jpeg(picture) for picture in pictures], views=post)
-    return Described(model.embed(seen.pixels), start_s + step_s * seen.frame.astype(np.float64), seen.view)
+    prepared = model.prepare([as_jpeg(picture) for picture in pictures], views=post)
+    return Described(model.embed(prepared.pixels), start_s + step_s * prepared.frame.astype(np.float64), prepared.view)
 
 
 def scores(post: Described, references: list[Described], kind: str) -> list[float]:
@@ -140,12 +140,12 @@ def small(picture: Picture) -> Picture:
 
 
 def each(change: Callable[[Picture], Picture]) -> Edit:
-    """Return an edit that changes every frame alike."""
+    """Return an edit that changes every frame in the same way."""
     return lambda pictures, _backdrop, _random: [change(picture) for picture in pictures]
 
 
 def chain(*edits: Edit) -> Edit:
-    """Return edits one after another."""
+    """Return the composition of edits, first to last."""
 
     def edited(pictures: list[Picture], backdrop: list[Picture], random: np.random.Generator) -> list[Picture]:
         for edit in edits:
@@ -156,7 +156,7 @@ def chain(*edits: Edit) -> Edit:
 
 
 def inset(share: float, size: tuple[int, int] = (1280, 720)) -> Edit:
-    """Return an edit: over a backdrop, at a random place, this share of its width."""
+    """Return an edit that insets the picture at a random place of a backdrop, at this share of its width."""
 
     def edited(pictures: list[Picture], backdrop: list[Picture], random: np.random.Generator) -> list[Picture]:
         width = round(share * size[0])
@@ -171,7 +171,7 @@ def inset(share: float, size: tuple[int, int] = (1280, 720)) -> Edit:
 
 
 def cut_at_random(share: float) -> Edit:
-    """Return an edit: a random part, this share of both sides."""
+    """Return an edit that crops to a random part, this share of both sides."""
 
     def edited(pictures: list[Picture], _: list[Picture], random: np.random.Generator) -> list[Picture]:
         left, top = random.uniform(0, 1 - share, 2)
@@ -204,14 +204,14 @@ def stacked(pictures: list[Picture], backdrop: list[Picture], _: np.random.Gener
 
 
 def blurred_sides(picture: Picture) -> Picture:
-    """Return a tall frame with the picture across its middle, the rest filled with itself, larger and blurred."""
+    """Return a tall frame with the picture in the middle over a blurred enlargement of itself."""
     tall = part(picture, (0.342, 0, 0.658, 1)).resize((720, 1280)).filter(ImageFilter.GaussianBlur(20))
     tall.paste(picture.resize((720, 405)), (0, 437))
     return tall
 
 
 def meme(picture: Picture) -> Picture:
-    """Return the picture below a white band with words."""
+    """Return the picture below a white band with text."""
     framed = Image.new("RGB", (640, 500), "white")
     framed.paste(picture, (0, 120))
     ImageDraw.Draw(framed).text((40, 20), "when nobody looks\nand it goes on", fill="black", font_size=36)

@@ -1,6 +1,6 @@
-"""A short video as values: pictures at a fixed rate and mono sound, read from a file and written to one.
+"""Short video clips: pictures at a fixed rate and mono sound, read from and written to files.
 
-Only for clips that fit in memory as sound and pass through it as pictures; the stages have streams.media.
+The sound of a clip is held in memory; its pictures are streamed. The stages decode media in streams.decode.
 """
 
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 FPS = 24
-"""Pictures a second of every clip."""
+"""Pictures per second of every clip."""
 RATE_HZ = 48_000
-"""Samples a second of every clip; a whole number for each picture."""
+"""Samples per second of every clip; a whole number for each picture."""
 SAMPLES_PER_PICTURE = RATE_HZ // FPS
 
 Picture = npt.NDArray[np.uint8]
@@ -35,43 +35,43 @@ class Clip:
     """Pictures and sound that start together; either may be empty."""
 
     pictures: Iterator[Picture]
-    """At FPS, read once."""
+    """At FPS; an iterator that is consumed once."""
     pcm: Pcm
     shown: tuple[float, float] | None = None
-    """Where the source is seen or heard in it, seconds; None from start to end."""
+    """Interval in which the source is shown or audible, seconds; None for the whole clip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a clip is written: H.264 and AAC or MP3 in MP4."""
+    """Encoder settings: H.264 and AAC or MP3 in MP4."""
 
     crf: int = 26
-    """H.264 constant rate factor: 18 looks like the source, 40 is ruined."""
+    """H.264 constant rate factor: 18 looks like the source, 40 is badly degraded."""
     preset: str = "veryfast"
     audio_bps: int = 64_000
     audio_codec: Literal["aac", "libmp3lame"] = "aac"
     gop: int | None = None
-    """Key frames every so many pictures and nowhere else; None puts one at each cut too."""
+    """Pictures between key frames, with none at cuts; None also puts one at each cut."""
 
 
 def read_clip(path: Path, start_s: float = 0.0, end_s: float = float("inf")) -> Clip:
-    """Return the stretch of a video, image or sound file; pictures are decoded as they are read.
+    """Return an interval of a video, image or sound file; pictures are decoded as they are read.
 
     Raises
     ------
     av.error.FFmpegError
-        If the file cannot be opened or decoded.
+        The file cannot be opened or decoded.
     """
     return Clip(_read_pictures(path, start_s, end_s), _read_pcm(path, start_s, end_s))
 
 
 def write_clip(clip: Clip, path: Path, encoding: Encoding) -> int:
-    """Write a clip as MP4, or its first picture alone if the name ends in .jpg; return how many pictures it has.
+    """Write a clip as MP4, or its first picture alone if the name ends in .jpg; return the number of pictures.
 
     Raises
     ------
     ValueError
-        If a still is asked of a clip without pictures.
+        The name ends in .jpg and the clip has no pictures.
     """
     first = next(clip.pictures, None)
     if path.suffix == ".jpg":
@@ -84,7 +84,7 @@ def write_clip(clip: Clip, path: Path, encoding: Encoding) -> int:
             video = _add_video(container, first, encoding)
             for n_pictures, picture in enumerate(chain([first], clip.pictures), start=1):
                 _encode_picture(container, video, picture, n_pictures - 1)
-                # Sound goes along picture by picture, so that the file is interleaved without being held in memory.
+                # Sound is written picture by picture, so the file is interleaved without holding it in memory.
                 _encode_pcm(container, audio, clip.pcm, n_pictures - 1, n_pictures)
             container.mux(video.encode(None))
         _encode_pcm(container, audio, clip.pcm, n_pictures, None)
@@ -99,15 +99,15 @@ def _read_pictures(path: Path, start_s: float, end_s: float) -> Iterator[Picture
         if not container.streams.video:
             return
         _seek(container, start_s)
-        n_due = 0
+        n_yielded = 0
         for frame in container.decode(video=0):
             time_s = (frame.time or 0.0) - start_s
             if time_s >= end_s - start_s:
                 return
-            # Within half a tick counts as on time, so that a source at FPS keeps each of its pictures once.
-            while time_s >= 0 and n_due <= time_s * FPS + 0.5:
+            # A tolerance of half a tick keeps each picture of a source at FPS exactly once.
+            while time_s >= 0 and n_yielded <= time_s * FPS + 0.5:
                 yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-                n_due += 1
+                n_yielded += 1
 
 
 def _read_pcm(path: Path, start_s: float, end_s: float) -> Pcm:
@@ -139,7 +139,7 @@ def _add_video(container: OutputContainer, picture: Picture, encoding: Encoding)
     # H.264 in 4:2:0 has no odd sizes.
     stream.height, stream.width = (side // 2 * 2 for side in picture.shape[:2])
     stream.pix_fmt = "yuv420p"
-    # One thread: copies are made in parallel, and the output must not depend on the machine's cores.
+    # One thread, because copies are made in parallel and the output must not depend on the number of cores.
     stream.options = {"crf": str(encoding.crf), "preset": encoding.preset, "threads": "1"}
     if encoding.gop:
         stream.options |= {"g": str(encoding.gop), "keyint_min": str(encoding.gop), "sc_threshold": "0"}
@@ -159,7 +159,7 @@ def _encode_picture(container: OutputContainer, stream: VideoStream, picture: Pi
 
 
 def _encode_pcm(container: OutputContainer, stream: AudioStream | None, pcm: Pcm, start: int, end: int | None) -> None:
-    """Encode the sound from one picture to another, or to its end."""
+    """Encode the sound from one picture to another, or to the end if `end` is None."""
     offset = start * SAMPLES_PER_PICTURE
     samples = pcm[offset : None if end is None else end * SAMPLES_PER_PICTURE]
     if stream is None or samples.size == 0:

@@ -1,4 +1,4 @@
-"""Cut videos into the clips of a set: what is looked for from one part of each, what is not from the rest."""
+"""Cutting of videos into the clips of a set: references from one part of each video, other clips from the rest."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,16 +13,16 @@ from streams.evaluation.edits.edit import resized
 
 _SHORTEST_S = 4.0
 _ONE_SCENE = 8
-"""A video shorter than so many clips is not divided."""
+"""Length in clips below which a video is not divided."""
 _GAP = 0.75
-"""Of a clip's length, left out between two references: a shot that runs across a cut would be in both."""
+"""Share of a clip's length left out between two references, because a shot across a cut would be in both."""
 _LARGE_EVERY = 6
 _CUT = Encoding(crf=22, preset="ultrafast", audio_bps=96_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of a video file, seconds."""
+    """Interval of a media file, seconds."""
 
     path: Path
     start_s: float
@@ -31,23 +31,23 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A clip to be made."""
+    """Clip to be made."""
 
     stretch: Stretch
     target: Path
     height: int
-    """In pixels; the width follows."""
+    """In pixels; the width keeps the aspect ratio."""
     music: Stretch | None = None
-    """What is heard if the video is silent."""
+    """Sound for a silent video."""
 
 
 def stretches(
-    videos: Path, seconds: float, hold_out: float, chance: np.random.Generator
+    videos: Path, seconds: float, hold_out: float, rng: np.random.Generator
 ) -> tuple[list[Stretch], list[Stretch]]:
-    """Return what references may be cut from, and what nothing of a reference is in.
+    """Return the stretches for references, and the held-out ones, which share nothing with a reference.
 
-    The last ``hold_out`` of a long video is held out whole: neighbouring stretches share shots. Of short videos that
-    share is held out: they may be one scene, as from a camera that never moves.
+    The last ``hold_out`` of a long video is held out as a whole, because neighbouring stretches share shots. Of short
+    videos that share is held out, because each may be one scene, as from a camera that never moves.
 
     Raises
     ------
@@ -59,16 +59,16 @@ def stretches(
     for path, duration_s in _videos(videos):
         middle_s = duration_s * (1 - hold_out)
         if duration_s < _ONE_SCENE * seconds:
-            middle_s = 0.0 if chance.uniform() < hold_out else duration_s
-        wanted += _sliced(path, (0.0, middle_s), seconds, _GAP * seconds, chance)
-        held += _sliced(path, (middle_s, duration_s), seconds, 0.0, chance)
+            middle_s = 0.0 if rng.uniform() < hold_out else duration_s
+        wanted += _sliced(path, (0.0, middle_s), seconds, _GAP * seconds, rng)
+        held += _sliced(path, (middle_s, duration_s), seconds, 0.0, rng)
     if not wanted or not held:
         raise UsageError(f"{videos}: no videos, or none of {_SHORTEST_S:g} s or more on either side of --hold-out")
     return wanted, held
 
 
 def sounds(folder: Path | None, seconds: float) -> list[Stretch]:
-    """Return a stretch from each sound file of a folder and its folders, none without a folder."""
+    """Return a stretch of each sound file in a folder and its subfolders, none without a folder."""
     if folder is None:
         return []
     found = []
@@ -79,8 +79,8 @@ def sounds(folder: Path | None, seconds: float) -> list[Stretch]:
     return found
 
 
-def planned(chosen: Sequence[Stretch], folder: Path, name: str, music: Sequence[Stretch]) -> list[Cut]:
-    """Return the clips to be made of these stretches: 360 lines high, some 720."""
+def plan_cuts(chosen: Sequence[Stretch], folder: Path, name: str, music: Sequence[Stretch]) -> list[Cut]:
+    """Return the clips to be made of these stretches: 360 pixels high, every sixth 720."""
     return [
         Cut(
             stretch,
@@ -93,7 +93,7 @@ def planned(chosen: Sequence[Stretch], folder: Path, name: str, music: Sequence[
 
 
 def make_cut(cut: Cut) -> Path:
-    """Write one clip, with music if the video is silent, and return where it is."""
+    """Write one clip, with music if the video is silent, and return its path."""
     stretch = cut.stretch
     clip = read_clip(stretch.path, stretch.start_s, stretch.end_s)
     if not clip.pcm.size and cut.music is not None:
@@ -104,7 +104,7 @@ def make_cut(cut: Cut) -> Path:
 
 
 def make_sound(stretches: Sequence[Stretch], target: Path) -> Path:
-    """Write a file of sound alone, the stretches one after the other."""
+    """Write a sound file of these stretches one after another, and return its path."""
     pcm = np.concatenate([read_clip(each.path, each.start_s, each.end_s).pcm for each in stretches])
     write_clip(Clip(iter(()), pcm), target, Encoding())
     return target
@@ -121,7 +121,7 @@ def _videos(folder: Path) -> list[tuple[Path, float]]:
 
 
 def _duration_s(path: Path, kind: str) -> float:
-    """Return how long a file lasts, 0 if it has no stream of this kind."""
+    """Return the duration of a file, seconds; 0 without a stream of this kind."""
     try:
         with av.open(path) as container:
             if not any(stream.type == kind for stream in container.streams):
@@ -132,11 +132,11 @@ def _duration_s(path: Path, kind: str) -> float:
 
 
 def _sliced(
-    path: Path, span: tuple[float, float], seconds: float, gap_s: float, chance: np.random.Generator
+    path: Path, span: tuple[float, float], seconds: float, gap_s: float, rng: np.random.Generator
 ) -> list[Stretch]:
     found, (at, end_s) = [], span
     while end_s - at >= _SHORTEST_S:
-        length_s = float(seconds * chance.uniform(0.85, 1.15))
+        length_s = float(seconds * rng.uniform(0.85, 1.15))
         found.append(Stretch(path, at, min(at + length_s, end_s)))
         at += length_s + gap_s
     return [stretch for stretch in found if stretch.end_s - stretch.start_s >= _SHORTEST_S]

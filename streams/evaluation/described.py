@@ -1,4 +1,4 @@
-"""References and uploads of a set as descriptors, by the very functions that desk and stages call."""
+"""Descriptors of a set's references and uploads, by the functions of desk and stages."""
 
 import asyncio
 import hashlib
@@ -39,18 +39,18 @@ _WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
-    """What describing one upload gave."""
+    """Descriptors of one upload."""
 
     descriptors: list[Descriptors]
     media_s: float = 0.0
-    """How long its media last."""
+    """Duration of its media, seconds."""
     failure: str | None = None
-    """Why it could not be decoded, or not in full."""
+    """Reason why it could not be decoded in full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What describes."""
+    """Models that describe pictures, sounds and text."""
 
     visual: VisualModel
     audio: AudioModel
@@ -58,25 +58,27 @@ class Models:
 
     @classmethod
     def of(cls, models: Registry, choice: Choice) -> "Models":
-        """Load those of a choice; raises ModelError."""
+        """Load the models of a choice; raises ModelError."""
         return cls(models.visual(choice.visual), models.audio(choice.audio), models.text(choice.text))
 
     def maker(self) -> ReferenceMaker:
-        """Return what describes references by the same models."""
+        """Return a reference maker with the same models."""
         return ReferenceMaker(Describers([self.visual], [self.audio], [self.text]))
 
     def names(self) -> str:
-        """Return which models these are."""
+        """Return name and version of each model."""
         return " ".join(f"{model.name}@{model.version}" for model in (self.visual, self.audio, self.text))
 
 
 class Cache:
-    """Descriptors by the medium's bytes, the models and the way it is sampled; not by code: empty it after changes.
+    """Cache of descriptors, keyed by the medium's bytes, the models and the sampling.
+
+    Code is no part of the key: empty the cache after code changes.
 
     Parameters
     ----------
     folder
-        None keeps nothing.
+        Folder of the cache; None disables it.
     """
 
     def __init__(self, folder: Path | None, models: Models, media: MediaSettings) -> None:
@@ -84,11 +86,11 @@ class Cache:
         self._space = f"{models.names()} {post_sampling(media)}"
         self.hits = 0
 
-    async def get[T](self, kind: type[T], what: str, path: str | None, make: Callable[[], Awaitable[T]]) -> T:
-        """Return what was kept under these words and this file, or make and keep it."""
+    async def get[T](self, kind: type[T], name: str, path: str | None, make: Callable[[], Awaitable[T]]) -> T:
+        """Return the cached value of this name and file, or make and cache it."""
         if self._folder is None:
             return await make()
-        file = self._folder / f"{self._key(what, path)}.msgpack"
+        file = self._folder / f"{self._key(name, path)}.msgpack"
         if file.is_file():
             self.hits += 1
             return msgspec.msgpack.decode(file.read_bytes(), type=kind)
@@ -98,15 +100,15 @@ class Cache:
         file.with_suffix(".part").rename(file)
         return made
 
-    def _key(self, what: str, path: str | None) -> str:
-        digest = hashlib.sha256(f"{what} {self._space}".encode())
+    def _key(self, name: str, path: str | None) -> str:
+        digest = hashlib.sha256(f"{name} {self._space}".encode())
         if path is not None and Path(path).is_file():
             digest.update(Path(path).read_bytes())
         return digest.hexdigest()[:40]
 
 
 class QueryDescriber:
-    """Takes an upload through decoding and the describing stages; close it, and its decoder's children end."""
+    """Decodes and describes uploads as the stages do; ``close`` ends the decoder's child processes."""
 
     def __init__(self, settings: Settings, models: Models, cache: Cache, roots: Sequence[Path]) -> None:
         media = settings.media.model_copy(update={"file_roots": tuple(roots)})
@@ -116,14 +118,14 @@ class QueryDescriber:
         self._cache = cache
 
     async def close(self) -> None:
-        """End the children and the connections."""
+        """End the child processes and the connections."""
         await self._decoder.close()
         await self._access.fetcher.close()
 
     async def describe(self, query: Query) -> Described:
-        """Return the upload's descriptors; one that cannot be decoded has few or none and says why."""
-        what = f"query {query.text}"
-        return await self._cache.get(Described, what, query.path, lambda: self._described(query))
+        """Return the upload's descriptors; one that cannot be decoded has few or none, and the reason."""
+        name = f"query {query.text}"
+        return await self._cache.get(Described, name, query.path, lambda: self._described(query))
 
     async def _described(self, query: Query) -> Described:
         found: list[Descriptors] = []
@@ -138,7 +140,7 @@ class QueryDescriber:
                     found.append(await asyncio.to_thread(self._one, message))
         except RecordError as error:
             failure = f"{error.reason}: {error.detail}"
-            log.warning("an upload counts as missed", query=query.id, reason=error.reason, detail=error.detail)
+            log.warning("upload counts as missed", query=query.id, reason=error.reason, detail=error.detail)
         return Described(descriptors=found, media_s=max(ends), failure=failure)
 
     def _one(self, message: Frames | Sounds | Texts) -> Descriptors:
@@ -161,7 +163,7 @@ async def describe_references(
     Raises
     ------
     UsageError
-        A file cannot be read or holds nothing to find it by; a term is too short.
+        A file cannot be read or has no descriptors; a term is too short.
     """
     maker = models.maker()
     pieces: list[tuple[str, Reference]] = []
@@ -179,7 +181,7 @@ async def describe_references(
 
 
 def _post(query: Query) -> Post:
-    """Return the upload as a feed would give it."""
+    """Return the upload as the post of a feed."""
     media = [Medium(url=Path(query.path).absolute().as_uri())] if query.path is not None else []
     caption = query.text or ""
     return Post(

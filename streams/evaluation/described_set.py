@@ -1,4 +1,4 @@
-"""A whole set as descriptors: what is harmless in it, and its uploads one after another."""
+"""Descriptors of a whole set: its background, and its uploads one after another."""
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 async def describe_background(
     settings: Settings, models: Models, cache: Cache, files: Sequence[str]
 ) -> list[tuple[str, Reference]]:
-    """Return case and piece of each harmless file; one that cannot be described is left out: it is no copy's loss."""
+    """Return case and piece of each background file; files that cannot be described are left out."""
     pieces = []
     for number, path in enumerate(files):
         reference = SetReference(id=f"background-{number}", case=f"background-{number}", path=path)
@@ -31,7 +31,7 @@ async def describe_background(
 async def describe_queries(
     settings: Settings, models: Models, cache: Cache, queries: Sequence[Query]
 ) -> AsyncIterator[tuple[Query, Described]]:
-    """Yield each upload with its descriptors; the decoder's children have ended when it is through."""
+    """Yield each upload with its descriptors; afterwards the decoder's child processes have ended."""
     roots = sorted({Path(query.path).parent for query in queries if query.path})
     describer = QueryDescriber(settings, models, cache, roots)
     try:

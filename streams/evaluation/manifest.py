@@ -1,4 +1,4 @@
-"""What a set to evaluate on looks like: references of cases, what is harmless, and uploads with what is expected."""
+"""Manifest of an evaluation set: references of cases, harmless background, and uploads with their expected case."""
 
 from pathlib import Path
 
@@ -9,37 +9,37 @@ from streams.errors import UsageError
 
 
 class SetReference(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of a case, or only what it is called."""
+    """One file of a case, or only its terms."""
 
     id: str
     case: str
     path: str | None = None
     terms: list[str] = []
-    """Names, handles and titles to look for."""
+    """Names, handles and titles to search for."""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One upload: a medium, words, or both."""
+    """One upload: a medium, a text, or both."""
 
     id: str
     path: str | None = None
     text: str | None = None
     expect: str | None = None
-    """The case it copies."""
+    """The case it copies, None if it is no copy."""
     transform: str | None = None
-    """What was done to it."""
+    """Edit that made it."""
     interval: tuple[float, float] | None = None
-    """Where in the upload the copy is, seconds."""
+    """Interval of the upload that is a copy, seconds."""
     keeps: list[Modality] | None = None
-    """Senses by which it can be found; absent, those that it has."""
+    """Modalities by which it can be found; by default those of its medium."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """A set; paths are relative to the file that holds it."""
+    """An evaluation set; paths are relative to the manifest's folder."""
 
     references: list[SetReference]
     background: list[str] = []
-    """Harmless media that uploads are made of too."""
+    """Harmless media that uploads also contain."""
     queries: list[Query]
 
 
@@ -49,18 +49,18 @@ def read_manifest(file: Path) -> Manifest:
     Raises
     ------
     UsageError
-        It cannot be read, is none, or contradicts itself.
+        The file cannot be read, is no manifest, or is inconsistent.
     """
     try:
         found = msgspec.json.decode(file.read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError) as error:  # also ValidationError
         raise UsageError(f"{file}: {error}") from error
     _check(file, found)
-    at = file.absolute().parent
+    folder = file.absolute().parent
     return Manifest(
-        references=[msgspec.structs.replace(each, path=_from(at, each.path)) for each in found.references],
-        background=[str(at / path) for path in found.background],
-        queries=[msgspec.structs.replace(each, path=_from(at, each.path)) for each in found.queries],
+        references=[msgspec.structs.replace(each, path=_from(folder, each.path)) for each in found.references],
+        background=[str(folder / path) for path in found.background],
+        queries=[msgspec.structs.replace(each, path=_from(folder, each.path)) for each in found.queries],
     )
 
 
@@ -70,16 +70,16 @@ def _from(folder: Path, path: str | None) -> str | None:
 
 def _check(file: Path, manifest: Manifest) -> None:
     cases = {reference.case for reference in manifest.references}
-    seen: set[str] = set()
+    ids: set[str] = set()
     for query in manifest.queries:
-        if query.id in seen:
-            raise UsageError(f"{file}: two queries are called {query.id!r}")
-        seen.add(query.id)
+        if query.id in ids:
+            raise UsageError(f"{file}: two queries have the id {query.id!r}")
+        ids.add(query.id)
         if query.path is None and query.text is None:
             raise UsageError(f"{file}: query {query.id!r} has neither a path nor a text")
         if query.expect is not None and query.expect not in cases:
             raise UsageError(f"{file}: query {query.id!r} expects {query.expect!r}, a case without references")
-    if not cases or not seen:
+    if not cases or not ids:
         raise UsageError(f"{file}: a set needs references and queries")
     for reference in manifest.references:
         if reference.path is None and not reference.terms:

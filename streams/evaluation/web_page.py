@@ -1,4 +1,4 @@
-"""Pages for people that need nothing else: no script, no picture of anybody's media."""
+"""Self-contained HTML pages, without scripts or media."""
 
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
@@ -30,15 +30,15 @@ def page(title: str, sections: Iterable[tuple[str, str]], outcome: str | None = 
     Parameters
     ----------
     title
-        Plain text, as the sections' names are.
+        Plain text.
     sections
-        Name and HTML of each.
+        Plain name and HTML of each.
     outcome
-        "go" or "no-go", behind the title.
+        "go" or "no-go", after the title.
     """
     body = "\n".join(f"<h2>{escape(name)}</h2>\n{content}" for name, content in sections)
-    told = f': <span class="{outcome}">{outcome}</span>' if outcome else ""
-    return _PAGE.substitute(title=escape(title), heading=escape(title) + told, body=body)
+    suffix = f': <span class="{outcome}">{outcome}</span>' if outcome else ""
+    return _PAGE.substitute(title=escape(title), heading=escape(title) + suffix, body=body)
 
 
 def cell(text: str) -> str:
@@ -47,7 +47,7 @@ def cell(text: str) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], cell: Callable[[str], str] = cell) -> str:
-    """Return a table of plain texts, or that there is nothing in it."""
+    """Return a table of plain texts, "None." without rows."""
     lines = ["<tr>" + "".join(map(cell, row)) + "</tr>" for row in rows]
     if not lines:
         return "<p>None.</p>"

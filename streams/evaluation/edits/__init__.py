@@ -1,4 +1,4 @@
-"""The copies a reposter makes of a video: each edit turns a clip into what is posted."""
+"""Edits that reposters make: each turns a clip into a copy."""
 
 from streams.evaluation.edits.catalogue import EDITS, make_copy
 from streams.evaluation.edits.edit import Edit

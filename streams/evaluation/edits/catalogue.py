@@ -1,7 +1,7 @@
 """Every edit by name, and copies made by one or several of them.
 
-Every edit is a pure function of the clip, of another clip that has nothing to do with it, and of a random generator, so
-the same seed makes the same copy.
+Every edit is a pure function of the clip, an unrelated clip and a random generator, so the same seed makes the same
+copy.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from streams.evaluation.edits import layouts, pictures, sounds, times
 from streams.evaluation.edits.edit import AUDIO, USUAL, VISUAL, Edit, drawn, per_picture
 
 
-def _sped_with_pitch(clip: Clip, _other: Clip, chance: np.random.Generator) -> Clip:
-    """Play 4 to 12 % faster or slower as a tape is."""
-    speed = float(1 + chance.choice([-1, 1]) * chance.uniform(0.04, 0.12))
+def _sped_with_pitch(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
+    """Play 4 to 12 % faster or slower, pitch and tempo together as on tape."""
+    speed = float(1 + rng.choice([-1, 1]) * rng.uniform(0.04, 0.12))
     return times.sped(clip, speed, sounds.resampled(clip.pcm, speed))
 
 
@@ -61,7 +61,7 @@ PICTURE_EDITS: dict[str, Edit] = {
     "silent": Edit("pictures without sound", times.silent, VISUAL),
     "still": Edit("one picture of it", times.still, VISUAL, suffix=".jpg"),
 }
-"""Edits of what is seen, some with what is heard."""
+"""Edits of pictures, some of their sound too."""
 
 SOUND_EDITS: dict[str, Edit] = {
     "sound_only": Edit("its sound under other pictures", times.sound_only, AUDIO, other="video"),
@@ -83,7 +83,7 @@ SOUND_EDITS: dict[str, Edit] = {
     "equalised": Edit("five bands up or down by up to 9 dB", sounds.equalised),
     "quiet": Edit("20 dB quieter", sounds.louder(-20)),
 }
-"""Edits of what is heard."""
+"""Edits of sound."""
 
 EDITS: dict[str, Edit] = PICTURE_EDITS | SOUND_EDITS
 """Every edit by name."""
@@ -95,7 +95,7 @@ def make_copy(edit: Edit, source: Path, target: Path, *, other: Path, seed: int 
     Raises
     ------
     av.error.FFmpegError
-        If a file cannot be decoded.
+        A file cannot be decoded.
     """
     make_edited([(edit, other)], source, target, edit.encoding, seed)
 
@@ -103,25 +103,25 @@ def make_copy(edit: Edit, source: Path, target: Path, *, other: Path, seed: int 
 def make_edited(
     edits: Sequence[tuple[Edit, Path | None]], source: Path, target: Path, encoding: Encoding, seed: int
 ) -> tuple[float, float] | None:
-    """Write ``source`` after all edits; return where it is seen or heard in that, seconds, None for a still.
+    """Write ``source`` after all edits; return the interval that shows it, seconds, None for a still.
 
     Parameters
     ----------
     edits
-        One upon the other, each with the unrelated clip it needs.
+        Applied one after another, each with the unrelated clip it needs.
 
     Raises
     ------
     av.error.FFmpegError
-        If a file cannot be decoded.
+        A file cannot be decoded.
     """
-    chance, clip = np.random.default_rng(seed), read_clip(source)
+    rng, clip = np.random.default_rng(seed), read_clip(source)
     for edit, other in edits:
-        clip = edit.change(clip, read_clip(other) if other else _nothing(), chance)
+        clip = edit.change(clip, read_clip(other) if other else _empty_clip(), rng)
     shown = clip.shown
     n = write_clip(clip, target, encoding)
     return None if target.suffix == ".jpg" else shown or (0.0, max(n / FPS, clip.pcm.size / RATE_HZ))
 
 
-def _nothing() -> Clip:
+def _empty_clip() -> Clip:
     return Clip(iter(()), times.NO_SOUND)

@@ -1,4 +1,4 @@
-"""What an edit is, and what the edits share."""
+"""Type of an edit, and helpers that edits share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,9 +12,9 @@ from schemas.messages import Modality
 from streams.evaluation.clips import Clip, Encoding, Pcm, Picture
 
 Change = Callable[[Clip, Clip, np.random.Generator], Clip]
-"""Clip, an unrelated clip and chance in; what is posted out. A pure function."""
+"""Pure function of clip, unrelated clip and random generator that returns the copy."""
 Other = Literal["video", "music", "speech"]
-"""What an edit lays beside, over or under the source."""
+"""Kind of unrelated clip that an edit puts beside, over or under the source."""
 
 USUAL = Encoding()
 BOTH: frozenset[Modality] = frozenset({"visual", "audio"})
@@ -24,31 +24,31 @@ AUDIO: frozenset[Modality] = frozenset({"audio"})
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One way of reposting a video."""
+    """One way to edit a video before posting it."""
 
-    says: str
-    """What was done, for a person."""
+    description: str
+    """For people."""
     change: Change
     keeps: frozenset[Modality] = BOTH
-    """Senses by which the copy can be found."""
+    """Modalities by which the copy can be found."""
     encoding: Encoding = USUAL
     suffix: str = ".mp4"
     other: Other | None = None
-    """The unrelated clip it needs, if it needs one."""
+    """Kind of unrelated clip that it needs, if any."""
 
 
 def per_picture(change: Callable[[Picture], Picture]) -> Change:
-    """Return the edit that changes each picture alone and leaves the sound."""
-    return lambda clip, _other, _chance: replace(clip, pictures=map(change, clip.pictures))
+    """Return the edit that changes each picture independently and leaves the sound."""
+    return lambda clip, _other, _rng: replace(clip, pictures=map(change, clip.pictures))
 
 
 def drawn(draw: Callable[[np.random.Generator], Callable[[Picture], Picture]]) -> Change:
-    """Return the edit that draws by chance, once, how it changes every picture."""
-    return lambda clip, _other, chance: replace(clip, pictures=map(draw(chance), clip.pictures))
+    """Return the edit that draws one random change for all pictures."""
+    return lambda clip, _other, rng: replace(clip, pictures=map(draw(rng), clip.pictures))
 
 
 def resized(picture: Picture, width: int, height: int) -> Picture:
-    """Return the picture at another size, stretched if need be."""
+    """Return the picture at another size, stretched if the aspect ratio differs."""
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
 
 

@@ -1,4 +1,4 @@
-"""Edits that put the picture into another frame: bars, borders, captions beside it, other videos, upright formats."""
+"""Edits of the layout: bars, borders, captions beside the picture, other videos, portrait formats."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,17 +12,17 @@ from streams.evaluation.edits.edit import Change, resized, rms, to_int16
 from streams.evaluation.edits.pictures import halved
 
 type Join = Callable[[Picture, Picture], Picture]
-"""The copy's picture and the other's in, both of one size; what is shown out."""
+"""Function of the copy's picture and the other's, both of one size, that returns the composed picture."""
 
 
 def letterboxed(picture: Picture) -> Picture:
-    """Fit into an upright 9:16 picture with black bars."""
+    """Fit into a 9:16 portrait with black bars."""
     height, width = picture.shape[:2]
     return _onto(np.zeros((width, width * 9 // 16, 3), np.uint8), picture, height / width)
 
 
 def pillarboxed(picture: Picture) -> Picture:
-    """Fit into a picture of 21:9, or wider if it is as wide itself, with black bars left and right."""
+    """Fit into 21:9, or wider if the picture needs it, with black bars left and right."""
     height, width = picture.shape[:2]
     framed = np.zeros((height, max(height * 21 // 9, width * 9 // 8) // 2 * 2, 3), np.uint8)
     left = (framed.shape[1] - width) // 2
@@ -30,9 +30,9 @@ def pillarboxed(picture: Picture) -> Picture:
     return framed
 
 
-def bordered(chance: np.random.Generator) -> Callable[[Picture], Picture]:
-    """Put a coloured border of 8 to 20 % of each side around it."""
-    share, colour = chance.uniform(0.08, 0.2), chance.integers(0, 256, 3)
+def bordered(rng: np.random.Generator) -> Callable[[Picture], Picture]:
+    """Add a coloured border of 8 to 20 % of each side."""
+    share, colour = rng.uniform(0.08, 0.2), rng.integers(0, 256, 3)
 
     def border(picture: Picture) -> Picture:
         height, width = picture.shape[:2]
@@ -45,7 +45,7 @@ def bordered(chance: np.random.Generator) -> Callable[[Picture], Picture]:
 
 
 def meme_framed(picture: Picture) -> Picture:
-    """Put it on white between a line above and a line below."""
+    """Put the picture on white between a line of text above and one below."""
     height, width = picture.shape[:2]
     band = int(0.32 * height)
     image = Image.new("RGB", (width, height + 2 * band), "white")
@@ -57,7 +57,7 @@ def meme_framed(picture: Picture) -> Picture:
 
 
 def upright_blurred(picture: Picture) -> Picture:
-    """Fit into 9:16 over itself, enlarged and blurred."""
+    """Fit into 9:16 over a blurred enlargement of itself."""
     height, width = picture.shape[:2]
     behind = Image.fromarray(upright_cropped(picture)).resize((width * 9 // 16 // 8, width // 8))
     back = behind.filter(ImageFilter.GaussianBlur(3)).resize((width * 9 // 16, width), Image.Resampling.BILINEAR)
@@ -65,7 +65,7 @@ def upright_blurred(picture: Picture) -> Picture:
 
 
 def upright_cropped(picture: Picture) -> Picture:
-    """Keep the middle of it, 9:16."""
+    """Keep the middle in 9:16."""
     height, width = picture.shape[:2]
     kept = height * 9 // 16
     left = (width - kept) // 2
@@ -73,9 +73,9 @@ def upright_cropped(picture: Picture) -> Picture:
 
 
 def beside(join: Join) -> Change:
-    """Return the edit that shows copy and other video at once and plays both sounds, the other's lower."""
+    """Return the edit that shows copy and other video together with both sounds, the other's at lower volume."""
 
-    def change(clip: Clip, other: Clip, _chance: np.random.Generator) -> Clip:
+    def change(clip: Clip, other: Clip, _rng: np.random.Generator) -> Clip:
         return replace(clip, pictures=_joined(join, clip, other), pcm=mixed(clip.pcm, other.pcm))
 
     return change
@@ -103,9 +103,9 @@ def side_by_side(inner: Picture, outer: Picture) -> Picture:
     return np.concatenate([inner[:, middle], outer[:, middle]], axis=1)
 
 
-def anywhere(clip: Clip, other: Clip, chance: np.random.Generator) -> Clip:
-    """Show the copy at 25 to 60 % of the width, anywhere over the other video; the copy is heard."""
-    share, down, right = chance.uniform(0.25, 0.6), chance.uniform(), chance.uniform()
+def anywhere(clip: Clip, other: Clip, rng: np.random.Generator) -> Clip:
+    """Show the copy at 25 to 60 % of the width, anywhere over the other video, with both sounds."""
+    share, down, right = rng.uniform(0.25, 0.6), rng.uniform(), rng.uniform()
 
     def join(inner: Picture, outer: Picture) -> Picture:
         height, width = outer.shape[:2]
@@ -119,16 +119,16 @@ def anywhere(clip: Clip, other: Clip, chance: np.random.Generator) -> Clip:
 
 
 def mixed(pcm: Pcm, other: Pcm) -> Pcm:
-    """Return both at once, the other at most half as loud and cut or filled up to the first's length."""
+    """Return both sounds mixed, the other at most half as loud and cut or padded to the first's length."""
     under = np.zeros(pcm.size)
     under[: other.size] = other[: pcm.size]
-    # A loud film beside a quiet copy would be the only thing heard.
+    # A loud film beside a quiet copy would mask it.
     gain = 0.5 * min(1.0, rms(pcm) / max(rms(other), 1.0))
     return to_int16(pcm + gain * under)
 
 
 def _joined(join: Join, clip: Clip, other: Clip) -> Iterator[Picture]:
-    """Yield what is shown; the other's last picture stays if it ends first."""
+    """Yield the composed pictures; the other's last picture is repeated if it ends first."""
     last: Picture | None = None
     for inner, outer in zip(clip.pictures, chain(other.pictures, repeat(None)), strict=False):
         last = outer if outer is not None else last
@@ -139,7 +139,7 @@ def _joined(join: Join, clip: Clip, other: Clip) -> Iterator[Picture]:
 
 
 def _onto(back: Picture, picture: Picture, aspect: float) -> Picture:
-    """Fit the picture into the width of another, in the middle."""
+    """Fit the picture to the width of another, centred vertically."""
     width = back.shape[1]
     fitted = resized(picture, width, int(width * aspect))
     top = (back.shape[0] - fitted.shape[0]) // 2

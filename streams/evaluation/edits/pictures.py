@@ -1,4 +1,4 @@
-"""Edits of each picture: cut, turned, coloured, blurred, written on, filmed from a screen."""
+"""Edits of each picture: crops, rotations, colours, blur, overlays, filming from a screen."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,7 @@ from streams.evaluation.edits.edit import Change, resized, rms, to_int16
 
 BURNT_IN = "FULL VIDEO -> link in bio"
 _WARM = [round(255 * (level / 255) ** gamma) for gamma in (0.7, 0.85, 1.1) for level in range(256)]
-"""A gamma for each channel, as Pillow's table of 3 x 256 levels."""
+"""Lookup table of Pillow, 3 x 256 levels: one gamma for each channel."""
 
 
 def halved(picture: Picture) -> Picture:
@@ -22,15 +22,15 @@ def halved(picture: Picture) -> Picture:
 
 
 def shrunk(picture: Picture) -> Picture:
-    """Return the picture 240 wide, as old phones send it."""
+    """Return the picture 240 pixels wide, as from old phones."""
     return resized(picture, 240, 240 * picture.shape[0] // picture.shape[1])
 
 
 def cropped(share: float) -> Callable[[np.random.Generator], Callable[[Picture], Picture]]:
-    """Keep a window of this share of width and height, at the original size."""
+    """Keep a random window of this share of width and height, scaled to the original size."""
 
-    def draw(chance: np.random.Generator) -> Callable[[Picture], Picture]:
-        down, right = chance.uniform(0, 1 - share, 2)
+    def draw(rng: np.random.Generator) -> Callable[[Picture], Picture]:
+        down, right = rng.uniform(0, 1 - share, 2)
 
         def window(picture: Picture) -> Picture:
             height, width = picture.shape[:2]
@@ -48,17 +48,17 @@ def mirrored(picture: Picture) -> Picture:
 
 
 def grayed(picture: Picture) -> Picture:
-    """Take the colour away."""
+    """Remove the colour."""
     return np.asarray(Image.fromarray(picture).convert("L").convert("RGB"))
 
 
 def recoloured(picture: Picture) -> Picture:
-    """Warm the colours and lift the shadows, as a filter of a phone does."""
+    """Warm the colours and lift the shadows, as phone filters do."""
     return np.asarray(Image.fromarray(picture).point(_WARM))
 
 
 def blurred(picture: Picture) -> Picture:
-    """Blur as a cheap filter against detection does."""
+    """Blur as simple filters against detection do."""
     return np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(picture.shape[1] / 160)))
 
 
@@ -83,10 +83,10 @@ def captioned(picture: Picture) -> Picture:
     return np.asarray(image)
 
 
-def covered(chance: np.random.Generator) -> Callable[[Picture], Picture]:
-    """Lay one large box with words over a third of the picture."""
-    left, top = chance.uniform(0, 0.45), chance.uniform(0, 0.35)
-    fill = tuple(chance.integers(0, 256, 3).tolist())
+def covered(rng: np.random.Generator) -> Callable[[Picture], Picture]:
+    """Cover a third of the picture with one box of text."""
+    left, top = rng.uniform(0, 0.45), rng.uniform(0, 0.35)
+    fill = tuple(rng.integers(0, 256, 3).tolist())
 
     def cover(picture: Picture) -> Picture:
         image = Image.fromarray(picture)
@@ -100,9 +100,9 @@ def covered(chance: np.random.Generator) -> Callable[[Picture], Picture]:
     return cover
 
 
-def stickered(chance: np.random.Generator) -> Callable[[Picture], Picture]:
-    """Stick eight coloured discs and stars on it."""
-    places, colours = chance.uniform(0, 1, (8, 2)), chance.integers(60, 256, (8, 3))
+def stickered(rng: np.random.Generator) -> Callable[[Picture], Picture]:
+    """Add eight coloured discs and polygons."""
+    places, colours = rng.uniform(0, 1, (8, 2)), rng.integers(60, 256, (8, 3))
 
     def stick(picture: Picture) -> Picture:
         image = Image.fromarray(picture)
@@ -118,43 +118,46 @@ def stickered(chance: np.random.Generator) -> Callable[[Picture], Picture]:
     return stick
 
 
-def noisy(clip: Clip, _other: Clip, chance: np.random.Generator) -> Clip:
+def noisy(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
     """Add grain to the pictures and hiss 15 dB under the sound."""
 
     def grained(picture: Picture) -> Picture:
-        grain = chance.integers(-12, 13, (*picture.shape[:2], 1), np.int16)
+        grain = rng.integers(-12, 13, (*picture.shape[:2], 1), np.int16)
         return np.asarray(np.clip(picture + grain, 0, 255), np.uint8)
 
-    hiss = chance.normal(0, rms(clip.pcm) * 10 ** (-15 / 20), clip.pcm.size)
+    hiss = rng.normal(0, rms(clip.pcm) * 10 ** (-15 / 20), clip.pcm.size)
     return replace(clip, pictures=map(grained, clip.pictures), pcm=to_int16(clip.pcm + hiss))
 
 
 def filmed(sound: Change) -> Change:
-    """Film it from a screen by hand: perspective, shake, stripes, glare, grain; `sound` is what the room does to it."""
+    """Return the edit that films a screen by hand: perspective, shake, stripes, glare, grain.
 
-    def change(clip: Clip, other: Clip, chance: np.random.Generator) -> Clip:
-        corners, period, tilt = chance.uniform(0.02, 0.10, (4, 2)), chance.uniform(5, 9), chance.uniform(-0.4, 0.4)
-        gain, lift = chance.uniform(0.75, 1.1), chance.uniform(5, 35)
-        grain, shake = chance.normal(lift, 5, 1_000_003).astype(np.int16), np.zeros((4, 2))
+    `sound` edits its sound as the room does.
+    """
+
+    def change(clip: Clip, other: Clip, rng: np.random.Generator) -> Clip:
+        corners, period, tilt = rng.uniform(0.02, 0.10, (4, 2)), rng.uniform(5, 9), rng.uniform(-0.4, 0.4)
+        gain, lift = rng.uniform(0.75, 1.1), rng.uniform(5, 35)
+        grain, shake = rng.normal(lift, 5, 1_000_003).astype(np.int16), np.zeros((4, 2))
 
         def film(picture: Picture) -> Picture:
             nonlocal shake
-            shake = 0.9 * shake + chance.normal(0, 0.0015, (1, 2))
-            seen = np.asarray(_perspective(Image.fromarray(picture), corners + shake), np.uint16)
-            striped = (seen * _stripes(*picture.shape[:2], period, tilt, gain) >> 7).astype(np.int16)
-            start = int(chance.integers(grain.size - picture.size // 3)) if grain.size > picture.size // 3 else 0
+            shake = 0.9 * shake + rng.normal(0, 0.0015, (1, 2))
+            warped = np.asarray(_perspective(Image.fromarray(picture), corners + shake), np.uint16)
+            striped = (warped * _stripes(*picture.shape[:2], period, tilt, gain) >> 7).astype(np.int16)
+            start = int(rng.integers(grain.size - picture.size // 3)) if grain.size > picture.size // 3 else 0
             flat = np.resize(grain[start:], picture.size // 3)
             return np.asarray(np.clip(striped + flat.reshape(*picture.shape[:2], 1), 0, 255), np.uint8)
 
-        heard = sound(clip, other, chance)
-        return replace(heard, pictures=map(film, heard.pictures))
+        recorded = sound(clip, other, rng)
+        return replace(recorded, pictures=map(film, recorded.pictures))
 
     return change
 
 
 @lru_cache(maxsize=4)
 def _stripes(height: int, width: int, period: float, tilt: float, gain: float) -> npt.NDArray[np.uint16]:
-    """Return the moire of a screen as gains in 1/128, shape (height, width, 1)."""
+    """Return the moiré of a screen as gains in 1/128, uint16 (height, width, 1)."""
     rows, columns = np.arange(height)[:, None], np.arange(width)[None]
     waves = 1 + 0.08 * np.sin(2 * np.pi * (columns + tilt * rows) / period)
     return np.rint(128 * gain * waves).astype(np.uint16)[..., None]
@@ -164,7 +167,7 @@ _CORNERS = np.array([[0, 0], [0, 1], [1, 1], [1, 0]])
 
 
 def _perspective(image: Image.Image, inset: npt.NDArray[np.float64]) -> Image.Image:
-    """Draw the image into a quadrangle whose corners lie `inset` shares of the size inside the frame's."""
+    """Draw the image into a quadrangle whose corners are `inset` shares of the size inside the frame's."""
     size = np.array(image.size)
     source = _CORNERS * size
     target = source + np.where(_CORNERS == 0, inset, -inset) * size

@@ -1,4 +1,4 @@
-"""Edits of the sound: noise, music or speech over it, bands, pitch, tempo, volume."""
+"""Edits of the sound: noise, music or speech over it, filters, pitch, tempo, volume."""
 
 import contextlib
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from streams.evaluation.clips import RATE_HZ, Clip, Pcm
 from streams.evaluation.edits.edit import Change, rms, to_int16
 
 type Filters = Sequence[tuple[str, str]]
-"""Names and arguments of FFmpeg's filters, one after the other."""
+"""Names and arguments of a chain of FFmpeg filters."""
 
 PHONE: Filters = (("highpass", "f=300:p=2"), ("highpass", "f=300"), ("lowpass", "f=3400"), ("lowpass", "f=3400"))
 ROOM: Filters = (("highpass", "f=150"), ("lowpass", "f=6000"), ("aecho", "0.8:0.7:23|41|67:0.35|0.25|0.15"))
@@ -20,25 +20,25 @@ ROOM: Filters = (("highpass", "f=150"), ("lowpass", "f=6000"), ("aecho", "0.8:0.
 
 def filtered(filters: Filters) -> Change:
     """Return the edit that passes the sound through FFmpeg's filters."""
-    return lambda clip, _other, _chance: replace(clip, pcm=through(clip.pcm, filters)[: clip.pcm.size])
+    return lambda clip, _other, _rng: replace(clip, pcm=apply_filters(clip.pcm, filters)[: clip.pcm.size])
 
 
-def hissing(clip: Clip, _other: Clip, chance: np.random.Generator) -> Clip:
-    """Lay white noise over it, as loud as it is (0 dB)."""
-    return replace(clip, pcm=to_int16(0.6 * (clip.pcm + chance.normal(0, rms(clip.pcm), clip.pcm.size))))
+def hissing(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
+    """Add white noise, as loud as the sound (0 dB)."""
+    return replace(clip, pcm=to_int16(0.6 * (clip.pcm + rng.normal(0, rms(clip.pcm), clip.pcm.size))))
 
 
-def in_room(clip: Clip, _other: Clip, chance: np.random.Generator) -> Clip:
-    """Record it from a loudspeaker: echoes, a narrower band, noise 18 dB under it."""
-    pcm = through(clip.pcm, ROOM)[: clip.pcm.size]
-    return replace(clip, pcm=to_int16(pcm + chance.normal(0, rms(pcm) * 10 ** (-18 / 20), pcm.size)))
+def in_room(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
+    """Record from a loudspeaker: echoes, a narrower band, noise at -18 dB."""
+    pcm = apply_filters(clip.pcm, ROOM)[: clip.pcm.size]
+    return replace(clip, pcm=to_int16(pcm + rng.normal(0, rms(pcm) * 10 ** (-18 / 20), pcm.size)))
 
 
-def laid_over(clip: Clip, other: Clip, chance: np.random.Generator) -> Clip:
-    """Lay the other's sound over it, equally loud (0 dB) and without a pause."""
+def laid_over(clip: Clip, other: Clip, rng: np.random.Generator) -> Clip:
+    """Add the other's sound, equally loud (0 dB) and without a pause."""
     if not other.pcm.size or not clip.pcm.size:
         return clip
-    rolled = np.roll(other.pcm, -int(chance.integers(other.pcm.size)))
+    rolled = np.roll(other.pcm, -int(rng.integers(other.pcm.size)))
     over = np.resize(rolled, clip.pcm.size).astype(np.float64)
     loud = max(rms(other.pcm), 1.0)
     level = rms(clip.pcm) / loud
@@ -46,10 +46,10 @@ def laid_over(clip: Clip, other: Clip, chance: np.random.Generator) -> Clip:
 
 
 def pitched(semitones: float) -> Change:
-    """Return the edit that changes the pitch and leaves the tempo."""
+    """Return the edit that changes the pitch and keeps the tempo."""
     factor = 2 ** (semitones / 12)
 
-    def change(clip: Clip, _other: Clip, _chance: np.random.Generator) -> Clip:
+    def change(clip: Clip, _other: Clip, _rng: np.random.Generator) -> Clip:
         shifted = stretched(resampled(clip.pcm, factor), 1 / factor)
         fitted = np.zeros(clip.pcm.size, np.int16)
         fitted[: shifted.size] = shifted[: fitted.size]
@@ -58,38 +58,38 @@ def pitched(semitones: float) -> Change:
     return change
 
 
-def equalised(clip: Clip, other: Clip, chance: np.random.Generator) -> Clip:
+def equalised(clip: Clip, other: Clip, rng: np.random.Generator) -> Clip:
     """Raise or lower five bands by up to 9 dB."""
-    gains = chance.uniform(-9, 9, 5)
+    gains = rng.uniform(-9, 9, 5)
     bands = [
         ("equalizer", f"f={f}:t=o:w=1:g={g:.2f}") for f, g in zip((150, 400, 1000, 2500, 6000), gains, strict=True)
     ]
-    return filtered([("volume", "0.5"), *bands])(clip, other, chance)
+    return filtered([("volume", "0.5"), *bands])(clip, other, rng)
 
 
 def louder(decibels: float) -> Change:
     """Return the edit that changes the volume."""
     gain = np.float64(10 ** (decibels / 20))
-    return lambda clip, _other, _chance: replace(clip, pcm=to_int16(clip.pcm.astype(np.float64) * gain))
+    return lambda clip, _other, _rng: replace(clip, pcm=to_int16(clip.pcm.astype(np.float64) * gain))
 
 
 def resampled(pcm: Pcm, speed: float) -> Pcm:
-    """Return the sound played faster or slower as a tape is: pitch and tempo change together."""
+    """Return the sound at another speed, pitch and tempo together as on tape."""
     if pcm.size == 0:
         return pcm
-    cut = min(1.0, 1 / speed) * 0.95 * RATE_HZ / 2  # below what would fold back
-    clean = through(pcm, [("lowpass", f"f={cut:.0f}")]) if speed > 1 else pcm
+    cut = min(1.0, 1 / speed) * 0.95 * RATE_HZ / 2  # against aliasing
+    clean = apply_filters(pcm, [("lowpass", f"f={cut:.0f}")]) if speed > 1 else pcm
     at = np.arange(0, pcm.size - 1, speed)
     return to_int16(np.interp(at, np.arange(clean.size), clean.astype(np.float64)))
 
 
 def stretched(pcm: Pcm, speed: float) -> Pcm:
-    """Return the sound at ``speed`` and its old pitch, by FFmpeg's overlap-add filter atempo."""
-    return through(pcm, [("atempo", str(speed))])
+    """Return the sound at ``speed`` with its pitch kept, by FFmpeg's overlap-add filter atempo."""
+    return apply_filters(pcm, [("atempo", str(speed))])
 
 
-def through(pcm: Pcm, filters: Filters) -> Pcm:
-    """Return the sound after FFmpeg's filters."""
+def apply_filters(pcm: Pcm, filters: Filters) -> Pcm:
+    """Return the sound filtered by FFmpeg."""
     if pcm.size == 0:
         return pcm
     graph = av.filter.Graph()

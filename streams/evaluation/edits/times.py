@@ -1,4 +1,4 @@
-"""Edits of time: faster, slower, a part of it, a part inside another video, loops, shots in another order."""
+"""Edits of time: speed, excerpts, excerpts inside another video, loops, reordered shots."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,59 +16,59 @@ _LOOPS = 3
 
 
 def at_speed(speed: float) -> Change:
-    """Return the edit that plays pictures and sound at this speed; the pitch stays."""
-    return lambda clip, _other, _chance: sped(clip, speed, stretched(clip.pcm, speed))
+    """Return the edit that plays pictures and sound at this speed with the pitch kept."""
+    return lambda clip, _other, _rng: sped(clip, speed, stretched(clip.pcm, speed))
 
 
-def at_some_speed(clip: Clip, _other: Clip, chance: np.random.Generator) -> Clip:
-    """Play at 0.8 to 1.25; the pitch stays."""
-    speed = float(chance.uniform(0.8, 1.25))
+def at_some_speed(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
+    """Play at a random speed of 0.8 to 1.25 with the pitch kept."""
+    speed = float(rng.uniform(0.8, 1.25))
     return sped(clip, speed, stretched(clip.pcm, speed))
 
 
 def sped(clip: Clip, speed: float, pcm: Pcm) -> Clip:
-    """Return the pictures at this speed, with a sound that was brought to it."""
+    """Return the clip at this speed, with a sound already at it."""
     shown = None if clip.shown is None else (clip.shown[0] / speed, clip.shown[1] / speed)
     return Clip(_paced(clip.pictures, speed), pcm, shown)
 
 
-def excerpt(clip: Clip, _other: Clip, chance: np.random.Generator) -> Clip:
-    """Keep 5 s from anywhere in it."""
+def excerpt(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
+    """Keep 5 s at a random place."""
     n = int(EXCERPT_S * FPS)
-    start = int(chance.integers(0, max(1, n_pictures(clip) - n)))
-    return Clip(islice(clip.pictures, start, start + n), _heard(clip.pcm, start, n))
+    start = int(rng.integers(0, max(1, n_pictures(clip) - n)))
+    return Clip(islice(clip.pictures, start, start + n), _sound_of(clip.pcm, start, n))
 
 
-def inside_another(clip: Clip, other: Clip, chance: np.random.Generator) -> Clip:
-    """Replace the middle of the other clip by a few seconds of this one."""
+def inside_another(clip: Clip, other: Clip, rng: np.random.Generator) -> Clip:
+    """Replace the middle of the other clip by 6 s of this one."""
     n = int(INSIDE_S * FPS)
     n_clip, n_other = n_pictures(clip), n_pictures(other)
-    start, at = int(chance.integers(0, max(1, n_clip - n))), max(0, (n_other - n) // 2)
+    start, at = int(rng.integers(0, max(1, n_clip - n))), max(0, (n_other - n) // 2)
     before = islice(other.pictures, at)
     inner = _like(islice(clip.pictures, start, start + n), before_first := next(before, None))
     pictures = chain([] if before_first is None else [before_first], before, inner, islice(other.pictures, n, None))
-    heard = np.zeros(n * SAMPLES_PER_PICTURE, np.int16)  # silence where the clip has no sound
-    found = _heard(clip.pcm, start, n)
-    heard[: found.size] = found
+    sound = np.zeros(n * SAMPLES_PER_PICTURE, np.int16)  # silence where the clip has no sound
+    found = _sound_of(clip.pcm, start, n)
+    sound[: found.size] = found
     first, last = at * SAMPLES_PER_PICTURE, (at + n) * SAMPLES_PER_PICTURE
-    pcm = np.concatenate([other.pcm[:first], heard, other.pcm[last:]])
+    pcm = np.concatenate([other.pcm[:first], sound, other.pcm[last:]])
     return Clip(pictures, pcm, (at / FPS, (at + n) / FPS))
 
 
-def looped(clip: Clip, _other: Clip, chance: np.random.Generator) -> Clip:
+def looped(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
     """Show 4 s of it three times."""
     n = 4 * FPS
-    start = int(chance.integers(0, max(1, n_pictures(clip) - n)))
+    start = int(rng.integers(0, max(1, n_pictures(clip) - n)))
 
-    def again() -> Iterator[Picture]:
+    def repeated() -> Iterator[Picture]:
         kept = list(islice(clip.pictures, start, start + n))
         for _ in range(_LOOPS):
             yield from kept
 
-    return Clip(again(), np.tile(_heard(clip.pcm, start, n), _LOOPS))
+    return Clip(repeated(), np.tile(_sound_of(clip.pcm, start, n), _LOOPS))
 
 
-def reordered(clip: Clip, _other: Clip, _chance: np.random.Generator) -> Clip:
+def reordered(clip: Clip, _other: Clip, _rng: np.random.Generator) -> Clip:
     """Put the first third last and swap the other two."""
     third = n_pictures(clip) // 3
 
@@ -80,28 +80,28 @@ def reordered(clip: Clip, _other: Clip, _chance: np.random.Generator) -> Clip:
     return Clip(pictures(), np.concatenate([clip.pcm[2 * n :], clip.pcm[n : 2 * n], clip.pcm[:n]]))
 
 
-def sound_only(clip: Clip, other: Clip, _chance: np.random.Generator) -> Clip:
-    """Put the sound under the other clip's pictures."""
+def sound_only(clip: Clip, other: Clip, _rng: np.random.Generator) -> Clip:
+    """Combine the sound with the other clip's pictures."""
     return replace(clip, pictures=islice(other.pictures, n_pictures(clip)))
 
 
-def silent(clip: Clip, _other: Clip, _chance: np.random.Generator) -> Clip:
-    """Take the sound away."""
+def silent(clip: Clip, _other: Clip, _rng: np.random.Generator) -> Clip:
+    """Remove the sound."""
     return replace(clip, pcm=NO_SOUND)
 
 
-def sound_file(clip: Clip, _other: Clip, _chance: np.random.Generator) -> Clip:
+def sound_file(clip: Clip, _other: Clip, _rng: np.random.Generator) -> Clip:
     """Keep the sound alone."""
     return replace(clip, pictures=iter(()))
 
 
-def still(clip: Clip, _other: Clip, _chance: np.random.Generator) -> Clip:
-    """Post one picture, a third into the clip."""
+def still(clip: Clip, _other: Clip, _rng: np.random.Generator) -> Clip:
+    """Keep one picture, a third into the clip, without sound."""
     return Clip(islice(clip.pictures, n_pictures(clip) // 3, None), NO_SOUND)
 
 
 def n_pictures(clip: Clip) -> int:
-    """Return how many pictures go with the clip's sound."""
+    """Return the number of pictures for the duration of the clip's sound."""
     return clip.pcm.size // SAMPLES_PER_PICTURE
 
 
@@ -114,12 +114,12 @@ def _paced(pictures: Iterator[Picture], speed: float) -> Iterator[Picture]:
 
 
 def _like(pictures: Iterator[Picture], model: Picture | None) -> Iterator[Picture]:
-    """Yield the pictures at the size of another, for one video has one size."""
+    """Yield the pictures at the size of another, because a video has one size."""
     for picture in pictures:
         fits = model is None or picture.shape == model.shape
         yield picture if fits or model is None else resized(picture, model.shape[1], model.shape[0])
 
 
-def _heard(pcm: Pcm, start: int, n: int) -> Pcm:
-    """Return the sound of n pictures."""
+def _sound_of(pcm: Pcm, start: int, n: int) -> Pcm:
+    """Return the sound of n pictures from one on."""
     return pcm[start * SAMPLES_PER_PICTURE : (start + n) * SAMPLES_PER_PICTURE]

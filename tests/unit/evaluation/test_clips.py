@@ -7,7 +7,7 @@ from streams.evaluation.clips import FPS, RATE_HZ, Clip, Encoding, Picture, read
 
 
 def numbered(n: int) -> list[Picture]:
-    """Return pictures whose brightness tells their place."""
+    """Return pictures whose brightness encodes their index."""
     return [np.full((32, 48, 3), 20 + index * 2, np.uint8) for index in range(n)]
 
 
@@ -17,7 +17,7 @@ def write(path: Path, n_pictures: int, seconds_of_sound: float) -> Path:
     return path
 
 
-def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+def test_a_written_clip_is_read_back(tmp_path: Path) -> None:
     clip = read_clip(write(tmp_path / "clip.mp4", 2 * FPS, 2.0))
     pictures = list(clip.pictures)
     assert len(pictures) == 2 * FPS
@@ -25,7 +25,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     assert [round(float(p.mean())) for p in pictures] == pytest.approx([20 + i * 2 for i in range(2 * FPS)], abs=3)
 
 
-def test_a_stretch_starts_and_ends_where_it_is_asked_to(tmp_path: Path) -> None:
+def test_a_stretch_has_the_requested_start_and_end(tmp_path: Path) -> None:
     clip = read_clip(write(tmp_path / "clip.mp4", 4 * FPS, 4.0), 1.0, 3.0)
     pictures = list(clip.pictures)
     assert len(pictures) == 2 * FPS
@@ -43,7 +43,7 @@ def test_a_still_needs_a_picture(tmp_path: Path) -> None:
         write_clip(Clip(iter(()), np.zeros(9, np.int16)), tmp_path / "still.jpg", Encoding())
 
 
-def test_odd_sizes_lose_a_line(tmp_path: Path) -> None:
+def test_odd_sizes_are_cropped_by_one_pixel(tmp_path: Path) -> None:
     odd = Clip(iter([np.zeros((33, 49, 3), np.uint8)]), np.zeros(0, np.int16))
     write_clip(odd, tmp_path / "odd.mp4", Encoding())
     assert next(read_clip(tmp_path / "odd.mp4").pictures).shape == (32, 48, 3)

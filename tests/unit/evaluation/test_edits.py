@@ -17,16 +17,16 @@ from streams.evaluation.clips import (
 )
 from streams.evaluation.edits import EDITS, make_copy
 from streams.evaluation.edits.catalogue import make_edited
-from streams.evaluation.edits.sounds import through
+from streams.evaluation.edits.sounds import apply_filters
 
 SECONDS = 8
 HEIGHT, WIDTH = 90, 160
-CHANCE = np.random.default_rng(7)
-PATTERNS = CHANCE.integers(0, 255, (2, 9, 16, 3), np.uint8).repeat(10, axis=1).repeat(10, axis=2)
+RNG = np.random.default_rng(7)
+PATTERNS = RNG.integers(0, 255, (2, 9, 16, 3), np.uint8).repeat(10, axis=1).repeat(10, axis=2)
 
 
 def a_clip(which: int, seconds: float = SECONDS) -> Clip:
-    """Return a pattern that darkens over time, and a tone of its own."""
+    """Return a clip of a darkening pattern and a tone."""
     n = int(seconds * FPS)
     fading = (np.asarray(PATTERNS[which] * (1 - 0.5 * index / n), np.uint8) for index in range(n))
     times_s = np.arange(n * SAMPLES_PER_PICTURE) / RATE_HZ
@@ -35,7 +35,7 @@ def a_clip(which: int, seconds: float = SECONDS) -> Clip:
 
 @cache
 def edited(name: str, seed: int = 1) -> tuple[list[Picture], Pcm]:
-    """Return the copy that an edit makes: the same pictures for every test."""
+    """Return the copy that an edit makes, cached for all tests."""
     return make_again(name, seed)
 
 
@@ -57,7 +57,7 @@ def strongest_hz(pcm: Pcm) -> float:
     return float(np.argmax(np.abs(np.fft.rfft(pcm))) * RATE_HZ / pcm.size)
 
 
-def likeness(one: Picture, other: Picture) -> float:
+def correlation(one: Picture, other: Picture) -> float:
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
@@ -87,7 +87,7 @@ def test_pictures_and_sound_of_a_copy_last_equally_long(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_a_copy_keeps_the_sound_exactly_if_its_edit_says_so(name: str) -> None:
+def test_a_copy_has_sound_exactly_if_its_edit_keeps_it(name: str) -> None:
     _, pcm = edited(name)
     if "audio" not in EDITS[name].keeps:
         assert pcm.size == 0
@@ -105,7 +105,7 @@ def test_a_copy_can_be_written_and_read_back(name: str, clips: tuple[Path, Path]
         assert bool(container.streams.audio) == ("audio" in edit.keeps)
 
 
-def test_a_mirrored_copy_is_the_source_when_mirrored_again() -> None:
+def test_a_mirrored_copy_mirrored_again_is_the_source() -> None:
     pictures, _ = edited("mirrored")
     assert np.array_equal(pictures[0][:, ::-1], PATTERNS[0])
 
@@ -126,13 +126,13 @@ def test_a_sped_up_copy_is_shorter_and_shows_the_same_end() -> None:
 def test_picture_in_picture_puts_the_copy_over_a_quarter_of_the_other_video() -> None:
     picture = edited("picture_in_picture")[0][0]
     inside = picture[HEIGHT // 2 - 8 : -8, WIDTH // 2 - 8 : -8]
-    assert likeness(inside, PATTERNS[0][::2, ::2]) > 0.8
+    assert correlation(inside, PATTERNS[0][::2, ::2]) > 0.8
     assert np.array_equal(picture[: HEIGHT // 3], PATTERNS[1][: HEIGHT // 3])
 
 
 def test_an_excerpt_lies_in_the_middle_of_the_other_video_with_its_sound() -> None:
     pictures, pcm = edited("excerpt_inside_another")
-    shown = ["copy" if likeness(p, PATTERNS[0]) > likeness(p, PATTERNS[1]) else "other" for p in pictures]
+    shown = ["copy" if correlation(p, PATTERNS[0]) > correlation(p, PATTERNS[1]) else "other" for p in pictures]
     assert len(shown) == SECONDS * FPS
     assert shown.count("copy") == 6 * FPS
     assert (shown[0], shown[len(shown) // 2], shown[-1]) == ("other", "copy", "other")
@@ -169,7 +169,7 @@ def test_a_clip_without_sound_can_be_edited(clips: tuple[Path, Path], tmp_path: 
 
 
 @pytest.mark.parametrize(("name", "semitones"), [("pitched_up", 2), ("pitched_down", -2)])
-def test_a_pitched_copy_lasts_as_long_two_semitones_away(name: str, semitones: int) -> None:
+def test_a_pitched_copy_is_two_semitones_away_with_the_same_duration(name: str, semitones: int) -> None:
     _, pcm = edited(name)
     assert pcm.size == SECONDS * RATE_HZ
     assert strongest_hz(pcm) == pytest.approx(440 * 2 ** (semitones / 12), rel=0.01)
@@ -183,15 +183,15 @@ def test_speed_and_pitch_change_together() -> None:
 
 
 @pytest.mark.parametrize("name", ["noise_over", "music_over", "speech_over"])
-def test_what_is_laid_over_the_sound_is_as_loud_as_the_sound(name: str) -> None:
+def test_an_overlay_is_as_loud_as_the_sound(name: str) -> None:
     _, pcm = edited(name)
-    at_440 = through(pcm, [("bandpass", "f=440:w=20")])[RATE_HZ:-RATE_HZ].astype(float)
+    at_440 = apply_filters(pcm, [("bandpass", "f=440:w=20")])[RATE_HZ:-RATE_HZ].astype(float)
     clip = 0.6 * a_clip(0).pcm.astype(float)
     assert np.std(at_440) == pytest.approx(np.std(clip), rel=0.05)
     assert np.std(pcm.astype(float)) == pytest.approx(np.sqrt(2) * np.std(clip), rel=0.1)
 
 
-def test_an_inset_copy_is_somewhere_else_with_another_seed_and_a_quarter_to_three_fifths_wide() -> None:
+def test_an_inset_copy_is_a_quarter_to_three_fifths_wide() -> None:
     for seed in range(5):
         changed = (edited("inset", seed)[0][0] != PATTERNS[1]).any(axis=2)
         rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
@@ -199,14 +199,14 @@ def test_an_inset_copy_is_somewhere_else_with_another_seed_and_a_quarter_to_thre
         assert 0.2 < (rows[-1] - rows[0]) / HEIGHT < 0.61
 
 
-def test_parts_in_another_order_are_all_there() -> None:
+def test_a_reordered_copy_keeps_all_parts() -> None:
     pictures, _ = edited("reordered")
     brightness = [float(picture.mean()) for picture in pictures]
     assert brightness[0] < brightness[-1]  # the clip darkens
     assert len(set(brightness)) == pytest.approx(SECONDS * FPS, abs=2)
 
 
-def test_an_edit_upon_another_moves_where_the_copy_is_seen(tmp_path: Path) -> None:
+def test_a_second_edit_moves_the_interval_of_the_copy(tmp_path: Path) -> None:
     source, other, target = tmp_path / "source.mp4", tmp_path / "other.mp4", tmp_path / "copy.mp4"
     write_clip(a_clip(0), source, Encoding())
     write_clip(a_clip(1), other, Encoding())

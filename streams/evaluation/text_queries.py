@@ -1,4 +1,4 @@
-"""Posts of words alone: names as people write them so that a search does not find them, and names that only look so."""
+"""Text-only uploads: names disguised to evade a search, and unrelated texts with similar words."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ NAMES = (
     "silent orchard diary",
     "@juno_kwon99",
 )
-"""Made up."""
-_STRANGERS = (
+"""Invented names."""
+_UNRELATED = (
     "오늘 날씨가 정말 좋네요, 산책 다녀왔어요",
     "new recipe on my blog: plum cake without sugar",
     "@mirabel_makes pasta tonight",
@@ -25,8 +25,8 @@ _STRANGERS = (
     "구름이 많은 언덕에서 찍은 사진",
 )
 _LEET = str.maketrans("aeiost", "43105t")
-_CYRILLIC = str.maketrans("aeocpx", "аеосрх")  # noqa: RUF001 - the very trick
-_WRITINGS: dict[str, Callable[[str], str]] = {
+_CYRILLIC = str.maketrans("aeocpx", "аеосрх")  # noqa: RUF001 - look-alike letters are the disguise
+_DISGUISES: dict[str, Callable[[str], str]] = {
     "text_plain": lambda name: name,
     "text_upper": str.upper,
     "text_spaced": " ".join,
@@ -37,21 +37,21 @@ _WRITINGS: dict[str, Callable[[str], str]] = {
 }
 
 
-def worded(named: Sequence[tuple[str, str]], chance: np.random.Generator) -> list[Query]:
-    """Return a post for each way of writing each case's name, and posts that name nobody.
+def text_queries(named: Sequence[tuple[str, str]], rng: np.random.Generator) -> list[Query]:
+    """Return an upload for each disguise of each case's name, and unrelated ones.
 
     Parameters
     ----------
     named
-        Case and name.
+        Case and name of each.
     """
-    around = ("이거 본 사람? {} 풀버전 구함", "anyone still has {} ?? dm me", "{} link in bio")
+    templates = ("이거 본 사람? {} 풀버전 구함", "anyone still has {} ?? dm me", "{} link in bio")
     posts = []
     for case, name in named:
-        for how, write in _WRITINGS.items():
-            if write(name) == name and how != "text_plain":
-                continue  # the script has no such trick
-            text = around[chance.integers(len(around))].format(write(name))
-            posts.append(Query(id=f"{case}-{how}", text=text, expect=case, transform=how))
-    strangers = [Query(id=f"unrelated-text-{n}", text=text, transform="text") for n, text in enumerate(_STRANGERS)]
-    return posts + strangers
+        for disguise, write in _DISGUISES.items():
+            if write(name) == name and disguise != "text_plain":
+                continue  # the disguise changes nothing in this script
+            text = templates[rng.integers(len(templates))].format(write(name))
+            posts.append(Query(id=f"{case}-{disguise}", text=text, expect=case, transform=disguise))
+    unrelated = [Query(id=f"unrelated-text-{n}", text=text, transform="text") for n, text in enumerate(_UNRELATED)]
+    return posts + unrelated
