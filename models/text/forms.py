@@ -124,15 +124,15 @@ def _marked(skeleton: str) -> str:
 
 def _row(row: list[Piece]) -> Iterator[str]:
     """Yield the forms that begin with the first of these pieces."""
-    heads = _Heads()
+    prefixes = _Prefixes()
     for piece in row:
-        if piece.word - row[0].word >= MAX_WORDS or heads.length > MAX_CHARACTERS:
+        if piece.word - row[0].word >= MAX_WORDS or prefixes.length > MAX_CHARACTERS:
             return
-        yield from heads.ends(piece)
-        heads.add(piece)
+        yield from prefixes.ends(piece)
+        prefixes.add(piece)
 
 
-class _Heads:
+class _Prefixes:
     """Prefixes of forms, one of each kind, to which the next piece is appended."""
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ class _Heads:
     def add(self, piece: Piece) -> None:
         self._plain += piece.plain
         self.length = len(self._plain)
-        self._skeletons = [_joined(head, form) for head in self._skeletons for form in _looks(piece)[:1]]
+        self._skeletons = [_joined(head, form) for head in self._skeletons for form in _skeletons_of(piece)[:1]]
         self._letters += hangul.jamo_of(piece.plain)
         self._written += hangul.written(piece.plain)
         self._disguised |= _is_disguised(piece)
@@ -158,7 +158,7 @@ class _Heads:
         stems = list(_stems(piece.plain, len(self._plain)))
         yield from (self._plain + stem for stem in stems)
         if self._disguised or _is_disguised(piece):
-            yield from (_marked(_joined(head, form)) for head in self._skeletons for form in _looks(piece))
+            yield from (_marked(_joined(head, form)) for head in self._skeletons for form in _skeletons_of(piece))
         for stem in stems:
             letters = self._letters + hangul.jamo_of(stem)
             single = self._single or bool(hangul.SINGLE.search(stem))
@@ -175,7 +175,7 @@ def _joined(head: str, skeleton: str) -> str:
 
 
 def _stems(plain: str, before: int) -> Iterator[str]:
-    """Yield a piece and, if Hangul, its prefixes from two syllables on; from one if `before` has at least two letters."""
+    """Yield a piece and, if Hangul, its prefixes of two syllables or more; of one or more after at least two letters."""
     yield plain
     if not plain.isascii() and hangul.is_hangul(plain):
         least = 1 if before >= _MIN_FORM else _MIN_FORM
@@ -183,7 +183,7 @@ def _stems(plain: str, before: int) -> Iterator[str]:
 
 
 @lru_cache(_CACHED)
-def _looks(piece: Piece) -> list[str]:
+def _skeletons_of(piece: Piece) -> list[str]:
     return (not hangul.is_hangul(piece.plain) and skeletons(piece.raw)) or [piece.plain]
 
 
@@ -226,8 +226,8 @@ def _is_short(piece: Piece) -> bool:
 def _run(run: list[Piece]) -> Iterator[str]:
     """Yield the forms of three to 24 short words joined."""
     for first in range(len(run) - _MIN_FORM):
-        heads = _Heads()
+        prefixes = _Prefixes()
         for number, piece in enumerate(run[first : first + _LONGEST_RUN]):
             if number >= _MIN_FORM:
-                yield from heads.ends(piece)
-            heads.add(piece)
+                yield from prefixes.ends(piece)
+            prefixes.add(piece)

@@ -66,7 +66,7 @@ def named(terms: Iterable[bytes], found: Iterable[bytes]) -> Named:
     Parameters
     ----------
     terms
-        Digests of one or more terms from `term_digests`; one of 16 bytes or less is a strong form and a term of its own.
+        Digests of one or more terms from `term_digests`; one of 16 bytes or less is a strong form of a separate term.
     found
         Digests of a text from `digests`.
     """

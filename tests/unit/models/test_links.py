@@ -31,7 +31,7 @@ from models.text.links import MOST_LINKS, links
         ("@name.bsky.social", ["@name.bsky.social"]),
     ],
 )
-def test_where_a_text_leads_to_is_found(text: str, found: list[str]) -> None:
+def test_links_in_a_text_are_found(text: str, found: list[str]) -> None:
     assert links([text]) == found
 
 
@@ -49,11 +49,11 @@ def test_where_a_text_leads_to_is_found(text: str, found: list[str]) -> None:
         "",
     ],
 )
-def test_what_leads_nowhere_is_not_found(text: str) -> None:
+def test_text_that_is_no_link_is_not_found(text: str) -> None:
     assert links([text]) == []
 
 
-def test_each_is_told_once_and_not_too_many() -> None:
+def test_each_link_is_returned_once_and_their_number_is_limited() -> None:
     assert links(["t.me/room @who", "T.ME/Room @WHO"]) == ["t.me/room", "@who"]
     assert len(links([" ".join(f"@name{number}" for number in range(100))])) == MOST_LINKS
     assert links(["t.me/" + "a" * 300]) == []

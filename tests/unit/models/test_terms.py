@@ -91,7 +91,7 @@ def test_a_disguised_name_is_found(text: str) -> None:
         ("$uj1", "suji"),
     ],
 )
-def test_what_stands_for_many_names_is_no_proof_of_one(text: str, term: str) -> None:
+def test_a_form_of_many_names_is_weak(text: str, term: str) -> None:
     assert names(text, term) == Named(0, 1)
 
 
@@ -118,24 +118,24 @@ def test_a_term_that_is_not_there_is_not_found(text: str, term: str) -> None:
     assert names(text, term) == Named(0, 0)
 
 
-def test_a_term_counts_once_in_however_many_forms() -> None:
+def test_a_term_counts_once_in_all_its_forms() -> None:
     text = "김민지 kim minji ㄱㅁㅈ rlaalswl hidden_cam99"
     assert names(text, "김민지", "hidden_cam99", "다른사람") == Named(2, 0)
     assert n_terms(term_digests("김민지", KEY) | term_digests("hidden_cam99", KEY)) == 2
 
 
-def test_a_digest_of_before_there_were_forms_is_a_term_of_its_own() -> None:
+def test_a_digest_without_strength_and_group_is_a_separate_strong_term() -> None:
     known = {bare(digest) for digest in term_digests("hidden_cam99", KEY) if digest.startswith(digest[-4:])}
     assert (len(known), n_terms(known)) == (1, 1)
     assert named(known, digests("hidden_cam99", KEY)) == Named(1, 0)
 
 
-def test_plain_text_gives_no_more_than_its_words() -> None:
+def test_plain_text_has_only_the_forms_of_its_words() -> None:
     assert len(digests("the winter night", KEY)) == 3 + 2 + 1
 
 
 @pytest.mark.parametrize("term", ["", "김", "ab", "@a_b", "!!!", "a b c d e f", "x" * 65])
-def test_a_term_that_cannot_be_looked_for_is_refused(term: str) -> None:
+def test_a_term_that_cannot_be_searched_is_refused(term: str) -> None:
     with pytest.raises(ValueError, match="a term"):
         term_digests(term, KEY)
 

@@ -23,7 +23,7 @@ def model(registry: Registry) -> TextModel:
     return registry.text()
 
 
-def test_the_export_is_the_pinned_graph_each_time(registry: Registry) -> None:
+def test_each_export_is_the_pinned_graph(registry: Registry) -> None:
     assert hashlib.sha256(export()).hexdigest() == registry.entry("text").sha256
 
 
@@ -49,7 +49,7 @@ def test_no_texts_give_no_rows(model: TextModel) -> None:
 
 
 def test_rows_keep_the_order_of_the_texts(model: TextModel) -> None:
-    texts = [word * (1 + index % 7) for index, word in enumerate(["sea ", "bread ", "window "] * 20)]
+    texts = [text * (1 + index % 7) for index, text in enumerate(["sea ", "bread ", "window "] * 20)]
     together = model.describe(texts)
     alone = np.concatenate([model.describe([text]) for text in texts[:5]])
     assert np.abs(together[:5] - alone).max() < 1e-5

@@ -22,8 +22,8 @@ def describe(model: VisualModel, *images: Image.Image, views: bool = False) -> n
 
 
 def whole(model: VisualModel, *images: Image.Image) -> npt.NDArray[np.float32]:
-    seen = model.prepare([jpeg(image) for image in images], views=True)
-    return model.embed(seen.pixels[seen.view == 0])
+    prepared = model.prepare([jpeg(image) for image in images], views=True)
+    return model.embed(prepared.pixels[prepared.view == 0])
 
 
 def test_a_picture_is_described_by_a_row_of_length_one(model: VisualModel) -> None:
@@ -96,7 +96,7 @@ def test_blank_parts_of_a_frame_give_no_views(model: VisualModel) -> None:
     screen.paste((255, 255, 255), (0, 0, 480, 8))  # so that no bar is trimmed from the top
     prepared = model.prepare([jpeg(screen)], views=True)
     assert len(prepared.view)
-    assert not any(is_blank(seen) for seen in prepared.pixels)
+    assert not any(is_blank(pixels) for pixels in prepared.pixels)
 
 
 def test_black_bars_do_not_change_the_description(model: VisualModel) -> None:
@@ -122,7 +122,7 @@ def test_no_frames_give_no_rows(model: VisualModel) -> None:
     assert model.embed(prepared.pixels).shape == (0, 512)
 
 
-def test_a_broken_jpeg_is_named_by_its_place(model: VisualModel) -> None:
+def test_the_error_of_a_broken_jpeg_has_its_index(model: VisualModel) -> None:
     with pytest.raises(ValueError, match="frame 1 is not a readable JPEG"):
         model.prepare([jpeg(picture(1)), b"\xff\xd8 nothing more"], views=False)
 

@@ -24,7 +24,7 @@ needs_weights = pytest.mark.skipif(
 
 
 def saved(described: bytes, *storages: Array) -> bytes:
-    """Return a file as PyTorch wrote it before 1.6, with this pickle for its dictionary."""
+    """Return a file in the format of PyTorch before 1.6, with this pickle as its dictionary."""
     heads = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
     keys = pickle.dumps([str(number) for number in range(len(storages))], 2)
     bodies = [struct.pack("<q", len(storage)) + storage.astype("<f4").tobytes() for storage in storages]
@@ -32,13 +32,13 @@ def saved(described: bytes, *storages: Array) -> bytes:
 
 
 def tensor(offset: int, stride: tuple[int, int]) -> bytes:
-    """Return the pickle of {"model_state": {"w": a (2, 2) tensor}}, which names what PyTorch's pickles name."""
+    """Return the pickle of {"model_state": {"w": a (2, 2) tensor}} with the names in PyTorch's pickles."""
     storage = b"(S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI6\nNtQ"
     where = b"I%d\n(I2\nI2\nt(I%d\nI%d\ntI00\nN" % (offset, *stride)
     return b"(dS'model_state'\n(dS'w'\nctorch._utils\n_rebuild_tensor_v2\n(" + storage + where + b"tRss."
 
 
-def test_tensors_are_read_where_they_lie() -> None:
+def test_tensors_are_read_at_their_offset() -> None:
     numbers = np.arange(6, dtype=np.float32)
     assert read_tensors(saved(tensor(2, (2, 1)), numbers))["w"].tolist() == [[2.0, 3.0], [4.0, 5.0]]
 
@@ -58,7 +58,7 @@ def test_a_pickle_that_calls_anything_else_is_refused_and_not_run(
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", saved(tensor(0, (2, 1)))[:90], saved(tensor(0, (1, 2)))])
-def test_what_are_no_weights_is_refused(content: bytes) -> None:
+def test_a_file_without_weights_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="not"):
         read_tensors(content)
 
@@ -70,13 +70,13 @@ def test_other_weights_than_the_pinned_ones_are_refused_unread(tmp_path: Path) -
         export_from(path)
 
 
-def test_who_has_no_weights_is_told_where_they_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_missing_weights_has_the_download_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.voice.export.importlib.util.find_spec", lambda _: None)
     with pytest.raises(ModelError, match=r"pip download --no-deps resemblyzer==0\.1\.4"):
         Registry(cache=tmp_path).voice()
 
 
-def test_the_graph_computes_what_its_weights_say() -> None:
+def test_the_graph_computes_the_network_of_its_weights() -> None:
     random = np.random.default_rng(7)
     weights = {"linear.weight": random.normal(0, 0.1, (256, 256)), "linear.bias": random.normal(0, 0.1, 256)}
     for layer, width in enumerate((N_BANDS, 256, 256)):
@@ -116,10 +116,10 @@ def sigmoid(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def voice(seed: int, n_windows: int, spread: float = 0.3) -> Array:
-    """Return windows of one voice: a direction of its own, and what each word adds."""
+    """Return windows of one voice: a direction of its own plus noise for each window."""
     person = np.abs(np.random.default_rng(seed).normal(size=DIMENSIONS))
-    words = np.random.default_rng((seed, n_windows)).normal(size=(n_windows, DIMENSIONS))
-    rows = person / np.linalg.norm(person) + spread * words / np.sqrt(DIMENSIONS)
+    noise = np.random.default_rng((seed, n_windows)).normal(size=(n_windows, DIMENSIONS))
+    rows = person / np.linalg.norm(person) + spread * noise / np.sqrt(DIMENSIONS)
     unit: Array = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return unit
 
@@ -128,12 +128,12 @@ def times(n_windows: int) -> npt.NDArray[np.float64]:
     return np.arange(n_windows, dtype=np.float64) * 0.8
 
 
-def test_little_speech_says_nothing() -> None:
+def test_little_speech_is_not_compared() -> None:
     assert most_similar_run(voice(1, 5), times(5), voice(1, 20)) is None
     assert most_similar_run(voice(1, 20), times(20), voice(1, 5)) is None
 
 
-def test_the_same_voice_is_asked_about_and_a_stranger_is_not() -> None:
+def test_the_same_voice_scores_high_and_another_low() -> None:
     same, other = (
         most_similar_run(voice(1, 20), times(20), voice(1, 30)),
         most_similar_run(voice(2, 20), times(20), voice(1, 30)),
@@ -151,7 +151,7 @@ def test_a_stretch_of_the_post_and_half_of_the_reference_are_enough() -> None:
     assert times(51)[20] <= found.query[0] < found.query[1] <= times(51)[29]
 
 
-def test_one_window_that_is_alike_is_not_a_voice() -> None:
+def test_a_single_similar_window_is_not_a_match() -> None:
     post = np.concatenate([voice(2, 10), voice(1, 1), voice(2, 11)])
     found = most_similar_run(post, times(len(post)), voice(1, 30))
     assert found is None or found.score < 0.5
@@ -173,7 +173,7 @@ def test_silence_noise_and_a_chord_are_no_speech(model: VoiceModel) -> None:
 
 
 @needs_weights
-def test_the_volume_changes_nothing(model: VoiceModel) -> None:
+def test_the_volume_does_not_change_the_descriptors(model: VoiceModel) -> None:
     loud = babble(15.0)
     described, quiet = model.describe(loud), model.describe((loud / 2).astype(np.int16))
     assert described.vectors.shape == (len(described.times_s), DIMENSIONS)
@@ -183,7 +183,7 @@ def test_the_volume_changes_nothing(model: VoiceModel) -> None:
 
 
 def babble(duration_s: float) -> npt.NDArray[np.int16]:
-    """Return syllables: a pulse train that swells and falls four times a second, with pauses."""
+    """Return synthetic syllables: a pulse train modulated four times a second, with pauses."""
     time_s = np.arange(int(duration_s * RATE_HZ)) / RATE_HZ
     pulses = np.sum([np.sin(2 * np.pi * 120 * part * time_s) / part for part in range(1, 20)], axis=0)
     swell = np.maximum(np.sin(2 * np.pi * 2 * time_s), 0) ** 2
