@@ -175,7 +175,7 @@ def _joined(head: str, skeleton: str) -> str:
 
 
 def _stems(plain: str, before: int) -> Iterator[str]:
-    """Yield a piece and, if Hangul, its prefixes of two syllables or more; of one or more after at least two letters."""
+    """Yield a piece and, if Hangul, its prefixes of two or more syllables; of one or more after two or more letters."""
     yield plain
     if not plain.isascii() and hangul.is_hangul(plain):
         least = 1 if before >= _MIN_FORM else _MIN_FORM

@@ -16,7 +16,7 @@ FIRST_SIDE, FIRST_TILE, FIRST_RECTANGLE = 1, 16, 32
 """First view number of each kind; 0 is the whole frame."""
 
 _MAX_RECTANGLES, _FEW, _MAX_OF_FEW = 2, 3, 4
-"""Most rectangles described; and below how many frames, too few to tell borders from lines, how many instead."""
+"""Most rectangles described, and a larger limit for fewer than 3 frames, where scene lines also look like borders."""
 _LEAST_SCORE = 0.3
 """Least score of a described rectangle; insets have 0.4 to 0.8, most plain frames below 0.26."""
 _TILED = 2

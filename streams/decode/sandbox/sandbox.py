@@ -60,7 +60,7 @@ class Sandbox:
         Raises
         ------
         UnprocessableError
-            media_decode_timeout, media_decode_memory, media_decode_crash, or what the work function raised.
+            media_decode_timeout, media_decode_memory, media_decode_crash, or the work function's own reason.
         RuntimeError
             If the work function raised anything else: a bug, with the child's traceback.
         """

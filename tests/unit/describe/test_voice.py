@@ -1,4 +1,4 @@
-"""Voices are described only if enabled, and a match of voices at most asks a person."""
+"""Voices are described only if enabled, and a match of voices alone at most requests a review."""
 
 import msgspec
 import pytest
