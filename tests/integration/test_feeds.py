@@ -84,8 +84,8 @@ def test_a_folder_or_a_file_that_is_not_there_is_one_line(system: System, tmp_pa
 
 
 def test_no_broker_is_one_line(system: System) -> None:
-    nobody = {"JIKIMI_BOOTSTRAP_SERVERS": "127.0.0.1:1", "JIKIMI_START_GRACE_S": "2"}
-    answer = system.jikimi("feed", "jsonl", "-", stdin=FED, environment=nobody)
+    no_broker = {"JIKIMI_BOOTSTRAP_SERVERS": "127.0.0.1:1", "JIKIMI_START_GRACE_S": "2"}
+    answer = system.jikimi("feed", "jsonl", "-", stdin=FED, environment=no_broker)
     assert answer.code == 2
     assert len(answer.err.splitlines()) == 1, answer.err
     assert "127.0.0.1:1" in answer.err

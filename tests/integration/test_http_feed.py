@@ -100,9 +100,9 @@ def test_an_unavailable_broker_is_503_and_its_return_needs_no_restart(own_kafka:
         url = address(process)
         assert send(url, 1, client).status_code == 202
         own_kafka.kill()
-        away = send(url, 2, client)
-        assert (away.status_code, away.json()["status"]) == (503, 503)
-        assert int(away.headers["retry-after"]) > 0
+        unavailable = send(url, 2, client)
+        assert (unavailable.status_code, unavailable.json()["status"]) == (503, 503)
+        assert int(unavailable.headers["retry-after"]) > 0
         until(lambda: client.get(f"{url}/ready").status_code == 503)
         own_kafka.start()
         until(lambda: client.get(f"{url}/ready").status_code == 204)

@@ -192,7 +192,7 @@ async def test_a_key_is_stored_across_restarts_and_evicted_after_its_retention()
     async with serving(broker, broker.parts, key_memory_s=0.001) as client:
         other = await client.post("/v1/posts", json={"caption": "other"}, headers={"Idempotency-Key": "l"})
         assert other.status_code == 202
-    assert len(broker.parts) == 1  # the first key is gone from the cursor too
+    assert len(broker.parts) == 1  # the first key is evicted from the cursor too
 
 
 async def test_the_queue_for_the_broker_is_bounded_and_further_requests_are_answered_429() -> None:
@@ -216,9 +216,9 @@ async def test_an_unavailable_broker_is_503_and_a_retry_with_the_key_is_no_secon
     broker.runs.clear()
     key = {"Idempotency-Key": "k"}
     async with serving(broker, patience_s=0.1) as client:
-        away = await client.post("/v1/posts", json=POST, headers=key)
-        assert_problem(away, 503, "send it again")
-        assert int(away.headers["retry-after"]) >= 1
+        unavailable = await client.post("/v1/posts", json=POST, headers=key)
+        assert_problem(unavailable, 503, "send it again")
+        assert int(unavailable.headers["retry-after"]) >= 1
         broker.runs.set()
         assert (await client.post("/v1/posts", json=POST, headers=key)).status_code == 202
     assert len(broker.records) == 1

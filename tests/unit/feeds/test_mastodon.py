@@ -223,13 +223,13 @@ async def answers() -> AsyncIterator[Answers]:
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [("401 Unauthorized", "JIKIMI_MASTODON_TOKEN"), ("404 Not Found", "is it a Mastodon server")]
+    ("status", "text"), [("401 Unauthorized", "JIKIMI_MASTODON_TOKEN"), ("404 Not Found", "is it a Mastodon server")]
 )
-async def test_a_server_that_refuses_is_one_line(answers: Answers, status: str, words: str) -> None:
+async def test_a_server_that_refuses_is_one_line(answers: Answers, status: str, text: str) -> None:
     answers.answers["/api/v2/instance"] = response(body=b"{}")
     answers.answers["/api/v1/streaming/public"] = response(status, b'{"error": "no"}')
     server = Server(answers.url(""), Stream("public"), "secret", "sse", 5.0)
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(UsageError, match=text):
         async with server.connect():
             pass
     assert (
