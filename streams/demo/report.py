@@ -100,7 +100,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> bool:
-        """Whether all copies were found, no act was wrong, and each broken post has its dead letter, each act its event."""
+        """Whether all copies were found, no act was wrong, and no dead letter or takedown event is missing."""
         return not (self.summary.missed or self.summary.wrong_acts or self.summary.unexplained or self.summary.untold)
 
 

@@ -22,12 +22,12 @@ QUIET = Console(quiet=True)
 
 
 class Outcome(NamedTuple):
-    """What a run of the demo came to."""
+    """Result of a run of the demo."""
 
     report: Report
     takedowns: list[Takedown]
     pages: list[str]
-    """What Prometheus reads of each process."""
+    """Metrics page of each process."""
 
 
 def outcome(demo: Demo) -> Outcome:
@@ -62,7 +62,7 @@ def test_prometheus_can_read_every_process_of_the_demo(undisturbed: Outcome) -> 
     assert all("jikimi_stage_seconds_bucket" in page for page in undisturbed.pages)
 
 
-def test_a_process_per_stage_on_kafka_comes_to_the_same_verdicts(undisturbed: Outcome) -> None:
+def test_a_process_per_stage_on_kafka_gives_the_same_verdicts(undisturbed: Outcome) -> None:
     assert undisturbed.report.passed, decisions(undisturbed.report)
     reasons = {post.dead_letter_reason for post in undisturbed.report.posts if post.kind == "broken"}
     assert reasons == {"media_unreadable", "link_gone", "link_private_address"}

@@ -1,4 +1,4 @@
-"""Posts and references made of random vectors: a copy is its reference with some noise, all else is unlike."""
+"""Posts and references of random vectors: a copy is its reference with some noise, all others are dissimilar."""
 
 from datetime import UTC, datetime
 
@@ -11,13 +11,13 @@ from schemas.messages import Case, Descriptors, Parts, Policy, PostRef, Referenc
 
 type Vectors = npt.NDArray[np.float32]
 
-COLUMNS, ROWS = 512, 8  # so wide that random vectors are never alike
+COLUMNS, ROWS = 512, 8  # so wide that random vectors are never similar
 MODEL, VERSION = "made", "1"
 POLICY = Policy(act=0.95, review=0.5, version="act=0.95,review=0.5")
 
 
 def footage(seed: int) -> Vectors:
-    """Return the vectors of a video of its own."""
+    """Return the vectors of one video."""
     rows = np.random.default_rng(seed).normal(size=(ROWS, COLUMNS)).astype(np.float32)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
@@ -37,7 +37,7 @@ def post_ref(post_id: str) -> PostRef:
 
 
 def described(post_id: str, rows: Vectors, *, segment: int = 0, parts: Parts | None = None) -> Descriptors:
-    """Return what the visual stage would say of a post."""
+    """Return descriptors as the visual stage writes them."""
     where = Segment(
         post=post_ref(post_id),
         parts=parts or Parts(visual=1, audio=0, text=0),

@@ -1,4 +1,4 @@
-"""A system of one's own on a shared Kafka: topics under a prefix, workers in processes, messages in and out."""
+"""A test's own system on a shared Kafka: topics under a prefix, workers in processes, writes and reads of topics."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ _CODEC = Codec()
 
 
 class Kept(NamedTuple):
-    """One record as read back; a message of None is a tombstone."""
+    """One record as read; a message of None is a tombstone."""
 
     key: str
     message: Any
@@ -33,7 +33,7 @@ class Kept(NamedTuple):
 
 
 class System:
-    """Topics under a prefix; whatever was started or opened ends with `close`."""
+    """Topics under a prefix; `close` stops every worker and closes every connection."""
 
     def __init__(self, bootstrap: str, prefix: str, folder: Path) -> None:
         make_topics(bootstrap, prefix)
@@ -44,7 +44,7 @@ class System:
             "JIKIMI_TERM_KEY": "sixteen letters or more",
             "JIKIMI_SESSION_TIMEOUT_S": "6",
             "JIKIMI_FETCH_WAIT_MS": "20",
-            "JIKIMI_FUSION_MODEL": "noisy-or@1",  # a score means the same whatever the default is trained on
+            "JIKIMI_FUSION_MODEL": "noisy-or@1",  # scores do not depend on the training of the default model
         }
         self._bootstrap, self._prefix = bootstrap, prefix
         self._producer = Producer(
@@ -55,7 +55,7 @@ class System:
 
     @property
     def settings(self) -> Settings:
-        """The settings its workers have."""
+        """Settings of its workers."""
         given = {name.removeprefix("JIKIMI_").lower(): value for name, value in self.environment.items()}
         return load_settings(**given)
 
@@ -67,10 +67,10 @@ class System:
         worker.wait_until_ready()
         return worker
 
-    def jikimi(self, *words: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> "Answer":
-        """Run the command as a person would."""
+    def jikimi(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> "Answer":
+        """Run the command in a process of its own."""
         done = subprocess.run(
-            [sys.executable, "-m", "streams.cli", *words],
+            [sys.executable, "-m", "streams.cli", *arguments],
             input=stdin,
             capture_output=True,
             timeout=120,
@@ -84,24 +84,24 @@ class System:
         self.write_raw(topic, key, None if message is None else _CODEC.encode(topic, message))
 
     def write_raw(self, topic: str, key: str, value: bytes | None) -> None:
-        """Queue bytes as they are."""
+        """Queue bytes unencoded."""
         self._producer.produce(self._prefix + topic, key=key.encode(), value=value)
         self._producer.poll(0)
 
     def flush(self) -> None:
-        """Return once the broker has everything written."""
+        """Return once the broker has acknowledged every write."""
         assert self._producer.flush(30) == 0
 
     def records(self, topic: str) -> list[Kept]:
-        """Return every record of the topic until now, in the order of each partition."""
+        """Return every record of the topic, in the order of each partition."""
         return self._tail(topic).read()
 
-    def wait[T](self, topic: str, found: Callable[[list[Kept]], T], timeout_s: float = _WAIT_S) -> T:
-        """Return what `found` makes of the topic's records as soon as it is true."""
+    def wait[T](self, topic: str, select: Callable[[list[Kept]], T], timeout_s: float = _WAIT_S) -> T:
+        """Return `select` of the topic's records as soon as it is true."""
         tail, deadline = self._tail(topic), time.monotonic() + timeout_s
-        while not (answer := found(tail.poll())):
-            assert time.monotonic() < deadline, f"{len(tail.kept)} records in {topic}, not what was waited for"
-        return answer
+        while not (selected := select(tail.poll())):
+            assert time.monotonic() < deadline, f"{len(tail.kept)} records in {topic}, none that match"
+        return selected
 
     def close(self) -> None:
         """Stop the workers and close the connections."""
@@ -116,7 +116,7 @@ class System:
 
 
 class Answer(NamedTuple):
-    """What a command said."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -124,7 +124,7 @@ class Answer(NamedTuple):
 
 
 class _Tail:
-    """Everything of one topic, read on and on."""
+    """Reader of one topic from its beginning."""
 
     def __init__(self, bootstrap: str, prefix: str, topic: str) -> None:
         self.kept: list[Kept] = []
@@ -149,7 +149,7 @@ class _Tail:
             partition, offset, error = record.partition(), record.offset(), record.error()
             assert partition is not None
             assert offset is not None
-            if error is not None:  # the end, which may lie behind a transaction's marker
+            if error is not None:  # the end, which may follow a transaction's marker
                 assert error.code() == KafkaError._PARTITION_EOF
                 self._positions[partition] = offset
                 continue
@@ -160,7 +160,7 @@ class _Tail:
         return self.kept
 
     def read(self) -> list[Kept]:
-        """Read up to what is there now."""
+        """Read to the current end."""
         ends = {p.partition: self.consumer.get_watermark_offsets(p, timeout=20)[1] for p in self._partitions}
         deadline = time.monotonic() + _WAIT_S
         while any(self._positions.get(partition, 0) < end for partition, end in ends.items()):
@@ -170,7 +170,7 @@ class _Tail:
 
 
 def running(bootstrap: str, prefix: str, folder: Path) -> Iterator[System]:
-    """Give a system and close it."""
+    """Yield a system and close it."""
     system = System(bootstrap, prefix, folder)
     try:
         yield system

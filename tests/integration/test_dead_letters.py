@@ -31,33 +31,33 @@ def letter(offset: int, reason: str, *, again: int = 0) -> DeadLetter:
         fate="unprocessable",
         detail=f"detail of {offset}",
         key=b"post \xff",
-        value=b"as it came \x00",
+        value=b"original \x00",
         headers={"traceparent": b"00-1"},
         at=datetime.now(UTC),
     )
 
 
-def bury(settings: Settings, *letters: DeadLetter) -> None:
+def write_letters(settings: Settings, *letters: DeadLetter) -> None:
     with writing(settings) as writer:
         for dead in letters:
             writer.write("dead-letters", dead.dead_letter_id, dead)
 
 
-def test_a_redriven_record_is_put_back_as_it_came_and_only_once(settings: Settings) -> None:
-    bury(settings, letter(5, "link_gone"), letter(5, "link_gone", again=1), letter(6, "media_unreadable"))
+def test_a_redriven_record_is_written_back_unchanged_and_once(settings: Settings) -> None:
+    write_letters(settings, letter(5, "link_gone"), letter(5, "link_gone", again=1), letter(6, "media_unreadable"))
     assert redrive(settings, by_stage_and_reason("decode", "link_gone")) == 1
     (back,) = asyncio.run(read_whole(settings, "posts"))
-    assert (back.key, back.value) == (b"post \xff", b"as it came \x00")
+    assert (back.key, back.value) == (b"post \xff", b"original \x00")
 
 
 def test_dead_letters_are_listed_by_stage_and_reason(settings: Settings) -> None:
-    bury(settings, letter(5, "link_gone"), letter(6, "media_unreadable"))
+    write_letters(settings, letter(5, "link_gone"), letter(6, "media_unreadable"))
     shown = io.StringIO()
     print_dead_letters(settings, by_stage_and_reason(None, "link_gone"), Console(file=shown, width=200))
     assert "posts 3 @ 5" in shown.getvalue()
     assert "posts 3 @ 6" not in shown.getvalue()
 
 
-def test_nothing_to_redrive_is_said_in_one_line(settings: Settings) -> None:
+def test_nothing_to_redrive_is_one_line(settings: Settings) -> None:
     with pytest.raises(UsageError, match="no such dead letters"):
         redrive(settings, by_stage_and_reason(None, None))

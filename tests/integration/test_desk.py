@@ -1,4 +1,4 @@
-"""The desk as an officer uses it: what leaves the machine, what is erased, and what is said to a mistake."""
+"""Desk commands: what leaves the machine, what is erased, and usage errors."""
 
 import os
 import re
@@ -24,8 +24,8 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def opened(shared: System, film: Path) -> str:
-    words = ["--name", "river", "--reference", str(film), "--term", TERM, "--phrase", PHRASE]
-    answer = shared.jikimi("case", "add", *words)
+    options = ["--name", "river", "--reference", str(film), "--term", TERM, "--phrase", PHRASE]
+    answer = shared.jikimi("case", "add", *options)
     assert answer.code == 0, answer.err
     return answer.out.strip()
 
@@ -37,7 +37,7 @@ def refused(answer: Answer) -> str:
     return line
 
 
-def test_adding_a_case_says_its_id_and_nothing_else(opened: str) -> None:
+def test_adding_a_case_prints_its_id_and_nothing_else(opened: str) -> None:
     assert re.fullmatch(r"case-[0-9a-f]{16}", opened)
 
 
@@ -55,12 +55,12 @@ def test_the_policy_is_written_first_then_picture_sound_and_terms(shared: System
     assert len(set(text.digests)) == len(text.digests)
 
 
-def test_nothing_of_the_files_and_no_word_leaves_the_machine(shared: System, opened: str, film: Path) -> None:
+def test_no_part_of_a_file_and_no_term_leaves_the_machine(shared: System, opened: str, film: Path) -> None:
     raw = [kept.raw for kept in shared.records("cases") if kept.key.split("/")[0] == opened]
     for value in raw:
-        for word in (TERM, PHRASE, film.name, film.stem, str(film.parent)):
-            assert word.encode() not in value
-            assert word.encode("utf-16-le") not in value
+        for text in (TERM, PHRASE, film.name, film.stem, str(film.parent)):
+            assert text.encode() not in value
+            assert text.encode("utf-16-le") not in value
         for magic in (b"\xff\xd8\xff", b"\x89PNG", b"ftyp", b"RIFF"):
             assert magic not in value
     content = film.read_bytes()
@@ -71,14 +71,14 @@ def test_nothing_of_the_files_and_no_word_leaves_the_machine(shared: System, ope
             assert len(set(piece)) < 8 or not any(piece in value for value in raw)
 
 
-def test_list_and_show_say_what_is_looked_for(shared: System, opened: str) -> None:
+def test_list_and_show_print_the_references_and_the_number_of_terms(shared: System, opened: str) -> None:
     listed, shown = shared.jikimi("case", "list"), shared.jikimi("case", "show", opened)
     assert (listed.code, shown.code) == (0, 0)
     assert listed.err == shown.err == ""
     line = next(line for line in listed.out.splitlines() if opened in line)
     assert line.split()[1] == "river"
     assert line.split()[-2:] == ["1", "1"]
-    assert "acts at 0.95, asks a person at 0.5" in shown.out
+    assert "acts from 0.95, review by a person from 0.5" in shown.out
     assert re.search(r"reference [0-9a-f-]{36}  \d+\.\d s  [1-9]\d* frames", shown.out)
     assert "1 terms" in shown.out
     assert TERM not in shown.out
@@ -98,7 +98,7 @@ def test_withdrawing_erases_every_key_policy_last(shared: System) -> None:
     assert case_id not in shared.jikimi("case", "list").out
 
 
-def test_what_is_allowed_is_described_and_named_as_such_and_has_no_policy(shared: System, film: Path) -> None:
+def test_an_allow_list_is_described_and_listed_as_such_and_has_no_policy(shared: System, film: Path) -> None:
     answer = shared.jikimi("case", "allow", "a channel's intro", str(film))
     assert (answer.code, answer.err) == (0, "")
     allowed = answer.out.strip()
@@ -108,7 +108,7 @@ def test_what_is_allowed_is_described_and_named_as_such_and_has_no_policy(shared
     assert all(entry.benign and entry.policy is None for entry in entries)
     line = next(line for line in shared.jikimi("case", "list").out.splitlines() if allowed in line)
     assert line.split()[-3:] == ["allowed", "1", "0"]
-    assert "let pass wherever it is found" in shared.jikimi("case", "show", allowed).out
+    assert "allowed wherever it is found" in shared.jikimi("case", "show", allowed).out
     assert shared.jikimi("case", "withdraw", allowed).out == f"{len(entries)} entries erased\n"
 
 
@@ -119,7 +119,7 @@ async def test_other_cases_are_untouched_by_a_withdrawal(shared: System, opened:
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("options", "line"),
     [
         (["--name", "x"], "a case needs something to look for"),
         (["--term", "milkyway77"], "Missing option '--name'"),
@@ -128,9 +128,11 @@ async def test_other_cases_are_untouched_by_a_withdrawal(shared: System, opened:
         (["--name", "x", "--term", "a"], "a term needs at least"),
     ],
 )
-def test_a_mistake_is_one_line_and_writes_nothing(shared: System, opened: str, words: list[str], line: str) -> None:
+def test_a_usage_error_is_one_line_and_writes_nothing(
+    shared: System, opened: str, options: list[str], line: str
+) -> None:
     before = len(shared.records("cases"))
-    assert line in refused(shared.jikimi("case", "add", *words))
+    assert line in refused(shared.jikimi("case", "add", *options))
     assert len(shared.records("cases")) == before
     assert opened
 
@@ -151,8 +153,8 @@ def test_terms_without_a_key_are_refused(shared: System) -> None:
 
 @pytest.mark.parametrize("command", [["list"], ["show", "case-1"], ["withdraw", "case-1"]])
 def test_no_broker_is_one_line(shared: System, command: list[str]) -> None:
-    nobody = {"JIKIMI_BOOTSTRAP_SERVERS": "127.0.0.1:1", "JIKIMI_START_GRACE_S": "2"}
-    assert "127.0.0.1:1" in refused(shared.jikimi("case", *command, environment=nobody))
+    unreachable = {"JIKIMI_BOOTSTRAP_SERVERS": "127.0.0.1:1", "JIKIMI_START_GRACE_S": "2"}
+    assert "127.0.0.1:1" in refused(shared.jikimi("case", *command, environment=unreachable))
 
 
 def test_missing_topics_are_one_line(shared: System) -> None:

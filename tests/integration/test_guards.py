@@ -1,4 +1,4 @@
-"""The guards on a real Kafka: a flood is held, then let go or taken back, whatever dies; the allowed is never found."""
+"""Guards on a real Kafka: a flood is held, then issued or withdrawn, over kills; allowed media are never found."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from streams.cases.entries import reference_key
 from streams.desk.withdraw_case import withdraw_case
 from tests.integration.made import entry, footage, reference
 from tests.integration.system import System, by_key, until
-from tests.integration.test_match import live_matches, pairs, tell_post, tell_reference
-from tests.integration.test_takedown import EVIDENCE, gone, settle, tell_removed, verdict
+from tests.integration.test_match import live_matches, pairs, write_post, write_reference
+from tests.integration.test_takedown import EVIDENCE, deletion, verdict, wait_until_processed, write_removals
 
 LIMIT = 5
 CASE, OTHER = "flooded", "other"
@@ -32,24 +32,24 @@ def open_case(system: System, case_id: str, *references: str) -> None:
     system.flush()
 
 
-def found(post_id: str, *references: str, case_id: str = CASE) -> Verdict:
+def acting_verdict(post_id: str, *references: str, case_id: str = CASE) -> Verdict:
     """Return a verdict to act that rests on each of these references alone."""
     evidence = [msgspec.structs.replace(EVIDENCE, reference_id=name) for name in references]
     return verdict(post_id, case_id, evidence=evidence, links=[f"t.me/{post_id}"])
 
 
-def tell(system: System, verdicts: Sequence[Verdict]) -> None:
+def write_verdicts(system: System, verdicts: Sequence[Verdict]) -> None:
     for message in verdicts:
         system.write("verdicts", message.post.post_id, message)
     system.flush()
 
 
-def life(system: System, post_id: str, case_id: str = CASE) -> list[Takedown]:
+def events_of(system: System, post_id: str, case_id: str = CASE) -> list[Takedown]:
     return by_key(system.records("takedowns"), record_id("takedown", post_id, case_id))
 
 
 def states(system: System, post_id: str, case_id: str = CASE) -> list[str]:
-    return [event.state for event in life(system, post_id, case_id)]
+    return [event.state for event in events_of(system, post_id, case_id)]
 
 
 def last_states(system: System) -> Counter[str]:
@@ -58,29 +58,29 @@ def last_states(system: System) -> Counter[str]:
 
 
 def flood(system: System, n: int, first: int = 0) -> list[str]:
-    """Tell of n posts that one reference is found in, and return when each has its event."""
+    """Write verdicts to act on n posts by one reference, and return when each has its event."""
     posts = [f"post-{number}" for number in range(first, first + n)]
     before = len(system.records("takedowns"))
-    tell(system, [found(post, "r1") for post in posts])
+    write_verdicts(system, [acting_verdict(post, "r1") for post in posts])
     system.wait("takedowns", lambda kept: len(kept) >= before + n)
     return posts
 
 
-def test_a_flood_is_held_and_shown_and_let_go_once_confirmed(system: System) -> None:
+def test_a_flood_is_held_and_shown_and_issued_once_confirmed(system: System) -> None:
     open_case(limited(system), CASE, "r1", "r2")
     worker = system.worker("takedown")
     flood(system, 12)
     assert last_states(system) == {"issued": LIMIT, "held": 12 - LIMIT}
     held = next(kept.message for kept in system.records("takedowns") if kept.message.state == "held")
     assert (held.held_for, held.links) == (["r1"], [f"t.me/{held.post.post_id}"])
-    # What another reference is reason enough for goes on.
-    tell(system, [found("both", "r1", "r2")])
+    # A post with sufficient evidence from another reference is issued.
+    write_verdicts(system, [acting_verdict("both", "r1", "r2")])
     until(lambda: states(system, "both") == ["issued"])
     shown = system.jikimi("case", "quarantine").out
     assert shown.splitlines()[1].split()[:2] == [CASE, "r1"]
     assert shown.split()[-1] == str(12 - LIMIT)
     assert "takedowns held: confirm or deconfirm it" in system.jikimi("case", "show", CASE).out
-    worker.kill()  # what is held is no memory of the worker's
+    worker.kill()  # held takedowns are not in the worker's memory only
     worker.start()
     worker.wait_until_ready()
     flood(system, 3, first=12)
@@ -98,7 +98,7 @@ def test_no_held_takedown_is_lost_or_issued_twice_over_kills(system: System) -> 
     open_case(limited(system), CASE, "r1")
     worker = system.worker("takedown")
     posts = [f"post-{number}" for number in range(60)]
-    tell(system, [found(post, "r1") for post in posts])
+    write_verdicts(system, [acting_verdict(post, "r1") for post in posts])
     system.wait("takedowns", lambda kept: len(kept) >= 20)
     worker.kill()  # amid the flood
     worker.start()
@@ -109,7 +109,7 @@ def test_no_held_takedown_is_lost_or_issued_twice_over_kills(system: System) -> 
     worker.kill()  # amid the release
     worker.start()
     until(lambda: last_states(system) == {"issued": 60})
-    tell(system, [found(post, "r1") for post in posts])
+    write_verdicts(system, [acting_verdict(post, "r1") for post in posts])
     flood(system, 1, first=100)
     assert worker.stop() == 0
     assert all(states(system, post) in (["issued"], ["held", "issued"]) for post in posts)
@@ -117,35 +117,35 @@ def test_no_held_takedown_is_lost_or_issued_twice_over_kills(system: System) -> 
     assert len(set(events)) == len(events)
 
 
-def test_a_withdrawn_reference_takes_back_what_rests_on_it_alone(system: System) -> None:
+def test_withdrawing_a_reference_withdraws_takedowns_that_rest_on_it_alone(system: System) -> None:
     open_case(limited(system), CASE, "r1", "r2")
     match, takedown = system.worker("match", "match"), system.worker("takedown", "takedown")
-    tell_post(system, "before", 0)
+    write_post(system, "before", 0)
     system.flush()
     system.wait("scores", lambda kept: ("before", CASE) in pairs(kept))
-    tell(system, [found("both", "r1", "r2"), found("second", "r2")])
+    write_verdicts(system, [acting_verdict("both", "r1", "r2"), acting_verdict("second", "r2")])
     posts = flood(system, 12)
     sent, kept_back = (next(post for post in posts if states(system, post) == [state]) for state in ("issued", "held"))
-    tell_removed(system, gone(sent), gone(kept_back))
+    write_removals(system, deletion(sent), deletion(kept_back))
     until(lambda: last_states(system)["removed"] == 2)
     answer = system.jikimi("case", "deconfirm", CASE, "r1", "--why", "a test card")
     assert (answer.code, answer.out, answer.err) == (0, "1 entries erased\n", "")
     until(lambda: last_states(system) == {"withdrawn": 12, "issued": 2})
     assert states(system, "both") == states(system, "second") == ["issued"]
     assert states(system, sent) == ["issued", "removed", "withdrawn"]
-    # Nor does it match any more; and a verdict that was on its way brings nothing.
-    tell_post(system, "marker", 40)
-    tell_reference(system, "marker", 40)
+    # It no longer matches, and a verdict in flight brings no takedown.
+    write_post(system, "marker", 40)
+    write_reference(system, "marker", 40)
     system.flush()
     system.wait("scores", lambda kept: ("marker", "marker") in pairs(kept))
-    tell_post(system, "after", 0)
+    write_post(system, "after", 0)
     assert live_matches(system, "after") == []
     open_case(system, OTHER, "r1")
-    tell(system, [found("on-its-way", "r1")])
-    settle(system, OTHER, "on-its-way")
-    assert states(system, "on-its-way") == []
-    # What was taken back is asked for again when another reference is found in it.
-    tell(system, [found(sent, "r1", "r2")])
+    write_verdicts(system, [acting_verdict("in-flight", "r1")])
+    wait_until_processed(system, OTHER, "in-flight")
+    assert states(system, "in-flight") == []
+    # A withdrawn takedown is issued again when another reference is found in the post.
+    write_verdicts(system, [acting_verdict(sent, "r1", "r2")])
     until(lambda: states(system, sent)[-2:] == ["withdrawn", "issued"])
     assert "r1  withdrawn by desk" in system.jikimi("case", "show", CASE).out
     refused = system.jikimi("case", "confirm", CASE, "r1")
@@ -165,17 +165,17 @@ def test_closing_a_case_ends_its_quarantine(system: System) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("arguments", "line"),
     [
         (["confirm", CASE, "no-such"], "jikimi case show"),
         (["deconfirm", "no-such", "r1"], "no reference r1 in no-such"),
         (["confirm", "harmless", "r1"], "is an allow-list"),
     ],
 )
-def test_a_mistake_is_one_line_and_writes_nothing(shared: System, words: list[str], line: str) -> None:
+def test_a_usage_error_is_one_line_and_writes_nothing(shared: System, arguments: list[str], line: str) -> None:
     open_case(shared, CASE, "r1")
     allow(shared, "harmless", 7)
-    answer = shared.jikimi("case", *words)
+    answer = shared.jikimi("case", *arguments)
     assert (answer.code, answer.out) == (2, "")
     assert line in answer.err
     assert len(answer.err.splitlines()) == 1
@@ -188,17 +188,17 @@ def allow(system: System, case_id: str, seed: int) -> None:
     system.flush()
 
 
-def test_what_is_allowed_is_found_neither_live_nor_late(system: System) -> None:
+def test_allowed_media_are_found_neither_live_nor_late(system: System) -> None:
     system.worker("match")
-    tell_post(system, "before", 1)
+    write_post(system, "before", 1)
     assert live_matches(system, "before") == []
     allow(system, "harmless", 1)
-    # A reference written after it: when that is live, and searched in the old posts, the other has been taken in.
-    tell_post(system, "marker", 2)
-    tell_reference(system, "marker", 2)
+    # A reference written after it: once that is live and searched in the archive, the allow-list has been applied.
+    write_post(system, "marker", 2)
+    write_reference(system, "marker", 2)
     system.flush()
     system.wait("scores", lambda kept: ("marker", "marker") in pairs(kept))
-    tell_post(system, "after", 1)
+    write_post(system, "after", 1)
     assert live_matches(system, "after") == []
     assert {case_id for _, case_id in pairs(system.records("scores"))} == {"marker"}
     assert system.records("dead-letters") == []

@@ -1,4 +1,4 @@
-"""Match on a real Kafka: a copy is found whichever of post and reference came first, through every crash."""
+"""Match on a real Kafka: a copy is found in either order of post and reference, over every crash."""
 
 import random
 import shutil
@@ -18,12 +18,12 @@ from tests.integration.system import Kept, System
 LIVE_WITHIN_S = 5.0
 
 
-def tell_post(system: System, post_id: str, seed: int, segment: int = 0) -> None:
+def write_post(system: System, post_id: str, seed: int, segment: int = 0) -> None:
     message = described(post_id, copied(footage(seed)), segment=segment)
     system.write("descriptors", f"{post_id}/{segment}/visual", message)
 
 
-def tell_reference(system: System, case_id: str, seed: int) -> None:
+def write_reference(system: System, case_id: str, seed: int) -> None:
     piece = reference(footage(seed))
     system.write("cases", reference_key(case_id, piece), entry(case_id, piece))
 
@@ -58,11 +58,11 @@ def match(shared: System) -> Worker:
 
 @pytest.mark.usefixtures("match")
 def test_a_post_after_its_reference_is_found_within_five_seconds(shared: System) -> None:
-    tell_reference(shared, "first", 1)
+    write_reference(shared, "first", 1)
     shared.flush()
     began, number = time.monotonic(), 0
-    while True:  # how soon a reference is live: told again as a new post until one matches
-        tell_post(shared, f"after-{number}", 1)
+    while True:  # time until a reference is live: one new post after the other until one matches
+        write_post(shared, f"after-{number}", 1)
         if live_matches(shared, f"after-{number}") == ["first"]:
             break
         assert time.monotonic() - began < LIVE_WITHIN_S
@@ -74,9 +74,9 @@ def test_a_post_after_its_reference_is_found_within_five_seconds(shared: System)
 
 @pytest.mark.usefixtures("match")
 def test_a_post_before_its_reference_is_found_within_five_seconds(shared: System) -> None:
-    tell_post(shared, "before", 2)
+    write_post(shared, "before", 2)
     assert live_matches(shared, "before") == []
-    tell_reference(shared, "second", 2)
+    write_reference(shared, "second", 2)
     shared.flush()
     found = shared.wait("scores", lambda kept: scores_of(kept, "before", late=True), LIVE_WITHIN_S)
     assert cases_in(found) == ["second"]
@@ -84,12 +84,12 @@ def test_a_post_before_its_reference_is_found_within_five_seconds(shared: System
 
 
 @pytest.mark.usefixtures("match")
-def test_a_segment_that_matches_nobody_still_has_its_one_record(shared: System) -> None:
+def test_a_segment_without_a_match_still_has_its_one_record(shared: System) -> None:
     for segment in range(3):
-        tell_post(shared, "nobody", 3, segment)
+        write_post(shared, "nobody", 3, segment)
     shared.flush()
     shared.wait("scores", lambda kept: len(scores_of(kept, "nobody", late=False)) == 3)
-    tell_post(shared, "nobody-else", 3)
+    write_post(shared, "nobody-else", 3)
     live_matches(shared, "nobody-else")
     found = scores_of(shared.records("scores"), "nobody", late=False)
     assert sorted(scores.segment.segment for scores in found) == [0, 1, 2]
@@ -105,49 +105,49 @@ def test_an_empty_segment_still_has_its_one_record(shared: System) -> None:
 
 @pytest.mark.usefixtures("match")
 def test_an_erased_reference_finds_nothing_more(shared: System) -> None:
-    tell_reference(shared, "erased", 4)
+    write_reference(shared, "erased", 4)
     shared.flush()
-    tell_post(shared, "before-erasure", 4)
+    write_post(shared, "before-erasure", 4)
     shared.flush()
     shared.wait("scores", lambda kept: ("before-erasure", "erased") in pairs(kept))
     erase_reference(shared, "erased")
-    # A marker reference written after the tombstone: when it is live, the tombstone has been taken in.
-    tell_post(shared, "marker-post", 40)
-    tell_reference(shared, "marker", 40)
+    # A marker reference written after the tombstone: once it is live, the tombstone has been applied.
+    write_post(shared, "marker-post", 40)
+    write_reference(shared, "marker", 40)
     shared.flush()
     shared.wait("scores", lambda kept: ("marker-post", "marker") in pairs(kept))
-    tell_post(shared, "after-erasure", 4)
+    write_post(shared, "after-erasure", 4)
     assert live_matches(shared, "after-erasure") == []
 
 
 @pytest.mark.usefixtures("match")
 def test_a_replaced_reference_is_another_one(shared: System) -> None:
-    tell_post(shared, "old-copy", 5)
-    tell_post(shared, "new-copy", 6)
-    tell_reference(shared, "replaced", 5)
+    write_post(shared, "old-copy", 5)
+    write_post(shared, "new-copy", 6)
+    write_reference(shared, "replaced", 5)
     shared.flush()
     shared.wait("scores", lambda kept: ("old-copy", "replaced") in pairs(kept))
     assert ("new-copy", "replaced") not in pairs(shared.records("scores"))
-    tell_reference(shared, "replaced", 6)
+    write_reference(shared, "replaced", 6)
     shared.flush()
     shared.wait("scores", lambda kept: ("new-copy", "replaced") in pairs(kept))
-    tell_post(shared, "old-copy-again", 5)
+    write_post(shared, "old-copy-again", 5)
     assert live_matches(shared, "old-copy-again") == []
 
 
 @pytest.mark.usefixtures("match")
-def test_a_reference_that_comes_back_finds_what_passed_meanwhile(shared: System) -> None:
-    tell_post(shared, "seed-post", 7)
-    tell_reference(shared, "returning", 7)
+def test_a_reference_written_again_finds_the_posts_in_between(shared: System) -> None:
+    write_post(shared, "seed-post", 7)
+    write_reference(shared, "returning", 7)
     shared.flush()
     shared.wait("scores", lambda kept: ("seed-post", "returning") in pairs(kept))
-    tell_post(shared, "seed-post-8", 8)
-    tell_reference(shared, "returning", 8)
+    write_post(shared, "seed-post-8", 8)
+    write_reference(shared, "returning", 8)
     shared.flush()
     shared.wait("scores", lambda kept: ("seed-post-8", "returning") in pairs(kept))
-    tell_post(shared, "meanwhile", 7)
+    write_post(shared, "meanwhile", 7)
     assert live_matches(shared, "meanwhile") == []
-    tell_reference(shared, "returning", 7)
+    write_reference(shared, "returning", 7)
     shared.flush()
     shared.wait("scores", lambda kept: ("meanwhile", "returning") in pairs(kept))
 
@@ -165,7 +165,7 @@ def test_descriptors_that_cannot_be_compared_are_a_dead_letter_and_the_next_is_u
     ):
         values = {name: getattr(broken, name) for name in broken.__struct_fields__} | {"vectors": vectors}
         shared.write("descriptors", f"broken-{number}", type(broken)(**values))
-    tell_post(shared, "unharmed", 9)
+    write_post(shared, "unharmed", 9)
     assert live_matches(shared, "unharmed") == []
     letters = shared.wait("dead-letters", lambda kept: kept if len(kept) == 4 else [])
     assert {letter.message.reason for letter in letters} == {"descriptors_malformed"}
@@ -173,15 +173,15 @@ def test_descriptors_that_cannot_be_compared_are_a_dead_letter_and_the_next_is_u
 
 
 @pytest.mark.usefixtures("match")
-def test_a_malformed_reference_blinds_nobody(shared: System) -> None:
+def test_a_malformed_reference_does_not_affect_others(shared: System) -> None:
     piece = reference(footage(10))
     broken = type(piece.vectors)(dtype="float16", rows=8, columns=COLUMNS, data=b"short")
     values = {name: getattr(piece, name) for name in piece.__struct_fields__} | {"vectors": broken}
     shared.write("cases", "malformed/r1/visual/0", entry("malformed", type(piece)(**values)))
     narrow = reference(footage(10)[:, :32], "narrow")
     shared.write("cases", "malformed/narrow/visual/0", entry("malformed", narrow))
-    tell_post(shared, "seen-clearly", 10)
-    tell_reference(shared, "clear", 10)
+    write_post(shared, "seen-clearly", 10)
+    write_reference(shared, "clear", 10)
     shared.flush()
     shared.wait("scores", lambda kept: ("seen-clearly", "clear") in pairs(kept))
 
@@ -192,9 +192,9 @@ def _mixed(system: System, first: int, n: int, order: random.Random) -> set[tupl
     order.shuffle(writes)
     for seed, kind in writes:
         if kind == "reference":
-            tell_reference(system, f"case-{seed}", seed)
+            write_reference(system, f"case-{seed}", seed)
         else:
-            tell_post(system, f"post-{seed}{kind}", seed)
+            write_post(system, f"post-{seed}{kind}", seed)
     system.flush()
     return {(f"post-{seed}{copy}", f"case-{seed}") for seed in range(first, first + n) for copy in "ab"}
 
@@ -205,7 +205,7 @@ def test_no_pair_is_lost_in_a_race_with_a_kill_amid(system: System, lost: bool) 
     true = _mixed(system, 100, 40, order)
     # Its copies are committed before the kill and its references come after the restart: only the archive has them.
     for seed in range(300, 320):
-        tell_post(system, f"early-{seed}", seed)
+        write_post(system, f"early-{seed}", seed)
     system.flush()
     worker = system.worker("match")
     system.wait("scores", lambda kept: sum(record.key.startswith("early-") for record in kept) == 20)
@@ -217,7 +217,7 @@ def test_no_pair_is_lost_in_a_race_with_a_kill_amid(system: System, lost: bool) 
     true |= _mixed(system, 400, 20, order)
     worker.start()
     for seed in range(300, 320):
-        tell_reference(system, f"case-{seed}", seed)
+        write_reference(system, f"case-{seed}", seed)
     system.flush()
     true |= {(f"early-{seed}", f"case-{seed}") for seed in range(300, 320)}
     system.wait("scores", lambda kept: true <= pairs(kept), 60)
@@ -233,12 +233,12 @@ def test_two_workers_share_the_partitions_and_one_takes_over_when_the_other_dies
     true = _mixed(system, 100, 30, order)
     system.wait("scores", lambda kept: true <= pairs(kept), 60)
     for seed in range(300, 320):
-        tell_post(system, f"early-{seed}", seed)
+        write_post(system, f"early-{seed}", seed)
     true |= _mixed(system, 200, 10, order)
     system.wait("scores", lambda kept: sum(record.key.startswith("early-") for record in kept) >= 20)
     two.kill()
     for seed in range(300, 320):
-        tell_reference(system, f"case-{seed}", seed)
+        write_reference(system, f"case-{seed}", seed)
     true |= _mixed(system, 400, 10, order)
     true |= {(f"early-{seed}", f"case-{seed}") for seed in range(300, 320)}
     system.wait("scores", lambda kept: true <= pairs(kept), 60)

@@ -1,4 +1,4 @@
-"""Takedown on a real Kafka: one record per step of a takedown's life, whatever is repeated, killed or withdrawn."""
+"""Takedown on a real Kafka: one record per state change, over repeats, kills and withdrawals."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,29 +50,29 @@ def open_case(system: System, case_id: str) -> None:
     system.flush()
 
 
-def tell(system: System, *verdicts: Verdict) -> None:
+def write_verdicts(system: System, *verdicts: Verdict) -> None:
     for message in verdicts:
         system.write("verdicts", message.post.post_id, message)
     system.flush()
 
 
-def life(system: System, post_id: str, case_id: str) -> list[Takedown]:
+def events_of(system: System, post_id: str, case_id: str) -> list[Takedown]:
     """Return the events of a takedown until now."""
     return by_key(system.records("takedowns"), record_id("takedown", post_id, case_id))
 
 
-def settle(system: System, case_id: str, like: str) -> None:
-    """Return when everything told before about posts of the partition of `like` was handled."""
-    partition = next(kept.partition for kept in system.records("verdicts") if kept.key == like)
+def wait_until_processed(system: System, case_id: str, post_id: str) -> None:
+    """Return when every earlier verdict in the partition of this post has been processed."""
+    partition = next(kept.partition for kept in system.records("verdicts") if kept.key == post_id)
     # The marker lies in the same partition and comes after.
     number = 0
     while True:
-        marker = f"marker-{like}-{number}"
-        tell(system, verdict(marker, case_id))
+        marker = f"marker-{post_id}-{number}"
+        write_verdicts(system, verdict(marker, case_id))
         if next(kept.partition for kept in system.records("verdicts") if kept.key == marker) == partition:
             break
         number += 1
-    until(lambda: bool(life(system, marker, case_id)))
+    until(lambda: bool(events_of(system, marker, case_id)))
 
 
 @pytest.fixture(scope="module")
@@ -83,32 +83,32 @@ def takedown(shared: System) -> Worker:
 
 @pytest.mark.usefixtures("takedown")
 def test_a_verdict_to_act_becomes_one_issued_event_with_its_evidence(shared: System) -> None:
-    told = verdict("acted", "open")
-    tell(shared, told)
-    until(lambda: bool(life(shared, "acted", "open")))
-    (event,) = life(shared, "acted", "open")
-    assert (event.state, event.verdict_id, event.probability) == ("issued", told.verdict_id, 0.99)
+    acted = verdict("acted", "open")
+    write_verdicts(shared, acted)
+    until(lambda: bool(events_of(shared, "acted", "open")))
+    (event,) = events_of(shared, "acted", "open")
+    assert (event.state, event.verdict_id, event.probability) == ("issued", acted.verdict_id, 0.99)
     assert event.evidence == [EVIDENCE]
     assert (event.act_at, event.policy_version) == (POLICY.act, POLICY.version)
-    assert event.post == told.post
+    assert event.post == acted.post
     assert chained(event, None) == event
 
 
 @pytest.mark.usefixtures("takedown")
 def test_a_repeated_verdict_and_one_raised_later_make_no_second_takedown(shared: System) -> None:
     raised = verdict("repeated", "open", verdict_id="another", reason="late", probability=0.999)
-    told = verdict("repeated", "open")
-    tell(shared, verdict("repeated", "open", "review"), told, told, told, raised, told)
-    settle(shared, "open", "repeated")
-    (event,) = life(shared, "repeated", "open")
-    assert event.verdict_id == told.verdict_id
+    first = verdict("repeated", "open")
+    write_verdicts(shared, verdict("repeated", "open", "review"), first, first, first, raised, first)
+    wait_until_processed(shared, "open", "repeated")
+    (event,) = events_of(shared, "repeated", "open")
+    assert event.verdict_id == first.verdict_id
 
 
 @pytest.mark.usefixtures("takedown")
 def test_only_a_verdict_to_act_on_an_open_case_takes_anything_down(shared: System) -> None:
-    told = [verdict("spared", "open", "review"), verdict("spared", "open", "dismiss")]
-    tell(shared, *told, verdict("spared", "no such case"), verdict("spared", None))
-    settle(shared, "open", "spared")
+    weaker = [verdict("spared", "open", "review"), verdict("spared", "open", "dismiss")]
+    write_verdicts(shared, *weaker, verdict("spared", "no such case"), verdict("spared", None))
+    wait_until_processed(shared, "open", "spared")
     assert not [kept for kept in shared.records("takedowns") if kept.message.post.post_id == "spared"]
     assert shared.records("dead-letters") == []
 
@@ -116,32 +116,32 @@ def test_only_a_verdict_to_act_on_an_open_case_takes_anything_down(shared: Syste
 @pytest.mark.usefixtures("takedown")
 def test_one_post_may_be_taken_down_for_two_cases(shared: System) -> None:
     open_case(shared, "other")
-    tell(shared, verdict("both", "open"), verdict("both", "other"))
-    until(lambda: bool(life(shared, "both", "open") and life(shared, "both", "other")))
+    write_verdicts(shared, verdict("both", "open"), verdict("both", "other"))
+    until(lambda: bool(events_of(shared, "both", "open") and events_of(shared, "both", "other")))
 
 
 @pytest.mark.usefixtures("takedown")
-def test_withdrawing_a_case_withdraws_its_takedowns_and_those_to_come(shared: System) -> None:
+def test_withdrawing_a_case_withdraws_its_takedowns_and_prevents_later_ones(shared: System) -> None:
     open_case(shared, "withdrawn")
-    tell(shared, *(verdict(f"pending-{number}", "withdrawn") for number in range(3)), verdict("kept", "open"))
-    until(lambda: all(life(shared, f"pending-{number}", "withdrawn") for number in range(3)))
+    write_verdicts(shared, *(verdict(f"pending-{number}", "withdrawn") for number in range(3)), verdict("kept", "open"))
+    until(lambda: all(events_of(shared, f"pending-{number}", "withdrawn") for number in range(3)))
     assert withdraw_case(shared.settings, "withdrawn") == 1
-    until(lambda: all(len(life(shared, f"pending-{number}", "withdrawn")) == 2 for number in range(3)), 10)
-    issued, withdrawn = life(shared, "pending-0", "withdrawn")
+    until(lambda: all(len(events_of(shared, f"pending-{number}", "withdrawn")) == 2 for number in range(3)), 10)
+    issued, withdrawn = events_of(shared, "pending-0", "withdrawn")
     assert (issued.state, withdrawn.state) == ("issued", "withdrawn")
     assert withdrawn.previous == issued.hash
     assert chained(withdrawn, issued) == withdrawn
     assert chained(msgspec.structs.replace(withdrawn, probability=0.1), issued).hash != withdrawn.hash
-    tell(shared, verdict("pending-0", "withdrawn"), verdict("too-late", "withdrawn"))
-    settle(shared, "open", "pending-0")
-    settle(shared, "open", "too-late")
-    assert len(life(shared, "pending-0", "withdrawn")) == 2
-    assert life(shared, "too-late", "withdrawn") == []
-    assert [event.state for event in life(shared, "kept", "open")] == ["issued"]
+    write_verdicts(shared, verdict("pending-0", "withdrawn"), verdict("too-late", "withdrawn"))
+    wait_until_processed(shared, "open", "pending-0")
+    wait_until_processed(shared, "open", "too-late")
+    assert len(events_of(shared, "pending-0", "withdrawn")) == 2
+    assert events_of(shared, "too-late", "withdrawn") == []
+    assert [event.state for event in events_of(shared, "kept", "open")] == ["issued"]
 
 
-def gone(post_id: str, **changes: Any) -> Removal:
-    """Return a platform's word that a post was deleted."""
+def deletion(post_id: str, **changes: Any) -> Removal:
+    """Return a removal: the platform has deleted a post."""
     now = datetime.now(UTC)
     fields: dict[str, Any] = {
         "removal_id": record_id("removal", post_id, changes),
@@ -154,28 +154,28 @@ def gone(post_id: str, **changes: Any) -> Removal:
     return Removal(**fields | changes)
 
 
-def tell_removed(system: System, *removals: Removal) -> None:
+def write_removals(system: System, *removals: Removal) -> None:
     for message in removals:
         system.write("removals", message.url or f"{message.platform}/{message.author}", message)
     system.flush()
 
 
 def states(system: System, post_id: str, case_id: str) -> list[str]:
-    return [event.state for event in life(system, post_id, case_id)]
+    return [event.state for event in events_of(system, post_id, case_id)]
 
 
 @pytest.mark.usefixtures("takedown")
 def test_what_a_platform_removes_is_noted_whichever_comes_first(shared: System) -> None:
     posts = [f"removed-{number}" for number in range(12)]
-    tell(shared, *(verdict(post, "open") for post in posts[:6]))
+    write_verdicts(shared, *(verdict(post, "open") for post in posts[:6]))
     until(lambda: all(states(shared, post, "open") == ["issued"] for post in posts[:6]))
-    words = [gone(post) for post in posts]
-    later = [msgspec.structs.replace(word, seen_at=datetime.now(UTC) + timedelta(minutes=1)) for word in words]
-    tell_removed(shared, *later, *later)
+    deletions = [deletion(post) for post in posts]
+    later = [msgspec.structs.replace(each, seen_at=datetime.now(UTC) + timedelta(minutes=1)) for each in deletions]
+    write_removals(shared, *later, *later)
     until(lambda: all(states(shared, post, "open") == ["issued", "removed"] for post in posts[:6]))
-    tell(shared, *(verdict(post, "open") for post in posts))
+    write_verdicts(shared, *(verdict(post, "open") for post in posts))
     until(lambda: all(states(shared, post, "open") == ["issued", "removed"] for post in posts))
-    issued, removed = life(shared, posts[0], "open")
+    issued, removed = events_of(shared, posts[0], "open")
     assert removed.removal == later[0]
     assert chained(removed, issued) == removed
     assert shared.records("dead-letters") == []
@@ -184,14 +184,14 @@ def test_what_a_platform_removes_is_noted_whichever_comes_first(shared: System) 
 @pytest.mark.usefixtures("takedown")
 def test_an_account_that_goes_and_comes_back_is_noted(shared: System) -> None:
     post = msgspec.structs.replace(post_ref("account"), author="somebody")
-    tell(shared, verdict("account", "open", post=post))
+    write_verdicts(shared, verdict("account", "open", post=post))
     until(lambda: states(shared, "account", "open") == ["issued"])
     account: dict[str, Any] = {"url": None, "author": "somebody"}
-    tell_removed(shared, gone("account", kind="account_gone", status="takendown", **account))
+    write_removals(shared, deletion("account", kind="account_gone", status="takendown", **account))
     until(lambda: states(shared, "account", "open") == ["issued", "removed"])
-    tell_removed(shared, gone("account", kind="account_back", **account))
+    write_removals(shared, deletion("account", kind="account_back", **account))
     until(lambda: states(shared, "account", "open") == ["issued", "removed", "reappeared"])
-    tell_removed(shared, gone("account", kind="account_gone", status="deleted", **account))
+    write_removals(shared, deletion("account", kind="account_gone", status="deleted", **account))
     until(lambda: states(shared, "account", "open") == ["issued", "removed", "reappeared", "removed"])
 
 
@@ -199,14 +199,16 @@ def test_an_account_that_goes_and_comes_back_is_noted(shared: System) -> None:
 def test_an_edited_post_is_not_asked_for_twice_and_a_new_one_at_its_url_is(shared: System) -> None:
     url = "https://made.example/edited"
     versions = [msgspec.structs.replace(post_ref(f"edited-{number}"), url=url) for number in range(3)]
-    tell(shared, verdict("edited-0", "open", post=versions[0]))
+    write_verdicts(shared, verdict("edited-0", "open", post=versions[0]))
     until(lambda: states(shared, "edited-0", "open") == ["issued"])
-    tell(shared, verdict("edited-1", "open", post=versions[1]))
-    settle(shared, "open", "edited-1")
+    write_verdicts(shared, verdict("edited-1", "open", post=versions[1]))
+    wait_until_processed(shared, "open", "edited-1")
     assert states(shared, "edited-1", "open") == []
-    tell_removed(shared, gone("edited", url=url))
+    write_removals(shared, deletion("edited", url=url))
     until(lambda: states(shared, "edited-0", "open") == ["issued", "removed"])
-    tell(shared, verdict("edited-2", "open", post=msgspec.structs.replace(versions[2], seen_at=datetime.now(UTC))))
+    write_verdicts(
+        shared, verdict("edited-2", "open", post=msgspec.structs.replace(versions[2], seen_at=datetime.now(UTC)))
+    )
     until(lambda: states(shared, "edited-2", "open") == ["issued"])
 
 
@@ -214,11 +216,11 @@ def test_no_step_is_written_twice_over_kills(system: System) -> None:
     open_case(system, "stays")
     open_case(system, "goes")
     posts = [f"post-{number}" for number in range(24)]
-    tell(system, *(verdict(post, case_id) for post in posts for case_id in ("stays", "goes")))
+    write_verdicts(system, *(verdict(post, case_id) for post in posts for case_id in ("stays", "goes")))
     worker = system.worker("takedown")
     system.wait("takedowns", lambda kept: len(kept) >= 10)
     worker.kill()  # amid the verdicts, most of what was issued not yet committed
-    tell(system, *(verdict(post, "stays") for post in posts))
+    write_verdicts(system, *(verdict(post, "stays") for post in posts))
     worker.start()
     system.wait("takedowns", lambda kept: len(kept) >= 48)
     withdraw_case(system.settings, "goes")
@@ -227,11 +229,11 @@ def test_no_step_is_written_twice_over_kills(system: System) -> None:
     worker.start()
     worker.wait_until_ready()
     system.wait("takedowns", lambda kept: len(kept) >= 72)
-    tell(system, *(verdict(post, case_id) for post in posts for case_id in ("stays", "goes")))
-    settle(system, "stays", "post-0")
+    write_verdicts(system, *(verdict(post, case_id) for post in posts for case_id in ("stays", "goes")))
+    wait_until_processed(system, "stays", "post-0")
     assert worker.stop() == 0
     for post in posts:
-        assert [event.state for event in life(system, post, "stays")] == ["issued"]
-        issued, withdrawn = life(system, post, "goes")
+        assert [event.state for event in events_of(system, post, "stays")] == ["issued"]
+        issued, withdrawn = events_of(system, post, "goes")
         assert withdrawn.previous == issued.hash
     assert len({kept.message.event_id for kept in system.records("takedowns")}) == len(system.records("takedowns"))

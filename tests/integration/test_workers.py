@@ -1,4 +1,4 @@
-"""Workers on a real Kafka: what anyone with the schema writes is taken in, and asked to stop they stop."""
+"""Workers on a real Kafka: they accept records of any writer with the schema, and stop on SIGTERM."""
 
 import io
 import json
@@ -20,7 +20,7 @@ _SCHEMA = Path(__file__).parents[2] / "schemas" / "post.avsc"
 STOPS_WITHIN_S = 10.0
 
 
-def post_by_a_stranger(post_id: str, caption: str) -> bytes:
+def post_of_foreign_writer(post_id: str, caption: str) -> bytes:
     """Return a post in Avro single-object encoding, made from the schema file alone."""
     schema = json.loads(_SCHEMA.read_text())
     now = datetime.now(UTC)
@@ -39,9 +39,9 @@ def post_by_a_stranger(post_id: str, caption: str) -> bytes:
     return b"\xc3\x01" + fingerprint + body.getvalue()
 
 
-def test_a_post_by_a_stranger_with_the_schema_goes_all_the_way(shared: System) -> None:
+def test_a_post_of_a_foreign_writer_with_the_schema_is_processed(shared: System) -> None:
     decode = shared.worker("decode")
-    shared.write_raw("posts", "strange", post_by_a_stranger("strange", "지킴이 and others"))
+    shared.write_raw("posts", "strange", post_of_foreign_writer("strange", "지킴이 and others"))
     shared.write_raw("posts", "broken", b"\xc3\x01" + bytes(8) + b"no such schema")
     shared.flush()
     (texts,) = shared.wait("texts", lambda kept: kept)
@@ -55,7 +55,7 @@ def test_a_post_by_a_stranger_with_the_schema_goes_all_the_way(shared: System) -
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_worker_told_to_stop_stops_in_good_order(shared: System, stage: str) -> None:
+def test_a_terminated_worker_exits_in_order(shared: System, stage: str) -> None:
     worker = shared.worker(stage, f"stopping-{stage}")
     began = time.monotonic()
     assert worker.stop() == 0, worker.log_file.read_text()[-2000:]
@@ -65,7 +65,7 @@ def test_a_worker_told_to_stop_stops_in_good_order(shared: System, stage: str) -
     assert '"level": "error"' not in log
 
 
-def test_a_second_match_worker_on_the_same_archive_is_told_so(shared: System) -> None:
+def test_a_second_match_worker_on_the_same_archive_is_refused(shared: System) -> None:
     first = shared.worker("match", "archive")
     archive = shared.folder / "archive" / "match-archive"
     answer = shared.jikimi("worker", "match", environment={"JIKIMI_ARCHIVE_DIR": str(archive)})
@@ -84,7 +84,7 @@ def test_a_killed_match_workers_archive_is_free_at_once(shared: System) -> None:
     assert worker.stop() == 0
 
 
-def test_a_worker_told_to_stop_before_it_is_ready_stops(shared: System, tmp_path: Path) -> None:
+def test_a_worker_terminated_before_it_is_ready_exits(shared: System, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -93,6 +93,6 @@ def test_a_worker_told_to_stop_before_it_is_ready_stops(shared: System, tmp_path
             stdout=stream,
             stderr=stream,
         )
-    time.sleep(1.0)  # amid its imports or its join, whichever this machine has come to
+    time.sleep(1.0)  # amid its imports or its join, depending on the machine
     process.send_signal(signal.SIGTERM)
     assert process.wait(STOPS_WITHIN_S) in {0, -signal.SIGTERM, 128 + signal.SIGTERM}, log.read_text()
