@@ -1,4 +1,4 @@
-"""The codec beyond its examples: what it refuses to write, and that it stays quick."""
+"""The codec beyond its examples: messages it refuses to write, kept versions, and its speed."""
 
 import os
 import time
@@ -19,7 +19,7 @@ SEGMENT = Segment(
 )
 
 
-def test_a_time_without_a_zone_is_not_written() -> None:
+def test_a_time_without_a_zone_is_refused() -> None:
     naive = msgspec.structs.replace(POST, seen_at=NOW.replace(tzinfo=None))
     with pytest.raises(TypeError, match="no time zone"):
         Codec().encode("posts", naive)
@@ -32,17 +32,17 @@ def test_a_time_keeps_its_microseconds_and_becomes_utc() -> None:
     assert decoded.seen_at.tzinfo == UTC
 
 
-def test_another_topics_message_is_not_written() -> None:
+def test_a_message_of_another_topic_is_refused() -> None:
     with pytest.raises(TypeError, match="frames carries Frames, not Post"):
         Codec().encode("frames", POST)
 
 
-def test_a_stages_own_memory_carries_no_messages() -> None:
+def test_a_state_topic_carries_no_messages() -> None:
     with pytest.raises(LookupError, match="carries no messages"):
         Codec().decode("fusion-state", b"\xc3\x01")
 
 
-def test_a_value_starts_with_the_fingerprint_that_avro_defines() -> None:
+def test_a_value_starts_with_its_avro_fingerprint() -> None:
     assert Codec().encode("posts", POST)[:10] == b"\xc3\x01" + schema("post").fingerprint
 
 
@@ -58,4 +58,4 @@ def test_a_megabyte_costs_milliseconds() -> None:
     started = time.perf_counter()
     for _ in range(10):
         assert codec.decode("sounds", codec.encode("sounds", sounds)) == sounds
-    assert time.perf_counter() - started < 1.0  # measured: 0.02 s; the rest is for a busy machine
+    assert time.perf_counter() - started < 1.0  # measured: 0.02 s; the rest is a margin for a busy machine

@@ -1,4 +1,4 @@
-"""The examples beside the schemas: good ones are read and written, refused ones refused for the reason they name."""
+"""The examples beside the schemas: good ones are read and written, refused ones are refused for the expected reason."""
 
 import json
 from pathlib import Path
@@ -52,14 +52,14 @@ def test_every_message_has_good_and_refused_examples() -> None:
 
 
 @pytest.mark.parametrize("path", GOOD, ids=example_id)
-def test_a_good_example_comes_back_as_it_was(path: Path) -> None:
+def test_a_good_example_is_unchanged_by_encoding_and_decoding(path: Path) -> None:
     topic, message = good(path)
     codec = Codec()
     assert codec.decode(topic, codec.encode(topic, message)) == message
 
 
 @pytest.mark.parametrize("path", GOOD, ids=example_id)
-def test_the_bytes_once_written_for_it_are_still_read(path: Path) -> None:
+def test_the_stored_bytes_of_a_good_example_are_read(path: Path) -> None:
     topic, message = good(path)
     assert Codec().decode(topic, path.with_suffix(".bin").read_bytes()) == message
 
@@ -74,7 +74,7 @@ def test_every_cut_of_a_good_example_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", REFUSED, ids=example_id)
-def test_a_refused_example_is_refused_for_its_reason(path: Path) -> None:
+def test_a_refused_example_is_refused_for_the_expected_reason(path: Path) -> None:
     example = refused(path)
     with pytest.raises(WireError) as refusal:
         Codec().decode(example.topic, example.value)

@@ -1,4 +1,4 @@
-"""Imports go one way, between packages and between rooms, and every arrow of the flow is named the same everywhere."""
+"""Imports go one way, between packages and between rooms, and all descriptions of the flow's arrows agree."""
 
 import ast
 import re
@@ -23,9 +23,9 @@ ROOMS = [
     "monitor", "evaluation", "replay", "desk",
     "doctor", "demo", "commands", "cli",
 ]  # fmt: skip
-"""The rooms of streams: each may import itself and those before it. Steps stand in the order of the flow."""
+"""The rooms of streams: each may import itself and those before it. Steps are in the order of the flow."""
 FLAT = {"__init__", "cli", "settings", "errors", "topology"}
-"""Modules that lie in streams itself; all others belong to a room."""
+"""Modules in streams itself; all others belong to a room."""
 STAGES = ["decode", "visual", "audio", "text", "match", "fusion", "takedown"]
 ARROW = re.compile(r"^(?P<reads>[a-z, -]+?) -> (?P<writes>[a-z, -]+): \S")
 
@@ -35,7 +35,7 @@ def modules(package: str) -> list[Path]:
 
 
 def imports(source: str) -> set[str]:
-    """Return the dotted names of all modules that this source imports, also within functions."""
+    """Return the dotted names of all modules that this source imports, including imports within functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -72,7 +72,7 @@ def test_models_import_no_kafka_and_no_network() -> None:
     assert wrong == {}
 
 
-def test_an_import_against_the_flow_is_noticed_wherever_it_stands() -> None:
+def test_an_import_against_the_flow_is_found_in_every_form() -> None:
     for source in (
         "import streams.engine.app",
         "from streams import app",
@@ -83,7 +83,7 @@ def test_an_import_against_the_flow_is_noticed_wherever_it_stands() -> None:
 
 
 def room_of(module: str) -> str:
-    """Return the room of a dotted module; the settings of a room are knobs, and lie with the settings."""
+    """Return the room of a dotted module; a room's settings module counts as settings."""
     parts = module.split(".")
     return "settings" if "settings" in parts else parts[1] if len(parts) > 1 else ""
 
@@ -92,14 +92,14 @@ def test_a_room_imports_only_rooms_below_it() -> None:
     wrong = {}
     for path in modules("streams"):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        known = {one for one in imports(path.read_text()) if room_of(one) in ROOMS and one.startswith("streams.")}
-        above = {one for one in known if ROOMS.index(room_of(one)) > ROOMS.index(room_of(name) or "errors")}
+        ours = {one for one in imports(path.read_text()) if room_of(one) in ROOMS and one.startswith("streams.")}
+        above = {one for one in ours if ROOMS.index(room_of(one)) > ROOMS.index(room_of(name) or "errors")}
         if above:
             wrong[name] = sorted(above)
     assert wrong == {}
 
 
-def test_every_room_has_its_place_and_no_module_lies_flat() -> None:
+def test_every_room_is_in_the_list_and_every_module_in_a_room() -> None:
     streams = ROOT / "streams"
     rooms = {path.name for path in streams.iterdir() if (path / "__init__.py").exists()}
     flat = {path.stem for path in streams.glob("*.py")}
@@ -111,16 +111,16 @@ AGENT = re.compile(r'^    @context\.stage\("(?P<stage>[a-z]+)", reads="(?P<reads
 
 
 def agents() -> dict[Path, list[tuple[str, str]]]:
-    """Return the agents in each module of streams that has some, as stage and topic."""
+    """Return the agents of each module of streams that has any, as stage and topic."""
     found = {path: AGENT.findall(path.read_text()) for path in modules("streams")}
     return {path: pairs for path, pairs in found.items() if pairs}
 
 
 def arrow_of(path: Path) -> tuple[set[str], set[str]]:
-    """Return the topics that a module's first line names left and right of its arrow."""
+    """Return the topics left and right of the arrow in a module's first line."""
     docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
     arrow = ARROW.match(docstring.splitlines()[0] if docstring else "")
-    assert arrow, f"{path} must start with `a, b -> c, d: what it does`"
+    assert arrow, f"{path} must start with `a, b -> c, d: purpose`"
     return set(arrow["reads"].split(", ")), set(arrow["writes"].split(", "))
 
 
@@ -131,7 +131,7 @@ def test_every_agent_has_a_module_of_its_own_that_starts_with_its_arrow() -> Non
 
 
 @pytest.mark.parametrize("stage", [*STAGES, "screen"])
-def test_a_stage_reads_and_writes_what_its_arrows_say(stage: str) -> None:
+def test_a_stage_reads_and_writes_the_topics_of_its_arrows(stage: str) -> None:
     topics = [topic for topic in TOPICS.values() if not topic.internal]
     reads = {topic.name for topic in topics if stage in topic.consumers}
     writes = {topic.name for topic in topics if stage in topic.producers} - {"dead-letters"}
@@ -148,7 +148,7 @@ def test_every_stage_starts_in_a_module_of_its_own_room() -> None:
 
 
 def flow_picture() -> str:
-    """Return the README's picture of the flow: the first block of code with arrows in it."""
+    """Return the flow picture of the README: its first code block with arrows."""
     blocks: list[str] = re.findall(r"^```[a-z]*\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     return next(block for block in blocks if "▶" in block or "->" in block)
 

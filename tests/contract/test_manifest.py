@@ -1,4 +1,4 @@
-"""The manifest says the truth about the files and graphs of this installation."""
+"""The manifest agrees with the files and graphs of this installation."""
 
 import hashlib
 from importlib.util import find_spec
@@ -11,7 +11,7 @@ from models.manifest import MANIFEST, Entry, locate, read_manifest
 
 ENTRIES = read_manifest(MANIFEST)
 PINNED = [entry for entry in ENTRIES if entry.sha256 and (not entry.optional or find_spec("resemblyzer"))]
-"""Without the voice's where nobody has brought its weights."""
+"""Pinned entries, without the voice model where its weights are not installed."""
 GRAPHS = [entry for entry in PINNED if entry.modality != "fusion"]
 
 
@@ -21,12 +21,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("entry", PINNED, ids=lambda entry: entry.full_name)
-def test_the_pinned_bytes_are_the_bytes_here(entry: Entry, cache: Path) -> None:
+def test_the_files_have_the_pinned_checksums(entry: Entry, cache: Path) -> None:
     assert hashlib.sha256(locate(entry, cache).read_bytes()).hexdigest() == entry.sha256
 
 
 @pytest.mark.parametrize("entry", GRAPHS, ids=lambda entry: entry.full_name)
-def test_inputs_and_outputs_are_the_graphs(entry: Entry, cache: Path) -> None:
+def test_inputs_and_outputs_equal_the_graphs(entry: Entry, cache: Path) -> None:
     session = ort.InferenceSession(locate(entry, cache).read_bytes(), providers=["CPUExecutionProvider"])
     found = {part.name: part for part in [*session.get_inputs(), *session.get_outputs()]}
     stated = {**entry.inputs, **entry.outputs}
@@ -47,11 +47,11 @@ def test_names_are_unique_and_every_entry_names_its_licence_and_source() -> None
     assert all(entry.licence and entry.source for entry in ENTRIES)
 
 
-def test_only_files_we_may_pass_on_are_committed() -> None:
+def test_only_redistributable_files_are_committed() -> None:
     files = [path for ending in ("onnx", "json") for path in MANIFEST.parent.rglob(f"*.{ending}")]
     committed = {path.relative_to(MANIFEST.parent).as_posix() for path in files}
     assert committed == {entry.path for entry in ENTRIES if entry.origin == "file"}
 
 
-def test_a_graph_that_is_not_pinned_is_not_a_default() -> None:
+def test_every_default_is_pinned() -> None:
     assert not [entry.name for entry in ENTRIES if entry.default and not entry.sha256]

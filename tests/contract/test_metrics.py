@@ -18,12 +18,12 @@ LABELS = {
     "stage", "topic", "modality", "model", "version", "provider", "reason", "fate", "decision", "state", "since",
     "until", "feed", "kind", "clock", "code", "outcome",
 }  # fmt: skip
-"""Each has few values, all of them known to the code, the manifest or a person who starts a feed. No ids: an id is a
-series for ever, and who asked for help would be in a monitoring system that many can read."""
+"""Labels with few values each, all from the code, the manifest or the configuration of feeds. No ids: an id would be a
+permanent series, and identities of victims would be in a monitoring system that many people can read."""
 
 
 def attributes(path: Path) -> set[str]:
-    """Return the names of metrics that a module uses, within functions if it is the one that declares them."""
+    """Return the names of metrics that a module uses, only within functions if it is the one that declares them."""
     tree = ast.parse(path.read_text())
     if path.name != "metrics.py":
         return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
@@ -37,7 +37,7 @@ def test_every_metric_is_observed_somewhere(name: str) -> None:
 
 
 @pytest.mark.parametrize("metric", DECLARED.values(), ids=list(DECLARED))
-def test_names_and_labels_say_what_they_are(metric: MetricWrapperBase) -> None:
+def test_names_labels_and_units_follow_the_conventions(metric: MetricWrapperBase) -> None:
     (family,) = metric.describe()
     assert family.name.startswith("jikimi_")
     assert family.documentation.endswith((".", ")"))
@@ -48,7 +48,7 @@ def test_names_and_labels_say_what_they_are(metric: MetricWrapperBase) -> None:
             "jikimi_probability",
         }, "a ratio or a quantity with its unit"
     if isinstance(metric, Gauge):
-        # Without it the processes of one container would each be a series, by their number.
+        # Without it each process of a container would be a separate series, by its number.
         assert metric._multiprocess_mode.startswith("live")
 
 
@@ -62,7 +62,7 @@ def test_a_metric_is_declared_in_one_place() -> None:
 
 
 def reasons() -> Iterator[tuple[Path, ast.expr]]:
-    """Yield what stands for the reason wherever an error that ends a record is made."""
+    """Yield the reason expression of every error that makes a dead letter."""
     for path in _STREAMS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
@@ -77,7 +77,7 @@ def is_bounded(reason: ast.expr) -> bool:
         case ast.Constant(value=str(slug)):
             return slug.replace("_", "").isalnum()
         case ast.Attribute(attr="reason"):
-            return True  # passed on
+            return True  # copied from another error
         case ast.Name(id=name):
             return name.isupper()  # a constant
         case ast.IfExp(test=ast.Compare(ops=[ast.In()]), orelse=otherwise):
@@ -86,12 +86,12 @@ def is_bounded(reason: ast.expr) -> bool:
             return False
 
 
-def test_the_reasons_of_dead_letters_are_few_words_of_the_code() -> None:
+def test_the_reasons_of_dead_letters_are_a_bounded_set_of_slugs() -> None:
     found = list(reasons())
     assert len(found) > 10
     for path, reason in found:
         assert is_bounded(reason), f"{path.name}:{reason.lineno}: {ast.unparse(reason)}"
 
 
-def test_the_documentations_table_is_the_declarations() -> None:
+def test_the_table_in_the_documentation_equals_the_declarations() -> None:
     assert documented(DOCUMENT.read_text()) == table(), "run `python -m ops.metrics_table`"

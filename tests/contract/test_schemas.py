@@ -1,4 +1,4 @@
-"""The .avsc files, the classes and topics.yaml say the same."""
+"""The .avsc files, the classes and topics.yaml agree."""
 
 import json
 from datetime import datetime
@@ -42,7 +42,7 @@ def every_record() -> list[Any]:
 
 
 def disagreement(node: Any, annotation: Any) -> str | None:
-    """Return how an Avro type and an annotation differ, or None if they are the same."""
+    """Return the difference of an Avro type and an annotation, None if they agree."""
     return None if fits(node, annotation) else f"{node} against {annotation}"
 
 
@@ -66,7 +66,7 @@ def fits(node: Any, annotation: Any) -> bool:
 def fits_enum(node: Any, symbols: tuple[str, ...]) -> bool:
     if isinstance(node, dict):
         return node["type"] == "enum" and tuple(node["symbols"]) == symbols
-    return tuple(get_args(getattr(messages, node))) == symbols  # named before, in the same file
+    return tuple(get_args(getattr(messages, node))) == symbols  # defined earlier in the same file
 
 
 def test_every_schema_belongs_to_a_topic_and_every_topic_to_a_schema() -> None:
@@ -98,7 +98,7 @@ def test_a_record_has_the_defaults_of_its_class(record: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("record", every_record())
-def test_a_record_and_each_of_its_fields_is_explained(record: dict[str, Any]) -> None:
+def test_a_record_and_each_of_its_fields_has_a_doc(record: dict[str, Any]) -> None:
     assert record["doc"].endswith(".")
     assert [field["name"] for field in record["fields"] if not field.get("doc")] == []
 
@@ -114,7 +114,7 @@ def test_a_definition_shared_by_several_files_is_the_same_in_all(name: str) -> N
 
 
 @pytest.mark.parametrize("topic", TOPICS.values(), ids=TOPICS.keys())
-def test_a_topic_is_declared_whole(topic: Any) -> None:
+def test_a_topic_is_declared_completely(topic: Any) -> None:
     assert topic.partitions > 0
     assert topic.max_bytes > 0
     assert topic.purpose
@@ -125,7 +125,7 @@ def test_a_topic_is_declared_whole(topic: Any) -> None:
     assert set(topic.producers + topic.consumers) <= STAGES | OUTSIDE_THE_STAGES
 
 
-def test_the_topics_stand_in_flow_order() -> None:
+def test_the_topics_are_in_flow_order() -> None:
     order = list(TOPICS)
     for stage in STAGES:
         reads = [order.index(t.name) for t in TOPICS.values() if stage in t.consumers and not t.internal]

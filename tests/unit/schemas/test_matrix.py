@@ -15,7 +15,7 @@ def vectors(rows: int = 7, columns: int = 512) -> npt.NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_vectors_come_back_as_near_as_the_type_allows(dtype: str) -> None:
+def test_unpacked_vectors_are_equal_within_the_precision_of_the_type(dtype: str) -> None:
     packed = pack(vectors(), dtype)
     back = unpack(packed)
     assert (packed.dtype, packed.rows, packed.columns) == (dtype, 7, 512)
@@ -24,29 +24,29 @@ def test_vectors_come_back_as_near_as_the_type_allows(dtype: str) -> None:
     assert np.abs(back - vectors()).max() <= TOLERANCE[dtype]
 
 
-def test_the_usual_type_is_two_bytes_a_number() -> None:
+def test_the_default_type_has_two_bytes_per_number() -> None:
     packed = pack(vectors())
     assert (packed.dtype, len(packed.data)) == ("float16", 7 * 512 * 2)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_the_ends_of_the_range_survive(dtype: str) -> None:
+def test_the_ends_of_the_range_are_exact(dtype: str) -> None:
     ends = np.array([[-1.0, 0.0, 1.0]], np.float32)
     assert unpack(pack(ends, dtype)).tolist() == ends.tolist()
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_no_rows_are_no_rows(dtype: str) -> None:
+def test_a_matrix_without_rows_is_packed_and_unpacked(dtype: str) -> None:
     assert unpack(pack(np.zeros((0, 512), np.float32), dtype)).shape == (0, 512)
 
 
-def test_what_is_unpacked_may_be_written_to() -> None:
+def test_an_unpacked_array_is_writable() -> None:
     back = unpack(pack(vectors(), "float32"))
     back[0, 0] = 2.0
     assert back[0, 0] == 2.0
 
 
-def test_a_view_with_gaps_is_packed_by_its_values() -> None:
+def test_a_strided_view_is_packed_by_its_values() -> None:
     every_other = vectors()[::2, ::-1]
     assert unpack(pack(every_other, "float32")).tolist() == every_other.tolist()
 
