@@ -45,7 +45,7 @@ def add_case(settings: Settings, new: NewCase) -> str:
         No reference, term or phrase, an unreadable file, a term too short, or no broker. Nothing was written then.
     """
     if not (new.references or new.terms or new.phrases):
-        raise UsageError("a case needs something to look for: --reference FILE, --term NAME or --phrase TEXT")
+        raise UsageError("a case needs a reference, a term or a phrase: --reference FILE, --term NAME or --phrase TEXT")
     if new.benign and (new.terms or new.phrases):
         raise UsageError("an allow-list takes pictures and sounds only, no terms or phrases")
     for file in new.references:

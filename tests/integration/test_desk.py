@@ -121,7 +121,7 @@ async def test_other_cases_are_untouched_by_a_withdrawal(shared: System, opened:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (["--name", "x"], "a case needs something to look for"),
+        (["--name", "x"], "a case needs a reference, a term or a phrase"),
         (["--term", "milkyway77"], "Missing option '--name'"),
         (["--name", "x", "--reference", "no-such-file.mp4"], "no-such-file.mp4: No such file or directory"),
         (["--name", "x", "--reference", "."], "Is a directory"),

@@ -165,7 +165,7 @@ def states(system: System, post_id: str, case_id: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("takedown")
-def test_what_a_platform_removes_is_noted_whichever_comes_first(shared: System) -> None:
+def test_removals_are_joined_in_either_order(shared: System) -> None:
     posts = [f"removed-{number}" for number in range(12)]
     write_verdicts(shared, *(verdict(post, "open") for post in posts[:6]))
     until(lambda: all(states(shared, post, "open") == ["issued"] for post in posts[:6]))
@@ -182,7 +182,7 @@ def test_what_a_platform_removes_is_noted_whichever_comes_first(shared: System) 
 
 
 @pytest.mark.usefixtures("takedown")
-def test_an_account_that_goes_and_comes_back_is_noted(shared: System) -> None:
+def test_a_removed_and_restored_account_is_followed(shared: System) -> None:
     post = msgspec.structs.replace(post_ref("account"), author="somebody")
     write_verdicts(shared, verdict("account", "open", post=post))
     until(lambda: states(shared, "account", "open") == ["issued"])
@@ -196,7 +196,7 @@ def test_an_account_that_goes_and_comes_back_is_noted(shared: System) -> None:
 
 
 @pytest.mark.usefixtures("takedown")
-def test_an_edited_post_is_not_asked_for_twice_and_a_new_one_at_its_url_is(shared: System) -> None:
+def test_an_edited_post_has_no_second_takedown_and_a_new_post_at_its_url_has_one(shared: System) -> None:
     url = "https://made.example/edited"
     versions = [msgspec.structs.replace(post_ref(f"edited-{number}"), url=url) for number in range(3)]
     write_verdicts(shared, verdict("edited-0", "open", post=versions[0]))

@@ -304,8 +304,8 @@ def test_an_empty_text_matches_nothing() -> None:
 
 def test_a_token_changes_with_the_content_of_its_piece_and_with_nothing_else() -> None:
     a_piece = piece(FILM[:5], range(5), digests=[b"one"])
-    known = token("key", a_piece)
-    assert token("key", msgspec.structs.replace(a_piece, duration_s=1.0)) == known
+    first = token("key", a_piece)
+    assert token("key", msgspec.structs.replace(a_piece, duration_s=1.0)) == first
     others = [
         token("other key", a_piece),
         token("key", piece(FILM[1:6], range(5), digests=[b"one"])),
@@ -313,7 +313,7 @@ def test_a_token_changes_with_the_content_of_its_piece_and_with_nothing_else() -
         token("key", piece(FILM[:5], range(5))),
         token("key", msgspec.structs.replace(a_piece, version="2")),
     ]
-    assert len({known, *others}) == 1 + len(others)
+    assert len({first, *others}) == 1 + len(others)
 
 
 def test_scores_hold_their_segment_also_without_a_match() -> None:
