@@ -1,4 +1,4 @@
-"""The metrics' table in the documentation, made from their declarations: `python -m ops.metrics_table`."""
+"""Table of metrics in the documentation, generated from their declarations: `python -m ops.metrics_table`."""
 
 from pathlib import Path
 
@@ -8,17 +8,17 @@ from prometheus_client.metrics import MetricWrapperBase
 from streams.telemetry import metrics
 
 DOCUMENT = Path(__file__).parent / "docs" / "observability.md"
-_HEAD = "| metric | labels | what it says |\n|---|---|---|\n"
+_HEAD = "| metric | labels | meaning |\n|---|---|---|\n"
 
 
 def table() -> str:
-    """Return one line of Markdown per metric, in the order of their declaration."""
+    """Return the table in Markdown, one row per metric in the order of their declaration."""
     declared = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
     return _HEAD + "".join(map(_row, declared))
 
 
 def documented(text: str) -> str:
-    """Return the table that a text holds."""
+    """Return the table in a text."""
     return _HEAD + text.partition(_HEAD)[2].partition("\n\n")[0].rstrip("\n") + "\n"
 
 

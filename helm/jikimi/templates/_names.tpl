@@ -41,8 +41,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- range $name, $n := .Values.topics.partitions -}}
 {{- $_ := set (get $topics.topics $name) "partitions" ($n | int) -}}
 {{- end -}}
-{{- range $memory, $remembered := $topics.memories -}}
-{{- $_ := set (get $topics.topics $memory) "partitions" (get $topics.topics $remembered).partitions -}}
+{{- range $state, $source := $topics.memories -}}
+{{- $_ := set (get $topics.topics $state) "partitions" (get $topics.topics $source).partitions -}}
 {{- end -}}
 {{- toYaml $topics -}}
 {{- end -}}
