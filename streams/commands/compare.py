@@ -27,9 +27,9 @@ def compare(  # noqa: PLR0917 - the options of the command
     ] = None,
 ) -> None:
     """Compare a run's verdicts with the live ones or another run's; exit code 0 is go, 1 is no-go."""
-    from streams.replay.compare_run import Where, compare_run  # noqa: PLC0415 - loads numpy and matplotlib
+    from streams.replay.compare_run import OutputPaths, compare_run  # noqa: PLC0415 - loads numpy and matplotlib
 
-    settings, where = load_settings(), Where(out, json)
+    settings, where = load_settings(), OutputPaths(out, json)
     found = compare_run(settings, run, where, against=against, labels=labels, thresholds=thresholds)
     table = Table("what", "measured", "allowed", "outcome", box=None)
     for row in found.rows:

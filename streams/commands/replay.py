@@ -46,11 +46,13 @@ def replay(  # noqa: PLR0917 - the options of the command
     if run is None:
         raise UsageError("name the run: jikimi replay --run ID --from descriptors --since 24h")
     lower_priority(nice)
-    from streams.replay.plan import Asked  # noqa: PLC0415 - loads every model library
+    from streams.replay.plan import RunRequest  # noqa: PLC0415 - loads every model library
     from streams.replay.show import run_replay  # noqa: PLC0415 - likewise
 
-    asked = Asked(run_id=run, kind="replay", source=from_, since=since, until=until, changes=with_, max_rate=max_rate)
-    asyncio.run(run_replay(load_settings(), asked, console))
+    request = RunRequest(
+        run_id=run, kind="replay", source=from_, since=since, until=until, changes=with_, max_rate=max_rate
+    )
+    asyncio.run(run_replay(load_settings(), request, console))
 
 
 @app.command("list")

@@ -35,8 +35,8 @@ def shadow_run(  # noqa: PLR0917 - the options of the command
 ) -> None:
     """Follow live traffic from now on until stopped; the same command resumes it. Never issues a takedown."""
     lower_priority(nice)
-    from streams.replay.plan import Asked  # noqa: PLC0415 - loads every model library
+    from streams.replay.plan import RunRequest  # noqa: PLC0415 - loads every model library
     from streams.replay.shadow import run_shadow  # noqa: PLC0415 - likewise
 
-    asked = Asked(run_id=run, kind="shadow", source=from_, changes=with_, share=share, max_rate=max_rate)
-    asyncio.run(run_shadow(load_settings(), asked, console))
+    request = RunRequest(run_id=run, kind="shadow", source=from_, changes=with_, share=share, max_rate=max_rate)
+    asyncio.run(run_shadow(load_settings(), request, console))

@@ -27,7 +27,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Prepared:
-    """Outputs of the stages before fusion for one source record."""
+    """Outputs of the stages before fusion for a source record."""
 
     record: Record
     outputs: list[Output] = field(default_factory=list)
@@ -70,32 +70,32 @@ class Chain:
             stage = self._stages.of(record.topic)
             done.failures.append(Failure(stage.name if stage else "fusion", error, record))
             return done
-        if self._concerns(message):
-            await self._pass(message, record, done)
+        if self._is_included(message):
+            await self._process(message, record, done)
         return done
 
-    def _concerns(self, message: Any) -> bool:  # noqa: ANN401 - a post, or what has a segment of one
+    def _is_included(self, message: Any) -> bool:  # noqa: ANN401 - a post, or a message with a segment of one
         if isinstance(message, Descriptors) and message.modality == self._described:
             return False  # the run describes these again
         return self._accepts(message.post_id if isinstance(message, Post) else message.segment.post.post_id)
 
-    async def _pass(self, message: Message, record: Record, done: Prepared) -> None:
+    async def _process(self, message: Message, record: Record, done: Prepared) -> None:
         stage = self._stages.of(record.topic)
         if stage is None:
             assert isinstance(message, Scores)
             done.scores.append(message)
             return
         done.records[stage.name] += 1
-        outputs, error = await self._try(stage, message, record)
+        outputs, error = await self._run_stage(stage, message, record)
         if error is not None:
             value = record.value or self._codec.encode(record.topic, message)
             done.failures.append(Failure(stage.name, error, replace(record, value=value)))
         for topic, key, inner in outputs:
             assert inner is not None
             done.outputs.append(Output(topic, key, inner))
-            await self._pass(inner, replace(record, topic=topic, key=key.encode(), value=None), done)
+            await self._process(inner, replace(record, topic=topic, key=key.encode(), value=None), done)
 
-    async def _try(self, stage: Stage, message: Message, record: Record) -> tuple[list[Output], Exception | None]:
+    async def _run_stage(self, stage: Stage, message: Message, record: Record) -> tuple[list[Output], Exception | None]:
         """Return the outputs of the last attempt and the error that ended it."""
         outputs: list[Output] = []
 

@@ -1,4 +1,4 @@
-"""What must hold before a run writes anything; each mistake is told in one line."""
+"""Checks before a run writes anything; each error is one line."""
 
 import time
 from collections.abc import Iterable
@@ -14,30 +14,28 @@ from streams.replay.span import Span
 from streams.settings import Settings
 
 _OTHER_SCHEMA = {"wire_unknown_fingerprint", "wire_unknown_schema_id"}
-_FIRST_S, _TAKE_S = 20.0, 0.5
+_FIRST_S, _READ_S = 20.0, 0.5
 
 
 def check_source(source: str, live: Choice, wanted: Choice) -> set[Modality]:
-    """Return the modalities that are described by another model than now.
+    """Return the modalities whose model differs from the live one.
 
     Raises
     ------
     UsageError
-        The source comes after what is changed.
+        The source is downstream of a changed model.
     """
     changed = {modality for modality in MODALITIES if getattr(live, modality) != getattr(wanted, modality)}
     topics = {modality: topic for topic, modality in DESCRIBED.items()}
     for modality in sorted(changed):
         if source not in {"posts", topics[modality]}:
             start = topics[modality] if len(changed) == 1 else "posts"
-            raise UsageError(
-                f"another {modality} model changes nothing of what is read from {source}: use --from {start}"
-            )
+            raise UsageError(f"another {modality} model has no effect on records from {source}: use --from {start}")
     return changed
 
 
 def check_described(entries: Iterable[Case], choice: Choice, changed: set[Modality]) -> None:
-    """Raise a UsageError if no open case can be found by one of the changed models."""
+    """Raise a UsageError if a changed model has described no open case, so that it could find none."""
     described = {
         (entry.reference.modality, f"{entry.reference.model}@{entry.reference.version}")
         for entry in entries
@@ -46,46 +44,46 @@ def check_described(entries: Iterable[Case], choice: Choice, changed: set[Modali
     for modality in sorted(changed):
         model = getattr(choice, modality)
         if (modality, model) not in described:
-            given = "--phrase TEXT" if modality == "text" else "--reference FILE"
+            reference = "--phrase TEXT" if modality == "text" else "--reference FILE"
             raise UsageError(
                 f"no open case is described by {model}: "
-                f"run `jikimi case describe CASE_ID {given} --with {modality}={model}` on the desk"
+                f"run `jikimi case describe CASE_ID {reference} --with {modality}={model}` on the desk"
             )
 
 
-def check_same(stored: Run, asked: Run, *, times: bool) -> None:
+def check_same(stored: Run, requested: Run, *, times: bool) -> None:
     """Raise a UsageError if a run of this id was started with other arguments.
 
     Parameters
     ----------
     times
-        Whether to compare since and until; a time such as 24h is another one each time.
+        Whether to compare since and until: a duration such as 24h is another time on each call.
     """
     differences = [
-        f"{name}: {was} -> {now}"
+        f"{name}: {before} -> {after}"
         for name in ("kind", "source", "share", *(("since", "until") if times else ()))
-        if (was := getattr(stored, name)) != (now := getattr(asked, name))
+        if (before := getattr(stored, name)) != (after := getattr(requested, name))
     ]
-    differences += difference(stored.choice, asked.choice)
+    differences += difference(stored.choice, requested.choice)
     if differences:
         command = "shadow run" if stored.kind == "shadow" else "replay --run"
         raise UsageError(
-            f"{stored.run_id} was started otherwise ({'; '.join(differences)}): `jikimi {command} {stored.run_id}` "
-            f"alone goes on with it, `jikimi replay clean {stored.run_id}` forgets it"
+            f"{stored.run_id} was started with other arguments ({'; '.join(differences)}): `jikimi {command} "
+            f"{stored.run_id}` without other arguments continues it, `jikimi replay clean {stored.run_id}` deletes it"
         )
 
 
 def check_readable(settings: Settings, naming: Naming, codec: Codec, span: Span) -> None:
-    """Raise a UsageError if the first record of a partition was written with a schema that this version does not know.
+    """Raise a UsageError if the first record of a partition has a schema that this version lacks.
 
-    One broken record is a dead letter; a schema that changed would make all of them dead letters.
+    A broken record is one dead letter; after a change of schema every record would be one.
     """
-    firsts = {place: min(start + 1, span.ends[place]) for place, start in span.starts.items()}
+    firsts = {partition: min(start + 1, span.ends[partition]) for partition, start in span.starts.items()}
     reader = MergedReader(settings, naming.group, span.starts, firsts)
     deadline_s = time.monotonic() + _FIRST_S
     try:
         while not reader.done and time.monotonic() < deadline_s:
-            for record in reader.take(len(firsts), _TAKE_S):
+            for record in reader.read(len(firsts), _READ_S):
                 _check_schema(codec, record)
     finally:
         reader.close()
@@ -97,6 +95,6 @@ def _check_schema(codec: Codec, record: Record) -> None:
     except WireError as error:
         if error.reason in _OTHER_SCHEMA:
             raise UsageError(
-                f"{record.topic}/{record.partition} cannot be read from offset {record.offset} on ({error}): "
+                f"{record.topic}/{record.partition} cannot be decoded from offset {record.offset} on ({error}): "
                 "replay it with the version of Jikimi that wrote it"
             ) from error

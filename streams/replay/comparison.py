@@ -1,4 +1,4 @@
-"""All that `jikimi replay compare` has to say, as one value."""
+"""Comparison of two sides, as one value: the content of the page and of the JSON file."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -7,29 +7,30 @@ import msgspec
 
 from schemas.messages import Label, Run
 from streams.live_models.selection import choice_lines
-from streams.replay.cost import Cost, Waiting, cost, waiting
-from streams.replay.decision import Measured, Row, Thresholds, goes, rows
-from streams.replay.differences import Change, Side, changes, count
+from streams.replay.cost import Cost, Latency, cost, latency
+from streams.replay.decision import Measurements, Row, Thresholds, is_go, rows
+from streams.replay.differences import Change, changes, count
 from streams.replay.quality import Kind, Quality, qualities, truth
 from streams.replay.shift import Point, probabilities, scores
+from streams.replay.sides import Side
 
 LIVE = "live"
 
 
-class Asked(NamedTuple):
-    """What is to be compared."""
+class CompareRequest(NamedTuple):
+    """Both sides of a comparison, their runs and the labels."""
 
     run: Run
     against: Run | None
-    """None: with what went live."""
+    """None for the live verdicts."""
     before: Side
     after: Side
     labels: list[Label] | None
-    """None: labels are left out."""
+    """None to compare without labels."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """What came out."""
+    """Result of a comparison."""
 
     run: str
     against: str
@@ -42,7 +43,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     posts: int
     against_posts: int
     pairs: int
-    """Posts and cases that either side named."""
+    """Number of pairs of a post and a case of which either side has a verdict."""
     gained: dict[str, dict[str, int]]
     lost: dict[str, dict[str, int]]
     changes: list[Change]
@@ -51,60 +52,60 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     quality: dict[Kind, Quality]
     against_quality: dict[Kind, Quality]
     cost: Cost
-    waiting: Waiting | None
-    against_waiting: Waiting | None
+    waiting: Latency | None
+    against_waiting: Latency | None
     probabilities: list[Point]
     scores: dict[str, list[Point]]
 
 
-def compare(asked: Asked, thresholds: Thresholds, at: datetime) -> Comparison:
-    """Compare two sides; the same sides and thresholds give the same but for the time it is made."""
-    run, against, before, after, labels = asked
+def compare(request: CompareRequest, thresholds: Thresholds, at: datetime) -> Comparison:
+    """Compare two sides; the same sides and thresholds give the same result except for its date."""
+    run, against, before, after, labels = request
     found = changes(before, after, run.choice)
-    known = truth(labels or [], after.posts | before.posts)
-    old, new = qualities(before, known), qualities(after, known)
-    spent = cost(against, run)
-    unknown = [change for change in found if (change.post_id, change.case_id) not in known]
-    copies = [change for change in found if known.get((change.post_id, change.case_id))]
-    measured = Measured(
-        lost_acts_on_copies=sum(change.before == "act" for change in copies) if known else None,
-        lost_acts_without_label=sum(change.before == "act" for change in unknown),
-        new_acts_without_label=sum(change.after == "act" for change in unknown),
+    labelled = truth(labels or [], after.posts | before.posts)
+    old, new = qualities(before, labelled), qualities(after, labelled)
+    cpu = cost(against, run)
+    unlabelled = [change for change in found if (change.post_id, change.case_id) not in labelled]
+    copies = [change for change in found if labelled.get((change.post_id, change.case_id))]
+    measured = Measurements(
+        lost_acts_on_copies=sum(change.before == "act" for change in copies) if labelled else None,
+        lost_acts_without_label=sum(change.before == "act" for change in unlabelled),
+        new_acts_without_label=sum(change.after == "act" for change in unlabelled),
         precision=(old["act"].precision, new["act"].precision),
         recall=(old["act"].recall, new["act"].recall),
-        cpu_ratio=spent.ratio,
+        cpu_ratio=cpu.ratio,
         dead_letters=(against.dead_letters if against is not None else None, run.dead_letters),
     )
-    decided = rows(measured, thresholds)
+    outcomes = rows(measured, thresholds)
     return Comparison(
         run=run.run_id,
         against=before.name,
         at=at,
-        go=goes(decided, strict=labels is not None),
-        rows=decided,
+        go=is_go(outcomes, strict=labels is not None),
+        rows=outcomes,
         source=run.source,
         choice=list(choice_lines(run.choice)),
         against_choice=list(choice_lines(against.choice)) if against is not None else [],
         posts=len(after.posts),
         against_posts=len(before.posts),
-        pairs=len(before.judged.keys() | after.judged.keys()),
+        pairs=len(before.verdicts.keys() | after.verdicts.keys()),
         gained=count(found, gained=True),
         lost=count(found, gained=False),
         changes=found,
-        labels=len(known),
-        copies=sum(known.values()),
+        labels=len(labelled),
+        copies=sum(labelled.values()),
         quality=new,
         against_quality=old,
-        cost=spent,
-        waiting=_waiting(after, run),
-        against_waiting=_waiting(before, against),
+        cost=cpu,
+        waiting=_latency(after, run),
+        against_waiting=_latency(before, against),
         probabilities=probabilities(before, after),
         scores=scores(before, after),
     )
 
 
-def _waiting(judged: Side, run: Run | None) -> Waiting | None:
-    """Return how long posts waited; a replay has its records' time, in which nothing waits."""
+def _latency(side: Side, run: Run | None) -> Latency | None:
+    """Return the latency of a side's verdicts, None for a replay, which has the event time of its records."""
     if run is not None and run.kind == "replay":
         return None
-    return waiting(found.waited_s for found in judged.judged.values() if not found.late)
+    return latency(verdict.latency_s for verdict in side.verdicts.values() if not verdict.late)

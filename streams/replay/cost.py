@@ -1,4 +1,4 @@
-"""What two sides cost: CPU seconds of runs, and how long live posts waited. Pure functions."""
+"""Cost and latency of two sides: CPU seconds of runs, and seconds to a verdict. Pure functions."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from streams.topology import STAGES
 
 
 class StageCost(msgspec.Struct, frozen=True):
-    """CPU seconds per record of one stage; None where a side did not run it."""
+    """CPU seconds per record of a stage, before and after; None where a side did not run it."""
 
     stage: str
     before_s: float | None
@@ -17,15 +17,15 @@ class StageCost(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """CPU seconds of both sides."""
+    """CPU seconds of both sides and their ratio."""
 
     stages: list[StageCost]
     ratio: float | None
-    """After to before, over the stages that both ran; None if that is none."""
+    """After to before, over the stages that both sides ran; None if there are none."""
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """Seconds from a post being seen to its verdict."""
+class Latency(msgspec.Struct, frozen=True):
+    """Number of posts and quantiles of the seconds from a post being seen to its verdict."""
 
     n: int
     p50_s: float
@@ -34,23 +34,23 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 def cost(before: Run | None, after: Run) -> Cost:
-    """Compare what was spent; a side without a run was not measured."""
-    was, now = per_record(before) if before is not None else {}, per_record(after)
-    stages = [StageCost(name, was.get(name), now.get(name)) for name in STAGES if name in was or name in now]
-    both = was.keys() & now.keys()
-    spent = sum(was[name] for name in both)
-    return Cost(stages, sum(now[name] for name in both) / spent if spent else None)
+    """Return the CPU seconds of both sides; a side without a run was not measured."""
+    old, new = per_record(before) if before is not None else {}, per_record(after)
+    stages = [StageCost(name, old.get(name), new.get(name)) for name in STAGES if name in old or name in new]
+    both = old.keys() & new.keys()
+    old_s = sum(old[name] for name in both)
+    return Cost(stages, sum(new[name] for name in both) / old_s if old_s else None)
 
 
 def per_record(run: Run) -> dict[str, float]:
-    """Return the CPU seconds that each stage took for one record."""
+    """Return the CPU seconds per record of each stage."""
     return {name: run.seconds.get(name, 0.0) / records for name, records in sorted(run.records.items()) if records}
 
 
-def waiting(seconds: Iterable[float]) -> Waiting | None:
-    """Return quantiles, each a value that was there; None of nothing."""
+def latency(seconds: Iterable[float]) -> Latency | None:
+    """Return quantiles, each an observed value; None without values."""
     ordered = sorted(seconds)
     if not ordered:
         return None
     p50, p95, p99 = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95, 0.99))
-    return Waiting(len(ordered), p50, p95, p99)
+    return Latency(len(ordered), p50, p95, p99)

@@ -1,4 +1,4 @@
-"""Go or no-go: what was measured against stated thresholds. Pure functions but for the reading of the file."""
+"""Go or no-go: measurements against stated thresholds. Pure functions, except for reading the file."""
 
 import tomllib
 from pathlib import Path
@@ -18,7 +18,7 @@ Outcome = Literal["go", "no-go", "not measured"]
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The most that is allowed; thresholds.toml says of what."""
+    """Limits of a go; thresholds.toml describes each."""
 
     lost_acts_on_copies: _NotNegative
     lost_acts_without_label: _NotNegative
@@ -30,7 +30,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One thing measured."""
+    """One measurement, its limit and the outcome."""
 
     name: str
     measured: str
@@ -38,8 +38,8 @@ class Row(msgspec.Struct, frozen=True):
     outcome: Outcome
 
 
-class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """What the thresholds speak of; None where it could not be measured."""
+class Measurements(msgspec.Struct, frozen=True, kw_only=True):
+    """Values to compare with the thresholds; None where a value could not be measured."""
 
     lost_acts_on_copies: int | None
     lost_acts_without_label: int
@@ -58,33 +58,33 @@ def read_thresholds(file: Path) -> Thresholds:
     Raises
     ------
     UsageError
-        It cannot be read, lacks one, or names one that is none.
+        The file cannot be read, lacks a threshold, or has an unknown one.
     """
     try:
         return msgspec.convert(tomllib.loads(file.read_text()), Thresholds)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
     except (ValueError, msgspec.ValidationError) as error:
-        raise UsageError(f"{file}: {error}: {DEFAULT.name} beside this command's code shows all of them") from error
+        raise UsageError(f"{file}: {error}: the default {DEFAULT.name} has all thresholds") from error
 
 
-def rows(measured: Measured, allowed: Thresholds) -> list[Row]:
-    """Return what was measured, what is allowed, and what follows."""
+def rows(measured: Measurements, allowed: Thresholds) -> list[Row]:
+    """Return each measurement with its limit and outcome."""
     return [
-        _count("copies not acted on any more", measured.lost_acts_on_copies, allowed.lost_acts_on_copies),
-        _count("lost acts that nobody has labelled", measured.lost_acts_without_label, allowed.lost_acts_without_label),
+        _count("copies no longer acted on", measured.lost_acts_on_copies, allowed.lost_acts_on_copies),
+        _count("lost acts without a label", measured.lost_acts_without_label, allowed.lost_acts_without_label),
         _drop("precision of acting", measured.precision, allowed.precision_drop),
         _drop("recall of acting", measured.recall, allowed.recall_drop),
-        _count("new acts that nobody has labelled", measured.new_acts_without_label, allowed.new_acts_without_label),
+        _count("new acts without a label", measured.new_acts_without_label, allowed.new_acts_without_label),
         _cpu(measured.cpu_ratio, allowed.cpu_ratio),
-        _letters(measured.dead_letters, allowed.more_dead_letters),
+        _dead_letters(measured.dead_letters, allowed.more_dead_letters),
     ]
 
 
-def goes(found: list[Row], *, strict: bool) -> bool:
-    """Return whether nothing speaks against it; strictly, what was not measured does."""
-    against: set[Outcome] = {"no-go", "not measured"} if strict else {"no-go"}
-    return not any(row.outcome in against for row in found)
+def is_go(found: list[Row], *, strict: bool) -> bool:
+    """Return whether no row is no-go, nor, if strict, not measured."""
+    failing: set[Outcome] = {"no-go", "not measured"} if strict else {"no-go"}
+    return not any(row.outcome in failing for row in found)
 
 
 def _outcome(*, good: bool) -> Outcome:
@@ -100,7 +100,7 @@ def _count(name: str, measured: int | None, allowed: int) -> Row:
 def _drop(name: str, measured: tuple[Ratio, Ratio], allowed: float) -> Row:
     before, after = measured
     least = "not lower" if allowed == 0 else f"at most {allowed:g} lower"
-    shown = f"{told(before)} -> {told(after)}"
+    shown = f"{formatted(before)} -> {formatted(after)}"
     if before.value is None or after.value is None:
         return Row(name, shown, least, "not measured")
     return Row(name, shown, least, _outcome(good=after.value >= before.value - allowed))
@@ -114,7 +114,7 @@ def _cpu(measured: float | None, allowed: float) -> Row:
     return Row(name, f"{measured:.3f}", most, _outcome(good=measured <= allowed))
 
 
-def _letters(measured: tuple[int | None, int], allowed: int) -> Row:
+def _dead_letters(measured: tuple[int | None, int], allowed: int) -> Row:
     before, after = measured
     name, most = "dead letters", "not more" if allowed == 0 else f"at most {allowed} more"
     if before is None:
@@ -122,8 +122,8 @@ def _letters(measured: tuple[int | None, int], allowed: int) -> Row:
     return Row(name, f"{before} -> {after}", most, _outcome(good=after <= before + allowed))
 
 
-def told(found: Ratio) -> str:
-    """Return a share in words."""
+def formatted(found: Ratio) -> str:
+    """Return a ratio with its counts and interval, as text."""
     if found.value is None:
-        return "of nothing"
+        return "0 of 0"
     return f"{found.value:.3f} ({found.hits} of {found.of}, {found.low:.3f} to {found.high:.3f})"

@@ -26,17 +26,17 @@ from streams.replay.naming import DEAD_LETTERS
 from streams.replay.run_cases import RunCases
 from streams.replay.run_state import RunState
 from streams.replay.run_writer import Batch, Progress, RunWriter, Written
-from streams.replay.span import Place
+from streams.replay.span import Offsets, PartitionId
 from streams.replay.stages import Stages
 
-_TAKE = 200
-_TAKE_S = 0.25
+_READ_LIMIT = 200
+_READ_S = 0.25
 _MAX_OUTPUTS = 500
 _MAX_BYTES = 8 * 1024 * 1024
-"""In one transaction."""
+"""Of one transaction."""
 _COMMIT_S = 1.0
 HEARTBEAT_S = 5.0
-"""How often the run's record is written, also when nothing changes: readers take a recent one as a sign of life."""
+"""Interval at which the run's record is written, also without changes: a recent one shows that the run is alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Parts:
     codec: Codec
     limit: DeadLetterLimit
     keeps: frozenset[str]
-    """Topics whose records are written; others pass in memory only."""
+    """Topics whose records are written; those of other topics stay in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ class Pace:
     max_rate
         Records a second; 0 is no limit.
     live
-        Deadlines by the wall clock, and no end; otherwise event time: deadlines by the records' timestamps.
+        Whether deadlines follow the wall clock and the run has no end; otherwise deadlines follow event time, the
+        records' timestamps.
     """
 
     ahead: int
@@ -83,34 +84,34 @@ class Engine:
     ----------
     run, progress
         Record and checkpoint of the run, which a restart continues from.
-    watch
-        Called with each verdict, and with each post whose scores arrive.
+    on_verdict
+        Called with each verdict, and with None for each post whose scores arrive.
     """
 
     parts: Parts
     pace: Pace
     run: Run
     progress: Progress
-    watch: Callable[[str, Verdict | None], None]
+    on_verdict: Callable[[str, Verdict | None], None]
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _outputs: list[Written] = field(default_factory=list)
     _n_bytes: int = 0
-    _positions: dict[Place, int] = field(default_factory=dict)
+    _positions: Offsets = field(default_factory=dict)
     _records: Counter[str] = field(default_factory=Counter)
     _fusion_s: float = 0.0
-    _spent: dict[str, float] = field(default_factory=dict)
+    _seconds_before: dict[str, float] = field(default_factory=dict)
     _committed_at: float = 0.0
     _run_written_at: float = 0.0
 
     def stop(self) -> None:
-        """Let `execute` return after the records in flight."""
+        """Make `execute` return after the records in flight."""
         self._stopping.set()
 
     def offsets(self) -> tuple[int, int | None]:
         """Return the number of offsets processed and the total, None for a run without an end."""
         starts, ends = self.run.starts, self.run.ends
-        done = sum(offset - starts[place] for place, offset in self.progress.positions.items())
-        return done, sum(ends[place] - start for place, start in starts.items()) if ends else None
+        done = sum(offset - starts[partition] for partition, offset in self.progress.positions.items())
+        return done, sum(ends[partition] - start for partition, start in starts.items()) if ends else None
 
     async def execute(self) -> None:
         """Process and write all records, then the end of the run.
@@ -123,7 +124,7 @@ class Engine:
         TooManyDeadLettersError
             Nothing of the record that exceeded the limit was written.
         """
-        self._spent = dict(self.progress.seconds)
+        self._seconds_before = dict(self.progress.seconds)
         self._records = Counter(self.progress.records)
         await self._commit(with_run=True)
         try:
@@ -143,36 +144,36 @@ class Engine:
     async def _work(self) -> None:
         window: deque[asyncio.Task[Prepared]] = deque()
         try:
-            async for record in self._arriving():
+            async for record in self._records_read():
                 if record is not None:
                     window.append(asyncio.create_task(self.parts.chain(record)))
                 # Without a further record the window is drained rather than filled.
                 while window and (len(window) >= self.pace.ahead or window[0].done() or record is None):
-                    await self._settle(await self._patiently(window.popleft()))
+                    await self._join(await self._result(window.popleft()))
                 await self._tick()
             while window:
-                await self._settle(await self._patiently(window.popleft()))
+                await self._join(await self._result(window.popleft()))
         finally:
             for task in window:
                 task.cancel()
 
-    async def _arriving(self) -> AsyncIterator[Record | None]:
-        """Yield records, and None whenever none is available."""
+    async def _records_read(self) -> AsyncIterator[Record | None]:
+        """Yield records at the run's rate, and None while there is none."""
         started_s, n = time.monotonic(), 0
         while not self._stopping.is_set() and not self.parts.reader.done:
-            records = await asyncio.to_thread(self.parts.reader.take, _TAKE, _TAKE_S)
+            records = await asyncio.to_thread(self.parts.reader.read, _READ_LIMIT, _READ_S)
             if not records:
                 yield None
             for record in records:
                 while self.pace.max_rate and n > (time.monotonic() - started_s) * self.pace.max_rate:
                     yield None
-                    await asyncio.sleep(min(_TAKE_S, 1 / self.pace.max_rate))
+                    await asyncio.sleep(min(_READ_S, 1 / self.pace.max_rate))
                 if self._stopping.is_set():
                     return
                 yield record
                 n += 1
 
-    async def _patiently(self, task: asyncio.Task[Prepared]) -> Prepared:
+    async def _result(self, task: asyncio.Task[Prepared]) -> Prepared:
         while not (await asyncio.wait({task}, timeout=_COMMIT_S))[0]:
             await self._tick()
         return task.result()
@@ -187,7 +188,7 @@ class Engine:
         if with_run or waiting or full:
             await self._commit(with_run=with_run)
 
-    async def _settle(self, done: Prepared) -> None:
+    async def _join(self, done: Prepared) -> None:
         """Join the scores of a prepared record, queue its outputs and advance its position."""
         record = done.record
         now_s = time.time() if self.pace.live else max(self.progress.clock_s, record.timestamp_s)
@@ -203,7 +204,7 @@ class Engine:
         for scores in done.scores:
             await self._fuse(scores, now_s)
         self._records += done.records
-        self._positions[Place(record.topic, record.partition)] = record.offset + 1
+        self._positions[PartitionId(record.topic, record.partition)] = record.offset + 1
 
     def _count(self, letters: list[DeadLetter]) -> None:
         for letter in letters:
@@ -215,14 +216,14 @@ class Engine:
     def _letter(self, failure: Failure, now_s: float) -> DeadLetter:
         record = failure.record
         letter = dead_letter(failure.stage, failure.error, record, self.parts.chain.retry.attempts)
-        # The key is part of the id: records between two stages have no offset of their own, only that of the source.
-        place = (failure.stage, record.topic, record.partition, record.offset, record.key, letter.reason)
+        # The key is part of the id because records between two stages have only the offset of their source record.
+        parts = (failure.stage, record.topic, record.partition, record.offset, record.key, letter.reason)
         at = datetime.fromtimestamp(now_s, UTC)
-        return msgspec.structs.replace(letter, dead_letter_id=record_id("dead-letter", *place), at=at)
+        return msgspec.structs.replace(letter, dead_letter_id=record_id("dead-letter", *parts), at=at)
 
     async def _fuse(self, scores: Scores, now_s: float) -> None:
         started_s = time.thread_time()
-        self.watch(scores.segment.post.post_id, None)
+        self.on_verdict(scores.segment.post.post_id, None)
         state, verdicts = await self.parts.window.add(scores, now_s)
         await self._deliver(state, verdicts, now_s)
         self._records["fusion"] += 1
@@ -238,7 +239,7 @@ class Engine:
                 await self._close(state)
 
     async def _close(self, state: PostState) -> None:
-        """Close a post at its very deadline, whenever the next record shows that it has passed."""
+        """Close a post as of its deadline, not of the later record that shows that the deadline has passed."""
         at_s = state.deadline_s
         await self._deliver(state, await self.parts.window.close(state, at_s), at_s)
 
@@ -246,7 +247,7 @@ class Engine:
         post_id = state.post.post_id
         for verdict in verdicts:
             self._write("verdicts", post_id.encode(), verdict, at_s)
-            self.watch(post_id, verdict)
+            self.on_verdict(post_id, verdict)
         await self.parts.window.save(state, verdicts, at_s)
 
     def _write(self, topic: str, key: bytes, message: Message, at_s: float) -> None:
@@ -255,11 +256,11 @@ class Engine:
         self._n_bytes += len(value)
 
     async def _commit(self, *, with_run: bool) -> None:
-        """Write everything since the last commit in one transaction, on request with the record of the run."""
-        self.progress.positions |= {str(place): offset for place, offset in self._positions.items()}
+        """Write all outputs since the last commit in one transaction, on request with the record of the run."""
+        self.progress.positions |= {str(partition): offset for partition, offset in self._positions.items()}
         self.progress.records = dict(self._records)
-        now = self.parts.stages.seconds() | {"fusion": self._fusion_s}
-        self.progress.seconds = self._spent | {name: self._spent.get(name, 0.0) + spent for name, spent in now.items()}
+        before, since = self._seconds_before, self.parts.stages.seconds() | {"fusion": self._fusion_s}
+        self.progress.seconds = before | {stage: before.get(stage, 0.0) + since[stage] for stage in since}
         if with_run:
             self.run = msgspec.structs.replace(
                 self.run,

@@ -1,4 +1,4 @@
-"""Starting a run, or going on with it: everything is checked, then its topics and its cases are made, then it runs."""
+"""Start of a run or of its continuation: checks, then the run's topics and copy of the cases, then its loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,57 +25,59 @@ from streams.replay.chain import Chain
 from streams.replay.engine import Engine, Pace, Parts
 from streams.replay.merged_reader import MergedReader
 from streams.replay.naming import CASES, STATE, Naming, written_topics
-from streams.replay.plan import Asked, Planned, plan
+from streams.replay.plan import Planned, RunRequest, plan
 from streams.replay.run_cases import RunCases
 from streams.replay.run_state import RunState
-from streams.replay.run_topics import make_topics
+from streams.replay.run_topics import create_topics
 from streams.replay.run_writer import PROGRESS_KEY, Batch, Progress, RunWriter
 from streams.replay.runs import read_runs
-from streams.replay.span import Place
+from streams.replay.span import PartitionId
 from streams.replay.stages import Stages
 from streams.settings import Settings
 
 _LARGE = {"posts", "frames", "sounds"}
 _AHEAD, _AHEAD_LARGE = 64, 8
-"""Records prepared side by side, and where one may take 8 MB."""
+"""Records prepared at once; the second where one record may take 8 MB."""
 
-type Watch = Callable[[str, Verdict | None], None]
-"""Told of each post that is heard of, and of each verdict."""
-type Begun = Callable[[Engine], None]
+type OnVerdict = Callable[[str, Verdict | None], None]
+"""Called with the id of each post whose scores arrive and None, and with each verdict."""
+type OnStart = Callable[[Engine], None]
 """Called before the first record."""
 
 
-def unwatched(post_id: str, verdict: Verdict | None) -> None:
-    """Watch nothing."""
+def ignore_verdict(post_id: str, verdict: Verdict | None) -> None:
+    """Do nothing."""
 
 
-async def launch(settings: Settings, asked: Asked, begun: Begun, watch: Watch = unwatched) -> Run:
-    """Run to the end, or until SIGINT or SIGTERM; return how it stands then.
+async def launch(
+    settings: Settings, request: RunRequest, on_start: OnStart, on_verdict: OnVerdict = ignore_verdict
+) -> Run:
+    """Process records to the end of the run, or until SIGINT or SIGTERM; return the run's record then.
 
     Raises
     ------
     UsageError, ModelError
-        What was asked cannot be done: nothing was written. Or the run was taken over, or something that it needs
-        failed: it can be gone on with.
+        The request is refused and nothing was written; or another process has fenced this one or a dependency has
+        failed, and the run can be continued.
     """
     await asyncio.to_thread(wait_for_broker, settings)
     codec, registry = create_codec(settings), create_registry(settings)
     try:
-        planned = await plan(settings, asked, registry, codec)
+        planned = await plan(settings, request, registry, codec)
         if planned.run.kind == "replay" and planned.run.finished_at is not None:
             return planned.run
         async with AsyncExitStack() as stack:
-            return await _Session(settings, codec, planned, stack).run(registry, asked, begun, watch)
+            return await _Session(settings, codec, planned, stack).run(registry, request, on_start, on_verdict)
     except KafkaException as error:
         raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
     except ConnectionError as error:
         raise UsageError(str(error)) from error  # the schema registry
     except TooManyDeadLettersError as error:
-        raise UsageError(f"{asked.run_id} stopped where it can be gone on with: {error}") from error
+        raise UsageError(f"{request.run_id} stopped, and can be continued: {error}") from error
 
 
 class _Session:
-    """One process's part of a run; what it opens is closed with the stack."""
+    """Execution of a run by one process; the stack closes its resources."""
 
     def __init__(self, settings: Settings, codec: Codec, planned: Planned, stack: AsyncExitStack) -> None:
         self._settings, self._codec, self._stack = settings, codec, stack
@@ -84,17 +86,17 @@ class _Session:
         self._naming = Naming(settings, planned.run.run_id)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def run(self, registry: Registry, asked: Asked, begun: Begun, watch: Watch) -> Run:
+    async def run(self, registry: Registry, request: RunRequest, on_start: OnStart, on_verdict: OnVerdict) -> Run:
         choice, source = self._started.choice, self._started.source
         cases = OpenCases(self._settings, self._codec, self._fail, CASES if self._is_live else self._naming.of(CASES))
         self._stack.push_async_callback(cases.stop)
         fusion = await asyncio.to_thread(registry.fusion, choice.fusion)
         run_cases = RunCases(cases, fusion, choice.policy, pinned=not self._is_live)
-        stages = Stages(run_cases.index, n_threads=asked.threads)
+        stages = Stages(run_cases.index, n_threads=request.threads)
         self._stack.push_async_callback(stages.close)
         await stages.open(source, self._settings, registry, choice)
-        # So far nothing was written, and all that can be refused is refused.
-        run_writer = await self._take_over()
+        # Every check that refuses a request comes before this first write.
+        run_writer = await self._open_writer()
         progress, state = await self._restore(run_writer)
         window = JoinWindow(state, run_cases.rules, progress.deadline_s, progress.memory_s)
         window.restore_timers()
@@ -112,51 +114,53 @@ class _Session:
             limit=DeadLetterLimit(self._settings.max_dead_letters_in_a_row),
             keeps=frozenset(written_topics(source)),
         )
-        pace = Pace(_AHEAD_LARGE if source in _LARGE else _AHEAD, asked.max_rate, self._is_live)
-        engine = Engine(parts, pace, msgspec.structs.replace(self._started, finished_at=None), progress, watch)
-        begun(engine)
-        await self._until_end(engine, run_cases)
+        pace = Pace(_AHEAD_LARGE if source in _LARGE else _AHEAD, request.max_rate, self._is_live)
+        engine = Engine(parts, pace, msgspec.structs.replace(self._started, finished_at=None), progress, on_verdict)
+        on_start(engine)
+        await self._execute(engine, run_cases)
         return engine.run
 
-    async def _take_over(self) -> RunWriter:
-        """Return the run_writer, once no other process can write to the run any more."""
+    async def _open_writer(self) -> RunWriter:
+        """Return the writer of the run once it has fenced every other; write the run's record and create its topics."""
         run_writer = await asyncio.to_thread(RunWriter, self._settings, self._naming)
         await asyncio.to_thread(run_writer.start)
         run_id = self._started.run_id
         if self._is_new and run_id in await read_runs(self._settings):
-            raise UsageError(f"{run_id} was started by somebody else at this moment: look with `jikimi replay list`")
+            raise UsageError(f"another process has just started {run_id}: `jikimi replay list` shows it")
         await asyncio.to_thread(run_writer.commit, Batch(run=self._started))
-        await asyncio.to_thread(make_topics, self._settings, self._naming, self._started.source)
+        await asyncio.to_thread(create_topics, self._settings, self._naming, self._started.source)
         return run_writer
 
     async def _restore(self, run_writer: RunWriter) -> tuple[Progress, RunState]:
-        """Return the checkpoint and the join state of the run; write its start if it has none."""
+        """Return the checkpoint and join state of the run, after writing its start if there is no checkpoint."""
         latest = await read_latest(self._settings, self._naming.of(STATE))
         states = {key: update.value or b"" for key, update in latest.items()}
         checkpoint = states.pop(PROGRESS_KEY, None)
-        progress = msgspec.msgpack.decode(checkpoint, type=Progress) if checkpoint else await self._begin(run_writer)
+        progress = (
+            msgspec.msgpack.decode(checkpoint, type=Progress) if checkpoint else await self._write_start(run_writer)
+        )
         return progress, RunState(states)
 
-    async def _begin(self, run_writer: RunWriter) -> Progress:
+    async def _write_start(self, run_writer: RunWriter) -> Progress:
         progress = Progress(
             positions=dict(self._started.starts),
             deadline_s=self._settings.fusion_deadline_s,
             memory_s=self._settings.fusion_memory_s,
         )
-        # In the order of their keys: that of the live topic changes when it is compacted, and ties follow it.
+        # Sorted by key because compaction changes the order of the live topic, and with it the order of ties.
         entries = {} if self._is_live else await read_latest(self._settings, CASES)
         cases = {key: update.value or b"" for key, update in sorted(entries.items())}
         await asyncio.to_thread(run_writer.pin, cases, progress)
-        # What a transaction wrote is seen for sure once the next has begun.
+        # A transaction is visible for certain once the next has begun.
         await asyncio.to_thread(run_writer.commit, Batch(run=self._started))
         return progress
 
     def _reader(self, progress: Progress) -> MergedReader:
-        starts = {Place.parse(text): offset for text, offset in progress.positions.items()}
-        ends = {Place.parse(text): offset for text, offset in self._started.ends.items()}
+        starts = {PartitionId.parse(text): offset for text, offset in progress.positions.items()}
+        ends = {PartitionId.parse(text): offset for text, offset in self._started.ends.items()}
         return MergedReader(self._settings, self._naming.group, starts, None if self._is_live else ends)
 
-    async def _until_end(self, engine: Engine, run_cases: RunCases) -> None:
+    async def _execute(self, engine: Engine, run_cases: RunCases) -> None:
         work = asyncio.create_task(engine.execute())
         following = asyncio.create_task(run_cases.run())
         try:
@@ -176,5 +180,5 @@ class _Session:
 
 
 def is_in_share(share: float, post_id: str) -> bool:
-    """Return whether a post is among the share of all posts, the same ones each time."""
+    """Return whether a post is among this share of all posts, by a hash of its id."""
     return int.from_bytes(blake2b(post_id.encode(), digest_size=8).digest()) < share * 2**64

@@ -1,4 +1,4 @@
-"""What a run is to do, checked before anything is written: every mistake is one line."""
+"""Plan of a run, checked before anything is written; each error is one line."""
 
 import asyncio
 import os
@@ -20,26 +20,28 @@ from streams.live_models.selection import change_choice, default_choice
 from streams.replay.checks import check_described, check_readable, check_same, check_source
 from streams.replay.naming import SOURCES, Naming, read_topics
 from streams.replay.runs import read_runs
-from streams.replay.span import Look, Span, instant, is_relative
+from streams.replay.span import OffsetQuery, Span, is_relative, parse_time
 from streams.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a person wants of a run.
+class RunRequest:
+    """Arguments of a run.
 
     Attributes
     ----------
     source
-        Topic to start from; None goes on with a run as it was started.
+        Topic to start from; None continues a run with the arguments it was started with.
     since, until
-        As `instant` reads them.
+        Times in the format of `parse_time`.
     changes
-        To the live choice of models, as `change_choice` reads them.
+        Changes to the live models, in the format of `change_choice`.
+    share
+        Share of the posts to process, above 0 and up to 1.
     max_rate
         Records a second; 0 is no limit.
     threads
-        Records worked on at once.
+        Records processed at once.
     """
 
     run_id: str
@@ -54,69 +56,73 @@ class Asked:
 
 
 class Planned(NamedTuple):
-    """A run, and whether it was never started before."""
+    """A run, and whether it is new."""
 
     run: Run
     is_new: bool
 
 
-async def plan(settings: Settings, asked: Asked, registry: Registry, codec: Codec) -> Planned:
-    """Return the run that was asked for: as it was started, if it was.
+async def plan(settings: Settings, request: RunRequest, registry: Registry, codec: Codec) -> Planned:
+    """Return the run of a request: the stored one if it was started before.
 
     Raises
     ------
     UsageError, ModelError
-        It cannot be done, or it was started with other arguments.
+        The request is refused, or the run was started with other arguments.
     """
-    naming = Naming(settings, asked.run_id)
-    known = (await read_runs(settings)).get(asked.run_id)
-    if asked.source is None:
-        if known is None or known.run.kind != asked.kind:
-            raise UsageError(f"no {asked.kind} {asked.run_id} to go on with: start one with --from {'|'.join(SOURCES)}")
-        return Planned(known.run, is_new=False)
+    naming = Naming(settings, request.run_id)
+    stored = (await read_runs(settings)).get(request.run_id)
+    if request.source is None:
+        if stored is None or stored.run.kind != request.kind:
+            raise UsageError(
+                f"no {request.kind} {request.run_id} to continue: start one with --from {'|'.join(SOURCES)}"
+            )
+        return Planned(stored.run, is_new=False)
     live = (await read_history(settings, default_choice(registry, settings))).live
-    run = _asked_run(asked, asked.source, change_choice(live, asked.changes, registry))
-    if known is not None:
-        check_same(known.run, run, times=not (is_relative(asked.since) or is_relative(asked.until)))
-        return Planned(known.run, is_new=False)
-    changed = check_source(asked.source, live, run.choice)
+    run = _requested_run(request, request.source, change_choice(live, request.changes, registry))
+    if stored is not None:
+        check_same(stored.run, run, times=not (is_relative(request.since) or is_relative(request.until)))
+        return Planned(stored.run, is_new=False)
+    changed = check_source(request.source, live, run.choice)
     check_described(await _cases(settings, codec), run.choice, changed)
     span = await asyncio.to_thread(_span, settings, run)
     if span.ends:
         await asyncio.to_thread(check_readable, settings, naming, codec, span)
-    starts, ends = ({str(place): offset for place, offset in offsets.items()} for offsets in span)
+    starts, ends = ({str(partition): offset for partition, offset in offsets.items()} for offsets in span)
     return Planned(msgspec.structs.replace(run, starts=starts, ends=ends), is_new=True)
 
 
-def _asked_run(asked: Asked, source: str, choice: Choice) -> Run:
+def _requested_run(request: RunRequest, source: str, choice: Choice) -> Run:
     if source not in SOURCES:
-        raise UsageError(f"nothing can be replayed from {source!r}: there are {', '.join(SOURCES)}")
-    if not 0 < asked.share <= 1:
-        raise UsageError(f"a share of {asked.share:g}: say 0.1 for a tenth of the posts")
+        raise UsageError(f"cannot replay from {source!r}: use one of {', '.join(SOURCES)}")
+    if not 0 < request.share <= 1:
+        raise UsageError(
+            f"a share of {request.share:g}: use a share above 0 and up to 1, such as 0.1 for a tenth of the posts"
+        )
     now = datetime.now(UTC)
-    since, until = (instant(text, now) if text else None for text in (asked.since, asked.until))
+    since, until = (parse_time(text, now) if text else None for text in (request.since, request.until))
     if since is not None and until is not None and since >= until:
-        raise UsageError(f"nothing lies between {asked.since} and {asked.until}")
+        raise UsageError(f"--since {request.since} is not before --until {request.until}")
     return Run(
-        run_id=asked.run_id,
-        kind=asked.kind,
+        run_id=request.run_id,
+        kind=request.kind,
         source=source,
         since=since,
         until=until,
         choice=choice,
         starts={},
-        share=asked.share,
+        share=request.share,
         code=version("jikimi"),
         started_at=now,
     )
 
 
 def _span(settings: Settings, run: Run) -> Span:
-    look, topics = Look(settings), read_topics(run.source)
-    return Span(look.ends(topics), {}) if run.kind == "shadow" else look.span(topics, run.since, run.until)
+    query, topics = OffsetQuery(settings), read_topics(run.source)
+    return Span(query.ends(topics), {}) if run.kind == "shadow" else query.span(topics, run.since, run.until)
 
 
 async def _cases(settings: Settings, codec: Codec) -> list[Case]:
-    """Return the open cases' entries that can be read."""
+    """Return the entries of the open cases, without those that cannot be decoded."""
     entries = [decode_or_refuse(codec, "cases", update) for update in (await read_latest(settings, "cases")).values()]
     return [entry for entry in entries if isinstance(entry, Case)]

@@ -1,4 +1,4 @@
-"""The plots of a comparison, as SVG: the same values give the same bytes."""
+"""Plots of a comparison as SVG: the same values give the same bytes."""
 
 import io
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _LEAST_AREA, _MOST_AREA = 8.0, 220.0
 
 
 def plot(panels: dict[str, list[Point]], before: str, after: str) -> str:
-    """Return a scatter of each panel's points, both axes from 0 to 1, a point's area by how many it stands for."""
+    """Return a scatter plot of each panel's points, both axes from 0 to 1; a point's area shows its number of pairs."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(_PANEL_IN * len(panels), _PANEL_IN + 0.3), layout="constrained")
         for number, (title, points) in enumerate(panels.items(), 1):

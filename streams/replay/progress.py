@@ -1,4 +1,4 @@
-"""How far a run has come, for the person who waits: a bar on a terminal, else a line every ten seconds."""
+"""Progress of a run on the console: a bar on a terminal, otherwise a line every ten seconds."""
 
 import asyncio
 import time
@@ -10,13 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from streams.replay.engine import Engine
 
-_LOOK_S = 0.5
+_REFRESH_S = 0.5
 _LINE_S = 10.0
 
 
 @asynccontextmanager
-async def shown(console: Console, engines: list[Engine]) -> AsyncIterator[None]:
-    """Show how the first of these engines comes on, once it is there."""
+async def progress_display(console: Console, engines: list[Engine]) -> AsyncIterator[None]:
+    """Show the progress of the first engine as soon as the list has one."""
     task = asyncio.create_task(_bar(console, engines) if console.is_terminal else _lines(console, engines))
     try:
         yield
@@ -34,7 +34,7 @@ async def _bar(console: Console, engines: list[Engine]) -> None:
             for engine in engines[:1]:
                 done, total = engine.offsets()
                 progress.update(task, description=engine.run.run_id, completed=done, total=total)
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_REFRESH_S)
 
 
 async def _lines(console: Console, engines: list[Engine]) -> None:

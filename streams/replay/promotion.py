@@ -1,4 +1,4 @@
-"""`jikimi promote RUN`: the choice of a finished run goes live."""
+"""`jikimi promote RUN`: the models and policy of a run become the live ones."""
 
 import asyncio
 
@@ -10,23 +10,23 @@ from streams.settings import Settings
 
 
 def promote_run(settings: Settings, run_id: str, *, force: bool = False) -> list[str]:
-    """Make a run's choice the live one; return the changes, one line each.
+    """Make the models and policy of a run live; return the changes, one line each.
 
     Raises
     ------
     UsageError
-        There is no such run; it is not finished or has dead letters, unless forced; or as `promote` raises.
+        There is no such run; it is not finished or has dead letters, unless forced; or as in `promote`.
     ModelError
         A model is not in the manifest.
     """
     run = asyncio.run(read_run(settings, run_id)).run
     if not force:
-        _refuse_unsound(run)
+        _check_result(run)
     return promote(settings, run.choice, run.run_id)
 
 
-def _refuse_unsound(run: Run) -> None:
+def _check_result(run: Run) -> None:
     if run.kind == "replay" and run.finished_at is None:
-        raise UsageError(f"{run.run_id} has not come to its end: run it again, it goes on where it was, or --force")
+        raise UsageError(f"{run.run_id} has not reached its end: run it again, which continues it, or use --force")
     if run.dead_letters:
-        raise UsageError(f"{run.run_id} gave up on {run.dead_letters} records: look at them first, or --force")
+        raise UsageError(f"{run.run_id} has {run.dead_letters} dead letters: inspect them first, or use --force")

@@ -1,4 +1,4 @@
-"""The cases that a run looks for: those of its start, kept beside its outputs, or the live ones."""
+"""Cases of a run: the copy that a replay made at its start, or the live ones."""
 
 from models.fusion.model import FusionModel
 from schemas.messages import Policy
@@ -14,13 +14,13 @@ class RunCases:
     Parameters
     ----------
     cases
-        Following the topic that holds them.
+        Open cases of the run's copy, or of the live topic.
     model
-        The fusion of the run.
+        Fusion model of the run.
     policy
-        Instead of every case's own.
+        Replaces every case's own policy.
     pinned
-        Whether nothing is written there any more, so that what is not there need not be asked for.
+        Whether the cases are a copy, which gets no new cases, so that policies need no read barrier.
     """
 
     def __init__(self, cases: OpenCases, model: FusionModel, policy: Policy | None, *, pinned: bool) -> None:
@@ -39,10 +39,12 @@ class RunCases:
         return await self._index.current()
 
     async def rules(self, case_ids: set[str]) -> Rules:
-        """Return by what these cases are judged; those that are not open have no policy there."""
+        """Return the fusion model and the policies of those of these cases that are open."""
         await self._cases.start()
-        found = {case_id: await self._ask(case_id) for case_id in case_ids}
-        return Rules(self._model, {case_id: self._policy or own for case_id, own in found.items() if own is not None})
+        policies = {case_id: await self._own_policy(case_id) for case_id in case_ids}
+        return Rules(
+            self._model, {case_id: self._policy or own for case_id, own in policies.items() if own is not None}
+        )
 
-    async def _ask(self, case_id: str) -> Policy | None:
+    async def _own_policy(self, case_id: str) -> Policy | None:
         return self._cases.policy(case_id) if self._pinned else await self._cases.fresh_policy(case_id)

@@ -9,7 +9,7 @@ class RunState:
     Parameters
     ----------
     states
-        As a restarted run finds them in its topic.
+        States in the topic of a restarted run.
     """
 
     def __init__(self, states: dict[bytes, bytes] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A run's own topics: made beside the live ones and as they are, and deleted with the run."""
+"""Topics of a run: created with the layout of the live ones, and deleted with the run."""
 
 import time
 from concurrent.futures import Future
@@ -15,14 +15,13 @@ from streams.replay.naming import Naming, all_topics
 from streams.settings import Settings
 
 _ANSWER_S = 30.0
-_LOOK_AGAIN_S = 0.05
+_POLL_S = 0.05
 
 
-def make_topics(settings: Settings, naming: Naming, source: str) -> None:
-    """Make the topics of a run that are missing, each with the partitions and copies of the live one.
+def create_topics(settings: Settings, naming: Naming, source: str) -> None:
+    """Create the missing topics of a run, each with as many partitions and replicas as the live one.
 
-    They keep everything until the run is cleaned: their records have the time of what was replayed, which a retention
-    would take for old.
+    They have no retention: their records have the timestamps of the replayed ones, which a retention would delete.
 
     Raises
     ------
@@ -31,27 +30,27 @@ def make_topics(settings: Settings, naming: Naming, source: str) -> None:
     """
     admin = AdminClient(client_config(settings))
     live = admin.list_topics(timeout=_ANSWER_S).topics
-    wanted = []
+    topics = []
     for topic in all_topics(source):
-        shards = live[settings.topic_prefix + topic].partitions
+        partitions = live[settings.topic_prefix + topic].partitions
         config = settings_of(TOPICS[topic])
         if RETENTION in config:
             config[RETENTION] = str(FOREVER)
-        wanted.append(
+        topics.append(
             NewTopic(
                 naming.physical(topic),
-                num_partitions=len(shards),
-                replication_factor=len(shards[0].replicas),
+                num_partitions=len(partitions),
+                replication_factor=len(partitions[0].replicas),
                 config=config,
             )
         )
-    answers = admin.create_topics(wanted, operation_timeout=_ANSWER_S)
-    _accept(answers, KafkaError.TOPIC_ALREADY_EXISTS, "made")
-    _wait_until_shown(admin, {topic.topic for topic in wanted})
+    answers = admin.create_topics(topics, operation_timeout=_ANSWER_S)
+    _accept(answers, KafkaError.TOPIC_ALREADY_EXISTS, "created")
+    _wait_until_listed(admin, {topic.topic for topic in topics})
 
 
 def delete_topics(settings: Settings, naming: Naming, source: str) -> None:
-    """Delete the topics and the group of a run, as far as they are there.
+    """Delete the topics and the group of a run that exist.
 
     Raises
     ------
@@ -64,13 +63,13 @@ def delete_topics(settings: Settings, naming: Naming, source: str) -> None:
     _accept(admin.delete_consumer_groups([naming.group]), KafkaError.GROUP_ID_NOT_FOUND, "deleted")
 
 
-def _wait_until_shown(admin: AdminClient, names: set[str]) -> None:
-    """Return once the broker shows what it accepted: its own view of the cluster comes a moment later."""
+def _wait_until_listed(admin: AdminClient, names: set[str]) -> None:
+    """Return once the broker lists the topics that it accepted, which takes a moment."""
     deadline_s = time.monotonic() + _ANSWER_S
     while not names <= admin.list_topics(timeout=_ANSWER_S).topics.keys():
         if time.monotonic() > deadline_s:
-            raise UsageError("the broker accepted the run's topics and does not show them: start it again")
-        time.sleep(_LOOK_AGAIN_S)
+            raise UsageError("the broker accepted the run's topics but does not list them: start the run again")
+        time.sleep(_POLL_S)
 
 
 def _accept(answers: dict[str, Future[Any]], harmless: int, done: str) -> None:

@@ -16,7 +16,7 @@ from streams.replay.span import Offsets
 from streams.settings import Settings
 
 PROGRESS_KEY = b""
-"""In the run's state topic, where the other keys are post ids."""
+"""Key of the checkpoint in the run's state topic, where the other keys are post ids."""
 _ANSWER_S = 20.0
 
 
@@ -30,7 +30,7 @@ class Progress(msgspec.Struct, kw_only=True):
     clock_s
         Event time: timestamp of the newest record so far, seconds since the epoch.
     deadline_s, memory_s
-        Deadline and state retention of fusion at the start of the run: others would lead to other verdicts.
+        Fusion's deadline and state retention at the start of the run: others would lead to other verdicts.
     records, seconds, dead_letters
         As in `Run`.
     """
@@ -80,7 +80,7 @@ class RunWriter(TransactionWriter):
     def __init__(self, settings: Settings, naming: Naming) -> None:
         super().__init__(settings, naming.writer)
         if not self._transactional:
-            raise UsageError("this broker has no transactions, by which a run is kept exact: use an Apache Kafka")
+            raise UsageError("this broker has no transactions, without which a run is not exact: use Apache Kafka")
         self._naming = naming
         self._prefix = settings.topic_prefix
 
@@ -106,7 +106,7 @@ class RunWriter(TransactionWriter):
             self.write_bytes("runs", batch.run.run_id.encode(), self.codec.encode("runs", batch.run))
         if group is not None and batch.positions:
             partitions = [
-                TopicPartition(self._prefix + place.topic, place.partition, offset)
-                for place, offset in batch.positions.items()
+                TopicPartition(self._prefix + topic, number, offset)
+                for (topic, number), offset in batch.positions.items()
             ]
             self._producer.send_offsets_to_transaction(partitions, group, _ANSWER_S)

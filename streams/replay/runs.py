@@ -1,4 +1,4 @@
-"""The runs there are, from the runs topic: read, shown and cleaned away."""
+"""Runs of the `runs` topic: reading, listing and deletion."""
 
 import asyncio
 import time
@@ -18,42 +18,42 @@ from streams.replay.run_topics import delete_topics
 from streams.settings import Settings
 
 _DEAD_S = 20.0
-"""A run that has not told anything for so long is dead or stopped: four of its heartbeats."""
+"""Age of a run's record above which its process is dead or stopped: four heartbeats."""
 
 
-class Known(NamedTuple):
-    """A run, and when it was last heard of."""
+class RunEntry(NamedTuple):
+    """Record of a run."""
 
     run: Run
-    told_at_s: float
-    """Seconds since the epoch."""
+    updated_at_s: float
+    """Timestamp of the record, seconds since the epoch."""
 
     @property
     def state(self) -> str:
-        """What it does now, in a word."""
+        """State of the run: running, interrupted, stopped or finished."""
         if self.run.finished_at is not None:
             return "finished" if self.run.kind == "replay" else "stopped"
-        return "running" if time.time() - self.told_at_s < _DEAD_S else "interrupted"
+        return "running" if time.time() - self.updated_at_s < _DEAD_S else "interrupted"
 
 
-async def read_runs(settings: Settings) -> dict[str, Known]:
-    """Return every run by id; one that cannot be read is left out with a word.
+async def read_runs(settings: Settings) -> dict[str, RunEntry]:
+    """Return every run by id; a record that cannot be decoded is logged and left out.
 
     Raises
     ------
     UsageError
-        The broker does not answer, or has no such topic.
+        The broker does not answer, or lacks the topic.
     """
     codec = create_codec(settings)
-    found: dict[str, Known] = {}
+    found: dict[str, RunEntry] = {}
     for key, update in (await read_latest(settings, "runs")).items():
         run = decode_or_refuse(codec, "runs", update)
         if isinstance(run, Run):
-            found[key.decode(errors="replace")] = Known(run, update.timestamp_s)
+            found[key.decode(errors="replace")] = RunEntry(run, update.timestamp_s)
     return found
 
 
-async def read_run(settings: Settings, run_id: str) -> Known:
+async def read_run(settings: Settings, run_id: str) -> RunEntry:
     """Return one run.
 
     Raises
@@ -61,37 +61,37 @@ async def read_run(settings: Settings, run_id: str) -> Known:
     UsageError
         There is no such run, or the broker does not answer.
     """
-    known = (await read_runs(settings)).get(Naming(settings, run_id).run_id)
-    if known is None:
-        raise UsageError(f"no run {run_id}: `jikimi replay list` shows those there are")
-    return known
+    entry = (await read_runs(settings)).get(Naming(settings, run_id).run_id)
+    if entry is None:
+        raise UsageError(f"no run {run_id}: `jikimi replay list` shows all runs")
+    return entry
 
 
 async def clean(settings: Settings, run_id: str) -> None:
-    """Delete a run's topics, its group and the record of it, in this order: what breaks off can be done again.
+    """Delete a run's topics, its group and then its record, so that an interrupted deletion can be repeated.
 
     Raises
     ------
     UsageError
-        There is no such run, it runs, or the broker refuses.
+        There is no such run, it is running, or the broker refuses.
     """
     naming = Naming(settings, run_id)
-    known = await read_run(settings, run_id)
-    if known.state == "running":
-        ago_s = time.time() - known.told_at_s
-        raise UsageError(f"{run_id} runs (heard of {ago_s:.0f} s ago): stop it, and try again {_DEAD_S:g} s later")
+    entry = await read_run(settings, run_id)
+    if entry.state == "running":
+        ago_s = time.time() - entry.updated_at_s
+        raise UsageError(f"{run_id} is running (updated {ago_s:.0f} s ago): stop it, and try again {_DEAD_S:g} s later")
     writer = await asyncio.to_thread(TransactionWriter, settings, naming.writer)
-    await asyncio.to_thread(writer.start)  # whatever hangs somewhere can write no more
-    await asyncio.to_thread(delete_topics, settings, naming, known.run.source)
+    await asyncio.to_thread(writer.start)  # fences a process of the run that hangs
+    await asyncio.to_thread(delete_topics, settings, naming, entry.run.source)
     await asyncio.to_thread(writer.write_transaction, lambda: writer.write("runs", run_id, None))
 
 
 async def print_runs(settings: Settings, console: Console) -> None:
     """Print one line per run."""
     table = Table("run", "kind", "from", "state", "started", "records", "dead letters", box=None)
-    for run_id, known in sorted((await read_runs(settings)).items()):
-        run = known.run
+    for run_id, entry in sorted((await read_runs(settings)).items()):
+        run = entry.run
         started = f"{run.started_at:%Y-%m-%d %H:%M} UTC"
         n = str(max(run.records.values(), default=0))
-        table.add_row(run_id, run.kind, run.source, known.state, started, n, str(run.dead_letters))
+        table.add_row(run_id, run.kind, run.source, entry.state, started, n, str(run.dead_letters))
     console.print(table)

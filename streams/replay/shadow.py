@@ -1,4 +1,4 @@
-"""A candidate beside what is live: the same posts, no takedowns, and a count of where the two differ."""
+"""Shadow: a candidate on live traffic, without takedowns, and a count of its differences from the live verdicts."""
 
 import asyncio
 import time
@@ -16,79 +16,82 @@ from streams.kafka.wait_for_broker import wait_for_broker
 from streams.replay.engine import Engine
 from streams.replay.launch import launch
 from streams.replay.merged_reader import MergedReader
-from streams.replay.plan import Asked
-from streams.replay.progress import shown
-from streams.replay.span import Look
+from streams.replay.plan import RunRequest
+from streams.replay.progress import progress_display
+from streams.replay.span import OffsetQuery
 from streams.settings import Settings
 from streams.telemetry import metrics
 from streams.telemetry.metrics_server import serve_metrics
 from streams.topology import readers_group
 
 _GRACE = 2.0
-"""In fusion's deadlines: how much later one of the two may decide on a post than the other first spoke of it."""
-_MOST_POSTS = 100_000
-"""Remembered at once; the oldest is counted early when there are more."""
-_TAKE, _TAKE_S = 500, 0.5
+"""Grace period in fusion's deadlines: from the first event of a post, on either side, to its count."""
+_MAX_POSTS = 100_000
+"""Posts kept at once; above this the oldest is counted early."""
+_READ_LIMIT, _READ_S = 500, 0.5
 
 type Decisions = dict[str, Decision]
-"""Highest so far, by case."""
+"""Highest decision so far, by case."""
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What both said of one post."""
+class _Post:
+    """Decisions of both sides on one post."""
 
-    until_s: float
+    count_at_s: float
     by_shadow: Decisions = field(default_factory=dict)
     by_live: Decisions = field(default_factory=dict)
-    heard: bool = False
-    """Whether the shadow heard of it: what was under way when it started concerns only the live one."""
-    live_spoke: bool = False
+    reached_shadow: bool = False
+    """False for a post in flight when the shadow started, which is not counted."""
+    reached_live: bool = False
+    """Whether there is a live verdict."""
 
 
 class Comparison:
-    """Counts, for each post and case, whether a shadow decides as the live system does.
+    """Counter of equal and different decisions of a shadow and the live system, by post and case.
 
     Parameters
     ----------
     grace_s
-        From the first word of a post to when it is counted, seconds.
+        Seconds from the first event of a post to its count.
+    max_posts
+        Posts kept at once; above this the oldest is counted early.
     """
 
     def __init__(
-        self, grace_s: float, most_posts: int = _MOST_POSTS, clock: Callable[[], float] = time.monotonic
+        self, grace_s: float, max_posts: int = _MAX_POSTS, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._clock = clock
         self._grace_s = grace_s
-        self._most_posts = most_posts
-        self._posts: OrderedDict[str, _Seen] = OrderedDict()
+        self._max_posts = max_posts
+        self._posts: OrderedDict[str, _Post] = OrderedDict()
 
     def shadow(self, post_id: str, verdict: Verdict | None) -> None:
-        """Note that the shadow heard of a post, or what it decided."""
-        seen = self._seen(post_id)
-        seen.heard = True
+        """Record that a post has reached the shadow, or a verdict of the shadow."""
+        post = self._post(post_id)
+        post.reached_shadow = True
         if verdict is not None:
-            _raise(seen.by_shadow, verdict)
+            _raise(post.by_shadow, verdict)
 
     def live(self, verdict: Verdict) -> None:
-        """Note what the live system decided."""
-        seen = self._seen(verdict.post.post_id)
-        seen.live_spoke = True
-        _raise(seen.by_live, verdict)
+        """Record a live verdict."""
+        post = self._post(verdict.post.post_id)
+        post.reached_live = True
+        _raise(post.by_live, verdict)
 
     def count(self) -> None:
-        """Count the posts whose time is over."""
+        """Count the posts whose grace period is over."""
         now_s = self._clock()
         while self._posts and (
-            len(self._posts) > self._most_posts or next(iter(self._posts.values())).until_s <= now_s
+            len(self._posts) > self._max_posts or next(iter(self._posts.values())).count_at_s <= now_s
         ):
-            _, seen = self._posts.popitem(last=False)
-            for outcome in _outcomes(seen):
+            _, post = self._posts.popitem(last=False)
+            for outcome in _outcomes(post):
                 metrics.SHADOW_VERDICTS.labels(outcome).inc()
 
-    def _seen(self, post_id: str) -> _Seen:
+    def _post(self, post_id: str) -> _Post:
         if post_id not in self._posts:
-            self._posts[post_id] = _Seen(self._clock() + self._grace_s)
+            self._posts[post_id] = _Post(self._clock() + self._grace_s)
         return self._posts[post_id]
 
 
@@ -97,61 +100,62 @@ def _raise(decisions: Decisions, verdict: Verdict) -> None:
         decisions[verdict.case_id] = verdict.decision
 
 
-def _outcomes(seen: _Seen) -> list[str]:
-    """Return one outcome per case that either names; a post of which neither names one is the same to both."""
-    if not seen.heard:
+def _outcomes(post: _Post) -> list[str]:
+    """Return one outcome per case of either side; a post without a case on both sides counts as the same."""
+    if not post.reached_shadow:
         return []
-    if not seen.live_spoke:
-        return ["alone"] * max(1, len(seen.by_shadow))
-    cases = seen.by_shadow.keys() | seen.by_live.keys()
-    ranks = [(_rank(seen.by_shadow, case), _rank(seen.by_live, case)) for case in sorted(cases)]
-    found = ["same" if mine == theirs else "gained" if mine > theirs else "lost" for mine, theirs in ranks]
-    return found or ["same"]
+    if not post.reached_live:
+        return ["alone"] * max(1, len(post.by_shadow))
+    cases = post.by_shadow.keys() | post.by_live.keys()
+    ranks = [(_rank(post.by_shadow, case), _rank(post.by_live, case)) for case in sorted(cases)]
+    outcomes = ["same" if shadow == live else "gained" if shadow > live else "lost" for shadow, live in ranks]
+    return outcomes or ["same"]
 
 
 def _rank(decisions: Decisions, case_id: str) -> int:
     return RANK[decisions.get(case_id, "dismiss")]
 
 
-async def run_shadow(settings: Settings, asked: Asked, console: Console) -> None:
-    """Follow live traffic until told to stop; raises as `launch` does."""
+async def run_shadow(settings: Settings, request: RunRequest, console: Console) -> None:
+    """Follow live traffic until SIGINT or SIGTERM; raises as `launch` does."""
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
     await asyncio.to_thread(wait_for_broker, settings)
     comparison = Comparison(_GRACE * settings.fusion_deadline_s)
     engines: list[Engine] = []
-    async with shown(console, engines):
-        watching = asyncio.create_task(_watch_live(settings, comparison))
-        running = asyncio.create_task(launch(settings, asked, engines.append, comparison.shadow))
+    async with progress_display(console, engines):
+        following = asyncio.create_task(_follow_live(settings, comparison))
+        running = asyncio.create_task(launch(settings, request, engines.append, comparison.shadow))
         try:
-            await asyncio.wait({watching, running}, return_when=asyncio.FIRST_COMPLETED)
-            await (running if running.done() else watching)  # which only ends by an error
+            await asyncio.wait({following, running}, return_when=asyncio.FIRST_COMPLETED)
+            # Only an error ends the task that follows the live verdicts.
+            await (running if running.done() else following)
         finally:
-            for task in (watching, running):
+            for task in (following, running):
                 task.cancel()
-            await asyncio.gather(watching, running, return_exceptions=True)
-    console.print(_told(running.result()), highlight=False, soft_wrap=True)
+            await asyncio.gather(following, running, return_exceptions=True)
+    console.print(_formatted(running.result()), highlight=False, soft_wrap=True)
 
 
-def _told(run: Run) -> str:
+def _formatted(run: Run) -> str:
     return (
-        f"{run.run_id} is stopped: `jikimi shadow run {run.run_id}` goes on with it\n"
-        f"compare it with what was live: jikimi replay compare {run.run_id}"
+        f"{run.run_id} is stopped: `jikimi shadow run {run.run_id}` continues it\n"
+        f"compare it with the live verdicts: jikimi replay compare {run.run_id}"
     )
 
 
-async def _watch_live(settings: Settings, comparison: Comparison) -> None:
-    """Follow the live verdicts from now on."""
+async def _follow_live(settings: Settings, comparison: Comparison) -> None:
+    """Follow the live verdicts from now on, and count the posts whose grace period is over."""
     codec = create_codec(settings)
-    ends = await asyncio.to_thread(Look(settings).ends, ("verdicts",))
+    ends = await asyncio.to_thread(OffsetQuery(settings).ends, ("verdicts",))
     reader = MergedReader(settings, readers_group(settings), ends, None)
     try:
         while True:
-            for record in await asyncio.to_thread(reader.take, _TAKE, _TAKE_S):
+            for record in await asyncio.to_thread(reader.read, _READ_LIMIT, _READ_S):
                 try:
                     verdict = codec.decode("verdicts", record.value or b"")
                 except WireError:
-                    continue  # takedown makes it a dead letter
+                    continue  # stage takedown makes it a dead letter
                 assert isinstance(verdict, Verdict)
                 comparison.live(verdict)
             comparison.count()

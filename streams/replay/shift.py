@@ -1,4 +1,4 @@
-"""How probabilities and scores moved between two sides. Pure functions."""
+"""Shift of probabilities and scores between two sides. Pure functions."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,14 +6,14 @@ from collections.abc import Iterable
 import msgspec
 
 from schemas.messages import MODALITIES
-from streams.replay.differences import Judgement, Side
+from streams.replay.sides import Side, VerdictSummary
 
 _STEPS = 50
-"""Values are told apart in so many steps, so that a page of many posts stays small."""
+"""Values are rounded to this many steps, so that a page of many posts stays small."""
 
 
 class Point(msgspec.Struct, frozen=True, array_like=True):
-    """Pairs of a post and a case with about these values."""
+    """Number of pairs of a post and a case with about these values."""
 
     before: float
     after: float
@@ -21,14 +21,17 @@ class Point(msgspec.Struct, frozen=True, array_like=True):
 
 
 def probabilities(before: Side, after: Side) -> list[Point]:
-    """Return the probabilities of the posts and cases that either side named; a side that did not has 0."""
-    pairs = before.judged.keys() | after.judged.keys()
-    return _points((_probability(before.judged.get(pair)), _probability(after.judged.get(pair))) for pair in pairs)
+    """Return the probabilities of the pairs of which either side has a verdict; a side without one has 0."""
+    pairs = before.verdicts.keys() | after.verdicts.keys()
+    return _points((_probability(before.verdicts.get(pair)), _probability(after.verdicts.get(pair))) for pair in pairs)
 
 
 def scores(before: Side, after: Side) -> dict[str, list[Point]]:
-    """Return the best scores of each modality where both sides have one."""
-    both = [(before.judged[pair].best, after.judged[pair].best) for pair in before.judged.keys() & after.judged.keys()]
+    """Return the best scores of each modality, of the pairs where both sides have one."""
+    both = [
+        (before.verdicts[pair].best, after.verdicts[pair].best)
+        for pair in before.verdicts.keys() & after.verdicts.keys()
+    ]
     found = {
         modality: _points(
             (old[modality].score, new[modality].score) for old, new in both if modality in old and modality in new
@@ -43,5 +46,5 @@ def _points(values: Iterable[tuple[float, float]]) -> list[Point]:
     return [Point(before / _STEPS, after / _STEPS, n) for (before, after), n in sorted(counted.items())]
 
 
-def _probability(judged: Judgement | None) -> float:
-    return judged.probability if judged is not None else 0.0
+def _probability(verdict: VerdictSummary | None) -> float:
+    return verdict.probability if verdict is not None else 0.0

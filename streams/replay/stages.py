@@ -1,6 +1,6 @@
-"""The stages' own work as a run calls it: without Faust, and one record at a time.
+"""Stages before fusion as functions of one record, without Faust.
 
-Joined with others, the numbers that a model gives for a record would depend on the company.
+Records are not batched: a model's numbers for a record depend on the other rows of its batch.
 """
 
 import asyncio
@@ -32,23 +32,23 @@ from streams.settings import Settings
 
 type Work = Callable[[Any, Record], AsyncIterator[Output]]
 type Index = Callable[[], Awaitable[ReferenceIndex]]
-"""Gives the references to search in."""
+"""Returns the references to search in."""
 
 
 class Stage(NamedTuple):
-    """What is done with each record of a topic."""
+    """Name of a stage, and its function of a record."""
 
     name: str
     work: Work
 
 
 class Stages:
-    """The stages that a source needs, by the topic they read; use as a context.
+    """Stages that a source needs, by the topic they read; end with `close`.
 
     Parameters
     ----------
     n_threads
-        Records worked on at once.
+        Records processed at once.
     """
 
     def __init__(self, index: Index, *, n_threads: int = 1) -> None:
@@ -59,12 +59,12 @@ class Stages:
         self._by_topic = {"descriptors": Stage("match", self._match)}
 
     async def open(self, source: str, settings: Settings, models: Registry, choice: Choice) -> None:
-        """Load the models that this source needs.
+        """Load the models that a source needs.
 
         Raises
         ------
         ModelError, UsageError
-            A model cannot be had, or there is no key for the terms.
+            A model cannot be loaded, or the term key is not set.
         """
         if source in {"posts", "texts"}:
             key = settings.required_term_key()
@@ -81,16 +81,16 @@ class Stages:
             self._by_topic["posts"] = Stage("decode", partial(decode_post, media=media))
 
     async def close(self) -> None:
-        """End threads and child processes."""
+        """Stop threads and child processes."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         await self._resources.aclose()
 
     def of(self, topic: str) -> Stage | None:
-        """Return the stage that reads this topic; None for what fusion reads."""
+        """Return the stage that reads this topic, None if that is fusion."""
         return self._by_topic.get(topic)
 
     def seconds(self) -> dict[str, float]:
-        """Return the CPU seconds that each stage has taken so far; of decode, those of children that have ended."""
+        """Return the CPU seconds of each stage so far; those of decode are of its child processes that have ended."""
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         decode = {"decode": children.ru_utime + children.ru_stime} if "posts" in self._by_topic else {}
         return self._seconds | decode

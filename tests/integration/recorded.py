@@ -1,4 +1,4 @@
-"""A stretch of recorded traffic made of random vectors, and what a run made of it."""
+"""Recorded traffic made of random vectors."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from schemas.messages import Case, Descriptors, Modality, Parts, Policy, PostRef
 type Vectors = npt.NDArray[np.float32]
 
 DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
-"""When the traffic was recorded: lately, or the broker would forget it at once."""
+"""Day of the recorded traffic; recent, because retention would delete older records at once."""
 ONE_EACH = Parts(visual=1, audio=1, text=1)
 TERM = b"t" * 16
 MODEL = {"visual": "sscd-distilled@0.1.0", "audio": "neural-fingerprint@1", "text": "use-multilingual@3"}
@@ -23,19 +23,19 @@ _STEP_S: dict[Modality, float] = {"visual": 1.0, "audio": 0.25, "text": 0.0}
 _ROWS: dict[Modality, int] = {"visual": 8, "audio": 40, "text": 1}
 
 
-class Footage:
-    """Random vectors by name; a copy of a quality between 0 and 1 lies that near its original."""
+class VectorGenerator:
+    """Random vectors, and copies of a given cosine with their original."""
 
     def __init__(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
 
     def original(self, modality: Modality) -> Vectors:
-        """Return the vectors of something that was never seen before."""
+        """Return new vectors, similar to no others."""
         columns = {"visual": 512, "audio": 192, "text": 512}[modality]
         return _normed(self._random.normal(size=(_ROWS[modality], columns)))
 
     def copy(self, original: Vectors, cosine: float) -> Vectors:
-        """Return vectors of about this cosine with the original's."""
+        """Return vectors with about this cosine to the original's."""
         noise = _normed(self._random.normal(size=original.shape))
         return _normed(cosine * original + np.sqrt(1 - cosine**2) * noise)
 
@@ -46,14 +46,14 @@ def _normed(rows: npt.NDArray[Any]) -> Vectors:
 
 
 def post_ref(post_id: str, at: datetime) -> PostRef:
-    """Return a post that was published and seen at this time."""
+    """Return a post published and seen at this time."""
     return PostRef(post_id=post_id, platform="made", url=f"https://made.example/{post_id}", published_at=at, seen_at=at)
 
 
 def described(
     post: PostRef, modality: Modality, rows: Vectors, *, digests: list[bytes] | None = None, parts: Parts = ONE_EACH
 ) -> Descriptors:
-    """Return what a describing stage would say of a post's only segment."""
+    """Return the descriptors of a post's only segment."""
     name, version = MODEL[modality].split("@")
     return Descriptors(
         descriptor_id=record_id("made", post.post_id, modality),
@@ -68,7 +68,7 @@ def described(
 
 
 def case_entries(case_id: str, originals: dict[Modality, Vectors]) -> list[Fed]:
-    """Return the entries of a case that looks for these, acts at 0.95 and asks a person at 0.5."""
+    """Return the entries of a case with these references, which acts at 0.95 and reviews at 0.5."""
     case = Case(case_id=case_id, name="made", opened_at=DAY)
     policy = Policy(act=0.95, review=0.5, version="act=0.95,review=0.5")
     entries = [(case_id, msgspec.structs.replace(case, policy=policy))]
@@ -92,23 +92,27 @@ def case_entries(case_id: str, originals: dict[Modality, Vectors]) -> list[Fed]:
 
 
 def traffic(n_posts: int, seed: int = 1) -> list[Fed]:
-    """Return cases and a day of descriptors: three of four posts are unlike everything, some have parts missing.
+    """Return two cases and a day of descriptors: three of four posts match no case, some lack descriptors.
 
-    Of each four posts one is a copy of some quality in one, two or three senses, so that every decision occurs.
+    The fourth is a copy of random quality in one, two or three modalities, so that every decision occurs.
     """
-    footage = Footage(seed)
+    generator = VectorGenerator(seed)
     random = np.random.default_rng(seed)
-    originals: dict[Modality, Vectors] = {m: footage.original(m) for m in ("visual", "audio", "text")}
-    records = case_entries("case-a", originals) + case_entries("case-b", {"visual": footage.original("visual")})
+    originals: dict[Modality, Vectors] = {m: generator.original(m) for m in ("visual", "audio", "text")}
+    records = case_entries("case-a", originals) + case_entries("case-b", {"visual": generator.original("visual")})
     for number in range(n_posts):
         at = DAY + timedelta(seconds=86_400 * number / n_posts)
         post = post_ref(f"post-{number}", at)
         for index, modality in enumerate(originals):
             if number % 9 == 3 and modality == "text":
-                continue  # never came: the deadline closes this post
-            like = number % 4 == 0 and bool(number // 4 % 7 + 1 >> index & 1)
-            rows = footage.copy(originals[modality], random.uniform(0.4, 0.95)) if like else footage.original(modality)
-            digests = [TERM] if like and modality == "text" else []
+                continue  # missing, so the deadline closes this post
+            copied = number % 4 == 0 and bool(number // 4 % 7 + 1 >> index & 1)
+            rows = (
+                generator.copy(originals[modality], random.uniform(0.4, 0.95))
+                if copied
+                else generator.original(modality)
+            )
+            digests = [TERM] if copied and modality == "text" else []
             message = described(post, modality, rows, digests=digests)
             lag = timedelta(seconds=float(random.uniform(0, 20)))
             value = CODEC.encode("descriptors", message)

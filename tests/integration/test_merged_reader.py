@@ -1,4 +1,4 @@
-"""Partitions read as one stream: in the order of the records' times, past transactions, to ends without a record."""
+"""Merge of partitions: in the order of the records' times, past aborted transactions, to ends without a record."""
 
 import time
 
@@ -9,7 +9,7 @@ from ops.broker.raw import Broker
 from streams.engine.record import Record
 from streams.errors import UsageError
 from streams.replay.merged_reader import MergedReader
-from streams.replay.span import Look, Offsets, Place
+from streams.replay.span import OffsetQuery, Offsets, PartitionId
 from tests.integration.system import System
 
 TOPIC = "scores"
@@ -36,12 +36,12 @@ def now_ms() -> int:
 
 
 def read(reader: MergedReader) -> list[str]:
-    """Return what was read, in order."""
+    """Return the values read, in order."""
     found: list[Record] = []
     deadline = time.monotonic() + 30
     while not reader.done:
         assert time.monotonic() < deadline
-        found += reader.take(7, 0.2)
+        found += reader.read(7, 0.2)
     reader.close()
     return [(record.value or b"").decode() for record in found]
 
@@ -57,8 +57,8 @@ def starts_of(ends: Offsets) -> Offsets:
 def test_the_oldest_record_comes_first_and_ties_go_by_partition(system: System, kafka: str) -> None:
     broker = Broker(kafka, system.settings.topic_prefix)
     write(broker, (1, 5), (0, 5), (2, 1), (0, 9), (1, 2), (2, 7))
-    ends = Look(system.settings).ends((TOPIC,))
-    # 1/2 was written behind 1/5: a partition keeps its own order.
+    ends = OffsetQuery(system.settings).ends((TOPIC,))
+    # 1/2 was written after 1/5: a partition keeps its own order.
     assert read(reader_of(system, starts_of(ends), ends)) == ["2/1", "0/5", "1/5", "1/2", "2/7", "0/9"]
 
 
@@ -67,15 +67,15 @@ def test_only_committed_records_are_read_and_an_end_without_a_record_is_reached(
     write(broker, (0, 1), (1, 2), commit=True)
     write(broker, (0, 3), (2, 4), commit=False)
     write(broker, (0, 5), commit=True)
-    ends = Look(system.settings).ends((TOPIC,))
-    assert ends[Place(TOPIC, 0)] == 6  # three records and three markers
+    ends = OffsetQuery(system.settings).ends((TOPIC,))
+    assert ends[PartitionId(TOPIC, 0)] == 6  # three records and three markers
     assert read(reader_of(system, starts_of(ends), ends)) == ["0/1", "1/2", "0/5"]
 
 
-def test_what_was_deleted_before_it_was_read_is_told(system: System, kafka: str) -> None:
+def test_a_record_deleted_before_it_was_read_is_an_error(system: System, kafka: str) -> None:
     broker = Broker(kafka, system.settings.topic_prefix)
     write(broker, (0, 1))
-    reader = reader_of(system, {Place(TOPIC, 0): 50}, {Place(TOPIC, 0): 60})
+    reader = reader_of(system, {PartitionId(TOPIC, 0): 50}, {PartitionId(TOPIC, 0): 60})
     with pytest.raises(UsageError, match="scores/0 no longer holds offset 50"):
         read(reader)
     reader.close()
@@ -83,19 +83,19 @@ def test_what_was_deleted_before_it_was_read_is_told(system: System, kafka: str)
 
 def test_live_topics_are_followed_without_waiting_for_quiet_partitions(system: System, kafka: str) -> None:
     broker = Broker(kafka, system.settings.topic_prefix)
-    reader = reader_of(system, Look(system.settings).ends((TOPIC,)), None)
-    assert reader.take(5, 0.5) == []
+    reader = reader_of(system, OffsetQuery(system.settings).ends((TOPIC,)), None)
+    assert reader.read(5, 0.5) == []
     for number in range(3):
         write(broker, (number, number))
         found: list[Record] = []
         while not found:
-            found = reader.take(5, 1.0)
+            found = reader.read(5, 1.0)
         assert [record.value for record in found] == [f"{number}/{number}".encode()]
     assert not reader.done
     reader.close()
 
 
-def test_a_partition_far_ahead_of_the_others_is_held_back_and_none_of_it_lost(system: System, kafka: str) -> None:
+def test_a_partition_far_ahead_of_the_others_is_paused_without_loss(system: System, kafka: str) -> None:
     broker = Broker(kafka, system.settings.topic_prefix)
     producer = Producer({"bootstrap.servers": kafka})
     for number in range(60):
@@ -104,7 +104,7 @@ def test_a_partition_far_ahead_of_the_others_is_held_back_and_none_of_it_lost(sy
         )
     assert producer.flush(30) == 0
     write(broker, *((1, 10 + number) for number in range(20)))
-    ends = Look(system.settings).ends((TOPIC,))
+    ends = OffsetQuery(system.settings).ends((TOPIC,))
     found = read(reader_of(system, starts_of(ends), ends))
     assert [value.lstrip("x") for value in found[:60]] == [str(number) for number in range(60)]
     assert found[60:] == [f"1/{10 + number}" for number in range(20)]

@@ -338,7 +338,7 @@ def test_a_run_is_promoted_only_when_it_is_sound(system: System) -> None:
     ):
         system.write("runs", run.run_id, run)
     system.flush()
-    for run_id, line in (("open", "not come to its end"), ("poor", "gave up on 3"), ("none", "no run none")):
+    for run_id, line in (("open", "not reached its end"), ("poor", "3 dead letters"), ("none", "no run none")):
         with pytest.raises(UsageError, match=line):
             promote_run(settings, run_id)
     assert n_deployments(system) == 0

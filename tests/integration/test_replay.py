@@ -1,4 +1,4 @@
-"""Replays on a real Kafka: the same input makes the same bytes, and nothing live is touched."""
+"""Replays on a real Kafka: the same input gives the same bytes, and nothing live changes."""
 
 import io
 import json
@@ -38,23 +38,23 @@ class Replayer(NamedTuple):
     system: System
     broker: Broker
 
-    def run(self, run: str, *words: str) -> Answer:
-        return self.jikimi("replay", "--nice", "0", "--run", run, *words)
+    def run(self, run: str, *arguments: str) -> Answer:
+        return self.jikimi("replay", "--nice", "0", "--run", run, *arguments)
 
-    def jikimi(self, *words: str) -> Answer:
+    def jikimi(self, *arguments: str) -> Answer:
         """Run the command in this process, which has loaded the libraries."""
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             for name, value in self.system.environment.items():
                 patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["jikimi", *words])
+            patch.setattr(sys, "argv", ["jikimi", *arguments])
             with pytest.raises(SystemExit) as ended:
                 cli.main()
-        structlog.reset_defaults()  # the command's log would go on writing there
+        structlog.reset_defaults()  # otherwise the log would still write to this standard error
         return Answer(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
-    def done(self, run: str, *words: str) -> None:
-        answer = self.run(run, *words)
+    def done(self, run: str, *arguments: str) -> None:
+        answer = self.run(run, *arguments)
         assert answer.code == 0, answer.err
         assert f"{run} is finished" in answer.out
 
@@ -65,15 +65,15 @@ class Replayer(NamedTuple):
         return self.broker.messages("verdicts", run)
 
     def stored(self, run: str) -> Run:
-        found: Run = [found for found in self.broker.messages("runs") if found.run_id == run][-1]
-        return found
+        latest: Run = [record for record in self.broker.messages("runs") if record.run_id == run][-1]
+        return latest
 
     def live_topics(self) -> set[str]:
         return {topic for topic in self.broker.topics() if "." not in topic}
 
-    def start(self, run: str, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, run: str, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "replay", "--nice", "0", "--run", run, *words],
+            [sys.executable, "-m", "streams.cli", "replay", "--nice", "0", "--run", run, *arguments],
             env=os.environ | self.system.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -82,7 +82,7 @@ class Replayer(NamedTuple):
 
 @pytest.fixture(scope="module")
 def recorded(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayer]:
-    """Give a system with a recorded day, of which the run `base` was made."""
+    """Yield a system with a recorded day and its run `base`."""
     prefix = new_prefix()
     system = System(kafka, prefix, tmp_path_factory.mktemp("recorded"))
     broker = Broker(kafka, prefix)
@@ -99,21 +99,21 @@ def decisions(verdicts: list[Verdict]) -> Counter[tuple[str, str | None, str]]:
     return Counter((verdict.post.post_id, verdict.case_id, verdict.decision) for verdict in verdicts)
 
 
-def refused(answer: Answer, *words: str) -> None:
+def refused(answer: Answer, *texts: str) -> None:
     assert (answer.code, answer.out) == (2, ""), answer
     assert len(answer.err.splitlines()) == 1, answer.err
-    for word in words:
-        assert word in answer.err
+    for text in texts:
+        assert text in answer.err
 
 
-def test_every_decision_and_every_end_of_a_hearing_occurs_in_the_recorded_day(recorded: Replayer) -> None:
+def test_every_decision_and_reason_occurs_in_the_recorded_day(recorded: Replayer) -> None:
     verdicts = recorded.verdicts("base")
     assert {verdict.decision for verdict in verdicts} == {"act", "review", "dismiss"}
     assert {verdict.reason for verdict in verdicts} >= {"early", "complete", "deadline"}
     assert {verdict.post.post_id for verdict in verdicts} == {f"post-{number}" for number in range(N_POSTS)}
 
 
-def test_the_same_input_makes_the_same_bytes(recorded: Replayer) -> None:
+def test_the_same_input_gives_the_same_bytes(recorded: Replayer) -> None:
     recorded.done("again", *DESCRIPTORS)
     again, base = recorded.outputs("again"), recorded.outputs("base")
     assert again == base
@@ -121,15 +121,17 @@ def test_the_same_input_makes_the_same_bytes(recorded: Replayer) -> None:
     assert sum(map(len, base["scores"].values())) == read - N_BROKEN
 
 
-def test_a_replay_reads_in_the_time_of_the_records(recorded: Replayer) -> None:
+def test_a_replay_uses_the_event_time_of_the_records(recorded: Replayer) -> None:
     for verdict in recorded.verdicts("base"):
         waited_s = (verdict.decided_at - verdict.post.seen_at).total_seconds()
         assert 0 <= waited_s <= 60, verdict
-    (times,) = [{kept.timestamp_ms for shard in recorded.broker.read("verdicts.base").values() for kept in shard}]
+    (times,) = [
+        {kept.timestamp_ms for partition in recorded.broker.read("verdicts.base").values() for kept in partition}
+    ]
     assert all(DAY.timestamp() * 1000 <= time_ms < (DAY + timedelta(days=2)).timestamp() * 1000 for time_ms in times)
 
 
-def test_a_bad_record_is_a_dead_letter_of_the_run_and_is_dated_by_the_records(recorded: Replayer) -> None:
+def test_a_broken_record_is_a_dead_letter_of_the_run_with_event_time(recorded: Replayer) -> None:
     letters: list[DeadLetter] = recorded.broker.messages("dead-letters", "base")
     assert sorted((letter.stage, letter.reason, letter.key) for letter in letters) == [
         ("match", "wire_empty", b"empty"),
@@ -140,53 +142,54 @@ def test_a_bad_record_is_a_dead_letter_of_the_run_and_is_dated_by_the_records(re
     assert recorded.stored("base").dead_letters == 2
 
 
-def test_another_policy_changes_what_follows_from_the_same_probabilities_and_nothing_else(recorded: Replayer) -> None:
+def test_another_policy_changes_decisions_and_no_probabilities(recorded: Replayer) -> None:
     recorded.done("strict", *DESCRIPTORS, "--with", "policy=0.999/0.9")
     assert recorded.outputs("strict", "scores") == recorded.outputs("base", "scores")
-    ends = {(v.post.post_id, v.case_id): v for v in recorded.verdicts("strict")}
+    after = {(v.post.post_id, v.case_id): v for v in recorded.verdicts("strict")}
     before = {(v.post.post_id, v.case_id): v for v in recorded.verdicts("base")}
-    assert ends.keys() == before.keys()
+    assert after.keys() == before.keys()
     (policy,) = [recorded.stored("strict").choice.policy]
     assert policy is not None
     expected = 0
     for pair, verdict in before.items():
         if pair[1] is None:
-            assert ends[pair] == verdict
+            assert after[pair] == verdict
         elif verdict.reason != "early":
-            assert (ends[pair].probability, ends[pair].decision) == (
+            assert (after[pair].probability, after[pair].decision) == (
                 verdict.probability,
                 decide(verdict.probability, policy),
             )
-            expected += ends[pair].decision != verdict.decision
+            expected += after[pair].decision != verdict.decision
     assert expected > 5
 
 
-def test_another_fusion_changes_only_where_it_judges_otherwise(recorded: Replayer) -> None:
+def test_another_fusion_model_changes_only_posts_with_a_match_in_sound(recorded: Replayer) -> None:
     recorded.done("second", *DESCRIPTORS, "--with", "fusion=noisy-or@2")
     assert recorded.outputs("second", "scores") == recorded.outputs("base", "scores")
-    gone = decisions(recorded.verdicts("base")) - decisions(recorded.verdicts("second"))
-    came = decisions(recorded.verdicts("second")) - decisions(recorded.verdicts("base"))
-    heard = sounds_and_words(recorded.broker.messages("scores", "base"))
+    only_base = decisions(recorded.verdicts("base")) - decisions(recorded.verdicts("second"))
+    only_second = decisions(recorded.verdicts("second")) - decisions(recorded.verdicts("base"))
+    matched = matched_modalities(recorded.broker.messages("scores", "base"))
     model = create_registry(recorded.system.settings).fusion("noisy-or@2")
-    assert len(gone) > 3
-    assert len(came) > 3
-    # Only sound was taken down a step: no post without a sound that matched may change.
-    assert {post_id for post_id, _, _ in gone + came} <= {
-        post_id for post_id, found in heard.items() if "audio" in found
+    assert len(only_base) > 3
+    assert len(only_second) > 3
+    # The models differ only in the probability of sound, so no post without a match in sound may change.
+    assert {post_id for post_id, _, _ in only_base + only_second} <= {
+        post_id for post_id, modalities in matched.items() if "audio" in modalities
     }
     assert model.version == "2"
 
 
-def sounds_and_words(scores: list[Scores]) -> dict[str, set[str]]:
-    heard: dict[str, set[str]] = {}
+def matched_modalities(scores: list[Scores]) -> dict[str, set[str]]:
+    """Return the modalities with a match, by post id."""
+    matched: dict[str, set[str]] = {}
     for score in scores:
-        heard.setdefault(score.segment.post.post_id, set()).update({score.modality} if score.matches else set())
-    return heard
+        matched.setdefault(score.segment.post.post_id, set()).update({score.modality} if score.matches else set())
+    return matched
 
 
-def test_scores_replayed_lead_to_the_verdicts_that_their_descriptors_led_to(recorded: Replayer) -> None:
+def test_replayed_scores_lead_to_the_same_verdicts_as_their_descriptors(recorded: Replayer) -> None:
     scores = recorded.broker.read("scores.base")
-    # As match would have written them: onto the live topic, at the times of the records.
+    # On the live topic with the timestamps of the records, as stage match would have written them.
     fed = [
         Fed(
             "scores",
@@ -194,8 +197,8 @@ def test_scores_replayed_lead_to_the_verdicts_that_their_descriptors_led_to(reco
             kept.value,
             DAY + timedelta(milliseconds=kept.timestamp_ms - base_ms()),
         )
-        for shard in scores.values()
-        for kept in shard
+        for partition in scores.values()
+        for kept in partition
     ]
     recorded.broker.feed(fed)
     recorded.done("fused", "--from", "scores")
@@ -207,7 +210,7 @@ def base_ms() -> int:
     return round(DAY.timestamp() * 1000)
 
 
-def test_only_the_window_that_was_asked_for_is_read(recorded: Replayer) -> None:
+def test_only_the_requested_window_is_read(recorded: Replayer) -> None:
     recorded.done("noon", *DESCRIPTORS, "--since", f"{DAY:%Y-%m-%dT06:00}", "--until", f"{DAY:%Y-%m-%dT12:00:00+00:00}")
     posts = {verdict.post.post_id for verdict in recorded.verdicts("noon")}
     whole = {f"post-{number}" for number in range(N_POSTS // 4 + 1, N_POSTS // 2 - 1)}
@@ -217,7 +220,7 @@ def test_only_the_window_that_was_asked_for_is_read(recorded: Replayer) -> None:
     assert (run.since, run.until) == (DAY + timedelta(hours=6), DAY + timedelta(hours=12))
 
 
-def test_a_replay_touches_nothing_live(recorded: Replayer) -> None:
+def test_a_replay_changes_nothing_live(recorded: Replayer) -> None:
     live = recorded.live_topics() - {"runs"}
     before = recorded.broker.ends(live)
     committed = recorded.broker.committed(LIVE_GROUP, "descriptors")
@@ -225,29 +228,28 @@ def test_a_replay_touches_nothing_live(recorded: Replayer) -> None:
     assert recorded.broker.ends(live) == before
     assert recorded.broker.committed(LIVE_GROUP, "descriptors") == committed
     assert recorded.live_topics() - {"runs"} == live
-    # What it read to is its own group's.
+    # Its positions are committed to its own group.
     own = recorded.broker.committed("jikimi-replay-aside", "descriptors")
     ends = recorded.broker.ends({"descriptors"})
     assert own == [ends["descriptors", number] for number in range(len(own))]
 
 
-def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bytes(recorded: Replayer) -> None:
+def test_a_killed_run_is_continued_to_the_same_bytes(recorded: Replayer) -> None:
     for n_more in (1, 60, 90):
         process = recorded.start("killed", *DESCRIPTORS, "--max-rate", "100")
-        wait_until_under_way(recorded, "killed", process, n_more)
+        wait_for_scores(recorded, "killed", process, n_more)
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
-    under_way = recorded.stored("killed")
-    assert under_way.finished_at is None
-    recorded.done("killed")  # no argument is needed to go on
+    assert recorded.stored("killed").finished_at is None
+    recorded.done("killed")  # continuing needs no arguments
     assert recorded.outputs("killed") == recorded.outputs("base")
     assert recorded.stored("killed").records == recorded.stored("base").records
     assert recorded.stored("killed").dead_letters == 2
 
 
-def wait_until_under_way(recorded: Replayer, run: str, process: subprocess.Popen[bytes], n_more: int = 50) -> None:
-    """Return as soon as the run has written so many further scores."""
+def wait_for_scores(recorded: Replayer, run: str, process: subprocess.Popen[bytes], n_more: int = 50) -> None:
+    """Return as soon as the run has written `n_more` further scores."""
     topic, deadline = f"scores.{run}", time.monotonic() + 60
     start = end = n_written(recorded, topic)
     while end < start + n_more:
@@ -261,20 +263,20 @@ def n_written(recorded: Replayer, topic: str) -> int:
     return sum(recorded.broker.ends({topic}).values()) if topic in recorded.broker.topics() else 0
 
 
-def test_a_second_process_of_a_run_ends_the_first_with_one_line(recorded: Replayer) -> None:
+def test_a_second_process_of_a_run_fences_the_first(recorded: Replayer) -> None:
     first = recorded.start("twice", *DESCRIPTORS, "--max-rate", "60")
-    wait_until_under_way(recorded, "twice", first)
+    wait_for_scores(recorded, "twice", first)
     recorded.done("twice")
-    _, said = first.communicate(timeout=60)
+    _, err = first.communicate(timeout=60)
     assert first.returncode == 2
-    assert "taken over" in said.decode().splitlines()[-1]
+    assert "taken over" in err.decode().splitlines()[-1]
     assert recorded.outputs("twice") == recorded.outputs("base")
 
 
-def test_a_run_is_not_cleaned_away_while_it_runs_and_goes_on_after_it_was_told_to_stop(recorded: Replayer) -> None:
+def test_a_running_run_is_not_cleaned_and_a_stopped_run_is_continued(recorded: Replayer) -> None:
     process = recorded.start("paused", *DESCRIPTORS, "--max-rate", "60")
-    wait_until_under_way(recorded, "paused", process)
-    refused(recorded.jikimi("replay", "clean", "paused"), "paused runs")
+    wait_for_scores(recorded, "paused", process)
+    refused(recorded.jikimi("replay", "clean", "paused"), "paused is running")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, b"")
@@ -284,14 +286,14 @@ def test_a_run_is_not_cleaned_away_while_it_runs_and_goes_on_after_it_was_told_t
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "texts"),
     [
         (("--from", "verdicts"), ["'verdicts'", "descriptors"]),
         (("--from", "posts"), ["posts holds nothing", "it is empty"]),
         ((*DESCRIPTORS, "--since", "yesterday"), ["'yesterday'", "24h"]),
         ((*DESCRIPTORS, "--since", "1h"), ["holds nothing", f"from {DAY:%Y-%m-%dT00:0}"]),
         ((*DESCRIPTORS, "--until", "2020-01-01"), ["holds nothing", f"to {DAY:%Y-%m-%dT23}"]),
-        ((*DESCRIPTORS, "--since", "2026-03-02", "--until", "2026-03-01"), ["nothing lies between"]),
+        ((*DESCRIPTORS, "--since", "2026-03-02", "--until", "2026-03-01"), ["is not before"]),
         ((*DESCRIPTORS, "--with", "fusion=nonsense"), ["nonsense", "noisy-or@1"]),
         ((*DESCRIPTORS, "--with", "fusion=noisy-or@77"), ["noisy-or@77"]),
         ((*DESCRIPTORS, "--with", "policy=high"), ["'high'"]),
@@ -303,27 +305,27 @@ def test_a_run_is_not_cleaned_away_while_it_runs_and_goes_on_after_it_was_told_t
         ((), ["no replay refused", "--from"]),
     ],
 )
-def test_what_cannot_be_replayed_is_refused_before_anything_is_written(
-    recorded: Replayer, words: tuple[str, ...], told: list[str]
+def test_an_invalid_replay_is_refused_before_anything_is_written(
+    recorded: Replayer, arguments: tuple[str, ...], texts: list[str]
 ) -> None:
     topics, ends = recorded.broker.topics(), recorded.broker.ends({"runs"})
-    refused(recorded.run("refused", *words), *told)
+    refused(recorded.run("refused", *arguments), *texts)
     assert (recorded.broker.topics(), recorded.broker.ends({"runs"})) == (topics, ends)
 
 
 @pytest.mark.parametrize("run", ["a.b", "a_b", "a b", "", "x" * 81, "ä"])
-def test_an_id_that_no_topic_can_end_in_is_refused(recorded: Replayer, run: str) -> None:
+def test_an_id_that_is_invalid_in_topic_names_is_refused(recorded: Replayer, run: str) -> None:
     refused(recorded.run(run, *DESCRIPTORS), "cannot name a run")
 
 
-def test_a_run_that_was_started_otherwise_is_not_gone_on_with(recorded: Replayer) -> None:
+def test_a_run_is_not_continued_with_other_arguments(recorded: Replayer) -> None:
     refused(recorded.run("base", *DESCRIPTORS, "--with", "fusion=noisy-or@2"), "noisy-or@1 -> noisy-or@2", "clean base")
     refused(recorded.run("base", "--from", "scores"), "source: descriptors -> scores")
     refused(recorded.run("base", *DESCRIPTORS, "--since", f"{DAY:%Y-%m-%d}"), "since")
     recorded.done("base")  # nothing to do
 
 
-def test_a_changed_schema_is_told_before_anything_is_written(kafka: str, prefix: str, tmp_path: Path) -> None:
+def test_a_changed_schema_is_refused_before_anything_is_written(kafka: str, prefix: str, tmp_path: Path) -> None:
     system, broker = System(kafka, prefix, tmp_path), Broker(kafka, prefix)
     broker.feed([Fed("descriptors", "k", b"\xc3\x01 version", DAY)])
     refused(system.jikimi("replay", "--run", "later", *DESCRIPTORS), "descriptors/", "version of Jikimi that wrote it")
@@ -331,7 +333,7 @@ def test_a_changed_schema_is_told_before_anything_is_written(kafka: str, prefix:
     system.close()
 
 
-def test_clean_leaves_nothing_of_a_run_and_all_of_the_others(recorded: Replayer) -> None:
+def test_clean_deletes_all_topics_of_a_run_and_no_others(recorded: Replayer) -> None:
     recorded.done("gone", *DESCRIPTORS)
     live = recorded.live_topics()
     others = {topic for topic in recorded.broker.topics() if not topic.endswith(".gone")}
@@ -345,7 +347,7 @@ def test_clean_leaves_nothing_of_a_run_and_all_of_the_others(recorded: Replayer)
     assert recorded.outputs("gone") == recorded.outputs("base")
 
 
-def test_clean_never_touches_topics_of_which_no_run_is_known(recorded: Replayer) -> None:
+def test_clean_of_an_unknown_run_deletes_nothing(recorded: Replayer) -> None:
     before = recorded.broker.topics()
     refused(recorded.jikimi("replay", "clean", "unknown"), "no run unknown")
     assert recorded.broker.topics() == before
@@ -391,7 +393,7 @@ def fed_post(post_id: str, url: str | None, hour: int) -> Fed:
     return Fed("posts", post_id, CODEC.encode("posts", post), at)
 
 
-def test_a_withdrawn_case_leaves_the_runs_too(system: System, kafka: str) -> None:
+def test_a_withdrawn_case_is_erased_from_runs_too(system: System, kafka: str) -> None:
     broker = Broker(kafka, system.settings.topic_prefix)
     broker.feed(traffic(8))
     answer = system.jikimi("replay", "--run", "r1", *DESCRIPTORS, "--nice", "0")
@@ -399,7 +401,7 @@ def test_a_withdrawn_case_leaves_the_runs_too(system: System, kafka: str) -> Non
     assert {case.case_id for case in broker.messages("cases", "r1")} == {"case-a", "case-b"}
     assert system.jikimi("case", "withdraw", "case-a").code == 0
     for topic in ("cases", "cases.r1"):
-        last = {kept.key: kept.value for shard in broker.read(topic).values() for kept in shard}
+        last = {kept.key: kept.value for partition in broker.read(topic).values() for kept in partition}
         assert {key for key, value in last.items() if value} == {key for key in last if key and key[:6] == b"case-b"}
 
 

@@ -1,4 +1,4 @@
-"""A shadow on live traffic: it follows, is counted beside the live verdicts, goes on after a kill, and never acts."""
+"""A shadow on live traffic: its differences are counted, a restart continues it, and it issues no takedown."""
 
 import os
 import re
@@ -14,30 +14,30 @@ from typing import Any
 
 from ops.broker.raw import CODEC, Broker, Fed
 from schemas.messages import MODALITIES, Verdict
-from tests.integration.recorded import TERM, Footage, case_entries, described, post_ref
+from tests.integration.recorded import TERM, VectorGenerator, case_entries, described, post_ref
 from tests.integration.system import System, until
 
 _OUTCOME = re.compile(r'jikimi_shadow_verdicts_total\{outcome="(\w+)"\} (\d+)')
 
 
-def posts(footage: Footage, originals: dict[Any, Any], names: list[str]) -> list[Fed]:
-    """Return the descriptors of posts; those called sound copy the case's sound and words, the others nothing."""
+def posts(generator: VectorGenerator, originals: dict[Any, Any], names: list[str]) -> list[Fed]:
+    """Return the descriptors of posts; those named sound-* copy the sound and text of the case, the others nothing."""
     records = []
     for name in names:
         post = post_ref(name, datetime.now(UTC))
         for modality, original in originals.items():
-            like = name.startswith("sound") and modality != "visual"
-            rows = footage.copy(original, 0.95) if like else footage.original(modality)
-            digests = [TERM] if like and modality == "text" else []
+            copied = name.startswith("sound") and modality != "visual"
+            rows = generator.copy(original, 0.95) if copied else generator.original(modality)
+            digests = [TERM] if copied and modality == "text" else []
             value = CODEC.encode("descriptors", described(post, modality, rows, digests=digests))
             records.append(Fed("descriptors", f"{name}/0/{modality}", value, datetime.now(UTC)))
     return records
 
 
 @contextmanager
-def shadow(system: System, *words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def shadow(system: System, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "streams.cli", "shadow", "run", "--nice", "0", "beside", *words],
+        [sys.executable, "-m", "streams.cli", "shadow", "run", "--nice", "0", "beside", *arguments],
         env=os.environ | system.environment | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -49,7 +49,7 @@ def shadow(system: System, *words: str, **environment: str) -> Iterator[subproce
         process.communicate()
 
 
-def decided(broker: Broker) -> dict[str, Verdict]:
+def verdicts_of_shadow(broker: Broker) -> dict[str, Verdict]:
     if "verdicts.beside" not in broker.topics():
         return {}
     return {verdict.post.post_id: verdict for verdict in broker.messages("verdicts", "beside")}
@@ -69,24 +69,24 @@ def test_a_shadow_follows_live_traffic_and_its_differences_are_counted(system: S
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    footage = Footage(5)
-    originals = {modality: footage.original(modality) for modality in MODALITIES}
+    generator = VectorGenerator(5)
+    originals = {modality: generator.original(modality) for modality in MODALITIES}
     broker.feed(case_entries("case-a", originals))
-    broker.feed(posts(footage, originals, ["sound-before"]))
+    broker.feed(posts(generator, originals, ["sound-before"]))
     system.environment |= {"JIKIMI_FUSION_DEADLINE_S": "2"}
     system.worker("match")
     system.worker("fusion")
-    words = ("--from", "descriptors", "--with", "fusion=noisy-or@2", "--max-rate", "1000")
-    with shadow(system, *words, JIKIMI_METRICS_PORT=str(port)) as process:
+    arguments = ("--from", "descriptors", "--with", "fusion=noisy-or@2", "--max-rate", "1000")
+    with shadow(system, *arguments, JIKIMI_METRICS_PORT=str(port)) as process:
         until(lambda: is_following(broker))
-        broker.feed(posts(footage, originals, ["sound-1", "other-1"]))
-        until(lambda: len(decided(broker)) == 2 or process.poll() is not None)
+        broker.feed(posts(generator, originals, ["sound-1", "other-1"]))
+        until(lambda: len(verdicts_of_shadow(broker)) == 2 or process.poll() is not None)
         process.kill()
-    with shadow(system, *words, JIKIMI_METRICS_PORT=str(port)) as process:
-        broker.feed(posts(footage, originals, ["sound-2", "other-2"]))
-        until(lambda: len(decided(broker)) == 4)
-        # What was written while it was dead is its own too, and nothing of before its start.
-        assert {name: verdict.decision for name, verdict in decided(broker).items()} == {
+    with shadow(system, *arguments, JIKIMI_METRICS_PORT=str(port)) as process:
+        broker.feed(posts(generator, originals, ["sound-2", "other-2"]))
+        until(lambda: len(verdicts_of_shadow(broker)) == 4)
+        # It processes posts written while it was dead, and none from before its first start.
+        assert {name: verdict.decision for name, verdict in verdicts_of_shadow(broker).items()} == {
             "sound-1": "review",
             "other-1": "dismiss",
             "sound-2": "review",
@@ -94,13 +94,13 @@ def test_a_shadow_follows_live_traffic_and_its_differences_are_counted(system: S
         }
         live = {verdict.post.post_id: verdict.decision for verdict in broker.messages("verdicts")}
         assert live["sound-1"] == "act"
-        # The live verdicts on these were there before it looked; on the next ones it sees both.
-        broker.feed(posts(footage, originals, ["sound-3", "other-3", "other-4"]))
+        # The live verdicts on these posts came before it followed them; the next posts are counted.
+        broker.feed(posts(generator, originals, ["sound-3", "other-3", "other-4"]))
         until(lambda: (outcomes(port).get("lost"), outcomes(port).get("same")) == (1, 2))
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
         assert (process.returncode, err) == (0, b""), err
-        assert b"goes on with it" in out
+        assert b"continues it" in out
     run = broker.messages("runs")[-1]
     assert (run.kind, run.ends, run.finished_at is not None) == ("shadow", {}, True)
     assert run.starts

@@ -6,12 +6,12 @@ from models.fusion.noisy_or import NoisyOr, read_curves
 from models.manifest import MANIFEST
 from schemas.messages import Choice, Evidence, Interval, Label, Modality, Policy, Run, Verdict
 from streams.cases.policy import decide
-from streams.replay.differences import Side, judgement, side
+from streams.replay.sides import Side, side, summary
 from tests.unit.made_messages import NOW, POLICY, post_ref, verdict
 
 CHOICE = Choice(visual="old@1", audio="ear@1", text="words@1", fusion="noisy-or@1")
 FUSION = NoisyOr("noisy-or", "1", read_curves(MANIFEST.with_name("fusion").joinpath("noisy-or-1.json").read_bytes()))
-NOWHERE = Interval(start_s=0.0, end_s=1.0)
+INTERVAL = Interval(start_s=0.0, end_s=1.0)
 
 
 def evidence(modality: Modality, score: float, *, model: str = "old", probability: float | None = None) -> Evidence:
@@ -23,8 +23,8 @@ def evidence(modality: Modality, score: float, *, model: str = "old", probabilit
         medium=0,
         score=score,
         probability=FUSION.probability(modality, score) if probability is None else probability,
-        query=NOWHERE,
-        reference=NOWHERE,
+        query=INTERVAL,
+        reference=INTERVAL,
         thumbnail=b"a blurred picture",
     )
 
@@ -32,7 +32,7 @@ def evidence(modality: Modality, score: float, *, model: str = "old", probabilit
 def decided(
     post_id: str, *found: Evidence, case_id: str | None = "case-a", policy: Policy = POLICY, **changes: Any
 ) -> Verdict:
-    """Return the verdict that fusion would give on this evidence."""
+    """Return fusion's verdict on this evidence."""
     fused = FUSION.fuse([(item.modality, item.probability) for item in found])
     return verdict(
         **{
@@ -54,7 +54,7 @@ def clear(post_id: str) -> Verdict:
 
 
 def of(name: str, *verdicts: Verdict) -> Side:
-    return side(name, map(judgement, verdicts))
+    return side(name, map(summary, verdicts))
 
 
 def run(run_id: str = "try-1", **changes: Any) -> Run:
@@ -76,4 +76,4 @@ def label(post_id: str, decision: Any, case_id: str = "case-a") -> Label:
 
 
 SURE, LIKELY, WEAK = 0.9, 0.6, 0.2
-"""Visual scores that mean act, review and dismiss."""
+"""Visual scores that lead to act, review and dismiss."""

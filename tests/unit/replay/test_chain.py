@@ -65,12 +65,12 @@ def test_scores_go_to_fusion_as_they_are() -> None:
     assert (done.scores, done.outputs) == ([scores("visual")], [])
 
 
-def test_recorded_descriptors_of_what_is_described_anew_are_passed_over() -> None:
+def test_recorded_descriptors_of_the_modality_that_the_run_describes_are_left_out() -> None:
     assert run("descriptors", described("visual"), source="frames").scores == []
     assert len(run("descriptors", described("audio"), source="frames").scores) == 1
 
 
-def test_a_post_outside_the_share_is_passed_over() -> None:
+def test_a_post_outside_the_share_is_left_out() -> None:
     done = run("descriptors", described(), accepted=False)
     assert (done.scores, done.outputs, done.failures, done.records) == ([], [], [], {})
 
@@ -89,7 +89,7 @@ def test_descriptors_that_cannot_be_compared_fail_with_their_own_bytes() -> None
     assert (failure.record.value, failure.record.offset) == (CODEC.encode("descriptors", broken), 17)
 
 
-def test_what_fails_between_two_stages_keeps_its_own_bytes_and_the_place_of_its_source() -> None:
+def test_a_record_that_fails_between_two_stages_keeps_its_own_bytes_and_the_offset_of_its_source() -> None:
     inner = described(columns=0)
 
     async def work(_message: Texts, _record: Record) -> AsyncIterator[Output]:
@@ -101,7 +101,7 @@ def test_what_fails_between_two_stages_keeps_its_own_bytes_and_the_place_of_its_
     assert (kept.partition, kept.offset, kept.value) == (3, 17, CODEC.encode("descriptors", inner))
 
 
-def test_what_came_before_a_retry_is_dropped_and_what_came_before_an_end_is_kept() -> None:
+def test_outputs_before_a_retry_are_dropped_and_outputs_before_the_last_error_are_kept() -> None:
     attempts: list[int] = []
 
     async def work(_: Texts, record: Record) -> AsyncIterator[Output]:

@@ -5,8 +5,8 @@ import pytest
 
 from schemas.messages import Label, Verdict
 from streams.errors import UsageError
-from streams.replay.comparison import Asked, Comparison, compare
-from streams.replay.cost import cost, waiting
+from streams.replay.comparison import CompareRequest, Comparison, compare
+from streams.replay.cost import cost, latency
 from streams.replay.decision import DEFAULT, Thresholds, read_thresholds
 from tests.unit.made_messages import NOW
 from tests.unit.replay.made_runs import LIKELY, SURE, clear, decided, evidence, label, of, run
@@ -19,7 +19,7 @@ def compared(
     before: list[Verdict], after: list[Verdict], labels: list[Label] | None = None, allowed: Thresholds = ALLOWED
 ) -> Comparison:
     sides = of("live", *before), of("try-1", *after)
-    return compare(Asked(run(), None, *sides, labels), allowed, NOW)
+    return compare(CompareRequest(run(), None, *sides, labels), allowed, NOW)
 
 
 def outcome(found: Comparison, name: str) -> str:
@@ -31,14 +31,14 @@ def test_nothing_changed_is_a_go() -> None:
     assert compared([COPY, clear("p2")], [COPY, clear("p2")]).go
 
 
-def test_a_copy_that_is_not_acted_on_any_more_is_no_go() -> None:
+def test_a_copy_that_is_no_longer_acted_on_is_no_go() -> None:
     found = compared([COPY], [LESS], [label("p1", "copy")])
-    assert outcome(found, "copies not acted on") == "no-go"
+    assert outcome(found, "copies no longer acted on") == "no-go"
     assert outcome(found, "recall") == "no-go"
     assert not found.go
 
 
-def test_a_mistake_that_is_not_made_any_more_is_a_go() -> None:
+def test_a_mistake_that_is_no_longer_made_is_a_go() -> None:
     other = decided("p2", evidence("visual", SURE))
     found = compared([COPY, other], [COPY, clear("p2")], [label("p1", "copy"), label("p2", "other")])
     assert (found.against_quality["act"].precision.value, found.quality["act"].precision.value) == (0.5, 1.0)
@@ -46,22 +46,22 @@ def test_a_mistake_that_is_not_made_any_more_is_a_go() -> None:
     assert outcome(found, "CPU") == "not measured"
 
 
-def test_an_act_that_nobody_has_looked_at_is_no_go_until_it_is_labelled() -> None:
+def test_a_new_act_is_no_go_until_it_is_labelled() -> None:
     assert outcome(compared([LESS], [COPY]), "new acts") == "no-go"
     assert outcome(compared([LESS], [COPY], [label("p1", "copy")]), "new acts") == "go"
 
 
-def test_an_act_that_is_lost_is_no_go_until_somebody_says_that_it_was_no_copy() -> None:
+def test_a_lost_act_is_no_go_until_it_is_labelled_as_no_copy() -> None:
     assert outcome(compared([COPY], [LESS]), "lost acts") == "no-go"
     assert outcome(compared([COPY], [LESS], [label("p1", "unsure")]), "lost acts") == "no-go"
     assert outcome(compared([COPY], [LESS], [label("p1", "other")]), "lost acts") == "go"
 
 
-def test_an_act_on_another_side_that_is_unchanged_is_nothing_new() -> None:
+def test_an_act_of_both_sides_is_not_new() -> None:
     assert outcome(compared([COPY], [COPY]), "new acts") == "go"
 
 
-def test_where_labels_are_asked_for_what_they_cannot_tell_is_no_go() -> None:
+def test_with_labels_a_row_that_is_not_measured_is_no_go() -> None:
     assert compared([COPY], [COPY], None).go
     found = compared([COPY], [COPY], [])
     assert outcome(found, "precision") == "not measured"
@@ -72,7 +72,7 @@ def test_where_labels_are_asked_for_what_they_cannot_tell_is_no_go() -> None:
 def test_the_cost_is_compared_over_the_stages_that_both_ran(seconds: float, expected: str) -> None:
     old = run("base", records={"match": 100, "fusion": 100}, seconds={"match": 1.0, "fusion": 0.0})
     new = run(records={"visual": 5, "match": 50, "fusion": 50}, seconds={"visual": 9.0, "match": seconds / 2})
-    found = compare(Asked(new, old, of("base", COPY), of("try-1", COPY), None), ALLOWED, NOW)
+    found = compare(CompareRequest(new, old, of("base", COPY), of("try-1", COPY), None), ALLOWED, NOW)
     assert outcome(found, "CPU") == expected
     assert found.cost.ratio == pytest.approx(seconds)
     assert (found.cost.stages[0].stage, found.cost.stages[0].before_s) == ("visual", None)
@@ -81,24 +81,24 @@ def test_the_cost_is_compared_over_the_stages_that_both_ran(seconds: float, expe
 @pytest.mark.parametrize(("before", "after", "expected"), [(3, 3, "go"), (3, 4, "no-go"), (0, 0, "go")])
 def test_more_dead_letters_are_no_go(before: int, after: int, expected: str) -> None:
     sides = of("base", COPY), of("try-1", COPY)
-    asked = Asked(run(dead_letters=after), run("base", dead_letters=before), *sides, None)
-    assert outcome(compare(asked, ALLOWED, NOW), "dead letters") == expected
+    request = CompareRequest(run(dead_letters=after), run("base", dead_letters=before), *sides, None)
+    assert outcome(compare(request, ALLOWED, NOW), "dead letters") == expected
 
 
 def test_a_replay_has_no_latency_and_a_shadow_has() -> None:
     late = decided("p2", evidence("visual", SURE), reason="late")
-    asked = Asked(run(kind="shadow"), run("base"), of("base", COPY), of("try-1", COPY, late), None)
-    found = compare(asked, ALLOWED, NOW)
+    request = CompareRequest(run(kind="shadow"), run("base"), of("base", COPY), of("try-1", COPY, late), None)
+    found = compare(request, ALLOWED, NOW)
     assert found.against_waiting is None
     assert found.waiting is not None
     assert found.waiting.n == 1
 
 
-def test_quantiles_are_values_that_were_there() -> None:
-    found = waiting(range(100))
+def test_quantiles_are_observed_values() -> None:
+    found = latency(range(100))
     assert found is not None
     assert (found.n, found.p50_s, found.p95_s, found.p99_s) == (100, 50, 95, 99)
-    assert waiting([]) is None
+    assert latency([]) is None
 
 
 def test_live_traffic_has_no_measured_cost() -> None:
@@ -106,7 +106,7 @@ def test_live_traffic_has_no_measured_cost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "word"),
+    ("old", "new", "match"),
     [
         ("cpu_ratio = 1.2", "", "cpu_ratio"),
         ("cpu_ratio = 1.2", "cpu_ratio = 'x'", "cpu_ratio"),
@@ -115,10 +115,10 @@ def test_live_traffic_has_no_measured_cost() -> None:
         ("recall_drop = 0.0", "recall_drop", "line"),
     ],
 )
-def test_a_mistake_in_the_thresholds_is_named(tmp_path: Path, old: str, new: str, word: str) -> None:
+def test_a_mistake_in_the_thresholds_is_named(tmp_path: Path, old: str, new: str, match: str) -> None:
     file = tmp_path / "thresholds.toml"
     file.write_text(DEFAULT.read_text().replace(old, new))
-    with pytest.raises(UsageError, match=word):
+    with pytest.raises(UsageError, match=match):
         read_thresholds(file)
 
 
@@ -128,7 +128,7 @@ def test_thresholds_can_be_looser(tmp_path: Path) -> None:
     assert outcome(compared([LESS], [COPY], allowed=read_thresholds(file)), "new acts") == "go"
 
 
-def test_a_comparison_is_the_same_each_time_but_for_its_date() -> None:
+def test_a_comparison_is_the_same_each_time_except_for_its_date() -> None:
     verdicts = [decided(f"p{n}", evidence("visual", n / 50), evidence("audio", 1 - n / 50)) for n in range(50)]
     first = compared(verdicts, verdicts[::-1])
     second = compared(verdicts[::-1], verdicts)

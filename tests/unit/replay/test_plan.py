@@ -8,7 +8,7 @@ from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.replay.checks import check_described, check_same, check_source
 from streams.replay.naming import SOURCES, Naming, all_topics, read_topics, written_topics
-from streams.replay.span import Place, instant, is_relative
+from streams.replay.span import PartitionId, is_relative, parse_time
 from streams.settings import load_settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -17,7 +17,7 @@ RUN = Run(run_id="r", kind="replay", source="scores", choice=LIVE, starts={}, co
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "time"),
     [
         ("90m", NOW - timedelta(minutes=90)),
         ("1.5h", NOW - timedelta(minutes=90)),
@@ -28,18 +28,18 @@ RUN = Run(run_id="r", kind="replay", source="scores", choice=LIVE, starts={}, co
         ("2026-03-01T09:00:00Z", datetime(2026, 3, 1, 9, tzinfo=UTC)),
     ],
 )
-def test_a_moment_is_written_as_a_time_or_as_so_long_ago(text: str, moment: datetime) -> None:
-    assert instant(text, NOW) == moment
+def test_a_time_is_iso_8601_or_a_duration_before_now(text: str, time: datetime) -> None:
+    assert parse_time(text, NOW) == time
 
 
-def test_only_so_long_ago_means_another_moment_each_time() -> None:
+def test_only_a_duration_is_another_time_on_each_call() -> None:
     assert [is_relative(text) for text in ("24h", "2026-03-01", None)] == [True, False, False]
 
 
 @pytest.mark.parametrize("text", ["", "24", "h", "-1h", "24 h", "tomorrow", "2026-13-01", "1h30m"])
-def test_anything_else_is_refused_with_an_example(text: str) -> None:
+def test_another_format_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="24h"):
-        instant(text, NOW)
+        parse_time(text, NOW)
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,7 @@ def test_anything_else_is_refused_with_an_example(text: str) -> None:
         ("frames", {"visual": "v@2", "text": "t@2"}, "--from posts"),
     ],
 )
-def test_a_source_that_comes_after_what_is_changed_is_refused(
-    source: str, changes: dict[str, str], remedy: str
-) -> None:
+def test_a_source_downstream_of_a_changed_model_is_refused(source: str, changes: dict[str, str], remedy: str) -> None:
     with pytest.raises(UsageError, match=remedy):
         check_source(source, LIVE, msgspec.structs.replace(LIVE, **changes))
 
@@ -67,17 +65,19 @@ def test_a_source_that_comes_after_what_is_changed_is_refused(
         ("posts", {"visual": "v@2", "text": "t@2"}, {"visual", "text"}),
     ],
 )
-def test_a_source_before_what_is_changed_is_right(source: str, changes: dict[str, object], changed: set[str]) -> None:
+def test_a_source_upstream_of_the_changed_models_is_accepted(
+    source: str, changes: dict[str, object], changed: set[str]
+) -> None:
     assert check_source(source, LIVE, msgspec.structs.replace(LIVE, **changes)) == changed
 
 
-def test_a_model_by_which_no_open_case_is_described_is_refused() -> None:
+def test_a_model_that_has_described_no_open_case_is_refused() -> None:
     with pytest.raises(UsageError, match="case describe CASE_ID --reference FILE --with visual=v@1"):
         check_described([], LIVE, {"visual"})
     check_described([], LIVE, set())
 
 
-def test_a_run_is_gone_on_with_only_as_it_was_started() -> None:
+def test_a_run_is_continued_only_with_its_arguments() -> None:
     check_same(RUN, RUN, times=True)
     for changes in ({"source": "posts"}, {"kind": "shadow"}, {"share": 0.5}, {"since": NOW}):
         with pytest.raises(UsageError, match=next(iter(changes))):
@@ -86,7 +86,7 @@ def test_a_run_is_gone_on_with_only_as_it_was_started() -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_no_run_writes_to_a_topic_that_is_live(source: str) -> None:
+def test_no_run_writes_to_a_live_topic(source: str) -> None:
     naming = Naming(load_settings(topic_prefix="p-"), "r1")
     names = {naming.physical(topic) for topic in all_topics(source)}
     assert names.isdisjoint({f"p-{name}" for name in TOPICS})
@@ -94,13 +94,13 @@ def test_no_run_writes_to_a_topic_that_is_live(source: str) -> None:
     assert set(written_topics(source)).isdisjoint(read_topics(source)[:1])
 
 
-def test_a_run_writes_what_lies_after_its_source() -> None:
+def test_a_run_writes_the_topics_downstream_of_its_source() -> None:
     assert written_topics("posts") == ("texts", "descriptors", "scores", "verdicts")
     assert written_topics("frames") == ("descriptors", "scores", "verdicts")
     assert written_topics("scores") == ("verdicts",)
     assert read_topics("sounds") == ("sounds", "descriptors")
 
 
-def test_a_place_prints_as_it_is_parsed() -> None:
-    assert str(Place("dead-letters", 12)) == "dead-letters/12"
-    assert Place.parse("dead-letters/12") == Place("dead-letters", 12)
+def test_the_string_of_a_partition_is_parsed_back() -> None:
+    assert str(PartitionId("dead-letters", 12)) == "dead-letters/12"
+    assert PartitionId.parse("dead-letters/12") == PartitionId("dead-letters", 12)

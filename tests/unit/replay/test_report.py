@@ -2,7 +2,7 @@ from html.parser import HTMLParser
 
 import msgspec
 
-from streams.replay.comparison import Asked, Comparison, compare
+from streams.replay.comparison import CompareRequest, Comparison, compare
 from streams.replay.decision import DEFAULT, read_thresholds
 from streams.replay.report import page
 from tests.unit.made_messages import NOW, post_ref
@@ -12,7 +12,7 @@ VOID = {"meta", "br", "hr"}
 
 
 class Reader(HTMLParser):
-    """Collects what a browser would load or run, and whether every element is closed."""
+    """Collects the elements that a browser would load or run, and those that are not closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,11 +39,11 @@ def comparison(before_url: str = "https://a.example/1") -> Comparison:
     post = msgspec.structs.replace(post_ref("p1"), url=before_url)
     before = of("live", decided("p1", evidence("visual", SURE), post=post), decided("p2", evidence("audio", SURE)))
     after = of("try-1", decided("p1", evidence("visual", LIKELY), post=post), decided("p2", evidence("audio", 0.5)))
-    asked = Asked(run(), None, before, after, [label("p1", "copy")])
-    return compare(asked, read_thresholds(DEFAULT), NOW)
+    request = CompareRequest(run(), None, before, after, [label("p1", "copy")])
+    return compare(request, read_thresholds(DEFAULT), NOW)
 
 
-def test_the_page_is_whole_and_loads_and_runs_nothing() -> None:
+def test_the_page_is_complete_and_loads_and_runs_nothing() -> None:
     reader = Reader()
     reader.feed(page(comparison()))
     assert reader.open == []
@@ -51,7 +51,7 @@ def test_the_page_is_whole_and_loads_and_runs_nothing() -> None:
     assert [address for address in reader.addresses if not address.startswith("#")] == []
 
 
-def test_the_page_says_what_was_decided_and_why() -> None:
+def test_the_page_has_the_decision_and_its_reasons() -> None:
     text = page(comparison())
     assert '<span class="no-go">no-go</span>' in text
     assert "act -&gt; review" in text
@@ -60,20 +60,20 @@ def test_the_page_says_what_was_decided_and_why() -> None:
     assert "replay the same window without --with" in text
 
 
-def test_what_a_stranger_wrote_is_shown_and_not_run() -> None:
+def test_texts_of_records_are_escaped() -> None:
     text = page(comparison("https://a.example/<script>alert(1)</script>&\"'"))
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;" in text
 
 
-def test_the_same_comparison_is_the_same_page_to_the_byte() -> None:
+def test_the_same_comparison_gives_the_same_bytes() -> None:
     assert page(comparison()) == page(comparison())
 
 
-def test_a_comparison_of_nothing_is_a_page_too() -> None:
-    asked = Asked(run(), None, of("live"), of("try-1", clear("p1")), None)
+def test_a_comparison_without_cases_has_a_page_without_plots() -> None:
+    request = CompareRequest(run(), None, of("live"), of("try-1", clear("p1")), None)
     reader = Reader()
-    reader.feed(page(compare(asked, read_thresholds(DEFAULT), NOW)))
+    reader.feed(page(compare(request, read_thresholds(DEFAULT), NOW)))
     assert reader.open == []
     assert "svg" not in reader.tags
 
@@ -81,7 +81,7 @@ def test_a_comparison_of_nothing_is_a_page_too() -> None:
 def test_many_posts_make_a_page_of_bounded_size() -> None:
     verdicts = [decided(f"p{n}", evidence("visual", (n * 7919 % 10_000) / 10_000)) for n in range(10_000)]
     other = [decided(f"p{n}", evidence("visual", (n * 104_729 % 10_000) / 10_000)) for n in range(10_000)]
-    asked = Asked(run(), None, of("live", *verdicts), of("try-1", *other), None)
-    text = page(compare(asked, read_thresholds(DEFAULT), NOW))
+    request = CompareRequest(run(), None, of("live", *verdicts), of("try-1", *other), None)
+    text = page(compare(request, read_thresholds(DEFAULT), NOW))
     assert len(text) < 3_000_000
     assert "more, all of them in the JSON file" in text

@@ -12,11 +12,11 @@ OUTCOMES = ("same", "gained", "lost", "alone")
 
 
 class Counted:
-    """A comparison with a clock of its own, and what it has counted."""
+    """A comparison with its own clock, and its counts since the start."""
 
-    def __init__(self, most_posts: int = 100) -> None:
+    def __init__(self, max_posts: int = 100) -> None:
         self.now_s = 0.0
-        self.comparison = Comparison(10.0, most_posts, lambda: self.now_s)
+        self.comparison = Comparison(10.0, max_posts, lambda: self.now_s)
         self._before = self._read()
 
     def shadow(self, post_id: str, *decisions: Decision, case_id: str | None = "case-a") -> None:
@@ -39,7 +39,7 @@ class Counted:
 
 
 @pytest.mark.parametrize(
-    ("mine", "theirs", "outcome"),
+    ("shadow", "live", "outcome"),
     [
         (["act"], ["act"], "same"),
         (["review", "act"], ["act"], "same"),
@@ -50,15 +50,15 @@ class Counted:
         (["act"], [], "alone"),
     ],
 )
-def test_the_highest_decisions_of_both_are_compared(mine: list[Decision], theirs: list[Decision], outcome: str) -> None:
+def test_the_highest_decisions_of_both_are_compared(shadow: list[Decision], live: list[Decision], outcome: str) -> None:
     counted = Counted()
-    counted.shadow("p", *mine)
-    counted.live("p", *theirs)
+    counted.shadow("p", *shadow)
+    counted.live("p", *live)
     assert counted.after(9) == {}
     assert counted.after(2) == {outcome: 1}
 
 
-def test_a_case_that_only_one_of_them_names_is_a_difference_and_no_case_is_none() -> None:
+def test_a_case_of_one_side_alone_is_a_difference_and_a_post_without_cases_is_none() -> None:
     counted = Counted()
     counted.shadow("a", "act")
     counted.live("a", "dismiss", case_id=None)
@@ -67,14 +67,14 @@ def test_a_case_that_only_one_of_them_names_is_a_difference_and_no_case_is_none(
     assert counted.after(11) == {"gained": 1, "same": 1}
 
 
-def test_posts_that_the_shadow_never_heard_of_count_for_nothing() -> None:
+def test_posts_that_never_reached_the_shadow_are_not_counted() -> None:
     counted = Counted()
-    counted.live("before its start", "act")
+    counted.live("before-the-start", "act")
     assert counted.after(11) == {}
 
 
-def test_more_posts_than_fit_are_counted_early_oldest_first() -> None:
-    counted = Counted(most_posts=2)
+def test_posts_above_the_limit_are_counted_early_oldest_first() -> None:
+    counted = Counted(max_posts=2)
     for post_id in "abc":
         counted.live(post_id, "act")
         counted.shadow(post_id, "act" if post_id == "a" else "review")
@@ -82,7 +82,7 @@ def test_more_posts_than_fit_are_counted_early_oldest_first() -> None:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
-def test_a_share_is_that_share_of_the_posts_and_the_same_ones_each_time(share: float) -> None:
+def test_a_share_is_that_fraction_of_the_posts_and_the_same_ones_each_time(share: float) -> None:
     chosen = [number for number in range(4_000) if is_in_share(share, f"post-{number}")]
     assert abs(len(chosen) / 4_000 - share) < 0.03
     assert chosen == [number for number in range(4_000) if is_in_share(share, f"post-{number}")]
