@@ -157,3 +157,13 @@ def test_the_flow_picture_names_every_topic_and_stage() -> None:
     words = set(re.findall(r"[a-z][a-z-]*[a-z]", flow_picture()))
     topics = {topic.name for topic in TOPICS.values() if not topic.internal}
     assert topics | set(STAGES) <= words
+
+
+def test_the_walk_through_the_code_enters_every_step_once_in_the_order_of_the_flow() -> None:
+    page = (ROOT / "ops" / "docs" / "walk.md").read_text()
+    files = re.findall(r"^\d+\. \[`(streams/[^`]+)`\]\(\.\./\.\./\1\)", page, re.MULTILINE)
+    assert all((ROOT / file).is_file() for file in files)
+    assert len(files) == len(set(files)) <= 25
+    places = [ROOMS.index(file.split("/")[1]) for file in files]
+    assert places == sorted(places)
+    assert {ROOMS[place] for place in places} == {"feeds", "decode", "describe", "match", "fusion", "takedown"}
