@@ -44,8 +44,9 @@ class Measurements(msgspec.Struct, frozen=True, kw_only=True):
     lost_acts_on_copies: int | None
     lost_acts_without_label: int
     precision: tuple[Ratio, Ratio]
-    """Of acting, before and after."""
+    """Precision of acting, before and after."""
     recall: tuple[Ratio, Ratio]
+    """Recall of acting, before and after."""
     new_acts_without_label: int
     cpu_ratio: float | None
     dead_letters: tuple[int | None, int]

@@ -33,7 +33,7 @@ _READ_LIMIT = 200
 _READ_S = 0.25
 _MAX_OUTPUTS = 500
 _MAX_BYTES = 8 * 1024 * 1024
-"""Of one transaction."""
+"""Outputs and bytes above which a transaction is committed."""
 _COMMIT_S = 1.0
 HEARTBEAT_S = 5.0
 """Interval at which the run's record is written, also without changes: a recent one shows that the run is alive."""

@@ -16,7 +16,7 @@ from streams.settings import Settings
 _FULL_BYTES = 8 * 1024 * 1024
 """Bytes read ahead of one partition while another is waited for; above this it is paused."""
 _PATIENCE_S = 1.0
-"""How long live reading waits for a partition that has further records."""
+"""Longest wait of live reading for a partition that has further records."""
 _POLL_S = 0.1
 
 

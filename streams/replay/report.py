@@ -81,7 +81,7 @@ def _cost(cost: Cost) -> str:
 
 def _latency(found: Comparison) -> str:
     rows = [_quantiles(found.against, found.against_waiting), _quantiles(found.run, found.waiting)]
-    return _table(("seconds from seen to verdict", "posts", "median", "95 % within", "99 % within"), rows)
+    return _table(("seen to verdict", "posts", "median", "95 % within", "99 % within"), rows)
 
 
 def _quantiles(name: str, latency: Latency | None) -> tuple[str, ...]:
