@@ -37,9 +37,8 @@ READS = {
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return load_settings(
-        bootstrap_servers="127.0.0.1:9", topic_prefix="trial.", archive_dir=tmp_path, term_key="0123456789abcdef"
-    )
+    secret = {"term_key": "0123456789abcdef"}
+    return load_settings(bootstrap_servers="127.0.0.1:9", topic_prefix="trial.", archive_dir=tmp_path, **secret)
 
 
 @pytest.fixture(autouse=True)
@@ -61,10 +60,10 @@ def _no_archive_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def test_all_stages_live_in_one_app(settings: Settings) -> None:
     app = create_app(STAGES, settings)
     assert app.conf.id == "trial.jikimi-all"
-    read = {
-        (name.rpartition(".")[2], str(topic)) for name, agent in app.agents.items() for topic in agent.channel.topics
+    agents = {name.rpartition(".")[2]: agent for name, agent in app.agents.items()}
+    assert {(name, str(topic)) for name, agent in agents.items() for topic in agent.channel.topics} == {
+        (f"{stage}-{topic}", f"trial.{topic}") for stage, topics in READS.items() for topic in topics
     }
-    assert read == {(f"{stage}-{topic}", f"trial.{topic}") for stage, topics in READS.items() for topic in topics}
     assert list(app.tables) == ["fusion"]
 
 
@@ -76,11 +75,8 @@ async def test_a_stage_alone_has_a_group_of_its_own(settings: Settings, stage: s
 
 
 async def test_the_same_stages_in_another_order_are_the_same_group(settings: Settings) -> None:
-    ids = {
-        create_app(stages, settings).conf.id
-        for stages in (["fusion", "takedown"], ["takedown", "fusion"], ["fusion", "takedown", "fusion"])
-    }
-    assert ids == {"trial.jikimi-fusion-takedown"}
+    for stages in (["fusion", "takedown"], ["takedown", "fusion"], ["fusion", "takedown", "fusion"]):
+        assert create_app(stages, settings).conf.id == "trial.jikimi-fusion-takedown"
 
 
 async def test_an_unknown_stage_is_refused(settings: Settings) -> None:
@@ -118,18 +114,9 @@ async def _never(_: object) -> None:
 
 
 def read(consumer: driver.Consumer, offset: int, generation_id: int = 7) -> ConsumerMessage:
-    message = ConsumerMessage(
-        topic="trial.posts",
-        partition=0,
-        offset=offset,
-        timestamp=0.0,
-        timestamp_type=0,
-        headers=None,
-        key=b"k",
-        value=b"v",
-        checksum=None,
-        generation_id=generation_id,
-    )
+    record: dict[str, Any] = {"timestamp": 0.0, "timestamp_type": 0, "headers": None, "key": b"k", "value": b"v"}
+    place: dict[str, Any] = {"topic": "trial.posts", "partition": 0, "offset": offset, "generation_id": generation_id}
+    message = ConsumerMessage(**place, **record, checksum=None)
     consumer.track_message(message)
     return message
 
@@ -185,9 +172,7 @@ async def test_a_client_that_keeps_its_fetch_wait_elsewhere_is_refused(monkeypat
 
 
 async def test_the_client_in_use_keeps_its_fetch_wait_where_we_set_it() -> None:
-    client = aiokafka.AIOKafkaConsumer(
-        bootstrap_servers="127.0.0.1:9", fetch_max_wait_ms=123, isolation_level="read_committed"
-    )
+    client = aiokafka.AIOKafkaConsumer(fetch_max_wait_ms=123, isolation_level="read_committed")
     client._closed = True  # never started: nothing to close, and close would warn
     assert (client._fetch_max_wait_ms, client._isolation_level) == (123, "read_committed")
 
@@ -215,19 +200,14 @@ def sending(context: Context, monkeypatch: pytest.MonkeyPatch, answer: Exception
     async def send(**fields: Any) -> asyncio.Future[None]:
         sent.append(fields)
         acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if answer is None:
-            acknowledged.set_result(None)
-        else:
-            acknowledged.set_exception(answer)
+        acknowledged.set_result(None) if answer is None else acknowledged.set_exception(answer)
         return acknowledged
 
     monkeypatch.setattr(context, "topic", lambda _: SimpleNamespace(send=send))
     return sent
 
 
-async def test_a_record_the_broker_never_accepts_is_unprocessable(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_record_too_large_for_the_broker_is_refused(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     sending(context, monkeypatch, MessageSizeTooLargeError("too large"))
     with pytest.raises(UnprocessableError, match="5 bytes for verdicts") as refused:
         await context.deliver("verdicts", b"k", b"value", {})
@@ -254,9 +234,7 @@ async def test_nothing_is_owned_before_the_app_has_started(context: Context) -> 
     assert context.owned("verdicts") == set()
 
 
-async def test_keys_are_placed_where_other_clients_place_them(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_keys_are_placed_as_by_other_clients(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def partitions(name: str) -> int:
@@ -269,9 +247,7 @@ async def test_keys_are_placed_where_other_clients_place_them(
     assert set(asked) == {"trial.scores"}
 
 
-async def test_a_key_has_no_place_while_the_partitions_are_not_known(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_key_has_no_place_without_partitions(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context.app, "_consumer", SimpleNamespace(topic_partitions=lambda _: None))
     with pytest.raises(TransientError):
         context.partition("scores", b"p1")

@@ -57,17 +57,27 @@ def window(limit: int = 8) -> Window[Letter]:
     return Window(Letter.work, limit)
 
 
+async def started(*items: Letter, a_window: Window[Letter] | None = None, endless: bool = False) -> asyncio.Task[None]:
+    running = asyncio.create_task((a_window or window()).run(given(items, endless=endless)))
+    await settle()
+    return running
+
+
+async def end(*items: Letter) -> None:
+    for item in items:
+        item.end.set_result(None)
+    await settle()
+
+
 async def finish(running: asyncio.Task[None]) -> None:
     await asyncio.wait_for(running, DEADLINE_S)
 
 
 async def test_records_done_out_of_order_are_acked_in_order() -> None:
     a, b, c = letters("abc")
-    running = asyncio.create_task(window().run(given([a, b, c])))
-    await settle()
+    running = await started(a, b, c)
     for item in (c, b):
-        item.end.set_result(None)
-        await settle()
+        await end(item)
         assert a.acked == []
     a.end.set_result(None)
     await finish(running)
@@ -78,11 +88,8 @@ async def test_a_hung_head_holds_back_its_own_partition_only() -> None:
     acked: list[str] = []
     hung, behind = letters("ab", 0, acked)
     other, another = letters("cd", 1, acked)
-    running = asyncio.create_task(window().run(given([hung, behind, other, another])))
-    await settle()
-    for item in (behind, another, other):
-        item.end.set_result(None)
-    await settle()
+    running = await started(hung, behind, other, another)
+    await end(behind, another, other)
     assert acked == ["c", "d"]
     hung.end.set_result(None)
     await finish(running)
@@ -92,18 +99,13 @@ async def test_a_hung_head_holds_back_its_own_partition_only() -> None:
 async def test_the_limit_counts_what_is_finished_behind_a_slow_head() -> None:
     items = letters("abcdef")
     a_window = window(limit=3)
-    running = asyncio.create_task(a_window.run(given(items)))
-    await settle()
-    for item in items[1:3]:
-        item.end.set_result(None)
-    await settle()
+    running = await started(*items, a_window=a_window)
+    await end(*items[1:3])
     assert a_window.depth == 3
     assert [item.started for item in items] == [True] * 3 + [False] * 3
-    items[0].end.set_result(None)
-    await settle()
+    await end(items[0])
     assert [item.started for item in items] == [True] * 6
-    for item in items[3:]:
-        item.end.set_result(None)
+    await end(*items[3:])
     await finish(running)
 
 
@@ -124,8 +126,7 @@ async def test_the_age_is_that_of_the_oldest_in_flight_in_any_partition(monkeypa
     await settle()
     now_s = 190.0
     assert a_window.age_s == 90.0
-    old.end.set_result(None)
-    await settle()
+    await end(old)
     assert a_window.age_s == 60.0
     new.end.set_result(None)
     await finish(running)
@@ -134,18 +135,15 @@ async def test_the_age_is_that_of_the_oldest_in_flight_in_any_partition(monkeypa
 
 async def test_the_limit_holds_over_all_partitions() -> None:
     items = [Letter(str(n), partition=n) for n in range(5)]
-    running = asyncio.create_task(window(limit=2).run(given(items)))
-    await settle()
+    running = await started(*items, a_window=window(limit=2))
     assert sum(item.started for item in items) == 2
-    for item in items:
-        item.end.set_result(None)
+    await end(*items)
     await finish(running)
 
 
 async def test_what_is_done_at_once_is_acked() -> None:
     items = letters("abcdef")
-    for item in items:
-        item.end.set_result(None)
+    await end(*items)
     await finish(asyncio.create_task(window(limit=1).run(given(items))))
     assert items[0].acked == list("abcdef")
 
@@ -153,11 +151,8 @@ async def test_what_is_done_at_once_is_acked() -> None:
 async def test_nothing_at_or_after_a_failure_is_acked_and_it_is_raised() -> None:
     a, b, c, d = letters("abcd")
     elsewhere = Letter("x", 1, a.acked)
-    running = asyncio.create_task(window().run(given([a, b, c, d, elsewhere], endless=True)))
-    await settle()
-    c.end.set_result(None)
-    a.end.set_result(None)
-    await settle()
+    running = await started(a, b, c, d, elsewhere, endless=True)
+    await end(c, a)
     b.end.set_exception(LookupError("broken"))
     with pytest.raises(LookupError, match="broken"):
         await finish(running)
@@ -168,8 +163,7 @@ async def test_nothing_at_or_after_a_failure_is_acked_and_it_is_raised() -> None
 
 async def test_a_failure_behind_a_slow_head_shows_once_the_head_is_done() -> None:
     a, b, c = letters("abc")
-    running = asyncio.create_task(window().run(given([a, b, c], endless=True)))
-    await settle()
+    running = await started(a, b, c, endless=True)
     b.end.set_exception(LookupError("broken"))
     await settle()
     a.end.set_result(None)
@@ -182,8 +176,7 @@ async def test_a_failure_behind_a_slow_head_shows_once_the_head_is_done() -> Non
 async def test_two_failures_at_once_raise_the_first() -> None:
     a, b = letters("ab")
     x = Letter("x", 1, a.acked)
-    running = asyncio.create_task(window().run(given([a, b, x])))
-    await settle()
+    running = await started(a, b, x)
     a.end.set_exception(LookupError("first"))
     x.end.set_exception(KeyError("second"))
     with pytest.raises(LookupError, match="first"):
@@ -194,8 +187,7 @@ async def test_two_failures_at_once_raise_the_first() -> None:
 async def test_a_record_whose_work_was_cancelled_is_a_failure_that_can_be_seen() -> None:
     # Were it a CancelledError, Faust would take it for a rebalance and start the agent again, past the lost record.
     a, b = letters("ab")
-    running = asyncio.create_task(window().run(given([a, b], endless=True)))
-    await settle()
+    running = await started(a, b, endless=True)
     b.end.set_result(None)
     a.end.cancel()
     with pytest.raises(RuntimeError, match="cancelled"):
@@ -206,8 +198,7 @@ async def test_a_record_whose_work_was_cancelled_is_a_failure_that_can_be_seen()
 async def test_an_ack_that_fails_ends_the_window() -> None:
     a, b = letters("ab")
     a.ack_error = KeyError("no such partition")
-    running = asyncio.create_task(window(limit=1).run(given([a, b], endless=True)))
-    await settle()
+    running = await started(a, b, a_window=window(limit=1), endless=True)
     a.end.set_result(None)
     with pytest.raises(KeyError):
         await finish(running)
@@ -215,10 +206,8 @@ async def test_an_ack_that_fails_ends_the_window() -> None:
 
 async def test_cancelling_the_window_cancels_the_work_and_acks_nothing_more() -> None:
     a, b, c = letters("abc")
-    running = asyncio.create_task(window().run(given([a, b, c], endless=True)))
-    await settle()
-    b.end.set_result(None)
-    await settle()
+    running = await started(a, b, c, endless=True)
+    await end(b)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await finish(running)
@@ -259,11 +248,9 @@ async def test_an_input_that_breaks_is_raised_and_its_work_cancelled() -> None:
 
 async def test_the_end_of_the_input_waits_for_what_is_in_flight() -> None:
     a, b = letters("ab")
-    running = asyncio.create_task(window().run(given([a, b])))
-    await settle()
+    running = await started(a, b)
     assert not running.done()
-    a.end.set_result(None)
-    await settle()
+    await end(a)
     assert not running.done()
     b.end.set_result(None)
     await finish(running)
@@ -272,8 +259,7 @@ async def test_the_end_of_the_input_waits_for_what_is_in_flight() -> None:
 
 async def test_a_failure_while_draining_is_raised() -> None:
     a, b = letters("ab")
-    running = asyncio.create_task(window().run(given([a, b])))
-    await settle()
+    running = await started(a, b)
     a.end.set_exception(LookupError("broken"))
     with pytest.raises(LookupError):
         await finish(running)

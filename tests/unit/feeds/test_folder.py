@@ -6,36 +6,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from schemas.messages import DeadLetter, Post
-from streams.feeds.batch import Batch, FeedRecord
+from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
 from streams.feeds.files.folder import follow_folder
+from tests.unit.feeds.made import NEW, posts, progress_after
 
 FAST_S = 0.02
-NEW = Progress()
 
 
 async def batches_of(folder: Path, progress: Progress = NEW) -> list[Batch]:
     return [batch async for batch in follow_folder(folder, progress, interval_s=FAST_S, once=True)]
 
 
-async def posts_in(folder: Path, progress: Progress = NEW) -> list[FeedRecord]:
-    return [record for batch in await batches_of(folder, progress) for record in batch.records]
+async def posts_in(folder: Path, progress: Progress = NEW) -> list[Post]:
+    return posts(await batches_of(folder, progress))
 
 
-async def next_post(feed: AsyncGenerator[Batch]) -> FeedRecord:
-    (post,) = (await asyncio.wait_for(anext(feed), 10)).records
+async def next_post(feed: AsyncGenerator[Batch]) -> Post:
+    (post,) = posts([await asyncio.wait_for(anext(feed), 10)])
     return post
-
-
-def progress_after(batches: list[Batch], before: Progress = NEW) -> Progress:
-    parts = dict(before.parts)
-    for batch in batches:
-        for part, position in batch.parts.items():
-            if position is None:
-                del parts[part]
-            else:
-                parts[part] = position
-    return Progress(parts=parts)
 
 
 async def test_a_media_file_becomes_a_post_with_a_file_link(tmp_path: Path) -> None:
@@ -44,7 +33,6 @@ async def test_a_media_file_becomes_a_post_with_a_file_link(tmp_path: Path) -> N
     file.write_bytes(b"media")
     os.utime(file, (1_700_000_000, 1_700_000_000))
     (post,) = await posts_in(tmp_path)
-    assert isinstance(post, Post)
     assert post.media[0].url == file.as_uri()
     assert post.media[0].kind == "video"
     assert post.published_at == datetime.fromtimestamp(1_700_000_000, UTC)
@@ -64,24 +52,14 @@ async def test_a_file_has_the_same_id_each_time_and_another_when_its_content_cha
     first, again = await posts_in(tmp_path), await posts_in(tmp_path)
     file.write_bytes(b"two")
     (changed,) = await posts_in(tmp_path)
-    assert isinstance(first[0], Post)
-    assert isinstance(again[0], Post)
-    assert isinstance(changed, Post)
     assert first[0].post_id == again[0].post_id != changed.post_id
 
 
 async def test_a_sidecar_adds_fields_that_the_file_lacks(tmp_path: Path) -> None:
     (tmp_path / "clip.jpg").write_bytes(b"media")
-    fields = {
-        "caption": "안녕",
-        "tags": ["a"],
-        "author": "me",
-        "alt": "a picture",
-        "published_at": "2026-01-02T03:04:05+09:00",
-    }
-    (tmp_path / "clip.jpg.json").write_text(json.dumps(fields))
+    fields = {"caption": "안녕", "tags": ["a"], "author": "me", "alt": "a picture"}
+    (tmp_path / "clip.jpg.json").write_text(json.dumps(fields | {"published_at": "2026-01-02T03:04:05+09:00"}))
     (post,) = await posts_in(tmp_path)
-    assert isinstance(post, Post)
     assert (post.caption, post.tags, post.author, post.media[0].alt) == ("안녕", ["a"], "me", "a picture")
     assert post.published_at == datetime(2026, 1, 1, 18, 4, 5, tzinfo=UTC)
 
@@ -91,14 +69,12 @@ async def test_a_broken_sidecar_is_a_dead_letter_and_is_retried_when_corrected(t
     sidecar = tmp_path / "clip.mp4.json"
     sidecar.write_text('{"captoin": "x"}')
     feed = follow_folder(tmp_path, NEW, interval_s=FAST_S)
-    refused = await next_post(feed)
+    (refused,) = (await asyncio.wait_for(anext(feed), 10)).records
     assert isinstance(refused, DeadLetter)
     assert refused.value == b'{"captoin": "x"}'
     assert "captoin" in refused.detail
     sidecar.write_text('{"caption": "corrected"}')
-    corrected = await next_post(feed)
-    assert isinstance(corrected, Post)
-    assert corrected.caption == "corrected"
+    assert (await next_post(feed)).caption == "corrected"
 
 
 async def test_a_growing_file_waits_until_it_is_complete(tmp_path: Path) -> None:
@@ -116,11 +92,8 @@ async def test_a_growing_file_waits_until_it_is_complete(tmp_path: Path) -> None
     first = await next_post(feed)
     done.set()
     await writer
-    second = await next_post(feed)
-    assert isinstance(first, Post)
-    assert isinstance(second, Post)
     assert first.media[0].url.endswith("complete.mp4")
-    assert second.media[0].url.endswith("growing.mp4")
+    assert (await next_post(feed)).media[0].url.endswith("growing.mp4")
 
 
 async def test_a_file_becomes_a_post_once(tmp_path: Path) -> None:
@@ -128,9 +101,7 @@ async def test_a_file_becomes_a_post_once(tmp_path: Path) -> None:
     feed = follow_folder(tmp_path, NEW, interval_s=FAST_S)
     await next_post(feed)
     (tmp_path / "two.mp4").write_bytes(b"2")
-    later = await next_post(feed)
-    assert isinstance(later, Post)
-    assert later.media[0].url.endswith("two.mp4")
+    assert (await next_post(feed)).media[0].url.endswith("two.mp4")
 
 
 async def test_a_restart_repeats_no_file_and_processes_every_new_one(tmp_path: Path) -> None:
@@ -141,8 +112,7 @@ async def test_a_restart_repeats_no_file_and_processes_every_new_one(tmp_path: P
     assert await batches_of(tmp_path, progress) == []
     (tmp_path / "two.mp4").write_bytes(b"2")
     (tmp_path / "deep" / "one.mp4").write_bytes(b"other")
-    posts = await posts_in(tmp_path, progress)
-    assert [post.url.rpartition("/")[2] for post in posts if isinstance(post, Post)] == ["one.mp4", "two.mp4"]
+    assert [post.url.rpartition("/")[2] for post in await posts_in(tmp_path, progress)] == ["one.mp4", "two.mp4"]
 
 
 async def test_a_removed_file_is_evicted_and_processed_again_when_it_returns(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,49 +13,43 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from schemas.messages import Post, Removal
 from streams.errors import UsageError
-from streams.feeds.batch import Batch, FeedRecord
-from streams.feeds.cursor import Progress
+from streams.feeds.batch import FeedRecord
 from streams.feeds.entry import MAX_ENTRY_BYTES
 from streams.feeds.http.app import Ingestor, create_app
 from streams.feeds.http.feed import HttpFeed
 from streams.feeds.http.settings import HttpSettings
+from tests.unit.feeds.made import NEW, progress_after
 
 DOCUMENT = Path(__file__).parents[3] / "ops" / "docs" / "openapi.json"
 POST = {"url": "https://made.example/1", "caption": "one"}
+KEY = {"Idempotency-Key": "k"}
 
 
 class Broker:
     """Writes batches as the feed runner does, or stalls."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stalls: bool = False) -> None:
         self.runs = asyncio.Event()
-        self.runs.set()
+        if not stalls:
+            self.runs.set()
         self.records: list[FeedRecord] = []
-        self.parts: dict[str, str] = {}
+        self.progress = NEW
 
     async def write_all(self, ingestor: Ingestor) -> None:
         async for batch in ingestor.queue.batches(asyncio.Event()):
             await self.runs.wait()
-            self._write(batch)
-
-    def _write(self, batch: Batch) -> None:
-        self.records += batch.records
-        for part, position in batch.parts.items():
-            if position is None:
-                del self.parts[part]
-            else:
-                self.parts[part] = position
-        assert batch.written is not None
-        if not batch.written.done():
-            batch.written.set_result(None)
+            self.records += batch.records
+            self.progress = progress_after([batch], self.progress)
+            assert batch.written is not None
+            if not batch.written.done():
+                batch.written.set_result(None)
 
 
 @asynccontextmanager
-async def serving(
-    broker: Broker, parts: Mapping[str, str] | None = None, **changes: Any
-) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(broker: Broker, **changes: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of a feed that resumes at the broker's progress."""
     settings = HttpSettings(**{"patience_s": 5.0, **changes})
-    ingestor = Ingestor(settings, Progress(parts=parts or {}))
+    ingestor = Ingestor(settings, broker.progress)
     writing = asyncio.create_task(broker.write_all(ingestor))
     transport = httpx.ASGITransport(create_app(settings, ingestor))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://feed.test") as client:
@@ -92,7 +86,7 @@ async def test_a_removal_is_accepted_and_repeated_under_the_same_id() -> None:
     async with serving(broker) as client:
         answers = [await client.post("/v1/removals", json=gone) for _ in range(2)]
         assert_problem(await client.post("/v1/removals", json={"kind": "account_gone", "platform": "p"}), 422, "author")
-    (first, again) = broker.records
+    first, again = broker.records
     assert isinstance(first, Removal)
     assert isinstance(again, Removal)
     assert (first.kind, first.url, first.removal_id) == ("post_deleted", gone["url"], again.removal_id)
@@ -154,23 +148,19 @@ async def test_without_the_token_nothing_is_accepted() -> None:
 async def test_the_same_key_is_the_same_request_once() -> None:
     broker = Broker()
     async with serving(broker) as client:
-        key = {"Idempotency-Key": "k"}
-        first, again = [await client.post("/v1/posts", json=POST, headers=key) for _ in range(2)]
+        first, again = [await client.post("/v1/posts", json=POST, headers=KEY) for _ in range(2)]
         assert (again.status_code, again.json()) == (202, first.json())
-        other = await client.post("/v1/posts", json={"caption": "other"}, headers=key)
+        other = await client.post("/v1/posts", json={"caption": "other"}, headers=KEY)
         assert_problem(other, 422, "Idempotency-Key")
-        assert_problem(await client.post("/v1/removals", json=POST, headers=key), 422)
+        assert_problem(await client.post("/v1/removals", json=POST, headers=KEY), 422)
         assert_problem(await client.post("/v1/posts", json=POST, headers={"Idempotency-Key": "x" * 256}), 422)
     assert len(broker.records) == 1
 
 
 async def test_the_same_key_sent_at_once_is_accepted_once() -> None:
-    broker = Broker()
-    broker.runs.clear()
+    broker = Broker(stalls=True)
     async with serving(broker) as client:
-        sent = [
-            asyncio.create_task(client.post("/v1/posts", json=POST, headers={"Idempotency-Key": "k"})) for _ in range(5)
-        ]
+        sent = [asyncio.create_task(client.post("/v1/posts", json=POST, headers=KEY)) for _ in range(5)]
         await asyncio.sleep(0.1)
         assert not any(task.done() for task in sent)
         broker.runs.set()
@@ -181,23 +171,21 @@ async def test_the_same_key_sent_at_once_is_accepted_once() -> None:
 
 async def test_a_key_is_stored_across_restarts_and_evicted_after_its_retention() -> None:
     broker = Broker()
-    key = {"Idempotency-Key": "k"}
     async with serving(broker) as client:
-        first = await client.post("/v1/posts", json=POST, headers=key)
-    assert "k" not in broker.parts
-    async with serving(broker, broker.parts) as client:
-        assert (await client.post("/v1/posts", json=POST, headers=key)).json() == first.json()
-        assert_problem(await client.post("/v1/posts", json={"caption": "other"}, headers=key), 422)
+        first = await client.post("/v1/posts", json=POST, headers=KEY)
+    assert "k" not in broker.progress.parts
+    async with serving(broker) as client:
+        assert (await client.post("/v1/posts", json=POST, headers=KEY)).json() == first.json()
+        assert_problem(await client.post("/v1/posts", json={"caption": "other"}, headers=KEY), 422)
     assert len(broker.records) == 1
-    async with serving(broker, broker.parts, key_memory_s=0.001) as client:
+    async with serving(broker, key_memory_s=0.001) as client:
         other = await client.post("/v1/posts", json={"caption": "other"}, headers={"Idempotency-Key": "l"})
         assert other.status_code == 202
-    assert len(broker.parts) == 1  # the first key is evicted from the cursor too
+    assert len(broker.progress.parts) == 1  # the first key is evicted from the cursor too
 
 
 async def test_the_queue_for_the_broker_is_bounded_and_further_requests_are_answered_429() -> None:
-    broker = Broker()
-    broker.runs.clear()
+    broker = Broker(stalls=True)
     async with serving(broker, max_waiting=2) as client:
         sent = [asyncio.create_task(client.post("/v1/posts", json=POST)) for _ in range(5)]
         await asyncio.sleep(0.1)
@@ -212,22 +200,19 @@ async def test_the_queue_for_the_broker_is_bounded_and_further_requests_are_answ
 
 
 async def test_an_unavailable_broker_is_503_and_a_retry_with_the_key_is_no_second_post() -> None:
-    broker = Broker()
-    broker.runs.clear()
-    key = {"Idempotency-Key": "k"}
+    broker = Broker(stalls=True)
     async with serving(broker, patience_s=0.1) as client:
-        unavailable = await client.post("/v1/posts", json=POST, headers=key)
+        unavailable = await client.post("/v1/posts", json=POST, headers=KEY)
         assert_problem(unavailable, 503, "send it again")
         assert int(unavailable.headers["retry-after"]) >= 1
         broker.runs.set()
-        assert (await client.post("/v1/posts", json=POST, headers=key)).status_code == 202
+        assert (await client.post("/v1/posts", json=POST, headers=KEY)).status_code == 202
     assert len(broker.records) == 1
 
 
 async def test_while_the_queue_is_stalled_requests_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.feeds.http.record_queue._STALL_S", 0.05)
-    broker = Broker()
-    broker.runs.clear()
+    broker = Broker(stalls=True)
     async with serving(broker, patience_s=0.1) as client:
         assert_problem(await client.post("/v1/posts", json=POST), 503)
         assert_problem(await client.get("/ready"), 503)

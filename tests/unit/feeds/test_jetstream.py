@@ -23,6 +23,7 @@ from streams.feeds.bluesky.server import JetstreamOptions
 from streams.feeds.connection import reconnecting
 from streams.feeds.cursor import Progress
 from tests.faults.platforms import recorded
+from tests.unit.feeds.made import NEW, progress_after, records
 
 NOW_US = int(time.time() * 1e6)
 type Script = Callable[[ServerConnection], Awaitable[None]]
@@ -51,21 +52,21 @@ class Server:
         else:
             await client.wait_closed()
 
-    def feed(self, progress: Progress | None = None, **options: Any) -> JetstreamFeed:
+    def feed(self, progress: Progress = NEW, **options: Any) -> JetstreamFeed:
         given = JetstreamOptions(url=f"ws://127.0.0.1:{self.port}", **{"stall_s": 2.0} | options)
-        return JetstreamFeed(given, progress or Progress())
+        return JetstreamFeed(given, progress)
+
+    async def progress(self, *frames: Any, wire: int = 1) -> Progress:
+        """Return the progress of a feed that has read these frames."""
+        self.scripts = [sending(*frames)]
+        return progress_after(await take(self.feed(wire=wire), len(frames)))
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     made = Server()
-    async with serve(
-        made.serve,
-        "127.0.0.1",
-        0,
-        process_request=made.refuse,
-        select_subprotocol=lambda _, names: next(iter(names), None),
-    ) as running:
+    options: Any = {"process_request": made.refuse, "select_subprotocol": lambda _, names: next(iter(names), None)}
+    async with serve(made.serve, "127.0.0.1", 0, **options) as running:
         made.port = next(iter(running.sockets)).getsockname()[1]
         yield made
         running.close(close_connections=True)
@@ -79,6 +80,10 @@ def sending(*frames: Any, then: str = "close") -> Script:
             await client.wait_closed()
 
     return script
+
+
+def refusing(status: int, body: bytes = b"") -> Response:
+    return Response(status, "No", Headers({"Content-Length": str(len(body))}), body)
 
 
 def event(number: int, us: int = NOW_US, **commit: Any) -> dict[str, Any]:
@@ -99,25 +104,15 @@ async def take(feed: JetstreamFeed, n_records: int) -> list[Batch]:
     raise AssertionError("the feed ended")
 
 
-def records(batches: list[Batch]) -> list[Any]:
-    return [record for batch in batches for record in batch.records]
-
-
-def progress_after(batches: list[Batch]) -> Progress:
-    parts = {name: stored for batch in batches for name, stored in batch.parts.items() if stored is not None}
-    return Progress([batch.position for batch in batches if batch.position][-1], parts)
-
-
 @pytest.mark.parametrize("wire", [1, 2])
 async def test_both_wires_give_the_same_records(server: Server, wire: int) -> None:
     server.scripts = [sending(*recorded(f"jetstream-{wire}.jsonl"))]
     found = records(await take(server.feed(wire=wire), 15))
     posts = [record for record in found if isinstance(record, Post)]
     removals = [record for record in found if isinstance(record, Removal)]
+    kinds = ["post_deleted", "account_gone", "account_back", "account_gone", "account_gone", "account_gone"]
     assert [len(post.media) for post in posts] == [0, 2, 1, 1, 2, 0, 0, 0, 0]
-    assert [removal.kind for removal in removals] == [
-        "post_deleted", "account_gone", "account_back", "account_gone", "account_gone", "account_gone",
-    ]  # fmt: skip
+    assert [removal.kind for removal in removals] == kinds
     assert posts[0].tags == ["herons"]
     assert posts[2].media[0].alt == "A heron fishing in a creek"
     assert "com.atproto.sync.getBlob?did=did:plc:" in posts[2].media[0].url
@@ -144,15 +139,13 @@ async def test_a_new_connection_rewinds_a_little_and_repeats_no_record(server: S
 
 
 async def test_a_restart_resumes_and_repeats_no_record(server: Server) -> None:
-    server.scripts = [sending(event(1), event(2))]
-    progress = progress_after(await take(server.feed(wire=1), 2))
+    progress = await server.progress(event(1), event(2))
     server.scripts = [sending(event(1), event(2), event(3))]
     assert [post.url[-2:] for post in records(await take(server.feed(progress, wire=1), 1))] == ["r3"]
 
 
 async def test_another_server_is_rewound_further(server: Server) -> None:
-    server.scripts = [sending(event(1))]
-    progress = progress_after(await take(server.feed(wire=1), 1))
+    progress = await server.progress(event(1))
     other = Progress((progress.position or "").replace("127.0.0.1", "other.example"), progress.parts)
     server.scripts = [sending(event(2))]
     await take(server.feed(other, wire=1), 1)
@@ -162,9 +155,7 @@ async def test_another_server_is_rewound_further(server: Server) -> None:
 @pytest.mark.parametrize(
     "frame", ["{", "[]", '{"did": 1}', json.dumps(event(9, commit_is="missing") | {"commit": None})]
 )
-async def test_a_malformed_frame_is_a_dead_letter_once_with_its_bytes_and_the_next_is_read(
-    server: Server, frame: str
-) -> None:
+async def test_a_malformed_frame_is_one_dead_letter_and_the_next_is_read(server: Server, frame: str) -> None:
     server.scripts = [sending(event(1), frame, frame, event(2))]
     first, letter, second = records(await take(server.feed(wire=1), 3))
     assert (first.url[-2:], second.url[-2:]) == ("r1", "r2")
@@ -172,15 +163,11 @@ async def test_a_malformed_frame_is_a_dead_letter_once_with_its_bytes_and_the_ne
     assert (letter.value, letter.reason) == (frame.encode(), "feed_entry_malformed")
 
 
-async def test_a_record_that_does_not_conform_to_its_lexicon_is_a_dead_letter(server: Server) -> None:
-    server.scripts = [sending(event(1, record={"text": 5}), event(2))]
-    letter, post = records(await take(server.feed(wire=1), 2))
-    assert isinstance(letter, DeadLetter)
-    assert post.url.endswith("r2")
-
-
-async def test_an_event_from_the_future_does_not_make_later_events_count_as_old(server: Server) -> None:
-    server.scripts = [sending(event(1, us=NOW_US + 86_400_000_000), event(2))]
+@pytest.mark.parametrize("wrong", [event(1, record={"text": 5}), event(1, us=NOW_US + 86_400_000_000)])
+async def test_a_record_outside_its_lexicon_or_from_the_future_is_a_dead_letter_and_the_next_is_read(
+    server: Server, wrong: dict[str, Any]
+) -> None:
+    server.scripts = [sending(wrong, event(2))]
     letter, post = records(await take(server.feed(wire=1), 2))
     assert isinstance(letter, DeadLetter)
     assert post.url.endswith("r2")
@@ -192,20 +179,16 @@ async def test_silence_ends_a_connection(server: Server) -> None:
 
 
 async def test_a_consumer_too_slow_error_leads_to_a_reconnection(server: Server) -> None:
-    frames = recorded("jetstream-2.jsonl")
-    server.scripts = [
-        sending(frames[0], {"$type": "error", "error": "ConsumerTooSlow", "message": "x"}),
-        sending(frames[1]),
-    ]
+    first, second, *_ = recorded("jetstream-2.jsonl")
+    error = {"$type": "error", "error": "ConsumerTooSlow", "message": "x"}
+    server.scripts = [sending(first, error), sending(second)]
     assert len(records(await take(server.feed(wire=2), 2))) == 2
 
 
 async def test_a_cursor_that_is_too_old_is_a_gap_and_the_feed_continues(server: Server) -> None:
-    server.scripts = [sending(recorded("jetstream-2.jsonl")[0])]
-    progress = progress_after(await take(server.feed(wire=2), 1))
-    body = b'{"error": "CursorTooOld", "message": "floor 5"}'
-    server.scripts = [Response(400, "Bad Request", Headers({"Content-Length": str(len(body))}), body)]
-    server.scripts.append(sending(recorded("jetstream-2.jsonl")[1]))
+    first, second, *_ = recorded("jetstream-2.jsonl")
+    progress = await server.progress(first, wire=2)
+    server.scripts = [refusing(400, b'{"error": "CursorTooOld", "message": "floor 5"}'), sending(second)]
     gap, post = records(await take(server.feed(progress, wire=2), 2))
     assert (gap.reason, "CursorTooOld" in gap.detail or "from" in gap.detail) == ("feed_gap", True)
     assert isinstance(post, Post)
@@ -213,20 +196,17 @@ async def test_a_cursor_that_is_too_old_is_a_gap_and_the_feed_continues(server: 
 
 
 async def test_an_outdated_cursor_is_a_gap(server: Server) -> None:
-    frames = recorded("jetstream-2.jsonl")
-    server.scripts = [sending(frames[0])]
-    progress = progress_after(await take(server.feed(wire=2), 1))
+    first, second, *_ = recorded("jetstream-2.jsonl")
+    progress = await server.progress(first, wire=2)
     notice = {"$type": "message", "payload": {"$type": "x#info", "name": "OutdatedCursor", "message": "from 7"}}
-    server.scripts = [sending(notice, frames[1])]
+    server.scripts = [sending(notice, second)]
     gap, post = records(await take(server.feed(progress, wire=2), 2))
     assert (gap.reason, "from 7" in gap.detail) == ("feed_gap", True)
     assert isinstance(post, Post)
 
 
 async def test_days_missing_on_wire_1_are_a_gap(server: Server) -> None:
-    days_us = 3 * 86_400_000_000
-    server.scripts = [sending(event(1, us=NOW_US - days_us))]
-    progress = progress_after(await take(server.feed(wire=1), 1))
+    progress = await server.progress(event(1, us=NOW_US - 3 * 86_400_000_000))
     server.scripts = [sending(event(2))]
     gap, post = records(await take(server.feed(progress, wire=1), 2))
     assert gap.reason == "feed_gap"
@@ -244,13 +224,13 @@ async def test_a_frame_too_large_to_read_is_a_gap(server: Server, monkeypatch: p
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 async def test_a_server_of_another_wire_is_one_line(server: Server, status: int) -> None:
-    server.scripts = [Response(status, "No", Headers({"Content-Length": "0"}), b"")]
+    server.scripts = [refusing(status)]
     with pytest.raises(UsageError, match=f"{status} to wire 2"):
         await take(server.feed(wire=2), 1)
 
 
 async def test_a_server_error_leads_to_a_reconnection(server: Server) -> None:
-    server.scripts = [Response(503, "No", Headers({"Content-Length": "0"}), b""), sending(event(1))]
+    server.scripts = [refusing(503), sending(event(1))]
     assert len(records(await take(server.feed(wire=1), 1))) == 1
 
 

@@ -5,34 +5,27 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.messages import DeadLetter, Medium, Post
-from streams.feeds.batch import Batch, FeedRecord
+from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
 from streams.feeds.entry import MAX_ENTRY_BYTES
 from streams.feeds.files.jsonl import read_jsonl
-
-NEW = Progress()
+from tests.unit.feeds.made import NEW, posts, records
 
 
 async def batches_of(raw: bytes, position: str | None = None) -> list[Batch]:
     return [batch async for batch in read_jsonl(io.BytesIO(raw), "posts.jsonl", Progress(position))]
 
 
-async def read(raw: bytes, position: str | None = None) -> list[FeedRecord]:
-    return [record for batch in await batches_of(raw, position) for record in batch.records]
+async def read(raw: bytes) -> list[Post]:
+    return posts(await batches_of(raw))
 
 
-async def captions(raw: bytes, position: str | None) -> list[str]:
-    return [post.caption for post in await read(raw, position) if isinstance(post, Post)]
-
-
-async def read_post(raw: bytes) -> Post:
-    (post,) = await read(raw)
-    assert isinstance(post, Post), post
-    return post
+async def captions(raw: bytes, position: str | None = None) -> list[str]:
+    return [post.caption for post in posts(await batches_of(raw, position))]
 
 
 async def test_a_line_becomes_a_post() -> None:
-    post = await read_post(
+    (post,) = await read(
         b'{"post_id": "p1", "platform": "example", "url": "https://e/1", "author": "a", "language": "ko",'
         b' "published_at": "2026-01-02T03:04:05Z", "caption": "hi", "tags": ["t"],'
         b' "media": ["https://e/1.mp4", {"url": "https://e/2.jpg", "kind": "image", "alt": "two"}]}\n'
@@ -43,56 +36,37 @@ async def test_a_line_becomes_a_post() -> None:
 
 
 async def test_times_left_out_are_now_and_times_without_zone_are_utc() -> None:
-    post = await read_post(b'{"caption": "hi", "published_at": "2026-01-02T03:04:05"}')
+    (post,) = await read(b'{"caption": "hi", "published_at": "2026-01-02T03:04:05"}')
     assert post.published_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert datetime.now(UTC) - post.seen_at < timedelta(minutes=1)
 
 
 async def test_a_line_fed_twice_is_the_same_post_and_another_line_is_not() -> None:
     first, second, third = await read(b'{"caption": "a"}\n{"caption": "a"}\n{"caption": "b"}\n')
-    assert isinstance(first, Post)
-    assert isinstance(second, Post)
-    assert isinstance(third, Post)
     assert first.post_id == second.post_id != third.post_id
 
 
 async def test_the_id_of_a_post_without_one_depends_on_its_url_alone() -> None:
     first, edited = await read(b'{"url": "https://e/1", "caption": "a"}\n{"url": "https://e/1", "caption": "b"}\n')
-    assert isinstance(first, Post)
-    assert isinstance(edited, Post)
     assert first.post_id == edited.post_id
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"not json",
-        b"[1, 2]",
-        b"null",
-        b"{}",
-        b'{"captoin": "misspelt"}',
-        b'{"caption": 7}',
-        b'{"caption": "\xff\xfe"}',
-        b'{"caption": "x", "published_at": "yesterday"}',
-        b'{"caption": "x", "alt": "of what?"}',
-        b"[" * 100_000,
-    ],
-)
+@pytest.mark.parametrize("line", [
+    b"not json", b"[1, 2]", b"null", b"{}", b'{"captoin": "misspelt"}', b'{"caption": 7}', b'{"caption": "\xff\xfe"}',
+    b'{"caption": "x", "published_at": "yesterday"}', b'{"caption": "x", "alt": "of what?"}', b"[" * 100_000,
+])  # fmt: skip
 async def test_a_malformed_line_is_a_dead_letter_with_its_bytes_and_number_and_the_next_is_read(line: bytes) -> None:
-    refused, post = await read(b"\n" + line + b'\n{"caption": "fine"}\n')
+    refused, post = records(await batches_of(b"\n" + line + b'\n{"caption": "fine"}\n'))
     assert isinstance(refused, DeadLetter)
-    assert refused.value == line
-    assert refused.offset == 2
-    assert refused.reason == "feed_entry_malformed"
+    assert (refused.value, refused.offset, refused.reason) == (line, 2, "feed_entry_malformed")
     assert refused.detail.startswith("posts.jsonl line 2: ")
     assert isinstance(post, Post)
 
 
 async def test_an_endless_line_is_refused_with_its_beginning_and_the_next_is_read() -> None:
-    refused, post = await read(b"x" * (3 * MAX_ENTRY_BYTES) + b'\n{"caption": "fine"}')
+    refused, post = records(await batches_of(b"x" * (3 * MAX_ENTRY_BYTES) + b'\n{"caption": "fine"}'))
     assert isinstance(refused, DeadLetter)
-    assert refused.value is not None
-    assert len(refused.value) == MAX_ENTRY_BYTES + 1
+    assert len(refused.value or b"") == MAX_ENTRY_BYTES + 1
     assert isinstance(post, Post)
 
 
@@ -103,17 +77,14 @@ async def test_lines_of_a_pipe_are_read_as_they_are_written() -> None:
         for caption in ("one", "two"):
             pipe.write(b'{"caption": "%s"}\n' % caption.encode())
             batch = await anext(feed)
-            (post,) = batch.records
             assert batch.position is None
-            assert isinstance(post, Post)
-            assert post.caption == caption
+            assert [post.caption for post in posts([batch])] == [caption]
         pipe.close()
         assert [item async for item in feed] == []
 
 
 async def test_more_lines_than_are_read_ahead_all_arrive_in_order() -> None:
-    posts = await read(b"".join(b'{"caption": "%d"}\n' % n for n in range(500)))
-    assert [post.caption for post in posts if isinstance(post, Post)] == [str(n) for n in range(500)]
+    assert await captions(b"".join(b'{"caption": "%d"}\n' % n for n in range(500))) == [str(n) for n in range(500)]
 
 
 LINES = b"".join(b'{"caption": "%d"}\n' % n for n in range(3))
@@ -127,7 +98,7 @@ async def test_a_file_resumes_after_the_last_line_read() -> None:
 
 async def test_the_number_of_a_line_counts_from_the_beginning_of_the_file() -> None:
     position = (await batches_of(LINES))[-1].position
-    (refused,) = await read(LINES + b"broken\n", position)
+    (refused,) = records(await batches_of(LINES + b"broken\n", position))
     assert isinstance(refused, DeadLetter)
     assert refused.offset == 4
 
@@ -135,7 +106,7 @@ async def test_the_number_of_a_line_counts_from_the_beginning_of_the_file() -> N
 @pytest.mark.parametrize("file", [b'{"caption": "0"}\n', b'{"caption": "x"}\n' * 9, b""])
 async def test_a_truncated_or_replaced_file_starts_over(file: bytes) -> None:
     position = (await batches_of(LINES))[-1].position
-    assert len(await read(file, position)) == file.count(b"\n")
+    assert len(await captions(file, position)) == file.count(b"\n")
 
 
 async def test_a_line_that_was_being_written_is_read_again_once_it_is_whole() -> None:

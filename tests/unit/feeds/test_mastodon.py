@@ -23,7 +23,8 @@ from streams.feeds.mastodon.stream import STREAMS, Stream
 from streams.feeds.mastodon.wire import MALFORMED, Status, StreamEvent, plain_text, to_post
 from tests.faults.platforms import recorded
 from tests.unit.decode.served import Server as Answers
-from tests.unit.decode.served import response, serving
+from tests.unit.decode.served import response
+from tests.unit.feeds.made import NEW, progress_after, records
 
 STATUSES = recorded("mastodon.jsonl")
 
@@ -66,23 +67,18 @@ class Scripted:
         return self.pages.pop(0) if self.pages else []
 
 
-async def all_of(server: Scripted, progress: Progress | None = None) -> list[Batch]:
+def deletion(number: int) -> StreamEvent:
+    return StreamEvent("delete", str(number))
+
+
+async def all_of(server: Scripted, progress: Progress = NEW) -> list[Batch]:
     batches: list[Batch] = []
-    source = reconnecting(FEED, MastodonFeed(cast("Server", server), progress or Progress()).session)
+    source = reconnecting(FEED, MastodonFeed(cast("Server", server), progress).session)
     with suppress(UsageError):  # the end
         async with asyncio.timeout(10), aclosing(source):
             async for batch in source:
                 batches.append(batch)  # noqa: PERF401 - keeps the batches before the end
     return batches
-
-
-def records(batches: list[Batch]) -> list[Any]:
-    return [record for batch in batches for record in batch.records]
-
-
-def progress_after(batches: list[Batch]) -> Progress:
-    parts = {name: stored for batch in batches for name, stored in batch.parts.items() if stored is not None}
-    return Progress([batch.position for batch in batches if batch.position][-1], parts)
 
 
 def test_a_status_becomes_a_post() -> None:
@@ -123,22 +119,18 @@ async def test_an_edit_is_a_new_post_at_the_same_url_and_a_repeat_is_none() -> N
 async def test_boosts_are_the_boosted_post_once_and_their_deletion_is_no_removal() -> None:
     boost = update(2, reblog=json.loads(update(1).payload))
     another = update(3, reblog=json.loads(update(1).payload))
-    found = records(
-        await all_of(Scripted([boost, another, update(1), StreamEvent("delete", "2"), StreamEvent("delete", "3")]))
-    )
+    found = records(await all_of(Scripted([boost, another, update(1), deletion(2), deletion(3)])))
     assert [post.url for post in found] == ["https://birds.example/1"]
 
 
 async def test_a_deletion_names_the_post_by_its_url_after_a_restart_too() -> None:
-    batches = await all_of(Scripted([update(1)]))
-    removals = records(
-        await all_of(Scripted([StreamEvent("delete", "1"), StreamEvent("delete", "1")]), progress_after(batches))
-    )
+    progress = progress_after(await all_of(Scripted([update(1)])))
+    removals = records(await all_of(Scripted([deletion(1), deletion(1)]), progress))
     assert [(type(removal), removal.url) for removal in removals] == [(Removal, "https://birds.example/1")]
 
 
 async def test_the_deletion_of_an_unknown_post_has_its_address_on_the_server() -> None:
-    (removal,) = records(await all_of(Scripted([StreamEvent("delete", "77"), StreamEvent("delete", "77")])))
+    (removal,) = records(await all_of(Scripted([deletion(77), deletion(77)])))
     assert removal.url == "https://example.social/web/statuses/77"
 
 
@@ -161,33 +153,24 @@ async def test_too_many_missed_posts_are_a_gap(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(mastodon, "_MAX_PAGES", 2)
     pages = [[update(number).payload] for number in range(3, 9)]
     found = records(await all_of(Scripted([update(2)], [update(9)], pages=pages)))
-    assert [record.reason if isinstance(record, DeadLetter) else record.url[-1] for record in found] == [
-        "2", "3", "4", "feed_gap", "9",
-    ]  # fmt: skip
+    seen = [record.reason if isinstance(record, DeadLetter) else record.url[-1] for record in found]
+    assert seen == ["2", "3", "4", "feed_gap", "9"]
 
 
 @pytest.mark.parametrize(
-    "event",
-    [
-        StreamEvent("update", "{"),
-        StreamEvent("update", "{}"),
-        StreamEvent(MALFORMED, "[]"),
-        StreamEvent("update", "[" * 99_999),
-    ],
+    ("kind", "payload"), [("update", "{"), ("update", "{}"), (MALFORMED, "[]"), ("update", "[" * 99_999)]
 )
-async def test_a_malformed_status_is_a_dead_letter_with_its_bytes_and_the_next_is_read(event: StreamEvent) -> None:
+async def test_a_malformed_status_is_a_dead_letter_and_the_next_is_read(kind: str, payload: str) -> None:
+    event = StreamEvent(kind, payload)
     letter, post = records(await all_of(Scripted([event, event, update(1)])))
     assert isinstance(letter, DeadLetter)
-    assert letter.value == event.payload.encode()
+    assert letter.value == payload.encode()
     assert isinstance(post, Post)
 
 
 async def test_other_events_are_ignored() -> None:
-    batches = await all_of(
-        Scripted(
-            [StreamEvent("notification", "{}"), StreamEvent("filters_changed", ""), StreamEvent("announcement", "x")]
-        )
-    )
+    others = [("notification", "{}"), ("filters_changed", ""), ("announcement", "x")]
+    batches = await all_of(Scripted([StreamEvent(*other) for other in others]))
     assert records(batches) == []
     assert sum(batch.ignored for batch in batches) == 3
 
@@ -216,39 +199,27 @@ def test_a_stream_of_other_servers_media() -> None:
     assert stream.timeline == ("/api/v1/timelines/public", {"remote": "true", "only_media": "true"})
 
 
-@pytest.fixture
-async def answers() -> AsyncIterator[Answers]:
-    async with serving() as running:
-        yield running
-
-
 @pytest.mark.parametrize(
     ("status", "text"), [("401 Unauthorized", "JIKIMI_MASTODON_TOKEN"), ("404 Not Found", "is it a Mastodon server")]
 )
-async def test_a_server_that_refuses_is_one_line(answers: Answers, status: str, text: str) -> None:
-    answers.answers["/api/v2/instance"] = response(body=b"{}")
-    answers.answers["/api/v1/streaming/public"] = response(status, b'{"error": "no"}')
-    server = Server(answers.url(""), Stream("public"), "secret", "sse", 5.0)
+async def test_a_server_that_refuses_is_one_line(server: Answers, status: str, text: str) -> None:
+    server.answers["/api/v2/instance"] = response(body=b"{}")
+    server.answers["/api/v1/streaming/public"] = response(status, b'{"error": "no"}')
     with pytest.raises(UsageError, match=text):
-        async with server.connect():
+        async with Server(server.url(""), Stream("public"), "secret", "sse", 5.0).connect():
             pass
-    assert (
-        "Authorization: Bearer secret" in answers.requests[-1] or "authorization: Bearer secret" in answers.requests[-1]
-    )
+    assert "authorization: bearer secret" in server.requests[-1].lower()
 
 
-async def test_a_rate_limited_request_is_repeated_after_the_reset(
-    answers: Answers, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_rate_limited_request_is_sent_again(server: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     path = "/api/v1/timelines/public?min_id=1&limit=40"
-    answers.answers[path] = response("429 Too Many Requests", b"", X_RateLimit_Reset="2020-01-01T00:00:00.000Z")
+    server.answers[path] = response("429 Too Many Requests", b"", X_RateLimit_Reset="2020-01-01T00:00:00.000Z")
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
-        answers.answers[path] = response(body=b'[{"id": "2"}]')
+        server.answers[path] = response(body=b'[{"id": "2"}]')
 
     monkeypatch.setattr("streams.feeds.mastodon.server.asyncio.sleep", sleep)
-    server = Server(answers.url(""), Stream("public"), "", "sse", 5.0)
-    assert await server.page("1") == ['{"id": "2"}']
+    assert await Server(server.url(""), Stream("public"), "", "sse", 5.0).page("1") == ['{"id": "2"}']
     assert waited == [1.0]
