@@ -44,7 +44,7 @@ class Registry:
     n_threads
         Threads inside one session. One is right where a process runs several sessions at once.
     on_load
-        Told of each model loaded: entry, execution provider ("" for fusion), seconds it took to verify and load.
+        Called for each model loaded: entry, execution provider ("" for fusion), seconds it took to verify and load.
     """
 
     def __init__(

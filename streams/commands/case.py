@@ -16,7 +16,7 @@ app = typer.Typer(
 _Officer = Annotated[
     str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
 ]
-_Why = Annotated[str, typer.Option(metavar="TEXT", help="The reason; it is stored.")]
+_Why = Annotated[str, typer.Option(help="The reason; it is stored.")]
 
 
 @app.command("add")
@@ -25,12 +25,8 @@ def case_add(
     reference: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="A file of the victim; it stays on this machine.")
     ] = None,
-    term: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="A name, handle or title to search for.")
-    ] = None,
-    phrase: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="A sentence with which reposts are announced.")
-    ] = None,
+    term: Annotated[list[str] | None, typer.Option(help="A name, handle or title to search for.")] = None,
+    phrase: Annotated[list[str] | None, typer.Option(help="A sentence with which reposts are announced.")] = None,
 ) -> None:
     """Open a case: describe its files on this machine and send the descriptors."""
     from streams.desk.open_case import NewCase, add_case  # noqa: PLC0415 - only this command needs it
@@ -60,9 +56,7 @@ def case_describe(
         list[Path] | None,
         typer.Option(metavar="FILE", help="A file that the case was opened with; it stays on this machine."),
     ] = None,
-    phrase: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="A phrase that the case was opened with.")
-    ] = None,
+    phrase: Annotated[list[str] | None, typer.Option(help="A phrase that the case was opened with.")] = None,
     with_: Annotated[
         str,
         typer.Option(

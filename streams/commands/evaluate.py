@@ -48,21 +48,21 @@ def evaluate_make_set(  # noqa: PLR0917 - likewise
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the set.")],
     music: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of music to mix into sound.")] = None,
     speech: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of speech to mix into sound.")] = None,
-    references: Annotated[int, typer.Option(metavar="N", help="Number of reference clips.", min=1)] = 40,
-    copies: Annotated[int, typer.Option(metavar="N", help="Copies by each edit.", min=0)] = 10,
-    pairs: Annotated[int, typer.Option(metavar="N", help="Copies by two edits.", min=0)] = 120,
-    unrelated: Annotated[int, typer.Option(metavar="N", help="Uploads that copy nothing.", min=0)] = 40,
-    background: Annotated[int, typer.Option(metavar="N", help="Clips of an allow-list.", min=0)] = 6,
+    references: Annotated[int, typer.Option(help="Number of reference clips.", min=1)] = 40,
+    copies: Annotated[int, typer.Option(help="Copies by each edit.", min=0)] = 10,
+    pairs: Annotated[int, typer.Option(help="Copies by two edits.", min=0)] = 120,
+    unrelated: Annotated[int, typer.Option(help="Uploads that copy nothing.", min=0)] = 40,
+    background: Annotated[int, typer.Option(help="Clips of an allow-list.", min=0)] = 6,
     seconds: Annotated[float, typer.Option(metavar="SECONDS", help="Length of a reference, ±15 %.", min=4)] = 14.0,
     hold_out: Annotated[
         float,
         typer.Option(metavar="SHARE", help="Share of the videos for uploads that are no copies.", min=0.05, max=0.95),
     ] = 0.5,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed; the same one makes the same set.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed; the same one makes the same set.")] = 0,
     edit: Annotated[
         list[str] | None, typer.Option(metavar="EDIT", help="An edit to use, may be repeated; all by default.")
     ] = None,
-    processes: Annotated[int, typer.Option(metavar="N", help="Copies made in parallel.", min=1)] = 2,
+    processes: Annotated[int, typer.Option(help="Copies made in parallel.", min=1)] = 2,
 ) -> None:
     """Make a set: clips cut from videos, copies of them by each edit and by pairs of edits, and other uploads."""
     from streams.evaluation.make_set import SetPlan, Sources, make_set  # noqa: PLC0415 - loads numpy and FFmpeg

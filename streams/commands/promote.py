@@ -60,7 +60,7 @@ def label(
     post_id: str,
     case_id: str,
     decision: Annotated[Literal["copy", "other", "unsure"], typer.Argument(help="Is the post a copy of the case's?")],
-    note: Annotated[str, typer.Option(metavar="TEXT", help="Free text.")] = "",
+    note: Annotated[str, typer.Option(help="Free text.")] = "",
     reviewer: Annotated[
         str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
     ] = "desk",

@@ -37,8 +37,8 @@ def replay(  # noqa: PLR0917 - the options of the command
         str | None, typer.Option(metavar="TIME", help="Likewise; the present end of the topics by default.")
     ] = None,
     with_: Annotated[str, typer.Option("--with", metavar="CHANGES", help=WITH)] = "",
-    max_rate: Annotated[float, typer.Option(metavar="N", help="Limit of records a second; 0 is no limit.", min=0)] = 0,
-    nice: Annotated[int, typer.Option(metavar="N", help="Niceness of the process.", min=0, max=19)] = 10,
+    max_rate: Annotated[float, typer.Option(help="Limit of records a second; 0 is no limit.", min=0)] = 0,
+    nice: Annotated[int, typer.Option(help="Niceness of the process.", min=0, max=19)] = 10,
 ) -> None:
     """Replay a span of recorded traffic; the same command resumes it after a kill."""
     if context.invoked_subcommand is not None:

@@ -30,8 +30,8 @@ def shadow_run(  # noqa: PLR0917 - the options of the command
     ] = None,
     with_: Annotated[str, typer.Option("--with", metavar="CHANGES", help=WITH)] = "",
     share: Annotated[float, typer.Option(metavar="SHARE", help="Share of the posts, chosen by id.")] = 1.0,
-    max_rate: Annotated[float, typer.Option(metavar="N", help="Limit of records a second; 0 is no limit.", min=0)] = 0,
-    nice: Annotated[int, typer.Option(metavar="N", help="Niceness of the process.", min=0, max=19)] = 10,
+    max_rate: Annotated[float, typer.Option(help="Limit of records a second; 0 is no limit.", min=0)] = 0,
+    nice: Annotated[int, typer.Option(help="Niceness of the process.", min=0, max=19)] = 10,
 ) -> None:
     """Follow live traffic from now on until stopped; the same command resumes it. Never issues a takedown."""
     lower_priority(nice)

@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Create or check the topics.")
 @app.command("create")
 def topics_create(
     replication: Annotated[
-        int | None, typer.Option(metavar="N", help="Replicas of each partition; the broker's default if not given.")
+        int | None, typer.Option(help="Replicas of each partition; the broker's default if not given.")
     ] = None,
     partitions: Annotated[
         list[str] | None,
