@@ -30,7 +30,7 @@ def promote(
 ) -> None:
     """Make other models live: one record, which every worker applies between two posts."""
     from streams.live_models.promotion import promote_changes  # noqa: PLC0415 - loads every model library
-    from streams.replay.promotion import promote_run  # noqa: PLC0415 - likewise
+    from streams.replay.promote_run import promote_run  # noqa: PLC0415 - likewise
 
     if (run_id is None) is (with_ is None):
         raise UsageError("promote a RUN_ID, or --with CHANGES")

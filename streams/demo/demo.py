@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from schemas.ids import record_id
-from streams.demo.live import LiveView
+from streams.demo.live_view import LiveView
 from streams.demo.posts import DemoPost, build_posts
 from streams.demo.processes import Worker
 from streams.demo.report import Observed, OpenedCase, Report, report, to_json

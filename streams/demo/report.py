@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from schemas.messages import DeadLetter, Decision, Evidence, Modality, Takedown, Verdict
-from streams.demo.live import DECISIONS
+from streams.demo.live_view import DECISIONS
 from streams.demo.posts import DemoPost
 from streams.demo.scenario import Expected, Kind
 

@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.messages import Modality
-from streams.demo.live import STYLES
+from streams.demo.live_view import STYLES
 from streams.demo.report import PostResult, Report
 
 

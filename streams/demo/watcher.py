@@ -9,7 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from schemas.messages import DeadLetter, Message, Takedown, Verdict
 from schemas.topics import TOPICS
-from streams.demo.live import FLOW
+from streams.demo.live_view import FLOW
 from streams.kafka.clients import client_config
 from streams.kafka.codec_factory import create_codec
 from streams.settings import Settings

@@ -6,8 +6,8 @@ from aiokafka.errors import KafkaError as WorkerKafkaError
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
+from streams.doctor.broker_probe import Probe
 from streams.doctor.finding import Finding, ok, warn, wrong
-from streams.doctor.probe import Probe
 from streams.errors import UsageError
 from streams.kafka import topic_admin
 from streams.kafka.clients import client_config

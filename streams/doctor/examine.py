@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator
 
 from schemas.messages import Choice
 from streams.doctor import broker, clock, decoder, machine, models
+from streams.doctor.broker_probe import Probe
 from streams.doctor.finding import Finding
 from streams.doctor.permissions import permissions
-from streams.doctor.probe import Probe
 from streams.doctor.schemas import schemas
 from streams.settings import Settings
 

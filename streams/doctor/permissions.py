@@ -7,8 +7,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient
 
+from streams.doctor.broker_probe import Probe
 from streams.doctor.finding import Finding, ok, warn, wrong
-from streams.doctor.probe import Probe
 from streams.doctor.rights import Right, rights_of
 from streams.kafka.clients import client_config
 from streams.settings import Settings

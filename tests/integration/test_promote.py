@@ -28,7 +28,7 @@ from streams.desk.withdraw_case import withdraw_case
 from streams.errors import UsageError
 from streams.live_models.promotion import promote_changes, roll_back
 from streams.live_models.selection import default_choice
-from streams.replay.promotion import promote_run
+from streams.replay.promote_run import promote_run
 from streams.settings import Settings
 from tests.integration.made import entry, post_ref
 from tests.integration.system import Kept, System, running, until

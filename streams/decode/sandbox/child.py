@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Self, get_args
 
 from streams.decode.media.decoded import MediaReason
-from streams.decode.sandbox.worker import ANSWER, BUG, END, HEADER, MEMORY, REFUSAL
+from streams.decode.sandbox.child_main import ANSWER, BUG, END, HEADER, MEMORY, REFUSAL
 from streams.errors import UnprocessableError
 
 _MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -33,7 +33,7 @@ class Child:
         """Return a running child that inherits only the module path: no environment, no open files."""
         environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-s", "-B", "-m", "streams.decode.sandbox.worker", *arguments),
+            *(sys.executable, "-s", "-B", "-m", "streams.decode.sandbox.child_main", *arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from streams.doctor import broker, clock, decoder, machine, models
+from streams.doctor.broker_probe import Probe
 from streams.doctor.finding import Finding
 from streams.doctor.permissions import permissions
-from streams.doctor.probe import Probe
 from streams.doctor.rights import ROLES, Right, rights_of
 from streams.doctor.schemas import schemas
 from streams.kafka import topic_admin

@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from streams.demo.live import LiveView
+from streams.demo.live_view import LiveView
 from tests.unit.demo.test_report import a_dead_letter, a_post, a_takedown, a_verdict
 
 

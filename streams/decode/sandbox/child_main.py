@@ -1,7 +1,7 @@
 """Child process of the sandbox: drops its privileges, then answers jobs from its standard input.
 
-Started as `python -m streams.decode.sandbox.worker module:function memory_bytes`. A message is four bytes of length,
-one of kind, and the rest; the function maps a job's bytes to an iterator of answers' bytes.
+Started as `python -m streams.decode.sandbox.child_main module:function memory_bytes`. A message is four bytes of
+length, one of kind, and the rest; the function maps a job's bytes to an iterator of answers' bytes.
 """
 
 import ctypes
