@@ -1,4 +1,4 @@
-"""Work function with forbidden operations, to test the sandbox."""
+"""Work function with forbidden operations, to test the sandbox: a job is an operation's name and its argument."""
 
 import ctypes
 import os
@@ -13,7 +13,8 @@ from streams.errors import UnprocessableError
 def work(job: bytes) -> Iterator[bytes]:
     """Yield one good answer, then misbehave as the job requests."""
     yield b"good"
-    yield from _OPERATIONS[job.decode().partition(" ")[0]](job.decode().partition(" ")[2])
+    operation, _, argument = job.decode().partition(" ")
+    yield from globals()[f"_{operation}"](argument)
 
 
 def _hang(_: str) -> Iterator[bytes]:
@@ -95,23 +96,3 @@ def _connect(port: str) -> Iterator[bytes]:
 
 def _pid(_: str) -> Iterator[bytes]:
     yield str(os.getpid()).encode()
-
-
-_OPERATIONS = {
-    "hang": _hang,
-    "allocate": _allocate,
-    "segfault": _segfault,
-    "exit": _exit,
-    "kill": _kill,
-    "raise": _raise,
-    "refuse": _refuse,
-    "print": _print,
-    "oversized": _oversized,
-    "flow": _flow,
-    "tick": _tick,
-    "count": _count,
-    "environment": _environment,
-    "write": _write,
-    "connect": _connect,
-    "pid": _pid,
-}

@@ -1,39 +1,26 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.settings import MediaSettings
 from streams.errors import RecordError, TransientError, UnprocessableError
-from tests.unit.decode.served import Server, response, serving
+from tests.unit.decode.served import Server, response
+from tests.unit.decode.test_fetch import refusal
 
 OBJECT_HEADERS = {"ETag": '"1"', "Last_Modified": "Mon, 02 Mar 2026 10:00:00 GMT"}
 
 
 @pytest.fixture
-async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+async def fetcher(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fetcher]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_REGION", "eu-north-1")
-    async with serving() as running:
-        yield running
-
-
-@pytest.fixture
-async def fetcher(server: Server, tmp_path: Path) -> AsyncIterator[Fetcher]:
-    settings = MediaSettings(
-        s3_buckets=("clips",), s3_endpoint=server.url(""), temporary_folder=tmp_path, max_bytes=1000
-    )
-    async with Fetcher(settings) as fetcher:
+    store: Any = {"s3_buckets": ("clips",), "s3_endpoint": server.url("")}
+    async with Fetcher(MediaSettings(**store, temporary_folder=tmp_path, max_bytes=1000)) as fetcher:
         yield fetcher
-
-
-async def refusal(fetcher: Fetcher, url: str) -> tuple[type[RecordError], str]:
-    with pytest.raises(RecordError) as refused:
-        async with fetcher.fetch(url):
-            pass
-    return type(refused.value), refused.value.reason
 
 
 async def test_an_object_becomes_a_file(server: Server, fetcher: Fetcher) -> None:
@@ -48,20 +35,18 @@ async def test_a_bucket_that_is_not_allowed_is_refused_without_a_request(server:
     assert server.requests == []
 
 
-async def test_a_missing_object_is_gone(fetcher: Fetcher) -> None:
-    assert await refusal(fetcher, "s3://clips/none") == (UnprocessableError, "link_gone")
-
-
-async def test_refused_credentials_are_unprocessable(server: Server, fetcher: Fetcher) -> None:
-    server.answers["/clips/a"] = response("403 Forbidden")
-    assert await refusal(fetcher, "s3://clips/a") == (UnprocessableError, "link_forbidden")
-
-
-async def test_a_failing_store_is_tried_again(server: Server, fetcher: Fetcher) -> None:
-    server.answers["/clips/a"] = response("503 Slow Down")
-    assert await refusal(fetcher, "s3://clips/a") == (TransientError, "link_unavailable")
-
-
-async def test_an_object_beyond_the_size_cap_is_refused(server: Server, fetcher: Fetcher) -> None:
-    server.answers["/clips/a"] = response(body=b"x" * 1001, **OBJECT_HEADERS)
-    assert await refusal(fetcher, "s3://clips/a") == (UnprocessableError, "media_too_large")
+@pytest.mark.parametrize(
+    ("answer", "kind", "reason"),
+    [
+        (response("404 Not Found"), UnprocessableError, "link_gone"),
+        (response("403 Forbidden"), UnprocessableError, "link_forbidden"),
+        (response("503 Slow Down"), TransientError, "link_unavailable"),
+        (response(body=b"x" * 1001, **OBJECT_HEADERS), UnprocessableError, "media_too_large"),
+    ],
+    ids=["no object", "refused credentials", "a failing store", "an object beyond the size cap"],
+)
+async def test_an_answer_decides_whether_to_try_again(
+    server: Server, fetcher: Fetcher, answer: bytes, kind: type[RecordError], reason: str
+) -> None:
+    server.answers["/clips/a"] = answer
+    assert await refusal(fetcher, "s3://clips/a") == (kind, reason)

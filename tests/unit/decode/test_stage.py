@@ -4,6 +4,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,36 +21,23 @@ from streams.describe.screen import read_frames
 from streams.engine.record import Output, Record
 from streams.errors import RecordError, TransientError, UnprocessableError
 from tests.unit.decode.made import image, moving, tone, video
-from tests.unit.decode.served import Server, response, serving
+from tests.unit.decode.served import Server, response
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with serving() as running:
-        yield running
-
-
-@pytest.fixture
 async def media(tmp_path: Path) -> AsyncIterator[MediaAccess]:
-    settings = MediaSettings(
-        file_roots=(tmp_path,), allowed_hosts=("127.0.0.1",), segment_s=2, max_duration_s=7, max_media=4
-    )
+    access: Any = {"file_roots": (tmp_path,), "allowed_hosts": ("127.0.0.1",)}
+    settings = MediaSettings(**access, segment_s=2, max_duration_s=7, max_media=4)
     async with Fetcher(settings) as fetcher, Decoder(settings) as decoder:
         yield MediaAccess(fetcher, decoder, settings.max_media)
 
 
-def post(*media: Path | str, **changes: object) -> Post:
-    fields: dict[str, object] = {
-        "post_id": "p1",
-        "platform": "demo",
-        "url": "https://example.org/p1",
-        "published_at": NOW,
-        "seen_at": NOW,
-        "media": [Medium(url=link if isinstance(link, str) else link.as_uri()) for link in media],
-    }
-    return Post(**fields | changes)  # type: ignore[arg-type]  # the fields are right
+def post(*media: Path | str, **fields: Any) -> Post:
+    links = [Medium(url=link if isinstance(link, str) else link.as_uri()) for link in media]
+    url = "https://example.org/p1"
+    return Post(post_id="p1", platform="demo", url=url, published_at=NOW, seen_at=NOW, media=links, **fields)
 
 
 class BlankReader:
@@ -59,16 +47,11 @@ class BlankReader:
         return []
 
 
-def record(*, last_attempt: bool = False) -> Record:
-    return Record("posts", 0, 0, b"p1", b"", last_attempt=last_attempt)
-
-
-async def run(
-    a_post: Post, media: MediaAccess, *, last_attempt: bool = False
-) -> tuple[list[Output], RecordError | None]:
-    """Return the outputs, and the error raised after them."""
+async def run(a_post: Post, media: MediaAccess, *, last_attempt: bool = False) -> tuple[list[Output], Any]:
+    """Return the outputs, and the error raised after them or None."""
     found: list[Output] = []
-    async with aclosing(decode_post(a_post, record(last_attempt=last_attempt), media)) as outputs:
+    record = Record("posts", 0, 0, b"p1", b"", last_attempt=last_attempt)
+    async with aclosing(decode_post(a_post, record, media)) as outputs:
         try:
             async for output in outputs:
                 found.append(output)  # noqa: PERF401 (outputs before an error count)
@@ -102,11 +85,8 @@ async def test_a_post_without_media_has_its_own_text(media: MediaAccess) -> None
     assert error is None
     (output,) = outputs
     assert isinstance(output.message, Texts)
-    assert [(text.source, text.text) for text in output.message.texts] == [
-        ("caption", "지우야"),
-        ("tag", "a"),
-        ("tag", "b"),
-    ]
+    texts = [(text.source, text.text) for text in output.message.texts]
+    assert texts == [("caption", "지우야"), ("tag", "a"), ("tag", "b")]
     assert (output.topic, output.key, output.message.segment.medium) == ("texts", "p1/text/0", -1)
     assert output.message.segment.parts == Parts(visual=0, audio=0, text=1)
 
@@ -124,15 +104,12 @@ async def test_a_video_becomes_segments_of_sound_and_frames(media: MediaAccess, 
     assert spans == [(0, 2), (2, 2), (4, 1)]
 
 
-async def test_a_voice_is_counted_for_each_sound_only_if_voices_are_described(
-    media: MediaAccess, tmp_path: Path
-) -> None:
+async def test_a_voice_is_counted_for_each_sound_if_voices_are_described(media: MediaAccess, tmp_path: Path) -> None:
     a_post = post(video(tmp_path / "b.wav", sound=tone(3)))
     for voice, n_voices in ((False, 0), (True, 2)):
         outputs, _ = await run(a_post, replace(media, voice=voice))
-        assert {output.message.segment.parts for output in outputs} == {  # type: ignore[union-attr]  # each has one
-            Parts(visual=0, audio=2, text=1, voice=n_voices)
-        }
+        parts = {output.message.segment.parts for output in outputs}  # type: ignore[union-attr]  # each has one
+        assert parts == {Parts(visual=0, audio=2, text=1, voice=n_voices)}
 
 
 async def test_all_media_of_a_post_are_numbered_in_order(media: MediaAccess, tmp_path: Path) -> None:
@@ -165,11 +142,9 @@ async def test_a_broken_medium_is_left_out_and_fails_after_the_others(media: Med
 async def test_a_blob_that_is_still_processed_is_awaited_while_its_post_is_recent(
     server: Server, media: MediaAccess, tmp_path: Path, processing_s: float, reason: str | None
 ) -> None:
-    missing = response("400 Bad Request", b'{"error":"BlobNotFound","message":"Blob not found"}')
-    server.answers["/xrpc/blob"] = missing
-    access = replace(media, processing_s=processing_s)
+    server.answers["/xrpc/blob"] = response("400 Bad Request", b'{"error":"BlobNotFound","message":"Blob not found"}')
     recent = msgspec.structs.replace(post(server.url("/xrpc/blob")), seen_at=datetime.now(UTC))
-    running = asyncio.create_task(run(recent, access))
+    running = asyncio.create_task(run(recent, replace(media, processing_s=processing_s)))
     while not server.requests:  # noqa: ASYNC110 - the server has no event
         await asyncio.sleep(0.01)
     server.answers["/xrpc/blob"] = response(body=image(tmp_path / "a.jpg").read_bytes())
@@ -180,23 +155,18 @@ async def test_a_blob_that_is_still_processed_is_awaited_while_its_post_is_recen
 async def test_several_failures_are_one_error_that_lists_them(media: MediaAccess, tmp_path: Path) -> None:
     outputs, error = await run(post(tmp_path / "none.mp4", "ftp://example.org/a", caption="a"), media)
     assert keys(outputs) == ["p1/text/0"]
-    assert error is not None
     assert error.reason == "link_gone"
     assert "medium 1: link_scheme" in error.detail
 
 
-async def test_an_unavailable_medium_is_tried_again_before_anything_is_emitted(
-    server: Server, media: MediaAccess, tmp_path: Path
-) -> None:
+async def test_an_unavailable_medium_is_tried_again_first(server: Server, media: MediaAccess, tmp_path: Path) -> None:
     server.answers["/a"] = response("503 Service Unavailable")
     outputs, error = await run(post(image(tmp_path / "a.jpg"), server.url("/a")), media)
     assert outputs == []
     assert isinstance(error, TransientError)
 
 
-async def test_on_the_last_attempt_the_available_media_are_decoded(
-    server: Server, media: MediaAccess, tmp_path: Path
-) -> None:
+async def test_the_last_attempt_decodes_the_available_media(server: Server, media: MediaAccess, tmp_path: Path) -> None:
     server.answers["/a"] = response("503 Service Unavailable")
     outputs, error = await run(post(image(tmp_path / "a.jpg"), server.url("/a")), media, last_attempt=True)
     assert assert_parts_are_exact(outputs) == Parts(visual=1, audio=0, text=1)
@@ -208,7 +178,6 @@ async def test_a_medium_that_is_too_long_is_decoded_up_to_the_cap(media: MediaAc
     outputs, error = await run(post(video(tmp_path / "a.mp4", moving(30), fps=1)), media)
     assert assert_parts_are_exact(outputs) == Parts(visual=4, audio=0, text=1)
     assert all(o.message.frames for o in outputs if isinstance(o.message, Frames))
-    assert error is not None
     assert error.reason == "media_too_long"
 
 
@@ -218,7 +187,6 @@ async def test_counted_segments_are_emitted_empty_after_decoding_fails(tmp_path:
     async with Fetcher(settings) as fetcher, Decoder(settings) as decoder:
         outputs, error = await run(post(path), MediaAccess(fetcher, decoder, 4))
     assert assert_parts_are_exact(outputs) == Parts(visual=3, audio=3, text=1)
-    assert error is not None
     assert error.reason == "media_decode_timeout"
     assert not any(o.message.frames for o in outputs if isinstance(o.message, Frames))
 
@@ -226,7 +194,6 @@ async def test_counted_segments_are_emitted_empty_after_decoding_fails(tmp_path:
 async def test_media_beyond_the_limit_are_refused_and_the_first_are_decoded(media: MediaAccess, tmp_path: Path) -> None:
     outputs, error = await run(post(*[image(tmp_path / "a.jpg")] * 6), media)
     assert assert_parts_are_exact(outputs).visual == 4
-    assert error is not None
     assert error.reason == "too_many_media"
 
 

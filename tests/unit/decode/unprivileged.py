@@ -13,7 +13,7 @@ import msgspec
 from streams.decode.decoder import post_sampling
 from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo
 from streams.decode.media.segments import work
-from streams.decode.sandbox.worker import _drop_privileges
+from streams.decode.sandbox.child_main import _drop_privileges
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
 
