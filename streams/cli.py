@@ -14,8 +14,7 @@ from typer.exceptions import Abort, TyperException
 from models.manifest import ModelError
 from schemas.codec import WireError
 from streams.commands import case, dead_letters, doctor, evaluate, feed, promote, replay, shadow, topics
-from streams.commands.console import console
-from streams.commands.help_types import use_plain_types
+from streams.commands.console import console, use_plain_types
 from streams.errors import UsageError
 from streams.settings import load_settings
 from streams.telemetry.logs import configure_logging

@@ -35,133 +35,98 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("bootstrap_servers", "JIKIMI_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
     )
     """Kafka brokers, as host:port[,host:port]."""
-
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """Encryption and authentication of connections to Kafka."""
-
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     """SASL mechanism, used with the SASL protocols."""
-
     sasl_username: str = ""
     """SASL user name of this client."""
-
     sasl_password: SecretStr = SecretStr("")
     """SASL password of this client."""
-
     ca_file: Path | None = None
     """Certificate authorities of the broker, PEM; the system's authorities by default."""
-
     certificate_file: Path | None = None
     """This client's certificate, PEM, if the broker requires one."""
-
     key_file: Path | None = None
     """Key of this client's certificate, PEM."""
 
     topic_prefix: str = Field("", pattern=r"^[a-zA-Z0-9._-]*$")
     """Prefix of every topic name, so that several systems can share a Kafka."""
-
     group_prefix: str = Field("jikimi", pattern=r"^[a-zA-Z0-9._-]+$")
     """Prefix of every consumer group."""
-
     schema_registry_url: str | None = Field(None, pattern=r"^(https?://\S+)?$")
     """URL of a Confluent-compatible registry; without one messages carry their schema's fingerprint."""
 
     term_key: SecretStr = SecretStr("")
     """Shared by desk and text stage: terms leave the desk only as digests under this key."""
-
     mastodon_token: SecretStr = SecretStr("")
     """Access token of a user of the Mastodon server; scope read:statuses."""
 
     session_timeout_s: PositiveFloat = 30.0
     """Session timeout: how long a worker may send no heartbeat before its partitions are reassigned."""
-
     commit_interval_s: PositiveFloat = 1.0
     """Interval between commits; a crash repeats the work since the last one."""
-
     fetch_wait_ms: PositiveInt = 100
     """Longest wait of one fetch; Faust's own 1,500 ms cost hundreds of ms a hop on a quiet topic."""
-
     window: PositiveInt = 16
     """Maximum number of records in flight per stage."""
-
     stage_timeout_s: PositiveFloat = 300.0
     """Longest processing time for one output of a stage."""
-
     delivery_timeout_s: PositiveFloat = 120.0
     """Longest wait of an output for the broker before the worker stops; Faust's 1,200 s hide a failed producer."""
-
     drain_s: PositiveFloat = 20.0
     """Longest wait of a stopping or rebalancing worker for records in flight; unfinished ones are processed again."""
-
     max_dead_letters_in_a_row: PositiveInt = 200
     """More than this stops the worker, because a broken deployment must not turn a whole topic into dead letters."""
 
     fusion_deadline_s: PositiveFloat = 30.0
     """Join window of fusion: how long it waits for the modalities of a post."""
-
     fusion_memory_s: PositiveFloat = 86_400.0
     """State retention: how long fusion keeps a closed post, so that late scores can still raise its verdict."""
-
     act: float = Field(0.95, ge=0, le=1)
     """Default policy: at or above this probability a takedown is issued."""
-
     review: float = Field(0.5, ge=0, le=1)
     """Default policy: at or above this probability a person decides."""
-
     quarantine_posts: NonNegativeInt = 200
     """Takedowns an hour by a reference that nobody has confirmed; more are held for a person. 0: no limit."""
 
     archive_dir: Path = Path("var/archive")
     """Folder of match's archive of vectors; rebuilt from the topic if lost. One folder per worker."""
-
     model_cache_dir: Path | None = None
     """Folder of exported models; the user's cache folder by default."""
-
     manifest: Path | None = None
     """A manifest that adds candidates to models/manifest.toml; none by default."""
-
     visual_model: str | None = None
     """Name or name@version in the manifest, its default otherwise; used until the first `jikimi promote`."""
-
     audio_model: str | None = None
     """Likewise."""
-
     text_model: str | None = None
     """Likewise."""
-
     fusion_model: str | None = None
     """Likewise."""
 
     explicit: bool = False
     """Rate how explicit pictures are, for reviewers; never a reason to act. Needs the extra "explicit"."""
-
     voice: bool = False
     """Describe voices; the same for decode, audio and desk. Needs weights from the operator: models/voice/card.md."""
-
     ocr: bool = False
     """Read text on screen; the same for decode and screen. Needs the extra "ocr", and Tesseract for Hangul."""
 
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """Port of the Prometheus metrics; none by default."""
-
     trace_endpoint: str | None = Field(None, pattern=r"^https?://\S+$")
     """URL of an OpenTelemetry collector for traces, as http://host:4318/v1/traces; none by default."""
-
     trace_ratio: float = Field(1.0, ge=0, le=1)
     """Share of posts whose traces are sent; processes with the same share send the same posts."""
-
     monitor_interval_s: PositiveFloat = 2.0
     """Interval between updates of `jikimi monitor` from the broker."""
-
     ready_file: Path | None = None
     """File that a worker creates once it has its partitions, for readiness probes; none by default."""
-
     start_grace_s: NonNegativeFloat = 60.0
     """Longest wait of a command for the broker before it fails."""
 
     media: MediaSettings = Field(default_factory=MediaSettings)
     """Settings of fetching and decoding, read from JIKIMI_MEDIA_…."""
-
     http: HttpSettings = Field(default_factory=HttpSettings)
     """Settings of the HTTP feed, read from JIKIMI_HTTP_…."""
 

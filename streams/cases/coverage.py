@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.messages import MODALITIES, Case, Choice, Modality, Reference
+from streams.cases.entries import references_of
 from streams.errors import UsageError
 
 _MAX_LISTED = 10
@@ -17,8 +18,7 @@ def coverage_gaps(entries: Iterable[Case], choice: Choice) -> list[Gap]:
     The first piece of a reference is written last, so if it exists all do. Voices have no part in a choice: there is
     one voice model, and it is not promoted.
     """
-    references = [entry.reference for entry in entries if entry.reference is not None]
-    pieces = [piece for piece in references if piece.modality in MODALITIES]
+    pieces = [piece for piece in references_of(entries) if piece.modality in MODALITIES]
     wanted = {(piece.modality, piece.reference_id) for piece in pieces}
     described = {(p.modality, p.reference_id) for p in pieces if p.segment == 0 and described_by(p, choice)}
     return sorted(wanted - described)

@@ -1,7 +1,10 @@
 """Entries of the cases topic: their keys, and readers of all of them for commands."""
 
+from collections.abc import Iterable
+
 from schemas.messages import Case, Reference
-from streams.kafka.codec_factory import create_codec
+from streams.errors import UsageError
+from streams.kafka.clients import create_codec
 from streams.kafka.topic_reader import read_latest
 from streams.settings import Settings
 
@@ -17,6 +20,11 @@ def reference_key(case_id: str, reference: Reference) -> str:
     """Return the key of one piece of a reference, described by one model."""
     piece = f"{reference.reference_id}/{reference.modality}/{reference.segment}"
     return f"{case_id}/{piece}/{reference.model}@{reference.version}"
+
+
+def references_of(entries: Iterable[Case]) -> list[Reference]:
+    """Return the pieces of references in these entries."""
+    return [entry.reference for entry in entries if entry.reference is not None]
 
 
 async def read_keys(settings: Settings) -> list[str]:
@@ -47,3 +55,10 @@ async def read_cases(settings: Settings) -> dict[str, list[Case]]:
         assert isinstance(entry, Case)
         found.setdefault(entry.case_id, []).append(entry)
     return found
+
+
+async def read_case(settings: Settings, case_id: str) -> list[Case]:
+    """Return the entries of one open case; raises as `read_cases`, and a `UsageError` if there is no such case."""
+    if (entries := (await read_cases(settings)).get(case_id)) is None:
+        raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
+    return entries

@@ -3,8 +3,7 @@
 import asyncio
 
 from schemas.messages import Label
-from streams.cases.entries import read_cases
-from streams.errors import UsageError
+from streams.cases.entries import read_case
 from streams.kafka.producer import writing
 from streams.settings import Settings
 
@@ -22,7 +21,6 @@ def write_label(settings: Settings, label: Label) -> None:
     UsageError
         There is no such case.
     """
-    if label.case_id not in asyncio.run(read_cases(settings)):
-        raise UsageError(f"no case {label.case_id}: `jikimi case list` shows the open ones")
+    asyncio.run(read_case(settings, label.case_id))
     with writing(settings) as writer:
         writer.write("labels", label_key(label.post_id, label.case_id), label)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from schemas.codec import Codec
 from schemas.messages import Standing, StandingKind
-from streams.kafka.codec_factory import create_codec
+from streams.kafka.clients import create_codec
 from streams.kafka.compacted_topic import CompactedTopic, decode_or_refuse
 from streams.kafka.topic_reader import read_latest
 from streams.settings import Settings

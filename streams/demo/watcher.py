@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
@@ -10,8 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from schemas.messages import DeadLetter, Message, Takedown, Verdict
 from schemas.topics import TOPICS
 from streams.demo.live_view import FLOW
-from streams.kafka.clients import client_config
-from streams.kafka.codec_factory import create_codec
+from streams.kafka.clients import client_config, create_codec
 from streams.settings import Settings
 
 
@@ -53,9 +51,7 @@ class Watcher:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join()
         self._consumer.close()

@@ -11,7 +11,7 @@ from models.registry import Registry
 from schemas.matrix import unpack
 from schemas.messages import Case, Choice, Reference
 from streams.cases.coverage import coverage_gaps, described_by, model_of
-from streams.cases.entries import read_cases, reference_key
+from streams.cases.entries import read_case, reference_key, references_of
 from streams.describe.reference_maker import TERMS, Describers, ReferenceMaker, check_readable, reference_id
 from streams.desk.open_case import describe_files
 from streams.errors import UsageError
@@ -47,14 +47,12 @@ async def _describe(
     registry = create_registry(settings)
     history = await read_history(settings, default_choice(registry, settings))
     choice = change_choice(history.live, changes, registry)
-    entries = (await read_cases(settings)).get(case_id)
-    if entries is None:
-        raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
+    entries = await read_case(settings, case_id)
     _refuse_foreign(case_id, files, entries)
     maker = ReferenceMaker(await asyncio.to_thread(Describers.of, registry, [choice], voice=settings.voice))
     pieces = await describe_files(settings, maker, case_id, files)
     pieces += _terms(registry, maker, entries, choice, phrases)
-    new = [piece for piece in pieces if _identity(piece) not in {_identity(old) for old in _references(entries)}]
+    new = [piece for piece in pieces if _identity(piece) not in {_identity(old) for old in references_of(entries)}]
     case = msgspec.structs.replace(entries[0], policy=None, reference=None)
     written = [msgspec.structs.replace(case, reference=piece) for piece in new]
     with writing(settings) as writer:
@@ -64,7 +62,7 @@ async def _describe(
 
 
 def _refuse_foreign(case_id: str, files: Sequence[Path], entries: Sequence[Case]) -> None:
-    own = {piece.reference_id for piece in _references(entries)}
+    own = {piece.reference_id for piece in references_of(entries)}
     for file in files:
         if reference_id(case_id, file) not in own:
             raise UsageError(f"{file} is not a reference of {case_id}: only the files it was opened with are")
@@ -74,7 +72,7 @@ def _terms(
     registry: Registry, maker: ReferenceMaker, entries: Sequence[Case], choice: Choice, phrases: Sequence[str]
 ) -> list[Reference]:
     """Return the case's terms for the chosen text model: digests depend on no model, phrases are described again."""
-    described = [piece for piece in _references(entries) if piece.reference_id == TERMS]
+    described = [piece for piece in references_of(entries) if piece.reference_id == TERMS]
     if phrases and not described:
         raise UsageError("the case has no phrases")
     if not described or any(described_by(piece, choice) for piece in described):
@@ -93,10 +91,6 @@ def _are_same(phrases: Sequence[str], old: Reference, registry: Registry) -> boo
         return False
     similarity = registry.text(model_of(old)).describe(phrases) @ unpack(old.vectors).T
     return bool(not phrases or (np.max(similarity, axis=0) > _SAME).all())
-
-
-def _references(entries: Sequence[Case]) -> list[Reference]:
-    return [entry.reference for entry in entries if entry.reference is not None]
 
 
 def _identity(piece: Reference) -> tuple[str, str, int, str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.messages import Case, Standing, StandingKind, Takedown
-from streams.cases.entries import read_cases, read_keys
-from streams.cases.erasure import erase_entries
+from streams.cases.entries import read_cases, read_keys, references_of
 from streams.cases.reference_reviews import TOPIC, read_reviews, standing_key
+from streams.desk.withdraw_case import erase_entries
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.settings import Settings
@@ -49,7 +49,7 @@ def confirm_reference(settings: Settings, request: ReviewRequest) -> None:
     cases, reviews = asyncio.run(_read(settings))
     if any(entry.benign for entry in cases.get(request.case_id, [])):
         raise UsageError(f"{request.case_id} is an allow-list: it has no takedowns")
-    if request.reference_id not in _references(cases.get(request.case_id, [])):
+    if not _has_reference(cases, request):
         raise UsageError(_refusal(request, reviews))
     with writing(settings) as writer:
         writer.write(TOPIC, standing_key(request.case_id, request.reference_id), _review(request, "confirmed"))
@@ -67,7 +67,7 @@ def withdraw_reference(settings: Settings, request: ReviewRequest) -> int:
     """
     cases, reviews = asyncio.run(_read(settings))
     key = standing_key(request.case_id, request.reference_id)
-    if request.reference_id not in _references(cases.get(request.case_id, [])) and key not in reviews:
+    if not _has_reference(cases, request) and key not in reviews:
         raise UsageError(_refusal(request, reviews))
     keys = [entry for entry in asyncio.run(read_keys(settings)) if entry.startswith(f"{key}/")]
     with writing(settings) as writer:
@@ -122,8 +122,9 @@ async def _read(settings: Settings) -> tuple[dict[str, list[Case]], dict[str, St
     return await read_cases(settings), await read_reviews(settings)
 
 
-def _references(entries: Iterable[Case]) -> set[str]:
-    return {entry.reference.reference_id for entry in entries if entry.reference is not None}
+def _has_reference(cases: Mapping[str, Sequence[Case]], request: ReviewRequest) -> bool:
+    pieces = references_of(cases.get(request.case_id, []))
+    return request.reference_id in {piece.reference_id for piece in pieces}
 
 
 def _refusal(request: ReviewRequest, reviews: Mapping[str, Standing]) -> str:

@@ -7,12 +7,11 @@ from rich.console import Console
 from rich.table import Table
 
 from models.text.terms import n_terms
-from schemas.messages import Case, Reference, Standing, Takedown
+from schemas.messages import Case, Standing, Takedown
 from streams.cases.coverage import model_of
-from streams.cases.entries import read_cases
+from streams.cases.entries import read_case, read_cases, references_of
 from streams.cases.reference_reviews import read_reviews
 from streams.desk.reviewing import QuarantinedReference, quarantined_references
-from streams.errors import UsageError
 from streams.settings import Settings
 from streams.takedown.log import read_takedowns
 
@@ -34,9 +33,7 @@ async def print_case(settings: Settings, case_id: str, console: Console) -> None
     UsageError
         There is no such case.
     """
-    entries = (await read_cases(settings)).get(case_id)
-    if entries is None:
-        raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
+    entries = await read_case(settings, case_id)
     console.print(f"{case_id}  {entries[0].name}  opened {entries[0].opened_at:%Y-%m-%d %H:%M} UTC")
     for policy in filter(None, (entry.policy for entry in entries)):
         console.print(f"acts from {policy.act:g}, review by a person from {policy.review:g}")
@@ -46,7 +43,7 @@ async def print_case(settings: Settings, case_id: str, console: Console) -> None
         rows = _rows(entries, reference_id)
         console.print(f"reference {reference_id}  {duration_s:.1f} s  {rows['visual']} frames, {rows['audio']} sounds")
     console.print(f"{_n_terms(entries)} terms")
-    models = {(piece.modality, model_of(piece)) for piece in _references(entries)}
+    models = {(piece.modality, model_of(piece)) for piece in references_of(entries)}
     console.print(f"described by {', '.join(f'{modality} {model}' for modality, model in sorted(models))}")
     reviews = {key: review for key, review in (await read_reviews(settings)).items() if review.case_id == case_id}
     events = [event for event in await read_takedowns(settings) if event.case_id == case_id]
@@ -77,18 +74,14 @@ def _print_takedowns(events: Iterable[Takedown], console: Console) -> None:
     console.print(table)
 
 
-def _references(entries: list[Case]) -> list[Reference]:
-    return [entry.reference for entry in entries if entry.reference is not None]
-
-
 def _durations(entries: list[Case]) -> dict[str, float]:
-    return {piece.reference_id: piece.duration_s for piece in _references(entries) if piece.modality != "text"}
+    return {piece.reference_id: piece.duration_s for piece in references_of(entries) if piece.modality != "text"}
 
 
 def _rows(entries: list[Case], reference_id: str) -> Counter[str]:
     """Return a reference's number of rows by modality; of several models, the largest."""
     by_model = Counter[tuple[str, str]]()
-    for piece in _references(entries):
+    for piece in references_of(entries):
         if piece.reference_id == reference_id:
             by_model[piece.modality, model_of(piece)] += piece.vectors.rows
     most = Counter[str]()
@@ -98,4 +91,4 @@ def _rows(entries: list[Case], reference_id: str) -> Counter[str]:
 
 
 def _n_terms(entries: list[Case]) -> int:
-    return n_terms(digest for piece in _references(entries) for digest in piece.digests)
+    return n_terms(digest for piece in references_of(entries) for digest in piece.digests)

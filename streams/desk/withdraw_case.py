@@ -1,15 +1,21 @@
-"""`jikimi case withdraw`: erasure of every entry of a case."""
+"""`jikimi case withdraw`: erasure of entries of the cases topic and of their copies in replays and shadows."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from streams.cases.entries import read_keys
-from streams.cases.erasure import erase_entries
+from confluent_kafka.admin import AdminClient
+
+from streams.cases.entries import TOPIC, read_keys
 from streams.cases.reference_reviews import TOPIC as REVIEWS
 from streams.cases.reference_reviews import read_reviews
 from streams.errors import UsageError
-from streams.kafka.producer import writing
+from streams.kafka.clients import client_config
+from streams.kafka.producer import TopicWriter, writing
+from streams.kafka.topic_reader import read_latest
 from streams.settings import Settings
+from streams.topology import run_topic
+
+_ANSWER_S = 30.0
 
 
 def withdraw_case(settings: Settings, case_id: str) -> int:
@@ -30,6 +36,21 @@ def withdraw_case(settings: Settings, case_id: str) -> int:
         for key in reviews:
             writer.write(REVIEWS, key, None)
     return len(keys)
+
+
+def erase_entries(settings: Settings, writer: TopicWriter, keys: Sequence[str]) -> None:
+    """Write tombstones for these keys, first to the runs' copies; a run in progress applies them at once."""
+    for topic in (*_copies(settings), TOPIC):
+        for key in keys:
+            writer.write(topic, key, None)
+
+
+def _copies(settings: Settings) -> list[str]:
+    """Return the topics, without prefix, with the runs' copies of cases."""
+    existing = AdminClient(client_config(settings)).list_topics(timeout=_ANSWER_S).topics
+    run_ids = [key.decode(errors="replace") for key in asyncio.run(read_latest(settings, "runs"))]
+    copies = [run_topic(TOPIC, run_id) for run_id in run_ids]
+    return [topic for topic in copies if settings.topic_prefix + topic in existing]
 
 
 def _of_case(case_id: str, keys: Iterable[str]) -> list[str]:

@@ -19,7 +19,7 @@ from streams.engine.faust_driver import is_too_large
 from streams.engine.guard import Guard
 from streams.engine.record import Handler
 from streams.errors import BrokerError, UnprocessableError
-from streams.kafka.codec_factory import create_codec
+from streams.kafka.clients import create_codec
 from streams.live_models.live import LiveModels
 from streams.live_models.selection import create_registry
 from streams.settings import Settings

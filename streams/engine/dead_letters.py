@@ -9,7 +9,7 @@ from rich.table import Table
 from schemas.messages import DeadLetter
 from schemas.topics import TOPICS
 from streams.errors import UsageError
-from streams.kafka.codec_factory import create_codec
+from streams.kafka.clients import create_codec
 from streams.kafka.producer import writing
 from streams.kafka.topic_reader import read_whole
 from streams.settings import Settings

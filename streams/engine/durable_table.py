@@ -35,12 +35,7 @@ class DurableTable(Table[bytes, bytes]):
             The partition of the source topic that a key belongs to.
         """
         table = cls(
-            app,
-            name=name,
-            key_type=bytes,
-            value_type=bytes,
-            changelog_topic=changelog,
-            partitions=changelog.partitions,
+            app, name=name, key_type=bytes, value_type=bytes, changelog_topic=changelog, partitions=changelog.partitions
         )
         table._partition_of = partition_of
         app.tables.add(table)

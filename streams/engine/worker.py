@@ -1,14 +1,24 @@
 """`jikimi worker`: one process, from its start to its exit code."""
 
+import os
+import threading
 from collections.abc import Sequence
+from typing import Any
+
+import faust
+import structlog
 
 from streams.engine.app import create_app
-from streams.engine.shutdown import STOP_S, BoundedStopWorker
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.telemetry.metrics_server import serve_metrics
 from streams.telemetry.trace import export_traces
 from streams.topology import all_stages
+
+log = structlog.get_logger()
+
+STOP_S = 10.0
+"""Time for a stop after the wait for records in flight."""
 
 
 def run_worker(stages: Sequence[str], settings: Settings) -> int:
@@ -42,3 +52,32 @@ def run_worker(stages: Sequence[str], settings: Settings) -> int:
         worker.execute_from_commandline()  # never returns: it raises SystemExit
     except SystemExit as stop:
         return int(stop.code or 0)
+
+
+class BoundedStopWorker(faust.Worker):
+    """Faust's worker with a hard exit: without one it hangs for ever if it is stopped while the broker is unreachable.
+
+    A crashed process that does not exit is never restarted. The hard exit loses nothing: uncommitted records are
+    processed again.
+
+    Parameters
+    ----------
+    end_s
+        From the start of a stop to the hard exit, with exit code 1.
+    """
+
+    def __init__(self, app: faust.App, *, end_s: float, **options: Any) -> None:  # noqa: ANN401 - passed on as they are
+        super().__init__(app, **options)
+        self._end_s = end_s
+
+    async def on_stop(self) -> None:
+        """Start the timer of the hard exit; called at the start of a stop."""
+        timer = threading.Timer(self._end_s, _exit)
+        timer.daemon = True
+        timer.start()
+        await super().on_stop()
+
+
+def _exit() -> None:
+    log.error("worker did not stop in time: hard exit")
+    os._exit(1)

@@ -1,10 +1,11 @@
-"""Connection settings of every Kafka client: address, TLS and SASL, for both client libraries."""
+"""Configuration of every Kafka client: address, TLS and SASL for both client libraries, and the codec."""
 
 import ssl
 from typing import TYPE_CHECKING, Any, cast
 
 from confluent_kafka import Message
 
+from schemas.codec import Codec
 from streams.errors import UsageError
 from streams.settings import Settings
 
@@ -50,6 +51,15 @@ def reader_config(settings: Settings, group_id: str, **options: Any) -> dict[str
         Required by the client and by a broker with access rules.
     """
     return client_config(settings, group_id=group_id, enable_auto_commit=False, enable_partition_eof=True, **options)
+
+
+def create_codec(settings: Settings) -> Codec:
+    """Return a codec that uses the schema registry, or none where none is set."""
+    if not (url := settings.schema_registry_url):
+        return Codec()
+    from schemas.registry import SchemaRegistry  # noqa: PLC0415 - slow to import, and few deployments have one
+
+    return Codec(SchemaRegistry(url, prefix=settings.topic_prefix))
 
 
 def headers_of(message: Message) -> dict[str, bytes]:

@@ -10,8 +10,7 @@ from confluent_kafka import Message as Delivery
 from schemas.messages import Message
 from schemas.topics import TOPICS
 from streams.errors import UsageError
-from streams.kafka.clients import client_config
-from streams.kafka.codec_factory import create_codec
+from streams.kafka.clients import client_config, create_codec
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.telemetry import trace

@@ -58,11 +58,7 @@ class TopicReader:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        topic: str,
-        apply: Callable[[list[Update]], None],
-        crash: Callable[[Exception], None],
+        self, settings: Settings, topic: str, apply: Callable[[list[Update]], None], crash: Callable[[Exception], None]
     ) -> None:
         self._topic = topic
         self._apply = apply

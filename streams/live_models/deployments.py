@@ -5,7 +5,7 @@ from datetime import datetime
 
 from schemas.codec import Codec
 from schemas.messages import Choice, Deployment
-from streams.kafka.codec_factory import create_codec
+from streams.kafka.clients import create_codec
 from streams.kafka.compacted_topic import decode_or_refuse
 from streams.kafka.topic_reader import Update, read_whole
 from streams.settings import Settings

@@ -9,8 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from schemas.codec import WireError
 from schemas.messages import State, Takedown
 from schemas.topics import TOPICS
-from streams.kafka.clients import reader_config
-from streams.kafka.codec_factory import create_codec
+from streams.kafka.clients import create_codec, reader_config
 from streams.kafka.lag import ANSWER_S
 from streams.settings import Settings
 from streams.takedown.log import pending

@@ -11,7 +11,7 @@ import msgspec
 from schemas.codec import WireError
 from schemas.messages import Label, Verdict
 from streams.errors import UsageError
-from streams.kafka.codec_factory import create_codec
+from streams.kafka.clients import create_codec
 from streams.kafka.topic_reader import Update, read_each
 from streams.replay.comparison import LIVE, CompareRequest, Comparison, compare
 from streams.replay.decision import DEFAULT, read_thresholds

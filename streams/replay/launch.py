@@ -17,7 +17,7 @@ from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLetters
 from streams.engine.stop_signals import stopping_on_signals
 from streams.errors import UsageError
 from streams.fusion.join_window import JoinWindow
-from streams.kafka.codec_factory import create_codec
+from streams.kafka.clients import create_codec
 from streams.kafka.topic_reader import read_latest
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.live_models.selection import create_registry

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from schemas.messages import Run
 from streams.errors import UsageError
-from streams.kafka.codec_factory import create_codec
+from streams.kafka.clients import create_codec
 from streams.kafka.compacted_topic import decode_or_refuse
 from streams.kafka.topic_reader import read_latest
 from streams.kafka.transactions import TransactionWriter

@@ -11,7 +11,7 @@ from rich.console import Console
 from schemas.codec import WireError
 from schemas.messages import Decision, Run, Verdict
 from streams.cases.policy import RANK
-from streams.kafka.codec_factory import create_codec
+from streams.kafka.clients import create_codec
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.replay.engine import Engine
 from streams.replay.launch import launch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 import msgspec
 
 from schemas.messages import PostRef, State, Takedown
-from streams.kafka.codec_factory import create_codec
+from streams.kafka.clients import create_codec
 from streams.kafka.topic_reader import TopicReader, Update, read_whole
 from streams.settings import Settings
 

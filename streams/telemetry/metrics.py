@@ -5,6 +5,7 @@ With PROMETHEUS_MULTIPROC_DIR set, the processes of one container are summed; se
 
 import os
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
@@ -23,6 +24,11 @@ _LONG_SECONDS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 30, 60, 120, 300, 600,
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _TENTHS = tuple(round(0.1 * step, 1) for step in range(1, 11))
 
+# Of the values of several processes, a gauge shows the sum, the largest or the latest.
+_sum_gauge = partial(Gauge, multiprocess_mode="livesum")
+_max_gauge = partial(Gauge, multiprocess_mode="livemax")
+_latest_gauge = partial(Gauge, multiprocess_mode="livemostrecent")
+
 # Every stage.
 STAGE_SECONDS = Histogram(
     "jikimi_stage_seconds", "Time from reading a record to its durable outcome.", ["stage"], buckets=_SECONDS
@@ -33,14 +39,11 @@ WAITING_SECONDS = Histogram(
     ["stage"],
     buckets=_LONG_SECONDS,
 )
-WINDOW_DEPTH = Gauge(
-    "jikimi_window_depth", "Records in flight or waiting for an earlier one.", ["stage"], multiprocess_mode="livesum"
-)
-COMMIT_AGE_SECONDS = Gauge(
+WINDOW_DEPTH = _sum_gauge("jikimi_window_depth", "Records in flight or waiting for an earlier one.", ["stage"])
+COMMIT_AGE_SECONDS = _max_gauge(
     "jikimi_commit_age_seconds",
     "Time for which the oldest record in flight has blocked its partition's commits; 0 without records in flight.",
     ["stage"],
-    multiprocess_mode="livemax",
 )
 INPUT_BYTES = Counter("jikimi_input_bytes_total", "Bytes of processed records.", ["stage"])
 OUTPUT_BYTES = Counter("jikimi_output_bytes_total", "Bytes of records written and acknowledged.", ["stage", "topic"])
@@ -48,21 +51,12 @@ RETRIES = Counter("jikimi_retries_total", "Retries after a transient failure.", 
 DEAD_LETTERS = Counter("jikimi_dead_letters_total", "Records that became dead letters.", ["stage", "reason", "fate"])
 
 # Models.
-MODEL_INFO = Gauge(
-    "jikimi_model_info", "1 for each model in use.", ["modality", "model", "version", "provider"],
-    multiprocess_mode="livemax",
-)  # fmt: skip
-MODEL_LOAD_SECONDS = Gauge(
-    "jikimi_model_load_seconds",
-    "Time to verify and load a model.",
-    ["modality", "model", "version"],
-    multiprocess_mode="livemax",
+MODEL_INFO = _max_gauge("jikimi_model_info", "1 for each model in use.", ["modality", "model", "version", "provider"])
+MODEL_LOAD_SECONDS = _max_gauge(
+    "jikimi_model_load_seconds", "Time to verify and load a model.", ["modality", "model", "version"]
 )
-MODEL_BEHIND = Gauge(
-    "jikimi_model_behind",
-    "1 while the live model cannot be loaded and another one serves.",
-    ["modality"],
-    multiprocess_mode="livemax",
+MODEL_BEHIND = _max_gauge(
+    "jikimi_model_behind", "1 while the live model cannot be loaded and another one serves.", ["modality"]
 )
 MODEL_SECONDS = Histogram("jikimi_model_seconds", "Time of one model call.", ["modality"], buckets=_SECONDS)
 BATCH_ROWS = Histogram("jikimi_batch_rows", "Rows in one model call.", ["modality"], buckets=_ROWS)
@@ -82,23 +76,17 @@ END_TO_END_SECONDS = Histogram(
 LATE_SEARCH_SECONDS = Histogram(
     "jikimi_late_search_seconds", "Time to search the archive for one new reference piece.", buckets=_SECONDS
 )
-LATE_SEARCH_WAITING = Gauge(
-    "jikimi_late_search_waiting", "Reference pieces not yet compared with all old posts.", multiprocess_mode="livesum"
-)
-OPEN_CASES = Gauge("jikimi_open_cases", "Open cases.", multiprocess_mode="livemax")
-REFERENCE_PIECES = Gauge(
-    "jikimi_reference_pieces", "Active reference pieces.", ["modality"], multiprocess_mode="livemax"
-)
+LATE_SEARCH_WAITING = _sum_gauge("jikimi_late_search_waiting", "Reference pieces not yet compared with all old posts.")
+OPEN_CASES = _max_gauge("jikimi_open_cases", "Open cases.")
+REFERENCE_PIECES = _max_gauge("jikimi_reference_pieces", "Active reference pieces.", ["modality"])
 TAKEDOWNS = Counter("jikimi_takedowns_total", "Takedown events.", ["state"])
 
 # Feeds.
 FEED_EVENTS = Counter(
     "jikimi_feed_events_total", "Events of a feed: post, removal, dead_letter or ignored.", ["feed", "kind"]
 )
-FEED_LAG_SECONDS = Gauge(
-    "jikimi_feed_lag_seconds", "Age of a feed's newest event when it arrived.", ["feed"], multiprocess_mode="livemax"
-)
-FEED_CONNECTED = Gauge("jikimi_feed_connected", "1 while a feed is connected.", ["feed"], multiprocess_mode="livemax")
+FEED_LAG_SECONDS = _max_gauge("jikimi_feed_lag_seconds", "Age of a feed's newest event when it arrived.", ["feed"])
+FEED_CONNECTED = _max_gauge("jikimi_feed_connected", "1 while a feed is connected.", ["feed"])
 FEED_RECONNECTS = Counter(
     "jikimi_feed_reconnects_total",
     "Reconnects of a feed, by the reason why the last connection ended.",
@@ -107,46 +95,27 @@ FEED_RECONNECTS = Counter(
 HTTP_REQUESTS = Counter("jikimi_http_requests_total", "Requests to the HTTP feed.", ["code"])
 
 # `jikimi monitor`: computed from the broker, so correct even for a stage that hangs or does not run.
-OLDEST_RECORD_AGE_SECONDS = Gauge(
-    "jikimi_oldest_record_age_seconds",
-    "Age of the stage's oldest unprocessed record; 0 without one.",
-    ["stage"],
-    multiprocess_mode="livemostrecent",
+OLDEST_RECORD_AGE_SECONDS = _latest_gauge(
+    "jikimi_oldest_record_age_seconds", "Age of the stage's oldest unprocessed record; 0 without one.", ["stage"]
 )
-WAITING_RECORDS = Gauge(
-    "jikimi_waiting_records",
-    "Unprocessed records of the stage: its consumer lag.",
-    ["stage"],
-    multiprocess_mode="livemostrecent",
+WAITING_RECORDS = _latest_gauge(
+    "jikimi_waiting_records", "Unprocessed records of the stage: its consumer lag.", ["stage"]
 )
-TOPIC_RECORDS = Gauge(
-    "jikimi_topic_records",
-    "Sum of a topic's end offsets; its rate is the rate of writes.",
-    ["topic"],
-    multiprocess_mode="livemostrecent",
+TOPIC_RECORDS = _latest_gauge(
+    "jikimi_topic_records", "Sum of a topic's end offsets; its rate is the rate of writes.", ["topic"]
 )
-TAKEDOWNS_PENDING = Gauge(
-    "jikimi_takedowns_pending",
-    "Takedowns with an open request to a platform, and those held for a person.",
-    ["state"],
-    multiprocess_mode="livemostrecent",
+TAKEDOWNS_PENDING = _latest_gauge(
+    "jikimi_takedowns_pending", "Takedowns with an open request to a platform, and those held for a person.", ["state"]
 )
-TAKEDOWN_AGE_SECONDS = Gauge(
-    "jikimi_takedown_age_seconds",
-    "Age of the oldest pending takedown, from its first event.",
-    ["state"],
-    multiprocess_mode="livemostrecent",
+TAKEDOWN_AGE_SECONDS = _latest_gauge(
+    "jikimi_takedown_age_seconds", "Age of the oldest pending takedown, from its first event.", ["state"]
 )
-TAKEDOWNS_OVERDUE = Gauge(
-    "jikimi_takedowns_overdue",
-    "Pending takedowns past a law's clock (24h Korea, 48h United States).",
-    ["clock"],
-    multiprocess_mode="livemostrecent",
+TAKEDOWNS_OVERDUE = _latest_gauge(
+    "jikimi_takedowns_overdue", "Pending takedowns past a law's clock (24h Korea, 48h United States).", ["clock"]
 )
-MONITOR_LOOKED = Gauge(
+MONITOR_LOOKED = _latest_gauge(
     "jikimi_monitor_looked_timestamp_seconds",
     "Time of the monitor's last update from the broker, seconds since the epoch.",
-    multiprocess_mode="livemostrecent",
 )
 
 # A shadow.
@@ -154,7 +123,6 @@ SHADOW_VERDICTS = Counter(
     "jikimi_shadow_verdicts_total", "A shadow's decisions compared with the live ones.", ["outcome"]
 )
 """Outcome: same, gained (the shadow's decision is stronger), lost (weaker), alone (no live decision in time)."""
-
 
 _loaded: set[tuple[str, str, str, str]] = set()
 

@@ -12,27 +12,14 @@ from datetime import UTC, datetime
 import msgspec
 import structlog
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import (
-    ConnectionClosed,
-    ConnectionClosedOK,
-    InvalidHandshake,
-    InvalidStatus,
-    InvalidURI,
-)
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.frames import CloseCode
 
 from schemas.messages import DeadLetter, Post
 from streams.errors import UsageError
 from streams.feeds.batch import Batch, FeedRecord
 from streams.feeds.bluesky.posts import to_record
-from streams.feeds.bluesky.server import (
-    MAX_FRAME_BYTES,
-    JetstreamOptions,
-    error_name,
-    next_frame,
-    refusal,
-    subscribe,
-)
+from streams.feeds.bluesky.server import MAX_FRAME_BYTES, JetstreamOptions, error_name, next_frame, refusal, subscribe
 from streams.feeds.bluesky.wire import Event, Notice, ServerError, parse_wire_1, parse_wire_2
 from streams.feeds.connection import ConnectionLostError, report_connected
 from streams.feeds.cursor import Progress

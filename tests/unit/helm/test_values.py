@@ -8,7 +8,7 @@ import pytest
 from ops.chart.render import CASES, chart, render, values_of
 from ops.chart.settings import SET_BY_THE_CHART, names
 from schemas.topics import TOPICS
-from streams.engine.shutdown import STOP_S
+from streams.engine.worker import STOP_S
 from streams.settings import Settings, load_settings
 from streams.topology import STAGES, source
 from tests.unit.helm.made import environment, merged, of_kind, pods, rendered
