@@ -14,9 +14,8 @@ from schemas.topics import TOPICS
 
 NOW = datetime(2026, 11, 22, 9, 1, 30, 123456, tzinfo=UTC)
 POST = Post(post_id="1", platform="http", url="https://example.org/1", published_at=NOW, seen_at=NOW)
-SEGMENT = Segment(
-    post=POST.ref(), parts=Parts(visual=0, audio=1, text=0), segment=0, medium=0, start_s=0.0, duration_s=60.0
-)
+PARTS = Parts(visual=0, audio=1, text=0)
+SEGMENT = Segment(post=POST.ref(), parts=PARTS, segment=0, medium=0, start_s=0.0, duration_s=60.0)
 
 
 def test_a_time_without_a_zone_is_refused() -> None:

@@ -36,7 +36,7 @@ RECORD = {
     "id": "a", "count": 3, "score": 0.5, "author": "b", "sense": "audio", "at": 1_700_000_000_000_000,
     "spans": [{"start_s": 1.0}], "headers": {"k": b"v"}, "digest": b"abcd",
 }  # fmt: skip
-RECORDS = [RECORD, RECORD | {"author": None}]
+OPTIONAL_END = {"name": "end_s", "type": ["null", "double"], "default": None}
 
 type Change = Callable[[dict[str, Any]], object]
 
@@ -72,9 +72,7 @@ BREAKING: dict[str, Change] = {
 HARMLESS: dict[str, Change] = {
     "nothing": lambda _: None,
     "a field with a default": lambda s: s["fields"].append({"name": "new", "type": "string", "default": ""}),
-    "an optional nested field": lambda s: span_fields(s).append(
-        {"name": "end_s", "type": ["null", "double"], "default": None}
-    ),
+    "an optional nested field": lambda s: span_fields(s).append(OPTIONAL_END),
     "a field less": lambda s: s["fields"].remove(field("headers", s)),
     "other order": lambda s: s["fields"].reverse(),
     "a field renamed with an alias": lambda s: field("id", s).update(name="post_id", aliases=["id"]),
@@ -97,11 +95,12 @@ def changed(change: Change) -> dict[str, Any]:
 def read_as(new: dict[str, Any]) -> list[Any]:
     """Write with OLD and read with the new schema."""
     writer, reader = fastavro.parse_schema(copy.deepcopy(OLD)), fastavro.parse_schema(copy.deepcopy(new))
-    bodies = [io.BytesIO(), io.BytesIO()]
-    for body, record in zip(bodies, RECORDS, strict=True):
+    read = []
+    for record in (RECORD, RECORD | {"author": None}):
+        body = io.BytesIO()
         fastavro.schemaless_writer(body, writer, record)
-        body.seek(0)
-    return [fastavro.schemaless_reader(body, writer, reader) for body in bodies]
+        read.append(fastavro.schemaless_reader(io.BytesIO(body.getvalue()), writer, reader))
+    return read
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -112,8 +111,7 @@ def test_a_message_reads_all_earlier_versions(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_current_version_is_kept_in_the_history(name: str) -> None:
-    latest = history(name)[-1]
-    assert latest == schema(name).text, f"{name}.avsc changed: run `make schemas` and commit the new file"
+    assert history(name)[-1] == schema(name).text, f"{name}.avsc changed: run `make schemas` and commit the new file"
 
 
 @pytest.mark.parametrize("change", BREAKING.values(), ids=BREAKING.keys())
@@ -122,12 +120,8 @@ def test_a_breaking_change_is_caught(change: Change) -> None:
 
 
 @pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS.keys())
-def test_a_harmless_change_passes(change: Change) -> None:
+def test_a_harmless_change_passes_and_can_be_read_by_avro(change: Change) -> None:
     assert breaking_changes(OLD, changed(change)) == []
-
-
-@pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS.keys())
-def test_accepted_changes_can_be_read_by_avro(change: Change) -> None:
     assert read_as(changed(change))
 
 
@@ -139,7 +133,6 @@ def test_breaking_changes_cannot_be_read_by_avro(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_new_field_without_a_default_is_caught_in_the_real_schemas(name: str) -> None:
-    old = json.loads(schema(name).text)
-    new = json.loads(schema(name).text)
+    old, new = (json.loads(schema(name).text) for _ in range(2))
     new["fields"].append({"name": "brand_new", "type": "string"})
     assert breaking_changes(old, new) == [".brand_new: new, and old records have no value for it: give it a default"]

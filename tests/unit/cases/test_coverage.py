@@ -17,10 +17,9 @@ NEW = msgspec.structs.replace(OLD, visual="v@2")
 
 def piece(modality: Modality, model: str, segment: int = 0, reference_id: str = "r1") -> Reference:
     name, _, version = model.partition("@")
-    fields: dict[str, Any] = {"start_s": 0.0, "duration_s": 8.0, "vectors": pack(footage(1)), "times_s": [0.0] * 8}
-    return Reference(
-        reference_id=reference_id, segment=segment, modality=modality, model=name, version=version, **fields
-    )
+    found: Any = {"model": name, "version": version, "vectors": pack(footage(1)), "times_s": [0.0] * 8}
+    place: Any = {"segment": segment, "start_s": 0.0, "duration_s": 8.0}
+    return Reference(reference_id=reference_id, modality=modality, **found, **place)
 
 
 def case(case_id: str, *pieces: Reference) -> list[Case]:

@@ -16,6 +16,7 @@ from tests.unit.models.made import jpeg, picture
 
 NOW_S = 1_772_368_215.0
 RULES = Rules(Registry().fusion(), {"case-a": POLICY})
+FRAMES = Frames(segment=segment(), frames=[Frame(time_s=0.0, jpeg=jpeg(picture(1)))])
 
 
 def verdict(score: float, explicit: float | None) -> Verdict:
@@ -34,18 +35,16 @@ def test_the_rating_changes_neither_probability_nor_decision(score: float) -> No
 
 
 async def test_pictures_are_rated_only_if_enabled() -> None:
-    frames = Frames(segment=segment(), frames=[Frame(time_s=0.0, jpeg=jpeg(picture(1)))])
-    assert await rater(load_settings(explicit=False), Registry())(frames) is None
-    rating = await rater(load_settings(explicit=True), Registry())(frames)
+    assert await rater(load_settings(explicit=False), Registry())(FRAMES) is None
+    rating = await rater(load_settings(explicit=True), Registry())(FRAMES)
     assert rating is not None
     assert 0.0 <= rating <= 1.0
 
 
 def test_the_rating_is_copied_from_the_descriptors_into_the_scores() -> None:
     model: VisualModel = Registry().visual()
-    frames = Frames(segment=segment(), frames=[Frame(time_s=0.0, jpeg=jpeg(picture(1)))])
-    prepared = prepare(model, frames)
-    output = described(model, frames, prepared, model.embed(prepared.pixels), 0.25)
+    prepared = prepare(model, FRAMES)
+    output = described(model, FRAMES, prepared, model.embed(prepared.pixels), 0.25)
     assert isinstance(output.message, Descriptors)
     assert output.message.explicit == 0.25
     assert scores_record(output.message, []).explicit == 0.25

@@ -1,5 +1,3 @@
-import io
-from datetime import UTC, datetime
 from typing import cast
 
 import pytest
@@ -7,15 +5,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.screen.gate import text_tiles
 from models.screen.reader import ScreenReader, missing
-from schemas.messages import Frame, Frames, Parts, PostRef, Segment, Texts
+from schemas.messages import Frame, Frames, Parts, Texts
 from streams.describe.screen import _reader as reader_of
 from streams.describe.screen import is_counted, read_frames
 from streams.errors import UsageError
 from streams.settings import load_settings
 from streams.topology import STAGES, all_stages, group, in_flow_order
-
-AT = datetime(2026, 1, 1, tzinfo=UTC)
-POST = PostRef(post_id="p", platform="x", url="http://x/p", published_at=AT, seen_at=AT)
+from tests.unit.made_messages import segment
+from tests.unit.models.made import jpeg
 
 
 class CountingReader:
@@ -37,25 +34,18 @@ def written(text: str, at: int = 120) -> Image.Image:
     return picture
 
 
-def frames(*pictures: Image.Image | bytes, text: int = 4, segment: int = 1) -> Frames:
-    parts = Parts(visual=3, audio=0, text=text)
-    position = Segment(post=POST, parts=parts, segment=segment, medium=0, start_s=60.0, duration_s=60.0)
-    return Frames(segment=position, frames=[Frame(time_s=60.0 + n, jpeg=jpeg(one)) for n, one in enumerate(pictures)])
-
-
-def jpeg(picture: Image.Image | bytes) -> bytes:
-    if isinstance(picture, bytes):
-        return picture
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG")
-    return buffer.getvalue()
+def frames(*pictures: Image.Image | bytes, text: int = 4, number: int = 1) -> Frames:
+    """Return frames of each second from 60 s on: pictures, or bytes that are none."""
+    place = segment(number, parts=Parts(visual=3, audio=0, text=text))
+    jpegs = [picture if isinstance(picture, bytes) else jpeg(picture) for picture in pictures]
+    return Frames(segment=place, frames=[Frame(time_s=60.0 + n, jpeg=each) for n, each in enumerate(jpegs)])
 
 
 def texts(reader: CountingReader, message: Frames) -> Texts:
     output = read_frames(reader, message)
     assert output.topic == "texts"
     found = cast("Texts", output.message)
-    assert output.key == f"p/text/{found.segment.segment}"
+    assert output.key == f"p1/text/{found.segment.segment}"
     return found
 
 
@@ -67,7 +57,7 @@ def test_frames_without_text_give_one_record_without_texts(pictures: list[Image.
 
 
 def test_the_texts_of_the_screen_are_numbered_after_all_others() -> None:
-    numbers = [texts(CountingReader(), frames(segment=segment)).segment.segment for segment in range(3)]
+    numbers = [texts(CountingReader(), frames(number=number)).segment.segment for number in range(3)]
     assert numbers == [1, 2, 3]  # 0 is the post's own
 
 

@@ -1,17 +1,14 @@
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import numpy as np
 
 from models.text.model import TextModel
 from models.text.terms import Named, named, term_digests
-from schemas.messages import Descriptors, Parts, PostRef, Segment, Text, Texts
+from schemas.messages import Descriptors, Text, Texts
 from streams.describe.text import describe_texts
+from tests.unit.made_messages import segment
 
 KEY = b"k" * 32
-AT = datetime(2026, 1, 1, tzinfo=UTC)
-POST = PostRef(post_id="p", platform="x", url="http://x/p", published_at=AT, seen_at=AT)
-SEGMENT = Segment(post=POST, parts=Parts(visual=0, audio=0, text=1), segment=0, medium=-1, start_s=0, duration_s=0)
 
 
 class Constant:
@@ -24,7 +21,7 @@ class Constant:
 
 
 def described(*texts: str) -> Descriptors:
-    message = Texts(segment=SEGMENT, texts=[Text(source="caption", text=text) for text in texts])
+    message = Texts(segment=segment(medium=-1), texts=[Text(source="caption", text=text) for text in texts])
     return cast("Descriptors", describe_texts(cast("TextModel", Constant()), message, KEY).message)
 
 

@@ -1,5 +1,7 @@
 """Voices are described only if enabled, and a match of voices alone at most requests a review."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -27,18 +29,14 @@ def sounds(parts: Parts = WITH_VOICE, rate_hz: int = 8000) -> Sounds:
     return Sounds(segment=segment(parts=parts), rate_hz=rate_hz, pcm=b"\x00\x00" * 8000)
 
 
+def rows(seed: int, n_windows: int) -> Any:
+    """Return the fields of a voice's rows in references and descriptors."""
+    model = {"modality": "voice", "model": "resemblyzer", "version": "0.1.4"}
+    return {**model, "vectors": pack(voice(seed, n_windows)), "times_s": times(n_windows).tolist()}
+
+
 def reference(seed: int, reference_id: str, n_windows: int = 30) -> Reference:
-    return Reference(
-        reference_id=reference_id,
-        segment=0,
-        modality="voice",
-        model="resemblyzer",
-        version="0.1.4",
-        start_s=0.0,
-        duration_s=24.0,
-        vectors=pack(voice(seed, n_windows)),
-        times_s=times(n_windows).tolist(),
-    )
+    return Reference(reference_id=reference_id, segment=0, start_s=0.0, duration_s=24.0, **rows(seed, n_windows))
 
 
 def case(case_id: str, piece: Reference, *, benign: bool = False) -> Case:
@@ -50,15 +48,7 @@ def index(*cases: Case) -> ReferenceIndex:
 
 
 def described_voice(seed: int) -> Descriptors:
-    return Descriptors(
-        descriptor_id="d1",
-        segment=segment(parts=WITH_VOICE),
-        modality="voice",
-        model="resemblyzer",
-        version="0.1.4",
-        vectors=pack(voice(seed, 20)),
-        times_s=times(20).tolist(),
-    )
+    return Descriptors(descriptor_id="d1", segment=segment(parts=WITH_VOICE), **rows(seed, 20))
 
 
 @pytest.mark.parametrize("policy", [EAGER, Policy(act=0.95, review=0.5, version="usual")])

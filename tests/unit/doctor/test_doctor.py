@@ -80,7 +80,7 @@ def test_the_kernels_clock_is_ok_or_has_a_remedy() -> None:
 def test_the_sandbox_is_started_and_distinguished_from_one_with_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     found = decoder.sandbox(load_settings())
     assert found.health in {"ok", "warn"}  # a container may allow no user namespaces
-    monkeypatch.setattr(decoder, "_network", _network_of_children)
+    monkeypatch.setattr(decoder, "_network", _Any)
     assert_finding(decoder.sandbox(load_settings()), "warn", "have a network")
     monkeypatch.setenv("JIKIMI_MEDIA_DECODER_MEMORY_BYTES", "1000000")
     assert_finding(decoder.sandbox(load_settings()), "wrong", "JIKIMI_MEDIA_DECODER_MEMORY_BYTES")
@@ -93,10 +93,6 @@ class _Any(bytes):
         return True
 
     __hash__ = bytes.__hash__
-
-
-def _network_of_children() -> bytes:
-    return _Any()
 
 
 def test_a_model_that_is_not_the_pinned_one_is_wrong(tmp_path: Path) -> None:
@@ -120,9 +116,8 @@ def test_an_unknown_model_is_wrong_and_a_good_one_loads() -> None:
 def test_a_gpu_package_that_is_not_in_use_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     assert models.processors().health == "ok"
     monkeypatch.setattr(models, "_installed", lambda _: True)
-    assert_finding(
-        models.processors(), "wrong", "onnxruntime overwrote it", "pip uninstall onnxruntime onnxruntime-gpu"
-    )
+    remedy = "pip uninstall onnxruntime onnxruntime-gpu"
+    assert_finding(models.processors(), "wrong", "onnxruntime overwrote it", remedy)
     monkeypatch.setattr(models, "_installed", lambda package: package == "onnxruntime-gpu")
     assert_finding(models.processors(), "wrong", "CUDA or cuDNN is missing")
 

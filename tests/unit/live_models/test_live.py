@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 from prometheus_client import REGISTRY
@@ -31,6 +32,13 @@ class Loader:
         return choice.visual
 
 
+async def updated(loader: Callable[[Choice], str], *updates: list[Choice]) -> LivePart[str]:
+    live_part = LivePart("visual", loader, A)
+    for newest_first in updates:
+        await live_part.update(newest_first)
+    return live_part
+
+
 def behind(part: Kind = "visual") -> float | None:
     return REGISTRY.get_sample_value("jikimi_model_behind", {"modality": part})
 
@@ -51,8 +59,7 @@ async def test_no_record_begins_before_the_deployments_are_read() -> None:
 
 async def test_the_old_model_is_in_use_while_the_new_one_is_loaded() -> None:
     loader = Loader()
-    live_part = LivePart("visual", loader, A)
-    await live_part.update([A])
+    live_part = await updated(loader, [A])
     loader.gate.clear()
     update = asyncio.create_task(live_part.update([B, A]))
     await asyncio.sleep(0.05)
@@ -64,8 +71,7 @@ async def test_the_old_model_is_in_use_while_the_new_one_is_loaded() -> None:
 
 async def test_a_model_that_cannot_be_loaded_is_logged_as_an_error_and_retried() -> None:
     loader = Loader("b@1")
-    live_part = LivePart("visual", loader, A)
-    await live_part.update([A])
+    live_part = await updated(loader, [A])
     with capture_logs() as logs:
         await live_part.update([B, A])
     assert await live_part.current() == "a@1"
@@ -83,24 +89,17 @@ async def test_any_load_error_leaves_the_old_model_in_use() -> None:
             raise MemoryError
         return choice.visual
 
-    live_part = LivePart("visual", load, A)
-    await live_part.update([A])
-    await live_part.update([B, A])
-    assert await live_part.current() == "a@1"
+    assert await (await updated(load, [A], [B, A])).current() == "a@1"
 
 
 async def test_a_start_with_a_model_that_cannot_be_loaded_uses_the_newest_that_can() -> None:
-    live_part = LivePart("visual", Loader("c@1"), A)
-    await live_part.update([C, B, A])
-    assert await live_part.current() == "b@1"
+    assert await (await updated(Loader("c@1"), [C, B, A])).current() == "b@1"
     assert behind() == 1
 
 
 async def test_the_model_in_use_is_not_loaded_again() -> None:
     loader = Loader()
-    live_part = LivePart("visual", loader, A)
-    for newest_first in ([A], [B, A], [B, A], [A, B, A]):
-        await live_part.update(newest_first)
+    await updated(loader, [A], [B, A], [B, A], [A, B, A])
     assert loader.loaded == ["a@1", "b@1", "a@1"]
 
 

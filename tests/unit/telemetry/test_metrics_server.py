@@ -38,13 +38,10 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
-def start(stack: ExitStack, stage: str, port: int, folder: Path | None) -> subprocess.Popen[bytes]:
-    shared = {} if folder is None else {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
-    process = stack.enter_context(
-        subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, stage, str(port)], stdout=subprocess.PIPE, env=os.environ | shared
-        )
-    )
+def start(stack: ExitStack, folder: Path | None, *arguments: str, program: str = _PROGRAM) -> subprocess.Popen[bytes]:
+    environment = os.environ | ({} if folder is None else {"PROMETHEUS_MULTIPROC_DIR": str(folder)})
+    command = [sys.executable, "-c", program, *arguments]
+    process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, env=environment))
     stack.callback(process.kill)
     assert process.stdout is not None
     assert process.stdout.readline() == b"up\n"
@@ -60,25 +57,19 @@ def read(port: int) -> dict[tuple[str, ...], float]:
 
 def test_a_process_serves_its_own_metrics(stack: ExitStack) -> None:
     port = free_port()
-    start(stack, "decode", port, None)
+    start(stack, None, "decode", str(port))
     samples = read(port)
     assert samples["jikimi_stage_seconds_count", "decode"] == 1
     assert samples["jikimi_window_depth", "all"] == 1
     assert not [name for name, *_ in samples if name.endswith("_created")]
 
 
-def test_processes_that_share_a_folder_add_up_and_the_gauges_of_ended_processes_are_removed(
-    stack: ExitStack, tmp_path: Path
-) -> None:
+def test_processes_of_one_folder_add_up_and_gauges_of_ended_ones_are_removed(stack: ExitStack, tmp_path: Path) -> None:
     port, folder = free_port(), tmp_path / "made" / "by-them"
-    start(stack, "decode", port, folder)
-    second = start(stack, "visual", 0, folder)
+    start(stack, folder, "decode", str(port))
+    second = start(stack, folder, "visual", "0")
     samples = read(port)
-    assert {stage: samples["jikimi_window_depth", stage] for stage in ("decode", "visual", "all")} == {
-        "decode": 3,
-        "visual": 3,
-        "all": 2,
-    }
+    assert [samples["jikimi_window_depth", stage] for stage in ("decode", "visual", "all")] == [3, 3, 2]
     assert samples["jikimi_retries_total", "all", "shared"] == 4
     assert samples["jikimi_commit_age_seconds", "all"] == port  # the older one
     second.kill()
@@ -99,24 +90,15 @@ def test_gauges_of_an_earlier_process_with_the_same_pid_are_removed(stack: ExitS
         f"os.execv(sys.executable, [sys.executable, '-c', {_PROGRAM!r}, 'decode', sys.argv[1]])\n"
     )
     port = free_port()
-    process = stack.enter_context(
-        subprocess.Popen(
-            [sys.executable, "-c", program, str(port)],
-            stdout=subprocess.PIPE,
-            env=os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
-        )
-    )
-    stack.callback(process.kill)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"up\n"
+    start(stack, tmp_path, str(port), program=program)
     assert read(port)["jikimi_window_depth", "decode"] == 3
     assert ("jikimi_window_depth", "long ago") not in read(port)
 
 
 def test_serving_continues_while_a_process_dies_during_a_scrape(stack: ExitStack, tmp_path: Path) -> None:
     port = free_port()
-    start(stack, "decode", port, tmp_path)
-    others = [start(stack, "visual", 0, tmp_path) for _ in range(3)]
+    start(stack, tmp_path, "decode", str(port))
+    others = [start(stack, tmp_path, "visual", "0") for _ in range(3)]
     for other in others:
         other.kill()
         deadline_s = time.monotonic() + 0.2

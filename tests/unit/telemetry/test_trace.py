@@ -55,9 +55,7 @@ def test_a_record_without_context_does_not_inherit_a_trace(exported: InMemorySpa
     assert inner.parent is None
 
 
-def test_a_span_continues_the_records_trace_and_its_outputs_continue_the_span(
-    exported: InMemorySpanExporter,
-) -> None:
+def test_a_span_continues_the_records_trace_and_its_outputs_continue_the_span(exported: InMemorySpanExporter) -> None:
     with trace.span("decode", "posts", GIVEN, messaging_kafka_offset=7):
         written = trace.current_headers()
     (span,) = exported.get_finished_spans()
