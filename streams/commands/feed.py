@@ -5,14 +5,17 @@ import sys
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 
 from streams.commands.console import console
 from streams.errors import UsageError
-from streams.settings import load_settings
+from streams.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from streams.feeds.batch import Feed
 
 app = typer.Typer(no_args_is_help=True, help="Run a feed of posts and removals.")
 
@@ -23,19 +26,17 @@ def feed_folder(
 ) -> None:
     """Make a post of each media file in a folder, including files added later."""
     from streams.feeds.files.folder import follow_folder  # noqa: PLC0415 - only this command needs it
-    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     if not directory.is_dir():
         raise UsageError(f"{directory} is not a folder")
     folder = directory.resolve()
-    asyncio.run(run_feed(load_settings(), f"folder/{folder}", partial(follow_folder, folder, once=once), console))
+    _run(load_settings(), f"folder/{folder}", partial(follow_folder, folder, once=once))
 
 
 @app.command("jsonl")
 def feed_jsonl(file: str) -> None:
     """Make a post of each line of a file, after the last line read; - reads standard input."""
     from streams.feeds.files.jsonl import read_jsonl  # noqa: PLC0415 - likewise
-    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     try:
         lines = nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb")  # noqa: SIM115 - closed by the with below
@@ -44,7 +45,7 @@ def feed_jsonl(file: str) -> None:
     # Several pipes may be fed at once, so each has a name, and with it a cursor, of its own.
     name = f"jsonl/{uuid4()}" if file == "-" else f"jsonl/{Path(file).resolve()}"
     with lines as stream:
-        asyncio.run(run_feed(load_settings(), name, partial(read_jsonl, stream, file), console))
+        _run(load_settings(), name, partial(read_jsonl, stream, file))
 
 
 @app.command("jetstream")
@@ -60,24 +61,13 @@ def feed_jetstream(  # noqa: PLR0917 - the options of the command
     from streams.feeds.bluesky.jetstream import FEED, JetstreamFeed  # noqa: PLC0415 - likewise
     from streams.feeds.bluesky.server import SERVERS, JetstreamOptions  # noqa: PLC0415 - likewise
     from streams.feeds.connection import reconnecting  # noqa: PLC0415 - likewise
-    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
+    server = url or SERVERS[wire]
     options = JetstreamOptions(
-        wire=1 if wire == 1 else 2,
-        url=url or SERVERS[wire],
-        media_only=media_only,
-        pds=pds.rstrip("/"),
-        stall_s=stall_s,
+        wire=1 if wire == 1 else 2, url=server, media_only=media_only, pds=pds.rstrip("/"), stall_s=stall_s
     )
     feed = f"{FEED}/{name}" if name else FEED
-    asyncio.run(
-        run_feed(
-            load_settings(),
-            feed,
-            lambda progress: reconnecting(FEED, JetstreamFeed(options, progress).session),
-            console,
-        )
-    )
+    _run(load_settings(), feed, lambda progress: reconnecting(FEED, JetstreamFeed(options, progress).session))
 
 
 @app.command("http")
@@ -87,13 +77,13 @@ def feed_http(
     name: Annotated[str, typer.Option(help="Name of this instance, to run several.")] = "",
 ) -> None:
     """Accept posts and removals over HTTP, at /v1/posts and /v1/removals."""
-    from streams.feeds.http.feed import FEED, HttpFeed  # noqa: PLC0415 - likewise
-    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
+    from streams.feeds.http.app import FEED  # noqa: PLC0415 - likewise
+    from streams.feeds.http.feed import HttpFeed  # noqa: PLC0415 - likewise
 
     settings = load_settings()
     feed = HttpFeed(settings.http, host, port)
     console.print(f"listening on {feed.address}", highlight=False)
-    asyncio.run(run_feed(settings, f"{FEED}/{name}" if name else FEED, feed.batches, console))
+    _run(settings, f"{FEED}/{name}" if name else FEED, feed.batches)
 
 
 @app.command("mastodon")
@@ -109,7 +99,6 @@ def feed_mastodon(
     from streams.feeds.mastodon.feed import FEED, MastodonFeed  # noqa: PLC0415 - likewise
     from streams.feeds.mastodon.server import Server  # noqa: PLC0415 - likewise
     from streams.feeds.mastodon.stream import STREAMS, Stream  # noqa: PLC0415 - likewise
-    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     if stream not in STREAMS:
         raise UsageError(f"no stream {stream!r}; the streams are {', '.join(STREAMS)}")
@@ -121,9 +110,7 @@ def feed_mastodon(
     token = settings.mastodon_token.get_secret_value()
     client = Server(server.rstrip("/"), Stream(stream, tag), token, "sse" if via == "sse" else "websocket", stall_s)
     name = "/".join(filter(None, [FEED, client.url, stream, tag]))
-    asyncio.run(
-        run_feed(settings, name, lambda progress: reconnecting(FEED, MastodonFeed(client, progress).session), console)
-    )
+    _run(settings, name, lambda progress: reconnecting(FEED, MastodonFeed(client, progress).session))
 
 
 @app.command("topic")
@@ -135,9 +122,14 @@ def feed_topic(
     from streams.feeds.kafka_topic.mapping import load_mapping  # noqa: PLC0415 - likewise
     from streams.feeds.kafka_topic.record_format import value_decoder  # noqa: PLC0415 - likewise
     from streams.feeds.kafka_topic.source import source_settings  # noqa: PLC0415 - likewise
-    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
     settings, mapped = load_settings(), load_mapping(mapping)
     with value_decoder(mapped.source) as decode:
         feed = TopicFeed(mapped, decode, source_settings(mapped.source, settings))
-        asyncio.run(run_feed(settings, f"{FEED}/{mapped.name}", feed.batches, console))
+        _run(settings, f"{FEED}/{mapped.name}", feed.batches)
+
+
+def _run(settings: Settings, name: str, feed: "Feed") -> None:
+    from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
+
+    asyncio.run(run_feed(settings, name, feed, console))

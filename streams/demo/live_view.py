@@ -26,8 +26,6 @@ STYLES: dict[Decision, str] = {"act": "bold red", "review": "yellow", "dismiss":
 
 @dataclass(slots=True)
 class _PostProgress:
-    """Progress of one post."""
-
     what: str
     topics: set[str] = field(default_factory=set)
     verdict: Verdict | None = None
@@ -93,15 +91,12 @@ def _update(state: _PostProgress, message: Message | None) -> bool:
     if isinstance(message, DeadLetter):
         state.reason = message.reason
         return True
-    if isinstance(message, Verdict) and _stronger(message, state.verdict):
+    if not isinstance(message, Verdict):
+        return False
+    earlier = state.verdict  # may be for another case
+    if earlier is None or DECISIONS.index(message.decision) > DECISIONS.index(earlier.decision):
         state.verdict = message
-        return True
-    return False
-
-
-def _stronger(verdict: Verdict, earlier: Verdict | None) -> bool:
-    """Return whether a verdict is stronger than the post's earlier one, which may be for another case."""
-    return earlier is None or DECISIONS.index(verdict.decision) > DECISIONS.index(earlier.decision)
+    return state.verdict is message
 
 
 def _rank(state: _PostProgress) -> int:

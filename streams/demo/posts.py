@@ -46,7 +46,8 @@ def build_posts(
 
 
 def _make_media(scenes: list[Scene], folder: Path, progress: Progress) -> None:
-    (folder / "corrupt.mp4").write_bytes(_corrupt())
+    head = (MEDIA / "morning.mp4").read_bytes()[:2_000]  # of a real video, followed by noise
+    (folder / "corrupt.mp4").write_bytes(head + np.random.default_rng(0).bytes(50_000))
     edited = [scene for scene in scenes if scene.edit]
     # Spawned, not forked: the caller may already have threads of a Kafka client.
     with ProcessPoolExecutor(N_PROCESSES, mp_context=get_context("spawn")) as pool:
@@ -60,12 +61,6 @@ def _make_file(scene: Scene, folder: Path, seed: int) -> None:
     assert scene.edit is not None
     source, other = MEDIA / f"{scene.clip}.mp4", MEDIA / f"{scene.other}.mp4"
     make_copy(EDITS[scene.edit], source, folder / _file_name(scene), other=other, seed=seed)
-
-
-def _corrupt() -> bytes:
-    """Return the first bytes of a real video followed by noise."""
-    head = (MEDIA / "morning.mp4").read_bytes()[:2_000]
-    return head + np.random.default_rng(0).bytes(50_000)
 
 
 def _file_name(scene: Scene) -> str:

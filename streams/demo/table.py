@@ -63,14 +63,12 @@ def _judgement(result: PostResult) -> Text:
 
 def _summary(made: Report) -> str:
     s = made.summary
-    found = (
-        f"{s.posts} posts: {s.expected - s.missed} of {s.expected} found, {s.missed} missed, {s.wrong_acts} wrong acts"
-    )
-    lines = [f"{found}; {s.acts} acts, {s.reviews} reviews, {s.dead_letters} dead letters"]
+    found = f"{s.posts} posts: {s.expected - s.missed} of {s.expected} found, {s.missed} missed"
+    others = f"{s.acts} acts, {s.reviews} reviews, {s.dead_letters} dead letters"
+    lines = [f"{found}, {s.wrong_acts} wrong acts; {others}"]
     if s.latency_p50_s is not None and s.latency_p99_s is not None:
         lines.append(f"From post to event: p50 {s.latency_p50_s:.1f} s, p99 {s.latency_p99_s:.1f} s")
     if s.unexplained or s.untold:
-        lines.append(
-            f"{s.unexplained} posts without their dead letter or with one too many, {s.untold} acts without event"
-        )
+        unexplained = f"{s.unexplained} posts without their dead letter or with one too many"
+        lines.append(f"{unexplained}, {s.untold} acts without event")
     return "\n".join(lines)

@@ -69,7 +69,8 @@ def add_case(settings: Settings, new: NewCase) -> str:
 async def _describe(settings: Settings, case_id: str, new: NewCase, digests: Sequence[bytes]) -> list[Reference]:
     registry = create_registry(settings)
     history = await read_history(settings, default_choice(registry, settings))
-    choices = history.live_since(_oldest_archived())
+    # Described by the choices that described the posts in the archive, which a new case still finds.
+    choices = history.live_since(datetime.now(UTC) - timedelta(hours=TOPICS["descriptors"].retention_hours))
     maker = ReferenceMaker(await asyncio.to_thread(Describers.of, registry, choices, voice=settings.voice))
     pieces = await describe_files(settings, maker, case_id, new.references)
     return [*pieces, *maker.terms(digests, new.phrases)] if digests or new.phrases else pieces
@@ -84,8 +85,3 @@ async def describe_files(
         for file in files:
             pieces += reversed(await maker.describe(case_id, file, decoder))
     return pieces
-
-
-def _oldest_archived() -> datetime:
-    """Return the description time of the oldest post that a new case still finds."""
-    return datetime.now(UTC) - timedelta(hours=TOPICS["descriptors"].retention_hours)

@@ -128,7 +128,6 @@ def _has_reference(cases: Mapping[str, Sequence[Case]], request: ReviewRequest) 
 
 
 def _refusal(request: ReviewRequest, reviews: Mapping[str, Standing]) -> str:
-    """Return why this reference cannot be reviewed."""
     case_id, reference_id = request.case_id, request.reference_id
     review = reviews.get(standing_key(case_id, reference_id))
     if review is not None and review.standing == "withdrawn":

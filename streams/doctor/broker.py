@@ -22,6 +22,7 @@ _REMEDY = {
     KafkaError._SSL: "check JIKIMI_CA_FILE (who signed the broker's certificate) and the host names in it",  # noqa: SLF001 - likewise
     KafkaError._RESOLVE: "check the host names in JIKIMI_BOOTSTRAP_SERVERS",  # noqa: SLF001 - likewise
 }
+_OTHER_REMEDY = "check JIKIMI_BOOTSTRAP_SERVERS and JIKIMI_SECURITY_PROTOCOL; is it running?"
 
 
 def connection(settings: Settings) -> Finding:
@@ -32,16 +33,10 @@ def connection(settings: Settings) -> Finding:
         cluster = client.list_topics(timeout=_CONNECT_S)
     except KafkaException as error:
         cause = underlying_error(client, client_errors, error)
-        remedy = _REMEDY.get(
-            cause.code(), "check JIKIMI_BOOTSTRAP_SERVERS and JIKIMI_SECURITY_PROTOCOL; is it running?"
-        )
-        return wrong(
-            "broker", f"{settings.bootstrap_servers} does not answer {_protocol(settings)}: {cause.str()}", remedy
-        )
-    n_brokers = len(cluster.brokers)
-    return ok(
-        "broker", f"{n_brokers} at {settings.bootstrap_servers}, {_protocol(settings)}, cluster {cluster.cluster_id}"
-    )
+        message = f"{settings.bootstrap_servers} does not answer {_protocol(settings)}: {cause.str()}"
+        return wrong("broker", message, _REMEDY.get(cause.code(), _OTHER_REMEDY))
+    where = f"{len(cluster.brokers)} at {settings.bootstrap_servers}"
+    return ok("broker", f"{where}, {_protocol(settings)}, cluster {cluster.cluster_id}")
 
 
 def features(probe: Probe) -> Finding:
@@ -78,6 +73,5 @@ def topics(settings: Settings) -> Iterator[Finding]:
 
 
 def _protocol(settings: Settings) -> str:
-    """Return the encryption and authentication of the connection as text."""
     sasl = f" as {settings.sasl_username} by {settings.sasl_mechanism}" if settings.uses_sasl else ""
     return ("with TLS" if settings.uses_tls else "without TLS") + sasl

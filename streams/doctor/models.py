@@ -58,18 +58,15 @@ def _loaded(registry: Registry, kind: Kind, name: str, settings: Settings) -> Fi
 
 def processors() -> Finding:
     """Check that models run on the GPU if there is one."""
-    installed = {name for name in ("onnxruntime", "onnxruntime-gpu") if _installed(name)}
-    has_gpu = Path("/dev/nvidia0").exists()
     if _CUDA in ort.get_available_providers():
         return ok("processor", f"CUDA, by ONNX Runtime {ort.__version__}")
-    if "onnxruntime-gpu" in installed:
-        reinstall = "pip uninstall onnxruntime onnxruntime-gpu, then pip install --no-deps onnxruntime-gpu"
-        message = "onnxruntime-gpu is installed but not in use: "
-        reason = "onnxruntime overwrote it" if "onnxruntime" in installed else "CUDA or cuDNN is missing"
-        return wrong(
-            "processor", message + reason, reinstall if "onnxruntime" in installed else "install CUDA 12 and cuDNN 9"
-        )
-    if has_gpu:
+    if _installed("onnxruntime-gpu"):
+        reason, remedy = "CUDA or cuDNN is missing", "install CUDA 12 and cuDNN 9"
+        if _installed("onnxruntime"):
+            reason = "onnxruntime overwrote it"
+            remedy = "pip uninstall onnxruntime onnxruntime-gpu, then pip install --no-deps onnxruntime-gpu"
+        return wrong("processor", f"onnxruntime-gpu is installed but not in use: {reason}", remedy)
+    if Path("/dev/nvidia0").exists():
         return warn("processor", "the CPU, though this machine has an NVIDIA GPU", 'install the extra "gpu"')
     return ok("processor", f"the CPU, by ONNX Runtime {ort.__version__}")
 

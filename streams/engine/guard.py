@@ -75,8 +75,9 @@ class Guard[M: Message]:
             error = await run_attempts(self._attempt, record, self.retry, fatal=(DeliveryError,))
             if error is None:
                 self.limit.passed()
+            elif isinstance(error, BrokerError):  # the record is not at fault
+                raise DeliveryError(error.detail) from error
             else:
-                _raise_broker_error(error)
                 trace.mark_failed(span, _reason(error))
                 await self._write_dead_letter(error, record)
         metrics.INPUT_BYTES.labels(self.stage).inc(len(record.value or b""))
@@ -151,12 +152,9 @@ class Guard[M: Message]:
 def dead_letter(stage: str, error: Exception, record: Record, attempts: int) -> DeadLetter:
     """Return the dead letter for a record that ended with this error."""
     fate: Fate = "bug"
-    printed = None
-    reason = _reason(error)
     if isinstance(error, RecordError):
         fate = "transient" if isinstance(error, TransientError) else "unprocessable"
-    else:
-        printed = _writable("".join(traceback.format_exception(error)))
+    reason = _reason(error)
     return DeadLetter(
         dead_letter_id=record_id("dead-letter", stage, record.topic, record.partition, record.offset, reason),
         stage=stage,
@@ -166,7 +164,7 @@ def dead_letter(stage: str, error: Exception, record: Record, attempts: int) -> 
         reason=reason,
         fate=fate,
         detail=_writable(str(error) or type(error).__name__),
-        traceback=printed,
+        traceback=_writable("".join(traceback.format_exception(error))) if fate == "bug" else None,
         key=record.key,
         value=record.value,
         headers=record.headers,
@@ -177,12 +175,6 @@ def dead_letter(stage: str, error: Exception, record: Record, attempts: int) -> 
 
 def _reason(error: Exception) -> str:
     return error.reason if isinstance(error, RecordError) else "bug"
-
-
-def _raise_broker_error(error: Exception) -> None:
-    """Raise a `DeliveryError` if the broker caused the error: the record is not at fault."""
-    if isinstance(error, BrokerError):
-        raise DeliveryError(error.detail) from error
 
 
 def _span(stage: str, record: Record) -> AbstractContextManager[Span]:

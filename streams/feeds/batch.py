@@ -9,6 +9,7 @@ from schemas.messages import DeadLetter, Post, Removal
 from streams.feeds.cursor import Progress
 
 type FeedRecord = Post | Removal | DeadLetter
+_KINDS: Mapping[type[FeedRecord], str] = {Post: "post", Removal: "removal", DeadLetter: "dead_letter"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,4 @@ def destination(record: FeedRecord) -> tuple[str, str]:
 
 def kind_of(record: FeedRecord) -> str:
     """Return the kind of a record, as metrics label it."""
-    match record:
-        case Post():
-            return "post"
-        case Removal():
-            return "removal"
-        case DeadLetter():
-            return "dead_letter"
-    assert_never(record)
+    return _KINDS[type(record)]

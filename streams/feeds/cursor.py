@@ -20,7 +20,6 @@ from streams.topology import readers_group
 
 TOPIC = "feed-cursors"
 
-_ISOLATION_LEVELS = ("read_uncommitted", "read_committed")
 _QUERY_TIMEOUT_S = 10.0
 _POLL_INTERVAL_S = 0.1
 
@@ -77,10 +76,11 @@ def _wait_for_open_transactions(settings: Settings) -> None:
     The open transaction of another feed that was killed hides the records committed after its first one, until the
     broker aborts it.
     """
-    topic = TopicPartition(settings.topic_prefix + TOPIC, 0)
+    topic, group = TopicPartition(settings.topic_prefix + TOPIC, 0), readers_group(settings)
     with ExitStack() as clients:
         uncommitted, committed = [
-            clients.enter_context(closing(_client(settings, level))) for level in _ISOLATION_LEVELS
+            clients.enter_context(closing(Consumer(client_config(settings, group_id=group, isolation_level=level))))
+            for level in ("read_uncommitted", "read_committed")
         ]
         deadline_s = time.monotonic() + settings.start_grace_s
         end = uncommitted.get_watermark_offsets(topic, timeout=_QUERY_TIMEOUT_S)[1]
@@ -88,10 +88,6 @@ def _wait_for_open_transactions(settings: Settings) -> None:
             if time.monotonic() > deadline_s:
                 raise UsageError(f"{topic.topic}: a transaction has been open for {settings.start_grace_s:g} s")
             time.sleep(_POLL_INTERVAL_S)
-
-
-def _client(settings: Settings, isolation_level: str) -> Consumer:
-    return Consumer(client_config(settings, group_id=readers_group(settings), isolation_level=isolation_level))
 
 
 def _decode_position(codec: Codec, value: bytes | None) -> str | None:

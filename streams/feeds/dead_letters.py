@@ -1,6 +1,7 @@
 """Dead letters of feeds: malformed entries, and gaps in a platform's stream."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from schemas.ids import record_id
 from schemas.messages import DeadLetter
@@ -21,19 +22,9 @@ def entry_dead_letter(raw: bytes, *, feed: str, source: str, line: int, detail: 
         Counted from 1, 0 for the whole file; stored as the offset.
     """
     where = f"{source} line {line}" if line else source
-    return DeadLetter(
-        # By content too: a file that is corrected and fed again must not overwrite the earlier dead letter.
-        dead_letter_id=record_id("feed-dead-letter", feed, source, line, raw.hex()),
-        stage=f"feed-{feed}",
-        topic=f"feed-{feed}",
-        partition=0,
-        offset=line,
-        reason="feed_entry_malformed",
-        fate="unprocessable",
-        detail=f"{where}: {detail}",
-        value=raw,
-        at=datetime.now(UTC),
-    )
+    # By content too: a file that is corrected and fed again must not overwrite the earlier dead letter.
+    letter_id = record_id("feed-dead-letter", feed, source, line, raw.hex())
+    return feed_dead_letter(letter_id, feed, "feed_entry_malformed", f"{where}: {detail}", offset=line, value=raw)
 
 
 def gap_dead_letter(*identity: object, feed: str, detail: str) -> DeadLetter:
@@ -46,14 +37,18 @@ def gap_dead_letter(*identity: object, feed: str, detail: str) -> DeadLetter:
     feed
         Slug of the feed.
     """
+    return feed_dead_letter(record_id("feed-gap", feed, *identity), feed, "feed_gap", detail)
+
+
+def feed_dead_letter(letter_id: str, feed: str, reason: str, detail: str, **fields: Any) -> DeadLetter:  # noqa: ANN401 - fields of a dead letter
+    """Return a dead letter of a feed; without other fields of a record, it has those of the feed itself."""
+    origin: dict[str, Any] = {"topic": f"feed-{feed}", "partition": 0, "offset": 0} | fields
     return DeadLetter(
-        dead_letter_id=record_id("feed-gap", feed, *identity),
+        dead_letter_id=letter_id,
         stage=f"feed-{feed}",
-        topic=f"feed-{feed}",
-        partition=0,
-        offset=0,
-        reason="feed_gap",
+        reason=reason,
         fate="unprocessable",
         detail=detail,
         at=datetime.now(UTC),
+        **origin,
     )

@@ -14,8 +14,6 @@ _ID_BYTES = 8
 
 
 class _Second(msgspec.Struct):
-    """Events of one second."""
-
     second: int
     """Since the epoch."""
     ids: list[str]

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -24,6 +23,7 @@ from streams.engine.stop_signals import stopping_on_signals
 from streams.errors import UsageError
 from streams.feeds.batch import Batch, Feed, FeedRecord, destination, kind_of
 from streams.feeds.cursor import TOPIC, cursor, cursor_key, read_progress
+from streams.feeds.dead_letters import feed_dead_letter
 from streams.kafka.transactions import TransactionWriter
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
@@ -76,16 +76,14 @@ async def run_feed(settings: Settings, name: str, feed: Feed, console: Console) 
 
 
 class _FeedRun:
-    """One run of a feed, from start to end."""
-
     def __init__(self, name: str, writer: TransactionWriter) -> None:
         self._name = name
         self._label = name.partition("/")[0]
         self._writer = writer
         self._queue: asyncio.Queue[Batch] = asyncio.Queue(_MAX_READ_AHEAD)
-        self._n_written = dict.fromkeys(("post", "removal", "dead_letter"), 0)
+        self._n_written: Counter[str] = Counter()
 
-    async def run(self, batches: AsyncGenerator[Batch]) -> dict[str, int]:
+    async def run(self, batches: AsyncGenerator[Batch]) -> Counter[str]:
         """Write the feed to its end; return the number of written records by kind."""
         reader = asyncio.create_task(self._read(batches))
         try:
@@ -107,7 +105,11 @@ class _FeedRun:
         due_at = 0.0
         while not (reader.done() and self._queue.empty()):
             pending += await self._next_batches(reader)
-            if not (any(map(_is_urgent, pending)) or reader.done() or time.monotonic() > due_at):
+            if not (
+                any(batch.records or batch.parts or batch.written for batch in pending)
+                or reader.done()
+                or time.monotonic() > due_at
+            ):
                 continue  # positions without records are written every few seconds
             if pending:
                 await asyncio.to_thread(self._writer.write_transaction, partial(self._write, pending))
@@ -143,18 +145,9 @@ class _FeedRun:
         if isinstance(record, DeadLetter) or len(value) + _RECORD_OVERHEAD_BYTES <= TOPICS[topic].max_bytes:
             return record
         log.error("record too large", topic=topic, key=key, size_bytes=len(value))
-        return DeadLetter(
-            dead_letter_id=record_id("feed-dead-letter", self._name, key),
-            stage=f"feed-{self._label}",
-            topic=topic,
-            partition=0,
-            offset=0,
-            reason="feed_record_too_large",
-            fate="unprocessable",
-            detail=f"{len(value):,} bytes",
-            key=key.encode(),
-            value=value,
-            at=datetime.now(UTC),
+        letter_id, detail = record_id("feed-dead-letter", self._name, key), f"{len(value):,} bytes"
+        return feed_dead_letter(
+            letter_id, self._label, "feed_record_too_large", detail, topic=topic, key=key.encode(), value=value
         )
 
     def _report_written(self, batches: Sequence[Batch]) -> None:
@@ -167,7 +160,3 @@ class _FeedRun:
                 metrics.FEED_EVENTS.labels(self._label, "ignored").inc(batch.ignored)
             if batch.written is not None and not batch.written.done():
                 batch.written.set_result(None)
-
-
-def _is_urgent(batch: Batch) -> bool:
-    return bool(batch.records or batch.parts or batch.written)

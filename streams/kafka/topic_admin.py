@@ -128,12 +128,11 @@ def co_partitioned_topic(state: Topic) -> str:
 
 
 def _client(settings: Settings) -> AdminClient:
-    """Return a client with a connection to the broker."""
     client = AdminClient(client_config(settings))
     try:
         client.list_topics(timeout=_CONNECT_TIMEOUT_S)
     except KafkaException as exc:
-        raise UsageError(f"no Kafka broker answers at {settings.bootstrap_servers}: {_message(exc)}") from exc
+        raise UsageError(f"no Kafka broker answers at {settings.bootstrap_servers}: {exc.args[0].str()}") from exc
     return client
 
 
@@ -195,10 +194,8 @@ def _grow(client: AdminClient, prefix: str, requested: Mapping[str, int], found:
     for name in growing:
         if reason := fixed_partitions_reason(TOPICS[name]):
             raise UsageError(f"{prefix}{name} keeps its {found[name].partitions} partitions: {reason}")
-    answers = (
-        client.create_partitions([NewPartitions(prefix + name, n) for name, n in growing.items()]) if growing else {}
-    )
-    for name, answer in answers.items():
+    changes = [NewPartitions(prefix + name, n) for name, n in growing.items()]
+    for name, answer in (client.create_partitions(changes) if changes else {}).items():
         accepted(answer, f"cannot grow {name}")
     return [f"{prefix}{name}: grown to {n} partitions" for name, n in growing.items()]
 
@@ -265,9 +262,5 @@ def accepted(answer: Future[Any], refusal: str, harmless: int = KafkaError.TOPIC
     except KafkaException as exc:
         if exc.args[0].code() == harmless:
             return False
-        raise UsageError(f"{refusal}: {_message(exc)}") from exc
+        raise UsageError(f"{refusal}: {exc.args[0].str()}") from exc
     return True
-
-
-def _message(exc: KafkaException) -> str:
-    return str(exc.args[0].str())

@@ -100,19 +100,10 @@ def _deploy(
         raise UsageError("this choice is live already")
     if not force:
         refuse_uncovered(asyncio.run(read_cases(state.settings)), choice)
-    deployment = _deployment(state.history, choice, why, run)
+    last, at = state.history.last, datetime.now(UTC)
+    previous = last.deployment_id if last else None
+    deployment_id = record_id("deployment", msgspec.json.encode(choice), previous, at.isoformat())
+    deployment = Deployment(deployment_id=deployment_id, choice=choice, why=why, run=run, previous=previous, at=at)
     with writing(state.settings) as writer:
         writer.write(TOPIC, KEY, deployment)
     return changed
-
-
-def _deployment(history: History, choice: Choice, why: DeploymentReason, run: str | None) -> Deployment:
-    previous, at = (history.last.deployment_id if history.last else None), datetime.now(UTC)
-    return Deployment(
-        deployment_id=record_id("deployment", msgspec.json.encode(choice), previous, at.isoformat()),
-        choice=choice,
-        why=why,
-        run=run,
-        previous=previous,
-        at=at,
-    )

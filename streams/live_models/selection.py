@@ -63,12 +63,11 @@ def change_choice(choice: Choice, changes: str, registry: Registry) -> Choice:
 
 def difference(old: Choice, new: Choice) -> list[str]:
     """Return the changes from the old choice to the new one, one line each."""
-    lines = [f"{part}: {getattr(old, part)} -> {getattr(new, part)}" for part in PARTS if _differ(part, old, new)]
-    return (
-        [*lines, f"policy: {policy_text(old.policy)} -> {policy_text(new.policy)}"]
-        if _differ("policy", old, new)
-        else lines
-    )
+    models = [(part, getattr(old, part), getattr(new, part)) for part in PARTS]
+    lines = [f"{part}: {before} -> {after}" for part, before, after in models if before != after]
+    if old.policy != new.policy:
+        lines.append(f"policy: {policy_text(old.policy)} -> {policy_text(new.policy)}")
+    return lines
 
 
 def choice_lines(choice: Choice) -> Iterable[str]:
@@ -79,10 +78,6 @@ def choice_lines(choice: Choice) -> Iterable[str]:
 def policy_text(policy: Policy | None) -> str:
     """Return the thresholds of a policy as text."""
     return "each case's own" if policy is None else f"act at {policy.act:g}, review at {policy.review:g}"
-
-
-def _differ(part: str, old: Choice, new: Choice) -> bool:
-    return bool(getattr(old, part) != getattr(new, part))
 
 
 def _changed(part: str, value: str, registry: Registry) -> str | Policy | None:

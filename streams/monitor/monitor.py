@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import KafkaException
 
 from streams.errors import UsageError
-from streams.kafka.lag import LagReader, StageLag
+from streams.kafka.lag import LagReader
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.monitor.pending_takedowns import PendingTakedowns
 from streams.settings import Settings
@@ -39,15 +39,11 @@ def run_monitor(settings: Settings) -> None:
         monitor.check()
         log.info("monitor started", every_s=settings.monitor_interval_s)
         while not stopping.is_set():
-            _update(monitor)
+            try:
+                monitor.update()
+            except (KafkaException, ConnectionError, UsageError) as error:
+                log.warning("metrics not updated", error=str(error))
             stopping.wait(settings.monitor_interval_s)
-
-
-def _update(monitor: "Monitor") -> None:
-    try:
-        monitor.update()
-    except (KafkaException, ConnectionError, UsageError) as error:
-        log.warning("metrics not updated", error=str(error))
 
 
 class Monitor:
@@ -79,16 +75,10 @@ class Monitor:
         self._takedowns.read()
         now_s = time.time()
         for topic in {topic for topic, _ in ends}:
-            metrics.TOPIC_RECORDS.labels(topic).set(
-                sum(end for partition, end in ends.items() if partition[0] == topic)
-            )
+            metrics.TOPIC_RECORDS.labels(topic).set(sum(end for (name, _), end in ends.items() if name == topic))
         for stage, lag in lags.items():
-            _set_lag(stage, lag, now_s)
+            age_s = 0.0 if lag.oldest_s is None else max(0.0, now_s - lag.oldest_s)
+            metrics.OLDEST_RECORD_AGE_SECONDS.labels(stage).set(age_s)
+            metrics.WAITING_RECORDS.labels(stage).set(lag.records)
         self._takedowns.set_metrics(now_s)
         metrics.MONITOR_LOOKED.set(now_s)
-
-
-def _set_lag(stage: str, lag: StageLag, now_s: float) -> None:
-    age_s = 0.0 if lag.oldest_s is None else max(0.0, now_s - lag.oldest_s)
-    metrics.OLDEST_RECORD_AGE_SECONDS.labels(stage).set(age_s)
-    metrics.WAITING_RECORDS.labels(stage).set(lag.records)

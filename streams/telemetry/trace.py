@@ -103,9 +103,7 @@ def mark_failed(current: Span, reason: str) -> None:
 
 def current_headers() -> dict[str, bytes]:
     """Return the headers with which a record continues the current trace; empty without a trace."""
-    carrier: dict[str, str] = {}
-    _W3C.inject(carrier)
-    return {name: value.encode() for name, value in carrier.items()}
+    return _headers(None)
 
 
 def first_headers(topic: str) -> dict[str, bytes]:
@@ -116,8 +114,12 @@ def first_headers(topic: str) -> dict[str, bytes]:
         f"send {topic}", kind=SpanKind.PRODUCER, attributes=_messaging("send", "send", topic)
     ) as recorded:
         first = recorded if recorded.get_span_context().is_valid else _unrecorded()
-        carrier: dict[str, str] = {}
-        _W3C.inject(carrier, trace.set_span_in_context(first, Context()))
+        return _headers(trace.set_span_in_context(first, Context()))
+
+
+def _headers(context: Context | None) -> dict[str, bytes]:
+    carrier: dict[str, str] = {}
+    _W3C.inject(carrier, context)
     return {name: value.encode() for name, value in carrier.items()}
 
 

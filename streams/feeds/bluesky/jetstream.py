@@ -44,8 +44,6 @@ _US = 1_000_000
 
 
 class _Position(msgspec.Struct, frozen=True):
-    """Position at which the feed resumes."""
-
     time_us: int
     """Of the newest event."""
     url: str

@@ -83,10 +83,13 @@ def to_record(event: Event, *, pds: str = ENTRYWAY) -> Post | Removal | None:
         The record does not conform to its lexicon.
     """
     if event.account is not None:
-        return _account_removal(event)
+        kind = "account_back" if event.account.active else "account_gone"
+        return _removal(event, kind=kind, status=event.account.status or "")
     if event.collection != POSTS:
         return None
-    return _deletion(event) if event.operation == "delete" else _post(event, pds)
+    if event.operation == "delete":
+        return _removal(event, kind="post_deleted", url=post_url(event.did, event.rkey))
+    return _post(event, pds)
 
 
 def post_url(did: str, rkey: str) -> str:
@@ -147,16 +150,6 @@ def _medium(blob: _Blob, kind: str, alt: str, did: str, pds: str) -> Medium:
         raise msgspec.ValidationError(f"a {kind} without a link to its bytes")
     query = urlencode({"did": did, "cid": blob.link}, quote_via=quote, safe=":")
     return Medium(url=f"{pds}/xrpc/com.atproto.sync.getBlob?{query}", kind=kind, alt=alt)
-
-
-def _deletion(event: Event) -> Removal:
-    return _removal(event, kind="post_deleted", url=post_url(event.did, event.rkey))
-
-
-def _account_removal(event: Event) -> Removal:
-    assert event.account is not None
-    kind = "account_back" if event.account.active else "account_gone"
-    return _removal(event, kind=kind, status=event.account.status or "")
 
 
 def _removal(event: Event, **fields: Any) -> Removal:  # noqa: ANN401 - fields of a removal

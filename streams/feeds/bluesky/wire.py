@@ -22,8 +22,6 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class _Change(msgspec.Struct, frozen=True, kw_only=True):
-    """Change of a record or of an account."""
-
     rev: str = ""
     operation: str = ""
     """create, update or delete; empty for an account."""

@@ -130,7 +130,6 @@ def _scan(folder: Path) -> dict[Path, FileState]:
 
 
 def _media_files(folder: Path) -> Iterator[Path]:
-    """Yield the media files below a folder, recognised by extension."""
     for parent, folders, names in folder.walk(on_error=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (parent / name for name in names if not name.startswith(".") and _kind(Path(name)))

@@ -11,10 +11,8 @@ import uvicorn
 from streams.errors import UsageError
 from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
-from streams.feeds.http.app import FEED, Ingestor, count_responses, create_app
+from streams.feeds.http.app import Ingestor, count_responses, create_app
 from streams.feeds.http.settings import HttpSettings
-
-__all__ = ["FEED", "HttpFeed"]
 
 _MIN_TOKEN_LENGTH = 16
 

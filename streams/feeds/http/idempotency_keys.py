@@ -22,8 +22,6 @@ class KeyReusedError(Exception):
 
 
 class _StoredResponse(msgspec.Struct, frozen=True):
-    """Response in the feed's cursor."""
-
     digest: str
     ids: list[str]
     at_s: float

@@ -73,6 +73,6 @@ def _validation_problem(error: ValidationException) -> tuple[HTTPStatus, str]:
     return HTTPStatus.BAD_REQUEST, error.detail
 
 
-def _problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> Response[Problem]:
+def _problem(status: HTTPStatus, detail: str, headers: dict[str, str]) -> Response[Problem]:
     content = Problem(status, status.phrase, detail)
-    return Response(content, status_code=status, media_type="application/problem+json", headers=dict(headers or {}))
+    return Response(content, status_code=status, media_type="application/problem+json", headers=headers)

@@ -8,7 +8,6 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from datetime import UTC, datetime
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -18,6 +17,7 @@ from schemas.messages import DeadLetter, Post, Removal
 from streams.errors import UsageError
 from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
+from streams.feeds.dead_letters import feed_dead_letter
 from streams.feeds.entry import EntryError
 from streams.feeds.kafka_topic.mapping import TopicMapping
 from streams.feeds.kafka_topic.record_format import Decode
@@ -97,7 +97,7 @@ class TopicFeed:
         stored = {
             int(part.rpartition("/")[2]): int(offset)
             for part, offset in progress.parts.items()
-            if self._is_source_partition(part)
+            if part.rpartition("/")[0] == self._topic  # else of an earlier source of the mapping
         }
         try:
             for partition in self._partitions(consumer):
@@ -189,22 +189,14 @@ class TopicFeed:
 
     def _dead_letter(self, message: Message, value: bytes, detail: str) -> DeadLetter:
         partition, offset = message.partition() or 0, message.offset() or 0
-        return DeadLetter(
-            dead_letter_id=record_id("feed-dead-letter", FEED, self._mapping.name, self._topic, partition, offset),
-            stage=f"feed-{FEED}",
+        return feed_dead_letter(
+            record_id("feed-dead-letter", FEED, self._mapping.name, self._topic, partition, offset),
+            FEED,
+            "feed_record_unmappable",
+            f"{self._mapping.name}: {detail}" if len(value) <= _MAX_VALUE_BYTES else f"{detail}; the value is cut",
             topic=f"feed-{FEED}/{self._topic}",  # not the bare name, which one of our own topics may have too
             partition=partition,
             offset=offset,
-            reason="feed_record_unmappable",
-            fate="unprocessable",
-            detail=f"{self._mapping.name}: {detail}"
-            if len(value) <= _MAX_VALUE_BYTES
-            else f"{detail}; the value is cut",
             key=message.key(),
             value=value[:_MAX_VALUE_BYTES],
-            at=datetime.now(UTC),
         )
-
-    def _is_source_partition(self, part: str) -> bool:
-        """Return whether a part is a partition of this source, not of an earlier source of the mapping."""
-        return part.rpartition("/")[0] == self._topic

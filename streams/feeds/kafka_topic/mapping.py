@@ -42,8 +42,6 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class _RecordMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Common fields of post and removal mappings."""
-
     when: dict[str, Scalar | list[Scalar]] = {}
     """Required value, or alternative values, by path; all paths must match."""
     url: Spec | None = None

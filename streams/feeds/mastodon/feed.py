@@ -68,7 +68,6 @@ class MastodonFeed:
                 yield self._batch(event)
 
     async def _backfill(self, since_id: str) -> AsyncGenerator[Batch]:
-        """Yield the posts that were published after an id."""
         for _ in range(_MAX_PAGES):
             page = await self._server.page(since_id)
             for status in reversed(page):  # a page has the newest first

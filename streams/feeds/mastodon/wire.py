@@ -24,15 +24,11 @@ class StreamEvent(msgspec.Struct, frozen=True):
     """JSON of a status, or the bare id of a deleted one."""
 
 
-class Account(msgspec.Struct, frozen=True):
-    """Author of a status."""
-
+class _Account(msgspec.Struct, frozen=True):
     url: str
 
 
-class Attachment(msgspec.Struct, frozen=True):
-    """A medium."""
-
+class _Attachment(msgspec.Struct, frozen=True):
     type: str = "unknown"
     url: str | None = None
     """On the server of the stream; null if that has not fetched it."""
@@ -40,9 +36,7 @@ class Attachment(msgspec.Struct, frozen=True):
     description: str | None = None
 
 
-class Tag(msgspec.Struct, frozen=True):
-    """A hashtag."""
-
+class _Tag(msgspec.Struct, frozen=True):
     name: str
 
 
@@ -53,7 +47,7 @@ class Status(msgspec.Struct, frozen=True):
     """On the server of the stream."""
     uri: str
     """The same on every server."""
-    account: Account
+    account: _Account
     created_at: datetime
     url: str | None = None
     edited_at: str | None = None
@@ -61,8 +55,8 @@ class Status(msgspec.Struct, frozen=True):
     """HTML."""
     spoiler_text: str = ""
     language: str | None = None
-    media_attachments: list[Attachment] = []
-    tags: list[Tag] = []
+    media_attachments: list[_Attachment] = []
+    tags: list[_Tag] = []
     reblog: "Status | None" = None
 
     @property
@@ -88,17 +82,7 @@ def to_post(status: Status) -> Post:
 
 
 def to_removal(server: str, status_id: str, url: str) -> Removal:
-    """Return the removal of a status.
-
-    Parameters
-    ----------
-    server
-        Address of the server of the stream.
-    status_id
-        Id on that server.
-    url
-        Of the post.
-    """
+    """Return the removal of a status, by the server of the stream, the id on that server and the url of the post."""
     now = datetime.now(UTC)
     return Removal(
         removal_id=record_id("removal", PLATFORM, server, status_id),
@@ -135,7 +119,7 @@ class _Reader(HTMLParser):
             self.parts.append("\n\n")
 
 
-def _medium(attachment: Attachment) -> Medium | None:
+def _medium(attachment: _Attachment) -> Medium | None:
     url = attachment.url or attachment.remote_url
     if url is None:
         return None
