@@ -11,13 +11,9 @@ from typing import Any
 import yaml
 
 _ANNOTATIONS = {
-    "description",
-    "default",
-    "x-kubernetes-list-type",
-    "x-kubernetes-list-map-keys",
-    "x-kubernetes-map-type",
+    "description", "default", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type",
     "x-kubernetes-validations",
-}
+}  # fmt: skip
 
 
 def compact(schema: Any) -> Any:

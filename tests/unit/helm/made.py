@@ -11,11 +11,8 @@ CONTROLLERS = ("Deployment", "StatefulSet", "Job")
 
 def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Return values overridden by changes, map by map."""
-    over = {
-        key: merged(values[key], new) if isinstance(new, dict) and isinstance(values.get(key), dict) else new
-        for key, new in changes.items()
-    }
-    return values | over
+    inner = {key for key, new in changes.items() if isinstance(new, dict) and isinstance(values.get(key), dict)}
+    return values | changes | {key: merged(values[key], changes[key]) for key in inner}
 
 
 @cache
@@ -32,6 +29,11 @@ def of_kind(objects: list[Object], *kinds: str) -> dict[str, Object]:
 def pods(objects: list[Object]) -> dict[str, Object]:
     """Return every pod template's spec by the name of its controller."""
     return {name: found["spec"]["template"]["spec"] for name, found in of_kind(objects, *CONTROLLERS).items()}
+
+
+def pod_labels(objects: list[Object]) -> list[dict[str, str]]:
+    """Return the labels of every pod template."""
+    return [found["spec"]["template"]["metadata"]["labels"] for found in of_kind(objects, *CONTROLLERS).values()]
 
 
 def containers(pod: Object) -> Iterator[Object]:

@@ -9,7 +9,7 @@ from ops.chart.render import Object, render, values_of
 from schemas.topics import TOPICS
 from streams.decode.fetch.addresses import is_public
 from streams.topology import STAGES, source
-from tests.unit.helm.made import CONTROLLERS, merged, of_kind, pods, rendered
+from tests.unit.helm.made import merged, of_kind, pod_labels, pods, rendered
 
 DEFAULT = values_of("default")
 _REACHABLE = ["1.1.1.1", "93.184.216.34", "151.101.1.69", "2606:4700::1111", "2a00:1450:4001:801::200e", "2400:cb00::1"]
@@ -20,15 +20,9 @@ _INSIDE = [
 ]  # fmt: skip
 
 
-def labels(objects: list[Object], component: str) -> dict[str, str]:
-    templates = [found["spec"]["template"]["metadata"]["labels"] for found in of_kind(objects, *CONTROLLERS).values()]
-    (wanted,) = (each for each in templates if each["app.kubernetes.io/component"] == component)
-    return dict(wanted)
-
-
 def egress(objects: list[Object], component: str) -> list[dict[str, Any]]:
     """Return all egress rules of this component."""
-    own = labels(objects, component)
+    (own,) = (each for each in pod_labels(objects) if each["app.kubernetes.io/component"] == component)
     policies = of_kind(objects, "NetworkPolicy").values()
     chosen = [one["spec"] for one in policies if one["spec"]["podSelector"]["matchLabels"].items() <= own.items()]
     assert any("Egress" in spec["policyTypes"] and "Ingress" in spec["policyTypes"] for spec in chosen)
@@ -93,11 +87,8 @@ def test_only_prometheus_has_ingress() -> None:
 
 def granted(objects: list[Object], user: str, resource: str, operation: str) -> set[str]:
     acls = of_kind(objects, "KafkaUser")[f"guard-jikimi-{user}"]["spec"]["authorization"]["acls"]
-    return {
-        rule["resource"]["name"]
-        for rule in acls
-        if rule["resource"]["type"] == resource and operation in rule["operations"]
-    }
+    allowed = [rule["resource"] for rule in acls if operation in rule["operations"]]
+    return {each["name"] for each in allowed if each["type"] == resource}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -107,9 +98,7 @@ def test_a_stage_may_read_and_write_only_the_topics_of_its_arrows(stage: str) ->
     assert f"trial.{source(stage)}" in read
     assert written == {f"trial.{name}" for name, topic in TOPICS.items() if stage in topic.producers}
     own = {"trial.takedowns"} if stage == "takedown" else set()
-    assert read == own | {
-        f"trial.{name}" for name, topic in TOPICS.items() if stage in topic.consumers or "workers" in topic.consumers
-    }
+    assert read == own | {f"trial.{name}" for name, topic in TOPICS.items() if {stage, "workers"} & {*topic.consumers}}
     assert granted(objects, stage, "group", "Read") == {f"trial.jkm-{stage}", "trial.jkm-followers"}
     assert granted(objects, stage, "transactionalId", "Write") == set()
     assert granted(objects, stage, "topic", "Create") == granted(objects, stage, "topic", "Delete") == set()

@@ -11,7 +11,7 @@ import pytest
 
 from ops.chart.render import CASES, NAMESPACE, values_of
 from ops.chart.written import CHART
-from tests.unit.helm.made import containers, of_kind, pods, rendered
+from tests.unit.helm.made import containers, of_kind, pod_labels, pods, rendered
 
 _CRDS = Path(__file__).parent / "crds"
 _OLDEST, _NEWEST = "1.27", "1.37"
@@ -94,10 +94,7 @@ def test_a_mount_has_its_volume(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_selector_finds_pods(case: str) -> None:
     objects = rendered(case)
-    templates = [
-        found["spec"]["template"]["metadata"]["labels"]
-        for found in of_kind(objects, "Deployment", "StatefulSet", "Job").values()
-    ]
+    templates = pod_labels(objects)
 
     def finds(selector: dict[str, str]) -> bool:
         return any(selector.items() <= labels.items() for labels in templates)

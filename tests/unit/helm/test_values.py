@@ -14,6 +14,7 @@ from streams.topology import STAGES, source
 from tests.unit.helm.made import environment, merged, of_kind, pods, rendered
 
 MINIMAL = values_of("minimal")
+STRIMZI_TLS = {"enabled": True, "cluster": "main", "authentication": "tls"}
 NAMES = {f"{prefix}{name.upper()}" for prefix, name in names(Settings)}
 """Environment variables of all settings."""
 
@@ -80,15 +81,9 @@ def test_a_typo_is_refused_and_named(typo: dict[str, Any], message: str) -> None
         ({"stages": {"match": {"replicas": 9}}}, "stages.match.replicas 9: descriptors has 8 partitions"),
         ({"settings": {"ocr": True}}, "stages.screen and settings.ocr go together"),
         ({"stages": {"screen": {}}}, "stages.screen and settings.ocr go together"),
+        ({"strimzi": STRIMZI_TLS}, "tls does not go with kafka.securityProtocol PLAINTEXT"),
         (
-            {"strimzi": {"enabled": True, "cluster": "main", "authentication": "tls"}},
-            "tls does not go with kafka.securityProtocol PLAINTEXT",
-        ),
-        (
-            {
-                "strimzi": {"enabled": True, "cluster": "main", "authentication": "tls", "namespace": "kafka"},
-                "kafka": {"securityProtocol": "SSL"},
-            },
+            {"strimzi": STRIMZI_TLS | {"namespace": "kafka"}, "kafka": {"securityProtocol": "SSL"}},
             "Secrets into kafka, where these pods cannot read them",
         ),
     ],
@@ -128,12 +123,9 @@ def test_the_screen_stage_runs_where_setting_and_image_are_given() -> None:
 
 
 def test_a_setting_of_one_stage_does_not_reach_others() -> None:
-    windows = {
-        name: environment(pod).get("JIKIMI_WINDOW")
-        for name, pod in pods(render(merged(MINIMAL, {"stages": {"visual": {"settings": {"window": 3}}}}))).items()
-    }
-    assert {name for name, window in windows.items() if window} == {"guard-jikimi-visual"}
-    assert windows["guard-jikimi-visual"] == "3"
+    objects = render(merged(MINIMAL, {"stages": {"visual": {"settings": {"window": 3}}}}))
+    windows = {name: environment(pod).get("JIKIMI_WINDOW") for name, pod in pods(objects).items()}
+    assert {name: window for name, window in windows.items() if window} == {"guard-jikimi-visual": "3"}
 
 
 def test_every_setting_is_a_value_or_set_by_the_chart() -> None:
@@ -147,11 +139,8 @@ def test_every_setting_is_a_value_or_set_by_the_chart() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_every_stage_has_its_workers(case: str) -> None:
     objects = rendered(case)
-    running = {
-        tuple(pod["containers"][0]["args"])
-        for name, pod in pods(objects).items()
-        if name not in of_kind(objects, "Job")
-    }
+    lasting = [found for found in objects if found["kind"] != "Job"]
+    running = {tuple(pod["containers"][0]["args"]) for pod in pods(lasting).values()}
     assert {("worker", stage) for stage in STAGES} <= running
 
 
@@ -171,14 +160,8 @@ def test_a_worker_is_killed_only_after_its_drain_time(case: str) -> None:
 
 @pytest.mark.parametrize("mode", ["keda", "hpa"])
 def test_a_stage_scales_up_to_the_partitions_of_its_topic(mode: str) -> None:
-    values = merged(
-        MINIMAL,
-        {
-            "scaling": {"mode": mode, "keda": {"prometheusUrl": "http://prometheus:9090"}},
-            "topics": {"partitions": {"frames": 24}},
-        },
-    )
-    objects = render(values)
+    scaling = {"mode": mode, "keda": {"prometheusUrl": "http://prometheus:9090"}}
+    objects = render(merged(MINIMAL, {"scaling": scaling, "topics": {"partitions": {"frames": 24}}}))
     scalers = of_kind(objects, "ScaledObject", "HorizontalPodAutoscaler")
     for stage in ("decode", "visual", "audio", "text", "match", "fusion"):
         spec = scalers[f"guard-jikimi-{stage}"]["spec"]
@@ -190,8 +173,7 @@ def test_a_stage_scales_up_to_the_partitions_of_its_topic(mode: str) -> None:
 
 
 def test_match_keeps_its_archive_over_restarts() -> None:
-    sets = of_kind(rendered("default"), "StatefulSet")
-    (match,) = sets.values()
+    (match,) = of_kind(rendered("default"), "StatefulSet").values()
     (claim,) = match["spec"]["volumeClaimTemplates"]
     pod = match["spec"]["template"]["spec"]
     mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}

@@ -48,12 +48,10 @@ def test_all_rules_and_dashboards_are_shipped_unchanged() -> None:
     for found in of_kind(objects, "ConfigMap").values():
         assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
         boards |= {name: json.loads(text) for name, text in found["data"].items()}
-    assert boards == {
-        f"jikimi-{file.name}": json.loads(file.read_text("utf-8")) for file in (CHART / "dashboards").glob("*.json")
-    }
+    files = (CHART / "dashboards").glob("*.json")
+    assert boards == {f"jikimi-{file.name}": json.loads(file.read_text("utf-8")) for file in files}
     assert len(rules) == len(list((CHART / "rules").glob("*.yaml")))
 
 
 def test_monitoring_objects_are_off_by_default() -> None:
-    kinds = {found["kind"] for found in rendered("minimal")}
-    assert kinds == {"Deployment", "StatefulSet", "Job"}
+    assert {found["kind"] for found in rendered("minimal")} == {"Deployment", "StatefulSet", "Job"}

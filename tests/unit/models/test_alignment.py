@@ -16,7 +16,8 @@ from models.alignment import (
     most_evidence,
 )
 
-type Matrix = tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]
+type Times = npt.NDArray[np.float64]
+type Matrix = tuple[npt.NDArray[np.float32], Times, Times]
 """Similarity, query times, reference times."""
 type Piece = tuple[float, float, float, float]
 """Query start, query end, reference start, speed."""
@@ -25,12 +26,7 @@ _SHOT_S = 5.0
 
 
 def made(
-    query_times: npt.NDArray[np.float64],
-    n_reference: int,
-    *pieces: Piece,
-    similarity: float = 0.75,
-    views: int = 1,
-    shot: float = 0.7,
+    query_times: Times, n_reference: int, *pieces: Piece, similarity: float = 0.75, views: int = 1, shot: float = 0.7
 ) -> Matrix:
     """Return similarities to a reference of 5 s shots, 1 frame a second; `shot` of the similarity remains in a shot."""
     random = np.random.default_rng(7)
@@ -48,7 +44,7 @@ def made(
     return flat, np.repeat(query_times, views), reference_times
 
 
-def each_second(seconds: int) -> npt.NDArray[np.float64]:
+def each_second(seconds: int) -> Times:
     return np.arange(seconds, dtype=np.float64)
 
 

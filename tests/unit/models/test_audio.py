@@ -16,11 +16,8 @@ from tests.unit.models.made import RATE_HZ, melody
 
 def weights_in(graph: bytes) -> Weights:
     """Return the trained weights of a graph, in the order in which the script writes them."""
-    halves = [
-        array
-        for constant in onnx.load_from_string(graph).graph.initializer
-        if (array := to_array(constant)).dtype == np.float16
-    ]
+    arrays = map(to_array, onnx.load_from_string(graph).graph.initializer)
+    halves = [array for array in arrays if array.dtype == np.float16]
     layers = [halves[start : start + 4] for start in range(0, 20, 4)]
     projection, bias = halves[20:]
     return {

@@ -108,14 +108,11 @@ def test_held_out_wrong_pairs_stay_well_below_the_threshold_to_act() -> None:
         # As with the toys on one table, some wrong pairs score as high as copies.
         for copy, score in ((True, random.uniform(0.7, 0.9)), (False, random.uniform(0.2, 0.8)))
     ]
-    alike = [pair("new", "case-0", 0.99, copy=False)]
-    graph, report = train(pairs, alike)
-    assert f"recall at {ACT:g}" in report
-    assert "wrong acts 0" in report
-    assert "visual by" in report
-    (logit,) = ort.InferenceSession(graph).run(
-        ["logit"], {"cause": np.array([0]), "features": np.array([[0.99, 8, 0]])}
-    )
+    graph, report = train(pairs, [pair("new", "case-0", 0.99, copy=False)])
+    for text in (f"recall at {ACT:g}", "wrong acts 0", "visual by"):
+        assert text in report
+    inputs = {"cause": np.array([0]), "features": np.array([[0.99, 8, 0]])}
+    (logit,) = ort.InferenceSession(graph).run(["logit"], inputs)
     assert 1 / (1 + np.exp(-logit[0])) < ACT
 
 

@@ -1,18 +1,8 @@
 import numpy as np
 import pytest
 
-from models.metrics import (
-    confusion,
-    equal_error_rate,
-    expected_calibration_error,
-    interval_iou,
-    precision_recall_curve,
-    recall_at_threshold,
-    recall_by_group,
-    reliability_bins,
-    safe_threshold,
-    wilson_interval,
-)
+from models import metrics
+from models.metrics import precision_recall_curve
 
 
 def test_metrics_of_a_ranking_match_a_calculation_by_hand() -> None:
@@ -51,10 +41,9 @@ def test_a_ranking_depends_on_the_order_of_scores_alone() -> None:
 
 def test_a_random_ranking_has_the_share_of_copies_as_precision() -> None:
     random = np.random.default_rng(5)
-    labels = random.uniform(size=20_000) < 0.3
-    assert precision_recall_curve(
-        random.uniform(size=20_000), labels, int(labels.sum())
-    ).average_precision == pytest.approx(0.3, abs=0.02)
+    labels, scores = random.uniform(size=20_000) < 0.3, random.uniform(size=20_000)
+    found = precision_recall_curve(scores, labels, int(labels.sum()))
+    assert found.average_precision == pytest.approx(0.3, abs=0.02)
 
 
 def test_invalid_input_is_refused() -> None:
@@ -67,40 +56,37 @@ def test_invalid_input_is_refused() -> None:
 
 
 def test_overlap_is_intersection_over_union() -> None:
-    assert interval_iou((0, 4), (2, 6)) == pytest.approx(2 / 6)
-    assert interval_iou((0, 4), (0, 4)) == 1.0
-    assert interval_iou((0, 1), (5, 6)) == 0.0
-    assert interval_iou((1, 1), (1, 1)) == 0.0
+    assert metrics.interval_iou((0, 4), (2, 6)) == pytest.approx(2 / 6)
+    assert metrics.interval_iou((0, 4), (0, 4)) == 1.0
+    assert metrics.interval_iou((0, 1), (5, 6)) == 0.0
+    assert metrics.interval_iou((1, 1), (1, 1)) == 0.0
 
 
 def test_recall_is_counted_by_group() -> None:
-    assert recall_by_group([("b", True), ("a", False), ("b", False)]) == {"a": 0.0, "b": 0.5}
+    assert metrics.recall_by_group([("b", True), ("a", False), ("b", False)]) == {"a": 0.0, "b": 0.5}
 
 
 def test_reliability_compares_predicted_probabilities_with_observed_shares() -> None:
     predicted = np.array([0.05, 0.15, 0.15, 0.95, 1.0])
     labels = np.array([False, False, True, True, True])
-    bins = reliability_bins(predicted, labels)
-    assert [(found.n, round(found.predicted, 3), found.observed) for found in bins] == [
-        (1, 0.05, 0),
-        (2, 0.15, 0.5),
-        (2, 0.975, 1),
-    ]
-    assert expected_calibration_error(bins) == pytest.approx((0.05 + 2 * 0.35 + 2 * 0.025) / 5)
-    assert safe_threshold(predicted, labels) == 0.95
-    assert recall_at_threshold(predicted, labels, 0.95) == pytest.approx(2 / 3)
-    assert safe_threshold(predicted, ~labels) > 1
+    bins = metrics.reliability_bins(predicted, labels)
+    found = [(part.n, round(part.predicted, 3), part.observed) for part in bins]
+    assert found == [(1, 0.05, 0), (2, 0.15, 0.5), (2, 0.975, 1)]
+    assert metrics.expected_calibration_error(bins) == pytest.approx((0.05 + 2 * 0.35 + 2 * 0.025) / 5)
+    assert metrics.safe_threshold(predicted, labels) == 0.95
+    assert metrics.recall_at_threshold(predicted, labels, 0.95) == pytest.approx(2 / 3)
+    assert metrics.safe_threshold(predicted, ~labels) > 1
 
 
 def test_the_error_rates_are_equal_where_the_distributions_cross() -> None:
-    rate, score = equal_error_rate(np.array([0.4, 0.7, 0.8, 0.9]), np.array([0.1, 0.2, 0.3, 0.6]))
+    rate, score = metrics.equal_error_rate(np.array([0.4, 0.7, 0.8, 0.9]), np.array([0.1, 0.2, 0.3, 0.6]))
     assert (rate, score) == (0.25, 0.6)
 
 
 def test_decisions_without_a_label_are_not_counted() -> None:
     labels = {"hit": True, "missed": True, "wrong": False, "other": False}
-    assert confusion({"hit", "wrong", "unlabelled"}, labels) == (1, 1, 1)
+    assert metrics.confusion({"hit", "wrong", "unlabelled"}, labels) == (1, 1, 1)
 
 
 def test_the_interval_of_nothing_is_everything() -> None:
-    assert wilson_interval(0, 0) == (0.0, 1.0)
+    assert metrics.wilson_interval(0, 0) == (0.0, 1.0)

@@ -32,10 +32,9 @@ def test_a_model_is_loaded_once_and_logged_once(tmp_path: Path) -> None:
     registry = Registry(cache=tmp_path)
     with capture_logs() as logs:
         assert registry.audio() is registry.audio()
-    assert [(line["event"], line["model"], line["version"]) for line in logs] == [
-        ("model loaded", "neural-fingerprint", "1")
-    ]
-    assert logs[0]["provider"].endswith("ExecutionProvider")
+    (line,) = logs
+    assert (line["event"], line["model"], line["version"]) == ("model loaded", "neural-fingerprint", "1")
+    assert line["provider"].endswith("ExecutionProvider")
 
 
 def test_other_bytes_than_the_pinned_ones_are_refused(tmp_path: Path) -> None:
@@ -53,8 +52,7 @@ def test_a_file_changed_in_the_cache_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unpinned_file_is_not_loaded(tmp_path: Path) -> None:
-    registry = Registry(cache=tmp_path)
-    entry = registry.entry("visual", "sscd-disc-mixup")
+    entry = Registry(cache=tmp_path).entry("visual", "sscd-disc-mixup")
     path = tmp_path / entry.cached_name
     path.write_bytes(b"somebody's graph")
     with pytest.raises(ModelError, match="not pinned"):
@@ -66,9 +64,19 @@ def test_the_error_of_missing_official_weights_has_the_export_command(tmp_path: 
         Registry(cache=tmp_path).visual("sscd-disc-mixup")
 
 
-def test_the_error_of_an_unknown_name_lists_the_existing_ones(registry: Registry) -> None:
-    with pytest.raises(ModelError, match=r"it has: sscd-distilled@0\.1\.0, sscd-int8@0\.1\.0"):
-        registry.visual("sscd-huge")
+@pytest.mark.parametrize(
+    ("modality", "name", "error"),
+    [
+        ("visual", "sscd-huge", r"it has: sscd-distilled@0\.1\.0, sscd-int8@0\.1\.0"),
+        ("fusion", "noisy-or", "it has: noisy-or@1, noisy-or@2"),  # several versions and no default
+        ("fusion", "noisy-or@3", r"no fusion model 'noisy-or@3' .* it has: noisy-or@1, noisy-or@2"),
+    ],
+)
+def test_the_error_of_an_unknown_name_or_version_lists_the_existing_ones(
+    registry: Registry, modality: str, name: str, error: str
+) -> None:
+    with pytest.raises(ModelError, match=error):
+        getattr(registry, modality)(name)
 
 
 def test_the_error_of_a_broken_manifest_names_the_file(tmp_path: Path) -> None:
@@ -108,11 +116,6 @@ def test_of_several_versions_the_default_one_is_taken(tmp_path: Path, name: str 
     assert registry.fusion("causes@3").version == "3"
 
 
-def test_a_name_of_several_versions_without_a_default_is_refused(registry: Registry) -> None:
-    with pytest.raises(ModelError, match="it has: noisy-or@1, noisy-or@2"):
-        registry.fusion("noisy-or")
-
-
 def test_a_fusion_model_is_a_graph_or_curves_by_its_file(registry: Registry) -> None:
     assert isinstance(registry.fusion("causes@1"), CausesModel)
     assert isinstance(registry.fusion("noisy-or@1"), NoisyOr)
@@ -123,26 +126,13 @@ def test_a_version_is_taken_by_its_full_name(registry: Registry) -> None:
     assert registry.audio("neural-fingerprint@1") is registry.audio()
 
 
-def test_the_error_of_an_unknown_version_lists_the_existing_ones(registry: Registry) -> None:
-    with pytest.raises(ModelError, match=r"no fusion model 'noisy-or@3' .* it has: noisy-or@1, noisy-or@2"):
-        registry.fusion("noisy-or@3")
-
-
 def candidates(folder: Path, changes: Mapping[str, object] = {}, ceiling: bytes = b"0.9") -> Path:
     """Return a manifest with a third calibration, as written by an operator."""
     content = (MANIFEST.parent / "fusion" / "noisy-or-1.json").read_bytes().replace(b"0.9999", ceiling)
     (folder / "cautious.json").write_bytes(content)
-    entry = {
-        "name": "noisy-or",
-        "modality": "fusion",
-        "version": "3",
-        "origin": "file",
-        "path": "cautious.json",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "licence": "Apache-2.0",
-        "source": "a test",
-    }
-    lines = [f"{key} = {json.dumps(value)}" for key, value in {**entry, **changes}.items()]
+    model = {"name": "noisy-or", "modality": "fusion", "version": "3", "licence": "Apache-2.0", "source": "a test"}
+    file = {"origin": "file", "path": "cautious.json", "sha256": hashlib.sha256(content).hexdigest()}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in {**model, **file, **changes}.items()]
     path = folder / "candidates.toml"
     path.write_text("\n".join(["[[model]]", *lines, ""]))
     return path
@@ -157,11 +147,7 @@ def test_a_second_manifest_adds_candidates_whose_files_are_beside_it(tmp_path: P
 
 @pytest.mark.parametrize(
     ("changes", "line"),
-    [
-        ({"version": "1"}, "exists already"),
-        ({"default": True}, "promote it instead"),
-        ({"size": 3}, "not a manifest"),
-    ],
+    [({"version": "1"}, "exists already"), ({"default": True}, "promote it instead"), ({"size": 3}, "not a manifest")],
 )
 def test_a_candidate_that_clashes_is_refused(tmp_path: Path, changes: dict[str, object], line: str) -> None:
     with pytest.raises(ModelError, match=line):

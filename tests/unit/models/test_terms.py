@@ -36,47 +36,21 @@ def test_a_term_is_found_in_running_text(text: str, term: str) -> None:
     assert names(text, term) == Named(1, 0)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "h1dd3n_c4m99",
-        "h i d d e n c a m 9 9",
-        "hіddеn_саm99",  # noqa: RUF001 - Cyrillic
-        "híddèn_çãm99",
-        "ʜɪᴅᴅᴇɴ_ᴄᴀᴍ99",  # noqa: RUF001 - small capitals
-        "hhhiddeeen caaam 99",
-        "🅷🅸🅳🅳🅴🅽🅲🅰🅼99",
-        "h🔥i🔥d🔥d🔥e🔥n🔥cam99",
-        "hldden_cam99",
-    ],
-)
+@pytest.mark.parametrize("text", [
+    "h1dd3n_c4m99", "h i d d e n c a m 9 9", "híddèn_çãm99", "hhhiddeeen caaam 99", "🅷🅸🅳🅳🅴🅽🅲🅰🅼99",
+    "hіddеn_саm99",  # noqa: RUF001 - Cyrillic
+    "ʜɪᴅᴅᴇɴ_ᴄᴀᴍ99",  # noqa: RUF001 - small capitals
+    "h🔥i🔥d🔥d🔥e🔥n🔥cam99", "hldden_cam99",
+])  # fmt: skip
 def test_a_disguised_handle_is_found(text: str) -> None:
     assert names(f"who has {text} still", "hidden_cam99") == Named(1, 0)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "ㄱㅣㅁㅁㅣㄴㅈㅣ",
-        "ㄱ ㅣ ㅁ ㅁ ㅣ ㄴ ㅈ ㅣ",
-        "\uffa1\uffdc\uffb1\uffb1\uffdc\uffa4\uffb8\uffdc",
-        "기ㅁ미ㄴ지",
-        "김믽ㅣ",
-        "김ㅣㅁㄴ지",
-        "ㄱㄱㅣㅁㅁㅣㄴㅈㅣㅣ",
-        "낌민찌",
-        "김미인지",
-        "김.민.지가",
-        "김🔥민🔥지",
-        "김x민x지는",
-        "김ㅋ민ㅋ지ㅋㅋㅋ",
-        "rlaalswl",
-        "kim minji",
-        "Gim Min-ji",
-        "minji kim",
-        "k1m m1nj1",
-    ],
-)
+@pytest.mark.parametrize("text", [
+    "ㄱㅣㅁㅁㅣㄴㅈㅣ", "ㄱ ㅣ ㅁ ㅁ ㅣ ㄴ ㅈ ㅣ", "\uffa1\uffdc\uffb1\uffb1\uffdc\uffa4\uffb8\uffdc",
+    "기ㅁ미ㄴ지", "김믽ㅣ", "김ㅣㅁㄴ지", "ㄱㄱㅣㅁㅁㅣㄴㅈㅣㅣ", "낌민찌", "김미인지", "김.민.지가", "김🔥민🔥지", "김x민x지는",
+    "김ㅋ민ㅋ지ㅋㅋㅋ", "rlaalswl", "kim minji", "Gim Min-ji", "minji kim", "k1m m1nj1",
+])  # fmt: skip
 def test_a_disguised_name_is_found(text: str) -> None:
     assert names(f"이거 {text} 영상", "김민지") == Named(1, 0)
 

@@ -22,20 +22,13 @@ OURS = {name: service for name, service in SERVICES.items() if service["image"].
 VARIABLE = re.compile(r"\$\{(\w+)")
 
 
-def schema() -> dict[str, Any]:
-    """Return the compose specification's schema; its package requires another click, so it is not imported."""
-    spec = find_spec("check_jsonschema")
-    assert spec is not None
-    assert spec.origin is not None
-    file = Path(spec.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json"
-    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    return found
-
-
 def test_it_is_a_compose_file() -> None:
-    jsonschema.validate(FILE, schema())
+    # The package with the schema requires another click, so it is not imported.
+    package = Path(getattr(find_spec("check_jsonschema"), "origin", "")).parent
+    schema = json.loads((package / "builtin_schemas" / "vendor" / "compose-spec.json").read_text("utf-8"))
+    jsonschema.validate(FILE, schema)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(FILE | {"services": {"decode": SERVICES["decode"] | {"comand": []}}}, schema())
+        jsonschema.validate(FILE | {"services": {"decode": SERVICES["decode"] | {"comand": []}}}, schema)
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -100,8 +93,7 @@ def test_long_running_services_have_health_checks_and_their_dependants_wait() ->
 
 
 def test_prometheus_scrapes_all_our_long_running_services() -> None:
-    read = yaml.safe_load((HERE / "prometheus.yaml").read_text("utf-8"))
-    (job,) = read["scrape_configs"]
+    (job,) = yaml.safe_load((HERE / "prometheus.yaml").read_text("utf-8"))["scrape_configs"]
     (static,) = job["static_configs"]
     port = FILE["x-environment"]["JIKIMI_METRICS_PORT"]
     assert set(static["targets"]) == {f"{name}:{port}" for name in OURS if name not in {"topics", "desk"}}

@@ -16,9 +16,7 @@ from tests.unit.ops.test_alerts import CASES
 
 _ROOT = Path(__file__).parents[3]
 _MADE = boards.files() | rules.files()
-_PANELS = [
-    pytest.param(board, panel, id=f"{board.name}: {panel.title}") for board in boards.BOARDS for panel in board.panels
-]
+_PANELS = {f"{board.name}: {panel.title}": (board, panel) for board in boards.BOARDS for panel in board.panels}
 _METRIC = re.compile(r"\bjikimi_\w+")
 
 
@@ -44,7 +42,7 @@ def test_generation_is_deterministic() -> None:
     assert boards.files() == boards.files()
 
 
-@pytest.mark.parametrize(("board", "panel"), _PANELS)
+@pytest.mark.parametrize(("board", "panel"), _PANELS.values(), ids=_PANELS.keys())
 def test_a_panel_is_described(board: Board, panel: Panel) -> None:
     assert panel.title
     assert panel.description.endswith(".")

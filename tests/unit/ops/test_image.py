@@ -30,7 +30,7 @@ def lineage(stage: str) -> list[str]:
 def picked(*arguments: str) -> set[str]:
     """Return the names printed by pick.awk, run as in the Dockerfile."""
     done = subprocess.run(["awk", *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
-    return set(re.findall(r"(?m)^([\w.-]+)==", done.stdout))
+    return pinned(done.stdout)
 
 
 def picks() -> dict[str, set[str]]:
@@ -39,8 +39,12 @@ def picks() -> dict[str, set[str]]:
     return {file: picked(*shlex.split(line.replace("-f pick.awk", "-f ops/image/pick.awk"))) for line, file in found}
 
 
-def locked(name: str) -> set[str]:
-    return set(re.findall(r"(?m)^([\w.-]+)==", (ROOT / name).read_text("utf-8")))
+def pinned(text: str) -> set[str]:
+    """Return the names of the packages that a lock file pins."""
+    return set(re.findall(r"(?m)^([\w.-]+)==", text))
+
+
+LOCKED = pinned((ROOT / "requirements.lock").read_text("utf-8"))
 
 
 def test_there_is_one_package_that_may_not_be_redistributed() -> None:
@@ -60,7 +64,7 @@ def test_the_published_image_contains_nothing_that_may_not_be_redistributed() ->
 def test_the_complete_image_holds_every_locked_package() -> None:
     files = picks()
     assert files["sscd.txt"] == PROPRIETARY
-    assert files["sscd.txt"] | files["locked.txt"] == locked("requirements.lock")
+    assert files["sscd.txt"] | files["locked.txt"] == LOCKED
     assert "--requirement /opt/jikimi/sscd.txt" in STAGES["complete"][1]
     assert "complete" in lineage("gpu")
 
@@ -68,11 +72,10 @@ def test_the_complete_image_holds_every_locked_package() -> None:
 @pytest.mark.parametrize("file", ["build.txt", "otlp.txt"])
 def test_picked_packages_include_their_requirements(file: str) -> None:
     names = picks()[file]
-    installed = names | (locked("requirements.lock") if file == "otlp.txt" else set())
+    installed = names | (LOCKED if file == "otlp.txt" else set())
     assert names
     for name in names:
-        needed = [Requirement(line) for line in distribution(name).requires or []]
-        for requirement in needed:
+        for requirement in map(Requirement, distribution(name).requires or []):
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
                 assert requirement.name.lower() in installed, (name, requirement)
 
@@ -95,13 +98,8 @@ def test_every_copied_path_exists_and_reaches_the_builder() -> None:
 
 @pytest.mark.parametrize("stage", ["complete", "gpu", "published"])
 def test_an_image_s_last_user_is_not_root(stage: str) -> None:
-    users = [
-        user
-        for each in reversed(lineage(stage))
-        if each not in {"build", "models"}
-        for user in re.findall(r"(?m)^USER (\S+)", STAGES[each][1])
-    ]
-    assert users[-1] == "10001:10001"
+    text = "".join(STAGES[each][1] for each in reversed(lineage(stage)) if each not in {"build", "models"})
+    assert re.findall(r"(?m)^USER (\S+)", text)[-1] == "10001:10001"
 
 
 def test_its_commands_exist() -> None:

@@ -14,24 +14,16 @@ _BOARD = Board("board", "A board", "For a test.", {})
 _VARIABLES = {"$__rate_interval": "30s", "$__range": "60s", "$namespace": ".*", "$stage": "match"}
 
 
-def _result(*values: str, kind: Any = "lines", title: str = "A panel") -> PanelResult:
+def _result(*values: str, kind: Any = "lines") -> PanelResult:
     metric = {"__name__": "m", "le": "1.0"}
     series = [{"metric": metric, "values": [[at, value] for at, value in enumerate(values)]}] if values else []
-    panel = Panel(title, "For a test.", "s", [Query("m", "{{le}}")], kind, limits=(1,))
+    panel = Panel("A panel", "For a test.", "s", [Query("m", "{{le}}")], kind, limits=(1,))
     return PanelResult(_BOARD, panel, None, [series])
 
 
-def test_a_panel_with_numbers_is_not_empty() -> None:
-    assert not _result("0", "1").is_empty
-
-
-def test_a_panel_without_series_is_empty() -> None:
-    assert _result().is_empty
-
-
-def test_a_panel_without_finite_numbers_is_empty() -> None:
-    assert _result("NaN", "NaN").is_empty
-    assert _result("+Inf").is_empty
+@pytest.mark.parametrize(("values", "is_empty"), [("0 1", False), ("", True), ("NaN NaN", True), ("+Inf", True)])
+def test_a_panel_without_finite_numbers_is_empty(values: str, is_empty: bool) -> None:
+    assert _result(*values.split()).is_empty is is_empty
 
 
 def test_a_panel_is_empty_if_one_of_its_queries_returns_nothing() -> None:
@@ -40,10 +32,8 @@ def test_a_panel_is_empty_if_one_of_its_queries_returns_nothing() -> None:
 
 
 def test_every_variable_of_every_panel_is_filled() -> None:
-    for board in BOARDS:
-        for panel in board.panels:
-            for query in panel.queries:
-                fill(query.expr, _VARIABLES)
+    for query in (query for board in BOARDS for panel in board.panels for query in panel.queries):
+        fill(query.expr, _VARIABLES)
 
 
 def test_an_unknown_variable_is_an_error() -> None:
