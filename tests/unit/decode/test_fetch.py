@@ -163,15 +163,12 @@ async def test_the_connection_goes_to_the_address_that_was_checked(server: Serve
         return next(answers)
 
     server.answers["/clip"] = response(body=b"clip")
-    policy = AddressPolicy(["127.0.0.1/32"], rebinding_dns)
+    policy, url = AddressPolicy(["127.0.0.1/32"], rebinding_dns), server.url("/clip", "rebinding.example")
     async with Fetcher(settings(tmp_path), policy) as fetcher:
-        async with fetcher.fetch(server.url("/clip", "rebinding.example")) as path:
+        async with fetcher.fetch(url) as path:
             assert path.read_bytes() == b"clip"
         assert f"Host: rebinding.example:{server.port}" in server.requests[0]
-        assert await refusal(fetcher, server.url("/clip", "rebinding.example")) == (
-            UnprocessableError,
-            "link_private_address",
-        )
+        assert await refusal(fetcher, url) == (UnprocessableError, "link_private_address")
 
 
 async def test_proxies_are_not_used(server: Server, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,12 +135,8 @@ def test_our_credentials_are_not_sent_to_servers_of_a_mapping(tmp_path: Path, mo
     monkeypatch.setenv("JIKIMI_SASL_PASSWORD", "ours")
     assert source_settings(mapping(tmp_path).source, ours) is ours
     theirs = source_settings(mapping(tmp_path, "topic: t", "topic: t, bootstrap_servers: 'theirs:9092'").source, ours)
-    assert (theirs.bootstrap_servers, theirs.security_protocol, theirs.sasl_username) == (
-        "theirs:9092",
-        "PLAINTEXT",
-        "",
-    )
-    assert theirs.sasl_password.get_secret_value() == ""
+    assert (theirs.bootstrap_servers, theirs.security_protocol) == ("theirs:9092", "PLAINTEXT")
+    assert (theirs.sasl_username, theirs.sasl_password.get_secret_value()) == ("", "")
     named = "topic: t, bootstrap_servers: 'theirs:9092', sasl_password_env: THEIRS"
     with pytest.raises(UsageError, match="THEIRS"):
         source_settings(mapping(tmp_path, "topic: t", named).source, ours)

@@ -48,8 +48,8 @@ def test_a_disguised_handle_is_found(text: str) -> None:
 
 @pytest.mark.parametrize("text", [
     "ㄱㅣㅁㅁㅣㄴㅈㅣ", "ㄱ ㅣ ㅁ ㅁ ㅣ ㄴ ㅈ ㅣ", "\uffa1\uffdc\uffb1\uffb1\uffdc\uffa4\uffb8\uffdc",
-    "기ㅁ미ㄴ지", "김믽ㅣ", "김ㅣㅁㄴ지", "ㄱㄱㅣㅁㅁㅣㄴㅈㅣㅣ", "낌민찌", "김미인지", "김.민.지가", "김🔥민🔥지", "김x민x지는",
-    "김ㅋ민ㅋ지ㅋㅋㅋ", "rlaalswl", "kim minji", "Gim Min-ji", "minji kim", "k1m m1nj1",
+    "기ㅁ미ㄴ지", "김믽ㅣ", "김ㅣㅁㄴ지", "ㄱㄱㅣㅁㅁㅣㄴㅈㅣㅣ", "낌민찌", "김미인지", "김.민.지가", "김🔥민🔥지",
+    "김x민x지는", "김ㅋ민ㅋ지ㅋㅋㅋ", "rlaalswl", "kim minji", "Gim Min-ji", "minji kim", "k1m m1nj1",
 ])  # fmt: skip
 def test_a_disguised_name_is_found(text: str) -> None:
     assert names(f"이거 {text} 영상", "김민지") == Named(1, 0)
