@@ -42,9 +42,7 @@ def refuse_uncovered(cases: Mapping[str, Sequence[Case]], choice: Choice) -> Non
     UsageError
         Some cases are not covered; the message names them and the command that describes them.
     """
-    gaps = {
-        case_id: of_case for case_id, entries in sorted(cases.items()) if (of_case := coverage_gaps(entries, choice))
-    }
+    gaps = {case_id: found for case_id, entries in sorted(cases.items()) if (found := coverage_gaps(entries, choice))}
     if not gaps:
         return
     modalities = sorted({modality for of_case in gaps.values() for modality, _ in of_case})

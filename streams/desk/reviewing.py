@@ -103,9 +103,8 @@ def quarantined_references(events: Iterable[Takedown], reviews: Mapping[str, Sta
     for event in last.values():
         for reference_id in event.held_for if event.state == "held" else ():
             held[event.case_id, reference_id] += 1
-    found = [
-        QuarantinedReference(*ids, at, held[ids]) for ids, at in since.items() if standing_key(*ids) not in reviews
-    ]
+    open_since = {ids: at for ids, at in since.items() if standing_key(*ids) not in reviews}
+    found = [QuarantinedReference(*ids, at, held[ids]) for ids, at in open_since.items()]
     return sorted(found, key=lambda reference: reference.held, reverse=True)
 
 

@@ -148,11 +148,6 @@ class Context:
         self._crash = asyncio.ensure_future(self.app.crash(error))
 
     def _declare(self, name: str) -> TopicT:
-        raw: dict[str, Any] = {
-            "key_type": bytes,
-            "value_type": bytes,
-            "key_serializer": "raw",
-            "value_serializer": "raw",
-        }
+        raw: Any = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
         topic = TOPICS[name]
         return self.app.topic(self.physical(name), partitions=topic.partitions, compacting=topic.compacted, **raw)

@@ -1,7 +1,7 @@
 """A Faust table with durable writes: they can be awaited, and made outside an agent."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import faust
 from faust.tables.table import Table
@@ -24,9 +24,7 @@ class DurableTable(Table[bytes, bytes]):
     _partition_of: Callable[[bytes], int]
 
     @classmethod
-    def create(
-        cls, app: faust.App, name: str, changelog: TopicT, partition_of: Callable[[bytes], int]
-    ) -> "DurableTable":
+    def create(cls, app: faust.App, name: str, changelog: TopicT, partition_of: Callable[[bytes], int]) -> Self:
         """Return a table added to the app.
 
         Parameters
