@@ -88,14 +88,9 @@ def read_manifests(path: Path, extra: Path | None) -> list[Entry]:
         if entry.default:
             raise ModelError(f"{extra}: {entry.full_name} is a candidate, not a default: promote it instead")
         names.add((entry.modality, entry.full_name))
-        entries.append(_beside(extra, entry))
+        file = str(extra.absolute().parent / entry.path) if entry.origin == "file" else entry.path
+        entries.append(msgspec.structs.replace(entry, path=file))
     return entries
-
-
-def _beside(manifest: Path, entry: Entry) -> Entry:
-    if entry.origin != "file":
-        return entry
-    return msgspec.structs.replace(entry, path=str(manifest.absolute().parent / entry.path))
 
 
 def default_cache() -> Path:
@@ -123,16 +118,13 @@ def locate(entry: Entry, cache: Path) -> Path:
             return Path(spec.origin).parent / entry.path
         case "export":
             path = cache / entry.cached_name
-            if not path.exists():
-                _export(entry, path)
+            try:
+                if not path.exists():
+                    write_atomically(path, importlib.import_module(entry.module).export())
+            except OSError as exc:
+                remedy = f"set JIKIMI_MODEL_CACHE_DIR: {exc.strerror}"
+                raise ModelError(f"{entry.name}: cannot write {path}, {remedy}") from exc
             return path
-
-
-def _export(entry: Entry, path: Path) -> None:
-    try:
-        write_atomically(path, importlib.import_module(entry.module).export())
-    except OSError as exc:
-        raise ModelError(f"{entry.name}: cannot write {path}, set JIKIMI_MODEL_CACHE_DIR: {exc.strerror}") from exc
 
 
 def verified_bytes(entry: Entry, path: Path) -> bytes:

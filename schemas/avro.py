@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any
 
 from fastavro import parse_schema
@@ -44,7 +43,10 @@ def parse(text: str) -> tuple[bytes, Parsed]:
 def history(name: str) -> list[str]:
     """Return the JSON texts of all released versions of a schema, oldest first."""
     folder = _PACKAGE.joinpath("history", name)
-    return [file.read_text("utf-8") for file in sorted(folder.iterdir(), key=_version)] if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    versions = sorted(folder.iterdir(), key=lambda file: int(file.name.removesuffix(".avsc")))
+    return [file.read_text("utf-8") for file in versions]
 
 
 @cache
@@ -54,7 +56,3 @@ def schema(name: str) -> Schema:
     current, parsed = parse(text)
     writers = dict(parse(old) for old in history(name)) | {current: parsed}
     return Schema(name, text, getattr(messages, parsed["name"].rpartition(".")[2]), parsed, current, writers)
-
-
-def _version(file: Traversable) -> int:
-    return int(file.name.removesuffix(".avsc"))

@@ -81,20 +81,12 @@ def _compare_fixed(old: Node, new: Node, at: str) -> Iterator[str]:
         yield f"{at}: {old['size']} bytes became {new['size']}"
 
 
-def _compare_arrays(old: Node, new: Node, at: str) -> Iterator[str]:
-    return _compare(old["items"], new["items"], at + "[].")
-
-
-def _compare_maps(old: Node, new: Node, at: str) -> Iterator[str]:
-    return _compare(old["values"], new["values"], at + "{}.")
-
-
 _SAME_KIND: dict[str, Callable[[Node, Node, str], Iterator[str]]] = {
     "record": _compare_records,
     "enum": _compare_enums,
     "fixed": _compare_fixed,
-    "array": _compare_arrays,
-    "map": _compare_maps,
+    "array": lambda old, new, at: _compare(old["items"], new["items"], at + "[]."),
+    "map": lambda old, new, at: _compare(old["values"], new["values"], at + "{}."),
 }
 
 

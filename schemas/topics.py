@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
 
 import yaml
 
@@ -40,13 +39,12 @@ class Topic:
 
 def _load() -> dict[str, Topic]:
     declared = yaml.safe_load(files("schemas").joinpath("topics.yaml").read_text("utf-8"))
-    return {name: _topic(name, fields) for name, fields in declared.items()}
-
-
-def _topic(name: str, fields: dict[str, Any]) -> Topic:
-    schema = None if fields["schema"] == "none" else fields["schema"]
-    roles = {role: tuple(fields[role]) for role in ("producers", "consumers")}
-    return Topic(name=name, **fields | {"schema": schema} | roles)
+    topics = {}
+    for name, fields in declared.items():
+        schema = None if fields["schema"] == "none" else fields["schema"]
+        roles = {role: tuple(fields[role]) for role in ("producers", "consumers")}
+        topics[name] = Topic(name=name, **fields | {"schema": schema} | roles)
+    return topics
 
 
 TOPICS: dict[str, Topic] = _load()

@@ -8,7 +8,6 @@ multiply (noisy-or, Pearl 1988). train.py fits all causes at once to labelled po
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import NamedTuple, override
 
 import numpy as np
@@ -47,7 +46,13 @@ class CausesModel(FusionModel):
 
     @override
     def judge(self, evidence: Sequence[Evidence]) -> Judgement:
-        candidates = list(chain(map(_alone, evidence), _agreeing(evidence)))
+        candidates = [
+            *(_Candidate(one.modality, one.score, matched_seconds(one), one.terms, (one,)) for one in evidence),
+            *(
+                _Candidate(_AGREEMENT, two.score, two.seconds, 0, (two.picture, two.sound))
+                for two in agreements(evidence)
+            ),
+        ]
         if not candidates:
             return Judgement(0.0, [], [])
         strongest: dict[str, tuple[float, _Candidate]] = {}
@@ -65,17 +70,6 @@ class CausesModel(FusionModel):
         )[0]
         strengths: list[float] = np.logaddexp(0.0, logits).tolist()
         return strengths
-
-
-def _alone(evidence: Evidence) -> _Candidate:
-    return _Candidate(evidence.modality, evidence.score, matched_seconds(evidence), evidence.terms, (evidence,))
-
-
-def _agreeing(evidence: Sequence[Evidence]) -> list[_Candidate]:
-    return [
-        _Candidate(_AGREEMENT, found.score, found.seconds, 0, (found.picture, found.sound))
-        for found in agreements(evidence)
-    ]
 
 
 def _judgement(strongest: Mapping[str, tuple[float, _Candidate]]) -> Judgement:

@@ -38,12 +38,7 @@ def matched_seconds(evidence: Evidence) -> float:
 def passages(evidence: Evidence) -> Sequence[Passage]:
     """Return the passages of the evidence; without any, one made from its own intervals."""
     return evidence.passages or [
-        Passage(
-            query=evidence.query,
-            reference=evidence.reference,
-            speed=_speed(evidence.query, evidence.reference),
-            score=evidence.score,
-        )
+        Passage(query=evidence.query, reference=evidence.reference, speed=_speed(evidence), score=evidence.score)
     ]
 
 
@@ -100,10 +95,10 @@ def _mapped(passage: Passage, moment_s: float) -> float:
     return _middle(passage.reference) + passage.speed * (moment_s - _middle(passage.query))
 
 
-def _speed(query: Interval, reference: Interval) -> float:
-    if _length(query) <= _SAME_PLACE_S:
+def _speed(evidence: Evidence) -> float:
+    if _length(evidence.query) <= _SAME_PLACE_S:
         return 1.0  # too short to estimate
-    return min(_MAX_SPEED, max(1 / _MAX_SPEED, _length(reference) / _length(query)))
+    return min(_MAX_SPEED, max(1 / _MAX_SPEED, _length(evidence.reference) / _length(evidence.query)))
 
 
 def _length(stretch: Interval) -> float:

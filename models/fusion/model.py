@@ -86,18 +86,13 @@ def contributions(
         Modalities whose pieces agree on the place.
     """
     modalities = sorted(best)
-    odds = {chosen: _log_odds(joined(chosen)) for chosen in _subsets(modalities)} | {frozenset(): _log_odds(PRIOR)}
-    found = [
-        Contribution(
-            modality=each, added=_shapley(each, modalities, odds), why=explanation(best[each], agrees=each in agreeing)
-        )
-        for each in modalities
-    ]
+    subsets = (frozenset(chosen) for size, _ in enumerate(modalities, 1) for chosen in combinations(modalities, size))
+    odds = {chosen: _log_odds(joined(chosen)) for chosen in subsets} | {frozenset(): _log_odds(PRIOR)}
+    found = []
+    for each in modalities:
+        why = explanation(best[each], agrees=each in agreeing)
+        found.append(Contribution(modality=each, added=_shapley(each, modalities, odds), why=why))
     return sorted(found, key=lambda one: one.added, reverse=True)
-
-
-def _subsets(modalities: list[Modality]) -> list[frozenset[Modality]]:
-    return [frozenset(chosen) for size in range(1, len(modalities) + 1) for chosen in combinations(modalities, size)]
 
 
 def _shapley(modality: Modality, modalities: list[Modality], odds: dict[frozenset[Modality], float]) -> float:

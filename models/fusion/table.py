@@ -27,8 +27,13 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
 def write(pairs: Iterable[Pair], path: Path) -> None:
     """Write a table without thumbnails."""
-    bare = (msgspec.structs.replace(pair, evidence=[_bare(piece) for piece in pair.evidence]) for pair in pairs)
-    path.write_bytes(msgspec.json.Encoder().encode_lines(list(bare)))
+    bare = [
+        msgspec.structs.replace(
+            pair, evidence=[msgspec.structs.replace(piece, thumbnail=None) for piece in pair.evidence]
+        )
+        for pair in pairs
+    ]
+    path.write_bytes(msgspec.json.Encoder().encode_lines(bare))
 
 
 def read(path: Path) -> list[Pair]:
@@ -53,7 +58,3 @@ def _samples(number: int, evidence: Sequence[Evidence]) -> Iterable[Sample]:
         yield Sample(number, piece.modality, piece.score, matched_seconds(piece), piece.terms)
     for found in agreements(evidence):
         yield Sample(number, "agreement", found.score, found.seconds, 0)
-
-
-def _bare(piece: Evidence) -> Evidence:
-    return msgspec.structs.replace(piece, thumbnail=None)

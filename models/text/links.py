@@ -19,20 +19,9 @@ _MAX_CHARACTERS = 50_000
 _HOSTS = (
     *("t.me", "telegram.me", "telegram.dog", "discord.gg", "discord.com/invite", "discordapp.com/invite"),
     *("open.kakao.com", "pf.kakao.com", "line.me", "lin.ee", "chat.whatsapp.com", "wa.me", "signal.me", "signal.group"),
-    *(
-        "bit.ly",
-        "tinyurl.com",
-        "is.gd",
-        "cutt.ly",
-        "rb.gy",
-        "shorturl.at",
-        "t.co",
-        "ouo.io",
-        "me2.kr",
-        "han.gl",
-        "url.kr",
-    ),
-    *("vo.la", "buly.kr", "abit.ly", "linktr.ee", "litt.ly", "mega.nz", "gofile.io", "pixeldrain.com", "terabox.com"),
+    *("bit.ly", "tinyurl.com", "is.gd", "cutt.ly", "rb.gy", "shorturl.at", "t.co", "ouo.io", "me2.kr", "han.gl"),
+    *("url.kr", "vo.la", "buly.kr", "abit.ly", "linktr.ee", "litt.ly", "mega.nz", "gofile.io"),
+    *("pixeldrain.com", "terabox.com"),
 )
 """Hosts on which a short path is a channel, a room or a file; also found without http."""
 _SAME = {"telegram.me": "t.me", "telegram.dog": "t.me", "discord.com/invite": "discord.gg"}
@@ -68,7 +57,8 @@ def links(texts: Iterable[str]) -> list[str]:
     for text in texts:
         plain = _plain(text[: max(0, room)])
         room -= len(text)
-        found |= dict.fromkeys(link for link in (*_addresses(plain), *_handles(plain)) if len(link) <= _LONGEST)
+        handles = [f"@{name['name'].lower()}" for form in (_HANDLE, _MESSENGER_HANDLE) for name in form.finditer(plain)]
+        found |= dict.fromkeys(link for link in (*_addresses(plain), *handles) if len(link) <= _LONGEST)
     return list(found)[:MOST_LINKS]
 
 
@@ -89,15 +79,6 @@ def _addresses(text: str) -> Iterator[str]:
         host = re.sub(r"\s", "", found["host"]).lower()
         host = _SAME.get(host, host)
         path = found["path"].rstrip(".").removeprefix("s/" if host == "t.me" else "")
-        yield f"{host}/{path.lower() if _is_name(host, path) else path}"
-
-
-def _is_name(host: str, path: str) -> bool:
-    """Return whether a path is case-insensitive: a channel's name, but not an invitation."""
-    return host == "t.me" and not path.startswith(("+", "joinchat/"))
-
-
-def _handles(text: str) -> Iterator[str]:
-    for pattern in (_HANDLE, _MESSENGER_HANDLE):
-        for found in pattern.finditer(text):
-            yield "@" + found["name"].lower()
+        # A channel's name is case-insensitive, an invitation is not.
+        is_name = host == "t.me" and not path.startswith(("+", "joinchat/"))
+        yield f"{host}/{path.lower() if is_name else path}"

@@ -7,7 +7,6 @@ data.
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,9 +42,14 @@ def measure(folder: Path, step: int, random: np.random.Generator) -> tuple[float
     added = [described(vectors(random, _SEGMENT_ROWS)) for _ in range(_STEP)]
     wanted = reference(vectors(random, _REFERENCE_ROWS))
     archive = MilvusArchive(folder)
-    add_s = seconds(lambda: add(archive, step * _STEP, added)) / _STEP
+    began = time.perf_counter()
+    for offset, segment in enumerate(added, start=step * _STEP):
+        archive.add(Hit(0, offset), segment)
+    add_s = (time.perf_counter() - began) / _STEP
     archive.search(wanted, {0}, _FLOOR)
-    search_s = seconds(lambda: archive.search(wanted, {0}, _FLOOR))
+    began = time.perf_counter()
+    archive.search(wanted, {0}, _FLOOR)
+    search_s = time.perf_counter() - began
     archive.close()
     began = time.perf_counter()
     archive = MilvusArchive(folder)
@@ -59,22 +63,8 @@ def show(n_segments: int, times_s: tuple[float, float, float], folder: Path) -> 
     """Print one line."""
     megabytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
     add_ms, search_ms, reopen_ms = (1000 * time_s for time_s in times_s)
-    n_vectors = n_segments * _SEGMENT_ROWS
-    line = f"{n_segments:8}{n_vectors:9}{add_ms:14.2f}{search_ms:12.0f}{reopen_ms:21.0f}{megabytes:12.0f}\n"
-    sys.stdout.write(line)
-
-
-def add(archive: MilvusArchive, start: int, added: list[Descriptors]) -> None:
-    """Add segments from an offset on."""
-    for offset, segment in enumerate(added, start=start):
-        archive.add(Hit(0, offset), segment)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Return the duration of the work."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+    counts = f"{n_segments:8}{n_segments * _SEGMENT_ROWS:9}"
+    sys.stdout.write(f"{counts}{add_ms:14.2f}{search_ms:12.0f}{reopen_ms:21.0f}{megabytes:12.0f}\n")
 
 
 def vectors(random: np.random.Generator, n: int) -> npt.NDArray[np.float32]:

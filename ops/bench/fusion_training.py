@@ -11,14 +11,12 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from models.fusion.model import FusionModel
 from models.fusion.table import Pair, write
 from models.fusion.train import ACT, PATH, train, write_pinned
-from schemas.messages import Descriptors, Evidence, Policy
+from schemas.messages import Descriptors, Policy
 from streams.evaluation.described import Cache, Models, describe_references
 from streams.evaluation.described_set import describe_background, describe_queries
 from streams.evaluation.judged import build_index
@@ -28,13 +26,6 @@ from streams.live_models.selection import change_choice, create_registry, defaul
 from streams.match.reference_index import ReferenceIndex
 from streams.match.scores import scores_record
 from streams.settings import Settings, load_settings
-
-
-class _Search(NamedTuple):
-    """References and fusion rules for uploads."""
-
-    references: ReferenceIndex
-    rules: Rules
 
 
 def main() -> None:
@@ -71,32 +62,26 @@ async def _searched(settings: Settings, file: Path, cache: Path | None, changes:
     manifest, kept = read_manifest(file), Cache(cache, models, settings.media)
     wanted = await describe_references(settings, models, kept, manifest.references)
     harmless = await describe_background(settings, models, kept, manifest.background)
-    search = _Search(build_index(wanted, harmless), _rules(fusion, sorted({case for case, _ in wanted})))
+    index, policy = build_index(wanted, harmless), Policy(act=1.0, review=1.0, version="none")
+    rules = Rules(fusion, dict.fromkeys(sorted({case for case, _ in wanted}), policy))
     pairs: list[Pair] = []
     async for query, described in describe_queries(settings, models, kept, manifest.queries):
-        pairs += _evidence_pairs(query, search, described.descriptors)
+        pairs += _evidence_pairs(query, index, rules, described.descriptors)
     return pairs
 
 
-def _evidence_pairs(query: Query, search: _Search, described: Sequence[Descriptors]) -> list[Pair]:
+def _evidence_pairs(query: Query, index: ReferenceIndex, rules: Rules, described: Sequence[Descriptors]) -> list[Pair]:
     """Return an upload's evidence for each case, as fusion stores it."""
     if not described:
         return []
     segment = described[0].segment
     state = PostState(post=segment.post, parts=segment.parts, deadline_s=time.time())
     for each in described:
-        state.add(scores_record(each, search.references.search(each)), search.rules, time.time())
-    return list(_paired(query, state.evidence.items()))
-
-
-def _paired(query: Query, evidence: Iterable[tuple[str, list[Evidence]]]) -> Iterable[Pair]:
-    for case, pieces in evidence:
-        copy = case == query.expect
-        yield Pair(query=query.id, case=case, copy=copy, transform=query.transform, evidence=pieces)
-
-
-def _rules(model: FusionModel, cases: Sequence[str]) -> Rules:
-    return Rules(model, dict.fromkeys(cases, Policy(act=1.0, review=1.0, version="none")))
+        state.add(scores_record(each, index.search(each)), rules, time.time())
+    return [
+        Pair(query=query.id, case=case, copy=case == query.expect, transform=query.transform, evidence=pieces)
+        for case, pieces in state.evidence.items()
+    ]
 
 
 if __name__ == "__main__":

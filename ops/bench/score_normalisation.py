@@ -43,8 +43,6 @@ class _Upload(NamedTuple):
 
 
 class _Pictures(NamedTuple):
-    """Visual part of a set."""
-
     matchers: list[ReferenceMatcher]
     benign: Rows
     uploads: list[_Upload]
@@ -77,17 +75,13 @@ async def _pictures(manifest: Manifest, cache: Path | None) -> _Pictures:
     async for query, described in describe_queries(settings, models, kept, manifest.queries):
         uploads.append(_Upload(query, [one for one in described.descriptors if one.modality == "visual"]))
     benign = [unpack(piece.vectors) for _, piece in harmless if piece.modality == "visual"]
-    matchers = _matchers(wanted)
-    nothing = np.zeros((0, matchers[0].vectors.shape[1]), np.float32)
-    return _Pictures(matchers, np.concatenate([nothing, *benign]), uploads)
-
-
-def _matchers(wanted: Sequence[tuple[str, Reference]]) -> list[ReferenceMatcher]:
     pieces: dict[tuple[str, str], list[Reference]] = defaultdict(list)
     for case, piece in wanted:
         if piece.modality == "visual" and piece.vectors.rows:
             pieces[case, piece.reference_id].append(piece)
-    return [ReferenceMatcher.join(*names, space_of(of_one[0]), of_one) for names, of_one in pieces.items()]
+    matchers = [ReferenceMatcher.join(*names, space_of(of_one[0]), of_one) for names, of_one in pieces.items()]
+    nothing = np.zeros((0, matchers[0].vectors.shape[1]), np.float32)
+    return _Pictures(matchers, np.concatenate([nothing, *benign]), uploads)
 
 
 def _recalls(uploads: Sequence[_Upload], gallery: Gallery, cases: set[str]) -> str:
@@ -98,7 +92,11 @@ def _recalls(uploads: Sequence[_Upload], gallery: Gallery, cases: set[str]) -> s
         for match in (match for each in pictures for match in gallery.search(each)):
             best[match.case_id] = max(best[match.case_id], match.score)
         wrong += [score for case, score in best.items() if case != query.expect]
-        if query.expect in cases and any(each.vectors.rows for each in pictures) and _keeps(query):
+        if (
+            query.expect in cases
+            and any(each.vectors.rows for each in pictures)
+            and (query.keeps is None or "visual" in query.keeps)
+        ):
             right.append(best[query.expect])
     least = [sorted(wrong, reverse=True)[number - 1] if len(wrong) >= number else 0.0 for number in _WRONG]
     shares = (
@@ -106,10 +104,6 @@ def _recalls(uploads: Sequence[_Upload], gallery: Gallery, cases: set[str]) -> s
         for number, score in zip(_WRONG, least, strict=True)
     )
     return f"{len(right)} copies, {', '.join(shares)}, highest wrong score {least[0]:.2f}"
-
-
-def _keeps(query: Query) -> bool:
-    return query.keeps is None or "visual" in query.keeps
 
 
 if __name__ == "__main__":

@@ -76,10 +76,6 @@ def _written(frame: Image.Image, line: str, font_file: str, size: float) -> Imag
     font = ImageFont.truetype(font_file, round(size * picture.height))
     place = (picture.width / 2, 0.8 * picture.height)
     ImageDraw.Draw(picture).text(place, line, font=font, fill="white", stroke_width=1, stroke_fill="black", anchor="mm")
-    return _as_decoded(picture)
-
-
-def _as_decoded(picture: Image.Image) -> Image.Image:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_QUALITY)
     return Image.open(buffer).convert("RGB")

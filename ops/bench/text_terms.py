@@ -47,11 +47,6 @@ def _drawn_out(syllable: str) -> str:
     return chr(0xAC00 + initial * 588 + vowel * 28) + chr(0xAC00 + 11 * 588 + vowel * 28 + final)
 
 
-def _given_first(name: str) -> str:
-    surname, given = SURNAMES[name[0]][0], spellings(name[1:])[0]
-    return f"{given} {surname}"
-
-
 _LATIN_TRICKS: dict[str, Callable[[str], str]] = {
     "as it is": lambda term: f"video of {term} here",
     "particle glued to it": lambda term: f"{term}의 영상",
@@ -79,7 +74,7 @@ _HANGUL_TRICKS: dict[str, Callable[[str], str]] = {
     "tense for plain": lambda name: _tensed(name) + "가",
     "vowel drawn out": lambda name: name[0] + _drawn_out(name[1]) + name[2:],
     "Latin": lambda name: f"{spellings(name)[0]} video",
-    "Latin, spaced, given name first": _given_first,
+    "Latin, spaced, given name first": lambda name: f"{spellings(name[1:])[0]} {SURNAMES[name[0]][0]}",
     "Latin, leet": lambda name: spellings(name)[0].translate(_LEET),
     "English keyboard": lambda name: hangul.typed_latin(name) + " 영상",
     "first jamo only": lambda name: hangul.initials(name) + " 유출",

@@ -8,14 +8,13 @@ compared with every reference. Scores are those of the match stage; below them c
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import av
 import numpy as np
 import numpy.typing as npt
-from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
 from models.metrics import equal_error_rate
@@ -140,12 +139,8 @@ def decoded(file: Path) -> Pcm:
             chunks = [frame for decoded in container.decode(audio=0) for frame in resampler.resample(decoded)]
     except (av.error.FFmpegError, IndexError):
         return np.zeros(0, np.int16)
-    return joined([*chunks, *resampler.resample(None)])
-
-
-def joined(chunks: Iterable[AudioFrame]) -> Pcm:
-    """Return frames of mono PCM as one array."""
-    return np.concatenate([np.zeros(0, np.int16), *(chunk.to_ndarray()[0].astype(np.int16) for chunk in chunks)])
+    sounds = (chunk.to_ndarray()[0].astype(np.int16) for chunk in [*chunks, *resampler.resample(None)])
+    return np.concatenate([np.zeros(0, np.int16), *sounds])
 
 
 if __name__ == "__main__":

@@ -30,10 +30,11 @@ def rights() -> dict[str, list[Rule]]:
         _rule("group", "-", "prefix", "Describe"),
         _rule("group", "-followers", "literal", "Read"),
     ]
+    made_by_stages = (name for name, topic in TOPICS.items() if not set(STAGES).isdisjoint(topic.producers))
     rules["replay"] = [
         *_topics(TOPICS, "Read"),
         *_topics((name for name, topic in TOPICS.items() if "replay" in topic.producers), "Write"),
-        *(_rule("topic", f"{name}.", "prefix", *_RUN) for name in _made_by_stages()),
+        *(_rule("topic", f"{name}.", "prefix", *_RUN) for name in made_by_stages),
         _rule("group", "-", "prefix", "Read", "Delete"),
         _rule("transactionalId", "-", "prefix", "Write"),
     ]
@@ -44,10 +45,6 @@ def _granted(right: Right) -> Rule:
     kind = "transactionalId" if right.resource == "transactional-id" else right.resource
     name = right.name if kind == "topic" else right.name.removeprefix(_GROUP_PREFIX)
     return _rule(kind, name, "prefix" if right.prefixed else "literal", right.operation)
-
-
-def _made_by_stages() -> Iterable[str]:
-    return (name for name, topic in TOPICS.items() if not set(STAGES).isdisjoint(topic.producers))
 
 
 def _topics(names: Iterable[str], *operations: str) -> list[Rule]:

@@ -1,6 +1,6 @@
 """Dashboard of the feeds."""
 
-from ops.grafana.panel import Board, Query, lines
+from ops.grafana.panel import Board, lines
 from ops.prometheus import alerts, signals
 
 BOARD = Board(
@@ -9,44 +9,39 @@ BOARD = Board(
     "Events of each feed, their age on arrival, and connection problems.",
     {
         "Feeds": [
-            lines(
-                "Connected",
-                "1 while a feed is connected.",
-                "short",
-                Query(signals.FEED_CONNECTED, "{{feed}}"),
-            ),
+            lines("Connected", "1 while a feed is connected.", "short", {"{{feed}}": signals.FEED_CONNECTED}),
             lines(
                 "Events",
                 "Events per second: posts, removals, unreadable events, ignored events.",
                 "ops",
-                Query(signals.FEED_EVENTS, "{{feed}} {{kind}}"),
+                {"{{feed}} {{kind}}": signals.FEED_EVENTS},
             ),
             lines(
                 "Lag",
                 "Age of a feed's newest event on arrival.",
                 "s",
-                Query(signals.FEED_LAG, "{{feed}}"),
+                {"{{feed}}": signals.FEED_LAG},
                 limits=(alerts.FEED_LAG_S,),
             ),
             lines(
                 "Reconnections",
                 "Reconnections in each interval, by the reason that ended the last connection.",
                 "short",
-                Query(signals.FEED_RECONNECTS, "{{feed}} {{reason}}"),
+                {"{{feed}} {{reason}}": signals.FEED_RECONNECTS},
                 no_value="none",
             ),
             lines(
                 "HTTP requests",
                 "Requests to the HTTP feed per second, by status; 429 is back-pressure on the sender.",
                 "ops",
-                Query(signals.HTTP_REQUESTS, "{{code}}"),
+                {"{{code}}": signals.HTTP_REQUESTS},
                 no_value="no HTTP feed",
             ),
             lines(
                 "Posts, removals and cursors",
                 "Offsets per second, all feeds together; the end of each transaction takes one offset too.",
                 "ops",
-                Query(signals.where(signals.TOPIC_GROWTH, 'topic=~"posts|removals|feed-cursors"'), "{{topic}}"),
+                {"{{topic}}": signals.where(signals.TOPIC_GROWTH, 'topic=~"posts|removals|feed-cursors"')},
             ),
         ]
     },

@@ -1,6 +1,6 @@
 """Dashboard of the latency."""
 
-from ops.grafana.panel import Board, Query, buckets, lines
+from ops.grafana.panel import Board, buckets, lines
 from ops.prometheus import alerts, signals
 
 _DESCRIPTIONS = {
@@ -21,7 +21,7 @@ BOARD = Board(
     "Latency from a post's publication to its takedown.",
     {
         "End to end": [
-            buckets(f"{since.capitalize()} to {until}", description, "s", Query(_end_to_end(since, until)))
+            buckets(f"{since.capitalize()} to {until}", description, "s", _end_to_end(since, until))
             for (since, until), description in _DESCRIPTIONS.items()
         ],
         "The budget": [
@@ -29,26 +29,26 @@ BOARD = Board(
                 "Late verdicts",
                 "Share of posts with a verdict later than 60 s, over several windows; the objective allows 1 %.",
                 "percentunit",
-                *(Query(f"jikimi:verdicts_late:ratio_rate{window}", window) for window in ("5m", "1h", "6h", "3d")),
+                {window: f"jikimi:verdicts_late:ratio_rate{window}" for window in ("5m", "1h", "6h", "3d")},
                 limits=(alerts.BUDGET,),
             ),
             lines(
                 "Slowest of a hundred, by stage",
                 "99 of 100 records were finished within this time after their processing started.",
                 "s",
-                Query(signals.quantile(0.99, "jikimi_stage_seconds", "stage"), "{{stage}}"),
+                {"{{stage}}": signals.quantile(0.99, "jikimi_stage_seconds", "stage")},
             ),
             lines(
                 "Median, by stage",
                 "Half of the records were finished within this time after their processing started.",
                 "s",
-                Query(signals.quantile(0.5, "jikimi_stage_seconds", "stage"), "{{stage}}"),
+                {"{{stage}}": signals.quantile(0.5, "jikimi_stage_seconds", "stage")},
             ),
             lines(
                 "Median wait, by stage",
                 "Half of the records waited no longer than this from their topic to the start of their processing.",
                 "s",
-                Query(signals.quantile(0.5, "jikimi_waiting_seconds", "stage"), "{{stage}}"),
+                {"{{stage}}": signals.quantile(0.5, "jikimi_waiting_seconds", "stage")},
             ),
         ],
         "Work, stage by stage": [
@@ -56,7 +56,7 @@ BOARD = Board(
                 "$stage: work",
                 "From the start of a record's processing to its durable outcome.",
                 "s",
-                Query(signals.heatmap("jikimi_stage_seconds", matchers='stage="$stage"')),
+                signals.heatmap("jikimi_stage_seconds", matchers='stage="$stage"'),
                 width=8,
                 repeat="stage",
             )
@@ -66,7 +66,7 @@ BOARD = Board(
                 "$stage: waiting",
                 "From a record being written to its topic to the start of its processing.",
                 "s",
-                Query(signals.heatmap("jikimi_waiting_seconds", matchers='stage="$stage"')),
+                signals.heatmap("jikimi_waiting_seconds", matchers='stage="$stage"'),
                 width=8,
                 repeat="stage",
             )

@@ -1,6 +1,6 @@
 """Dashboard of the models, their scores and decisions, and a shadow's differences."""
 
-from ops.grafana.panel import Board, Query, buckets, lines
+from ops.grafana.panel import Board, buckets, lines
 from ops.prometheus import alerts, signals
 from ops.prometheus.signals import heatmap, mean, quantile
 
@@ -16,26 +16,26 @@ BOARD = Board(
                 "Models in use",
                 "Processes' models by version. Two versions of one modality for a long time mean a stuck rollout.",
                 "short",
-                Query(signals.MODELS, "{{modality}}: {{model}}@{{version}} on {{provider}}"),
+                {"{{modality}}: {{model}}@{{version}} on {{provider}}": signals.MODELS},
             ),
             lines(
                 "Loading",
                 "Time to verify and load a model when a worker starts.",
                 "s",
-                Query(signals.MODEL_LOAD, "{{modality}}: {{model}}@{{version}}"),
+                {"{{modality}}: {{model}}@{{version}}": signals.MODEL_LOAD},
             ),
             lines(
                 "Chosen and not loaded",
                 "1 while the chosen live model cannot be loaded and another one serves.",
                 "short",
-                Query(signals.MODEL_BEHIND, "{{modality}}"),
+                {"{{modality}}": signals.MODEL_BEHIND},
                 no_value="none",
             ),
             lines(
                 "References",
                 "Pieces of references that posts are compared with.",
                 "short",
-                Query(signals.REFERENCES, "{{modality}}"),
+                {"{{modality}}": signals.REFERENCES},
             ),
         ],
         "At work": [
@@ -43,20 +43,20 @@ BOARD = Board(
                 "One call",
                 "95 of 100 calls of a model took no longer than this.",
                 "s",
-                Query(quantile(0.95, "jikimi_model_seconds", "modality"), "{{modality}}"),
+                {"{{modality}}": quantile(0.95, "jikimi_model_seconds", "modality")},
             ),
             lines(
                 "Old posts searched for a new victim",
                 "95 of 100 pieces of new references were searched in the archive within this time.",
                 "s",
-                Query(quantile(0.95, "jikimi_late_search_seconds", ""), "one piece"),
+                {"one piece": quantile(0.95, "jikimi_late_search_seconds", "")},
                 no_value="no new reference",
             ),
             lines(
                 "Rows in a call",
                 "Mean number of rows in one call of a model.",
                 "short",
-                Query(mean("jikimi_batch_rows", "modality"), "{{modality}}"),
+                {"{{modality}}": mean("jikimi_batch_rows", "modality")},
             ),
         ],
         "Scores": [
@@ -64,7 +64,7 @@ BOARD = Board(
                 f"Best score: {modality}",
                 "A segment's best score with any reference, if it has one. A shift without a new model needs a check.",
                 "short",
-                Query(heatmap("jikimi_score", matchers=f'modality="{modality}"')),
+                heatmap("jikimi_score", matchers=f'modality="{modality}"'),
                 width=8,
             )
             for modality in _MODALITIES
@@ -74,13 +74,13 @@ BOARD = Board(
                 "Probability",
                 "Fused probability of the verdicts with a case.",
                 "percentunit",
-                Query(heatmap("jikimi_probability")),
+                heatmap("jikimi_probability"),
             ),
             lines(
                 "Reasons of verdicts",
                 "Verdicts per second: complete post, deadline, or late evidence.",
                 "ops",
-                Query(signals.VERDICT_REASONS, "{{reason}}"),
+                {"{{reason}}": signals.VERDICT_REASONS},
             ),
         ],
         "Shadow": [
@@ -88,14 +88,14 @@ BOARD = Board(
                 "A shadow's verdicts beside the live ones",
                 "Per second: same, gained (it decides higher), lost (lower), alone (no live decision in time).",
                 "ops",
-                Query(signals.SHADOW_VERDICTS, "{{outcome}}"),
+                {"{{outcome}}": signals.SHADOW_VERDICTS},
                 no_value="no shadow runs",
             ),
             lines(
                 "Share of other decisions",
                 "Posts on which the shadow's decision differs.",
                 "percentunit",
-                Query(signals.SHADOW_DIFFERENCE, "gained or lost"),
+                {"gained or lost": signals.SHADOW_DIFFERENCE},
                 limits=(alerts.SHADOW_DIFFERENCE,),
                 no_value="no shadow runs",
             ),

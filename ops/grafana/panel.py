@@ -1,6 +1,6 @@
 """Panels and dashboards as plain values; `ops.grafana.build` converts them to Grafana's format."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,16 +62,17 @@ class Board:
         return [panel for panels in self.rows.values() for panel in panels]
 
 
-def lines(title: str, description: str, unit: str, *queries: Query, **options: object) -> Panel:
-    """Return a panel of lines over time."""
+def lines(title: str, description: str, unit: str, signals: Mapping[str, str], **options: object) -> Panel:
+    """Return a panel of lines over time, from its signals by legend."""
+    queries = [Query(signal, legend) for legend, signal in signals.items()]
     return Panel(title, description, unit, queries, "lines", **options)  # type: ignore[arg-type]
 
 
-def number(title: str, description: str, unit: str, query: Query, **options: object) -> Panel:
+def number(title: str, description: str, unit: str, signal: str, **options: object) -> Panel:
     """Return a panel of one number, the latest value."""
-    return Panel(title, description, unit, [query], "stat", **{"width": 6, **options})  # type: ignore[arg-type]
+    return Panel(title, description, unit, [Query(signal)], "stat", **{"width": 6, **options})  # type: ignore[arg-type]
 
 
-def buckets(title: str, description: str, unit: str, query: Query, **options: object) -> Panel:
+def buckets(title: str, description: str, unit: str, signal: str, **options: object) -> Panel:
     """Return a heatmap of a histogram."""
-    return Panel(title, description, unit, [query], "heatmap", **options)  # type: ignore[arg-type]
+    return Panel(title, description, unit, [Query(signal)], "heatmap", **options)  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Dashboard of one stage in detail."""
 
-from ops.grafana.panel import Board, Query, buckets, lines
+from ops.grafana.panel import Board, buckets, lines
 from ops.prometheus import alerts, signals
 from ops.prometheus.signals import heatmap, where
 
@@ -21,52 +21,42 @@ BOARD = Board(
                 "Age of the oldest record",
                 "Waiting time of this stage's oldest record, measured at the broker.",
                 "s",
-                Query(_of(signals.OLDEST_AGE), "{{stage}}"),
+                {"{{stage}}": _of(signals.OLDEST_AGE)},
                 limits=(alerts.STAGE_AGE_S,),
             ),
             lines(
                 "Records waiting",
                 "Records that this stage has not finished.",
                 "short",
-                Query(_of(signals.WAITING_RECORDS), "{{stage}}"),
+                {"{{stage}}": _of(signals.WAITING_RECORDS)},
             ),
             buckets(
                 "Waiting",
                 "From a record being written to its topic to the start of its processing.",
                 "s",
-                Query(heatmap("jikimi_waiting_seconds", matchers=_STAGE)),
+                heatmap("jikimi_waiting_seconds", matchers=_STAGE),
             ),
             lines(
                 "Commits held up",
                 "Time for which the oldest record in flight has blocked its partition's commits; a crash repeats it.",
                 "s",
-                Query(_of(signals.COMMIT_AGE), "{{stage}}"),
+                {"{{stage}}": _of(signals.COMMIT_AGE)},
             ),
         ],
         "Throughput": [
-            lines(
-                "Records",
-                "Finished records, per second.",
-                "ops",
-                Query(_of(signals.RECORDS), "{{stage}}"),
-            ),
+            lines("Records", "Finished records, per second.", "ops", {"{{stage}}": _of(signals.RECORDS)}),
             buckets(
                 "Work",
                 "From the start of a record's processing to its durable outcome.",
                 "s",
-                Query(heatmap("jikimi_stage_seconds", matchers=_STAGE)),
+                heatmap("jikimi_stage_seconds", matchers=_STAGE),
             ),
-            lines(
-                "Bytes in",
-                "Bytes of finished records, per second.",
-                "Bps",
-                Query(_of(signals.INPUT_BYTES), "{{stage}}"),
-            ),
+            lines("Bytes in", "Bytes of finished records, per second.", "Bps", {"{{stage}}": _of(signals.INPUT_BYTES)}),
             lines(
                 "Bytes out",
                 "Bytes written and acknowledged, per second, by topic.",
                 "Bps",
-                Query(_of(signals.OUTPUT_BYTES), "{{topic}}"),
+                {"{{topic}}": _of(signals.OUTPUT_BYTES)},
             ),
         ],
         "Failures": [
@@ -74,14 +64,14 @@ BOARD = Board(
                 "Dead letters",
                 "Dead letters per second. A `bug` is an error in Jikimi; a redrive puts its records back.",
                 "ops",
-                Query(_of(signals.DEAD_LETTERS), "{{reason}} ({{fate}})"),
+                {"{{reason}} ({{fate}})": _of(signals.DEAD_LETTERS)},
                 no_value="none",
             ),
             lines(
                 "Retries",
                 "Attempts after a transient failure, per second.",
                 "ops",
-                Query(_of(signals.RETRIES), "{{reason}}"),
+                {"{{reason}}": _of(signals.RETRIES)},
                 no_value="none",
             ),
         ],
@@ -90,19 +80,19 @@ BOARD = Board(
                 "Records in flight",
                 "In flight or waiting for an earlier one; at JIKIMI_WINDOW per process the stage stops reading.",
                 "short",
-                Query(_of(signals.WINDOW_DEPTH), "{{stage}}"),
+                {"{{stage}}": _of(signals.WINDOW_DEPTH)},
             ),
             lines(
                 "Processors",
                 "Processor seconds used per second, by process.",
                 "short",
-                Query(_of(signals.CPU), "{{instance}}"),
+                {"{{instance}}": _of(signals.CPU)},
             ),
             lines(
                 "Memory",
                 "Resident memory of each process, without its decoder processes.",
                 "bytes",
-                Query(_of(signals.MEMORY), "{{instance}}"),
+                {"{{instance}}": _of(signals.MEMORY)},
             ),
         ],
     },

@@ -1,6 +1,6 @@
 """Dashboard of the takedowns and their legal clocks."""
 
-from ops.grafana.panel import Board, Query, buckets, lines, number
+from ops.grafana.panel import Board, buckets, lines, number
 from ops.prometheus import alerts, signals
 
 _HOURS_S = tuple(3600.0 * hours for hours in alerts.CLOCKS_H.values())
@@ -15,7 +15,7 @@ BOARD = Board(
                 f"Past {clock}",
                 f"Pending takedowns older than {hours} hours.",
                 "short",
-                Query(signals.where(signals.TAKEDOWNS_OVERDUE, f'clock="{clock}"')),
+                signals.where(signals.TAKEDOWNS_OVERDUE, f'clock="{clock}"'),
                 limits=(1,),
             )
             for clock, hours in alerts.CLOCKS_H.items()
@@ -25,49 +25,46 @@ BOARD = Board(
                 "Oldest pending takedown",
                 "Time since its issue. Korea gives a platform 24 hours, the United States 48.",
                 "s",
-                Query(signals.OLDEST_TAKEDOWN),
+                signals.OLDEST_TAKEDOWN,
                 limits=(_HOURS_S[0] - 3600 * alerts.WARNING_H, _HOURS_S[0]),
             ),
             number(
                 "Pending",
                 "Takedowns that a platform has not completed, and those held for a person.",
                 "short",
-                Query("sum(" + signals.TAKEDOWNS_PENDING + ")"),
+                "sum(" + signals.TAKEDOWNS_PENDING + ")",
             ),
             lines(
                 "Age of the oldest, by state",
                 "Time since its issue; dashed: 24 and 48 hours.",
                 "s",
-                Query(signals.TAKEDOWN_AGE, "{{state}}"),
+                {"{{state}}": signals.TAKEDOWN_AGE},
                 limits=_HOURS_S,
             ),
             lines(
                 "Pending, by state",
                 "Issued, sent, acknowledged, reappeared: waiting for a platform. Held: waiting for a person.",
                 "short",
-                Query(signals.TAKEDOWNS_PENDING, "{{state}}"),
+                {"{{state}}": signals.TAKEDOWNS_PENDING},
             ),
         ],
         "Events": [
             lines(
-                "Events",
-                "Takedown events in each interval, by state.",
-                "short",
-                Query(signals.TAKEDOWN_EVENTS, "{{state}}"),
+                "Events", "Takedown events in each interval, by state.", "short", {"{{state}}": signals.TAKEDOWN_EVENTS}
             ),
             buckets(
                 "Published to takedown",
                 "Time for which a victim's video was online before its takedown was issued.",
                 "s",
-                Query(signals.heatmap("jikimi_end_to_end_seconds", matchers='since="published",until="takedown"')),
+                signals.heatmap("jikimi_end_to_end_seconds", matchers='since="published",until="takedown"'),
             ),
             lines(
                 "Verdicts for review",
                 "Verdicts per second that are neither acted on nor dismissed: a person has to decide.",
                 "ops",
-                Query(signals.where(signals.VERDICTS, 'decision="review"'), "review"),
+                {"review": signals.where(signals.VERDICTS, 'decision="review"')},
             ),
-            lines("Open cases", "Cases that posts are compared with.", "short", Query(signals.OPEN_CASES, "cases")),
+            lines("Open cases", "Cases that posts are compared with.", "short", {"cases": signals.OPEN_CASES}),
         ],
     },
 )

@@ -102,7 +102,9 @@ def _draw_heatmap(axes: Axes, found: Sequence[Series], started_at: float) -> Non
     step = at[1] - at[0] if len(at) > 1 else 1.0
     edges = _minutes([*at, at[-1] + step], started_at)
     mesh = axes.pcolormesh(edges, np.arange(len(bounds) + 1), np.ma.masked_less_equal(each, 0), cmap="Oranges")
-    axes.set_yticks(np.arange(1, len(bounds) + 1), [_bound(bound) for bound in bounds])
+    axes.set_yticks(
+        np.arange(1, len(bounds) + 1), ["more" if bound == float("inf") else f"{bound:g}" for bound in bounds]
+    )
     filled = np.flatnonzero(each.sum(axis=1) > 0)
     axes.set_ylim(max(0, filled[0] - 1), min(len(bounds), filled[-1] + 2))
     axes.figure.colorbar(mesh, ax=axes, label="per second", pad=0.01).ax.tick_params(labelsize=7)
@@ -116,10 +118,6 @@ def _aligned(series: Series, at: Sequence[float]) -> list[float]:
 
 def _minutes(at: Sequence[float], started_at: float) -> list[float]:
     return [(moment - started_at) / 60 for moment in at]
-
-
-def _bound(bound: float) -> str:
-    return "more" if bound == float("inf") else f"{bound:g}"
 
 
 def _legend(query: Query, labels: dict[str, str]) -> str:

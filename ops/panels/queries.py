@@ -11,10 +11,7 @@ from ops.prometheus.alerts import alerts
 from ops.prometheus.server import Prometheus, Series
 from streams.topology import STAGES
 
-EXPECTED_EMPTY = {
-    "Retries": "no transient failure",
-    "Reconnections": "no feed was disconnected",
-}
+EXPECTED_EMPTY = {"Retries": "no transient failure", "Reconnections": "no feed was disconnected"}
 """Panels that are expected to be empty in this run, with the reason."""
 _NO_DEAD_LETTERS = "this stage gave up on no record"
 _STEP_S = 5.0
@@ -41,7 +38,7 @@ class PanelResult:
     @property
     def is_empty(self) -> bool:
         """Whether some query returned no number at all."""
-        return any(not any(_numbers(series) for series in found) for found in self.series)
+        return any(not any(points(series)[1] for series in found) for found in self.series)
 
     @property
     def expected_empty(self) -> str | None:
@@ -53,10 +50,18 @@ class PanelResult:
 
 def query_panels(prometheus: Prometheus, start: float, end: float) -> list[PanelResult]:
     """Run every panel's queries over a time range, for each value of its variable."""
-    return [
-        PanelResult(board, panel, stage, [_query(prometheus, query.expr, stage, start, end) for query in panel.queries])
-        for board, panel, stage in _filled()
-    ]
+    results = []
+    for board, panel, stage in _filled():
+        values = {
+            "$__rate_interval": _RATE,
+            "$__range": f"{end - start:.0f}s",
+            "$namespace": ".*",
+            "$stage": stage or ".*",
+        }
+        expressions = [fill(query.expr, values) for query in panel.queries]
+        series = [prometheus.query_range(expression, start, end, _STEP_S) for expression in expressions]
+        results.append(PanelResult(board, panel, stage, series))
+    return results
 
 
 def query_alerts(prometheus: Prometheus) -> dict[str, list[str]]:
@@ -85,21 +90,9 @@ def _filled() -> Iterator[tuple[Board, Panel, str | None]]:
                 yield board, panel, stage
 
 
-def _query(prometheus: Prometheus, expr: str, stage: str | None, start: float, end: float) -> list[Series]:
-    return prometheus.query_range(fill(expr, _variables(stage, end - start)), start, end, _STEP_S)
-
-
-def _variables(stage: str | None, range_s: float) -> Mapping[str, str]:
-    return {"$__rate_interval": _RATE, "$__range": f"{range_s:.0f}s", "$namespace": ".*", "$stage": stage or ".*"}
-
-
 def fill(expr: str, variables: Mapping[str, str]) -> str:
     """Return the expression with Grafana's variables replaced."""
     for name, value in variables.items():
         expr = expr.replace(name, value)
     assert "$" not in expr, expr
     return expr
-
-
-def _numbers(series: Series) -> list[float]:
-    return points(series)[1]

@@ -24,20 +24,16 @@ def replayed_verdicts(system: System) -> tuple[Verdicts, Verdicts]:
     """
     until = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     for run in ("first", "second"):
-        _replay(system, run, until)
+        arguments = ["replay", "--run", run, "--from", "descriptors", "--until", until]
+        done = subprocess.run(  # noqa: S603  # our own command line
+            [sys.executable, "-m", "streams.cli", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_REPLAY_S,
+            env={**os.environ, **system.environment},
+        )
+        if done.returncode:
+            raise RuntimeError(f"jikimi {' '.join(arguments)}: {done.stderr.strip()[-500:]}")
     broker = Broker(system.settings.bootstrap_servers, system.settings.topic_prefix)
     return broker.read("verdicts.first"), broker.read("verdicts.second")
-
-
-def _replay(system: System, run: str, until: str) -> None:
-    arguments = ["replay", "--run", run, "--from", "descriptors", "--until", until]
-    done = subprocess.run(  # noqa: S603  # our own command line
-        [sys.executable, "-m", "streams.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_REPLAY_S,
-        env={**os.environ, **system.environment},
-    )
-    if done.returncode:
-        raise RuntimeError(f"jikimi {' '.join(arguments)}: {done.stderr.strip()[-500:]}")

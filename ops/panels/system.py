@@ -15,7 +15,7 @@ from ops.prometheus.alerts import groups
 from ops.prometheus.server import Prometheus
 from streams.demo.posts import build_posts
 from streams.demo.processes import Process, Worker
-from streams.demo.scenario import CLOVER, SCENES, WILLOW, DemoCase
+from streams.demo.scenario import CLOVER, SCENES, DemoCase
 from streams.demo.server import serve
 from streams.desk.open_case import NewCase, add_case
 from streams.kafka import topic_admin
@@ -84,7 +84,10 @@ def running(bootstrap_servers: str | None) -> Iterator[System]:
         servers = bootstrap_servers or stack.enter_context(Kafka(folder / "kafka")).bootstrap
         base_url = stack.enter_context(serve(folder / "media"))
         environment = _environment(servers, base_url)
-        settings = load_settings(**_given(environment))
+        given = {
+            name.removeprefix("JIKIMI_").lower(): value for name, value in environment.items() if "_MEDIA_" not in name
+        }
+        settings = load_settings(**given)
         topic_admin.create(settings, replication=1)
         http_port = free_port()
         feeds = [["--mapping", str(prepare_platform(settings, folder))], ["--port", str(http_port)]]
@@ -102,11 +105,6 @@ def running(bootstrap_servers: str | None) -> Iterator[System]:
         yield system
 
 
-def open_late_case(system: System) -> None:
-    """Open the case whose copies were already posted: the archive is searched for it."""
-    system.open_case(WILLOW)
-
-
 def _environment(servers: str, base_url: str) -> dict[str, str]:
     return {
         "JIKIMI_BOOTSTRAP_SERVERS": servers,
@@ -115,10 +113,6 @@ def _environment(servers: str, base_url: str) -> dict[str, str]:
         "JIKIMI_QUARANTINE_POSTS": "0",  # the same copies are posted repeatedly
         "JIKIMI_MEDIA_ALLOWED_HOSTS": f'["{base_url.removeprefix("http://")}"]',
     }
-
-
-def _given(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name.removeprefix("JIKIMI_").lower(): value for name, value in environment.items() if "_MEDIA_" not in name}
 
 
 def _processes(folder: Path, environment: Mapping[str, str], feeds: list[list[str]]) -> Iterator[Process]:

@@ -72,9 +72,8 @@ class Prometheus:
         return [alert["labels"] for alert in alerts if alert["state"] == "firing"]
 
     def __enter__(self) -> Self:
-        program = str(find("prometheus"))
         listen = [f"--web.listen-address=127.0.0.1:{self._port}", f"--storage.tsdb.path={self._folder / 'data'}"]
-        command = [program, f"--config.file={self._write()}", *listen]
+        command = [str(find("prometheus")), f"--config.file={self._write()}", *listen]
         with (self._folder / "prometheus.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603  # our own
         self._wait_until_ready(self._process)
@@ -96,11 +95,7 @@ class Prometheus:
             for name, address in self._targets.items()
         ]
         settings = {
-            "global": {
-                "scrape_interval": self._interval,
-                "scrape_timeout": self._interval,
-                "evaluation_interval": self._interval,
-            },
+            "global": dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), self._interval),
             "rule_files": list(self._rules),
             "scrape_configs": [{"job_name": "jikimi", "static_configs": targets}],
         }

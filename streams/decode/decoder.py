@@ -69,9 +69,8 @@ class Decoder:
             With a MediaReason.
         """
         timeout_s = self._settings.scan_timeout_s
-        answers = self._sandbox.run(
-            self._job(path, None, self._sampling), answer_timeout_s=timeout_s, job_timeout_s=timeout_s
-        )
+        job = self._job(path, None, self._sampling)
+        answers = self._sandbox.run(job, answer_timeout_s=timeout_s, job_timeout_s=timeout_s)
         async with aclosing(answers):
             (info,) = [_decoded(answer, MediaInfo) async for answer in answers]
         return info

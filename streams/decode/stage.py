@@ -47,8 +47,9 @@ async def decode_post(post: Post, record: Record, media: MediaAccess) -> AsyncGe
     """
     async with AsyncExitStack() as files:
         opened, failures = await media.open_all(post, files)
-        if not record.last_attempt:
-            _raise_transient(failures)
+        transient = next((each.error for each in failures if isinstance(each.error, TransientError)), None)
+        if transient is not None and not record.last_attempt:
+            raise transient
         records = PostRecords(post, opened, voice=media.voice, read_on_screen=media.read_on_screen)
         for output in records.texts():
             yield output
@@ -59,12 +60,6 @@ async def decode_post(post: Post, record: Record, media: MediaAccess) -> AsyncGe
                         yield output
     if failures:
         raise _summary(failures)
-
-
-def _raise_transient(failures: Sequence[Failure]) -> None:
-    for failure in failures:
-        if isinstance(failure.error, TransientError):
-            raise failure.error
 
 
 def _summary(failures: Sequence[Failure]) -> RecordError:

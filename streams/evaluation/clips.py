@@ -75,7 +75,9 @@ def write_clip(clip: Clip, path: Path, encoding: Encoding) -> int:
     """
     first = next(clip.pictures, None)
     if path.suffix == ".jpg":
-        _write_still(first, path)
+        if first is None:
+            raise ValueError("a still needs a picture")
+        Image.fromarray(first).save(path, quality=85)
         return 1
     n_pictures = 0
     with av.open(path, "w", options={"movflags": "+faststart"}) as container:
@@ -167,9 +169,3 @@ def _encode_pcm(container: OutputContainer, stream: AudioStream | None, pcm: Pcm
     frame = av.AudioFrame.from_ndarray(samples[None], "s16", "mono")
     frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, offset, Fraction(1, RATE_HZ)
     container.mux(stream.encode(frame))
-
-
-def _write_still(picture: Picture | None, path: Path) -> None:
-    if picture is None:
-        raise ValueError("a still needs a picture")
-    Image.fromarray(picture).save(path, quality=85)

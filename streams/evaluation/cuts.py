@@ -56,7 +56,10 @@ def stretches(
     """
     wanted: list[Stretch] = []
     held: list[Stretch] = []
-    for path, duration_s in _videos(videos):
+    for path in sorted(path for path in videos.iterdir() if path.is_file()):
+        duration_s = _duration_s(path, "video")
+        if duration_s < _SHORTEST_S:
+            continue
         middle_s = duration_s * (1 - hold_out)
         if duration_s < _ONE_SCENE * seconds:
             middle_s = 0.0 if rng.uniform() < hold_out else duration_s
@@ -113,11 +116,6 @@ def make_sound(stretches: Sequence[Stretch], target: Path) -> Path:
 def _at_height(pictures: Iterator[Picture], height: int) -> Iterator[Picture]:
     for picture in pictures:
         yield resized(picture, round(picture.shape[1] * height / picture.shape[0] / 2) * 2, height)
-
-
-def _videos(folder: Path) -> list[tuple[Path, float]]:
-    found = [(path, _duration_s(path, "video")) for path in sorted(folder.iterdir()) if path.is_file()]
-    return [(path, duration_s) for path, duration_s in found if duration_s >= _SHORTEST_S]
 
 
 def _duration_s(path: Path, kind: str) -> float:

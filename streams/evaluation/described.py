@@ -181,7 +181,6 @@ async def describe_references(
 
 
 def _post(query: Query) -> Post:
-    """Return the upload as the post of a feed."""
     media = [Medium(url=Path(query.path).absolute().as_uri())] if query.path is not None else []
     caption = query.text or ""
     return Post(

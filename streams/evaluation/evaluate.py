@@ -62,7 +62,8 @@ async def evaluate(
     kept = Cache(cache, models, settings.media)
     wanted = await describe_references(settings, models, kept, manifest.references)
     harmless = await describe_background(settings, models, kept, manifest.background)
-    index, policy = build_index(wanted, harmless), choice.policy or _policy(settings)
+    own = Policy(act=settings.act, review=settings.review, version=policy_version(settings.act, settings.review))
+    index, policy = build_index(wanted, harmless), choice.policy or own
     cases = sorted({case for case, _ in wanted})
     described_by = {(case, piece.modality) for case, piece in wanted if piece.vectors.rows or piece.digests}
 
@@ -83,18 +84,9 @@ def _modalities(query: Query, described: Described, described_by: set[tuple[str,
     of_case = [each for each in MODALITIES if query.expect is None or (query.expect, each) in described_by]
     has = {each.modality for each in described.descriptors if each.vectors.rows} - {"text"}
     kept = has if query.keeps is None else set(query.keeps)
-    if query.keeps is None and _lost(query, described):
-        kept = set(MODALITIES)
+    if query.keeps is None and query.path is not None and described.failure is not None:
+        kept = set(MODALITIES)  # of a medium that could not be decoded, so that it counts as missed by all
     return [each for each in of_case if each in kept or (each == "text" and query.text)]
-
-
-def _lost(query: Query, described: Described) -> bool:
-    """Return whether a medium could not be decoded: its modalities are unknown, so it counts as missed by all."""
-    return query.path is not None and described.failure is not None
-
-
-def _policy(settings: Settings) -> Policy:
-    return Policy(act=settings.act, review=settings.review, version=policy_version(settings.act, settings.review))
 
 
 def _cpu_s() -> float:

@@ -40,9 +40,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 def build_index(wanted: Iterable[tuple[str, Reference]], harmless: Iterable[tuple[str, Reference]]) -> ReferenceIndex:
     """Return the match stage's index, from case and piece of each reference."""
     entries = [
-        (f"{case}/{number}", _case(case, piece, benign=benign), piece)
+        (f"{case}/{n}", Case(case_id=case, name=case, opened_at=_OPENED, reference=piece, benign=benign), piece)
         for benign, pieces in ((False, wanted), (True, harmless))
-        for number, (case, piece) in enumerate(pieces)
+        for n, (case, piece) in enumerate(pieces)
     ]
     return ReferenceIndex(entries)
 
@@ -85,7 +85,3 @@ def _finding(case: str, evidence: Sequence[Evidence], model: FusionModel, *, act
 def _strongest(evidence: Iterable[Evidence], modality: Modality) -> Evidence | None:
     found = [each for each in evidence if each.modality == modality]
     return max(found, key=lambda each: (each.probability, each.score), default=None)
-
-
-def _case(case: str, piece: Reference, *, benign: bool) -> Case:
-    return Case(case_id=case, name=case, opened_at=_OPENED, reference=piece, benign=benign)

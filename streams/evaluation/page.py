@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from models.metrics import ReliabilityBin, expected_calibration_error, reliability_bins
+from models.metrics import expected_calibration_error, reliability_bins
 from schemas.messages import MODALITIES
 from streams.evaluation import web_page
 from streams.evaluation.figures import RankedPair, Searched, curve, ranking
@@ -18,8 +18,10 @@ _MOST_ROWS = 15
 def page(result: Result, searched: Sequence[Searched], title: str) -> str:
     """Return the page; all text from the set is escaped."""
     drawn = {modality: curve(searched, modality) for modality in MODALITIES} | {"fused": curve(searched)}
-    wrong = sorted((pair for pair in ranking(searched) if not pair.copy), key=lambda pair: -pair.value)
-    bins = _bins(searched)
+    pairs = ranking(searched)
+    wrong = sorted((pair for pair in pairs if not pair.copy), key=lambda pair: -pair.value)
+    labels = np.array([pair.copy for pair in pairs], np.bool_)
+    bins = reliability_bins(np.array([pair.value for pair in pairs]), labels)
     sections = [
         ("Figures", _figures(result)),
         ("Precision and recall", curves(drawn)),
@@ -45,29 +47,15 @@ def _misses(searched: Iterable[Searched]) -> list[RankedPair]:
     return sorted(pairs, key=lambda pair: pair.value)
 
 
-def _bins(searched: Sequence[Searched]) -> list[ReliabilityBin]:
-    """Return the reliability of the probabilities of all pairs with evidence."""
-    pairs = ranking(searched)
-    labels = np.array([pair.copy for pair in pairs], np.bool_)
-    return reliability_bins(np.array([pair.value for pair in pairs]), labels)
-
-
 def _rows(pairs: Sequence[RankedPair]) -> str:
     return timelines(pairs[:_MOST_ROWS]) if pairs else "<p>None.</p>"
 
 
 def _figures(result: Result) -> str:
-    rows = [
-        (
-            modality,
-            str(f.copies),
-            f"{f.micro_ap:.4f}",
-            f"{f.recall_at_p100:.4f}",
-            f"{f.recall_at_p99:.4f}",
-            str(f.false_acts),
-        )
-        for modality, f in result.per_modality.items()
-    ]
+    rows = []
+    for modality, found in result.per_modality.items():
+        ranks = (f"{value:.4f}" for value in (found.micro_ap, found.recall_at_p100, found.recall_at_p99))
+        rows.append((modality, str(found.copies), *ranks, str(found.false_acts)))
     return web_page.table(("", "copies", "micro-AP", "recall at precision 1", "at precision 0.99", "false acts"), rows)
 
 

@@ -81,8 +81,14 @@ class PostState(msgspec.Struct, kw_only=True, rename={"arrived": "heard"}):  # a
         """Add one segment's scores and return the verdicts that follow; adding them again changes nothing."""
         for case_id in dict.fromkeys(found.case_id for found in scores.matches):
             if case_id in rules.policies:
-                self._add_evidence(case_id, _pieces(scores, case_id, rules.model), rules.model)
-        self._add_context(scores)
+                pieces = (
+                    evidence_of(scores, found, rules.model) for found in scores.matches if found.case_id == case_id
+                )
+                self._add_evidence(case_id, pieces, rules.model)
+        # Links and rating are for reviewers only and take no part in the decision.
+        self.links = sorted({*self.links, *scores.links})[:_MAX_LINKS]
+        if scores.explicit is not None:
+            self.explicit = max(scores.explicit, self.explicit or 0.0)
         if not scores.late:
             self.arrived.setdefault(scores.modality, set()).add(scores.segment.segment)
         if not self.closed and not self.missing():
@@ -115,12 +121,6 @@ class PostState(msgspec.Struct, kw_only=True, rename={"arrived": "heard"}):  # a
         strongest = {_where(piece): piece for piece in sorted(found, key=_strength)}.values()
         kept = [piece for piece in found if _among(piece, counted) or _among(piece, strongest)]
         self.evidence[case_id] = _strongest(kept, counted)
-
-    def _add_context(self, scores: Scores) -> None:
-        """Keep what is for reviewers only and takes no part in the decision."""
-        self.links = sorted({*self.links, *scores.links})[:_MAX_LINKS]
-        if scores.explicit is not None:
-            self.explicit = max(scores.explicit, self.explicit or 0.0)
 
     def _close(self, reason: Reason, rules: Rules, now_s: float) -> list[Verdict]:
         self.closed = True
@@ -201,10 +201,6 @@ def _where(evidence: Evidence) -> tuple[str, int, str, int]:
     """
     offset_s = evidence.reference.start_s - evidence.query.start_s
     return evidence.modality, evidence.medium, evidence.reference_id, round(offset_s / _SAME_OFFSET_S)
-
-
-def _pieces(scores: Scores, case_id: str, model: FusionModel) -> Iterable[Evidence]:
-    return (evidence_of(scores, found, model) for found in scores.matches if found.case_id == case_id)
 
 
 def evidence_of(scores: Scores, found: Match, model: FusionModel) -> Evidence:

@@ -145,10 +145,7 @@ class ArchiveSearch:
 
     async def _score(self, index: ReferenceIndex, token: str, hit: Hit) -> None:
         past = await asyncio.to_thread(self._fetch, hit)
-        if past is None:
-            return
-        found = await asyncio.to_thread(index.match_one, token, past.descriptors)
-        if found is not None:
+        if past is not None and (found := await asyncio.to_thread(index.match_one, token, past.descriptors)):
             await self._send(past, found, token)
 
     async def _send(self, past: _PastSegment, match: Match, token: str) -> None:

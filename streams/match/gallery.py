@@ -59,8 +59,6 @@ class Gallery:
 
 
 class _QuerySimilarities:
-    """Similarities of one query's rows to a whole gallery."""
-
     def __init__(
         self,
         query: Descriptors,

@@ -48,7 +48,8 @@ class MilvusArchive:
 
     def __init__(self, folder: Path | str) -> None:
         try:
-            self._uri = _database_file(Path(folder))
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self._uri = str(Path(folder) / "archive.db")
             self._client = MilvusClient(self._uri)
         except (OSError, MilvusException) as error:
             raise UsageError(f"archive {folder} cannot be opened, is another worker using it?") from error
@@ -171,11 +172,6 @@ class MilvusArchive:
         # Exact for now: an approximate index needs a measurement on a large archive first.
         index.add_index("vector", index_type="FLAT", metric_type="IP")
         self._client.create_collection(name, schema=schema, index_params=index)
-
-
-def _database_file(folder: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    return str(folder / "archive.db")
 
 
 def _collection(described: Descriptors | Reference) -> str:

@@ -43,9 +43,10 @@ class ReferenceIndex:
             grouped[case.case_id, piece.reference_id, space].append(piece)
             self.pieces[token(key, piece)] = (case.case_id, piece.reference_id, space, piece)
         self._matchers = {group: ReferenceMatcher.join(*group, pieces) for group, pieces in grouped.items()}
-        self._galleries = {
-            space: _gallery(space, matchers, benign[space]) for space, matchers in _by_space(self._matchers).items()
-        }
+        spaces: dict[Space, list[ReferenceMatcher]] = defaultdict(list)
+        for (_, _, space), matcher in self._matchers.items():
+            spaces[space].append(matcher)
+        self._galleries = {space: _gallery(space, matchers, benign[space]) for space, matchers in spaces.items()}
 
     def search(self, query: Descriptors) -> list[Match]:
         """Return the query's matches with every reference, best first; pure and long-running: call it in a thread."""
@@ -60,13 +61,6 @@ class ReferenceIndex:
         if space_of(query) != space:
             return None
         return self._galleries[space].match(self._matchers[case_id, reference_id, space], query)
-
-
-def _by_space(matchers: dict[tuple[str, str, Space], ReferenceMatcher]) -> dict[Space, list[ReferenceMatcher]]:
-    spaces: dict[Space, list[ReferenceMatcher]] = defaultdict(list)
-    for (_, _, space), matcher in matchers.items():
-        spaces[space].append(matcher)
-    return spaces
 
 
 def _gallery(space: Space, matchers: list[ReferenceMatcher], benign: list[Reference]) -> Gallery:

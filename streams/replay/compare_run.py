@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from schemas.codec import WireError
-from schemas.messages import Label, Verdict
+from schemas.codec import Codec, WireError
+from schemas.messages import Label, Message, Verdict
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.topic_reader import Update, read_each
@@ -78,10 +78,10 @@ async def _summaries(
 ) -> list[VerdictSummary]:
     """Return the summaries of a topic's verdicts in order, without those that cannot be decoded."""
     found: list[VerdictSummary] = []
-    decode = _decoder(settings, "verdicts")
+    codec = create_codec(settings)
 
     def add(updates: list[Update]) -> None:
-        messages = [decode(update) for update in updates if wanted(update)]
+        messages = (_decoded(codec, "verdicts", update) for update in updates if wanted(update))
         found.extend(summary(message) for message in messages if isinstance(message, Verdict))
 
     await read_each(settings, topic, add)
@@ -90,22 +90,18 @@ async def _summaries(
 
 async def _labels(settings: Settings) -> list[Label]:
     found: list[Label] = []
-    decode = _decoder(settings, "labels")
+    codec = create_codec(settings)
 
     def add(updates: list[Update]) -> None:
-        found.extend(label for label in map(decode, updates) if isinstance(label, Label))
+        messages = (_decoded(codec, "labels", update) for update in updates)
+        found.extend(message for message in messages if isinstance(message, Label))
 
     await read_each(settings, "labels", add)
     return found
 
 
-def _decoder(settings: Settings, topic: str) -> Callable[[Update], Any]:
-    codec = create_codec(settings)
-
-    def decode(update: Update) -> Any:  # noqa: ANN401 - a message, or None
-        try:
-            return codec.decode(topic, update.value or b"")
-        except WireError:
-            return None
-
-    return decode
+def _decoded(codec: Codec, topic: str, update: Update) -> Message | None:
+    try:
+        return codec.decode(topic, update.value or b"")
+    except WireError:
+        return None

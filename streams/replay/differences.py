@@ -59,11 +59,10 @@ def count(found: Iterable[Change], *, gained: bool) -> dict[str, dict[str, int]]
     for change in found:
         if change.gained is gained:
             counts.setdefault(change.transition, Counter())[change.reason] += 1
-    return {transition: dict(_ranked(reasons)) for transition, reasons in sorted(counts.items())}
-
-
-def _ranked(reasons: Counter[str]) -> list[tuple[str, int]]:
-    return sorted(reasons.items(), key=lambda counted: (-counted[1], counted[0]))
+    return {
+        transition: dict(sorted(reasons.items(), key=lambda counted: (-counted[1], counted[0])))
+        for transition, reasons in sorted(counts.items())
+    }
 
 
 def _change(pair: Pair, old: VerdictSummary | None, new: VerdictSummary | None, choice: Choice) -> Change:
@@ -89,7 +88,8 @@ def reason(old: VerdictSummary | None, new: VerdictSummary | None, policy: Polic
     """
     policies = [verdict.policy for verdict in (old, new) if verdict is not None]
     after = new.policy if new is not None else policy or policies[0]
-    if old is not None and not _same_policy(old.policy, after) and decide(old.probability, after) == _decision(new):
+    policy_differs = old is not None and (old.policy.act, old.policy.review) != (after.act, after.review)
+    if old is not None and policy_differs and decide(old.probability, after) == _decision(new):
         return f"policy: {policy_text(old.policy)} -> {policy_text(after)}"
     sign = 1 if RANK[_decision(new)] > RANK[_decision(old)] else -1
     moved = {modality: sign * shift for modality, shift in _shifts(old, new).items() if sign * shift > _SAME}
@@ -124,10 +124,6 @@ def _weight(best: BestEvidence | None) -> float:
 
 def _best(verdict: VerdictSummary | None) -> dict[Modality, BestEvidence]:
     return dict(verdict.best) if verdict is not None else {}
-
-
-def _same_policy(one: Policy, other: Policy) -> bool:
-    return (one.act, one.review) == (other.act, other.review)
 
 
 def _decision(verdict: VerdictSummary | None) -> Decision:

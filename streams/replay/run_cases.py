@@ -41,10 +41,9 @@ class RunCases:
     async def rules(self, case_ids: set[str]) -> Rules:
         """Return the fusion model and the policies of those of these cases that are open."""
         await self._cases.start()
-        policies = {case_id: await self._own_policy(case_id) for case_id in case_ids}
-        return Rules(
-            self._model, {case_id: self._policy or own for case_id, own in policies.items() if own is not None}
-        )
-
-    async def _own_policy(self, case_id: str) -> Policy | None:
-        return self._cases.policy(case_id) if self._pinned else await self._cases.fresh_policy(case_id)
+        policies = {}
+        for case_id in case_ids:
+            own = self._cases.policy(case_id) if self._pinned else await self._cases.fresh_policy(case_id)
+            if own is not None:
+                policies[case_id] = self._policy or own
+        return Rules(self._model, policies)

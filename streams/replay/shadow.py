@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from schemas.codec import WireError
-from schemas.messages import Decision, Run, Verdict
+from schemas.messages import Decision, Verdict
 from streams.cases.policy import RANK
 from streams.kafka.clients import create_codec
 from streams.kafka.wait_for_broker import wait_for_broker
@@ -96,7 +96,7 @@ class Comparison:
 
 
 def _raise(decisions: Decisions, verdict: Verdict) -> None:
-    if verdict.case_id is not None and RANK[verdict.decision] >= RANK[decisions.get(verdict.case_id, "dismiss")]:
+    if verdict.case_id is not None and RANK[verdict.decision] >= _rank(decisions, verdict.case_id):
         decisions[verdict.case_id] = verdict.decision
 
 
@@ -134,13 +134,12 @@ async def run_shadow(settings: Settings, request: RunRequest, console: Console) 
             for task in (following, running):
                 task.cancel()
             await asyncio.gather(following, running, return_exceptions=True)
-    console.print(_formatted(running.result()), highlight=False, soft_wrap=True)
-
-
-def _formatted(run: Run) -> str:
-    return (
-        f"{run.run_id} is stopped: `jikimi shadow run {run.run_id}` continues it\n"
-        f"compare it with the live verdicts: jikimi replay compare {run.run_id}"
+    run_id = running.result().run_id
+    console.print(
+        f"{run_id} is stopped: `jikimi shadow run {run_id}` continues it\n"
+        f"compare it with the live verdicts: jikimi replay compare {run_id}",
+        highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -83,12 +83,10 @@ class Quarantine:
             self._quarantined[event.case_id].update(event.held_for)
         elif event.state == "issued":
             for reference_id in supporting_references(event):
-                self._count(self._issued_at[event.case_id, reference_id], event.at)
-
-    def _count(self, issued_at: deque[datetime], at: datetime) -> None:
-        issued_at.append(at)
-        while issued_at[0] <= at - WINDOW:
-            issued_at.popleft()
+                issued_at = self._issued_at[event.case_id, reference_id]
+                issued_at.append(event.at)
+                while issued_at[0] <= event.at - WINDOW:
+                    issued_at.popleft()
 
 
 def supporting_references(basis: Basis) -> set[str]:

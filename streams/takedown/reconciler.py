@@ -38,7 +38,9 @@ class Reconciler:
             await self._wait_until_due()
             self._changed.clear()
             self._reconciled = self._context.owned("verdicts")
-            await self._reconcile_all()
+            for event in self._log.all():
+                if self._owns(event.post.post_id) and await self._next_state(event) is not None:
+                    await self._reconcile(event.takedown_id)
 
     async def _wait_until_due(self) -> None:
         """Return after a change of a case or a review, or of the assigned partitions: their takedowns may be stale."""
@@ -47,11 +49,6 @@ class Reconciler:
                 while not self._changed.is_set() and self._context.owned("verdicts") == self._reconciled:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._changed.wait(), _ASSIGNMENT_POLL_S)
-
-    async def _reconcile_all(self) -> None:
-        for event in self._log.all():
-            if self._owns(event.post.post_id) and await self._next_state(event) is not None:
-                await self._reconcile(event.takedown_id)
 
     async def _next_state(self, last: Takedown) -> State | None:
         """Return the state that a takedown must take, None without a change."""

@@ -184,17 +184,14 @@ def _print(rows: list[Row], manifest: Manifest, notes: list[str]) -> None:
     ]
     for row in rows:
         ranks = f"{row.micro_ap:.3f} | {row.recall_at_p100:.3f} | {row.recall_at_p99:.3f}"
-        lines.append(f"| {row.method} | {row.copies} | {ranks} | {_cost(row)} |")
+        cost = "" if np.isnan(row.cpu_s_per_minute) else f"{row.cpu_s_per_minute:.2f}"
+        lines.append(f"| {row.method} | {row.copies} | {ranks} | {cost} |")
     lines += ["", f"| recall at P=1 | {' | '.join(row.method for row in rows)} |", "|---" * (len(rows) + 1) + "|"]
     for name in [*EDITS, "pair"]:
         cells = [row.per_transform.get(name) for row in rows]
         if any(cell is not None for cell in cells):
             lines.append(f"| {name} | {' | '.join('' if cell is None else f'{cell:.2f}' for cell in cells)} |")
     sys.stdout.write("\n".join([*lines, "", *(f"Not run: {note}." for note in notes)]) + "\n")
-
-
-def _cost(row: Row) -> str:
-    return "" if np.isnan(row.cpu_s_per_minute) else f"{row.cpu_s_per_minute:.2f}"
 
 
 if __name__ == "__main__":

@@ -76,14 +76,12 @@ class AddressPolicy:
             raise TransientError("link_unavailable", f"{host} does not resolve") from error
         if not found:
             raise TransientError("link_unavailable", f"{host} has no address")
+        is_named = bool({host.lower(), f"{host.lower()}:{port}"} & self._hosts)
         for address in found:
-            if not (is_public(address) or self._is_allowed(host, port, address)):
+            is_allowed = is_named or any(address in network for network in self._networks)
+            if not (is_allowed or is_public(address)):
                 raise UnprocessableError("link_private_address", f"{host} leads to the non-public {address}")
         return [str(address) for address in found]
-
-    def _is_allowed(self, host: str, port: int, address: Address) -> bool:
-        named = {host.lower(), f"{host.lower()}:{port}"} & self._hosts
-        return bool(named) or any(address in network for network in self._networks)
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):

@@ -19,8 +19,6 @@ _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_
 
 
 class _CheckedTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport over checked connections."""
-
     def __init__(self, policy: AddressPolicy, tls: ssl.SSLContext, max_connections: int) -> None:
         super().__init__(verify=tls, trust_env=False)
         # httpx 0.28 has no argument for a network backend; tests/unit/decode/test_fetch.py fails if this stops working

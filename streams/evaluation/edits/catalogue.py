@@ -117,11 +117,7 @@ def make_edited(
     """
     rng, clip = np.random.default_rng(seed), read_clip(source)
     for edit, other in edits:
-        clip = edit.change(clip, read_clip(other) if other else _empty_clip(), rng)
+        clip = edit.change(clip, read_clip(other) if other else Clip(iter(()), times.NO_SOUND), rng)
     shown = clip.shown
     n = write_clip(clip, target, encoding)
     return None if target.suffix == ".jpg" else shown or (0.0, max(n / FPS, clip.pcm.size / RATE_HZ))
-
-
-def _empty_clip() -> Clip:
-    return Clip(iter(()), times.NO_SOUND)
