@@ -6,14 +6,17 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 UV := $(shell command -v uv 2> /dev/null)
 
+# Files in the order of tests/conftest.py, the longest first: no worker is idle while the other runs a long one.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.12 \
 	--generate-hashes --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format kafka schemas dashboards panels chart lock clean
+.PHONY: help setup demo test test-long check format kafka schemas dashboards panels chart lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Create .venv with exactly the locked packages, and the command .venv/bin/jikimi
 
@@ -21,7 +24,10 @@ demo: setup ## Run Jikimi on reposts of a fictional victim's clips; needs no Doc
 	$(BIN)/jikimi demo
 
 test: setup ## Run all tests; a real Kafka comes from Docker or Java, and skipped tests are named at the end
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(PYTEST)
+
+test-long: setup ## Run the full sizes of what `make test` runs smaller
+	$(PYTEST) -m long
 
 check: setup ## Check lint, formatting and types
 	$(BIN)/ruff check

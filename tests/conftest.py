@@ -21,6 +21,22 @@ NEEDS = {
     "prometheus": f"Prometheus: {binary.HOW_TO_GET_IT}",
 }
 """What each marker needs, and how to get it."""
+LONGEST = (
+    "e2e/test_demo.py",
+    "integration/test_replay.py",
+    "integration/test_promote.py",
+    "faults/test_feeds.py",
+    "integration/test_guards.py",
+    "unit/evaluation/test_evaluate.py",
+    "faults/test_rebalancing.py",
+    "integration/test_match.py",
+    "integration/test_shadow.py",
+    "faults/test_broker.py",
+    "unit/evaluation/test_false_acts.py",
+)
+"""The longest files in order, under tests. They run first, then those of the folders below."""
+FOLDERS = ("faults", "integration", "e2e", "unit", "contract")
+_HERE = Path(__file__).parent
 _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
@@ -70,6 +86,20 @@ def prefix() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files and mark each test with what its fixtures need."""
+    _mark(items)
+    # A long file started last would leave the other workers idle.
+    items.sort(key=lambda item: _turn(item.path.relative_to(_HERE)))
+
+
+def _turn(file: Path) -> tuple[int, int]:
+    """Return the sort key of a file: its place among the longest, or that of its folder."""
+    if (name := file.as_posix()) in LONGEST:
+        return LONGEST.index(name), 0
+    return len(LONGEST), FOLDERS.index(file.parts[0])
+
+
+def _mark(items: list[pytest.Item]) -> None:
     """Mark each test with what its fixtures need, so that `-m kafka` and `-m 'not kafka'` tell the truth."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
