@@ -80,7 +80,7 @@ class Demo:
             for case in CASES:
                 if case.late:
                     self.open(case)
-            self._wait(watcher, lambda made: made.passed)
+            self._wait(watcher, lambda made: made.passed and made.as_expected)
             time.sleep(_SETTLE_S)  # time for wrong verdicts and takedowns to arrive
             return self._report(watcher)
 

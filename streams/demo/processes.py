@@ -15,8 +15,8 @@ from streams.errors import UsageError
 from streams.kafka import process
 from streams.kafka.serving import free_port
 
-_START_TIMEOUT_S = 120.0
-_STOP_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 300.0
+_STOP_TIMEOUT_S = 300.0
 
 
 class Process:

@@ -103,6 +103,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """Whether all copies were found, no act was wrong, and no dead letter or takedown event is missing."""
         return not (self.summary.missed or self.summary.wrong_acts or self.summary.unexplained or self.summary.untold)
 
+    @property
+    def as_expected(self) -> bool:
+        """Whether each decision is the expected one or a stronger one: a post under review may still become an act."""
+        return all(
+            post.expected == "none" or DECISIONS.index(post.decision or "dismiss") >= DECISIONS.index(post.expected)
+            for post in self.posts
+        )
+
 
 def report(posts: Sequence[DemoPost], observed: Observed) -> Report:
     """Compare the observed messages with each post's expectation."""

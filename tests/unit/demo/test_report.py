@@ -111,6 +111,14 @@ def test_a_copy_acted_on_or_given_to_review_for_its_case_is_found(decision: Deci
     assert made.passed
 
 
+def test_a_copy_under_review_that_is_to_be_acted_on_is_found_but_not_yet_as_expected() -> None:
+    review, act = a_verdict("review"), a_verdict("act")
+    assert not judged(a_post()).as_expected
+    assert not judged(a_post(), review).as_expected
+    assert judged(a_post(), review, act).as_expected
+    assert judged(a_post(kind="unrelated", case=None)).as_expected
+
+
 @pytest.mark.parametrize("verdict", [None, a_verdict("dismiss", None), a_verdict("review", "c2")])
 def test_a_copy_dismissed_without_verdict_or_given_to_another_case_is_missed(verdict: Verdict | None) -> None:
     made = judged(a_post(), *([verdict] if verdict else []))
