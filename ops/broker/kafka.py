@@ -17,7 +17,7 @@ from streams.kafka import process
 from streams.kafka.serving import LocalBroker, free_port
 
 _HERE = Path(__file__).parent
-_START_TIMEOUT_S = 90.0
+_START_TIMEOUT_S = 300.0
 _JVM = [
     "-Xmx768m",
     "-XX:+UseSerialGC",

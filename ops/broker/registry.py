@@ -16,7 +16,7 @@ from streams.kafka.serving import free_port
 _VERSION = "2.6.13.Final"
 _ARTIFACT = f"io.apicurio:apicurio-registry-app:{_VERSION}:tar.gz:all"
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
-_START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 300.0
 
 
 class Registry:

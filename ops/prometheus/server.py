@@ -14,7 +14,7 @@ from ops.prometheus.binary import find
 from streams.kafka.process import terminate
 from streams.kafka.serving import free_port
 
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 300.0
 
 Series = dict[str, Any]
 """One series as returned by the API: `metric` and `values`, or `value`."""

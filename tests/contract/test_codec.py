@@ -54,7 +54,7 @@ def test_every_kept_version_can_be_read() -> None:
 def test_a_megabyte_costs_milliseconds() -> None:
     sounds = Sounds(segment=SEGMENT, rate_hz=16_000, pcm=os.urandom(1_920_000))
     codec = Codec()
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(10):
         assert codec.decode("sounds", codec.encode("sounds", sounds)) == sounds
-    assert time.perf_counter() - started < 1.0  # measured: 0.02 s; the rest is a margin for a busy machine
+    assert time.process_time() - started < 1.0  # CPU time; measured: 0.02 s

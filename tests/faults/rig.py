@@ -18,6 +18,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 from schemas.codec import Codec
 from schemas.messages import DeadLetter, Post
 from schemas.topics import TOPICS
+from tests.support.deadline import DEADLINE_S
 
 N_PARTITIONS = 8
 WINDOW = 16
@@ -45,10 +46,10 @@ class Found(NamedTuple):
     value: bytes | None
 
 
-def wait_for(condition: Callable[[], object], what: str, timeout_s: float = 40) -> None:
-    deadline = time.monotonic() + timeout_s
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_S
     while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {DEADLINE_S:g} s: {what}"
         time.sleep(0.1)
 
 
@@ -66,10 +67,15 @@ class Rig:
     source: str = "posts"
     workers: list["Worker"] = field(default_factory=list)
 
-    def worker(self) -> "Worker":
-        """Start a worker and return once it has partitions."""
+    def start(self) -> "Worker":
+        """Start a worker."""
         worker = Worker(self)
         self.workers.append(worker)
+        return worker
+
+    def worker(self) -> "Worker":
+        """Start a worker and return once it has partitions."""
+        worker = self.start()
         wait_for(lambda: worker.ready or not worker.alive, "a worker that is ready")
         assert worker.alive, worker.log
         return worker
@@ -80,7 +86,9 @@ class Rig:
 
     def feed(self, records: Iterable[Fed], topic: str | None = None) -> None:
         """Write records and return once the broker has them."""
-        producer = Producer({"bootstrap.servers": self.bootstrap, "log_level": 0, "message.timeout.ms": 60_000})
+        producer = Producer(
+            {"bootstrap.servers": self.bootstrap, "log_level": 0, "message.timeout.ms": int(DEADLINE_S * 1000)}
+        )
         failed = []
         for record in records:
             producer.produce(
@@ -91,7 +99,7 @@ class Rig:
                 on_delivery=lambda error, _: failed.append(error) if error else None,
             )
             producer.poll(0)
-        assert producer.flush(60) == 0
+        assert producer.flush(DEADLINE_S) == 0
         assert not failed
 
     def read(self, topic: str) -> list[Found]:
@@ -112,18 +120,20 @@ class Rig:
         """Return the group's committed offset of each partition, 0 where it has none."""
         with self._consumer(f"{self.prefix}jikimi-{self.stage}") as consumer:
             asked = [TopicPartition(self.prefix + self.source, p) for p in range(N_PARTITIONS)]
-            answers = consumer.committed(asked, timeout=20)
+            answers = consumer.committed(asked, timeout=DEADLINE_S)
             return {tp.partition: 0 if tp.offset == OFFSET_INVALID else tp.offset for tp in answers}
 
     def ends(self) -> dict[int, int]:
         """Return the end of each partition of the source."""
         with self._consumer(self.prefix + "reader") as consumer:
             topic = self.prefix + self.source
-            return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), 20)[1] for p in range(N_PARTITIONS)}
+            return {
+                p: consumer.get_watermark_offsets(TopicPartition(topic, p), DEADLINE_S)[1] for p in range(N_PARTITIONS)
+            }
 
-    def wait_until_committed(self, timeout_s: float = 40) -> None:
+    def wait_until_committed(self) -> None:
         """Return once the group has committed everything that was fed."""
-        wait_for(lambda: self.committed() == self.ends(), "every offset committed", timeout_s)
+        wait_for(lambda: self.committed() == self.ends(), "every offset committed")
 
     @contextmanager
     def _consumer(self, group: str) -> Iterator[Consumer]:
@@ -148,7 +158,7 @@ def _read(consumer: Consumer, topic: str, n_partitions: int) -> Iterator[Found]:
     consumer.assign([TopicPartition(topic, p, 0) for p in range(n_partitions)])
     at_end: set[int] = set()
     while len(at_end) < n_partitions:
-        message = consumer.poll(20)
+        message = consumer.poll(DEADLINE_S)
         assert message is not None, f"{topic} cannot be read"
         partition, offset, error = message.partition() or 0, message.offset() or 0, message.error()
         if error is None:
@@ -195,19 +205,23 @@ class Worker:
     def log(self) -> str:
         return self._log_file.read_text(errors="replace")[-3000:]
 
+    def has_logged(self, event: str) -> bool:
+        """Return whether its log has this event."""
+        return event in self._log_file.read_text(errors="replace")
+
     def kill(self) -> None:
         """End it at once, as a power cut would."""
         self.process.kill()
         self.process.wait()
 
-    def terminate(self, timeout_s: float = 30) -> int:
+    def terminate(self) -> int:
         """Ask it to end; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout_s)
+        return self.process.wait(DEADLINE_S)
 
-    def wait(self, timeout_s: float = 40) -> int:
+    def wait(self) -> int:
         """Return its exit code once it has ended by itself."""
-        return self.process.wait(timeout_s)
+        return self.process.wait(DEADLINE_S)
 
 
 def post(post_id: str, caption: str = "", partition: int = 0) -> Fed:

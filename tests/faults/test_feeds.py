@@ -16,6 +16,7 @@ import pytest
 
 from tests.faults.platforms import Jetstream, Mastodon, Platform
 from tests.faults.rig import CODEC, Rig, tell, wait_for
+from tests.support.deadline import DEADLINE_S
 
 _ROOT = Path(__file__).parents[2]
 N_KILLS = 50
@@ -49,7 +50,7 @@ class Feed:
     def end(self) -> int:
         """Stop it in order; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(DEADLINE_S)
 
     @property
     def log(self) -> str:
@@ -177,8 +178,8 @@ def test_feeds_killed_fifty_times_write_every_record_once(rig: Rig) -> None:
         for server in feeds.values():
             server.ends_early, server.misbehaves = True, False
         wait_for(lambda: all(server.done for server in feeds.values()), "the end of the schedules")
-        wait_for(lambda: is_whole(rig, first) and is_whole(rig, second), "all of Bluesky", 60)
-        wait_for(lambda: living(third) <= urls(rig), "all of Mastodon", 60)
+        wait_for(lambda: is_whole(rig, first) and is_whole(rig, second), "all of Bluesky")
+        wait_for(lambda: living(third) <= urls(rig), "all of Mastodon")
         assert [feed.end() for feed in feeds] == [0, 0, 0], [feed.log for feed in feeds]
         check_bluesky(rig, first)
         check_bluesky(rig, second)
@@ -214,10 +215,10 @@ def test_a_second_instance_takes_over_a_feed_and_the_first_ends_with_one_line(ri
         server.run()
         wait_for(lambda: messages(rig, "posts"), "the first post")
         with running_feed(rig, *jetstream(server, "one")) as second:
-            assert first.process.wait(30) == 2
+            assert first.process.wait(DEADLINE_S) == 2
             line = first.log.splitlines()[-1]
             assert line.startswith("jikimi: ")
             assert "taken over" in line
-            wait_for(lambda: server.done and is_whole(rig, server), "all of it", 60)
+            wait_for(lambda: server.done and is_whole(rig, server), "all of it")
             assert second.end() == 0
         check_bluesky(rig, server)

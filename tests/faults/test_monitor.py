@@ -13,6 +13,7 @@ from ops.broker.kafka import Kafka
 from streams.kafka.serving import free_port
 from tests.faults.rig import wait_for
 from tests.support.brokers import make_topics
+from tests.support.deadline import DEADLINE_S
 
 
 def updated_s(port: int) -> float:
@@ -45,6 +46,6 @@ def test_the_monitor_outlives_its_broker_and_its_metrics_get_old(own_kafka: Kafk
             own_kafka.start()
             wait_for(lambda: updated_s(port) > time.time() - 2, "a new update")
             monitor.terminate()
-            assert monitor.wait(20) == 0
+            assert monitor.wait(DEADLINE_S) == 0
         finally:
             monitor.kill()

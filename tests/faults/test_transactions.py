@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from tests.faults.rig import N_PARTITIONS, Fed, Rig, post, wait_for
+from tests.support.deadline import DEADLINE_S
 
 
 @contextmanager
@@ -14,7 +15,7 @@ def transaction(rig: Rig, *, commit: bool) -> Iterator[Producer]:
     producer.init_transactions(30)
     producer.begin_transaction()
     yield producer
-    producer.flush(30)
+    producer.flush(DEADLINE_S)
     producer.commit_transaction(30) if commit else producer.abort_transaction(30)
 
 
@@ -71,7 +72,7 @@ def test_records_of_an_open_transaction_are_processed_once_it_is_committed(rig: 
     with transaction(rig, commit=True) as producer:
         for record in one_each("open"):
             producer.produce(rig.prefix + "posts", record.value, record.key, record.partition)
-        producer.flush(30)
+        producer.flush(DEADLINE_S)
         # written by another producer after it; readers wait for the open transaction
         rig.feed(one_each("other"))
         assert not rig.keys()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.integration.system import System
+from tests.support.deadline import DEADLINE_S
 
 
 class FeedProcess:
@@ -30,7 +31,7 @@ class FeedProcess:
     def end(self, number: signal.Signals) -> int:
         assert self._process is not None
         self._process.send_signal(number)
-        return self._process.wait(40)
+        return self._process.wait(DEADLINE_S)
 
 
 @contextmanager

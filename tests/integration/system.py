@@ -17,8 +17,8 @@ from schemas.topics import TOPICS
 from streams.demo.processes import Worker
 from streams.settings import Settings, load_settings
 from tests.support.brokers import make_topics
+from tests.support.deadline import DEADLINE_S
 
-_WAIT_S = 40.0
 _CODEC = Codec()
 
 
@@ -73,7 +73,7 @@ class System:
             [sys.executable, "-m", "streams.cli", *arguments],
             input=stdin,
             capture_output=True,
-            timeout=120,
+            timeout=DEADLINE_S,
             check=False,
             env={**os.environ, **self.environment, **(environment or {})},
         )
@@ -90,15 +90,15 @@ class System:
 
     def flush(self) -> None:
         """Return once the broker has acknowledged every write."""
-        assert self._producer.flush(30) == 0
+        assert self._producer.flush(DEADLINE_S) == 0
 
     def records(self, topic: str) -> list[Kept]:
         """Return every record of the topic, in the order of each partition."""
         return self._tail(topic).read()
 
-    def wait[T](self, topic: str, select: Callable[[list[Kept]], T], timeout_s: float = _WAIT_S) -> T:
+    def wait[T](self, topic: str, select: Callable[[list[Kept]], T]) -> T:
         """Return `select` of the topic's records as soon as it is true."""
-        tail, deadline = self._tail(topic), time.monotonic() + timeout_s
+        tail, deadline = self._tail(topic), time.monotonic() + DEADLINE_S
         while not (selected := select(tail.poll())):
             assert time.monotonic() < deadline, f"{len(tail.kept)} records in {topic}, none that match"
         return selected
@@ -161,8 +161,8 @@ class _Tail:
 
     def read(self) -> list[Kept]:
         """Read to the current end."""
-        ends = {p.partition: self.consumer.get_watermark_offsets(p, timeout=20)[1] for p in self._partitions}
-        deadline = time.monotonic() + _WAIT_S
+        ends = {p.partition: self.consumer.get_watermark_offsets(p, timeout=DEADLINE_S)[1] for p in self._partitions}
+        deadline = time.monotonic() + DEADLINE_S
         while any(self._positions.get(partition, 0) < end for partition, end in ends.items()):
             assert time.monotonic() < deadline
             self.poll()
@@ -178,9 +178,9 @@ def running(bootstrap: str, prefix: str, folder: Path) -> Iterator[System]:
         system.close()
 
 
-def until(condition: Callable[[], bool], timeout_s: float = _WAIT_S) -> None:
+def until(condition: Callable[[], bool]) -> None:
     """Return as soon as the condition holds."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

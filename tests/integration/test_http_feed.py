@@ -14,6 +14,7 @@ import pytest
 from ops.broker.kafka import Kafka
 from tests.integration.feeding import FeedProcess, feed_process
 from tests.integration.system import System, running, until
+from tests.support.deadline import DEADLINE_S
 
 
 def address(process: FeedProcess) -> str:
@@ -49,7 +50,7 @@ def captions(system: System) -> Counter[str]:
 
 def test_a_retry_after_a_kill_amid_requests_makes_no_second_post(system: System, process: FeedProcess) -> None:
     url, numbers = address(process), count()
-    with httpx.Client(timeout=10) as client, ThreadPoolExecutor(8) as pool:
+    with httpx.Client(timeout=DEADLINE_S) as client, ThreadPoolExecutor(8) as pool:
         for _ in range(3):
             sent = [pool.submit(send, url, next(numbers), client) for _ in range(60)]
             until(lambda sent=sent: sum(answer.done() for answer in sent) > 20)  # type: ignore[misc]
@@ -73,7 +74,7 @@ _CUT = (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError, httpx.Wr
 
 def test_records_accepted_before_a_stop_amid_requests_are_written(system: System, process: FeedProcess) -> None:
     url = address(process)
-    with httpx.Client(timeout=10) as client, ThreadPoolExecutor(8) as pool:
+    with httpx.Client(timeout=DEADLINE_S) as client, ThreadPoolExecutor(8) as pool:
         sent = [pool.submit(send, url, number, client) for number in range(300)]
         until(lambda: sum(answer.done() for answer in sent) > 50)
         assert process.end(signal.SIGTERM) == 0, process.log.read_text()[-2000:]
@@ -95,7 +96,7 @@ def test_an_unavailable_broker_is_503_and_its_return_needs_no_restart(own_kafka:
     environment = {"JIKIMI_HTTP_PATIENCE_S": "2"}
     with (
         feed_process(mortal, "http", "--port", "0", environment=environment) as process,
-        httpx.Client(timeout=30) as client,
+        httpx.Client(timeout=DEADLINE_S) as client,
     ):
         url = address(process)
         assert send(url, 1, client).status_code == 202

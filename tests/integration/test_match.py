@@ -14,8 +14,7 @@ from streams.cases.entries import reference_key
 from streams.demo.processes import Worker
 from tests.integration.made import COLUMNS, copied, described, entry, footage, reference
 from tests.integration.system import Kept, System
-
-LIVE_WITHIN_S = 5.0
+from tests.support.deadline import DEADLINE_S
 
 
 def write_post(system: System, post_id: str, seed: int, segment: int = 0) -> None:
@@ -57,15 +56,15 @@ def match(shared: System) -> Worker:
 
 
 @pytest.mark.usefixtures("match")
-def test_a_post_after_its_reference_is_found_within_five_seconds(shared: System) -> None:
+def test_a_post_after_its_reference_is_found(shared: System) -> None:
     write_reference(shared, "first", 1)
     shared.flush()
-    began, number = time.monotonic(), 0
+    deadline, number = time.monotonic() + DEADLINE_S, 0
     while True:  # time until a reference is live: one new post after the other until one matches
         write_post(shared, f"after-{number}", 1)
         if live_matches(shared, f"after-{number}") == ["first"]:
             break
-        assert time.monotonic() - began < LIVE_WITHIN_S
+        assert time.monotonic() < deadline
         number += 1
     (found,) = scores_of(shared.records("scores"), f"after-{number}", late=False)
     assert found.matches[0].score > 0.9
@@ -73,12 +72,12 @@ def test_a_post_after_its_reference_is_found_within_five_seconds(shared: System)
 
 
 @pytest.mark.usefixtures("match")
-def test_a_post_before_its_reference_is_found_within_five_seconds(shared: System) -> None:
+def test_a_post_before_its_reference_is_found(shared: System) -> None:
     write_post(shared, "before", 2)
     assert live_matches(shared, "before") == []
     write_reference(shared, "second", 2)
     shared.flush()
-    found = shared.wait("scores", lambda kept: scores_of(kept, "before", late=True), LIVE_WITHIN_S)
+    found = shared.wait("scores", lambda kept: scores_of(kept, "before", late=True))
     assert cases_in(found) == ["second"]
     assert found[0].matches[0].score > 0.9
 
@@ -220,7 +219,7 @@ def test_no_pair_is_lost_in_a_race_with_a_kill_amid(system: System, lost: bool) 
         write_reference(system, f"case-{seed}", seed)
     system.flush()
     true |= {(f"early-{seed}", f"case-{seed}") for seed in range(300, 320)}
-    system.wait("scores", lambda kept: true <= pairs(kept), 60)
+    system.wait("scores", lambda kept: true <= pairs(kept))
     assert pairs(system.records("scores")) == true
     assert system.records("dead-letters") == []
     live = {record.message.score_id for record in system.records("scores") if not record.message.late}
@@ -231,7 +230,7 @@ def test_two_workers_share_the_partitions_and_one_takes_over_when_the_other_dies
     order = random.Random(11)
     one, two = system.worker("match", "one"), system.worker("match", "two")
     true = _mixed(system, 100, 30, order)
-    system.wait("scores", lambda kept: true <= pairs(kept), 60)
+    system.wait("scores", lambda kept: true <= pairs(kept))
     for seed in range(300, 320):
         write_post(system, f"early-{seed}", seed)
     true |= _mixed(system, 200, 10, order)
@@ -241,11 +240,11 @@ def test_two_workers_share_the_partitions_and_one_takes_over_when_the_other_dies
         write_reference(system, f"case-{seed}", seed)
     true |= _mixed(system, 400, 10, order)
     true |= {(f"early-{seed}", f"case-{seed}") for seed in range(300, 320)}
-    system.wait("scores", lambda kept: true <= pairs(kept), 60)
+    system.wait("scores", lambda kept: true <= pairs(kept))
     two.start()
     two.wait_until_ready()
     true |= _mixed(system, 500, 10, order)
-    system.wait("scores", lambda kept: true <= pairs(kept), 60)
+    system.wait("scores", lambda kept: true <= pairs(kept))
     assert pairs(system.records("scores")) == true
     one.check()
     two.check()

@@ -11,6 +11,7 @@ from streams.errors import UsageError
 from streams.replay.merged_reader import MergedReader
 from streams.replay.span import OffsetQuery, Offsets, PartitionId
 from tests.integration.system import System
+from tests.support.deadline import DEADLINE_S
 
 TOPIC = "scores"
 
@@ -20,15 +21,15 @@ def write(broker: Broker, *records: tuple[int, int], commit: bool | None = None)
     options = {} if commit is None else {"transactional.id": f"{broker.prefix}writer"}
     producer = Producer({"bootstrap.servers": broker.bootstrap} | options)
     if commit is not None:
-        producer.init_transactions(20)
+        producer.init_transactions(DEADLINE_S)
         producer.begin_transaction()
     for partition, at_s in records:
         value = f"{partition}/{at_s}".encode()
         producer.produce(broker.prefix + TOPIC, value, partition=partition, timestamp=at_s * 1000 + now_ms())
     if commit is None or not commit:
-        assert producer.flush(20) == 0
+        assert producer.flush(DEADLINE_S) == 0
     if commit is not None:
-        producer.commit_transaction(20) if commit else producer.abort_transaction(20)
+        producer.commit_transaction(DEADLINE_S) if commit else producer.abort_transaction(DEADLINE_S)
 
 
 def now_ms() -> int:
@@ -38,7 +39,7 @@ def now_ms() -> int:
 def read(reader: MergedReader) -> list[str]:
     """Return the values read, in order."""
     found: list[Record] = []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + DEADLINE_S
     while not reader.done:
         assert time.monotonic() < deadline
         found += reader.read(7, 0.2)
@@ -102,7 +103,7 @@ def test_a_partition_far_ahead_of_the_others_is_paused_without_loss(system: Syst
         producer.produce(
             broker.prefix + TOPIC, b"x" * 400_000 + b"%d" % number, partition=0, timestamp=now_ms() + number
         )
-    assert producer.flush(30) == 0
+    assert producer.flush(DEADLINE_S) == 0
     write(broker, *((1, 10 + number) for number in range(20)))
     ends = OffsetQuery(system.settings).ends((TOPIC,))
     found = read(reader_of(system, starts_of(ends), ends))

@@ -24,6 +24,7 @@ from streams.monitor.monitor import Monitor
 from streams.topology import STAGES
 from tests.integration.made import described, footage
 from tests.integration.system import System, until
+from tests.support.deadline import DEADLINE_S
 from tests.unit.made_messages import takedown, verdict
 
 _CODEC = Codec()
@@ -54,7 +55,7 @@ def produce(system: System, topic: str, *written_s: float, partition: int = 0) -
     for when_s in written_s:
         name = system.settings.topic_prefix + topic
         producer.produce(name, value, partition=partition, timestamp=round(when_s * 1000))
-    assert producer.flush(20) == 0
+    assert producer.flush(DEADLINE_S) == 0
 
 
 def transact(system: System, topic: str, n: int, *, commit: bool) -> None:
@@ -62,12 +63,12 @@ def transact(system: System, topic: str, n: int, *, commit: bool) -> None:
     producer = Producer(
         {"bootstrap.servers": system.settings.bootstrap_servers, "transactional.id": f"{topic}-{time.time()}"}
     )
-    producer.init_transactions(20)
+    producer.init_transactions(DEADLINE_S)
     producer.begin_transaction()
     for _ in range(n):
         producer.produce(system.settings.topic_prefix + topic, b"value", partition=0)
-    producer.flush(20)
-    (producer.commit_transaction if commit else producer.abort_transaction)(20)
+    producer.flush(DEADLINE_S)
+    (producer.commit_transaction if commit else producer.abort_transaction)(DEADLINE_S)
 
 
 def commit(system: System, group: str, topic: str, offset: int) -> None:
@@ -75,7 +76,7 @@ def commit(system: System, group: str, topic: str, offset: int) -> None:
     admin = AdminClient({"bootstrap.servers": system.settings.bootstrap_servers})
     offsets = TopicPartition(system.settings.topic_prefix + topic, 0, offset)
     name = f"{system.settings.topic_prefix}jikimi-{group}"
-    admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, [offsets])])[name].result(20)
+    admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, [offsets])])[name].result(DEADLINE_S)
 
 
 def test_a_stage_that_never_ran_has_the_age_of_its_first_record(system: System, lag_reader: LagReader) -> None:
@@ -127,7 +128,7 @@ def test_deleted_records_do_not_count_as_lag(system: System, lag_reader: LagRead
     assert lag_of(lag_reader, "takedown").records == 2
     admin = AdminClient({"bootstrap.servers": system.settings.bootstrap_servers})
     for deletion in admin.delete_records([TopicPartition(f"{system.settings.topic_prefix}verdicts", 0, 2)]).values():
-        deletion.result(20)
+        deletion.result(DEADLINE_S)
     lag = lag_of(lag_reader, "takedown")
     assert lag.records == 1
     assert lag.oldest_s == pytest.approx(written_s + 20.0, abs=0.001)
@@ -194,8 +195,8 @@ def test_pending_takedowns_age_from_their_issue_until_they_end(system: System) -
         until(lambda: updated(monitor))
         pending = {state: value("jikimi_takedowns_pending", state=state) for state in STATES}
         assert pending == dict.fromkeys(STATES, 1)
-        assert value("jikimi_takedown_age_seconds", state="sent") == pytest.approx(30 * 3600, abs=60)
-        assert value("jikimi_takedown_age_seconds", state="reappeared") == pytest.approx(50 * 3600, abs=60)
+        assert value("jikimi_takedown_age_seconds", state="sent") == pytest.approx(30 * 3600, abs=DEADLINE_S)
+        assert value("jikimi_takedown_age_seconds", state="reappeared") == pytest.approx(50 * 3600, abs=DEADLINE_S)
         assert [value("jikimi_takedowns_overdue", clock=clock) for clock in ("24h", "48h")] == [2, 1]
         assert value("jikimi_topic_records", topic="takedowns") == 12
         system.write("takedowns", "back", event("back", "removed", 0 * hours))
@@ -252,10 +253,9 @@ def test_a_hanging_stage_has_lag_until_it_continues(system: System, process: _Pr
     until(lambda: age_s() == 0.0)
     assert process.read("jikimi_waiting_records", stage="match") == 0
     assert process.read("jikimi_topic_records", topic="descriptors") == 1
-    checked_s = process.read("jikimi_monitor_looked_timestamp_seconds")
-    assert checked_s == pytest.approx(time.time(), abs=5.0)
+    assert began_s < (process.read("jikimi_monitor_looked_timestamp_seconds") or 0.0) <= time.time()
     process.process.terminate()
-    assert process.process.wait(10) == 0
+    assert process.process.wait(DEADLINE_S) == 0
     assert worker.stop() == 0
 
 
@@ -264,5 +264,5 @@ def test_the_monitor_joins_no_group_and_commits_nothing(system: System) -> None:
     with closing(Monitor(system.settings)) as monitor:
         until(lambda: updated(monitor))
     admin = AdminClient({"bootstrap.servers": system.settings.bootstrap_servers})
-    groups = {group.group_id for group in admin.list_consumer_groups().result(20).valid}
+    groups = {group.group_id for group in admin.list_consumer_groups().result(DEADLINE_S).valid}
     assert not {group for group in groups if group.startswith(system.settings.topic_prefix)}

@@ -33,6 +33,7 @@ from streams.settings import Settings
 from tests.integration.made import entry, post_ref
 from tests.integration.system import Kept, System, running, until
 from tests.support.brokers import new_prefix
+from tests.support.deadline import DEADLINE_S
 from tests.unit.decode.made import moving, scene, tone, video
 from tests.unit.made_messages import match, scores
 
@@ -169,7 +170,7 @@ def test_posts_are_processed_while_a_model_is_promoted_and_rolled_back(
         described(system, OLD, EACH, since=before)
     finally:
         feed.stop()
-    system.wait("verdicts", lambda kept: {record.key for record in kept} == set(feed.posts), timeout_s=120)
+    system.wait("verdicts", lambda kept: {record.key for record in kept} == set(feed.posts))
 
     found = system.records("descriptors")
     n_described = Counter(record.message.segment.post.post_id for record in found)
@@ -265,7 +266,7 @@ def judged(system: System, post_id: str) -> Verdict:
 
 def judged_until(system: System, decision: str) -> float:
     """Write posts until the decision is this one; return the threshold to act."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + DEADLINE_S
     while (found := judged(system, f"post-{next(_NUMBERS)}")).decision != decision:
         assert time.monotonic() < deadline
     return found.act_at
@@ -281,7 +282,7 @@ def deploy(system: System, visual: str) -> None:
 
 def behind(url: str) -> float | None:
     """Return the worker's metric jikimi_model_behind of the visual model."""
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
         found = re.search(r'^jikimi_model_behind\{modality="visual".*\} (.*)$', answer.read().decode(), re.MULTILINE)
     return float(found[1]) if found else None
 

@@ -20,6 +20,7 @@ from schemas.avro import schema
 from schemas.codec import Codec, WireError
 from schemas.messages import Post
 from schemas.registry import SchemaRegistry, UnknownSchemaError
+from tests.support.deadline import DEADLINE_S
 
 NOW = datetime(2026, 11, 22, 9, 1, 30, 123456, tzinfo=UTC)
 POST = Post(post_id="1", platform="http", url="https://example.org/1", published_at=NOW, seen_at=NOW, caption="영상")
@@ -78,7 +79,7 @@ def test_another_process_decodes_by_the_id_alone(codec: Codec, registry_url: str
     value = codec.encode("posts", POST)
     command = [sys.executable, "-c", READ_IN_ANOTHER_PROCESS, registry_url, value.hex()]
     environment = os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=DEADLINE_S, env=environment)
     assert done.stdout.strip() == "영상"
 
 

@@ -26,6 +26,7 @@ from streams.live_models.selection import create_registry
 from tests.integration.recorded import DAY, traffic
 from tests.integration.system import Answer, System
 from tests.support.brokers import new_prefix
+from tests.support.deadline import DEADLINE_S
 
 N_POSTS, N_BROKEN = 200, 2
 LIVE_GROUP = "jikimi-match"
@@ -250,7 +251,7 @@ def test_a_killed_run_is_continued_to_the_same_bytes(recorded: Replayer) -> None
 
 def wait_for_scores(recorded: Replayer, run: str, process: subprocess.Popen[bytes], n_more: int = 50) -> None:
     """Return as soon as the run has written `n_more` further scores."""
-    topic, deadline = f"scores.{run}", time.monotonic() + 60
+    topic, deadline = f"scores.{run}", time.monotonic() + DEADLINE_S
     start = end = n_written(recorded, topic)
     while end < start + n_more:
         assert process.poll() is None, process.communicate()
@@ -267,7 +268,7 @@ def test_a_second_process_of_a_run_fences_the_first(recorded: Replayer) -> None:
     first = recorded.start("twice", *DESCRIPTORS, "--max-rate", "60")
     wait_for_scores(recorded, "twice", first)
     recorded.done("twice")
-    _, err = first.communicate(timeout=60)
+    _, err = first.communicate(timeout=DEADLINE_S)
     assert first.returncode == 2
     assert "taken over" in err.decode().splitlines()[-1]
     assert recorded.outputs("twice") == recorded.outputs("base")
@@ -278,7 +279,7 @@ def test_a_running_run_is_not_cleaned_and_a_stopped_run_is_continued(recorded: R
     wait_for_scores(recorded, "paused", process)
     refused(recorded.jikimi("replay", "clean", "paused"), "paused is running")
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, err) == (0, b"")
     assert b"was stopped" in out
     recorded.done("paused", *DESCRIPTORS)

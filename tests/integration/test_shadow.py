@@ -16,6 +16,7 @@ from ops.broker.raw import CODEC, Broker, Fed
 from schemas.messages import MODALITIES, Verdict
 from tests.integration.recorded import TERM, VectorGenerator, case_entries, described, post_ref
 from tests.integration.system import System, until
+from tests.support.deadline import DEADLINE_S
 
 _OUTCOME = re.compile(r'jikimi_shadow_verdicts_total\{outcome="(\w+)"\} (\d+)')
 
@@ -60,7 +61,7 @@ def is_following(broker: Broker) -> bool:
 
 
 def outcomes(port: int) -> dict[str, int]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=DEADLINE_S) as answer:
         return {name: int(float(count)) for name, count in _OUTCOME.findall(answer.read().decode())}
 
 
@@ -98,7 +99,7 @@ def test_a_shadow_follows_live_traffic_and_its_differences_are_counted(system: S
         broker.feed(posts(generator, originals, ["sound-3", "other-3", "other-4"]))
         until(lambda: (outcomes(port).get("lost"), outcomes(port).get("same")) == (1, 2))
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=DEADLINE_S)
         assert (process.returncode, err) == (0, b""), err
         assert b"continues it" in out
     run = broker.messages("runs")[-1]

@@ -27,6 +27,7 @@ from streams.feeds.kafka_topic.record_format import value_decoder
 from streams.feeds.kafka_topic.source import source_settings
 from tests.integration.feeding import feed_process
 from tests.integration.system import System, until
+from tests.support.deadline import DEADLINE_S
 
 OSPREY = Path(__file__).parents[2] / "ops" / "docs" / "examples" / "osprey.toml"
 N_POSTS, N_PARTITIONS = 400, 3
@@ -74,7 +75,7 @@ class Source:
         assert self._producer.flush(20) == 0
 
     def _n_partitions(self) -> int:
-        return len(self._producer.list_topics(self.topic, timeout=20).topics[self.topic].partitions)
+        return len(self._producer.list_topics(self.topic, timeout=DEADLINE_S).topics[self.topic].partitions)
 
     def grow(self, n_partitions: int) -> None:
         self._admin.create_partitions([NewPartitions(self.topic, n_partitions)])[self.topic].result(20)

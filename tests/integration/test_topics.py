@@ -21,6 +21,7 @@ from streams.errors import UsageError
 from streams.kafka import topic_admin
 from streams.settings import Settings, load_settings
 from tests.support.brokers import make_topics
+from tests.support.deadline import DEADLINE_S
 
 
 def system(bootstrap: str, prefix: str = "") -> Settings:
@@ -28,7 +29,7 @@ def system(bootstrap: str, prefix: str = "") -> Settings:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -36,7 +37,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def setting(client: AdminClient, topic: str, key: str) -> str:
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    return str(client.describe_configs([resource])[resource].result(20)[key].value)
+    return str(client.describe_configs([resource])[resource].result(DEADLINE_S)[key].value)
 
 
 def set_setting(bootstrap: str, topic: str, key: str, value: str) -> None:
@@ -44,31 +45,31 @@ def set_setting(bootstrap: str, topic: str, key: str, value: str) -> None:
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     client = AdminClient({"bootstrap.servers": bootstrap})
     for answer in client.incremental_alter_configs([resource]).values():
-        answer.result(20)
+        answer.result(DEADLINE_S)
     wait_for(lambda: setting(client, topic, key) == value)
 
 
 def create_topic(bootstrap: str, topic: str, partitions: int) -> None:
     client = AdminClient({"bootstrap.servers": bootstrap})
-    client.create_topics([NewTopic(topic, partitions, 1)])[topic].result(20)
-    wait_for(lambda: topic in client.list_topics(timeout=10).topics)
+    client.create_topics([NewTopic(topic, partitions, 1)])[topic].result(DEADLINE_S)
+    wait_for(lambda: topic in client.list_topics(timeout=DEADLINE_S).topics)
 
 
 def partitions(bootstrap: str, topic: str) -> int:
-    return len(AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=10).topics[topic].partitions)
+    return len(AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=DEADLINE_S).topics[topic].partitions)
 
 
 def write(bootstrap: str, topic: str, value: bytes) -> None:
     producer = Producer({"bootstrap.servers": bootstrap})
     producer.produce(topic, value)
-    assert producer.flush(30) == 0
+    assert producer.flush(DEADLINE_S) == 0
 
 
 def read(bootstrap: str, topic: str, n: int) -> set[bytes | None]:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": topic, "auto.offset.reset": "earliest"})
     consumer.subscribe([topic])
     values: set[bytes | None] = set()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + DEADLINE_S
     while len(values) < n and time.monotonic() < deadline:
         if (record := consumer.poll(0.5)) is not None and record.error() is None:
             values.add(record.value())
@@ -180,7 +181,7 @@ def test_the_largest_record_fits_and_a_larger_one_does_not(kafka: str, prefix: s
     fates: list[KafkaError | None] = []
     for size in (TOPICS["frames"].max_bytes - 1024, TOPICS["frames"].max_bytes + 1):
         producer.produce(f"{prefix}frames", os.urandom(size), on_delivery=lambda error, _: fates.append(error))
-        producer.flush(30)
+        producer.flush(DEADLINE_S)
     assert fates[0] is None
     assert fates[1] is not None
     assert fates[1].code() == KafkaError.MSG_SIZE_TOO_LARGE

@@ -3,7 +3,6 @@
 import json
 import re
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tests.integration.made import described, footage
 from tests.integration.system import System, running, until
 from tests.support.brokers import new_prefix
 from tests.support.collector import Collector, Kept, collecting
+from tests.support.deadline import DEADLINE_S
 from tests.unit.made_messages import match, scores
 
 _CODEC = Codec()
@@ -97,7 +97,7 @@ def traceparent(number: int) -> dict[str, bytes]:
 def write(system: System, topic: str, key: str, value: bytes, headers: dict[str, bytes]) -> None:
     producer = Producer({"bootstrap.servers": system.settings.bootstrap_servers, "partitioner": "murmur2_random"})
     producer.produce(system.settings.topic_prefix + topic, value, key, headers=list(headers.items()))
-    assert producer.flush(20) == 0
+    assert producer.flush(DEADLINE_S) == 0
 
 
 def test_a_verdict_at_the_deadline_stays_in_its_trace(system: System, collector: Collector) -> None:
@@ -150,8 +150,7 @@ def test_a_collector_that_does_not_answer_delays_nothing(kafka: str, prefix: str
                 system.write("descriptors", f"p{number}/0/visual", described(f"p{number}", footage(number)))
             system.flush()
             system.wait("scores", lambda kept: len(kept) >= 300)
-            began_s = time.monotonic()
+            # The collector never answers, and the worker ends by itself: 1 is its hard exit, -9 that of the test.
             assert worker.stop() == 0, worker.log_file.read_text()
-            assert time.monotonic() - began_s < 15
             lines = worker.log_file.read_text().splitlines()
             assert len([line for line in lines if "export" in line]) <= 3

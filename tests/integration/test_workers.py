@@ -15,9 +15,9 @@ import pytest
 
 from streams.topology import STAGES
 from tests.integration.system import System
+from tests.support.deadline import DEADLINE_S
 
 _SCHEMA = Path(__file__).parents[2] / "schemas" / "post.avsc"
-STOPS_WITHIN_S = 10.0
 
 
 def post_of_foreign_writer(post_id: str, caption: str) -> bytes:
@@ -57,11 +57,11 @@ def test_a_post_of_a_foreign_writer_with_the_schema_is_processed(shared: System)
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_terminated_worker_exits_in_order(shared: System, stage: str) -> None:
     worker = shared.worker(stage, f"stopping-{stage}")
-    began = time.monotonic()
+    # 1 is the hard exit of a worker that does not stop in time
     assert worker.stop() == 0, worker.log_file.read_text()[-2000:]
-    assert time.monotonic() - began < STOPS_WITHIN_S
     log = worker.log_file.read_text()
     assert "Traceback" not in log
+    assert "not waiting any longer for what is in flight" not in log
     assert '"level": "error"' not in log
 
 
@@ -95,4 +95,4 @@ def test_a_worker_terminated_before_it_is_ready_exits(shared: System, tmp_path: 
         )
     time.sleep(1.0)  # amid its imports or its join, depending on the machine
     process.send_signal(signal.SIGTERM)
-    assert process.wait(STOPS_WITHIN_S) in {0, -signal.SIGTERM, 128 + signal.SIGTERM}, log.read_text()
+    assert process.wait(DEADLINE_S) in {0, -signal.SIGTERM, 128 + signal.SIGTERM}, log.read_text()

@@ -16,13 +16,13 @@ from testcontainers.community.kafka import KafkaContainer
 from ops.broker.kafka import Kafka
 from streams.kafka import topic_admin
 from streams.settings import load_settings
+from tests.support.deadline import DEADLINE_S
 
 BOOTSTRAP_VARIABLE = "JIKIMI_TEST_BOOTSTRAP_SERVERS"
 HOW_TO_GET_ONE = (
     f"start Docker, or install a JDK (17 or newer) and Maven, or set {BOOTSTRAP_VARIABLE} to a broker you may write to"
 )
 _IMAGE = "confluentinc/cp-kafka:7.9.0"
-_PULL_AND_START_S = 180
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def _container() -> Iterator[KafkaContainer]:
     container.with_env("KAFKA_MESSAGE_MAX_BYTES", str(16 * 1024 * 1024))
     container.with_env("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
     container.with_env("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
-    container.start(timeout=_PULL_AND_START_S)
+    container.start(timeout=DEADLINE_S)
     try:
         yield container
     finally:

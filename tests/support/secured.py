@@ -26,9 +26,9 @@ from ops.java import UnavailableError, require
 from streams.doctor.rights import Right
 from streams.kafka.serving import free_port
 from tests.support.brokers import java_kafka
+from tests.support.deadline import DEADLINE_S
 
 PASSWORD = "not a secret here"
-_PATIENCE_S = 20.0
 _TYPES = {
     "topic": ResourceType.TOPIC,
     "group": ResourceType.GROUP,
@@ -65,10 +65,10 @@ class SecuredKafka:
             UserScramCredentialUpsertion(user, info, PASSWORD.encode()) for user in rights
         ]
         for answer in admin.alter_user_scram_credentials(wanted).values():
-            answer.result(_PATIENCE_S)
+            answer.result(DEADLINE_S)
         bindings = [_binding(user, right) for user, theirs in rights.items() for right in theirs]
         for answer in admin.create_acls(bindings).values() if bindings else ():
-            answer.result(_PATIENCE_S)
+            answer.result(DEADLINE_S)
         for user in rights:
             _wait_until_known(self.environment(user))
 
@@ -145,7 +145,7 @@ def _wait_until_known(environment: Mapping[str, str]) -> None:
         "ssl.ca.location": environment["JIKIMI_CA_FILE"],
         "log_level": 0,
     }
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + DEADLINE_S
     while True:
         try:
             AdminClient(config).list_topics(timeout=1)

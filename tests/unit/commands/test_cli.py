@@ -4,7 +4,6 @@ import re
 import shlex
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -132,11 +131,9 @@ def test_a_metrics_port_in_use_is_refused(run: Run) -> None:
 @pytest.mark.parametrize(
     "command", ["case list", "case show case-x", "case withdraw case-x", "feed jsonl posts.jsonl", "worker takedown"]
 )
-def test_an_unreachable_broker_is_one_line_within_the_grace_period(run: Run, tmp_path: Path, command: str) -> None:
+def test_an_unreachable_broker_is_one_line(run: Run, tmp_path: Path, command: str) -> None:
     (tmp_path / "posts.jsonl").write_text("")
-    began_s = time.monotonic()
     assert_refused(run(*command.split()), CLOSED)
-    assert time.monotonic() - began_s < 15  # the grace period of 1 s, and all imports on a slow machine
 
 
 @pytest.mark.parametrize("command", [

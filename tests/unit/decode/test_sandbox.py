@@ -10,6 +10,7 @@ from streams.decode.decoder import Decoder
 from streams.decode.sandbox.sandbox import Sandbox
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
+from tests.support.deadline import DEADLINE_S
 from tests.unit.decode.made import moving, scene, tone, video
 
 MEMORY_BYTES = 512 * 1024 * 1024
@@ -22,7 +23,9 @@ async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
         yield sandbox
 
 
-async def answers(sandbox: Sandbox, job: str, timeout_s: float = 20.0, job_timeout_s: float = 30.0) -> list[bytes]:
+async def answers(
+    sandbox: Sandbox, job: str, timeout_s: float = DEADLINE_S, job_timeout_s: float = DEADLINE_S
+) -> list[bytes]:
     run = sandbox.run(job.encode(), answer_timeout_s=timeout_s, job_timeout_s=job_timeout_s)
     async with aclosing(run):
         return [answer async for answer in run][1:]
@@ -43,13 +46,13 @@ async def answers(sandbox: Sandbox, job: str, timeout_s: float = 20.0, job_timeo
 )
 async def test_a_misbehaving_child_fails_only_its_own_job(sandbox: Sandbox, job: str, reason: str) -> None:
     with pytest.raises(UnprocessableError) as refused:
-        await answers(sandbox, job, timeout_s=1.0 if job == "hang" else 20.0)
+        await answers(sandbox, job, timeout_s=1.0 if job == "hang" else DEADLINE_S)
     assert refused.value.reason == reason
     assert await answers(sandbox, "count 3") == [b"0", b"1", b"2"]
 
 
 async def test_answers_before_the_misbehaviour_are_kept(sandbox: Sandbox) -> None:
-    async with aclosing(sandbox.run(b"segfault", answer_timeout_s=20, job_timeout_s=20)) as run:
+    async with aclosing(sandbox.run(b"segfault", answer_timeout_s=DEADLINE_S, job_timeout_s=DEADLINE_S)) as run:
         assert await anext(run) == b"good"
         with pytest.raises(UnprocessableError):
             await anext(run)
@@ -76,13 +79,13 @@ async def test_a_child_is_reused_after_a_good_job(sandbox: Sandbox) -> None:
 
 
 async def test_an_abandoned_job_does_not_affect_the_next(sandbox: Sandbox) -> None:
-    async with aclosing(sandbox.run(b"flow", answer_timeout_s=20, job_timeout_s=20)) as run:
+    async with aclosing(sandbox.run(b"flow", answer_timeout_s=DEADLINE_S, job_timeout_s=DEADLINE_S)) as run:
         await anext(run)
     assert await answers(sandbox, "count 2") == [b"0", b"1"]
 
 
 async def test_a_slow_caller_exerts_back_pressure_on_the_child(sandbox: Sandbox) -> None:
-    async with aclosing(sandbox.run(b"flow", answer_timeout_s=20, job_timeout_s=20)) as run:
+    async with aclosing(sandbox.run(b"flow", answer_timeout_s=DEADLINE_S, job_timeout_s=DEADLINE_S)) as run:
         await anext(run)
         before = _resident_bytes()
         await asyncio.sleep(0.5)  # the child could send hundreds of megabytes meanwhile
@@ -114,7 +117,8 @@ async def test_several_jobs_run_concurrently(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     async with Sandbox("misbehaving:work", n_children=3, n_working=2, memory_bytes=MEMORY_BYTES) as sandbox:
         outcomes = await asyncio.gather(
-            *(answers(sandbox, job, timeout_s=5) for job in ("hang", "segfault", *["count 20"] * 6)),
+            answers(sandbox, "hang", timeout_s=5),
+            *(answers(sandbox, job) for job in ("segfault", *["count 20"] * 6)),
             return_exceptions=True,
         )
     assert [isinstance(outcome, UnprocessableError) for outcome in outcomes] == [True, True] + [False] * 6
@@ -124,7 +128,7 @@ async def test_an_open_job_that_is_not_consumed_does_not_delay_others(monkeypatc
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     async with (
         Sandbox("misbehaving:work", n_children=2, n_working=1, memory_bytes=MEMORY_BYTES) as sandbox,
-        aclosing(sandbox.run(b"flow", answer_timeout_s=20, job_timeout_s=20)) as film,
+        aclosing(sandbox.run(b"flow", answer_timeout_s=DEADLINE_S, job_timeout_s=DEADLINE_S)) as film,
     ):
         await anext(film)
         assert await answers(sandbox, "count 2") == [b"0", b"1"]

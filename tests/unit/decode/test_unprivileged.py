@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.deadline import DEADLINE_S
 from tests.unit.decode.made import image, moving, tone, video
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +36,7 @@ def test_every_kind_of_medium_is_decoded_without_starting_threads(folder: Path) 
     files += [video(folder / name, sound=tone(2.0)) for name in SOUNDS]
     files += [image(folder / name) for name in IMAGES]
     command = [sys.executable, "-m", "tests.unit.decode.unprivileged", *map(str, files)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=DEADLINE_S)
     for file, line in zip(files, done.stdout.splitlines(), strict=True):
         privileged, unprivileged = line.split("\t")
         assert privileged.endswith(" bytes"), (file.name, line)

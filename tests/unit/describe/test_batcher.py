@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from streams.describe.batcher import Array, Batcher
+from tests.support.deadline import DEADLINE_S
 
-DEADLINE_S = 5.0
 POISON = -13.0
 """A value that the model refuses."""
 

@@ -14,10 +14,10 @@ from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLetters
 from streams.engine.guard import DEAD_LETTERS, DeliveryError, Guard
 from streams.engine.record import Output, Record
 from streams.errors import BrokerError, TransientError, UnprocessableError
+from tests.support.deadline import DEADLINE_S
 from tests.unit.made_messages import verdict
 
 CODEC = Codec()
-DEADLINE_S = 5.0
 type Raiser = Callable[[str], Exception | None]
 
 

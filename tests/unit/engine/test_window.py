@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from streams.engine.window import Window
-
-DEADLINE_S = 5.0
+from tests.support.deadline import DEADLINE_S
 
 
 @dataclass(eq=False)

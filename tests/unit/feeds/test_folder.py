@@ -9,6 +9,7 @@ from schemas.messages import DeadLetter, Post
 from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
 from streams.feeds.files.folder import follow_folder
+from tests.support.deadline import DEADLINE_S
 from tests.unit.feeds.made import NEW, posts, progress_after
 
 FAST_S = 0.02
@@ -23,7 +24,7 @@ async def posts_in(folder: Path, progress: Progress = NEW) -> list[Post]:
 
 
 async def next_post(feed: AsyncGenerator[Batch]) -> Post:
-    (post,) = posts([await asyncio.wait_for(anext(feed), 10)])
+    (post,) = posts([await asyncio.wait_for(anext(feed), DEADLINE_S)])
     return post
 
 
@@ -69,7 +70,7 @@ async def test_a_broken_sidecar_is_a_dead_letter_and_is_retried_when_corrected(t
     sidecar = tmp_path / "clip.mp4.json"
     sidecar.write_text('{"captoin": "x"}')
     feed = follow_folder(tmp_path, NEW, interval_s=FAST_S)
-    (refused,) = (await asyncio.wait_for(anext(feed), 10)).records
+    (refused,) = (await asyncio.wait_for(anext(feed), DEADLINE_S)).records
     assert isinstance(refused, DeadLetter)
     assert refused.value == b'{"captoin": "x"}'
     assert "captoin" in refused.detail

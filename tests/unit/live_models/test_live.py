@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from models.manifest import Kind, ModelError
 from schemas.messages import Choice, Policy
 from streams.live_models.live import LivePart
+from tests.support.deadline import DEADLINE_S
 
 A, B, C = (Choice(visual=f"{name}@1", audio="x@1", text="x@1", fusion="x@1") for name in "abc")
 
@@ -25,7 +26,7 @@ class Loader:
         self.gate.set()
 
     def __call__(self, choice: Choice) -> str:
-        assert self.gate.wait(10)
+        assert self.gate.wait(DEADLINE_S)
         if choice.visual in self.broken:
             raise ModelError(f"{choice.visual} cannot be loaded")
         self.loaded.append(choice.visual)

@@ -15,6 +15,7 @@ from schemas.messages import Descriptors, Modality, Reference
 from streams.errors import UsageError
 from streams.match.archive import Hit
 from streams.match.milvus_archive import MilvusArchive
+from tests.support.deadline import DEADLINE_S
 from tests.unit.made_messages import segment
 
 COLUMNS = 64
@@ -221,7 +222,7 @@ def test_a_second_process_on_the_folder_gets_one_error(archive: MilvusArchive, t
         "except Exception as error: print(repr(error))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "archive")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=True)
     assert done.stdout.startswith("UsageError('archive ")
     assert "another worker" in done.stdout
     assert done.stderr == ""
@@ -250,5 +251,5 @@ MilvusArchive(sys.argv[1]).close()
 
 def test_a_closed_archive_leaves_no_server_and_logs_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error::ResourceWarning", "-c", _USE_AND_CLOSE, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

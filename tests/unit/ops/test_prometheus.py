@@ -10,6 +10,7 @@ from ops.java import UnavailableError
 from ops.prometheus import binary, rules
 from ops.prometheus.alerts import freshness
 from ops.prometheus.server import Prometheus
+from tests.support.deadline import DEADLINE_S
 
 
 def test_a_program_on_the_path_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +65,7 @@ def test_a_real_server_scrapes_and_its_alert_names_the_stage(promtool: str, tmp_
 
 
 def _stages_behind(prometheus: Prometheus) -> list[str]:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + DEADLINE_S
     while not (found := [alert for alert in prometheus.firing() if alert["alertname"] == "JikimiStageBehind"]):
         assert time.monotonic() < deadline
         time.sleep(0.2)
