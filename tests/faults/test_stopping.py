@@ -1,15 +1,11 @@
 """How a worker ends: asked to, in the middle of work, hanging, or because too much goes wrong."""
 
-import time
-
 from tests.faults.rig import WINDOW, Rig, duplicates, post, posts, tell, wait_for
-
-_DRAIN_S = 3.0
-_STOP_S = _DRAIN_S + 10
 
 
 def test_a_worker_told_to_stop_finishes_what_it_has_and_loses_nothing(rig: Rig) -> None:
-    fed = posts(400, "slow 0.05")
+    # The rest would keep the worker busy for ten seconds after the moment of the stop.
+    fed = posts(80, "slow 0.05") + posts(320, "slow 0.5", start=80)
     rig.feed(fed)
     first = rig.worker()
     wait_for(lambda: rig.keys().total() > 50, "some work done")
@@ -28,17 +24,14 @@ def test_a_worker_told_to_stop_finishes_what_it_has_and_loses_nothing(rig: Rig) 
 
 
 def test_a_worker_told_to_stop_while_a_handler_hangs_ends_in_time_and_loses_nothing(rig: Rig) -> None:
-    rig.environment["JIKIMI_DRAIN_S"] = str(_DRAIN_S)
+    rig.environment["JIKIMI_DRAIN_S"] = "3"
     fed = [post("hung", "hang 0.1", 3), *posts(60)]
     rig.feed(fed)
     rig.hang(on=True)
     first = rig.worker()
     wait_for(rig.keys, "some work done")
-    began = time.monotonic()
-    code = first.terminate(60)
-    took_s = time.monotonic() - began
-    assert code == 0
-    assert _DRAIN_S < took_s < _STOP_S
+    assert first.terminate() == 0  # 1 is the hard exit of a worker that does not stop in time
+    assert first.has_logged("not waiting any longer for what is in flight")
     assert rig.committed()[3] == 0
     assert not rig.dead_letters()
 
