@@ -126,7 +126,7 @@ def test_withdrawing_a_case_withdraws_its_takedowns_and_prevents_later_ones(shar
     write_verdicts(shared, *(verdict(f"pending-{number}", "withdrawn") for number in range(3)), verdict("kept", "open"))
     until(lambda: all(events_of(shared, f"pending-{number}", "withdrawn") for number in range(3)))
     assert withdraw_case(shared.settings, "withdrawn") == 1
-    until(lambda: all(len(events_of(shared, f"pending-{number}", "withdrawn")) == 2 for number in range(3)), 10)
+    until(lambda: all(len(events_of(shared, f"pending-{number}", "withdrawn")) == 2 for number in range(3)))
     issued, withdrawn = events_of(shared, "pending-0", "withdrawn")
     assert (issued.state, withdrawn.state) == ("issued", "withdrawn")
     assert withdrawn.previous == issued.hash
