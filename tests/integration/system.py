@@ -43,7 +43,6 @@ class System:
             "JIKIMI_TOPIC_PREFIX": prefix,
             "JIKIMI_TERM_KEY": "sixteen letters or more",
             "JIKIMI_SESSION_TIMEOUT_S": "6",
-            "JIKIMI_FETCH_WAIT_MS": "20",
             "JIKIMI_FUSION_MODEL": "noisy-or@1",  # scores do not depend on the training of the default model
         }
         self._bootstrap, self._prefix = bootstrap, prefix
@@ -134,7 +133,7 @@ class _Tail:
                 "bootstrap.servers": bootstrap,
                 "group.id": f"{prefix}tail",
                 "enable.auto.commit": False,
-                "fetch.wait.max.ms": 20,
+                "fetch.wait.max.ms": 100,
                 "enable.partition.eof": True,
             }
         )

@@ -119,7 +119,7 @@ class Feed(threading.Thread):
 
     def run(self) -> None:
         for number, kind in enumerate(itertools.cycle(self._films)):
-            if self._stopping.wait(0.25):
+            if self._stopping.wait(0.5):
                 return
             post_id = f"{kind}-{number}"
             post(self._system, post_id, self._films[kind])
