@@ -19,7 +19,6 @@ from tests.faults.rig import CODEC, Rig, tell, wait_for
 from tests.support.deadline import DEADLINE_S
 
 _ROOT = Path(__file__).parents[2]
-N_KILLS = 50
 STALL_S = "1"
 
 
@@ -151,7 +150,8 @@ def check_mastodon(rig: Rig, server: Mastodon) -> None:
     assert not {removal.url for removal in removals} & living(server)
 
 
-def test_feeds_killed_fifty_times_write_every_record_once(rig: Rig) -> None:
+@pytest.mark.parametrize("n_kills", [20, pytest.param(50, marks=pytest.mark.long)])
+def test_feeds_killed_again_and_again_write_every_record_once(rig: Rig, n_kills: int) -> None:
     chance = random.Random(7)
     with (
         Jetstream(1, 9000, seed=1, rate=40, misbehaves=True) as first,
@@ -166,7 +166,7 @@ def test_feeds_killed_fifty_times_write_every_record_once(rig: Rig) -> None:
         for server in feeds.values():
             server.run()
         wait_for(lambda: len(cursors(rig)) == len(feeds), "a first position of each feed")
-        for number in range(N_KILLS):
+        for number in range(n_kills):
             feed = chance.choice(list(feeds))
             if number % 5:  # most while connected, some while starting
                 wait_for(lambda: any(map(is_connected, feeds.items())), "a connected feed")
@@ -188,7 +188,7 @@ def test_feeds_killed_fifty_times_write_every_record_once(rig: Rig) -> None:
         assert {letter.reason for letter in letters} <= {"feed_entry_malformed"}
         assert len({letter.dead_letter_id for letter in letters}) == len(letters)
         connections = [server.n_connections for server in feeds.values()]
-        tell(kills=N_KILLS, connections=connections, posts=len(messages(rig, "posts")), letters=len(letters))
+        tell(kills=n_kills, connections=connections, posts=len(messages(rig, "posts")), letters=len(letters))
 
 
 @pytest.mark.parametrize("by_websocket", [False, True])
