@@ -78,7 +78,7 @@ BOARD = Board(
         "Resources": [
             lines(
                 "Records in flight",
-                "In flight or waiting for an earlier one; at JIKIMI_WINDOW per process the stage stops reading.",
+                "In flight or finished behind an unfinished one; JIKIMI_WINDOW of a process are worked on at once.",
                 "short",
                 {"{{stage}}": _of(signals.WINDOW_DEPTH)},
             ),

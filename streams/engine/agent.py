@@ -5,11 +5,13 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import faust
 import structlog
 from faust.streams import Stream
 from faust.types import EventT, StreamT
+from faust.types.tuples import Message
 
 from streams.engine.faust_driver import Consumer
 from streams.engine.guard import Guard
@@ -53,6 +55,7 @@ class AgentRunner:
         self._limit = limit
         self._crash = crash
         self._windows: dict[str, list[Window[Any]]] = defaultdict(list)
+        self._n_finished: WeakKeyDictionary[Message, int] = WeakKeyDictionary()
 
     async def run(self, topic: str, guard: Guard[Any], stream: StreamT[bytes]) -> None:
         """Process the records of a stream until it ends; stop the worker if one of them cannot reach its outcome."""
@@ -60,6 +63,7 @@ class AgentRunner:
 
         async def work(item: _InFlight) -> None:
             await guard(_record(topic, item.event))
+            self._drop_value(item.event)
 
         async def items() -> AsyncIterator[_InFlight]:
             async for event in cast("Stream[bytes]", stream).noack().events():
@@ -78,6 +82,17 @@ class AgentRunner:
         finally:
             gauge.cancel()
             windows.remove(window)
+
+    def _drop_value(self, event: EventT[bytes]) -> None:
+        """Free the value of a finished record, which may wait long for an earlier one to be acked.
+
+        Two agents may read one topic, and share its messages: the last of them to finish frees the value.
+        """
+        message = event.message
+        event.value = None
+        self._n_finished[message] = self._n_finished.get(message, 0) + 1
+        if self._n_finished[message] >= message.refcount:
+            message.value = None
 
 
 async def _export_gauges(stage: str, windows: Sequence[Window[Any]]) -> None:

@@ -61,11 +61,15 @@ class Consumer(driver.Consumer):
         return False
 
     def finish(self, message: Message) -> bool:
-        """Allow the commit to pass this record; call it in order within a partition."""
+        """Allow the commit to pass this record once every agent that reads it has finished it.
+
+        Call it once per agent, in order within a partition. Faust counts the agents of a record when it hands it to
+        them; two stages of one worker may read the same topic.
+        """
         if message.generation_id != self.app.consumer_generation_id:
             self._unacked_messages.discard(message)
             return False
-        return super().ack(message)
+        return super().ack(message) if message.decref() == 0 else False
 
     def _new_offset(self, tp: TP) -> int | None:
         """Return the next offset to commit, None if no record was finished since the last commit."""

@@ -12,6 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import NamedTuple, Protocol
 
+MAX_FINISHED = 4096
+"""Without their values these take a few hundred bytes each."""
+
 
 class Item(Protocol):
     """One record in flight."""
@@ -42,13 +45,17 @@ class Window[I: Item]:
     work
         Returns when the item's outcome is durable; an exception from it ends the window.
     limit
-        Number of items in flight or finished behind an unfinished one, over all partitions. A full window stops
-        reading, which is the back-pressure.
+        Number of items worked on at once, over all partitions. At the limit the window stops reading, which is the
+        back-pressure.
+    max_finished
+        Number of items finished behind an unfinished one, over all partitions; beyond it the window stops reading too.
+        A slow item holds up neither other partitions nor its own until then, and a crash repeats at most so many.
     """
 
-    def __init__(self, work: Callable[[I], Awaitable[None]], limit: int) -> None:
+    def __init__(self, work: Callable[[I], Awaitable[None]], limit: int, max_finished: int = MAX_FINISHED) -> None:
         self._work = work
         self._slots = asyncio.Semaphore(limit)
+        self._places = asyncio.Semaphore(limit + max_finished)
         self._in_flight: dict[object, deque[_InFlight[I]]] = defaultdict(deque)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -84,16 +91,15 @@ class Window[I: Item]:
 
     async def _read(self, items: AsyncIterator[I]) -> None:
         async for item in items:
+            await self._places.acquire()
             await self._slots.acquire()
             task = asyncio.ensure_future(self._work(item))
             self._in_flight[item.partition].append(_InFlight(item, task, time.monotonic()))
             task.add_done_callback(partial(self._advance, item.partition))
 
     def _advance(self, partition: object, _: asyncio.Task[None]) -> None:
-        """Ack from the head of a partition as long as it is finished; called when a task of the partition ends.
-
-        The ack frees the slot, not the end of the task: otherwise finished records would pile up behind a slow head.
-        """
+        """Ack from the head of a partition as long as it is finished; called when a task of the partition ends."""
+        self._slots.release()
         queue = self._in_flight[partition]
         while queue and queue[0].task.done() and not self._failed.done():
             try:
@@ -104,7 +110,7 @@ class Window[I: Item]:
                 self._failed.set_exception(error)
                 return
             queue.popleft()
-            self._slots.release()
+            self._places.release()
 
     async def _drain(self) -> None:
         while self.depth and not self._failed.done():

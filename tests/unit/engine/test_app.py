@@ -140,6 +140,19 @@ async def test_what_is_finished_is_acked_once(consumer: driver.Consumer) -> None
     assert message not in consumer._unacked_messages
 
 
+async def test_a_record_that_two_agents_read_is_finished_when_both_have_finished_it(consumer: driver.Consumer) -> None:
+    first, second = read(consumer, 0), read(consumer, 1)
+    for message in (first, second):
+        message.incref(2)
+    assert not consumer.finish(first)
+    assert not consumer.finish(second)
+    assert consumer._new_offset(TP("trial.posts", 0)) is None
+    assert consumer.finish(first)
+    assert consumer._new_offset(TP("trial.posts", 0)) == 1
+    assert consumer.finish(second)
+    assert consumer._new_offset(TP("trial.posts", 0)) == 2
+
+
 async def test_what_faust_acked_before_can_still_be_finished(consumer: driver.Consumer) -> None:
     message = read(consumer, 0)
     message.ack(consumer)

@@ -95,16 +95,40 @@ async def test_a_hung_head_holds_back_its_own_partition_only() -> None:
     assert acked == ["c", "d", "a", "b"]
 
 
-async def test_the_limit_counts_what_is_finished_behind_a_slow_head() -> None:
+async def test_finished_records_behind_a_slow_head_take_no_slot() -> None:
+    slow, *others = letters("abcdefgh")
+    a_window = window(limit=2)
+    running = await started(slow, *others, a_window=a_window)
+    for item in others:
+        assert item.started
+        await end(item)
+    assert (a_window.depth, slow.acked) == (8, [])
+    await end(slow)
+    await finish(running)
+    assert slow.acked == list("abcdefgh")
+
+
+async def test_a_slow_record_of_one_partition_holds_up_no_other_partition() -> None:
+    slow, behind = letters("ab", partition=0)
+    others = [Letter(str(n), partition=1 + n % 7) for n in range(300)]
+    running = await started(slow, behind, *others, a_window=window(limit=16))
+    for item in others:
+        item.end.set_result(None)
+        await settle()
+    assert all(item.acked for item in others)
+    await end(slow, behind)
+    await finish(running)
+
+
+async def test_reading_stops_at_the_limit_of_finished_records() -> None:
     items = letters("abcdef")
-    a_window = window(limit=3)
+    a_window = Window(Letter.work, limit=2, max_finished=2)
     running = await started(*items, a_window=a_window)
-    await end(*items[1:3])
-    assert a_window.depth == 3
-    assert [item.started for item in items] == [True] * 3 + [False] * 3
+    await end(*items[1:4])
+    assert [item.started for item in items] == [True] * 4 + [False] * 2
     await end(items[0])
     assert [item.started for item in items] == [True] * 6
-    await end(*items[3:])
+    await end(*items[4:])
     await finish(running)
 
 
