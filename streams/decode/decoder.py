@@ -73,6 +73,9 @@ class Decoder:
         answers = self._sandbox.run(job, answer_timeout_s=timeout_s, job_timeout_s=timeout_s)
         async with aclosing(answers):
             (info,) = [_decoded(answer, MediaInfo) async for answer in answers]
+        # A compromised child may send any number; the segments are counted from this one.
+        if not 0.0 <= info.duration_s <= self._settings.max_duration_s:
+            raise UnprocessableError("media_decode_crash", "the decoder's answer has an impossible duration")
         return info
 
     def spans(self, info: MediaInfo) -> list[tuple[float, float]]:

@@ -6,8 +6,10 @@ from functools import cached_property
 from typing import Any
 
 import faust
+import stamina
 import structlog
 from aiokafka.partitioner import DefaultPartitioner
+from confluent_kafka import KafkaException
 from faust.types import StreamT, TopicT
 
 from schemas.messages import Message
@@ -141,6 +143,21 @@ class Context:
                 self.crash(error)
 
         self.app.task(run)
+
+    async def wait_for_broker[T](self, step: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of a step of background work, run again while the broker does not answer it.
+
+        Raises
+        ------
+        KafkaException, BrokerError
+            The broker has not answered for `delivery_timeout_s`, after which the stages stop too.
+        """
+        async for attempt in stamina.retry_context(
+            (KafkaException, BrokerError), attempts=None, timeout=self.settings.delivery_timeout_s, wait_max=2.0
+        ):
+            with attempt:
+                return await step()
+        raise AssertionError
 
     def crash(self, error: Exception) -> None:
         """Stop the worker with a non-zero exit code; records not acked are processed again after a restart."""

@@ -76,14 +76,14 @@ class TopicReader:
         self._started: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start reading from the first record; later calls start nothing.
+        """Start reading from the first record; calls after a successful one start nothing.
 
         Raises
         ------
         TransientError
             The broker does not answer, or has no such topic.
         """
-        if self._started is None:
+        if self._started is None or _has_failed(self._started):
             self._started = asyncio.create_task(self._begin())
         await asyncio.shield(self._started)
 
@@ -184,6 +184,10 @@ class TopicReader:
             return None
         self._positions[partition] = offset + 1
         return Update(message.key() or b"", message.value(), partition, offset, message.timestamp()[1] / 1000)
+
+
+def _has_failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 async def read_whole(settings: Settings, topic: str) -> list[Update]:

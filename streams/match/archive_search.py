@@ -63,14 +63,18 @@ class ArchiveSearch:
         await self._live.current()
         while True:
             self._live.swapped.clear()
-            # During a rebalance the assignment is not settled yet.
-            owned = set() if self._context.app.rebalancing else self._context.owned("descriptors")
-            await self._catch_up(owned)
-            await self._search_new(await self._live.current(), owned & self._caught_up)
+            await self._context.wait_for_broker(self._search_once)
             try:
                 await asyncio.wait_for(self._live.swapped.wait(), _ASSIGNMENT_POLL_S)
             except TimeoutError:
                 continue
+
+    async def _search_once(self) -> None:
+        """Search what is new; after an error it can be called again, because progress is stored after its outputs."""
+        # During a rebalance the assignment is not settled yet.
+        owned = set() if self._context.app.rebalancing else self._context.owned("descriptors")
+        await self._catch_up(owned)
+        await self._search_new(await self._live.current(), owned & self._caught_up)
 
     async def _catch_up(self, owned: Collection[int]) -> None:
         """Archive the committed records that this worker's archive lacks, and store the end of each partition.

@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.messages import PostRef, State, Takedown
 from streams.kafka.clients import create_codec
+from streams.kafka.compacted_topic import decode_or_refuse
 from streams.kafka.topic_reader import TopicReader, Update, read_whole
 from streams.settings import Settings
 
@@ -116,9 +117,8 @@ class TakedownLog:
 
     def _apply_updates(self, updates: list[Update]) -> None:
         for update in updates:
-            if update.value is not None:
-                event = self._codec.decode("takedowns", update.value)
-                assert isinstance(event, Takedown)
+            event = decode_or_refuse(self._codec, "takedowns", update)
+            if isinstance(event, Takedown):
                 self.apply(event)
 
 
@@ -129,12 +129,7 @@ async def read_takedowns(settings: Settings) -> list[Takedown]:
     ------
     UsageError
         The broker does not answer, or has no such topic.
-    WireError
-        An event cannot be decoded.
     """
-    codec, events = create_codec(settings), []
-    for update in await read_whole(settings, "takedowns"):
-        event = codec.decode("takedowns", update.value or b"")
-        assert isinstance(event, Takedown)
-        events.append(event)
-    return events
+    codec = create_codec(settings)
+    events = [decode_or_refuse(codec, "takedowns", update) for update in await read_whole(settings, "takedowns")]
+    return [event for event in events if isinstance(event, Takedown)]

@@ -31,16 +31,19 @@ class Reconciler:
 
     async def run(self) -> None:
         """Reconcile the takedown log after every change of a case or a review, until cancelled."""
-        await self._context.cases.start()
-        await self._quarantine.current()
+        await self._context.wait_for_broker(self._context.cases.start)
+        await self._context.wait_for_broker(self._quarantine.current)
         self._changed.set()
         while True:
             await self._wait_until_due()
             self._changed.clear()
             self._reconciled = self._context.owned("verdicts")
-            for event in self._log.all():
-                if self._owns(event.post.post_id) and await self._next_state(event) is not None:
-                    await self._reconcile(event.takedown_id)
+            await self._context.wait_for_broker(self._reconcile_all)
+
+    async def _reconcile_all(self) -> None:
+        for event in self._log.all():
+            if self._owns(event.post.post_id) and await self._next_state(event) is not None:
+                await self._reconcile(event.takedown_id)
 
     async def _wait_until_due(self) -> None:
         """Return after a change of a case or a review, or of the assigned partitions: their takedowns may be stale."""

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 
@@ -55,11 +56,13 @@ class Removals:
     async def run(self) -> None:
         """Close takedowns issued after their removal, until cancelled."""
         while True:
-            takedown_id, removal = await self._joined.get()
-            async with aclosing(self._apply_to(takedown_id, removal)) as outputs:
-                async for output in outputs:
-                    assert output.message is not None
-                    await self._context.send(output.topic, output.key, output.message)
+            await self._context.wait_for_broker(partial(self._close, *await self._joined.get()))
+
+    async def _close(self, takedown_id: str, removal: Removal) -> None:
+        async with aclosing(self._apply_to(takedown_id, removal)) as outputs:
+            async for output in outputs:
+                assert output.message is not None
+                await self._context.send(output.topic, output.key, output.message)
 
     async def apply(self, removal: Removal) -> AsyncGenerator[Output]:
         """Yield the next events of the takedowns issued before a removal of their post."""

@@ -1,15 +1,21 @@
 """A broker that is killed and restarted or stays down: workers wait or crash, and never skip a record."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
 
 from ops.broker.kafka import Kafka
 from tests.faults.conftest import end
-from tests.faults.rig import Rig, duplicates, posts, tell, wait_for
+from tests.faults.rig import CODEC, Fed, Rig, duplicates, posts, tell, wait_for
+from tests.integration.made import COLUMNS, described
 from tests.support.brokers import make_topics
+
+_OUTAGE_S = 25.0
+"""Longer than any single query to the broker waits."""
 
 
 @pytest.fixture
@@ -59,3 +65,19 @@ def test_a_broker_that_stays_down_stops_the_worker_and_causes_no_dead_letters(ri
     keys = rig.keys()
     tell(lost=400 - len(keys), duplicated=duplicates(keys), exit_code=code)
     assert set(keys) == {record.key for record in fed}
+
+
+def test_background_work_survives_an_outage_of_the_broker(own_kafka: Kafka, tmp_path: Path) -> None:
+    make_topics(own_kafka.bootstrap, "")
+    worker_command = ("streams.cli", "worker", "match")
+    rig = Rig(tmp_path, own_kafka.bootstrap, "", command=worker_command, stage="match", source="descriptors")
+    rig.environment["JIKIMI_ARCHIVE_DIR"] = str(tmp_path / "archive")
+    worker = rig.worker()
+    own_kafka.kill()
+    time.sleep(_OUTAGE_S)
+    own_kafka.start()
+    message = described("after", np.zeros((0, COLUMNS), np.float32))
+    rig.feed([Fed(0, "after/0/visual", CODEC.encode("descriptors", message))])
+    wait_for(lambda: not worker.alive or "after" in rig.keys("scores"), "a score after the outage")
+    assert worker.alive, worker.log
+    worker.kill()

@@ -1,12 +1,15 @@
 import asyncio
+import math
 import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from streams.decode.decoder import Decoder
+from streams.decode.media.decoded import MediaInfo
 from streams.decode.sandbox.sandbox import Sandbox
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
@@ -155,6 +158,19 @@ async def test_4k_video_fits_into_a_child(decoder: Decoder, tmp_path: Path, code
     path = video(tmp_path / "a.mp4", frames, codec=codec, pixel_format=pixel_format, options=options, fps=4)
     (segment,) = [segment async for segment in decoder.segments(path, await decoder.scan(path))]
     assert len(segment.frames) >= 3
+
+
+@pytest.mark.parametrize("duration_s", [math.inf, math.nan, -1.0, 1e12])
+async def test_an_impossible_duration_from_a_compromised_child_is_refused(
+    decoder: Decoder, monkeypatch: pytest.MonkeyPatch, duration_s: float
+) -> None:
+    async def run(*_: object, **__: object) -> AsyncIterator[bytes]:
+        yield msgspec.msgpack.encode(MediaInfo(kind="video", duration_s=duration_s))
+
+    monkeypatch.setattr(decoder._sandbox, "run", run)
+    with pytest.raises(UnprocessableError, match="impossible duration") as refused:
+        await decoder.scan(Path("anything"))
+    assert refused.value.reason == "media_decode_crash"
 
 
 def _can_unshare() -> bool:

@@ -6,6 +6,7 @@ import pytest
 from confluent_kafka import KafkaError
 from structlog.testing import capture_logs
 
+from streams.errors import BrokerError
 from streams.kafka.topic_reader import TopicReader
 from streams.settings import load_settings
 
@@ -34,3 +35,22 @@ async def test_a_refused_group_is_logged_and_stops_nothing(monkeypatch: pytest.M
     assert crashes == []
     assert [(line["event"], line["topic"]) for line in lines] == [("broker error", "cases")]
     assert "not for you" in lines[0]["error"]
+
+
+async def test_a_start_that_failed_is_tried_again_by_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = TopicReader(load_settings(bootstrap_servers="127.0.0.1:9"), "cases", lambda _: None, lambda _: None)
+    answers = iter([BrokerError("no answer"), None])
+    calls: list[Exception | None] = []
+
+    async def begin() -> None:
+        calls.append(next(answers))
+        if calls[-1] is not None:
+            raise calls[-1]
+
+    monkeypatch.setattr(reader, "_begin", begin)
+    with pytest.raises(BrokerError):
+        await reader.start()
+    await reader.start()
+    await reader.start()
+    assert len(calls) == 2
+    await reader.stop()

@@ -152,6 +152,13 @@ async def test_the_log_has_the_last_event_of_each_takedown(takedown_log: Takedow
     assert takedown_log.all() == [sent]
 
 
+async def test_a_record_that_cannot_be_decoded_is_passed_over(takedown_log: TakedownLog) -> None:
+    issued, sent = life("issued", "sent")
+    values = [Codec().encode("takedowns", issued), b"no avro", Codec().encode("takedowns", sent)]
+    takedown_log._apply_updates([Update(b"t1", value, 0, offset) for offset, value in enumerate(values)])
+    assert takedown_log.last("t1") == sent
+
+
 async def test_a_repeated_event_changes_nothing(takedown_log: TakedownLog) -> None:
     issued, sent = life("issued", "sent")
     for event in (issued, issued, sent, issued, sent, sent):

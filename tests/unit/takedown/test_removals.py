@@ -85,7 +85,12 @@ class Rig:
     def __init__(self, max_recent: int = 100) -> None:
         settings = load_settings(bootstrap_servers="127.0.0.1:9")
         context = SimpleNamespace(
-            settings=settings, codec=Codec(), physical=lambda name: name, crash=pytest.fail, send=self.send
+            settings=settings,
+            codec=Codec(),
+            physical=lambda name: name,
+            crash=pytest.fail,
+            send=self.send,
+            wait_for_broker=lambda step: step(),
         )
         self.topic: list[Takedown] = []
         self.takedown_log = TakedownLog(cast("Context", context))
