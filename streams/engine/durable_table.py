@@ -47,10 +47,15 @@ class DurableTable(Table[bytes, bytes]):
         DeliveryError
             The broker did not accept it: the worker must stop, because its table is ahead of the changelog.
         UnprocessableError
-            The value is larger than the broker accepts.
+            The value is larger than the broker accepts; the table keeps the value before.
         """
+        before = self.data.get(key)
         self[key] = value
-        await self._durable()
+        try:
+            await self._durable()
+        except UnprocessableError:
+            self._restore(key, before)
+            raise
 
     async def erase(self, key: bytes) -> None:
         """Erase a key, if it is there, and return once the broker has the tombstone; raises as `put` does."""
@@ -65,6 +70,13 @@ class DurableTable(Table[bytes, bytes]):
         """Send as Faust does, and keep the future for `_durable`."""
         self._sent = super().send_changelog(*args, **kwargs)
         return self._sent
+
+    def _restore(self, key: bytes, value: bytes | None) -> None:
+        """Set a key to what the changelog has, without another record there."""
+        if value is None:
+            self.data.pop(key, None)
+        else:
+            self.data[key] = value
 
     async def _durable(self) -> None:
         assert self._sent is not None

@@ -41,6 +41,8 @@ class Rules(NamedTuple):
 
 _MAX_EVIDENCE = 12
 """Strongest pieces of evidence kept per case."""
+_MAX_CASES, _MAX_PIECES = 80, 200
+"""Cases and pieces of evidence kept per post: with thumbnails well below the largest record of the state."""
 _MAX_PASSAGES = 8
 """Best stretches kept of a piece."""
 _SAME_OFFSET_S = 10.0
@@ -85,6 +87,7 @@ class PostState(msgspec.Struct, kw_only=True, rename={"arrived": "heard"}):  # a
                     evidence_of(scores, found, rules.model) for found in scores.matches if found.case_id == case_id
                 )
                 self._add_evidence(case_id, pieces, rules.model)
+        self._limit_evidence()
         # Links and rating are for reviewers only and take no part in the decision.
         self.links = sorted({*self.links, *scores.links})[:_MAX_LINKS]
         if scores.explicit is not None:
@@ -121,6 +124,17 @@ class PostState(msgspec.Struct, kw_only=True, rename={"arrived": "heard"}):  # a
         strongest = {_where(piece): piece for piece in sorted(found, key=_strength)}.values()
         kept = [piece for piece in found if _among(piece, counted) or _among(piece, strongest)]
         self.evidence[case_id] = _strongest(kept, counted)
+
+    def _limit_evidence(self) -> None:
+        """Keep the cases with the strongest pieces: all evidence of the first ones, one piece of the others."""
+        if len(self.evidence) <= _MAX_CASES and sum(map(len, self.evidence.values())) <= _MAX_PIECES:
+            return
+        ranked = sorted(self.evidence.items(), key=lambda found: (-found[1][0].probability, found[0]))[:_MAX_CASES]
+        spare = _MAX_PIECES - len(ranked)
+        self.evidence = {}
+        for case_id, pieces in ranked:
+            self.evidence[case_id] = pieces[: 1 + spare]
+            spare -= len(self.evidence[case_id]) - 1
 
     def _close(self, reason: Reason, rules: Rules, now_s: float) -> list[Verdict]:
         self.closed = True

@@ -8,6 +8,7 @@ from models.fusion.model import PRIOR
 from models.registry import Registry
 from schemas.codec import Codec
 from schemas.messages import Decision, Interval, Modality, Parts, Passage, Policy, Scores, Verdict
+from schemas.topics import TOPICS
 from streams.fusion.post_state import PostState, Rules
 from tests.unit.made_messages import POLICY, match, post_ref, scores
 
@@ -401,3 +402,29 @@ def test_a_verdicts_id_follows_from_post_case_decision_and_policy_alone() -> Non
         verdict_id("visual", SURE, NOW_S, Policy(act=0.95, review=0.5, version="other")),
     }
     assert len(others | {an_id}) == 4
+
+
+@pytest.mark.parametrize("n_cases", [60, 500])
+def test_the_state_of_a_post_that_matches_many_cases_fits_into_a_record(n_cases: int) -> None:
+    state = new_state(Parts(visual=99, audio=0, text=0))
+    policies = {f"case-{n:03}": POLICY for n in range(n_cases)}
+    for number in range(24):
+        found = [
+            match(0.1 + n / n_cases / 2 + number / 1000, case_id, thumbnail=b"x" * 3_000, reference_id=f"r{number}")
+            for n, case_id in enumerate(policies)
+        ]
+        add(state, scores("visual", *found, number=number), policies=policies)
+    assert len(msgspec.msgpack.encode(state)) < TOPICS["fusion-state"].max_bytes
+    strongest = max(policies)
+    assert len(state.evidence[strongest]) == 12
+    assert max(state.evidence[strongest], key=lambda piece: piece.probability).reference_id == "r23"
+
+
+def test_evidence_to_act_stays_when_many_other_cases_match() -> None:
+    state = new_state(Parts(visual=99, audio=0, text=0))
+    policies = {f"case-{n:03}": POLICY for n in range(300)} | {"case-a": POLICY}
+    weak = [match(0.2, case_id) for case_id in policies if case_id != "case-a"]
+    assert add(state, scores("visual", match(SURE), number=0), policies=policies) == [("case-a", "act", "early")]
+    add(state, scores("visual", *weak, number=1), policies=policies)
+    assert "case-a" in state.evidence
+    assert outcomes(state.close(RULES._replace(policies=policies), NOW_S))[0] != ("case-a", "act", "deadline")
