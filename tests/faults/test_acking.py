@@ -7,10 +7,10 @@ from tests.faults.rig import N_PARTITIONS, Fed, Rig, duplicates, post, tell, wai
 _PER_PARTITION = 40
 
 
-def numbered(hung: set[tuple[int, int]]) -> list[Fed]:
+def numbered(hung: set[tuple[int, int]], caption: str = "hang 0.1") -> list[Fed]:
     """Return posts named by partition and offset, of which those given hang."""
     return [
-        post(f"{p}@{i}", "hang 0.1" if (p, i) in hung else "", p)
+        post(f"{p}@{i}", caption if (p, i) in hung else "", p)
         for i in range(_PER_PARTITION)
         for p in range(N_PARTITIONS)
     ]
@@ -42,6 +42,26 @@ def test_a_hung_record_is_not_lost_when_the_worker_is_killed(rig: Rig, hung: set
     keys = rig.keys()
     tell(lost=len(fed) - len(keys), duplicated=duplicates(keys), done_before_the_kill=len(before))
     assert set(keys) == {record.key for record in fed}
+
+
+def test_a_record_that_only_one_of_two_agents_finished_is_not_lost_when_the_worker_is_killed(rig: Rig) -> None:
+    hung = {(p, 3) for p in range(N_PARTITIONS)}
+    fed = numbered(hung, "second 0.1")
+    wanted = {record.key for record in fed} | {f"second/{record.key}" for record in fed}
+    (rig.folder / "two").touch()
+    rig.feed(fed)
+    rig.hang(on=True)
+    first = rig.worker()
+    before = settled(rig)
+    first.kill()
+
+    assert wanted - before == {f"second/{p}@{offset}" for p, offset in hung}
+    assert all(committed <= 3 for committed in rig.committed().values())
+
+    rig.hang(on=False)
+    rig.worker()
+    rig.wait_until_committed()
+    assert set(rig.keys()) == wanted
 
 
 def settled(rig: Rig) -> set[str]:

@@ -3,7 +3,8 @@
 python -m tests.faults.worker FOLDER
 
 A caption is an instruction, or several, one after the other: `slow 0.02`, `hang` (as long as FOLDER/hang exists),
-`refuse`, `bug`, `transient 2` (fails so often), `big 2000000` (bytes of output).
+`refuse`, `bug`, `transient 2` (fails so often), `big 2000000` (bytes of output). With FOLDER/two a second agent reads
+the same topic; `second 0.1` hangs there as `hang` does.
 """
 
 import asyncio
@@ -32,6 +33,14 @@ def create(context: Context) -> None:
         for order, argument in zip(words[::2], words[1::2], strict=True):
             n_bytes = await _obey(order, float(argument), record) or n_bytes
         yield Output("texts", message.post_id, _texts(message, n_bytes))
+
+    if Path(sys.argv[1], "two").exists():
+
+        @context.stage("screen", reads="posts")
+        async def read_posts_too(message: Post, record: Record) -> AsyncIterator[Output]:
+            if message.caption.startswith("second"):
+                await _obey("hang", 0.1, record)
+            yield Output("texts", f"second/{message.post_id}", _texts(message, 1))
 
 
 async def _obey(order: str, argument: float, record: Record) -> int:
