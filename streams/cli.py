@@ -80,11 +80,12 @@ def demo(
         str | None, typer.Option(metavar="ADDRESSES", help="Kafka brokers to use in place of the embedded one.")
     ] = None,
     separate: Annotated[bool, typer.Option(help="Run every stage in its own process.")] = False,
+    media: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep the copies here for the next run.")] = None,
 ) -> None:
     """Run real copies and other posts through the whole system and show the results."""
     from streams.demo.demo import run_demo  # noqa: PLC0415 - likewise
 
-    sys.exit(run_demo(console, json_file=json, bootstrap_servers=bootstrap_servers, separate=separate))
+    sys.exit(run_demo(console, json_file=json, bootstrap_servers=bootstrap_servers, separate=separate, media=media))
 
 
 if __name__ == "__main__":

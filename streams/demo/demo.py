@@ -39,10 +39,15 @@ _FIRST_METRICS_PORT = 9464
 
 
 def run_demo(
-    console: Console, *, json_file: Path | None = None, bootstrap_servers: str | None = None, separate: bool = False
+    console: Console,
+    *,
+    json_file: Path | None = None,
+    bootstrap_servers: str | None = None,
+    separate: bool = False,
+    media: Path | None = None,
 ) -> int:
     """Run the demo; return 0 if every copy was found and no other post acted on, else 1."""
-    with running(console, bootstrap_servers=bootstrap_servers, separate=separate) as demo:
+    with running(console, bootstrap_servers=bootstrap_servers, separate=separate, media=media) as demo:
         made = demo.play()
     print_table(made, console)
     if json_file is not None:
@@ -121,12 +126,15 @@ class Demo:
 
 
 @contextmanager
-def running(console: Console, *, bootstrap_servers: str | None = None, separate: bool = False) -> Iterator[Demo]:
+def running(
+    console: Console, *, bootstrap_servers: str | None = None, separate: bool = False, media: Path | None = None
+) -> Iterator[Demo]:
     """Start broker and workers, make the posts, and stop everything at the end."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jikimi-demo-")))
-        (folder / "media").mkdir()
-        base_url = stack.enter_context(serve(folder / "media"))
+        media = media or folder / "media"
+        media.mkdir(parents=True, exist_ok=True)
+        base_url = stack.enter_context(serve(media))
         servers = bootstrap_servers or stack.enter_context(EmbeddedBroker()).bootstrap
         environment = _environment(servers, base_url)
         stack.enter_context(_in_environment(environment))  # the desk's part of the demo runs in this process
@@ -135,7 +143,7 @@ def running(console: Console, *, bootstrap_servers: str | None = None, separate:
         workers = _start(stack, folder, environment, separate=separate)
         console.print(f"{len(workers)} worker process(es) on {servers}, {'given' if bootstrap_servers else 'embedded'}")
         console.print(f"Prometheus can scrape {', '.join(worker.metrics_url for worker in workers)}", highlight=False)
-        posts = _make_posts(console, base_url, folder / "media")
+        posts = _make_posts(console, base_url, media)
         for worker in workers:
             worker.wait_until_ready()
         yield Demo(console, settings, posts, workers)

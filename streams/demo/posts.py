@@ -35,7 +35,7 @@ class DemoPost:
 def build_posts(
     base_url: str, folder: Path, *, scenes: Iterable[Scene] = SCENES, progress: Progress = lambda _made, _of: None
 ) -> list[DemoPost]:
-    """Make the media of every scene in the folder, which is served at ``base_url``, and return the posts in order.
+    """Make the missing media of every scene in the folder, served at ``base_url``, and return the posts in order.
 
     Ids depend on the scene alone, so two runs have the same posts. `Post.seen_at` is to be set when a post is fed.
     """
@@ -60,7 +60,10 @@ def _make_media(scenes: list[Scene], folder: Path, progress: Progress) -> None:
 def _make_file(scene: Scene, folder: Path, seed: int) -> None:
     assert scene.edit is not None
     source, other = MEDIA / f"{scene.clip}.mp4", MEDIA / f"{scene.other}.mp4"
-    make_copy(EDITS[scene.edit], source, folder / _file_name(scene), other=other, seed=seed)
+    if not (file := folder / _file_name(scene)).exists():
+        unfinished = file.with_stem(f"unfinished-{file.stem}")
+        make_copy(EDITS[scene.edit], source, unfinished, other=other, seed=seed)
+        unfinished.rename(file)
 
 
 def _file_name(scene: Scene) -> str:

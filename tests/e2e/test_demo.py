@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx
@@ -43,19 +44,25 @@ def decisions(report: Report) -> dict[str, tuple[str | None, str | None, str | N
 
 
 @pytest.fixture(scope="module")
-def in_one_process(tmp_path_factory: pytest.TempPathFactory) -> Report:
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the copies, which every run of the demo shares."""
+    return tmp_path_factory.mktemp("media")
+
+
+@pytest.fixture(scope="module")
+def in_one_process(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """Return the report of the command: all stages in one process, on the embedded broker."""
     result = tmp_path_factory.mktemp("demo") / "out.json"
-    command = [sys.executable, "-m", "streams.cli", "demo", "--json", str(result)]
+    command = [sys.executable, "-m", "streams.cli", "demo", "--json", str(result), "--media", str(media)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return msgspec.json.decode(result.read_bytes(), type=Report)
 
 
 @pytest.fixture(scope="module")
-def disturbed(kafka: str) -> Outcome:
+def disturbed(kafka: str, media: Path) -> Outcome:
     """Return the outcome of a process per stage on Kafka, each killed once while posts are fed."""
-    with running(QUIET, bootstrap_servers=kafka, separate=True) as demo:
+    with running(QUIET, bootstrap_servers=kafka, separate=True, media=media) as demo:
         killer = threading.Thread(target=kill_each_once, args=(demo,))
         killer.start()
         disturbed = outcome(demo)
@@ -86,9 +93,9 @@ def test_prometheus_can_read_every_process_of_the_demo(disturbed: Outcome) -> No
 
 @pytest.mark.long
 def test_a_process_per_stage_on_kafka_comes_to_the_same_verdicts_and_takes_each_copy_down_once(
-    kafka: str, in_one_process: Report
+    kafka: str, media: Path, in_one_process: Report
 ) -> None:
-    with running(QUIET, bootstrap_servers=kafka, separate=True) as demo:
+    with running(QUIET, bootstrap_servers=kafka, separate=True, media=media) as demo:
         undisturbed = outcome(demo)
     assert undisturbed.report.passed, decisions(undisturbed.report)
     assert decisions(undisturbed.report) == decisions(in_one_process)
