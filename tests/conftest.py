@@ -100,7 +100,7 @@ def _turn(file: Path) -> tuple[int, int]:
 
 
 def _mark(items: list[pytest.Item]) -> None:
-    """Mark each test with what its fixtures need, so that `-m kafka` and `-m 'not kafka'` tell the truth."""
+    """Mark each test with what its fixtures need, for `-m kafka` and `-m 'not kafka'`."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"kafka", "own_kafka", "secured"}:

@@ -62,7 +62,7 @@ class Rig:
     prefix: str
     environment: dict[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
-    """What stands behind `python -m`; the worker that obeys captions if nothing is given."""
+    """Arguments of `python -m`; the worker that follows captions by default."""
     stage: str = "decode"
     source: str = "posts"
     workers: list["Worker"] = field(default_factory=list)
@@ -242,6 +242,6 @@ def duplicates(keys: Counter[str]) -> int:
     return keys.total() - len(keys)
 
 
-def tell(**figures: object) -> None:
+def print_figures(**figures: object) -> None:
     """Print what was measured; `pytest -s` shows it."""
     print(" ".join(f"{name}={value}" for name, value in figures.items()))  # noqa: T201 - figures for people

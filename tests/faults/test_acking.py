@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.rig import N_PARTITIONS, Fed, Rig, duplicates, post, tell, wait_for
+from tests.faults.rig import N_PARTITIONS, Fed, Rig, duplicates, post, print_figures, wait_for
 
 _PER_PARTITION = 40
 
@@ -40,7 +40,7 @@ def test_a_hung_record_is_not_lost_when_the_worker_is_killed(rig: Rig, hung: set
     rig.worker()
     rig.wait_until_committed()
     keys = rig.keys()
-    tell(lost=len(fed) - len(keys), duplicated=duplicates(keys), done_before_the_kill=len(before))
+    print_figures(lost=len(fed) - len(keys), duplicated=duplicates(keys), done_before_the_kill=len(before))
     assert set(keys) == {record.key for record in fed}
 
 

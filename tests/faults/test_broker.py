@@ -10,7 +10,7 @@ import pytest
 
 from ops.broker.kafka import Kafka
 from tests.faults.conftest import end
-from tests.faults.rig import CODEC, Fed, Rig, duplicates, posts, tell, wait_for
+from tests.faults.rig import CODEC, Fed, Rig, duplicates, posts, print_figures, wait_for
 from tests.integration.made import COLUMNS, described
 from tests.support.brokers import make_topics
 
@@ -44,7 +44,7 @@ def test_no_record_is_lost_when_the_broker_is_killed_and_restarted(rig: Rig, own
         rig.worker()
     rig.wait_until_committed()
     keys = rig.keys()
-    tell(lost=600 - len(keys), duplicated=duplicates(keys), worker_survived=survived)
+    print_figures(lost=600 - len(keys), duplicated=duplicates(keys), worker_survived=survived)
     assert set(keys) == {record.key for record in fed}
     assert not rig.dead_letters()
 
@@ -63,7 +63,7 @@ def test_a_broker_that_stays_down_stops_the_worker_and_causes_no_dead_letters(ri
     rig.worker()
     rig.wait_until_committed()
     keys = rig.keys()
-    tell(lost=400 - len(keys), duplicated=duplicates(keys), exit_code=code)
+    print_figures(lost=400 - len(keys), duplicated=duplicates(keys), exit_code=code)
     assert set(keys) == {record.key for record in fed}
 
 

@@ -11,12 +11,12 @@ from tests.support.brokers import make_topics, new_prefix
 
 _GOOD = posts(160)
 _BAD = {
-    "refused": (post("refused", "refuse 1", 0), "told_to", "unprocessable", 1),
+    "refused": (post("refused", "refuse 1", 0), "instructed", "unprocessable", 1),
     "bug": (post("bug", "bug 1", 1), "bug", "bug", 1),
     "noise": (Fed(2, "noise", b"\x17 no message"), "wire_not_avro", "unprocessable", 1),
     "cut": (Fed(3, "cut", (post("cut").value or b"")[:40]), "wire_truncated", "unprocessable", 1),
     "tombstone": (Fed(4, "tombstone", None), "wire_empty", "unprocessable", 1),
-    "hopeless": (post("hopeless", "transient 99", 5), "told_to", "transient", 4),
+    "hopeless": (post("hopeless", "transient 99", 5), "instructed", "transient", 4),
     # the topic takes 1 MiB, the producer 12 MiB
     "too big for the topic": (post("too big for the topic", "big 2000000", 6), "output_too_large", "unprocessable", 1),
     "too big to send": (post("too big to send", "big 13000000", 7), "output_too_large", "unprocessable", 1),

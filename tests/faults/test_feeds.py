@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.faults.platforms import Jetstream, Mastodon, Platform
-from tests.faults.rig import CODEC, Rig, tell, wait_for
+from tests.faults.rig import CODEC, Rig, print_figures, wait_for
 from tests.support.deadline import DEADLINE_S
 
 _ROOT = Path(__file__).parents[2]
@@ -188,7 +188,7 @@ def test_feeds_killed_again_and_again_write_every_record_once(rig: Rig, n_kills:
         assert {letter.reason for letter in letters} <= {"feed_entry_malformed"}
         assert len({letter.dead_letter_id for letter in letters}) == len(letters)
         connections = [server.n_connections for server in feeds.values()]
-        tell(kills=n_kills, connections=connections, posts=len(messages(rig, "posts")), letters=len(letters))
+        print_figures(kills=n_kills, connections=connections, posts=len(messages(rig, "posts")), letters=len(letters))
 
 
 @pytest.mark.parametrize("by_websocket", [False, True])

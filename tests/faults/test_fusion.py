@@ -23,7 +23,7 @@ from schemas.messages import (
 )
 from streams.fusion.post_state import PostState
 from tests.faults.conftest import end
-from tests.faults.rig import CODEC, N_PARTITIONS, NOW, Fed, Rig, tell, wait_for
+from tests.faults.rig import CODEC, N_PARTITIONS, NOW, Fed, Rig, print_figures, wait_for
 from tests.support.brokers import make_topics
 
 _N = 250
@@ -81,15 +81,15 @@ def test_a_deadline_that_a_killed_worker_did_not_live_to_see_is_kept_after_its_r
 def assert_all_complete(rig: Rig) -> None:
     rig.wait_until_committed()
     given = verdicts(rig)
-    tell(posts=len(given), repeated=sum(len(of_post) - 1 for of_post in given.values()))
+    print_figures(posts=len(given), repeated=sum(len(of_post) - 1 for of_post in given.values()))
     assert set(given) == {f"post-{i}" for i in range(_N)}
     for of_post in given.values():
         assert {verdict.reason for verdict in of_post} == {"complete"}
         assert len({verdict.verdict_id for verdict in of_post}) == 1
         assert all(sorted(item.modality for item in verdict.evidence) == sorted(MODALITIES) for verdict in of_post)
-    heard = {found.key: found.value for found in rig.read("fusion-state")}  # the last of each key
-    assert len(heard) == _N
-    assert all(msgspec.msgpack.decode(kept or b"", type=PostState).closed for kept in heard.values())
+    states = {found.key: found.value for found in rig.read("fusion-state")}  # the last of each key
+    assert len(states) == _N
+    assert all(msgspec.msgpack.decode(kept or b"", type=PostState).closed for kept in states.values())
     assert not rig.dead_letters()
 
 

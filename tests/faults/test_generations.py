@@ -1,4 +1,4 @@
-"""What a rebalance overtook is never acked: our consumer beside Faust's own, told the same."""
+"""A record read before a rebalance is never acked after it: our consumer beside Faust's own, on the same records."""
 
 from collections.abc import AsyncIterator
 from typing import Any, cast

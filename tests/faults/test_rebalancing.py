@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from tests.faults.rig import N_PARTITIONS, Fed, Rig, Worker, duplicates, posts, tell, wait_for
+from tests.faults.rig import N_PARTITIONS, Fed, Rig, Worker, duplicates, posts, print_figures, wait_for
 
 _AHEAD = 400
 """Records kept waiting for the workers: a second one finds work however long it takes to join."""
@@ -30,7 +30,7 @@ def test_a_hanging_worker_does_not_hold_up_those_that_join(rig: Rig) -> None:
     first = rig.worker()
     began = time.monotonic()
     rig.worker()
-    tell(joined_after_s=time.monotonic() - began)
+    print_figures(joined_after_s=time.monotonic() - began)
     # The second has partitions although every record of the first still hangs: the first no longer waited for them.
     assert first.alive
     assert first.has_logged("not waiting any longer for what is in flight")
@@ -76,6 +76,6 @@ def assert_all_done(rig: Rig, fed: list[Fed]) -> None:
     began = time.monotonic()
     rig.wait_until_committed()
     keys = rig.keys()
-    tell(lost=len(fed) - len(keys), duplicated=duplicates(keys), done_after_s=time.monotonic() - began)
+    print_figures(lost=len(fed) - len(keys), duplicated=duplicates(keys), done_after_s=time.monotonic() - began)
     assert set(keys) == {record.key for record in fed}
     assert not rig.dead_letters()

@@ -1,9 +1,9 @@
 """How a worker ends: asked to, in the middle of work, hanging, or because too much goes wrong."""
 
-from tests.faults.rig import WINDOW, Rig, duplicates, post, posts, tell, wait_for
+from tests.faults.rig import WINDOW, Rig, duplicates, post, posts, print_figures, wait_for
 
 
-def test_a_worker_told_to_stop_finishes_what_it_has_and_loses_nothing(rig: Rig) -> None:
+def test_a_stopped_worker_finishes_what_it_has_and_loses_nothing(rig: Rig) -> None:
     # The rest would keep the worker busy for ten seconds after the moment of the stop.
     fed = posts(80, "slow 0.05") + posts(320, "slow 0.5", start=80)
     rig.feed(fed)
@@ -18,12 +18,12 @@ def test_a_worker_told_to_stop_finishes_what_it_has_and_loses_nothing(rig: Rig) 
     rig.worker()
     rig.wait_until_committed()
     keys = rig.keys()
-    tell(lost=len(fed) - len(keys), duplicated=duplicates(keys))
+    print_figures(lost=len(fed) - len(keys), duplicated=duplicates(keys))
     assert set(keys) == {record.key for record in fed}
     assert duplicates(keys) == 0
 
 
-def test_a_worker_told_to_stop_while_a_handler_hangs_ends_in_time_and_loses_nothing(rig: Rig) -> None:
+def test_a_stopped_worker_while_a_handler_hangs_ends_in_time_and_loses_nothing(rig: Rig) -> None:
     rig.environment["JIKIMI_DRAIN_S"] = "3"
     fed = [post("hung", "hang 0.1", 3), *posts(60)]
     rig.feed(fed)

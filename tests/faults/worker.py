@@ -1,4 +1,4 @@
-"""`jikimi worker decode` with a handler that does what each post's caption tells it; the engine around it is real.
+"""`jikimi worker decode` with a handler that follows the instruction in each post's caption; the engine is real.
 
 python -m tests.faults.worker FOLDER
 
@@ -24,14 +24,14 @@ from streams.telemetry.logs import configure_logging
 
 
 def create(context: Context) -> None:
-    """Attach the obedient stage, under the name and between the topics of decode."""
+    """Attach the stage, under the name and between the topics of decode."""
 
     @context.stage("decode", reads="posts")
-    async def obey_posts(message: Post, record: Record) -> AsyncIterator[Output]:
+    async def follow_captions(message: Post, record: Record) -> AsyncIterator[Output]:
         n_bytes = 1
         words = message.caption.split()
         for order, argument in zip(words[::2], words[1::2], strict=True):
-            n_bytes = await _obey(order, float(argument), record) or n_bytes
+            n_bytes = await _follow(order, float(argument), record) or n_bytes
         yield Output("texts", message.post_id, _texts(message, n_bytes))
 
     if Path(sys.argv[1], "two").exists():
@@ -39,24 +39,24 @@ def create(context: Context) -> None:
         @context.stage("screen", reads="posts")
         async def read_posts_too(message: Post, record: Record) -> AsyncIterator[Output]:
             if message.caption.startswith("second"):
-                await _obey("hang", 0.1, record)
+                await _follow("hang", 0.1, record)
             yield Output("texts", f"second/{message.post_id}", _texts(message, 1))
 
 
-async def _obey(order: str, argument: float, record: Record) -> int:
+async def _follow(order: str, argument: float, record: Record) -> int:
     match order:
         case "slow":
             await asyncio.sleep(argument)
         case "hang":
-            # told by a file, for there is no other way to tell a running worker
+            # by a file, which a test can remove while the worker runs
             while Path(sys.argv[1], "hang").exists():  # noqa: ASYNC110, ASYNC240 - likewise
                 await asyncio.sleep(argument)
         case "refuse":
-            raise UnprocessableError("told_to", "the caption says so")
+            raise UnprocessableError("instructed", "by the caption")
         case "bug":
-            raise ZeroDivisionError("the caption says so")
+            raise ZeroDivisionError("by the caption")
         case "transient" if record.attempt <= argument:
-            raise TransientError("told_to", "the caption says so")
+            raise TransientError("instructed", "by the caption")
         case "big":
             return int(argument)
         case _:
