@@ -33,7 +33,7 @@ def test_a_hanging_worker_does_not_hold_up_those_that_join(rig: Rig) -> None:
     print_figures(joined_after_s=time.monotonic() - began)
     # The second has partitions although every record of the first still hangs: the first no longer waited for them.
     assert first.alive
-    assert first.has_logged("not waiting any longer for what is in flight")
+    assert first.has_logged("not waiting any longer for records in flight")
     assert not rig.keys()
     rig.hang(on=False)
     rig.wait_until_committed()
