@@ -31,7 +31,7 @@ def test_a_stopped_worker_while_a_handler_hangs_ends_in_time_and_loses_nothing(r
     first = rig.worker()
     wait_for(rig.keys, "some work done")
     assert first.terminate() == 0  # 1 is the hard exit of a worker that does not stop in time
-    assert first.has_logged("not waiting any longer for what is in flight")
+    assert first.has_logged("not waiting any longer for records in flight")
     assert rig.committed()[3] == 0
     assert not rig.dead_letters()
 
