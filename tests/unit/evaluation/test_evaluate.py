@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog
 
 from streams import cli
 from streams.demo.scenario import MEDIA
@@ -14,6 +15,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["jikimi", "evaluate", *arguments])
     with pytest.raises(SystemExit) as ended:
         cli.main()
+    structlog.reset_defaults()  # otherwise later tests would log to the standard error of this one
     return int(ended.value.code or 0)
 
 
