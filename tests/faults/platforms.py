@@ -118,11 +118,12 @@ class Jetstream(Platform):
         return f"ws://127.0.0.1:{self.port}"
 
     async def _run(self) -> None:
-        began = time.monotonic()
-        for number, event in enumerate(self.schedule):
+        due = time.monotonic()
+        for event in self.schedule:
             if self.ends_early:
                 break
-            await asyncio.sleep(max(0.0, began + number / self.rate - time.monotonic()))
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            due += 1 / self.rate
             self.published.append(self._stamped(event, len(self.published) + 1))
         self.done = True
 
