@@ -71,7 +71,14 @@ async def _describe(settings: Settings, posts: list[DemoPost]) -> list[list[Desc
 def record_day(settings: Settings, pool: Pool, n_posts: int, day: datetime, seed: int = 1) -> int:
     """Write the day's descriptors with their times; return their number."""
     producer = Producer(
-        client_config(settings, partitioner="murmur2_random", compression_type="zstd", linger_ms=50, batch_size=900_000)
+        client_config(
+            settings,
+            partitioner="murmur2_random",
+            enable_idempotence=True,  # a retry must not change the order of the records
+            compression_type="zstd",
+            linger_ms=50,
+            batch_size=900_000,
+        )
     )
     topic, n = f"{settings.topic_prefix}descriptors", 0
     for at, described in _records(pool, n_posts, day, np.random.default_rng(seed)):

@@ -41,7 +41,10 @@ class Broker:
 
     def feed(self, records: Iterator[Fed] | list[Fed]) -> None:
         """Write records with their timestamps and return once the broker has acknowledged them."""
-        producer = Producer({"bootstrap.servers": self.bootstrap, "partitioner": "murmur2_random"})
+        # Idempotent: otherwise a retry on a busy broker changes the order of the records.
+        producer = Producer(
+            {"bootstrap.servers": self.bootstrap, "partitioner": "murmur2_random", "enable.idempotence": True}
+        )
         for record in records:
             producer.produce(
                 self.prefix + record.topic,

@@ -87,7 +87,12 @@ class Rig:
     def feed(self, records: Iterable[Fed], topic: str | None = None) -> None:
         """Write records and return once the broker has them."""
         producer = Producer(
-            {"bootstrap.servers": self.bootstrap, "log_level": 0, "message.timeout.ms": int(DEADLINE_S * 1000)}
+            {
+                "bootstrap.servers": self.bootstrap,
+                "log_level": 0,
+                "enable.idempotence": True,  # a retry must not change the order of the records
+                "message.timeout.ms": int(DEADLINE_S * 1000),
+            }
         )
         failed = []
         for record in records:

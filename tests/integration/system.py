@@ -47,7 +47,12 @@ class System:
         }
         self._bootstrap, self._prefix = bootstrap, prefix
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "message.max.bytes": 16 * 1024 * 1024}
+            {
+                "bootstrap.servers": bootstrap,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,  # a retry must not change the order of the records
+                "message.max.bytes": 16 * 1024 * 1024,
+            }
         )
         self._tails: dict[str, _Tail] = {}
         self._stack = ExitStack()

@@ -18,7 +18,7 @@ TOPIC = "scores"
 
 def write(broker: Broker, *records: tuple[int, int], commit: bool | None = None) -> None:
     """Write (partition, seconds) in a transaction that is committed or aborted; without one if `commit` is None."""
-    options = {} if commit is None else {"transactional.id": f"{broker.prefix}writer"}
+    options = {"enable.idempotence": True} if commit is None else {"transactional.id": f"{broker.prefix}writer"}
     producer = Producer({"bootstrap.servers": broker.bootstrap} | options)
     if commit is not None:
         producer.init_transactions(DEADLINE_S)
