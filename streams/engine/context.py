@@ -9,7 +9,6 @@ import faust
 import stamina
 import structlog
 from aiokafka.partitioner import DefaultPartitioner
-from confluent_kafka import KafkaException
 from faust.types import StreamT, TopicT
 
 from schemas.messages import Message
@@ -19,6 +18,7 @@ from streams.engine.agent import AgentRunner
 from streams.engine.dead_letter_limit import DeadLetterLimit
 from streams.engine.faust_driver import is_too_large
 from streams.engine.guard import Guard
+from streams.engine.outage import Outage
 from streams.engine.record import Handler
 from streams.errors import BrokerError, UnprocessableError
 from streams.kafka.clients import create_codec
@@ -144,7 +144,7 @@ class Context:
 
         self.app.task(run)
 
-    async def wait_for_broker[T](self, step: Callable[[], Awaitable[T]]) -> T:
+    async def retry_while_unreachable[T](self, step: Callable[[], Awaitable[T]]) -> T:
         """Return the result of a step of background work, run again while the broker does not answer it.
 
         Raises
@@ -152,9 +152,8 @@ class Context:
         KafkaException, BrokerError
             The broker has not answered for `delivery_timeout_s`, after which the stages stop too.
         """
-        async for attempt in stamina.retry_context(
-            (KafkaException, BrokerError), attempts=None, timeout=self.settings.delivery_timeout_s, wait_max=2.0
-        ):
+        outage = Outage(self.settings.delivery_timeout_s)
+        async for attempt in stamina.retry_context(outage.may_retry, attempts=None, timeout=None, wait_max=2.0):
             with attempt:
                 return await step()
         raise AssertionError

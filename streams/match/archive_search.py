@@ -63,7 +63,7 @@ class ArchiveSearch:
         await self._live.current()
         while True:
             self._live.swapped.clear()
-            await self._context.wait_for_broker(self._search_once)
+            await self._context.retry_while_unreachable(self._search_once)
             try:
                 await asyncio.wait_for(self._live.swapped.wait(), _ASSIGNMENT_POLL_S)
             except TimeoutError:

@@ -31,14 +31,14 @@ class Reconciler:
 
     async def run(self) -> None:
         """Reconcile the takedown log after every change of a case or a review, until cancelled."""
-        await self._context.wait_for_broker(self._context.cases.start)
-        await self._context.wait_for_broker(self._quarantine.current)
+        await self._context.retry_while_unreachable(self._context.cases.start)
+        await self._context.retry_while_unreachable(self._quarantine.current)
         self._changed.set()
         while True:
             await self._wait_until_due()
             self._changed.clear()
             self._reconciled = self._context.owned("verdicts")
-            await self._context.wait_for_broker(self._reconcile_all)
+            await self._context.retry_while_unreachable(self._reconcile_all)
 
     async def _reconcile_all(self) -> None:
         for event in self._log.all():

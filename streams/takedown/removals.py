@@ -56,7 +56,7 @@ class Removals:
     async def run(self) -> None:
         """Close takedowns issued after their removal, until cancelled."""
         while True:
-            await self._context.wait_for_broker(partial(self._close, *await self._joined.get()))
+            await self._context.retry_while_unreachable(partial(self._close, *await self._joined.get()))
 
     async def _close(self, takedown_id: str, removal: Removal) -> None:
         async with aclosing(self._apply_to(takedown_id, removal)) as outputs:

@@ -90,7 +90,7 @@ class Rig:
             physical=lambda name: name,
             crash=pytest.fail,
             send=self.send,
-            wait_for_broker=lambda step: step(),
+            retry_while_unreachable=lambda step: step(),
         )
         self.topic: list[Takedown] = []
         self.takedown_log = TakedownLog(cast("Context", context))

@@ -1,0 +1,37 @@
+"""An outage of the broker, as a caller sees it: a series of failed attempts."""
+
+import time
+from collections.abc import Callable
+
+from confluent_kafka import KafkaException
+
+from streams.errors import BrokerError
+
+
+class Outage:
+    """Decide whether work that the broker failed is tried again.
+
+    The patience counts from the first failure of a series, not from the start of the work: a search of hours meets an
+    outage with the same patience as a short one.
+
+    Parameters
+    ----------
+    patience_s
+        Longest series of failures; longer than any single query waits. After more than this without a failure the
+        next one begins a new series, because queries in between were answered.
+    """
+
+    def __init__(self, patience_s: float, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._patience_s = patience_s
+        self._clock_s = clock_s
+        self._first_s = self._last_s = float("-inf")
+
+    def may_retry(self, error: Exception) -> bool:
+        """Return whether to try again after this error: the broker is its cause, and the series is not too long."""
+        if not isinstance(error, KafkaException | BrokerError):
+            return False
+        now_s = self._clock_s()
+        if now_s - self._last_s > self._patience_s:
+            self._first_s = now_s
+        self._last_s = now_s
+        return now_s - self._first_s < self._patience_s
