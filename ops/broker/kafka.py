@@ -20,7 +20,6 @@ from streams.kafka.serving import LocalBroker, free_port
 _HERE = Path(__file__).parent
 _START_TIMEOUT_S = 300.0
 _JVM = [
-    "-Xmx768m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     f"-Dlog4j2.configurationFile={_HERE}/log4j2.properties",
@@ -38,14 +37,29 @@ class Kafka(LocalBroker):
         Port for clients; a free one by default, the same after a restart.
     settings
         Broker settings over those of server.properties.
+    cluster_id
+        A random one by default; the nodes of one cluster share it.
+    heap_mb
+        Largest heap, MiB.
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        cluster_id: str | None = None,
+        heap_mb: int = 768,
+    ) -> None:
         super().__init__(port)
         self.folder = folder
         self.log = folder / "broker.log"
-        self._controller_port = free_port()
-        self._settings = dict(settings or {})
+        self.controller = f"127.0.0.1:{free_port()}"
+        """Address for the other controllers."""
+        self._cluster_id = cluster_id or new_cluster_id()
+        self._heap_mb = heap_mb
+        self.settings = dict(settings or {})
 
     def start(self) -> str:
         """Start the broker, wait until it serves, and return its address.
@@ -63,7 +77,7 @@ class Kafka(LocalBroker):
             ["-f", str(_HERE / "pom.xml"), "dependency:copy-dependencies", "-DoutputDirectory={folder}"],
             stamp=(_HERE / "pom.xml").read_bytes(),
         )
-        self._java = ["java", *_JVM, "-cp", f"{jars}/*"]
+        self._java = ["java", f"-Xmx{self._heap_mb}m", *_JVM, "-cp", f"{jars}/*"]
         self._format()
         if not self._serve([*self._java, "kafka.Kafka", str(self._properties)], _START_TIMEOUT_S, self.log):
             raise RuntimeError(f"Kafka did not start; the end of {self.log}:\n{self.log.read_text()[-1500:]}")
@@ -86,19 +100,17 @@ class Kafka(LocalBroker):
     def _format(self) -> None:
         """Write its settings, and lay out the data folder if it is new."""
         data = self.folder / "data"
-        controller = f"127.0.0.1:{self._controller_port}"
         own = {
-            "controller.quorum.voters": f"1@{controller}",
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
+            "controller.quorum.voters": f"1@{self.controller}",
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{self.controller}",
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
             "log.dirs": str(data),
-        } | self._settings
+        } | self.settings
         self.folder.mkdir(parents=True, exist_ok=True)
         lines = "".join(f"{name}={value}\n" for name, value in own.items())
         self._properties.write_text((_HERE / "server.properties").read_text() + lines)
         if not (data / "meta.properties").exists():
-            # 16 random bytes in base64url: what the tool's random-uuid prints, without another start of Java.
-            self._storage_tool("format", "--config", str(self._properties), f"--cluster-id={token_urlsafe(16)}")
+            self._storage_tool("format", "--config", str(self._properties), f"--cluster-id={self._cluster_id}")
 
     def _storage_tool(self, *arguments: str) -> str:
         command = [*self._java, "kafka.tools.StorageTool", *arguments]
@@ -106,6 +118,11 @@ class Kafka(LocalBroker):
         if done.returncode:
             raise RuntimeError(f"kafka.tools.StorageTool {arguments[0]} failed: {done.stderr.strip()[-500:]}")
         return done.stdout.strip()
+
+
+def new_cluster_id() -> str:
+    """Return 16 random bytes in base64url: what the tool's random-uuid prints, without another start of Java."""
+    return token_urlsafe(16)
 
 
 def main() -> int:
