@@ -17,7 +17,7 @@ from streams.commands import case, dead_letters, doctor, evaluate, feed, promote
 from streams.commands.console import console, use_plain_types
 from streams.errors import UsageError
 from streams.settings import load_settings
-from streams.telemetry.logs import configure_logging
+from streams.telemetry.logs import configure_logging, configure_service_logging
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Find copies of a victim's videos and get them taken down."
@@ -60,7 +60,7 @@ def worker(stages: Annotated[list[str], typer.Argument(help="One stage, several,
     """Run stages until stopped."""
     from streams.engine.worker import run_worker  # noqa: PLC0415 - loads every model library
 
-    configure_logging(logging.INFO)
+    configure_service_logging()
     sys.exit(run_worker(stages, load_settings()))
 
 
@@ -69,7 +69,7 @@ def monitor() -> None:
     """Serve metrics of the broker's backlog, also of a stage that hangs or does not run."""
     from streams.monitor.monitor import run_monitor  # noqa: PLC0415 - likewise
 
-    configure_logging(logging.INFO)
+    configure_service_logging()
     run_monitor(load_settings())
 
 

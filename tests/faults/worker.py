@@ -8,7 +8,6 @@ the same topic; `second 0.1` hangs there as `hang` does.
 """
 
 import asyncio
-import logging
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from streams.engine.record import Output, Record
 from streams.engine.worker import run_worker
 from streams.errors import TransientError, UnprocessableError
 from streams.settings import load_settings
-from streams.telemetry.logs import configure_logging
+from streams.telemetry.logs import configure_service_logging
 
 
 def create(context: Context) -> None:
@@ -71,7 +70,7 @@ def _texts(post: Post, n_bytes: int) -> Texts:
 
 
 if __name__ == "__main__":
-    configure_logging(logging.INFO)
+    configure_service_logging()
     module = ModuleType("streams.decode.stage")
     module.create = create  # type: ignore[attr-defined]  # a module has what one gives it
     sys.modules["streams.decode.stage"] = module

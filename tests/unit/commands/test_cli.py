@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import typer.main
 
 from models.manifest import MANIFEST
 from streams import cli
 from tests.support.commands import parse
+from tests.support.logs import restored_logging
 
 type Run = Callable[..., tuple[int, str, str]]
 CLOSED = "127.0.0.1:9"
@@ -38,8 +38,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_
         output = capfd.readouterr()
         return int(ended.value.code or 0), output.out, output.err
 
-    yield run_command
-    structlog.reset_defaults()  # the command's log would go on writing to this test's standard error
+    with restored_logging():
+        yield run_command
 
 
 def assert_refused(result: tuple[int, str, str], *texts: str) -> None:

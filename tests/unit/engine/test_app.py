@@ -169,6 +169,22 @@ async def test_what_was_read_before_a_rebalance_is_not_acked_after_it(consumer: 
     assert old not in consumer._unacked_messages
 
 
+async def test_a_changelog_that_is_no_longer_fetched_is_no_error(
+    consumer: driver.Consumer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    changelog = TP("trial.fusion-state", 0)
+    state = SimpleNamespace(state_value=lambda _: SimpleNamespace(timestamp=None, highwater=None), active=True)
+    fetcher = SimpleNamespace(_subscriptions=SimpleNamespace(subscription=SimpleNamespace(assignment=state)))
+    consumer._thread._consumer = SimpleNamespace(_fetcher=fetcher)  # as much as is used
+    consumer._thread.time_started = -1000.0
+    monkeypatch.setattr(consumer, "assignment", lambda: {changelog})
+    consumer._thread.verify_event_path(0.0, changelog)
+    assert "has not sent fetch request" in caplog.text  # what Faust would log
+    caplog.clear()
+    await consumer.verify_all_partitions_active()
+    assert not caplog.text
+
+
 async def test_our_fetch_wait_reaches_the_client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     client = SimpleNamespace(_fetch_max_wait_ms=1500, _isolation_level="read_uncommitted")
     monkeypatch.setattr(AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: client)
