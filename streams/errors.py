@@ -4,7 +4,8 @@ Exception
 ├── RecordError              a record cannot be processed, with a reason
 │   ├── UnprocessableError   dead letter at once: the input is broken or refused, a retry cannot help
 │   └── TransientError       retried a few times with jitter, then a dead letter
-│       └── BrokerError      retried likewise, then the worker stops, because no record is at fault
+│       └── WorkerError      retried likewise, then the worker stops, because no record is at fault
+│           └── BrokerError  the broker is
 ├── UsageError               a person's mistake at the command line: one line, exit code 2
 └── anything else            a bug: dead letter with its traceback, counted separately
 """
@@ -35,7 +36,11 @@ class TransientError(RecordError):
     """This record may succeed on a retry."""
 
 
-class BrokerError(TransientError):
+class WorkerError(TransientError):
+    """This worker, or a service that it needs, failed: its disk is full, the broker is down."""
+
+
+class BrokerError(WorkerError):
     """The broker does not answer."""
 
     def __init__(self, detail: str) -> None:

@@ -18,7 +18,7 @@ from schemas.messages import DeadLetter, Fate, Message
 from streams.engine.attempts import Retry, decode_record, run_attempts
 from streams.engine.dead_letter_limit import DeadLetterLimit
 from streams.engine.record import Handler, Output, Record
-from streams.errors import BrokerError, RecordError, TransientError, UnprocessableError
+from streams.errors import RecordError, TransientError, UnprocessableError, WorkerError
 from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()
@@ -37,7 +37,7 @@ class Deliver(Protocol):
 
 
 class DeliveryError(Exception):
-    """The broker did not accept an output or answer a query: the worker must stop, the record is not at fault."""
+    """The broker did not accept an output, or the worker itself failed: it must stop, the record is not at fault."""
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class Guard[M: Message]:
             error = await run_attempts(self._attempt, record, self.retry, fatal=(DeliveryError,))
             if error is None:
                 self.limit.passed()
-            elif isinstance(error, BrokerError):  # the record is not at fault
+            elif isinstance(error, WorkerError):  # the record is not at fault
                 raise DeliveryError(error.detail) from error
             else:
                 trace.mark_failed(span, _reason(error))

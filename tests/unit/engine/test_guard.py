@@ -13,7 +13,7 @@ from streams.engine.attempts import Retry
 from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
 from streams.engine.guard import DEAD_LETTERS, DeliveryError, Guard
 from streams.engine.record import Output, Record
-from streams.errors import BrokerError, TransientError, UnprocessableError
+from streams.errors import BrokerError, TransientError, UnprocessableError, WorkerError
 from tests.support.deadline import DEADLINE_S
 from tests.unit.made_messages import verdict
 
@@ -206,10 +206,13 @@ async def test_a_broker_that_fails_is_no_fault_of_the_record() -> None:
     assert broker.taken == []
 
 
-async def test_a_read_barrier_that_the_broker_does_not_answer_stops_the_worker_and_buries_nothing() -> None:
+@pytest.mark.parametrize("error", [BrokerError("no answer"), WorkerError("disk_full", "no space left")])
+async def test_an_error_of_the_broker_or_of_the_worker_itself_stops_the_worker_and_buries_nothing(
+    error: WorkerError,
+) -> None:
     broker = Broker()
-    with pytest.raises(DeliveryError, match="no answer"):
-        await guard(raising(BrokerError("no answer")), broker, retry=replace(NO_PAUSES, attempts=3))(record())
+    with pytest.raises(DeliveryError, match=error.detail):
+        await guard(raising(error), broker, retry=replace(NO_PAUSES, attempts=3))(record())
     assert broker.taken == []
 
 
