@@ -22,6 +22,7 @@ NEEDS = {
 }
 """What each marker needs, and how to get it."""
 LONGEST = (
+    "faults/test_random_kills.py",
     "e2e/test_demo.py",
     "integration/test_replay.py",
     "integration/test_promote.py",

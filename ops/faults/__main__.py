@@ -1,0 +1,49 @@
+"""Proof by force: python -m ops.faults [--json FILE] [--seed N] [--kills N] [--long]."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ops.faults.catalogue import FAULTS, OTHERS
+from ops.faults.plan import make_plan
+from ops.faults.report import passed, print_table, write_json
+from ops.faults.run import run
+from ops.java import UnavailableError
+from streams.errors import UsageError
+
+_KILLS, _LONG_KILLS, _LONG_ROUNDS = 20, 200, 3
+
+
+def main(
+    *,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the plan and of the feed.")] = 1,
+    kills: Annotated[int | None, typer.Option(help="Kills; 20 by default, 200 with --long.")] = None,
+    long: Annotated[bool, typer.Option("--long", help="The full size: each other fault three times.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Other faults, all by default; `none` for kills alone.")
+    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Keep logs and data here.")] = None,
+) -> None:
+    """Do the faults; exit with 1 if anything was lost, doubled, wrong or set aside."""
+    others = OTHERS if not only else tuple(kind for kind in only if kind != "none")
+    if unknown := set(others) - set(FAULTS):
+        raise typer.BadParameter(f"no fault {unknown.pop()!r}: there are {', '.join(FAULTS)}")
+    n_kills = kills if kills is not None else _LONG_KILLS if long else _KILLS
+    plan = make_plan(seed, n_kills, others, _LONG_ROUNDS if long else 1)
+    try:
+        outcome = run(plan, seed, folder=folder)
+    except (UnavailableError, UsageError, RuntimeError) as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+    print_table(outcome, Console())
+    if json_file is not None:
+        write_json(outcome, json_file, seed)
+    sys.exit(0 if passed(outcome) else 1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
