@@ -344,3 +344,4 @@ class DeadLetter(Message, frozen=True, kw_only=True):
     headers: dict[str, bytes] = {}
     attempts: int = 1
     at: datetime
+    redriven_at: datetime | None = None

@@ -10,7 +10,7 @@ from typing import Any
 from schemas.topics import TOPICS
 from streams.doctor.rights import ROLES, Right, rights_of
 from streams.settings import load_settings
-from streams.topology import STAGES, source
+from streams.topology import STAGES
 
 type Rule = dict[str, Any]
 
@@ -23,8 +23,6 @@ def rights() -> dict[str, list[Rule]]:
     """Return the rules of every component's user."""
     settings = load_settings(topic_prefix="", group_prefix=_GROUP_PREFIX)
     rules = {role: [_granted(right) for right in rights_of(role, settings)] for role in ROLES}
-    # Dead letters are put back into their original topics.
-    rules["desk"] += _topics((source(stage) for stage in STAGES), "Write")
     rules["monitor"] = [
         *_topics(TOPICS, "Read"),
         _rule("group", "-", "prefix", "Describe"),

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from schemas.topics import TOPICS
 from streams.settings import Settings
-from streams.topology import OPTIONAL, STAGES, group, group_prefix, readers_group
+from streams.topology import OPTIONAL, STAGES, group, group_prefix, readers_group, sources
 
 ROLES = (*STAGES, *OPTIONAL, "feeds", "desk")
 """Roles that can be checked."""
@@ -53,6 +53,10 @@ def rights_of(role: str, settings: Settings) -> Iterator[Right]:
     yield Right("group", readers_group(settings), "Read")
     if role in (*STAGES, *OPTIONAL):
         yield Right("group", group(settings, [role]), "Read")
+    if role == "desk":  # redrives dead letters
+        for source in sorted({source for stage in STAGES for source in sources(stage)}):
+            yield Right("topic", prefix + source, "Write")
+        yield Right("transactional-id", f"{group_prefix(settings)}redrive", "Write")
     if role == "feeds":
         yield Right("transactional-id", f"{group_prefix(settings)}feed-", "Write")
 

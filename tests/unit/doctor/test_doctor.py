@@ -137,6 +137,10 @@ def test_every_role_needs_its_own_rights() -> None:
     assert Right("topic", "p-posts", "Write") in needs["feeds"]
     assert Right("transactional-id", "p-jikimi-feed-", "Write") in needs["feeds"]
     assert Right("group", "p-jikimi-fusion", "Read") in needs["fusion"]
+    assert Right("transactional-id", "p-jikimi-redrive", "Write") in needs["desk"]
+    assert all(
+        Right("topic", f"p-{topic}", "Write") in needs["desk"] for topic in ("dead-letters", "frames", "removals")
+    )
     assert all(Right("topic", "p-dead-letters", "Write") in needs[stage] for stage in STAGES)
     assert Right("topic", "p-posts", "Write") not in set().union(*(needs[stage] for stage in STAGES))
 

@@ -1,0 +1,116 @@
+"""Scan of a topic by a consumer that joins no group; its memory does not depend on the length of the topic."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+import stamina
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from streams.kafka.clients import reader_config
+from streams.kafka.topic_reader import is_temporary
+from streams.settings import Settings
+from streams.topology import readers_group
+
+_ANSWER_S = 20.0
+_QUEUE_KIB = 16 * 1024
+"""Limit of the client's queue of fetched records; one record may exceed it."""
+
+
+class ScannedRecord(NamedTuple):
+    """One record and its position."""
+
+    partition: int
+    offset: int
+    value: bytes | None
+
+
+class TopicScan:
+    """Committed records of a topic, one at a time; every call raises `KafkaException` when the broker does not answer.
+
+    Parameters
+    ----------
+    topic
+        Without prefix.
+    """
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._topic = settings.topic_prefix + topic
+        self._consumer = Consumer(
+            reader_config(
+                settings,
+                readers_group(settings),
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",
+                # Fetch only when the queue is empty: `value` reads one record, and originals may be large.
+                queued_min_messages=1,
+                fetch_queue_backoff_ms=10,  # of 1 s by default, after each record
+                queued_max_messages_kbytes=_QUEUE_KIB,
+                fetch_wait_max_ms=50,
+            )
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._consumer.close()
+
+    def records(self, since: datetime | None = None) -> Iterator[ScannedRecord]:
+        """Yield the records of every partition up to its present end.
+
+        Parameters
+        ----------
+        since
+            Earliest timestamp of the records; all by default.
+        """
+        starts = self._starts(since)
+        self._consumer.assign(starts)
+        unread = {start.partition for start in starts}
+        while unread:
+            message = self._poll()
+            record = _record(message)
+            if record is None:
+                unread.discard(message.partition() or 0)
+            elif record.partition in unread:  # not one that was written after its end was reached
+                yield record
+        self._consumer.unassign()
+
+    def value(self, partition: int, offset: int) -> bytes | None:
+        """Return the value of one record, None if it is no longer retained."""
+        self._consumer.assign([TopicPartition(self._topic, partition, offset)])
+        record = _record(self._poll())
+        self._consumer.unassign()
+        return record.value if record is not None and record.offset == offset else None
+
+    def _poll(self) -> Message:
+        message = self._consumer.poll(_ANSWER_S)
+        if message is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
+        return message
+
+    @stamina.retry(on=is_temporary, timeout=_ANSWER_S)
+    def _starts(self, since: datetime | None) -> list[TopicPartition]:
+        found = self._consumer.list_topics(self._topic, timeout=_ANSWER_S).topics[self._topic]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        firsts = [TopicPartition(self._topic, number, self._first(number)) for number in found.partitions]
+        if since is not None:
+            times = [TopicPartition(self._topic, tp.partition, int(since.timestamp() * 1000)) for tp in firsts]
+            firsts = self._consumer.offsets_for_times(times, timeout=_ANSWER_S)
+        return [start for start in firsts if start.offset >= 0]
+
+    def _first(self, partition: int) -> int:
+        """Return the first retained offset, -1 for an empty partition: not every broker reports its end."""
+        first, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_ANSWER_S)
+        return first if first < end else -1
+
+
+def _record(message: Message) -> ScannedRecord | None:
+    """Return the record in a message, None for the end of its partition."""
+    error, partition, offset = message.error(), message.partition(), message.offset()
+    if error is None:
+        assert partition is not None
+        assert offset is not None
+        return ScannedRecord(partition, offset, message.value())
+    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+        return None
+    raise KafkaException(error)
