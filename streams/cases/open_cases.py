@@ -1,6 +1,7 @@
 """Open cases, held by every matcher, fusion and takedown worker: a table over the cases topic."""
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import structlog
 
@@ -15,7 +16,9 @@ log = structlog.get_logger()
 
 
 class OpenCases(CompactedTopic[Case]):
-    """Active entries of the cases topic, by key.
+    """Policies of the open cases and, where a matcher needs them, their references.
+
+    A case takes about 200 bytes. References, with all their vectors, are kept only after `keep_references`.
 
     Parameters
     ----------
@@ -29,27 +32,35 @@ class OpenCases(CompactedTopic[Case]):
         self, settings: Settings, codec: Codec, crash: Callable[[Exception], None], topic: str = TOPIC
     ) -> None:
         super().__init__(settings, codec, topic, crash, schema=TOPIC)
-        self._entries: dict[str, Case] = {}
-        self._offsets: dict[str, int] = {}
+        self._policies: dict[str, Policy] = {}
+        self._references: dict[str, tuple[Case, int]] | None = None
+
+    def keep_references(self) -> None:
+        """Keep the references too; call it before the start."""
+        self._references = {}
 
     def references(self) -> Iterator[tuple[str, Case, Reference]]:
-        """Yield key, entry and piece of every active reference.
+        """Yield key, entry and piece of every active reference, after `keep_references`.
 
         The key is followed by the offset: a piece that was erased and written again is a new one, because it was not
         compared with the posts in between.
         """
-        for key, entry in self._entries.items():
+        assert self._references is not None
+        for key, (entry, offset) in self._references.items():
             if entry.reference is not None:
-                yield f"{key}@{self._offsets[key]}", entry, entry.reference
+                yield f"{key}@{offset}", entry, entry.reference
 
     def count(self) -> int:
         """Return the number of open cases."""
-        return sum(entry.policy is not None for entry in self._entries.values())
+        return len(self._policies)
+
+    def case_ids(self) -> list[str]:
+        """Return the ids of the open cases."""
+        return list(self._policies)
 
     def policy(self, case_id: str) -> Policy | None:
         """Return a case's policy, None if there is no such open case."""
-        entry = self._entries.get(case_key(case_id))
-        return entry.policy if entry is not None else None
+        return self._policies.get(case_key(case_id))
 
     async def fresh_policy(self, case_id: str) -> Policy | None:
         """Return a case's policy; None only after a read barrier.
@@ -64,9 +75,20 @@ class OpenCases(CompactedTopic[Case]):
         if message.reference is not None and (detail := defect(message.reference)) is not None:
             log.warning("case entry refused", key=key, reason="reference_malformed", detail=detail, offset=offset)
             return
-        self._entries[key] = message
-        self._offsets[key] = offset
+        if message.policy is not None:
+            self._policies[key] = _shared(message.policy)
+        else:
+            self._policies.pop(key, None)
+        if self._references is not None:
+            self._references[key] = message, offset
 
     def _erase(self, key: str) -> None:
-        self._entries.pop(key, None)
-        self._offsets.pop(key, None)
+        self._policies.pop(key, None)
+        if self._references is not None:
+            self._references.pop(key, None)
+
+
+@lru_cache(maxsize=1024)
+def _shared(policy: Policy) -> Policy:
+    """Return one object for equal policies: most cases have the default one."""
+    return policy

@@ -1,7 +1,7 @@
 """Reviews of references, which a person confirmed or withdrew: a table over the standings topic."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from schemas.codec import Codec
 from schemas.messages import Standing, StandingKind
@@ -29,12 +29,30 @@ class ReferenceReviews(CompactedTopic[Standing]):
         """Return the references of a case whose last review is of this kind."""
         return {reference for reference, review in self._of.get(case_id, {}).items() if review == kind}
 
+    def all(self) -> Iterator[tuple[str, str, StandingKind]]:
+        """Yield case, reference and kind of every review, as they are at the call."""
+        for case_id, reviews in list(self._of.items()):
+            for reference_id, kind in list(reviews.items()):
+                yield case_id, reference_id, kind
+
+    def listen_reviews(self, listener: Callable[[str, str, StandingKind | None], None]) -> None:
+        """Call the listener on the event loop with case, reference and kind of every changed review."""
+
+        def changed(key: str) -> None:
+            case_id, _, reference_id = key.partition("/")
+            listener(case_id, reference_id, self._of.get(case_id, {}).get(reference_id))
+
+        self.listen_keys(changed)
+
     def _put(self, key: str, message: Standing, offset: int) -> None:  # noqa: ARG002 - the table's signature
         self._of[message.case_id][message.reference_id] = message.standing
 
     def _erase(self, key: str) -> None:
         case_id, _, reference_id = key.partition("/")
-        self._of[case_id].pop(reference_id, None)
+        reviews = self._of.get(case_id, {})
+        reviews.pop(reference_id, None)
+        if not reviews:
+            self._of.pop(case_id, None)
 
 
 async def read_reviews(settings: Settings) -> dict[str, Standing]:

@@ -8,7 +8,6 @@ from typing import Any
 import faust
 import stamina
 import structlog
-from aiokafka.partitioner import DefaultPartitioner
 from faust.types import StreamT, TopicT
 
 from schemas.messages import Message
@@ -22,14 +21,13 @@ from streams.engine.outage import Outage
 from streams.engine.record import Handler
 from streams.errors import BrokerError, UnprocessableError
 from streams.kafka.clients import create_codec
+from streams.kafka.partitions import key_hash, partition_of
 from streams.live_models.live import LiveModels
 from streams.live_models.selection import create_registry
 from streams.settings import Settings
 from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()
-
-_PARTITIONER = DefaultPartitioner()  # as the producer places keys
 
 
 class Context:
@@ -117,10 +115,14 @@ class Context:
 
     def partition(self, topic: str, key: bytes) -> int:
         """Return the partition of a key, in a topic that this worker reads."""
+        return self.partition_of_hash(topic, key_hash(key))
+
+    def partition_of_hash(self, topic: str, hashed: int) -> int:
+        """Return the partition of a key with this `key_hash`, in a topic that this worker reads."""
         n_partitions = self.app.consumer.topic_partitions(self.physical(topic))
         if not n_partitions:
             raise BrokerError(f"no metadata yet on the partitions of {topic}")
-        return int(_PARTITIONER(key, list(range(n_partitions)), []))
+        return partition_of(hashed, n_partitions)
 
     def owned(self, topic: str) -> set[int]:
         """Return the partitions of a topic that are assigned to this worker now."""

@@ -41,11 +41,16 @@ class CompactedTopic[M: Message](ABC):
         self._codec = codec
         self._schema = schema or topic
         self._listeners: list[Callable[[], None]] = []
+        self._key_listeners: list[Callable[[str], None]] = []
         self._reader = TopicReader(settings, settings.topic_prefix + topic, self.apply, crash)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call the listener on the event loop after every change."""
         self._listeners.append(listener)
+
+    def listen_keys(self, listener: Callable[[str], None]) -> None:
+        """Call the listener on the event loop with each key that was set or erased."""
+        self._key_listeners.append(listener)
 
     async def start(self) -> None:
         """Start reading and return when the topic was read to its end; later calls start nothing."""
@@ -63,14 +68,18 @@ class CompactedTopic[M: Message](ABC):
 
     def apply(self, updates: Iterable[Update]) -> None:
         """Apply records in their order, then call the listeners."""
+        keys = []
         for update in updates:
-            key = update.key.decode(errors="replace")
+            keys.append(key := update.key.decode(errors="replace"))
             if update.value is None:
                 self._erase(key)
             elif (message := decode_or_refuse(self._codec, self._schema, update)) is not None:
                 self._put(key, cast("M", message), update.offset)
         for listener in self._listeners:
             listener()
+        for key_listener in self._key_listeners:
+            for key in keys:
+                key_listener(key)
 
     @abstractmethod
     def _put(self, key: str, message: M, offset: int) -> None:

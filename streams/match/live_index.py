@@ -19,6 +19,7 @@ class LiveIndex:
         self._index = ReferenceIndex()
         self.swapped = asyncio.Event()
         """Set after each swap, cleared by the waiting task."""
+        cases.keep_references()
         cases.listen(self._stale.set)
 
     async def current(self) -> ReferenceIndex:

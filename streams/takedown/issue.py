@@ -33,7 +33,7 @@ def create(context: Context, takedown_log: TakedownLog, quarantine: Quarantine) 
             # partition.
             await quarantine.current()
             decision = quarantine.decide(message.case_id, message, datetime.now(UTC))
-            event = next_event(takedown_log, message, message.case_id, decision)
+            event = await next_event(takedown_log, message, message.case_id, decision)
             if event is not None:
                 yield Output("takedowns", event.takedown_id, event)
                 metrics.TAKEDOWNS.labels(event.state).inc()
@@ -41,7 +41,7 @@ def create(context: Context, takedown_log: TakedownLog, quarantine: Quarantine) 
                     metrics.observe_end_to_end(event.post, "takedown", event.at)
 
 
-def next_event(
+async def next_event(
     takedown_log: TakedownLog, verdict: Verdict, case_id: str, decision: TakedownDecision
 ) -> Takedown | None:
     """Return a takedown's next event after a verdict to act, None without a change.
@@ -50,11 +50,12 @@ def next_event(
     held or withdrawn.
     """
     takedown_id = record_id("takedown", verdict.post.post_id, case_id)
-    last = takedown_log.last(takedown_id)
-    if decision.state not in _MAY_FOLLOW.get(last.state if last else None, ()):
+    entry = takedown_log.entry(takedown_id)
+    if decision.state not in _MAY_FOLLOW.get(entry.state if entry else None, ()):
         return None
     if takedown_log.has_pending(verdict.post, case_id, or_held=decision.state == "held"):
         return None
+    last = await takedown_log.last(entry.row) if entry is not None else None
     return _event(takedown_id, verdict, decision, last)
 
 

@@ -1,10 +1,9 @@
 """Log of takedowns: hash-linked events, the last of each takedown is its state."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, assert_never, get_args
 
 import msgspec
 
@@ -13,23 +12,11 @@ from streams.kafka.clients import create_codec
 from streams.kafka.compacted_topic import decode_or_refuse
 from streams.kafka.topic_reader import TopicReader, Update, read_whole
 from streams.settings import Settings
+from streams.takedown.event_reader import EventReader
+from streams.takedown.index import Entry, RemovalTarget, TakedownIndex
 
 if TYPE_CHECKING:
     from streams.engine.context import Context
-
-
-class RemovalTarget(NamedTuple):
-    """Target of a removal: a post by its url, or an account by its name."""
-
-    platform: str
-    url: str | None = None
-    author: str | None = None
-
-
-def removal_targets(post: PostRef) -> list[RemovalTarget]:
-    """Return the targets of removals that remove this post."""
-    by_url = [RemovalTarget(post.platform, url=post.url)] if post.url else []
-    return by_url + ([RemovalTarget(post.platform, author=post.author)] if post.author else [])
 
 
 def chained(event: Takedown, previous: Takedown | None) -> Takedown:
@@ -53,14 +40,23 @@ def pending(state: State) -> bool:
     assert_never(state)
 
 
+PENDING: frozenset[State] = frozenset(state for state in get_args(State) if pending(state))
+OPEN: frozenset[State] = PENDING | {"held"}
+"""States of takedowns that request a removal, or may yet."""
+
+
 class TakedownLog:
-    """Last event of every takedown: the whole takedowns topic, which is the stage's only state."""
+    """State of every takedown: an index of the whole takedowns topic, which is the stage's only state.
+
+    The events themselves stay in the topic and are read again when one is followed by another.
+    """
 
     def __init__(self, context: "Context") -> None:
         self._codec = context.codec
-        self._reader = TopicReader(context.settings, context.physical("takedowns"), self._apply_updates, context.crash)
-        self._last: dict[str, Takedown] = {}
-        self._by_target: dict[RemovalTarget, set[str]] = defaultdict(set)
+        topic = context.physical("takedowns")
+        self._reader = TopicReader(context.settings, topic, self._apply_updates, context.crash)
+        self._events = EventReader(context.settings, topic, context.codec)
+        self._index = TakedownIndex()
         self._listeners: list[Callable[[Takedown], None]] = []
         self.lock = asyncio.Lock()
         """Held from the lookup of a takedown's last event to the write of its next one."""
@@ -79,13 +75,50 @@ class TakedownLog:
         await self.start()
         await self._reader.current()
 
-    def last(self, takedown_id: str) -> Takedown | None:
-        """Return the last event of a takedown, None if it was never issued."""
-        return self._last.get(takedown_id)
+    def state(self, takedown_id: str) -> State | None:
+        """Return the state of a takedown, None if it was never issued."""
+        entry = self._index.find(takedown_id)
+        return entry.state if entry is not None else None
 
-    def at(self, target: RemovalTarget) -> list[Takedown]:
-        """Return the last event of every takedown of a post, or of an account's posts."""
-        return [self._last[takedown_id] for takedown_id in self._by_target.get(target, ())]
+    def entry(self, takedown_id: str) -> Entry | None:
+        """Return the entry of a takedown, None if it was never issued."""
+        return self._index.find(takedown_id)
+
+    async def last(self, row: int) -> Takedown | None:
+        """Return the last event of the takedown in a row of the index, read from the topic.
+
+        Raises
+        ------
+        BrokerError
+            The broker does not answer.
+        """
+        entry = self._index.get(row)
+        return await self._events.read(entry.partition, entry.offset) if entry is not None else None
+
+    async def entries(self, key: int, states: Collection[State]) -> AsyncIterator[Entry]:
+        """Yield the takedowns that a key finds in these states; other work runs between two pages.
+
+        Parameters
+        ----------
+        key
+            `case_key`, `reference_key` or `target_key` of the index. Keys are digests: each event must be compared.
+        """
+        after: int | None = 0
+        while after is not None:
+            page, after = self._index.page(key, states, after)
+            for entry in page:
+                yield entry
+            await asyncio.sleep(0)
+
+    async def cases(self, states: Collection[State]) -> set[int]:
+        """Return the keys of the cases that have takedowns in these states; other work runs between two pages."""
+        found: set[int] = set()
+        after: int | None = 0
+        while after is not None:
+            page, after = self._index.cases(states, after)
+            found |= page
+            await asyncio.sleep(0)
+        return found
 
     def has_pending(self, post: PostRef, case_id: str, *, or_held: bool = False) -> bool:
         """Return whether a takedown for this case is pending at this post's url.
@@ -95,31 +128,21 @@ class TakedownLog:
         or_held
             Whether a held takedown counts too.
         """
-        others = self.at(RemovalTarget(post.platform, url=post.url)) if post.url else []
-        return any(
-            pending(other.state) or (or_held and other.state == "held") for other in others if other.case_id == case_id
-        )
+        target = RemovalTarget(post.platform, url=post.url)
+        return bool(post.url) and self._index.has(target, case_id, OPEN if or_held else PENDING)
 
-    def all(self) -> list[Takedown]:
-        """Return the last event of every takedown."""
-        return list(self._last.values())
-
-    def apply(self, event: Takedown) -> None:
+    def apply(self, event: Takedown, partition: int, offset: int) -> None:
         """Apply an event; a repeated one, or one that does not follow the last event, is ignored."""
-        last = self._last.get(event.takedown_id)
-        if last is not None and event.previous != last.hash:
-            return
-        self._last[event.takedown_id] = event
-        for target in removal_targets(event.post):
-            self._by_target[target].add(event.takedown_id)
-        for listener in self._listeners:
-            listener(event)
+        if self._index.apply(event, partition, offset):
+            for listener in self._listeners:
+                listener(event)
 
     def _apply_updates(self, updates: list[Update]) -> None:
-        for update in updates:
-            event = decode_or_refuse(self._codec, "takedowns", update)
-            if isinstance(event, Takedown):
-                self.apply(event)
+        with self._index.batch():
+            for update in updates:
+                event = decode_or_refuse(self._codec, "takedowns", update)
+                if isinstance(event, Takedown):
+                    self.apply(event, update.partition, update.offset)
 
 
 async def read_takedowns(settings: Settings) -> list[Takedown]:

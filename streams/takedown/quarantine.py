@@ -6,17 +6,18 @@ are held. The takedowns topic holds the whole state: issued events are counted, 
 These stay under quarantine, over any restart, until a person confirms or withdraws them.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Sequence
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from schemas.messages import Evidence, State, Takedown, Verdict
+from schemas.messages import Evidence, StandingKind, State, Takedown, Verdict
 from streams.cases.reference_reviews import ReferenceReviews
 from streams.takedown.log import TakedownLog
 
 WINDOW = timedelta(hours=1)
+_LEAST_WAIT_S = 60.0
 
 type Basis = Verdict | Takedown
 """Basis of a takedown: its evidence, and the probability from which to act."""
@@ -45,12 +46,17 @@ class Quarantine:
         self._reviews = reviews
         self._max_takedowns = max_takedowns
         self._quarantined: dict[str, set[str]] = defaultdict(set)
-        self._issued_at: dict[tuple[str, str], deque[datetime]] = defaultdict(deque)
+        # Of the last hour only, and per reference no more than decide: memory follows the active references.
+        self._issued_at: OrderedDict[tuple[str, str], deque[datetime]] = OrderedDict()
         takedown_log.listen(self._apply)
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call the listener after every change of a reference's review, on the event loop."""
-        self._reviews.listen(listener)
+    def listen(self, listener: Callable[[str, str, StandingKind | None], None]) -> None:
+        """Call the listener with case, reference and kind of every changed review, on the event loop."""
+        self._reviews.listen_reviews(listener)
+
+    def reviews(self) -> Iterable[tuple[str, str, StandingKind]]:
+        """Return case, reference and kind of every review."""
+        return self._reviews.all()
 
     async def current(self) -> None:
         """Return once all takedowns and reviews written before this call have been applied: a read barrier."""
@@ -66,6 +72,17 @@ class Quarantine:
         if is_supported(basis, withdrawn | limited):
             return TakedownDecision("issued")
         return TakedownDecision("held", sorted(limited & supporting_references(basis)) or sorted(limited))
+
+    def limited_for_s(self, case_id: str, basis: Basis, now: datetime) -> float | None:
+        """Return when to decide on a held takedown again, seconds from now; None if it waits for a review."""
+        held_for = self._quarantined.get(case_id, set()) - self._reviews.references(case_id, "confirmed")
+        if not is_supported(basis, held_for | self._reviews.references(case_id, "withdrawn")):
+            return None
+        ends = [
+            self._issued_at[case_id, reference_id][0] + WINDOW
+            for reference_id in self._limited(case_id, basis, now) - held_for
+        ]
+        return max(_LEAST_WAIT_S, (min(ends) - now).total_seconds()) if ends else None
 
     def _limited(self, case_id: str, basis: Basis, now: datetime) -> AbstractSet[str]:
         """Return the references of the evidence that are under quarantine or have reached the limit."""
@@ -83,10 +100,17 @@ class Quarantine:
             self._quarantined[event.case_id].update(event.held_for)
         elif event.state == "issued":
             for reference_id in supporting_references(event):
-                issued_at = self._issued_at[event.case_id, reference_id]
-                issued_at.append(event.at)
-                while issued_at[0] <= event.at - WINDOW:
-                    issued_at.popleft()
+                self._count(event.case_id, reference_id, event.at)
+
+    def _count(self, case_id: str, reference_id: str, at: datetime) -> None:
+        since = datetime.now(UTC) - WINDOW
+        if at <= since or not self._max_takedowns:
+            return
+        times = self._issued_at.setdefault((case_id, reference_id), deque(maxlen=self._max_takedowns))
+        times.append(at)
+        self._issued_at.move_to_end((case_id, reference_id))
+        while next(iter(self._issued_at.values()))[-1] <= since:
+            self._issued_at.popitem(last=False)
 
 
 def supporting_references(basis: Basis) -> set[str]:

@@ -14,14 +14,21 @@ from functools import partial
 import msgspec
 
 from schemas.ids import record_id
-from schemas.messages import Removal, State, Takedown
+from schemas.messages import Removal, RemovalKind, State, Takedown
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
-from streams.takedown.log import RemovalTarget, TakedownLog, chained, pending, removal_targets
+from streams.takedown.index import RemovalTarget, removal_targets, target_key
+from streams.takedown.log import OPEN, PENDING, TakedownLog, chained, pending
 from streams.telemetry import metrics
 
 _MAX_RECENT = 100_000
 """Removals kept for the join: some hours of a very large platform."""
+_ENDS: dict[RemovalKind, frozenset[State]] = {
+    "post_deleted": OPEN,
+    "account_gone": PENDING,
+    "account_back": frozenset({"removed"}),
+}
+"""States that a removal of each kind may end."""
 
 
 def create(context: Context, takedown_log: TakedownLog) -> None:
@@ -59,32 +66,34 @@ class Removals:
             await self._context.retry_while_unreachable(partial(self._close, *await self._joined.get()))
 
     async def _close(self, takedown_id: str, removal: Removal) -> None:
-        async with aclosing(self._apply_to(takedown_id, removal)) as outputs:
+        entry = self._log.entry(takedown_id)
+        assert entry is not None
+        async with aclosing(self._apply_to(entry.row, removal)) as outputs:
             async for output in outputs:
                 assert output.message is not None
                 await self._context.send(output.topic, output.key, output.message)
 
     async def apply(self, removal: Removal) -> AsyncGenerator[Output]:
         """Yield the next events of the takedowns issued before a removal of their post."""
-        target = RemovalTarget(removal.platform, removal.url, None if removal.url else removal.author)
+        target = _target(removal)
         # First stored, then looked up: a takedown issued in between is joined by one of the two.
         self._store(target, removal)
         await self._log.start()
-        for takedown in self._log.at(target):
-            async with aclosing(self._apply_to(takedown.takedown_id, removal)) as outputs:
+        async for takedown in self._log.entries(target_key(target), _ENDS[removal.kind]):
+            async with aclosing(self._apply_to(takedown.row, removal)) as outputs:
                 async for output in outputs:
                     yield output
 
-    async def _apply_to(self, takedown_id: str, removal: Removal) -> AsyncGenerator[Output]:
+    async def _apply_to(self, row: int, removal: Removal) -> AsyncGenerator[Output]:
         """Yield the next event of one takedown, again if another worker wrote first and the removal still applies."""
         while True:
             async with self._log.lock:
                 await self._log.current()
-                last = self._log.last(takedown_id)
-                event = next_event(last, removal) if last is not None else None
+                last = await self._log.last(row)
+                event = next_event(last, removal) if last is not None and _concerns(removal, last) else None
                 if event is None:
                     return
-                yield Output("takedowns", takedown_id, event)
+                yield Output("takedowns", event.takedown_id, event)
                 metrics.TAKEDOWNS.labels(event.state).inc()
 
     def _store(self, target: RemovalTarget, removal: Removal) -> None:
@@ -101,6 +110,14 @@ class Removals:
             removal = self._recent.get(target)
             if removal is not None and next_event(event, removal) is not None:
                 self._joined.put_nowait((event.takedown_id, removal))
+
+
+def _target(removal: Removal) -> RemovalTarget:
+    return RemovalTarget(removal.platform, removal.url, None if removal.url else removal.author)
+
+
+def _concerns(removal: Removal, takedown: Takedown) -> bool:
+    return _target(removal) in removal_targets(takedown.post)
 
 
 def next_event(last: Takedown, removal: Removal) -> Takedown | None:

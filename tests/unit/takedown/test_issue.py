@@ -1,20 +1,19 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from schemas.codec import Codec
 from schemas.messages import Evidence, Interval, State, Takedown
-from streams.engine.context import Context
 from streams.kafka.topic_reader import Update
-from streams.settings import load_settings
+from streams.takedown.index import case_key
 from streams.takedown.issue import _event, next_event
-from streams.takedown.log import TakedownLog, chained, pending
+from streams.takedown.log import chained, pending
 from streams.takedown.quarantine import TakedownDecision
 from tests.unit.made_messages import NOW, post_ref, removal, takedown, verdict
+from tests.unit.takedown.made_log import MadeLog
 
 SPAN = Interval(start_s=0.1, end_s=1 / 3)
 EVIDENCE = Evidence(
@@ -134,69 +133,75 @@ def test_issuing_again_gives_the_same_event_id() -> None:
 
 
 @pytest.fixture
-async def takedown_log() -> AsyncIterator[TakedownLog]:
-    settings = load_settings(bootstrap_servers="127.0.0.1:9")
-    # The part of a context that the log uses; it is never started, so it needs no broker.
-    context = SimpleNamespace(settings=settings, codec=Codec(), physical=lambda name: name, crash=pytest.fail)
-    made = TakedownLog(cast("Context", context))
+async def takedown_log() -> AsyncIterator[MadeLog]:
+    made = MadeLog()
     yield made
-    await made._reader.stop()
+    await made.stop()
 
 
-async def test_the_log_has_the_last_event_of_each_takedown(takedown_log: TakedownLog) -> None:
+async def all_of(takedown_log: MadeLog) -> AsyncIterator[Takedown]:
+    async for entry in takedown_log.entries(case_key("case-a"), set(get_args(State))):
+        last = await takedown_log.last(entry.row)
+        assert last is not None
+        yield last
+
+
+async def test_the_log_has_the_last_event_of_each_takedown(takedown_log: MadeLog) -> None:
     issued, sent = life("issued", "sent")
-    assert takedown_log.last("t1") is None
-    takedown_log.apply(issued)
-    takedown_log.apply(sent)
-    assert takedown_log.last("t1") == sent
-    assert takedown_log.all() == [sent]
+    assert await takedown_log.last_of("t1") is None
+    takedown_log.write(issued)
+    takedown_log.write(sent)
+    assert await takedown_log.last_of("t1") == sent
+    assert [event async for event in all_of(takedown_log)] == [sent]
 
 
-async def test_a_record_that_cannot_be_decoded_is_passed_over(takedown_log: TakedownLog) -> None:
+async def test_a_record_that_cannot_be_decoded_is_passed_over(takedown_log: MadeLog) -> None:
     issued, sent = life("issued", "sent")
     values = [Codec().encode("takedowns", issued), b"no avro", Codec().encode("takedowns", sent)]
+    takedown_log.topic = [issued, issued, sent]
     takedown_log._apply_updates([Update(b"t1", value, 0, offset) for offset, value in enumerate(values)])
-    assert takedown_log.last("t1") == sent
+    assert await takedown_log.last_of("t1") == sent
 
 
-async def test_a_repeated_event_changes_nothing(takedown_log: TakedownLog) -> None:
+async def test_a_repeated_event_changes_nothing(takedown_log: MadeLog) -> None:
     issued, sent = life("issued", "sent")
     for event in (issued, issued, sent, issued, sent, sent):
-        takedown_log.apply(event)
-    assert takedown_log.last("t1") == sent
+        takedown_log.write(event)
+    assert await takedown_log.last_of("t1") == sent
 
 
-async def test_an_event_that_does_not_follow_the_last_one_is_ignored(takedown_log: TakedownLog) -> None:
+async def test_an_event_that_does_not_follow_the_last_one_is_ignored(takedown_log: MadeLog) -> None:
     issued, sent = life("issued", "sent")
     fork = chained(takedown(event_id="fork", state="withdrawn"), issued)
     out_of_nothing = chained(takedown(event_id="other", state="removed"), takedown(hash=b"unknown"))
     for event in (issued, sent, fork, out_of_nothing):
-        takedown_log.apply(event)
-    assert takedown_log.last("t1") == sent
+        takedown_log.write(event)
+    assert await takedown_log.last_of("t1") == sent
 
 
-async def test_a_takedown_issued_by_two_workers_is_issued_once(takedown_log: TakedownLog) -> None:
+async def test_a_takedown_issued_by_two_workers_is_issued_once(takedown_log: MadeLog) -> None:
     first = _event("t1", verdict(), ISSUED, None)
     second = chained(msgspec.structs.replace(first, at=first.at + timedelta(seconds=1)), None)
-    takedown_log.apply(first)
-    takedown_log.apply(second)
-    assert takedown_log.last("t1") == first
+    takedown_log.write(first)
+    takedown_log.write(second)
+    assert await takedown_log.last_of("t1") == first
 
 
-async def test_the_log_reads_the_topic(takedown_log: TakedownLog) -> None:
+async def test_the_log_reads_the_topic(takedown_log: MadeLog) -> None:
     events = life("issued", "sent")
     values = [takedown_log._codec.encode("takedowns", event) for event in events]
+    takedown_log.topic = events
     takedown_log._apply_updates([Update(b"t1", value, 0, offset) for offset, value in enumerate([*values, None])])
-    assert takedown_log.last("t1") == events[-1]
+    assert await takedown_log.last_of("t1") == events[-1]
 
 
-def states_after(takedown_log: TakedownLog, *decisions: TakedownDecision) -> list[State]:
+async def states_after(takedown_log: MadeLog, *decisions: TakedownDecision) -> list[State]:
     """Apply the events after verdicts on one post with these decisions, and return their states."""
     states: list[State] = []
     for decision in decisions:
-        event = next_event(takedown_log, verdict(), "case-a", decision)
+        event = await next_event(takedown_log, verdict(), "case-a", decision)
         if event is not None:
-            takedown_log.apply(event)
+            takedown_log.write(event)
             states.append(event.state)
     return states
 
@@ -211,18 +216,18 @@ def states_after(takedown_log: TakedownLog, *decisions: TakedownDecision) -> lis
     ],
 )
 async def test_a_repeated_verdict_writes_no_second_event(
-    takedown_log: TakedownLog, decisions: list[TakedownDecision], states: list[State]
+    takedown_log: MadeLog, decisions: list[TakedownDecision], states: list[State]
 ) -> None:
-    assert states_after(takedown_log, *decisions) == states
+    assert await states_after(takedown_log, *decisions) == states
 
 
-async def test_a_withdrawn_takedown_is_issued_on_another_basis(takedown_log: TakedownLog) -> None:
-    states_after(takedown_log, HELD)
-    held = takedown_log.all()[0]
+async def test_a_withdrawn_takedown_is_issued_on_another_basis(takedown_log: MadeLog) -> None:
+    await states_after(takedown_log, HELD)
+    held = takedown_log.topic[-1]
     withdrawn = chained(msgspec.structs.replace(held, event_id="e2", state="withdrawn"), held)
-    takedown_log.apply(withdrawn)
-    assert states_after(takedown_log, ISSUED) == ["issued"]
-    last = takedown_log.all()[0]
+    takedown_log.write(withdrawn)
+    assert await states_after(takedown_log, ISSUED) == ["issued"]
+    last = takedown_log.topic[-1]
     assert last.previous == withdrawn.hash
     assert last.event_id != held.event_id
 
@@ -231,8 +236,8 @@ async def test_a_withdrawn_takedown_is_issued_on_another_basis(takedown_log: Tak
     ("first", "second", "is_written"), [(HELD, HELD, False), (HELD, ISSUED, True), (ISSUED, HELD, False)]
 )
 async def test_a_held_takedown_does_not_block_an_issue_for_an_edited_post_at_its_url(
-    takedown_log: TakedownLog, first: TakedownDecision, second: TakedownDecision, is_written: bool
+    takedown_log: MadeLog, first: TakedownDecision, second: TakedownDecision, is_written: bool
 ) -> None:
-    states_after(takedown_log, first)
+    await states_after(takedown_log, first)
     edited = verdict(post=post_ref("edited"))
-    assert (next_event(takedown_log, edited, "case-a", second) is not None) is is_written
+    assert (await next_event(takedown_log, edited, "case-a", second) is not None) is is_written

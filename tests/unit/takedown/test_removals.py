@@ -4,19 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
 import pytest
 
-from schemas.codec import Codec
 from schemas.messages import Message, Removal, State, Takedown
-from streams.engine.context import Context
-from streams.settings import load_settings
-from streams.takedown.log import TakedownLog, chained
+from streams.takedown.log import chained
 from streams.takedown.removals import Removals, next_event
 from tests.unit.made_messages import NOW, post_ref, removal, takedown
+from tests.unit.takedown.made_log import MadeLog
 
 SOON, LATER = NOW + timedelta(minutes=1), NOW + timedelta(minutes=2)
 
@@ -83,32 +80,15 @@ class Rig:
     """A takedown log whose topic is a list, and the removals joined with it."""
 
     def __init__(self, max_recent: int = 100) -> None:
-        settings = load_settings(bootstrap_servers="127.0.0.1:9")
-        context = SimpleNamespace(
-            settings=settings,
-            codec=Codec(),
-            physical=lambda name: name,
-            crash=pytest.fail,
-            send=self.send,
-            retry_while_unreachable=lambda step: step(),
-        )
-        self.topic: list[Takedown] = []
-        self.takedown_log = TakedownLog(cast("Context", context))
-        self.takedown_log.start = self._nothing  # type: ignore[method-assign]  # there is no broker
-        self.takedown_log.current = self._nothing  # type: ignore[method-assign]
-        self.removals = Removals(cast("Context", context), self.takedown_log, max_recent)
-
-    async def _nothing(self) -> None:
-        pass
+        self.takedown_log = MadeLog(send=self.send)
+        self.topic = self.takedown_log.topic
+        self.write = self.takedown_log.write
+        self.removals = Removals(self.takedown_log.context, self.takedown_log, max_recent)
 
     async def send(self, topic: str, key: str, message: Message) -> None:
         assert isinstance(message, Takedown)
         assert (topic, key) == ("takedowns", message.takedown_id)
         self.write(message)
-
-    def write(self, event: Takedown) -> None:
-        self.topic.append(event)
-        self.takedown_log.apply(event)
 
     async def apply(self, cause: Removal) -> None:
         async for output in self.removals.apply(cause):
@@ -131,7 +111,7 @@ class Rig:
 async def rig() -> AsyncIterator[Rig]:
     made = Rig()
     yield made
-    await made.takedown_log._reader.stop()
+    await made.takedown_log.stop()
 
 
 async def test_a_removal_is_joined_with_an_earlier_takedown(rig: Rig) -> None:
@@ -187,7 +167,7 @@ async def test_after_an_event_of_another_worker_the_removal_is_applied_again(rig
             rig.write(chained(msgspec.structs.replace(last, event_id="e2", state="sent"), last))
         written.append(event)
         rig.write(event)
-    chain = [rig.takedown_log.last(last.takedown_id)]
+    chain = [await rig.takedown_log.last_of(last.takedown_id)]
     assert [event.state for event in written] == ["removed", "removed"]
     assert chain[0] == written[1]
     assert written[1].previous == rig.topic[1].hash != written[0].previous
@@ -201,4 +181,4 @@ async def test_no_more_recent_removals_are_kept_than_the_maximum() -> None:
     small.write(of("issued"))
     await small.run()
     assert small.states == ["issued"]
-    await small.takedown_log._reader.stop()
+    await small.takedown_log.stop()
