@@ -5,10 +5,29 @@ Exception
 │   ├── UnprocessableError   dead letter at once: the input is broken or refused, a retry cannot help
 │   └── TransientError       retried a few times with jitter, then a dead letter
 │       └── WorkerError      retried likewise, then the worker stops, because no record is at fault
-│           └── BrokerError  the broker is
+│           └── BrokerError  the broker does not answer
 ├── UsageError               a person's mistake at the command line: one line, exit code 2
 └── anything else            a bug: dead letter with its traceback, counted separately
+
+A full disk, a lack of memory or of open files is the worker's too, whatever error a library makes of it:
+`worker_fault` recognises it by the error's chain of causes.
 """
+
+import errno
+
+_HOST_ERRNOS = frozenset(
+    {
+        errno.EAGAIN,  # of a fork: no process or thread is left
+        errno.EDQUOT,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.ENOSPC,
+        errno.EROFS,
+    }
+)
+_NO_THREAD = "can't start new thread"
 
 
 class RecordError(Exception):
@@ -49,3 +68,21 @@ class BrokerError(WorkerError):
 
 class UsageError(Exception):
     """The command line or the settings are wrong; the message contains the remedy."""
+
+
+def worker_fault(error: BaseException) -> WorkerError | None:
+    """Return the fault of the worker or its machine that caused an error, None if there is none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, WorkerError):
+            return cause
+        if _is_host_fault(cause):
+            return WorkerError("worker_resources", str(cause) or type(cause).__name__)
+        cause = cause.__cause__
+    return None
+
+
+def _is_host_fault(error: BaseException) -> bool:
+    if isinstance(error, RuntimeError):
+        return str(error) == _NO_THREAD
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _HOST_ERRNOS)

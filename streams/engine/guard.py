@@ -18,7 +18,7 @@ from schemas.messages import DeadLetter, Fate, Message
 from streams.engine.attempts import Retry, decode_record, run_attempts
 from streams.engine.dead_letter_limit import DeadLetterLimit
 from streams.engine.record import Handler, Output, Record
-from streams.errors import RecordError, TransientError, UnprocessableError, WorkerError
+from streams.errors import RecordError, TransientError, UnprocessableError, WorkerError, worker_fault
 from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()
@@ -66,7 +66,7 @@ class Guard[M: Message]:
         Raises
         ------
         DeliveryError
-            The broker failed; the record must not be acked.
+            The broker or this machine failed, a full disk for example; the record must not be acked.
         TooManyDeadLettersError
             The worker must stop; the record must not be acked.
         """
@@ -84,12 +84,23 @@ class Guard[M: Message]:
 
     async def _attempt(self, record: Record) -> None:
         try:
-            await self._run_handler(record)
+            await self._run_handler_here(record)
         except TransientError as error:
             log.warning("record failed for now", stage=self.stage, reason=error.reason, attempt=record.attempt)
             if not record.last_attempt:
                 metrics.RETRIES.labels(self.stage, error.reason).inc()
             raise
+
+    async def _run_handler_here(self, record: Record) -> None:
+        """Run the handler; an error of any type is the worker's if a fault of its machine is among the causes."""
+        try:
+            await self._run_handler(record)
+        except DeliveryError:
+            raise
+        except Exception as error:
+            if (fault := worker_fault(error)) is None or fault is error:
+                raise
+            raise fault from error
 
     async def _run_handler(self, record: Record) -> None:
         message: M = self._decode(record)

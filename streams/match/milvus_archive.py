@@ -4,8 +4,10 @@ The client also supports a Milvus cluster: the way to grow.
 """
 
 import logging
+import re
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ _FIRST_LIMIT, _MAX_LIMIT = 32, 16_384
 _MAX_DIGESTS = 4_096
 _PROGRESS = "progress"
 """Collection of archived ends and searched tokens; Milvus requires a vector field, so it has one of zeros."""
+_ERRNO = re.compile(r"\[errno (\d+)\]", re.IGNORECASE)
+"""How Python and Arrow write the number of an operating system's error, all that the engine passes on of it."""
 _NO_COLUMNS = 2
 _END = "@end"
 
@@ -52,8 +56,10 @@ class MilvusArchive:
             self._uri = str(Path(folder) / "archive.db")
             self._client = MilvusClient(self._uri)
         except (OSError, MilvusException) as error:
-            raise UsageError(f"archive {folder} cannot be opened, is another worker using it?") from error
+            remedy = "is another worker using it, or is its disk full?"
+            raise UsageError(f"archive {folder} cannot be opened, {remedy}") from error
         self._lock = threading.Lock()  # the embedded engine takes one caller at a time
+        self._failure: OSError | None = None
         self._loaded: set[str] = set()
 
     def add(self, hit: Hit, descriptors: Descriptors) -> None:
@@ -62,13 +68,13 @@ class MilvusArchive:
         if not rows:
             return
         name = _collection(descriptors)
-        with self._lock:
+        with self._engine():
             self._open(name, descriptors.vectors.columns)
             self._client.upsert(name, rows)
 
     def end(self, partition: int) -> int:
         """Return the offset below which the partition is archived in full."""
-        with self._lock:
+        with self._engine():
             self._open(_PROGRESS, _NO_COLUMNS)
             rows = self._client.get(_PROGRESS, ids=[f"{partition}/{_END}"], output_fields=["offset"])
         return int(rows[0]["offset"]) if rows else 0
@@ -76,14 +82,14 @@ class MilvusArchive:
     def mark_end(self, partition: int, offset: int) -> None:
         """Store the offset below which the partition is archived in full."""
         if offset > self.end(partition):
-            with self._lock:
+            with self._engine():
                 self._put_progress(partition, _END, offset)
 
     def search(self, reference: Reference, partitions: Collection[int], floor: float) -> set[Hit]:
         """Return the segments that may match this piece."""
         name = _collection(reference)
         condition = f"part in {sorted(partitions)}"
-        with self._lock:
+        with self._engine():
             if not partitions or not self._client.has_collection(name):
                 return set()
             self._open(name, reference.vectors.columns)
@@ -92,19 +98,19 @@ class MilvusArchive:
 
     def searched(self, partition: int) -> set[str]:
         """Return the tokens already searched."""
-        with self._lock:
+        with self._engine():
             self._open(_PROGRESS, _NO_COLUMNS)
             rows = self._all(_PROGRESS, f"part == {partition}", "key")
             return {row["key"].split("/", 1)[1] for row in rows} - {_END}
 
     def mark_searched(self, partition: int, token: str) -> None:
         """Store the token of a finished search."""
-        with self._lock:
+        with self._engine():
             self._put_progress(partition, token, 0)
 
     def remove_searched(self, partition: int, tokens: Collection[str]) -> None:
         """Remove these tokens."""
-        with self._lock:
+        with self._engine():
             self._open(_PROGRESS, _NO_COLUMNS)
             self._client.delete(_PROGRESS, ids=[f"{partition}/{token}" for token in tokens])
 
@@ -113,6 +119,28 @@ class MilvusArchive:
         self._client.close()
         # The client would keep the embedded engine, its threads and its lock on the folder until the process ends.
         embedded_servers.release_server(self._uri)
+
+    @contextmanager
+    def _engine(self) -> Iterator[None]:
+        """Hold the engine for one call.
+
+        Raises
+        ------
+        OSError
+            The machine failed, a full disk for example, now or in an earlier call. A write that failed leaves a torn
+            record in the engine's log: at the next start it would end its reading there, and lose all that was written
+            after it. So nothing more is written until the worker has started again.
+        """
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                yield
+            except MilvusException as error:
+                if (found := _ERRNO.search(str(error))) is None:
+                    raise
+                self._failure = OSError(int(found[1]), f"the archive failed: {error.message}")
+                raise self._failure from error
 
     def _by_vector(self, name: str, reference: Reference, condition: str, floor: float) -> set[Hit]:
         vectors, limit = list(unpack(reference.vectors)), _FIRST_LIMIT

@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
@@ -214,6 +216,38 @@ async def test_an_error_of_the_broker_or_of_the_worker_itself_stops_the_worker_a
     with pytest.raises(DeliveryError, match=error.detail):
         await guard(raising(error), broker, retry=replace(NO_PAUSES, attempts=3))(record())
     assert broker.taken == []
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+HOST_ERRNOS = ["EAGAIN", "EDQUOT", "EIO", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EROFS"]
+HOST_FAULTS = [
+    *(OSError(getattr(errno, name), os.strerror(getattr(errno, name)), "file") for name in HOST_ERRNOS),
+    MemoryError(),
+    RuntimeError("can't start new thread"),
+    caused(TransientError("link_unavailable", "host: ConnectError"), OSError(errno.EMFILE, "Too many open files")),
+    caused(UnprocessableError("link_gone", "x"), caused(ValueError(), OSError(errno.ENOSPC, "No space left"))),
+]
+
+
+@pytest.mark.parametrize("error", HOST_FAULTS, ids=repr)
+async def test_a_fault_of_the_workers_machine_stops_the_worker_and_buries_nothing(error: Exception) -> None:
+    broker, handler = Broker(), raising(error)
+    with pytest.raises(DeliveryError):
+        await guard(handler, broker, retry=replace(NO_PAUSES, attempts=3))(record())
+    assert broker.taken == []
+    # It is over, so that the record is processed.
+    assert (await guarded(raising(error, None, outputs=("a",)))).letters == []
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(errno.ENOENT, "x"), PermissionError(errno.EACCES, "x"), OSError("image truncated")]
+)
+async def test_another_error_of_the_operating_system_is_a_bug(error: Exception) -> None:
+    assert (await guarded(raising(error))).fates == [("bug", "bug")]
 
 
 def counted(name: str, **labels: str) -> float:
