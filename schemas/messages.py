@@ -302,6 +302,16 @@ class Choice(Message, frozen=True, kw_only=True):
     policy: Policy | None = None
 
 
+class RunComparison(Message, frozen=True, kw_only=True):
+    against: str
+    against_choice: Choice | None = None
+    go: bool
+    posts: int
+    thresholds: str = ""
+    finished_at: datetime
+    at: datetime
+
+
 class Deployment(Message, frozen=True, kw_only=True):
     deployment_id: str
     choice: Choice
@@ -309,6 +319,9 @@ class Deployment(Message, frozen=True, kw_only=True):
     run: str | None = None
     previous: str | None = None
     at: datetime
+    comparison: RunComparison | None = None
+    by: str = ""
+    forced: str | None = None
 
 
 class Run(Message, frozen=True, kw_only=True):
@@ -327,6 +340,7 @@ class Run(Message, frozen=True, kw_only=True):
     records: dict[str, int] = {}
     seconds: dict[str, float] = {}
     dead_letters: int = 0
+    comparison: RunComparison | None = None
 
 
 class DeadLetter(Message, frozen=True, kw_only=True):

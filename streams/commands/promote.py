@@ -12,7 +12,13 @@ from streams.settings import load_settings
 
 app = typer.Typer()
 
-_Force = Annotated[bool, typer.Option("--force", help="Override failed checks.")]
+_Force = Annotated[
+    str | None, typer.Option("--force", metavar="REASON", help="Override failed checks; the reason is kept.")
+]
+_By = Annotated[
+    str,
+    typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided."),
+]
 
 
 @app.command()
@@ -26,25 +32,25 @@ def promote(
             help="Or changes to the live choice, such as visual=NAME@VERSION,policy=0.97/0.6.",
         ),
     ] = None,
-    force: _Force = False,
+    force: _Force = None,
+    by: _By = "desk",
 ) -> None:
-    """Make other models live: one record, which every worker applies between two posts."""
-    from streams.live_models.promotion import promote_changes  # noqa: PLC0415 - loads every model library
-    from streams.replay.promote_run import promote_run  # noqa: PLC0415 - likewise
+    """Make other models live, once `jikimi replay compare` is a go: one record, which every worker applies."""
+    from streams.replay.promote_run import promote_changes, promote_run  # noqa: PLC0415 - loads every model library
 
     if (run_id is None) is (with_ is None):
         raise UsageError("promote a RUN_ID, or --with CHANGES")
-    settings = load_settings()
-    changed = promote_run(settings, run_id, force=force) if run_id else promote_changes(settings, with_ or "")
+    change, what = (promote_run, run_id) if run_id else (promote_changes, with_)
+    changed = change(load_settings(), what or "", by=by, force=force)
     print("\n".join(changed))  # noqa: T201
 
 
 @app.command()
-def rollback(force: _Force = False) -> None:
+def rollback(force: _Force = None, by: _By = "desk") -> None:
     """Restore the choice that the last promotion replaced."""
     from streams.live_models.promotion import roll_back  # noqa: PLC0415 - likewise
 
-    print("\n".join(roll_back(load_settings(), force=force)))  # noqa: T201
+    print("\n".join(roll_back(load_settings(), by=by, force=force)))  # noqa: T201
 
 
 @app.command()

@@ -83,7 +83,7 @@ class Entry(NamedTuple):
 class DeadLetterIndex:
     """Selected dead letters by id; a repeat replaces itself, a redrive mark changes the state.
 
-    SQLite keeps 2 MB in memory, and the rest in a file that it has deleted already: about 0.5 KB for each.
+    SQLite keeps 2 MB in memory, and the rest in a file that it has deleted already: at most 3 KB for each.
     """
 
     def __init__(self, records: Iterable[ScannedRecord], codec: Codec, selection: Selection) -> None:

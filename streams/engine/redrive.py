@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
-import structlog
 from confluent_kafka import KafkaException
 
 from schemas.messages import DeadLetter
@@ -21,8 +20,6 @@ from streams.kafka.transactions import TransactionWriter
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.topology import sources
-
-log = structlog.get_logger()
 
 WRITER = "redrive"
 """Name of the transactional writer; a second redrive ends the first one."""
@@ -110,7 +107,6 @@ def _outcomes(writer: TransactionWriter, store: Store, *, again: bool) -> Iterat
                 yield refusal or "expired"
         if due:
             writer.write_transaction(partial(_write, writer, due))
-            log.info("record redriven", record=due[0].topic, dead_letters=[letter.dead_letter_id for letter in due])
             yield "redriven"
 
 

@@ -13,6 +13,7 @@ from schemas.messages import Label, Message, Verdict
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.topic_reader import Update, read_each
+from streams.replay.approval import store_comparison
 from streams.replay.comparison import LIVE, CompareRequest, Comparison, compare
 from streams.replay.decision import DEFAULT, read_thresholds
 from streams.replay.naming import Naming
@@ -38,7 +39,7 @@ def compare_run(
     labels: bool = False,
     thresholds: Path | None = None,
 ) -> Comparison:
-    """Compare a run with the live verdicts, or with another run, and write page and JSON file.
+    """Compare a run with the live verdicts, or with another run, and write page and JSON file; store it with the run.
 
     Raises
     ------
@@ -54,6 +55,7 @@ def compare_run(
     found = compare(request, allowed, datetime.now(UTC))
     (paths.folder / f"{run_id}.html").write_text(page(found))
     content = msgspec.json.format(msgspec.json.encode(found), indent=1)
+    store_comparison(settings, request, found, thresholds)
     (paths.json_file or paths.folder / f"{run_id}.json").write_bytes(content + b"\n")
     return found
 

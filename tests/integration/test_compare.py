@@ -11,7 +11,9 @@ import pytest
 
 from schemas.messages import Match, Parts, Scores
 from streams.errors import UsageError
+from streams.live_models.promotion import roll_back
 from streams.replay.compare_run import OutputPaths, compare_run
+from streams.replay.promote_run import promote_changes, promote_run
 from tests.integration.made import entry, post_ref
 from tests.integration.system import Answer, System
 from tests.unit.made_messages import match, scores
@@ -137,6 +139,26 @@ def test_a_mistake_is_refused_before_anything_is_written(
 def test_a_folder_that_cannot_be_created_is_named(day: System) -> None:
     with pytest.raises(UsageError, match="/proc/nowhere"):
         compare_run(day.settings, "same", OutputPaths(Path("/proc/nowhere")))
+
+
+def test_a_no_go_is_not_promoted_and_a_go_is_until_the_candidate_changes(day: System, tmp_path: Path) -> None:
+    compare_run(day.settings, "cautious", OutputPaths(tmp_path))
+    with pytest.raises(UsageError, match="cautious with live was a no-go"):
+        promote_run(day.settings, "cautious")
+    with pytest.raises(UsageError, match="cautious with live was a no-go"):
+        promote_changes(day.settings, "fusion=noisy-or@2")
+    loose = tmp_path / "loose.toml"
+    default = (Path(compare_run.__code__.co_filename).parent / "thresholds.toml").read_text()
+    loose.write_text(default.replace("lost_acts_without_label = 0", f"lost_acts_without_label = {N_SOUND}"))
+    assert compare_run(day.settings, "cautious", OutputPaths(tmp_path), thresholds=loose).go
+    assert promote_changes(day.settings, "fusion=noisy-or@2", by="kim")
+    roll_back(day.settings)
+    with pytest.raises(UsageError, match="another choice went live"):
+        promote_run(day.settings, "cautious")
+    first, _ = (record.message for record in day.records("deployments"))
+    assert (first.run, first.by, first.forced) == ("cautious", "kim", None)
+    assert (first.comparison.go, first.comparison.posts) == (True, N_SOUND + N_VISUAL + N_OTHER)
+    assert first.comparison.thresholds.startswith("loose.toml ")
 
 
 def test_a_comparison_is_the_same_each_time_except_for_its_date(day: System, tmp_path: Path) -> None:

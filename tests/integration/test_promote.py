@@ -18,7 +18,7 @@ from PIL import Image
 
 from models.manifest import MANIFEST, ModelError, default_cache, locate
 from models.registry import Registry
-from schemas.messages import Deployment, Frame, Frames, Parts, Policy, Run, Segment, Verdict
+from schemas.messages import Deployment, Frame, Frames, Parts, Policy, Run, RunComparison, Segment, Verdict
 from streams.cases.entries import read_cases
 from streams.decode.decoder import Decoder
 from streams.demo.scenario import MEDIA
@@ -26,9 +26,9 @@ from streams.desk.describe_case import describe_case
 from streams.desk.open_case import NewCase, add_case
 from streams.desk.withdraw_case import withdraw_case
 from streams.errors import UsageError
-from streams.live_models.promotion import promote_changes, roll_back
+from streams.live_models.promotion import roll_back
 from streams.live_models.selection import default_choice
-from streams.replay.promote_run import promote_run
+from streams.replay.promote_run import promote_changes, promote_run
 from streams.settings import Settings
 from tests.integration.made import entry, post_ref
 from tests.integration.system import Kept, System, running, until
@@ -160,7 +160,7 @@ def test_posts_are_processed_while_a_model_is_promoted_and_rolled_back(
     feed.start()
     try:
         described(system, OLD, EACH)
-        assert promote_changes(settings, f"visual={NEW}") == [f"visual: {OLD} -> {NEW}"]
+        assert promote_changes(settings, f"visual={NEW}", force="a test") == [f"visual: {OLD} -> {NEW}"]
         if killed:
             workers[0].kill()
             workers[0].start()
@@ -236,9 +236,9 @@ def test_a_promoted_fusion_model_and_policy_decide_from_then_on(system: System) 
     system.flush()
     fusion = system.worker("fusion")
     assert judged(system, "before").decision == "act"
-    promote_changes(system.settings, "fusion=noisy-or@2")
+    promote_changes(system.settings, "fusion=noisy-or@2", force="a test")
     assert judged_until(system, "review") == 0.95
-    promote_changes(system.settings, "policy=0.9/0.6")
+    promote_changes(system.settings, "policy=0.9/0.6", force="a test")
     assert judged_until(system, "act") == 0.9
     roll_back(system.settings)
     assert judged_until(system, "review") == 0.95
@@ -310,7 +310,7 @@ def test_an_invalid_promotion_is_refused_before_anything_is_written(
     shared: System, opened: str, changes: str, line: str
 ) -> None:
     with pytest.raises((UsageError, ModelError), match=line):
-        promote_changes(shared.settings, changes)
+        promote_changes(shared.settings, changes, force="a test")
     assert n_deployments(shared) == 0
     assert opened
 
@@ -327,6 +327,9 @@ def run_record(run_id: str, settings: Settings, finished: datetime | None, dead_
         started_at=datetime.now(UTC),
         finished_at=finished,
         dead_letters=dead_letters,
+        comparison=RunComparison(against="live", go=True, posts=1, finished_at=finished, at=finished)
+        if finished
+        else None,
     )
 
 
@@ -342,12 +345,18 @@ def test_a_run_is_promoted_only_when_it_is_sound(system: System) -> None:
     for run_id, line in (("open", "not reached its end"), ("poor", "3 dead letters"), ("none", "no run none")):
         with pytest.raises(UsageError, match=line):
             promote_run(settings, run_id)
+    with pytest.raises(UsageError, match="no run of this choice"):
+        promote_changes(settings, "policy=0.1/0.05")
+    with pytest.raises(UsageError, match="needs a reason"):
+        promote_run(settings, "poor", force=" ")
     assert n_deployments(system) == 0
-    assert promote_run(settings, "good") == ["policy: each case's own -> act at 0.9, review at 0.6"]
+    assert promote_run(settings, "good", by="kim") == ["policy: each case's own -> act at 0.9, review at 0.6"]
     roll_back(settings)
-    assert promote_run(settings, "poor", force=True)
+    assert promote_run(settings, "poor", force="its dead letters were inspected", by="lee")
     first, second, third = (record.message for record in system.records("deployments"))
     assert (first.run, first.previous) == ("good", None)
+    assert (first.comparison.go, first.by, first.forced) == (True, "kim", None)
+    assert (third.by, third.forced) == ("lee", "its dead letters were inspected")
     assert (second.why, second.previous) == ("rollback", first.deployment_id)
     assert (third.run, third.previous) == ("poor", second.deployment_id)
 
@@ -394,7 +403,7 @@ def reference_of(settings: Settings, case_id: str) -> str:
 
 def test_a_case_opened_after_a_promotion_finds_posts_that_the_old_model_described(system: System, film: Path) -> None:
     settings = system.settings
-    promote_changes(settings, f"visual={NEW}")
+    promote_changes(settings, f"visual={NEW}", force="a test")
     worker = system.worker("visual match fusion")
     deploy(system, OLD)  # as it was yesterday
     until(lambda: '"model": "sscd-distilled@0.1.0"' in worker.log_file.read_text())
@@ -429,8 +438,9 @@ def test_the_commands_print_the_changes(shared: System, opened: str, film: Path)
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert "nothing promoted" in shared.jikimi("models").out
     assert describe_case(shared.settings, opened, [film], [], f"visual={NEW}") == []
-    done = shared.jikimi("promote", "--with", f"visual={NEW}")
-    assert (done.code, done.out, done.err) == (0, f"visual: {OLD} -> {NEW}\n", "")
+    done = shared.jikimi("promote", "--with", f"visual={NEW}", "--force", "a test", "--by", "kim")
+    assert (done.code, done.out) == (0, f"visual: {OLD} -> {NEW}\n")
+    assert "deployment forced" in done.err
     shown = shared.jikimi("models").out
     assert f"visual: {NEW}" in shown
     assert "promote" in shown
