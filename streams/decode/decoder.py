@@ -1,7 +1,7 @@
 """Decoder of media files in the sandbox, used by the decode stage and the desk."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -69,10 +69,11 @@ class Decoder:
             With a MediaReason.
         """
         timeout_s = self._settings.scan_timeout_s
-        job = self._job(path, None, self._sampling)
-        answers = self._sandbox.run(job, answer_timeout_s=timeout_s, job_timeout_s=timeout_s)
-        async with aclosing(answers):
-            (info,) = [_decoded(answer, MediaInfo) async for answer in answers]
+        job = msgspec.msgpack.encode(Job(sampling=self._sampling))
+        with _opened(path) as files:
+            answers = self._sandbox.run(job, files, answer_timeout_s=timeout_s, job_timeout_s=timeout_s)
+            async with aclosing(answers):
+                (info,) = [_decoded(answer, MediaInfo) async for answer in answers]
         # A compromised child may send any number; the segments are counted from this one.
         if not 0.0 <= info.duration_s <= self._settings.max_duration_s:
             raise UnprocessableError("media_decode_crash", "the decoder's answer has an impossible duration")
@@ -95,17 +96,24 @@ class Decoder:
         UnprocessableError
             With a MediaReason, after the segments that could be decoded.
         """
-        answers = self._sandbox.run(
-            self._job(path, info, self._reference_sampling if reference else self._sampling),
-            answer_timeout_s=self._settings.segment_timeout_s,
-            job_timeout_s=self._settings.medium_timeout_s,
-        )
-        async with aclosing(answers):
-            async for answer in answers:
-                yield _decoded(answer, DecodedSegment)
+        sampling = self._reference_sampling if reference else self._sampling
+        with _opened(path) as files:
+            answers = self._sandbox.run(
+                msgspec.msgpack.encode(Job(sampling=sampling, info=info)),
+                files,
+                answer_timeout_s=self._settings.segment_timeout_s,
+                job_timeout_s=self._settings.medium_timeout_s,
+            )
+            async with aclosing(answers):
+                async for answer in answers:
+                    yield _decoded(answer, DecodedSegment)
 
-    def _job(self, path: Path, info: MediaInfo | None, sampling: Sampling) -> bytes:
-        return msgspec.msgpack.encode(Job(path=str(path.absolute()), sampling=sampling, info=info))
+
+@contextmanager
+def _opened(path: Path) -> Iterator[list[int]]:
+    """Yield two descriptors of a file, each with a position of its own; the child can open no file itself."""
+    with path.open("rb", buffering=0) as picture, path.open("rb", buffering=0) as sound:
+        yield [picture.fileno(), sound.fileno()]
 
 
 def _decoded[M: MediaInfo | DecodedSegment](answer: bytes, kind: type[M]) -> M:

@@ -64,6 +64,11 @@ SCORE = Histogram(
     "jikimi_score", "A segment's best score in any reference, if it has one.", ["modality"], buckets=_TENTHS
 )
 
+# The sandbox of the decoders.
+SANDBOX_LAYER_MISSING = _max_gauge(
+    "jikimi_sandbox_layer_missing", "1 for each layer of the decoders' isolation that does not hold in full.", ["layer"]
+)
+
 # Posts, cases and takedowns.
 VERDICTS = Counter("jikimi_verdicts_total", "Verdicts by decision and reason.", ["decision", "reason"])
 PROBABILITY = Histogram("jikimi_probability", "Probability of verdicts on a case.", ["decision"], buckets=_TENTHS)

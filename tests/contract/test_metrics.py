@@ -16,7 +16,7 @@ DECLARED = {name: value for name, value in vars(metrics).items() if isinstance(v
 
 LABELS = {
     "stage", "topic", "modality", "model", "version", "provider", "reason", "fate", "decision", "state", "since",
-    "until", "feed", "kind", "clock", "code", "outcome",
+    "until", "feed", "kind", "clock", "code", "outcome", "layer",
 }  # fmt: skip
 """Labels with few values each, all from the code, the manifest or the configuration of feeds. No ids: an id would be a
 permanent series, and identities of victims would be in a monitoring system that many people can read."""

@@ -89,7 +89,6 @@ class DecodedSegment(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Job of a decoder child: scan a file, or, with the result of the scan, decode it."""
 
-    path: str
     sampling: Sampling
     info: MediaInfo | None = None
 

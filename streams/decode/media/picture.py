@@ -1,11 +1,12 @@
 """Pictures as small upright JPEGs, and thumbnails in which nothing is recognisable. Runs in the sandbox."""
 
+import os
 import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +31,13 @@ _THUMBNAIL_QUALITY = 50
 
 
 @contextmanager
-def opened_image(path: Path) -> Iterator[Image.Image | None]:
+def opened_image(file: int) -> Iterator[Image.Image | None]:
     """Yield an image whose header was read, None for a file that is no image.
+
+    Parameters
+    ----------
+    file
+        Descriptor; it stays open.
 
     Raises
     ------
@@ -41,7 +47,7 @@ def opened_image(path: Path) -> Iterator[Image.Image | None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own cap follows
-            image = Image.open(path, formats=_FORMATS)
+            image = Image.open(_from_start(file), formats=_FORMATS)
     except UnidentifiedImageError:
         yield None
         return
@@ -54,6 +60,12 @@ def opened_image(path: Path) -> Iterator[Image.Image | None]:
             yield image
     except _PILLOW_ERRORS as error:
         raise UnprocessableError("media_unreadable", f"the image is broken: {error}") from error
+
+
+def _from_start(file: int) -> BinaryIO:
+    reader = os.fdopen(file, "rb", closefd=False)
+    reader.seek(0)
+    return reader
 
 
 def small_size(width: int, height: int, short_side: int) -> tuple[int, int]:

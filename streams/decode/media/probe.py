@@ -3,7 +3,6 @@
 import math
 import struct
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -24,20 +23,20 @@ _UPRIGHT = {3: 180, 6: 270, 8: 90}
 """EXIF orientation to degrees counter-clockwise."""
 
 
-def scan(path: Path, sampling: Sampling) -> MediaInfo:
-    """Return a file's streams, duration and subtitles.
+def scan(file: int, sampling: Sampling) -> MediaInfo:
+    """Return an open file's streams, duration and subtitles.
 
     Raises
     ------
     UnprocessableError
         media_unreadable, media_no_streams, image_too_large.
     """
-    return _scan_image(path, sampling.max_pixels) or _scan_streams(path, sampling)
+    return _scan_image(file, sampling.max_pixels) or _scan_streams(file, sampling)
 
 
-def _scan_image(path: Path, max_pixels: int) -> MediaInfo | None:
+def _scan_image(file: int, max_pixels: int) -> MediaInfo | None:
     """Return the properties of a still image, None for any other file, also an animation."""
-    with opened_image(path) as image:
+    with opened_image(file) as image:
         if image is None:
             return None
         _check_pixels(image.width, image.height, max_pixels)
@@ -49,8 +48,8 @@ def _scan_image(path: Path, max_pixels: int) -> MediaInfo | None:
         return MediaInfo(kind="image", duration_s=0.0, width=width, height=height, rotation=rotation)
 
 
-def _scan_streams(path: Path, sampling: Sampling) -> MediaInfo:
-    with opened(path) as container:
+def _scan_streams(file: int, sampling: Sampling) -> MediaInfo:
+    with opened(file) as container:
         video, audio = _best_video(container), _first_audio(container)
         if video is None and audio is None:
             raise UnprocessableError("media_no_streams", "neither picture nor sound that we can decode")

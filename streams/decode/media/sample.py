@@ -135,5 +135,5 @@ class _Selection:
 
 def thumbnails(tiny: list[tuple[float, Image.Image]], n_most: int) -> list[Thumbnail]:
     """Return at most n_most of the blurred pictures, spread evenly."""
-    chosen = np.unique(np.linspace(0, len(tiny) - 1, min(n_most, len(tiny))).round().astype(int))
+    chosen = np.linspace(0, len(tiny) - 1, min(n_most, len(tiny))).round().astype(int)
     return [Thumbnail(time_s=tiny[i][0], jpeg=thumbnail(tiny[i][1])) for i in chosen]

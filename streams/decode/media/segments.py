@@ -1,12 +1,11 @@
 """Decoding of one medium from start to end, segment by segment. Runs in the sandbox.
 
-Picture and sound are read through two open files, so that a file with all its sound after all its picture needs no
-more memory than any other.
+Picture and sound are read through two open files of one medium, so that one with all its sound after all its picture
+needs no more memory than any other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 import msgspec
 from av.audio.frame import AudioFrame
@@ -14,6 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from schemas.messages import Frame, Thumbnail
+from streams.decode.media import preloaded  # noqa: F401 - before the sandbox closes
 from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, cut
 from streams.decode.media.picture import blurred, jpeg, opaque, opened_image, shrunk, small_size, thumbnail
 from streams.decode.media.probe import scan
@@ -29,7 +29,11 @@ _WITHOUT_B_FRAMES = ("h264", "mpeg4", "mpeg2video")
 """Codecs whose other frames hardly need B-frames: without any, cosines stay above 0.98. HEVC may have no others."""
 
 
-def work(request: bytes) -> Iterator[bytes]:
+type Files = Sequence[int]
+"""Two descriptors of one medium, each with a position of its own."""
+
+
+def work(request: bytes, files: Files) -> Iterator[bytes]:
     """Yield the answers to one Job: one MediaInfo, or its segments, as MessagePack.
 
     Raises
@@ -38,15 +42,14 @@ def work(request: bytes) -> Iterator[bytes]:
         With a MediaReason.
     """
     job = msgspec.msgpack.decode(request, type=Job)
-    path = Path(job.path)
     if job.info is None:
-        yield msgspec.msgpack.encode(scan(path, job.sampling))
+        yield msgspec.msgpack.encode(scan(files[0], job.sampling))
         return
-    for segment in segments(path, job.info, job.sampling):
+    for segment in segments(files, job.info, job.sampling):
         yield msgspec.msgpack.encode(segment)
 
 
-def segments(path: Path, info: MediaInfo, sampling: Sampling) -> Iterator[DecodedSegment]:
+def segments(files: Files, info: MediaInfo, sampling: Sampling) -> Iterator[DecodedSegment]:
     """Yield exactly the segments that `cut` returns, in order.
 
     Raises
@@ -55,11 +58,11 @@ def segments(path: Path, info: MediaInfo, sampling: Sampling) -> Iterator[Decode
         After all segments: media_too_long if more would follow, media_unreadable if nothing could be decoded.
     """
     if info.kind == "image":
-        yield _image(path, sampling)
+        yield _image(files[0], sampling)
         return
-    with ExitStack() as files:
-        picture = _PictureTrack(files, path, info, sampling) if info.video is not None else None
-        sound = _open_sound(files, path, info, sampling) if info.audio is not None else None
+    with ExitStack() as containers:
+        picture = _PictureTrack(containers, files[0], info, sampling) if info.video is not None else None
+        sound = _open_sound(containers, files[1], info, sampling) if info.audio is not None else None
         for start_s, duration_s in cut(info, sampling.segment_s):
             kept, thumbnails = picture.take(start_s, duration_s) if picture else ([], [])
             pcm = sound.take(start_s, duration_s).astype("<i2").tobytes() if sound else b""
@@ -73,8 +76,8 @@ def segments(path: Path, info: MediaInfo, sampling: Sampling) -> Iterator[Decode
 class _PictureTrack:
     """The frames of one medium, taken segment by segment."""
 
-    def __init__(self, files: ExitStack, path: Path, info: MediaInfo, sampling: Sampling) -> None:
-        container = files.enter_context(opened(path))
+    def __init__(self, containers: ExitStack, file: int, info: MediaInfo, sampling: Sampling) -> None:
+        container = containers.enter_context(opened(file))
         stream = container.streams[info.video or 0]
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
@@ -110,16 +113,16 @@ class _PictureTrack:
             yield time_s, timed[1]
 
 
-def _open_sound(files: ExitStack, path: Path, info: MediaInfo, sampling: Sampling) -> SoundTrack:
-    container = files.enter_context(opened(path))
+def _open_sound(containers: ExitStack, file: int, info: MediaInfo, sampling: Sampling) -> SoundTrack:
+    container = containers.enter_context(opened(file))
     stream = container.streams[info.audio or 0]
     timed = ((time_s - info.origin_s, frame) for time_s, frame in frames(container, stream, AudioFrame))
     return SoundTrack(timed, sampling.sound_rate_hz)
 
 
-def _image(path: Path, sampling: Sampling) -> DecodedSegment:
+def _image(file: int, sampling: Sampling) -> DecodedSegment:
     """Return a still image as a segment of no duration."""
-    with opened_image(path) as image:
+    with opened_image(file) as image:
         if image is None:
             raise UnprocessableError("media_unreadable", "the image changed after it was scanned")
         width, height = small_size(image.width, image.height, sampling.short_side)

@@ -1,8 +1,8 @@
 """Streams of a media file, opened with FFmpeg's strictest options. Runs in the sandbox."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import av
 import av.error
@@ -25,17 +25,23 @@ type AnyPacket = Packet[Stream]  # a packet type is generic for type checkers on
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
+def opened(file: int) -> Iterator[InputContainer]:
     """Yield an open container and close it on exit.
+
+    Parameters
+    ----------
+    file
+        Descriptor; it stays open, and no other container may share its position at the same time.
 
     Raises
     ------
     UnprocessableError
         media_unreadable, if FFmpeg cannot open it.
     """
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    os.lseek(file, 0, os.SEEK_SET)
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "fd", "fd": str(file)}
     try:
-        container = av.open(f"file:{path}", "r", options=options)
+        container = av.open("fd:", "r", options=options)
     except MemoryError:
         raise
     except (av.error.FFmpegError, ValueError) as error:

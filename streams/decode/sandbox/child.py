@@ -1,14 +1,18 @@
 """Handle of one child process of the sandbox."""
 
 import asyncio
+import json
 import os
 import signal
+import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Self, get_args
 
 from streams.decode.media.decoded import MediaReason
-from streams.decode.sandbox.child_main import ANSWER, BUG, END, HEADER, MEMORY, REFUSAL
+from streams.decode.sandbox import layers
+from streams.decode.sandbox.child_main import ANSWER, BUG, END, HEADER, JOB, LAYERS, MEMORY, REFUSAL
 from streams.errors import UnprocessableError
 
 _MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -21,37 +25,50 @@ _REASONS = frozenset(get_args(MediaReason))
 class Child:
     """A child process that answers one job at a time until it is killed."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, files: socket.socket) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self._process, self._stdin, self._stdout = process, process.stdin, process.stdout
+        self._files = files
+        self.report: layers.Report | None = None
+        """The outcome of its layers, once the first answer has been read."""
         self._reading: asyncio.Task[tuple[bytes, bytes]] | None = None
         self._left_s = 0.0
 
     @classmethod
-    async def start(cls, *arguments: str) -> Self:
-        """Return a running child that inherits only the module path: no environment, no open files."""
-        environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-s", "-B", "-m", "streams.decode.sandbox.child_main", *arguments),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,  # Ctrl-C must reach only the parent, which lets the record finish
-        )
-        return cls(process)
+    async def start(cls, work: str, memory_bytes: int, names: Sequence[str]) -> Self:
+        """Return a running child that inherits only the module path: no environment, no open files.
+
+        Parameters
+        ----------
+        work, memory_bytes
+            As Sandbox.
+        names
+            Layers of its isolation; with "undumpable" this process becomes undumpable too.
+        """
+        if layers.UNDUMPABLE in names:
+            layers.apply_to_parent()
+        ours, theirs = socket.socketpair()
+        arguments = work, str(memory_bytes), str(theirs.fileno()), ",".join(names)
+        try:
+            with theirs:
+                process = await _started(arguments, theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
+        return cls(process, ours)
 
     @property
     def is_ready(self) -> bool:
         """True if the process runs and has no job."""
         return self._reading is None and self._process.returncode is None
 
-    def send(self, job: bytes, timeout_s: float) -> None:
-        """Send a job; `timeout_s` is the longest time for all its answers together."""
+    def send(self, job: bytes, files: Sequence[int], timeout_s: float) -> None:
+        """Send a job and the descriptors of its files; `timeout_s` is the longest time for all its answers together."""
         self._left_s = timeout_s
         with suppress(ConnectionError):  # the exit of the child is detected on reading
-            self._stdin.write(HEADER.pack(len(job), ANSWER) + job)
+            socket.send_fds(self._files, [JOB], files)
+            self._stdin.write(HEADER.pack(len(job), JOB) + job)
         self._reading = asyncio.create_task(self._read())
 
     async def answers_soon(self) -> bool:
@@ -89,6 +106,14 @@ class Child:
         return bool(done)
 
     async def _read(self) -> tuple[bytes, bytes]:
+        """Return kind and body of the next answer; the report before the first one is kept."""
+        kind, body = await self._message()
+        if kind == LAYERS and self.report is None:  # written before the child has read any untrusted byte
+            self.report = json.loads(body)
+            kind, body = await self._message()
+        return kind, body
+
+    async def _message(self) -> tuple[bytes, bytes]:
         try:
             length, kind = HEADER.unpack(await self._stdout.readexactly(HEADER.size))
             if length > _MAX_ANSWER_BYTES:
@@ -106,9 +131,23 @@ class Child:
             with suppress(asyncio.CancelledError, UnprocessableError):
                 await self._reading
         self._stdin.close()
+        self._files.close()
         while await self._stdout.read(_DRAIN_BYTES):  # a paused pipe never closes, and wait() would not return
             pass
         await self._process.wait()
+
+
+async def _started(arguments: Sequence[str], descriptor: int) -> asyncio.subprocess.Process:
+    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-s", "-B", "-m", "streams.decode.sandbox.child_main", *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=environment,
+        pass_fds=(descriptor,),
+        start_new_session=True,  # Ctrl-C must reach only the parent, which lets the record finish
+    )
 
 
 def _exit_error(code: int) -> UnprocessableError:

@@ -1,63 +1,58 @@
 """Child process of the sandbox: drops its privileges, then answers jobs from its standard input.
 
-Started as `python -m streams.decode.sandbox.child_main module:function memory_bytes`. A message is four bytes of
-length, one of kind, and the rest; the function maps a job's bytes to an iterator of answers' bytes.
+Started as `python -m streams.decode.sandbox.child_main module:function memory_bytes socket layers`. A message is four
+bytes of length, one of kind, and the rest. The first one reports the layers. The function maps a job's bytes and the
+descriptors of its files, which come through the socket, to an iterator of answers' bytes.
 """
 
-import ctypes
+import json
 import os
 import pkgutil
 import resource
-import signal
+import socket
 import struct
 import sys
+import tokenize  # noqa: F401 - a traceback needs it, and later no module can be loaded
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from streams.decode.sandbox import layers
 from streams.errors import UnprocessableError
 
-ANSWER, END, REFUSAL, MEMORY, BUG = b"A", b"E", b"R", b"M", b"B"
+JOB, LAYERS, ANSWER, END, REFUSAL, MEMORY, BUG = b"J", b"L", b"A", b"E", b"R", b"M", b"B"
 HEADER = struct.Struct("<Ic")
 """Length of the body in bytes, kind."""
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_NO_NEW_PRIVS = 38
 _MAX_OPEN_FILES = 32
+MAX_FILES = 2
+"""Most files of one job."""
 
-type Work = Callable[[bytes], Iterator[bytes]]
+type Work = Callable[[bytes, Sequence[int]], Iterator[bytes]]
 
 
 def main() -> None:
     """Serve jobs until standard input ends."""
-    name, memory_bytes = sys.argv[1:]
+    name, memory_bytes, descriptor, wanted = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library's output on stdout must not be read as an answer
-    _bind_to_parent()
+    files = socket.socket(fileno=int(descriptor))
+    with suppress(OSError):  # the first to end when the machine runs out of memory
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     resource.setrlimit(resource.RLIMIT_AS, (int(memory_bytes),) * 2)
     work: Work = pkgutil.resolve_name(name)
-    _drop_privileges()
+    _limit()
+    _send(answers, LAYERS, json.dumps(layers.apply(wanted.split(","))).encode())
     while header := sys.stdin.buffer.read(HEADER.size):
         length, _ = HEADER.unpack(header)
-        _serve(work, sys.stdin.buffer.read(length), answers)
+        with _received(files) as received:
+            _serve(work, sys.stdin.buffer.read(length), received, answers)
 
 
-def _bind_to_parent() -> None:
-    """Terminate with the parent, and before it when the machine runs out of memory."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        with suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-
-
-def _drop_privileges() -> None:
-    """Drop network access where the kernel allows it, new privileges, writing files and starting processes."""
-    if sys.platform == "linux":
-        with suppress(OSError):  # containers often forbid user namespaces; then the pod's network policy applies
-            os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
-        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+def _limit() -> None:
+    """Forbid cores, new processes and threads, and limit open files."""
     limits = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,
@@ -68,9 +63,20 @@ def _drop_privileges() -> None:
         resource.setrlimit(limit, (most, most))
 
 
-def _serve(work: Work, job: bytes, answers: BinaryIO) -> None:
+@contextmanager
+def _received(files: socket.socket) -> Iterator[list[int]]:
+    """Yield the descriptors that the parent sent, closed at the end."""
+    _, received, _, _ = socket.recv_fds(files, 1, MAX_FILES)
     try:
-        for answer in work(job):
+        yield received
+    finally:
+        for descriptor in received:
+            os.close(descriptor)
+
+
+def _serve(work: Work, job: bytes, files: list[int], answers: BinaryIO) -> None:
+    try:
+        for answer in work(job, files):
             _send(answers, ANSWER, answer)
     except UnprocessableError as error:
         _send(answers, REFUSAL, f"{error.reason}\n{error.detail}".encode("utf-8", "replace"))

@@ -6,11 +6,18 @@ is bounded on both sides.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+import logging
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import nullcontext
 from typing import Self
 
+import structlog
+
+from streams.decode.sandbox import layers
 from streams.decode.sandbox.child import Child
+from streams.telemetry import metrics
+
+log = structlog.get_logger()
 
 
 class Sandbox:
@@ -19,17 +26,30 @@ class Sandbox:
     Parameters
     ----------
     work
-        "module:function", called in the child with a job's bytes, yields the answers' bytes.
+        "module:function", called in the child with a job's bytes and the descriptors of its files, yields the answers'
+        bytes. It can open no file and load no module.
     n_children
         Most jobs open at once, each with a child of its own.
     n_working
         Most children that work at once: the cores. Open jobs take turns answer by answer, so a film delays no clip.
     memory_bytes
         Address space of each child.
+    layer_names
+        Layers of the children's isolation; all by default. A missing one is logged and measured, not an error.
     """
 
-    def __init__(self, work: str, *, n_children: int, n_working: int, memory_bytes: int) -> None:
-        self._arguments = (work, str(memory_bytes))
+    def __init__(
+        self,
+        work: str,
+        *,
+        n_children: int,
+        n_working: int,
+        memory_bytes: int,
+        layer_names: Sequence[str] | None = None,
+    ) -> None:
+        self._arguments = (work, memory_bytes, layers.available() if layer_names is None else layer_names)
+        self.report: layers.Report = {}
+        """Layer of the children's isolation to what is missing of it; empty before the first answer."""
         self._slots = asyncio.Semaphore(n_children)
         self._turns = asyncio.Semaphore(n_working)
         self._idle: list[Child] = []
@@ -45,13 +65,17 @@ class Sandbox:
         while self._idle:
             await self._idle.pop().kill()
 
-    async def run(self, job: bytes, *, answer_timeout_s: float, job_timeout_s: float) -> AsyncGenerator[bytes]:
+    async def run(
+        self, job: bytes, files: Sequence[int] = (), *, answer_timeout_s: float, job_timeout_s: float
+    ) -> AsyncGenerator[bytes]:
         """Yield the answers to one job; close the generator if you stop early.
 
         Parameters
         ----------
         job
             Argument of the work function.
+        files
+            At most two descriptors of open files; the child's duplicates share their positions.
         answer_timeout_s
             Longest wait for one answer.
         job_timeout_s
@@ -69,7 +93,7 @@ class Sandbox:
             try:
                 async with self._turns:
                     child = await self._child()
-                    child.send(job, job_timeout_s)
+                    child.send(job, files, job_timeout_s)
                     answer = await child.answer(answer_timeout_s)
                 while answer is not None:
                     yield answer
@@ -88,7 +112,19 @@ class Sandbox:
             await child.kill()
         return await Child.start(*self._arguments)
 
+    def _keep(self, report: layers.Report | None) -> None:
+        """Log and measure the children's layers, once and after a change."""
+        if not report or report == self.report:
+            return
+        self.report = report
+        missing = {name: lacks for name, lacks in report.items() if lacks}
+        holding = [name for name in report if name not in missing]
+        log.log(logging.WARNING if missing else logging.INFO, "decoders isolated", holding=holding, missing=missing)
+        for name in report:
+            metrics.SANDBOX_LAYER_MISSING.labels(name).set(name in missing)
+
     async def _release(self, child: Child) -> None:
+        self._keep(child.report)
         if child.is_ready:
             self._idle.append(child)
         else:

@@ -1,6 +1,7 @@
 """Small real media for tests, made with PyAV and Pillow."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import SubtitleSet
 from av.video.stream import VideoStream
 from PIL import Image
+
+from streams.decode.media.decoded import DecodedSegment, MediaInfo, Sampling
+from streams.decode.media.probe import scan
+from streams.decode.media.segments import segments
 
 Pixels = npt.NDArray[np.uint8]
 WIDTH, HEIGHT = 160, 96
@@ -154,6 +159,25 @@ def _subtitle_stream(out: OutputContainer, codec: str) -> SubtitleStream:
     stream.codec_context.subtitle_header = _ASS_HEADER
     stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
     return stream
+
+
+@contextmanager
+def open_files(path: Path) -> Iterator[list[int]]:
+    """Yield two descriptors of a file, as a child of the sandbox gets them."""
+    with path.open("rb") as first, path.open("rb") as second:
+        yield [first.fileno(), second.fileno()]
+
+
+def scanned(path: Path, sampling: Sampling) -> MediaInfo:
+    """Return what a scan finds in a file."""
+    with open_files(path) as files:
+        return scan(files[0], sampling)
+
+
+def segments_of(path: Path, sampling: Sampling) -> Iterator[DecodedSegment]:
+    """Yield the segments of a file that is scanned first."""
+    with open_files(path) as files:
+        yield from segments(files, scan(files[0], sampling), sampling)
 
 
 def image(path: Path, pixels: Pixels | None = None, **options: Any) -> Path:

@@ -2,15 +2,13 @@
 
 import ctypes
 import os
-import socket
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from streams.errors import UnprocessableError
 
 
-def work(job: bytes) -> Iterator[bytes]:
+def work(job: bytes, __: Sequence[int]) -> Iterator[bytes]:
     """Yield one good answer, then misbehave as the job requests."""
     yield b"good"
     operation, _, argument = job.decode().partition(" ")
@@ -38,11 +36,6 @@ def _segfault(_: str) -> Iterator[bytes]:
 def _exit(_: str) -> Iterator[bytes]:
     yield from ()
     os._exit(3)
-
-
-def _kill(_: str) -> Iterator[bytes]:
-    yield from ()
-    os.kill(os.getpid(), 9)
 
 
 def _raise(_: str) -> Iterator[bytes]:
@@ -82,16 +75,6 @@ def _count(n: str) -> Iterator[bytes]:
 
 def _environment(_: str) -> Iterator[bytes]:
     yield repr(dict(os.environ)).encode()
-
-
-def _write(path: str) -> Iterator[bytes]:
-    Path(path).write_bytes(b"written")
-    yield b""
-
-
-def _connect(port: str) -> Iterator[bytes]:
-    socket.create_connection(("127.0.0.1", int(port)), timeout=2).close()
-    yield b"connected"
 
 
 def _pid(_: str) -> Iterator[bytes]:

@@ -6,10 +6,9 @@ from PIL import Image
 
 from streams.decode.decoder import post_sampling
 from streams.decode.media.decoded import MediaInfo, Sampling, cut
-from streams.decode.media.probe import scan
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
-from tests.unit.decode.made import HEIGHT, WIDTH, image, moving, scene, tone, video
+from tests.unit.decode.made import HEIGHT, WIDTH, image, moving, scanned, scene, tone, video
 
 SAMPLING = post_sampling(MediaSettings())
 SUBTITLE = r"{\i1}지우야{\i0}\N안녕, <b>하세요</b>"
@@ -17,12 +16,12 @@ SUBTITLE = r"{\i1}지우야{\i0}\N안녕, <b>하세요</b>"
 
 def refusal(path: Path, sampling: Sampling = SAMPLING) -> str:
     with pytest.raises(UnprocessableError) as refused:
-        scan(path, sampling)
+        scanned(path, sampling)
     return refused.value.reason
 
 
 def test_a_video_with_sound_has_its_exact_duration(tmp_path: Path) -> None:
-    info = scan(video(tmp_path / "a.mp4", moving(50), sound=tone(4.0)), SAMPLING)
+    info = scanned(video(tmp_path / "a.mp4", moving(50), sound=tone(4.0)), SAMPLING)
     assert (info.kind, info.has_picture, info.has_sound) == ("video", True, True)
     assert (info.width, info.height, info.duration_s) == (WIDTH, HEIGHT, 5.0)
 
@@ -33,23 +32,23 @@ def test_the_duration_comes_from_packets_not_from_the_header(tmp_path: Path) -> 
     at = content.index(b"\x44\x89\x88")  # Matroska's Duration, a big-endian double of milliseconds
     content[at + 3 : at + 11] = np.float64(9e9).astype(">f8").tobytes()
     path.write_bytes(content)
-    assert scan(path, SAMPLING).duration_s == pytest.approx(5.0, abs=0.11)
+    assert scanned(path, SAMPLING).duration_s == pytest.approx(5.0, abs=0.11)
 
 
 def test_sound_alone_is_a_medium(tmp_path: Path) -> None:
-    info = scan(video(tmp_path / "a.mp3", sound=tone(2.0)), SAMPLING)
+    info = scanned(video(tmp_path / "a.mp3", sound=tone(2.0)), SAMPLING)
     assert (info.kind, info.has_picture, info.has_sound) == ("audio", False, True)
     assert info.duration_s == pytest.approx(2.0, abs=0.1)
 
 
 def test_picture_alone_is_a_medium(tmp_path: Path) -> None:
-    info = scan(video(tmp_path / "a.mp4", moving(10)), SAMPLING)
+    info = scanned(video(tmp_path / "a.mp4", moving(10)), SAMPLING)
     assert (info.kind, info.has_picture, info.has_sound) == ("video", True, False)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "avif"])
 def test_a_still_image_is_an_image(tmp_path: Path, suffix: str) -> None:
-    info = scan(image(tmp_path / f"a.{suffix}"), SAMPLING)
+    info = scanned(image(tmp_path / f"a.{suffix}"), SAMPLING)
     assert (info.kind, info.duration_s, info.width, info.height) == ("image", 0.0, WIDTH, HEIGHT)
 
 
@@ -57,14 +56,14 @@ def test_a_still_image_is_an_image(tmp_path: Path, suffix: str) -> None:
 def test_an_animated_image_is_a_video(tmp_path: Path, suffix: str) -> None:
     first, *others = [Image.fromarray(pixels) for pixels in moving(4)]
     first.save(tmp_path / f"a.{suffix}", save_all=True, append_images=others, duration=500)
-    info = scan(tmp_path / f"a.{suffix}", SAMPLING)
+    info = scanned(tmp_path / f"a.{suffix}", SAMPLING)
     assert info.kind == "video"
     assert info.duration_s == pytest.approx(2.0, abs=0.5)
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_a_rotated_video_has_its_upright_size(tmp_path: Path, rotation: int) -> None:
-    info = scan(video(tmp_path / "a.mp4", moving(5), rotation=rotation), SAMPLING)
+    info = scanned(video(tmp_path / "a.mp4", moving(5), rotation=rotation), SAMPLING)
     assert info.rotation == rotation
     assert (info.width, info.height) == ((WIDTH, HEIGHT) if rotation == 180 else (HEIGHT, WIDTH))
 
@@ -73,14 +72,14 @@ def test_a_rotated_video_has_its_upright_size(tmp_path: Path, rotation: int) -> 
     ("codec", "suffix"), [("mov_text", "mp4"), ("subrip", "mkv"), ("ass", "mkv"), ("webvtt", "mkv")]
 )
 def test_subtitles_are_plain_text_with_times(tmp_path: Path, codec: str, suffix: str) -> None:
-    info = scan(video(tmp_path / f"a.{suffix}", moving(30), subtitles=[(codec, 1.5, SUBTITLE)]), SAMPLING)
+    info = scanned(video(tmp_path / f"a.{suffix}", moving(30), subtitles=[(codec, 1.5, SUBTITLE)]), SAMPLING)
     (text,) = info.subtitles
     assert (text.source, text.text, text.time_s) == ("subtitle", "지우야 안녕, 하세요", 1.5)
 
 
 def test_the_clock_starts_where_the_file_does(tmp_path: Path) -> None:
     path = video(tmp_path / "a.ts", moving(20), times_s=[30 + i / 10 for i in range(20)])
-    assert scan(path, SAMPLING).duration_s == pytest.approx(2.0, abs=0.11)
+    assert scanned(path, SAMPLING).duration_s == pytest.approx(2.0, abs=0.11)
 
 
 @pytest.mark.parametrize("content", [b"", b"not media\n" * 100, b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", b"<html>"])
@@ -98,7 +97,7 @@ def test_a_file_cut_off_before_its_index_is_unreadable(tmp_path: Path) -> None:
 def test_a_file_cut_off_after_its_index_is_scanned_as_far_as_it_goes(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(100), format_options={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert 0 < scan(path, SAMPLING).duration_s <= 10.0
+    assert 0 < scanned(path, SAMPLING).duration_s <= 10.0
 
 
 def test_a_container_without_streams_is_refused(tmp_path: Path) -> None:
@@ -119,7 +118,7 @@ def test_a_huge_video_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
 
 def test_a_long_medium_is_scanned_up_to_the_cap(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", [scene(1)] * 500, fps=1)
-    info = scan(path, post_sampling(MediaSettings(max_duration_s=100)))
+    info = scanned(path, post_sampling(MediaSettings(max_duration_s=100)))
     assert (info.duration_s, info.too_long) == (100.0, True)
 
 

@@ -8,11 +8,9 @@ from PIL import Image
 
 from streams.decode.decoder import post_sampling, reference_sampling
 from streams.decode.media.decoded import DecodedSegment, Sampling
-from streams.decode.media.probe import scan
-from streams.decode.media.segments import segments
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
-from tests.unit.decode.made import AnyPacket, Pixels, image, moving, scene, tone, video, with_bytes
+from tests.unit.decode.made import AnyPacket, Pixels, image, moving, scene, segments_of, tone, video, with_bytes
 
 RATE_HZ = 8000
 EACH_SECOND = {"frames_per_second": 1, "longest_gap_s": 0, "few_frames": 1}
@@ -23,7 +21,7 @@ def decoded(path: Path, **changes: float) -> list[DecodedSegment]:
 
 
 def sampled(path: Path, sampling: Sampling) -> list[DecodedSegment]:
-    return list(segments(path, scan(path, sampling), sampling))
+    return list(segments_of(path, sampling))
 
 
 def times(segment: DecodedSegment) -> list[float]:
@@ -239,7 +237,7 @@ def test_a_file_cut_off_after_its_index_is_decoded_as_far_as_it_goes(tmp_path: P
 def test_a_medium_beyond_the_longest_duration_fails_after_its_segments(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(500), fps=1)
     sampling = post_sampling(MediaSettings(max_duration_s=100))
-    source = segments(path, scan(path, sampling), sampling)
+    source = segments_of(path, sampling)
     assert [(segment.start_s, segment.duration_s) for segment in (next(source), next(source))] == [(0, 60), (60, 40)]
     with pytest.raises(UnprocessableError) as refused:
         next(source)
@@ -253,7 +251,7 @@ def test_a_video_with_only_broken_frames_is_unreadable_after_its_segments(tmp_pa
     path = video(tmp_path / "a.avi", moving(20), codec="png", pixel_format="rgb24", change_picture=broken)
     sampling = post_sampling(MediaSettings())
     with pytest.raises(UnprocessableError) as refused:
-        list(segments(path, scan(path, sampling), sampling))
+        list(segments_of(path, sampling))
     assert refused.value.reason == "media_unreadable"
 
 

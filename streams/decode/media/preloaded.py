@@ -1,0 +1,31 @@
+"""Modules that libraries load when they first need them, which the sandbox forbids."""
+
+import pkgutil
+from importlib import import_module
+
+import av
+from PIL import (
+    AvifImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+PILLOW = (
+    AvifImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+"""MPO and TIFF may be parts of a JPEG."""
+PYAV = [
+    import_module(module.name)
+    for module in pkgutil.walk_packages(av.__path__, "av.")
+    if not module.name.endswith(".__main__")
+]
