@@ -25,8 +25,8 @@ class _Memory:
     def get(self, key: bytes, /) -> bytes | None:
         return self.states.get(key)
 
-    def values(self) -> Iterable[bytes]:
-        return self.states.values()
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        return self.states.items()
 
     async def put(self, key: bytes, value: bytes) -> None:
         self.states[key] = value
@@ -59,7 +59,7 @@ async def _replayed(rules: Rules, scores: list[Scores]) -> dict[str, PostState]:
         await window.save(state, verdicts, 0.0)
     for state in window.open_states():
         await window.save(state, await window.close(state, 0.0), 0.0)
-    return _states(store.values())
+    return _states(store.states.values())
 
 
 def _states(values: Iterable[bytes]) -> dict[str, PostState]:

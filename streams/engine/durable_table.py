@@ -1,88 +1,222 @@
-"""A Faust table with durable writes: they can be awaited, and made outside an agent."""
+"""Table of a stage: bytes by key in memory and in a compacted topic, one partition of which has one writer at a time.
 
-from collections.abc import Callable
-from typing import Any, Self
+Each partition is written in transactions under an id of its own. A worker that gets a partition first begins to write
+under that id, which fences every earlier owner, and then reads the partition to its end: after that no write of an
+earlier owner can follow, not even of one that stood still and does not know yet that it has lost the partition.
 
-import faust
-from faust.tables.table import Table
-from faust.types import FutureMessage, TopicT
+What remains: an owner that stood still may deliver the outputs of one record before its own write is refused; they
+repeat ids or are superseded, since its successor processes the same record. A broker without transactions, such as the
+embedded one, fences nobody.
+"""
 
-from streams.engine.faust_driver import is_too_large
+import asyncio
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+from confluent_kafka import KafkaException
+
+from schemas.topics import TOPICS
 from streams.engine.guard import DeliveryError
-from streams.errors import UnprocessableError
+from streams.errors import UnprocessableError, UsageError
+from streams.kafka.range_reader import RangeReader
+from streams.kafka.transactions import TransactionWriter
+from streams.topology import readers_group
+
+if TYPE_CHECKING:
+    from streams.engine.context import Context
+
+log = structlog.get_logger()
+
+_THREADS = 8
+"""Transactions at once; at the limit the others wait, and with them the records that they belong to."""
+_ENVELOPE_BYTES = 1024
+"""Of a record, beside its value."""
+_TRANSACTION_S = 300.0
+"""Longer than a worker waits for the broker. It delays nobody: the next owner ends an open transaction."""
+
+type _Write = tuple[bytes, bytes | None]
 
 
-class DurableTable(Table[bytes, bytes]):
-    """Bytes by key, kept in memory and in a compacted changelog.
+class _Waiting(NamedTuple):
+    key: bytes
+    value: bytes | None
+    done: asyncio.Future[None]
 
-    Faust writes the changelog in the background and acks the input even if that fails; `put` and `erase` return once
-    the broker has the write. The partition follows from the key alone, so a timer may write as well as an agent; the
-    changelog must have as many partitions as the topic whose keys it shares.
+
+class TablePartition:
+    """States of one partition, from its acquisition until it is lost; memory and topic never disagree.
+
+    Parameters
+    ----------
+    write
+        Writes keys and values in one transaction and blocks until it is committed; None is a tombstone.
     """
 
-    _sent: FutureMessage | None = None
-    _partition_of: Callable[[bytes], int]
+    def __init__(
+        self,
+        topic: str,
+        states: dict[bytes, bytes],
+        write: Callable[[Collection[_Write]], None],
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self.states = states
+        self.lost = False
+        self._topic = topic
+        self._write = write
+        self._pool = pool
+        self._waiting: list[_Waiting] = []
+        self._flushing: asyncio.Task[None] | None = None
 
-    @classmethod
-    def create(cls, app: faust.App, name: str, changelog: TopicT, partition_of: Callable[[bytes], int]) -> Self:
-        """Return a table added to the app.
+    def get(self, key: bytes, /) -> bytes | None:
+        """Return the value of a key, None if it has none."""
+        return self.states.get(key)
 
-        Parameters
-        ----------
-        partition_of
-            The partition of the source topic that a key belongs to.
-        """
-        table = cls(
-            app, name=name, key_type=bytes, value_type=bytes, changelog_topic=changelog, partitions=changelog.partitions
-        )
-        table._partition_of = partition_of
-        app.tables.add(table)
-        return table
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return all keys with their values."""
+        return self.states.items()
 
     async def put(self, key: bytes, value: bytes) -> None:
-        """Set a key and return once the broker has it.
+        """Set a key and return once the broker has it; nothing is written after the partition was lost.
 
         Raises
         ------
         DeliveryError
-            The broker did not accept it: the worker must stop, because its table is ahead of the changelog.
+            The broker did not accept it, or another worker has the partition: the worker must stop.
         UnprocessableError
             The value is larger than the broker accepts; the table keeps the value before.
         """
-        before = self.data.get(key)
-        self[key] = value
-        try:
-            await self._durable()
-        except UnprocessableError:
-            self._restore(key, before)
-            raise
+        if len(value) > TOPICS[self._topic].max_bytes - _ENVELOPE_BYTES:
+            raise UnprocessableError("output_too_large", f"{len(value):,} bytes for {self._topic}")
+        await self._durable(key, value)
 
     async def erase(self, key: bytes) -> None:
         """Erase a key, if it is there, and return once the broker has the tombstone; raises as `put` does."""
-        if self.pop(key, None) is not None:
-            await self._durable()
+        if key in self.states:
+            await self._durable(key, None)
 
-    def partition_for_key(self, key: bytes) -> int:
-        """Return the changelog partition of a key; Faust itself would take that of the agent's current event."""
-        return self._partition_of(key)
+    async def _durable(self, key: bytes, value: bytes | None) -> None:
+        """Write with everything else that waits for the transaction before."""
+        if self.lost:  # the record is not acked either, and the next owner processes it again
+            log.info("state not written: partition lost", topic=self._topic)
+            return
+        waiting = _Waiting(key, value, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        await waiting.done
 
-    def send_changelog(self, *args: Any, **kwargs: Any) -> FutureMessage:  # noqa: ANN401 - passed on as they are
-        """Send as Faust does, and keep the future for `_durable`."""
-        self._sent = super().send_changelog(*args, **kwargs)
-        return self._sent
+    async def _flush(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            error = await self._commit([(one.key, one.value) for one in batch])
+            for one in batch:
+                if one.done.cancelled():
+                    continue
+                one.done.set_result(None) if error is None else one.done.set_exception(error)
+        self._flushing = None
 
-    def _restore(self, key: bytes, value: bytes | None) -> None:
-        """Set a key to what the changelog has, without another record there."""
-        if value is None:
-            self.data.pop(key, None)
-        else:
-            self.data[key] = value
-
-    async def _durable(self) -> None:
-        assert self._sent is not None
+    async def _commit(self, writes: list[_Write]) -> DeliveryError | None:
         try:
-            await self._sent
-        except Exception as error:
-            if is_too_large(error):
-                raise UnprocessableError("output_too_large", f"state of table {self.name}") from error
-            raise DeliveryError(f"table {self.name} could not be written: {error!r}") from error
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._write, writes)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the writes that wait must end
+            return None if self.lost else DeliveryError(f"table {self._topic} could not be written: {error!r}")
+        for key, value in writes:
+            if value is None:
+                self.states.pop(key, None)
+            else:
+                self.states[key] = value
+        return None
+
+
+class _Held(NamedTuple):
+    generation: int
+    table: TablePartition
+    position: int
+    """Offset after the last record read."""
+
+
+class DurableTable:
+    """Partitions of a table, acquired when they are first used after a rebalance.
+
+    Parameters
+    ----------
+    topic
+        Without prefix; compacted, with as many partitions as the topic whose records are joined.
+    """
+
+    def __init__(self, context: "Context", topic: str) -> None:
+        self._context = context
+        self._topic = topic
+        self._held: dict[int, _Held] = {}
+        self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"table-{topic}")
+        self._ranges = RangeReader(context.settings, context.physical(topic), readers_group(context.settings))
+
+    async def acquire(self, partition: int) -> TablePartition:
+        """Return the states of an assigned partition, as its only writer.
+
+        Raises
+        ------
+        DeliveryError
+            The broker has not answered for `delivery_timeout_s`, or refuses: the worker must stop.
+        """
+        async with self._locks[partition]:
+            held = self._held.get(partition)
+            if held is None or held.generation != self._context.generation():
+                held = self._held[partition] = await self._take_over(partition, held)
+            return held.table
+
+    def release(self, owned: Collection[int]) -> None:
+        """Drop the states of all partitions but these."""
+        for partition in self._held.keys() - set(owned):
+            self._held.pop(partition).table.lost = True
+
+    async def _take_over(self, partition: int, before: _Held | None) -> _Held:
+        if before is not None:
+            before.table.lost = True
+        generation = self._context.generation()
+        try:
+            write = await self._context.retry_while_unreachable(partial(self._in_thread, self._fence, partition))
+            read = partial(self._in_thread, self._read, partition, before.position if before is not None else 0)
+            changes, position = await self._context.retry_while_unreachable(read)
+        except (KafkaException, UsageError) as error:
+            raise DeliveryError(f"table {self._topic} could not be read: {error}") from error
+        states = before.table.states if before is not None else {}
+        states |= {key: value for key, value in changes.items() if value is not None}
+        for key in [key for key, value in changes.items() if value is None]:
+            states.pop(key, None)
+        log.info("table partition acquired", topic=self._topic, partition=partition, states=len(states))
+        return _Held(generation, TablePartition(self._topic, states, write, self._pool), position)
+
+    async def _in_thread[T, *P](self, work: Callable[[*P], T], *arguments: *P) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+    def _fence(self, partition: int) -> Callable[[Collection[_Write]], None]:
+        """Begin to write a partition, which ends the writes of every earlier owner."""
+        settings = self._context.settings
+        writer = TransactionWriter(
+            settings, f"{self._topic}-{partition}", patience_s=settings.delivery_timeout_s, transaction_s=_TRANSACTION_S
+        )
+        writer.start()
+
+        def write(writes: Collection[_Write]) -> None:
+            def write_all() -> None:
+                for key, value in writes:
+                    writer.write_bytes(self._topic, key, value, partition=partition)
+
+            writer.write_transaction(write_all)
+
+        return write
+
+    def _read(self, partition: int, start: int) -> tuple[dict[bytes, bytes | None], int]:
+        """Return the last values from an offset to the end, and the offset after the last record."""
+        changes: dict[bytes, bytes | None] = {}
+        for record in self._ranges.read(partition, start, sys.maxsize):
+            changes[record.key or b""] = record.value
+            start = record.offset + 1
+        return changes, start

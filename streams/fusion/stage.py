@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from functools import partial
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 from weakref import WeakValueDictionary
 
 from models.fusion.model import FusionModel
@@ -22,21 +22,19 @@ _TICK_S = 0.25
 
 def create(context: Context) -> None:
     """Attach the stage's agent, its table and its timers to the context's app."""
-    state_topic = context.topic("fusion-state")
-    table = DurableTable.create(context.app, "fusion", state_topic, lambda key: context.partition("scores", key))
-    fusion = Fusion(context, table)
-    table.on_recover(fusion.restore_timers)
+    fusion = Fusion(context, DurableTable(context, "fusion-state"))
     context.background(fusion.watch_deadlines)
 
     @context.stage("fusion", reads="scores")
-    async def fuse_scores(message: Scores, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+    async def fuse_scores(message: Scores, record: Record) -> AsyncIterator[Output]:
         post_id = message.segment.post.post_id
+        window = await fusion.window(record.partition)
         async with fusion.lock(post_id):
-            state, verdicts = await fusion.window.add(message, time.time())
+            state, verdicts = await window.add(message, time.time())
             # Verdicts before state: after a crash between the two a verdict is repeated under its id, and none is lost.
             for verdict in verdicts:
                 yield Output("verdicts", post_id, verdict)
-            await fusion.save(state, verdicts)
+            await fusion.save(window, state, verdicts)
 
 
 class _LiveFusion(NamedTuple):
@@ -50,14 +48,24 @@ class _LiveFusion(NamedTuple):
         return cls(models.fusion(choice.fusion), choice.policy)
 
 
-class Fusion:
-    """The join window of a live worker: durable state, wall clock, partitions that come and go."""
+class Table(Protocol):
+    """States of posts by partition."""
 
-    def __init__(self, context: Context, store: Store) -> None:
+    async def acquire(self, partition: int) -> Store:
+        """Return the states of an assigned partition; another object each time that it is acquired again."""
+
+    def release(self, owned: Collection[int]) -> None:
+        """Drop the states of all partitions but these."""
+
+
+class Fusion:
+    """The join windows of a live worker, one a partition: durable state, wall clock."""
+
+    def __init__(self, context: Context, table: Table) -> None:
         self._context = context
         self._live = context.live_models.use("fusion", partial(_LiveFusion.of, context.models))
-        settings = context.settings
-        self.window = JoinWindow(store, self.rules, settings.fusion_deadline_s, settings.fusion_memory_s)
+        self._table = table
+        self._windows: dict[int, JoinWindow] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def rules(self, case_ids: set[str]) -> Rules:
@@ -67,14 +75,25 @@ class Fusion:
         found = {case_id: await self._context.cases.fresh_policy(case_id) for case_id in case_ids}
         return Rules(live.model, {case_id: live.policy or own for case_id, own in found.items() if own is not None})
 
+    async def window(self, partition: int) -> JoinWindow:
+        """Return the join window of an assigned partition, with its timers; a new one after each rebalance."""
+        store = await self._table.acquire(partition)
+        window = self._windows.get(partition)
+        if window is None or window.store is not store:
+            settings = self._context.settings
+            window = JoinWindow(store, self.rules, settings.fusion_deadline_s, settings.fusion_memory_s)
+            window.restore_timers()
+            self._windows[partition] = window
+        return window
+
     def lock(self, post_id: str) -> asyncio.Lock:
         """Return the lock of a post: its scores and its deadline change its state one after the other."""
         return self._locks.setdefault(post_id, asyncio.Lock())
 
-    async def save(self, state: PostState, verdicts: list[Verdict]) -> None:
+    async def save(self, window: JoinWindow, state: PostState, verdicts: list[Verdict]) -> None:
         """Store a state and return once the broker has it; count its verdicts."""
         state.trace = trace.current_headers() or state.trace
-        await self.window.save(state, verdicts, time.time())
+        await window.save(state, verdicts, time.time())
         for verdict in verdicts:
             _count(verdict)
 
@@ -87,34 +106,39 @@ class Fusion:
 
     async def expire_due(self) -> None:
         """Handle the timers that have expired, as long as no rebalance moves their partitions."""
-        expired = self.window.timers.expired(time.time())
-        while not self._context.app.rebalancing and (post_id := next(expired, None)) is not None:
-            await self._expire(post_id)
+        for partition in sorted(self._settled()):
+            window = await self.window(partition)
+            expired = window.timers.expired(time.time())
+            while not self._context.app.rebalancing and (post_id := next(expired, None)) is not None:
+                await self._context.retry_while_unreachable(partial(self._expire, partition, window, post_id))
 
-    async def _expire(self, post_id: str) -> None:
+    def _settled(self) -> set[int]:
+        """Return the assigned partitions, none during a rebalance; drop the states and timers of all others."""
+        if self._context.app.rebalancing:
+            return set()
+        owned = self._context.owned("scores")
+        self._table.release(owned)
+        for partition in self._windows.keys() - owned:
+            del self._windows[partition]
+        return owned
+
+    async def _expire(self, partition: int, window: JoinWindow, post_id: str) -> None:
         """Close or evict a post, unless its deadline has moved or its partition was revoked."""
         async with self.lock(post_id):
-            state = self.window.state(post_id)
-            if state is None or not self._owns(post_id) or state.deadline_s > time.time():
+            state = window.state(post_id)
+            if state is None or self._windows.get(partition) is not window or state.deadline_s > time.time():
                 return
             if state.closed:
-                await self.window.evict(post_id)
+                await window.evict(post_id)
             else:
-                await self._close(state)
+                await self._close(window, state)
 
-    async def restore_timers(self) -> None:
-        """Set the timers from the table; called after each recovery."""
-        self.window.restore_timers()
-
-    async def _close(self, state: PostState) -> None:
+    async def _close(self, window: JoinWindow, state: PostState) -> None:
         with trace.span("deadline", "scores", state.trace):
-            verdicts = await self.window.close(state, time.time())
+            verdicts = await window.close(state, time.time())
             for verdict in verdicts:
                 await self._context.send("verdicts", state.post.post_id, verdict)
-            await self.save(state, verdicts)
-
-    def _owns(self, post_id: str) -> bool:
-        return self._context.partition("scores", post_id.encode()) in self._context.owned("scores")
+            await self.save(window, state, verdicts)
 
 
 def _count(verdict: Verdict) -> None:

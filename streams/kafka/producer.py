@@ -16,6 +16,7 @@ from streams.settings import Settings
 from streams.telemetry import trace
 
 _IN_FLIGHT = 1_000
+PARTITION_BY_KEY = -1
 
 
 class TopicWriter:
@@ -63,6 +64,7 @@ class TopicWriter:
         headers: dict[str, bytes] | None = None,
         *,
         at_s: float | None = None,
+        partition: int = PARTITION_BY_KEY,
     ) -> None:
         """Queue one encoded record; raises as `write` does.
 
@@ -70,6 +72,8 @@ class TopicWriter:
         ----------
         at_s
             Timestamp of the record, seconds since the epoch; now by default.
+        partition
+            By the key by default.
         """
         name = self._settings.topic_prefix + topic
         while len(self._producer) >= _IN_FLIGHT:
@@ -78,6 +82,7 @@ class TopicWriter:
             name,
             key=key,
             value=value,
+            partition=partition,
             headers=list((headers or {}).items()),
             timestamp=0 if at_s is None else round(at_s * 1000),  # 0 is now
             on_delivery=self._delivered,

@@ -18,6 +18,7 @@ class RangeRecord(NamedTuple):
     offset: int
     value: bytes | None
     headers: dict[str, bytes]
+    key: bytes | None = None
 
 
 class RangeReader:
@@ -77,6 +78,6 @@ class RangeReader:
             offset = message.offset()
             if error is not None or offset is None or offset >= end:
                 return
-            yield RangeRecord(offset, message.value(), headers_of(message))
+            yield RangeRecord(offset, message.value(), headers_of(message), message.key())
             if offset + 1 >= end:
                 return

@@ -40,17 +40,24 @@ class TransactionWriter(TopicWriter):
     ----------
     name
         Name of the writer, the same after a restart; part of its transactional id.
+    patience_s
+        Longest wait for the broker; `start_grace_s` by default.
+    transaction_s
+        Longest transaction. If its writer is killed it blocks readers so long, or until the next writer starts.
     """
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(
+        self, settings: Settings, name: str, *, patience_s: float | None = None, transaction_s: float = _TRANSACTION_S
+    ) -> None:
         self._name = group_prefix(settings) + name
-        self._patience_s = max(settings.start_grace_s, 1.0)
+        self._patience_s = patience_s or max(settings.start_grace_s, 1.0)
+        self._transaction_s = transaction_s
         self._transactional = has_transactions(settings)
         if not self._transactional:
             log.warning("this broker has no transactions: records may be written twice after a crash")
             super().__init__(settings)
             return
-        timeout_ms = int(_TRANSACTION_S * 1000)
+        timeout_ms = int(transaction_s * 1000)
         super().__init__(
             settings,
             transactional_id=self._name,
@@ -121,7 +128,7 @@ class TransactionWriter(TopicWriter):
         failure: KafkaError = error.args[0]
         if failure.code() in _FENCED:
             raise UsageError(
-                f"{self._name} was taken over by another process, or stood still for {_TRANSACTION_S:g} s: "
+                f"{self._name} was taken over by another process, or stood still for {self._transaction_s:g} s: "
                 "start it again if no other runs"
             ) from error
         if failure.fatal():

@@ -20,9 +20,9 @@ class RunState:
         """Return the state of a post, None if there is none."""
         return self._states.get(key)
 
-    def values(self) -> Iterable[bytes]:
-        """Return all states."""
-        return self._states.values()
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return all posts with their states."""
+        return self._states.items()
 
     async def put(self, key: bytes, value: bytes) -> None:
         """Set the state of a post."""

@@ -61,6 +61,11 @@ class TakedownLog:
         self.lock = asyncio.Lock()
         """Held from the lookup of a takedown's last event to the write of its next one."""
 
+    @property
+    def size_bytes(self) -> int:
+        """Size of the index."""
+        return self._index.size_bytes
+
     def listen(self, listener: Callable[[Takedown], None]) -> None:
         """Call the listener with every event, on the event loop."""
         self._listeners.append(listener)

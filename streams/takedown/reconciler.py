@@ -64,7 +64,7 @@ class Reconciler:
     async def _check_assigned(self) -> None:
         """Check every takedown of the partitions that are new since the last call."""
         owned, generation = self._context.owned("verdicts"), self._context.generation()
-        if generation > self._generation + 1:
+        if generation not in {self._generation, self._generation + 1}:
             self._checked = set()  # a partition may have been another worker's in between
         added, self._checked, self._generation = owned - self._checked, owned, generation
         if added:

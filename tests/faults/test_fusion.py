@@ -1,8 +1,11 @@
 """Fusion's memory: a worker killed between the scores of a post has forgotten nothing, wherever its partitions go."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import msgspec
 import pytest
@@ -21,7 +24,11 @@ from schemas.messages import (
     Segment,
     Verdict,
 )
+from streams.engine.context import Context
+from streams.engine.durable_table import DurableTable
+from streams.engine.guard import DeliveryError
 from streams.fusion.post_state import PostState
+from streams.settings import load_settings
 from tests.faults.conftest import end
 from tests.faults.rig import CODEC, N_PARTITIONS, NOW, Fed, Rig, print_figures, wait_for
 from tests.support.brokers import make_topics
@@ -76,6 +83,30 @@ def test_a_deadline_that_a_killed_worker_did_not_live_to_see_is_kept_after_its_r
     wait_for(lambda: len(verdicts(rig)) == 8, "a verdict on each post")
     for given in verdicts(rig).values():
         assert [(verdict.reason, verdict.missing) for verdict in given] == [("deadline", ["audio", "text"])]
+
+
+async def test_an_owner_that_stood_still_writes_no_state_after_its_successor(rig: Rig) -> None:
+    settings = load_settings(bootstrap_servers=rig.bootstrap, topic_prefix=rig.prefix)
+    # The part of a context that the table uses: neither worker sees a rebalance.
+    context = SimpleNamespace(
+        settings=settings,
+        physical=lambda name: rig.prefix + name,
+        generation=lambda: 1,
+        retry_while_unreachable=lambda step: step(),
+    )
+    old, new = (DurableTable(cast("Context", context), "fusion-state") for _ in range(2))
+    before = await old.acquire(3)
+    await asyncio.gather(*(before.put(f"post-{number}".encode(), b"old") for number in range(50)))
+    after = await new.acquire(3)
+    assert dict(after.items()) == {f"post-{number}".encode(): b"old" for number in range(50)}
+    await after.put(b"post-0", b"new")
+    with pytest.raises(DeliveryError, match="taken over"):
+        await before.put(b"post-0", b"stale")
+    await after.erase(b"post-1")
+    again = await DurableTable(cast("Context", context), "fusion-state").acquire(3)
+    assert dict(again.items()) == dict(after.items())
+    assert again.get(b"post-0") == b"new"
+    assert again.get(b"post-1") is None
 
 
 def assert_all_complete(rig: Rig) -> None:

@@ -64,7 +64,7 @@ async def test_all_stages_live_in_one_app(settings: Settings) -> None:
     assert {(name, str(topic)) for name, agent in agents.items() for topic in agent.channel.topics} == {
         (f"{stage}-{topic}", f"trial.{topic}") for stage, topics in READS.items() for topic in topics
     }
-    assert list(app.tables) == ["fusion"]
+    assert not app.tables  # fusion has a table of its own: streams/engine/durable_table.py
 
 
 @pytest.mark.parametrize("stage", ["fusion", "takedown", "decode"])

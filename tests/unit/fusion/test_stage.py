@@ -1,6 +1,7 @@
-"""Deadlines of a live fusion worker; its table is a dictionary, no Kafka."""
+"""Deadlines and partitions of a live fusion worker; its table is a dictionary, no Kafka."""
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.messages import Parts
+from schemas.messages import Parts, Verdict
 from streams.engine.app import _faust_app
 from streams.engine.context import Context
+from streams.errors import BrokerError
+from streams.fusion.join_window import JoinWindow
 from streams.fusion.post_state import PostState, Rules
 from streams.fusion.stage import Fusion
 from streams.replay.run_state import RunState
@@ -21,24 +24,42 @@ from tests.unit.made_messages import POLICY, match, scores
 _HEADERS = {"traceparent": b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 
 
+PARTITION = 3
+
+
+class MadeTable:
+    """A table without a broker; what it has acquired stays the same until it is released."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, RunState] = {}
+
+    async def acquire(self, partition: int) -> RunState:
+        return self.held.setdefault(partition, RunState())
+
+    def release(self, owned: Collection[int]) -> None:
+        for partition in self.held.keys() - set(owned):
+            del self.held[partition]
+
+
 @pytest.fixture
 async def fusion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fusion:
     settings = load_settings(topic_prefix="trial.", archive_dir=tmp_path, fusion_deadline_s=30, fusion_memory_s=1000)
     context = Context(_faust_app("trial", settings), settings)
-    fusion = Fusion(context, RunState())
-    monkeypatch.setattr(fusion, "_owns", lambda _: True)
+    fusion = Fusion(context, MadeTable())
+    monkeypatch.setattr(context, "owned", lambda _: {PARTITION})
 
     async def rules(_: set[str]) -> Rules:
         return Rules(context.models.fusion(), {"case-a": POLICY})
 
-    monkeypatch.setattr(fusion.window, "_rules", rules)
+    monkeypatch.setattr(fusion, "rules", rules)
     return fusion
 
 
 async def add(fusion: Fusion, **given: Any) -> None:
     """Add scores of a post that stays incomplete and that a person would have to decide on."""
     message = scores("visual", match(0.55), parts=Parts(visual=99, audio=0, text=0), **given)
-    await fusion.save(*await fusion.window.add(message, time.time()))
+    window = await fusion.window(PARTITION)
+    await fusion.save(window, *await window.add(message, time.time()))
 
 
 async def expire(fusion: Fusion, monkeypatch: pytest.MonkeyPatch, after_s: float) -> list[Any]:
@@ -60,16 +81,16 @@ async def test_a_post_has_one_timer_until_its_state_is_evicted(fusion: Fusion, m
     with trace.span("fusion", "scores", _HEADERS):
         for number in range(20):
             await add(fusion, number=number)
-    assert len(fusion.window.timers) == 1
+    assert len((await fusion.window(PARTITION)).timers) == 1
     assert await expire(fusion, monkeypatch, 29) == []
     ((verdict, headers),) = await expire(fusion, monkeypatch, 31)
     assert (verdict.reason, headers) == ("deadline", _HEADERS)
-    assert len(fusion.window.timers) == 1
+    assert len((await fusion.window(PARTITION)).timers) == 1
     assert await expire(fusion, monkeypatch, 1020) == []
-    assert fusion.window.state("p1") is not None
+    assert (await fusion.window(PARTITION)).state("p1") is not None
     assert await expire(fusion, monkeypatch, 1040) == []
-    assert fusion.window.state("p1") is None
-    assert len(fusion.window.timers) == 0
+    assert (await fusion.window(PARTITION)).state("p1") is None
+    assert len((await fusion.window(PARTITION)).timers) == 0
 
 
 async def test_late_scores_extend_the_retention_of_a_post(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,9 +98,9 @@ async def test_late_scores_extend_the_retention_of_a_post(fusion: Fusion, monkey
     await expire(fusion, monkeypatch, 31)
     for number in range(5):
         await add(fusion, number=number, late=True)  # at the time that `expire` has set
-    assert len(fusion.window.timers) == 1
+    assert len((await fusion.window(PARTITION)).timers) == 1
     await expire(fusion, monkeypatch, 1020)
-    assert fusion.window.state("p1") is not None
+    assert (await fusion.window(PARTITION)).state("p1") is not None
 
 
 async def test_timers_are_kept_during_a_rebalance(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,8 +113,72 @@ async def test_timers_are_kept_during_a_rebalance(fusion: Fusion, monkeypatch: p
 
 async def test_state_from_before_there_were_traces_is_read(fusion: Fusion) -> None:
     await add(fusion)
-    kept = fusion.window.state("p1")
+    kept = (await fusion.window(PARTITION)).state("p1")
     assert kept is not None
     old = msgspec.msgpack.decode(msgspec.msgpack.encode(kept))
     del old["trace"]
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(old), type=PostState).trace == {}
+
+
+async def test_a_deadline_waits_for_the_broker(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    await add(fusion)
+    answers = iter([BrokerError("no answer"), BrokerError("no answer"), None])
+    close = JoinWindow.close
+
+    async def close_later(window: JoinWindow, state: PostState, now_s: float) -> list[Verdict]:
+        if (error := next(answers)) is not None:
+            raise error
+        return await close(window, state, now_s)
+
+    monkeypatch.setattr(JoinWindow, "close", close_later)
+    ((verdict, _),) = await expire(fusion, monkeypatch, 31)
+    assert verdict.reason == "deadline"
+    state = (await fusion.window(PARTITION)).state("p1")
+    assert state is not None
+    assert state.closed
+
+
+async def test_a_deadline_ends_the_worker_when_the_broker_stays_away(
+    fusion: Fusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(fusion)
+
+    async def close(*_: Any) -> list[Verdict]:
+        raise BrokerError("no answer")
+
+    monkeypatch.setattr(JoinWindow, "close", close)
+    monkeypatch.setattr(fusion._context, "retry_while_unreachable", lambda step: step())  # its patience is over
+    with pytest.raises(BrokerError):
+        await expire(fusion, monkeypatch, 31)
+
+
+async def test_states_and_timers_of_a_revoked_partition_go(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    await add(fusion)
+    lost = await fusion.window(PARTITION)
+    monkeypatch.setattr(fusion._context, "owned", lambda _: {PARTITION + 1})
+    assert await expire(fusion, monkeypatch, 31) == []
+    monkeypatch.setattr(fusion._context, "owned", lambda _: {PARTITION})
+    again = await fusion.window(PARTITION)
+    assert again is not lost
+    assert (again.state("p1"), len(again.timers)) == (None, 0)
+
+
+async def test_timers_follow_the_states_of_an_acquired_partition(
+    fusion: Fusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(fusion)
+    fusion._windows.clear()  # as after a restart; the table has the state
+    ((verdict, _),) = await expire(fusion, monkeypatch, 31)
+    assert verdict.reason == "deadline"
+
+
+async def test_a_deadline_of_a_window_that_was_lost_meanwhile_sends_nothing(
+    fusion: Fusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(fusion)
+    lost = await fusion.window(PARTITION)
+    fusion._windows.clear()
+    after_s = time.time() + 31
+    monkeypatch.setattr(fusion._context, "send", pytest.fail)
+    monkeypatch.setattr("streams.fusion.stage.time", SimpleNamespace(time=lambda: after_s))
+    await fusion._expire(PARTITION, lost, "p1")

@@ -100,7 +100,8 @@ def test_a_stage_may_read_and_write_only_the_topics_of_its_arrows(stage: str) ->
     own = {"trial.takedowns"} if stage == "takedown" else set()
     assert read == own | {f"trial.{name}" for name, topic in TOPICS.items() if {stage, "workers"} & {*topic.consumers}}
     assert granted(objects, stage, "group", "Read") == {f"trial.jkm-{stage}", "trial.jkm-followers"}
-    assert granted(objects, stage, "transactionalId", "Write") == set()
+    transactional = {"trial.jkm-fusion-state-"} if stage == "fusion" else set()
+    assert granted(objects, stage, "transactionalId", "Write") == transactional
     assert granted(objects, stage, "topic", "Create") == granted(objects, stage, "topic", "Delete") == set()
 
 
