@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from schemas.messages import Choice
 from streams.doctor import broker, clock, decoder, machine, models
 from streams.doctor.broker_probe import Probe
+from streams.doctor.consumers import consumers
 from streams.doctor.finding import Finding
 from streams.doctor.permissions import permissions
 from streams.doctor.schemas import schemas
@@ -33,6 +34,7 @@ def _cluster(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
     yield from broker.topics(settings)
     yield from permissions(settings, roles, probe)
     yield from clock.records_clock(settings)
+    yield from consumers(settings, roles)
 
 
 def _models(settings: Settings, roles: Collection[str], live: Choice | None) -> Iterator[Finding]:

@@ -1,0 +1,153 @@
+"""Checks of the running stages: workers that read every partition of each stage's topics, and consumer lag."""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
+
+from streams.doctor.finding import Finding, ok, warn, wrong
+from streams.errors import UsageError
+from streams.kafka.clients import client_config
+from streams.kafka.lag import LagReader, Partition, StageLag
+from streams.settings import Settings
+from streams.topology import OPTIONAL, STAGES, all_stages, group_prefix, sources
+
+_ANSWER_S = 30.0
+"""A new broker needs a while to answer the first query of a group."""
+_SETTLE_S, _POLL_S = 15.0, 0.5
+"""Longest wait for the end of a rebalance, in which no partition is assigned."""
+MAX_AGE_S = 60.0
+"""Age of the oldest unprocessed record above which a stage is behind, as in the alert JikimiStageBehind."""
+_SECOND_LOOK_S = 5.0
+_MAX_NAMED = 5
+_AS_MONITOR = "run the doctor as a user that may describe all groups and topics, such as the monitor's"
+_REFUSALS = {
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
+
+
+class Consumers(NamedTuple):
+    """Consumers of one stage."""
+
+    groups: Sequence[str]
+    """Consumer groups that were examined."""
+    members: int
+    assigned: Collection[Partition]
+
+
+def consumers(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
+    """Yield, for each of the roles that is a stage, whether its topics are read and how far it is behind."""
+    stages = [stage for stage in all_stages(settings) if stage in roles]
+    if not stages:
+        return
+    for check, findings in (("consumers", _consumers(settings, stages)), ("lag", _lags(settings, stages))):
+        try:
+            yield from findings
+        except UsageError as error:  # a missing topic, which the check of topics reports
+            yield warn(check, str(error), _AS_MONITOR)
+        except KafkaException as error:
+            yield _unknown(check, error.args[0])
+
+
+def _unknown(check: str, error: KafkaError) -> Finding:
+    message = f"the broker does not answer the query: {error.str()}"
+    return warn(check, message, _AS_MONITOR) if error.code() in _REFUSALS else wrong(check, message, "run it again")
+
+
+def reading(stage: str, found: Consumers, partitions: Sequence[Partition]) -> Finding:
+    """Return whether the members of a stage's group are assigned all partitions of its topics."""
+    check, name = f"consumers of {stage}", " and ".join(found.groups)
+    topics = ", ".join(sources(stage))
+    if not found.members:
+        return wrong(check, f"no worker: group {name} has no members, {topics} is not read", _start(stage))
+    if unread := sorted(set(partitions) - set(found.assigned)):
+        named = ", ".join(f"{topic}/{number}" for topic, number in unread[:_MAX_NAMED])
+        more = f" and {len(unread) - _MAX_NAMED} more" if len(unread) > _MAX_NAMED else ""
+        remedy = "look at the logs of its workers; if they rebalance, run the doctor again"
+        return wrong(check, f"{named}{more} is assigned to none of {found.members} members of group {name}", remedy)
+    return ok(check, f"{found.members} members of group {name} read all {len(partitions)} partitions of {topics}")
+
+
+def lagging(stage: str, lag: StageLag, later: StageLag, now_s: float) -> Finding:
+    """Return whether a stage is behind, given its consumer lag at two moments."""
+    check = f"lag of {stage}"
+    if later.oldest_s is None:
+        return ok(check, "no record is waiting")
+    age_s = max(0.0, now_s - later.oldest_s)
+    message = f"{later.records} records are waiting, the oldest for {age_s:.0f} s"
+    if age_s <= MAX_AGE_S:
+        return ok(check, message)
+    if later.records < lag.records:
+        return warn(check, f"{message}; fewer than {_SECOND_LOOK_S:g} s ago", "wait, or start more workers")
+    return wrong(check, f"{message}; not fewer than {_SECOND_LOOK_S:g} s ago", _start(stage) + ", or more of them")
+
+
+def _lags(settings: Settings, stages: Collection[str]) -> Iterator[Finding]:
+    with closing(LagReader(settings)) as lag_reader:
+        first = second = lag_reader.lags(lag_reader.end_offsets())
+        if any(_is_old(lag) for lag in first.values()):
+            time.sleep(_SECOND_LOOK_S)
+            second = lag_reader.lags(lag_reader.end_offsets())
+        for stage in stages:
+            if stage in first:
+                yield lagging(stage, first[stage], second[stage], time.time())
+
+
+def _is_old(lag: StageLag) -> bool:
+    return lag.oldest_s is not None and time.time() - lag.oldest_s > MAX_AGE_S
+
+
+def _start(stage: str) -> str:
+    return f"start `jikimi worker {stage}`"
+
+
+def _consumers(settings: Settings, stages: Sequence[str]) -> Iterator[Finding]:
+    client = AdminClient(client_config(settings))
+    listed = [group.group_id for group in client.list_consumer_groups(request_timeout=_ANSWER_S).result().valid]
+    groups = {stage: groups_of(settings, stage, listed) for stage in stages}
+    described = _describe(client, sorted({group for of_stage in groups.values() for group in of_stage}))
+    topics = client.list_topics(timeout=_ANSWER_S).topics
+    for stage, of_stage in groups.items():
+        existing = [topic for topic in sources(stage) if settings.topic_prefix + topic in topics]
+        partitions = [(topic, n) for topic in existing for n in topics[settings.topic_prefix + topic].partitions]
+        yield reading(stage, _members(settings, of_stage, described), partitions)
+
+
+def groups_of(settings: Settings, stage: str, listed: Collection[str]) -> list[str]:
+    """Return the stage's own group, and those that run it with other stages."""
+    prefix = group_prefix(settings)
+    names = {name.removeprefix(prefix) for name in listed if name.startswith(prefix)}
+    known = {*STAGES, *OPTIONAL}
+    shared = [name for name in names if name == "all" or (stage in name.split("-") and set(name.split("-")) <= known)]
+    return [prefix + name for name in sorted({stage, *shared})]
+
+
+def _describe(client: AdminClient, groups: Sequence[str]) -> dict[str, ConsumerGroupDescription]:
+    """Return the descriptions of groups, after a rebalance if one ends in time."""
+    deadline_s = time.monotonic() + _SETTLE_S
+    while True:
+        answers = client.describe_consumer_groups(list(groups), request_timeout=_ANSWER_S)
+        found = {group: answer.result() for group, answer in answers.items()}
+        if not any(_is_rebalancing(group) for group in found.values()) or time.monotonic() > deadline_s:
+            return found
+        time.sleep(_POLL_S)
+
+
+def _is_rebalancing(group: ConsumerGroupDescription) -> bool:
+    return group.state in {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
+
+
+def _members(settings: Settings, groups: Sequence[str], described: dict[str, ConsumerGroupDescription]) -> Consumers:
+    members = [member for group in groups for member in described[group].members]
+    assigned = {
+        (tp.topic.removeprefix(settings.topic_prefix), tp.partition)
+        for member in members
+        for tp in member.assignment.topic_partitions
+    }
+    running = [group for group in groups if described[group].members]
+    return Consumers(running or groups, len(members), assigned)
