@@ -61,7 +61,7 @@ def worker(stages: Annotated[list[str], typer.Argument(help="One stage, several,
     from streams.engine.worker import run_worker  # noqa: PLC0415 - loads every model library
 
     configure_service_logging()
-    sys.exit(run_worker(stages, load_settings()))
+    run_worker(stages, load_settings())
 
 
 @app.command()

@@ -46,10 +46,9 @@ def in_flow_order(stages: Sequence[str]) -> tuple[str, ...]:
     return tuple(stage for stage in _ORDER if stage in stages)
 
 
-def group(settings: Settings, stages: Sequence[str]) -> str:
-    """Return the consumer group of a worker that runs these stages, independent of their order."""
-    stages = in_flow_order(stages)
-    return group_prefix(settings) + ("all" if set(stages) >= set(STAGES) else "-".join(stages))
+def group(settings: Settings, stage: str) -> str:
+    """Return the consumer group of a stage, the same whatever else its process runs."""
+    return group_prefix(settings) + stage
 
 
 def group_prefix(settings: Settings) -> str:

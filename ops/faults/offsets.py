@@ -44,14 +44,14 @@ class OffsetReader:
         """Return the position of a stage."""
         try:
             ends = self._ends([self._settings.topic_prefix + topic for topic in sources(stage)])
-            committed = self._committed(group(self._settings, [stage]))
+            committed = self._committed(group(self._settings, stage))
         except KafkaException:
             return None
         return Position({where: offset for where, offset in committed.items() if where in ends}, ends)
 
     def state(self, stage: str) -> str:
         """Return the state of a stage's group, in lower case."""
-        name = group(self._settings, [stage])
+        name = group(self._settings, stage)
         answer = self._admin.describe_consumer_groups([name], request_timeout=_ANSWER_S)[name]
         return str(answer.result().state.name).lower()
 

@@ -52,7 +52,7 @@ def rights_of(role: str, settings: Settings) -> Iterator[Right]:
             yield Right("topic", prefix + topic.name, "Write")
     yield Right("group", readers_group(settings), "Read")
     if role in (*STAGES, *OPTIONAL):
-        yield Right("group", group(settings, [role]), "Read")
+        yield Right("group", group(settings, role), "Read")
     if role == "desk":  # redrives dead letters
         for source in sorted({source for stage in STAGES for source in sources(stage)}):
             yield Right("topic", prefix + source, "Write")

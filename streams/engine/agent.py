@@ -15,6 +15,7 @@ from faust.types.tuples import Message
 
 from streams.engine.faust_driver import Consumer
 from streams.engine.guard import Guard
+from streams.engine.isolation import Isolation
 from streams.engine.record import Record
 from streams.engine.window import Window
 from streams.telemetry import metrics
@@ -46,13 +47,16 @@ class AgentRunner:
     ----------
     limit
         Records in flight per agent.
+    isolation
+        Way of each record to the guard.
     crash
         Stops the worker.
     """
 
-    def __init__(self, app: faust.App, limit: int, crash: Callable[[Exception], None]) -> None:
+    def __init__(self, app: faust.App, limit: int, isolation: Isolation, crash: Callable[[Exception], None]) -> None:
         self._app = app
         self._limit = limit
+        self._isolation = isolation
         self._crash = crash
         self._windows: dict[str, list[Window[Any]]] = defaultdict(list)
         self._n_finished: WeakKeyDictionary[Message, int] = WeakKeyDictionary()
@@ -62,7 +66,7 @@ class AgentRunner:
         consumer = cast("Consumer", self._app.consumer)
 
         async def work(item: _InFlight) -> None:
-            await guard(_record(topic, item.event))
+            await self._isolation.process(guard, _record(topic, item.event), item.event.message.tp, consumer)
             self._drop_value(item.event)
 
         async def items() -> AsyncIterator[_InFlight]:

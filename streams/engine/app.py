@@ -1,7 +1,7 @@
-"""The Faust app of one process, which runs one stage or several."""
+"""The Faust apps of one process, one a stage."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +12,8 @@ import structlog
 
 from schemas.topics import TOPICS
 from streams.engine.context import Context
-from streams.engine.faust_driver import Transport
+from streams.engine.faust_driver import StageApp, Transport
+from streams.engine.shared import Shared
 from streams.kafka.clients import worker_credentials
 from streams.settings import Settings
 from streams.topology import MODULES, group, in_flow_order, source
@@ -23,37 +24,41 @@ _LARGEST_BYTES = max(topic.max_bytes for topic in TOPICS.values())
 _READY_POLL_S = 0.1
 
 
-def create_app(stages: Sequence[str], settings: Settings) -> faust.App:
-    """Return a Faust app that runs these stages, each in its own consumer group when it runs alone.
+def create_apps(stages: Sequence[str], settings: Settings) -> list[faust.App]:
+    """Return a Faust app for each of these stages: its consumer group is the same whatever else its process runs.
 
     Raises
     ------
     UsageError
         A stage is unknown.
     """
-    stages = in_flow_order(stages)
-    app = _faust_app(group(settings, stages), settings)
-    context = Context(app, settings)
-    context.background(partial(_signal_readiness, context, stages))
-    for stage in stages:
-        import_module(MODULES[stage]).create(context)
-    return app
+    contexts: dict[str, Context] = {}
+    shared = Shared(settings, lambda error: next(iter(contexts.values())).crash(error))
+    for stage in in_flow_order(stages):
+        app = _faust_app(group(settings, stage), settings)
+        contexts[stage] = Context(app, settings, shared)
+        import_module(MODULES[stage]).create(contexts[stage])
+    first = next(iter(contexts.values()))
+    for work in shared.work:
+        first.background(work)
+    first.background(partial(_signal_readiness, contexts, shared, settings))
+    return [context.app for context in contexts.values()]
 
 
-async def _signal_readiness(context: Context, stages: Sequence[str]) -> None:
-    sources = {source(stage) for stage in stages}
-    # Polled, because Faust has no event for the end of an assignment.
-    while context.app.rebalancing or not any(context.owned(topic) for topic in sources):  # noqa: ASYNC110
-        await asyncio.sleep(_READY_POLL_S)
-    for ready in context.awaited:
+async def _signal_readiness(contexts: Mapping[str, Context], shared: Shared, settings: Settings) -> None:
+    for stage, context in contexts.items():
+        # Polled, because Faust has no event for the end of an assignment.
+        while context.app.rebalancing or not context.owned(source(stage)):  # noqa: ASYNC110
+            await asyncio.sleep(_READY_POLL_S)
+    for ready in shared.awaited:
         await ready()
-    log.info("worker ready", stages=list(stages))
-    if context.settings.ready_file is not None:
-        context.settings.ready_file.touch()
+    log.info("worker ready", stages=list(contexts))
+    if settings.ready_file is not None:
+        settings.ready_file.touch()
 
 
 def _faust_app(app_id: str, settings: Settings) -> faust.App:
-    app = faust.App(
+    app = StageApp(
         app_id,
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers.split(",")],
         broker_credentials=worker_credentials(settings),
@@ -74,5 +79,7 @@ def _faust_app(app_id: str, settings: Settings) -> faust.App:
         broker_heartbeat_interval=settings.session_timeout_s / 5,
         broker_request_timeout=max(40.0, settings.session_timeout_s + 10),
     )
-    app.transport = Transport(app, settings.fetch_wait_ms, settings.drain_s)
+    app.transport = Transport(
+        app, fetch_wait_ms=settings.fetch_wait_ms, drain_s=settings.drain_s, window=settings.window
+    )
     return app

@@ -1,29 +1,25 @@
-"""Context of the stages of one process: its app, open cases, live models, topics and writers."""
+"""Context of one stage: its app, open cases, live models, topics and writers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import faust
-import stamina
 import structlog
 from faust.types import StreamT, TopicT
 
 from schemas.messages import Message
 from schemas.topics import TOPICS
-from streams.cases.open_cases import OpenCases
 from streams.engine.agent import AgentRunner
 from streams.engine.dead_letter_limit import DeadLetterLimit
-from streams.engine.faust_driver import is_too_large
+from streams.engine.faust_driver import Transport, is_too_large
 from streams.engine.guard import Guard
-from streams.engine.outage import Outage
+from streams.engine.outage import retry_while_unreachable
 from streams.engine.record import Handler
+from streams.engine.shared import Shared
 from streams.errors import BrokerError, UnprocessableError
-from streams.kafka.clients import create_codec
 from streams.kafka.partitions import key_hash, partition_of
 from streams.live_models.live import LiveModels
-from streams.live_models.selection import create_registry
 from streams.settings import Settings
 from streams.telemetry import metrics, trace
 
@@ -31,27 +27,30 @@ log = structlog.get_logger()
 
 
 class Context:
-    """Settings, models, codec, open cases, topics and writers for the stages of one process."""
+    """Settings, models, codec, open cases, topics and writers of a stage.
 
-    def __init__(self, app: faust.App, settings: Settings) -> None:
+    Parameters
+    ----------
+    app
+        The stage's own: it is a consumer group.
+    shared
+        What it shares with the other stages of its process.
+    """
+
+    def __init__(self, app: faust.App, settings: Settings, shared: Shared | None = None) -> None:
         self.app = app
         self.group = app.conf.id
         self.settings = settings
-        self.models = create_registry(settings)
-        self.codec = create_codec(settings)
-        self.cases = OpenCases(settings, self.codec, self.crash)
-        self.awaited: list[Callable[[], Awaitable[None]]] = []
-        """Called before the worker is ready."""
+        self.shared = shared or Shared(settings, self.crash)
+        self.shared.apps.append(app)
+        self.models, self.codec, self.cases = self.shared.models, self.shared.codec, self.shared.cases
         self._topics = {name: self._declare(name) for name in TOPICS}
-        self._agents = AgentRunner(app, settings.window, self.crash)
+        self._agents = AgentRunner(app, settings.window, self.shared.isolation, self.crash)
 
-    @cached_property
+    @property
     def live_models(self) -> LiveModels:
         """Live models; the deployments topic is read from the first use on."""
-        live_models = LiveModels(self.settings, self.codec, self.models, self.crash)
-        self.background(live_models.run)
-        self.awaited.append(live_models.ready)
-        return live_models
+        return self.shared.live_models
 
     def topic(self, name: str) -> TopicT:
         """Return the Faust topic of this name: raw bytes in and out."""
@@ -73,13 +72,16 @@ class Context:
         """
 
         def register(handler: Handler[M]) -> Handler[M]:
+            limit = DeadLetterLimit(self.settings.max_dead_letters_in_a_row)
+            cast("Transport", self.app.transport).limits[self.physical(reads)] = limit
             guard = Guard(
                 stage=name,
                 codec=self.codec,
                 handler=handler,
                 deliver=self.deliver,
-                limit=DeadLetterLimit(self.settings.max_dead_letters_in_a_row),
+                limit=limit,
                 timeout_s=self.settings.stage_timeout_s,
+                patience_s=self.settings.delivery_timeout_s,
             )
 
             async def agent(stream: StreamT[bytes]) -> None:
@@ -135,11 +137,14 @@ class Context:
         return self.app.consumer_generation_id
 
     def background(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run this beside the agents while the app runs; an error from it stops the worker."""
+        """Run this beside the agents while the app runs.
+
+        It is started again while the broker does not answer it; any other error from it stops the worker.
+        """
 
         async def run() -> None:
             try:
-                await work()
+                await self.retry_while_unreachable(work)
             except Exception as error:
                 log.exception("background work failed")
                 self.crash(error)
@@ -151,19 +156,19 @@ class Context:
 
         Raises
         ------
-        KafkaException, BrokerError
+        OutageError
             The broker has not answered for `delivery_timeout_s`, after which the stages stop too.
         """
-        outage = Outage(self.settings.delivery_timeout_s)
-        async for attempt in stamina.retry_context(outage.may_retry, attempts=None, timeout=None, wait_max=2.0):
-            with attempt:
-                return await step()
-        raise AssertionError
+        return await retry_while_unreachable(step, self.settings.delivery_timeout_s)
 
     def crash(self, error: Exception) -> None:
         """Stop the worker with a non-zero exit code; records not acked are processed again after a restart."""
         log.error("worker stops", error=repr(error))
-        self._crash = asyncio.ensure_future(self.app.crash(error))
+        self._crash = asyncio.ensure_future(self._crash_in_order(error))
+
+    async def _crash_in_order(self, error: Exception) -> None:
+        await self.shared.leave()  # first: a crash also ends the consumers' threads
+        await self.app.crash(error)
 
     def _declare(self, name: str) -> TopicT:
         raw: Any = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}

@@ -1,4 +1,4 @@
-"""Faust's Kafka driver with eight corrections; see ops/decisions/0001-engine.md.
+"""Faust's Kafka driver with these corrections; see ops/decisions/0001-engine.md.
 
 - The fetch wait, hard-coded to 1.5 s, is a setting.
 - Isolation is read_committed: feeds write in transactions, and records of aborted ones are skipped.
@@ -8,24 +8,43 @@
   counts offsets one by one, and stops committing for good when an aborted transaction follows a partition's first
   record.
 - An ack for a record read before the last rebalance is dropped: its partition may have another owner.
-- A stopping or rebalancing worker waits a limited time for records in flight. Otherwise one that hangs would hold up
-  the whole group, or the stop.
+- A stopping or rebalancing worker waits a limited time for records in flight, and for a broker that does not answer.
+  Otherwise one that hangs would hold up the whole group, or the stop.
 - The number of a topic's partitions comes from the cluster's metadata; where Faust looks it up, only the leader of
   the group has it.
+- A commit carries a note for the partition's next owner (`commit_notes`), and one that a rebalance was faster than is
+  no error.
 - Its search for stuck partitions is off. It reports every partition of a recovered table's changelog, which nobody
   fetches any longer, at each interval; the age of the oldest record in flight and the consumer lag are metrics.
 """
 
+import asyncio
+import sys
+from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
 import aiokafka
+import faust
 import structlog
-from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    MessageSizeTooLargeError,
+    RecordTooLargeError,
+)
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.app.base import App
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, Message
 
+from streams.engine.commit_notes import CommitNotes
+from streams.engine.dead_letter_limit import DeadLetterLimit
+
 log = structlog.get_logger()
+
+ANSWER_S = 2.0
+"""Longest wait of a stopping worker for one answer of the broker."""
 
 
 def is_too_large(error: BaseException) -> bool:
@@ -46,6 +65,39 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust sets it with its own transactions only
         return consumer
 
+    async def on_thread_stop(self) -> None:
+        """Leave the group and close the connections; otherwise, in an outage, Faust would wait for this for ever."""
+        await within(ANSWER_S, super().on_thread_stop())
+
+    async def committed(self, partitions: AbstractSet[TP]) -> dict[TP, OffsetAndMetadata]:
+        """Return the group's commits of these partitions, with their notes; offset -1 where it has none."""
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - the public call drops the notes
+        found = await coordinator.fetch_committed_offsets([TopicPartition(*tp) for tp in partitions])
+        return {tp: found.get(TopicPartition(*tp), OffsetAndMetadata(-1, "")) for tp in partitions}
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit with the partitions' notes; return False after a rebalance, which repeats what was not committed."""
+        consumer, owned = cast("Consumer", self.consumer), self.assignment()
+        commits = {
+            TopicPartition(*tp): OffsetAndMetadata(offset, consumer.note(tp, offset))
+            for tp, offset in offsets.items()
+            if tp in owned
+        }
+        try:
+            await self._ensure_consumer().commit(commits)
+        except (CommitFailedError, IllegalStateError) as error:
+            log.warning("commit after a rebalance", error=str(error))
+            return False
+        except Exception as error:
+            log.exception("commit failed")
+            await self.crash(error)
+            return False
+        return True
+
+    def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002 - Faust's signature
+        """Log an error that ends the thread; Faust would print it."""
+        log.error("consumer thread failed", detail=msg.format(*fmt), exc_info=sys.exception())
+
     def topic_partitions(self, topic: str) -> int | None:
         """Return the number of partitions of a subscribed topic, None before the first metadata."""
         partitions = self._ensure_consumer().partitions_for_topic(topic)
@@ -54,6 +106,46 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 class Consumer(driver.Consumer):
     """Faust's consumer that acks only through `finish`."""
+
+    _gave_up_commits = False
+
+    def __init__(self, transport: "Transport", *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(transport, *args, **kwargs)
+        self.notes: CommitNotes[TP] = CommitNotes(transport.window)
+        self._limits = transport.limits
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Read what the last owners noted before any record is processed."""
+        partitions = {tp for tp in assigned if not self._is_changelog_tp(tp)}
+        thread = cast("ConsumerThread", self._thread)
+        commits = await thread.call_thread(thread.committed, partitions)
+        for tp, commit in commits.items():
+            note = self.notes.take_over(tp, max(0, commit.offset), commit.metadata)
+            if (limit := self._limits.get(tp.topic)) is not None:
+                limit.restore(note.letters)
+        await self.commit_notes(partitions)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def commit_notes(self, partitions: Collection[TP]) -> None:
+        """Commit the notes of partitions that are owned, at their last committed offsets."""
+        offsets = self.notes.offsets()
+        await self._thread.commit({tp: offsets[tp] for tp in partitions if tp in offsets})
+
+    def note(self, tp: TP, offset: int) -> str:
+        """Return the note for a commit."""
+        limit = self._limits.get(tp.topic)
+        return self.notes.text(tp, offset, limit.in_a_row if limit is not None else 0)
+
+    async def _drain(self) -> None:
+        await super().wait_empty()
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Note that this owner ends in order: it did not die of a record."""
+        partitions = [tp for tp in self.assignment() if tp in self.notes.offsets()]
+        for tp in partitions:
+            self.notes.leave(tp)
+        await self.commit_notes(partitions)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -89,10 +181,16 @@ class Consumer(driver.Consumer):
         """Do nothing: see above."""
 
     async def wait_empty(self) -> None:
-        """Return when all records in flight are finished, or after `drain_s`; the rest is not acked."""
-        timer = self.loop.call_later(cast("Transport", self.transport).drain_s, self._give_up)
+        """Return when all records in flight are finished, or after `drain_s`; the rest is not acked.
+
+        A commit that the broker does not answer is not waited for longer than that either.
+        """
+        if self._gave_up_commits and self.app.should_stop:
+            return  # Faust calls this twice in a stop
+        drain_s = cast("Transport", self.transport).drain_s
+        timer = self.loop.call_later(drain_s, self._give_up)
         try:
-            await super().wait_empty()
+            self._gave_up_commits = not await within(drain_s + ANSWER_S, self._drain())
         finally:
             timer.cancel()
 
@@ -100,6 +198,37 @@ class Consumer(driver.Consumer):
         # Faust waits until this set is empty; the acks themselves are kept elsewhere.
         log.warning("not waiting any longer for records in flight", records=len(self._unacked_messages))
         self._unacked_messages.clear()
+
+
+class Producer(driver.Producer):
+    """Faust's producer whose stop does not wait long for the broker: records not delivered were not acked."""
+
+    async def on_stop(self) -> None:
+        """Stop after a last attempt to deliver."""
+        await within(ANSWER_S, super().on_stop())
+
+
+class StageApp(faust.App):
+    """Faust's app with a limit on the last flush of its producer."""
+
+    async def _producer_flush(self, logger: Any) -> None:  # noqa: ANN401 - Faust's signature
+        await within(ANSWER_S, super()._producer_flush(logger))
+
+
+async def within(limit_s: float, stop: Coroutine[Any, Any, None]) -> bool:
+    """Run a step of a stop, for so long at most; log its error, and return whether it ended in time.
+
+    Not by a timeout alone: Faust catches the cancellation of some of its waits and waits again. And in an outage
+    aiokafka lets the cancellation of its own fetches and commits out, as if the caller were cancelled.
+    """
+    step = asyncio.create_task(stop)
+    done, _ = await asyncio.wait({step}, timeout=limit_s)
+    if not done:
+        log.warning("not waiting any longer for the broker")
+        step.cancel()
+    elif step.cancelled() or step.exception() is not None:
+        log.warning("stopped without the broker", error="cancelled" if step.cancelled() else repr(step.exception()))
+    return bool(done)
 
 
 class Transport(driver.Transport):
@@ -111,11 +240,17 @@ class Transport(driver.Transport):
         Longest wait of one fetch.
     drain_s
         Longest wait for records in flight before a stop or a rebalance.
+    window
+        Records in flight per stage.
     """
 
     Consumer = Consumer
+    Producer = Producer
 
-    def __init__(self, app: App, fetch_wait_ms: int, drain_s: float) -> None:
+    def __init__(self, app: App, *, fetch_wait_ms: int, drain_s: float, window: int) -> None:
         super().__init__(url=app.conf.broker_consumer, app=app)
         self.fetch_wait_ms = fetch_wait_ms
         self.drain_s = drain_s
+        self.window = window
+        self.limits: dict[str, DeadLetterLimit] = {}
+        """Limits on dead letters whose counts travel with the commits, by physical topic."""

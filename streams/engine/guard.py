@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractContextManager, aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -17,6 +18,7 @@ from schemas.ids import record_id
 from schemas.messages import DeadLetter, Fate, Message
 from streams.engine.attempts import Retry, decode_record, run_attempts
 from streams.engine.dead_letter_limit import DeadLetterLimit
+from streams.engine.outage import OutageError, retry_while_unreachable
 from streams.engine.record import Handler, Output, Record
 from streams.errors import RecordError, TransientError, UnprocessableError, WorkerError, worker_fault
 from streams.telemetry import metrics, trace
@@ -50,6 +52,8 @@ class Guard[M: Message]:
         Name in metrics and dead letters.
     timeout_s
         Longest time the handler may take between two outputs.
+    patience_s
+        Longest wait for a broker that does not answer the handler's queries.
     """
 
     stage: str
@@ -58,6 +62,7 @@ class Guard[M: Message]:
     deliver: Deliver
     limit: DeadLetterLimit
     timeout_s: float
+    patience_s: float = 120.0
     retry: Retry = field(default_factory=Retry)
 
     async def __call__(self, record: Record) -> None:
@@ -65,14 +70,14 @@ class Guard[M: Message]:
 
         Raises
         ------
-        DeliveryError
+        DeliveryError, OutageError
             The broker or this machine failed, a full disk for example; the record must not be acked.
         TooManyDeadLettersError
             The worker must stop; the record must not be acked.
         """
         metrics.WAITING_SECONDS.labels(self.stage).observe(max(0.0, time.time() - record.timestamp_s))
         with metrics.STAGE_SECONDS.labels(self.stage).time(), _span(self.stage, record) as span:
-            error = await run_attempts(self._attempt, record, self.retry, fatal=(DeliveryError,))
+            error = await run_attempts(self._attempt, record, self.retry, fatal=(DeliveryError, OutageError))
             if error is None:
                 self.limit.passed()
             elif isinstance(error, WorkerError):  # the record is not at fault
@@ -82,9 +87,13 @@ class Guard[M: Message]:
                 await self._write_dead_letter(error, record)
         metrics.INPUT_BYTES.labels(self.stage).inc(len(record.value or b""))
 
+    async def set_aside(self, record: Record, error: RecordError) -> None:
+        """Write the dead letter of a record that must not be processed; raises as a call does."""
+        await self._write_dead_letter(error, record)
+
     async def _attempt(self, record: Record) -> None:
         try:
-            await self._run_handler_here(record)
+            await retry_while_unreachable(partial(self._run_handler_here, record), self.patience_s)
         except TransientError as error:
             log.warning("record failed for now", stage=self.stage, reason=error.reason, attempt=record.attempt)
             if not record.last_attempt:

@@ -1,11 +1,16 @@
 """An outage of the broker, as a caller sees it: a series of failed attempts."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+import stamina
 from confluent_kafka import KafkaException
 
 from streams.errors import BrokerError
+
+
+class OutageError(Exception):
+    """The broker did not answer for as long as a worker waits for it: the worker must stop."""
 
 
 class Outage:
@@ -35,3 +40,21 @@ class Outage:
             self._first_s = now_s
         self._last_s = now_s
         return now_s - self._first_s < self._patience_s
+
+
+async def retry_while_unreachable[T](step: Callable[[], Awaitable[T]], patience_s: float) -> T:
+    """Return the result of a step, run again while the broker does not answer it.
+
+    Raises
+    ------
+    OutageError
+        The broker has not answered for `patience_s`.
+    """
+    outage = Outage(patience_s)
+    try:
+        async for attempt in stamina.retry_context(outage.may_retry, attempts=None, timeout=None, wait_max=2.0):
+            with attempt:
+                return await step()
+    except (KafkaException, BrokerError) as error:
+        raise OutageError(f"no answer from the broker for {patience_s:g} s: {error}") from error
+    raise AssertionError

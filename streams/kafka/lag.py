@@ -15,7 +15,7 @@ from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.kafka.clients import client_config, reader_config
 from streams.settings import Settings
-from streams.topology import OPTIONAL, STAGES, group_prefix, readers_group, sources
+from streams.topology import STAGES, group, readers_group, sources
 
 ANSWER_S = 10.0
 
@@ -49,7 +49,7 @@ class LagReader:
 
     def __init__(self, settings: Settings) -> None:
         self._prefix = settings.topic_prefix
-        self._groups = group_prefix(settings)
+        self._groups = {stage: group(settings, stage) for stage in STAGES}
         self._admin = AdminClient(client_config(settings))
         self._reader = Consumer(
             reader_config(
@@ -89,7 +89,7 @@ class LagReader:
 
     def lags(self, ends: Offsets) -> dict[str, StageLag]:
         """Return the consumer lag of each stage, given the partitions' end offsets."""
-        starts = {stage: self._starts(stage, ends, commits) for stage, commits in self._committed().items()}
+        starts = {stage: self._starts(stage, ends, self._commits(self._groups[stage])) for stage in STAGES}
         all_starts = {partition: start for of_stage in starts.values() for partition, start in of_stage.items()}
         self._find_oldest({partition: start for partition, start in all_starts.items() if start < ends[partition]})
         return {stage: self._lag(of_stage, ends) for stage, of_stage in starts.items()}
@@ -108,22 +108,6 @@ class LagReader:
         offsets = {partition: commits.get(partition, 0) for partition in partitions}
         # A committed offset past the end belongs to a topic that was deleted and recreated: the stage starts again.
         return {p: offsets[p] if first[p] <= offsets[p] <= ends[p] else first[p] for p in partitions}
-
-    def _committed(self) -> dict[str, Offsets]:
-        """Return each stage's highest committed offsets of all groups that run it, alone or with other stages."""
-        committed: dict[str, Offsets] = {stage: {} for stage in STAGES}
-        for group in self._admin.list_consumer_groups(request_timeout=ANSWER_S).result().valid:
-            commits = self._commits(group.group_id) if self._stages(group.group_id) else {}
-            for stage in self._stages(group.group_id):
-                for partition, offset in commits.items():
-                    committed[stage][partition] = max(offset, committed[stage].get(partition, 0))
-        return committed
-
-    def _stages(self, group: str) -> Collection[str]:
-        """Return the stages that a group runs, none if it is not a worker's group."""
-        names = group.removeprefix(self._groups) if group.startswith(self._groups) else ""
-        stages = STAGES if names == "all" else tuple(names.split("-"))
-        return [stage for stage in stages if stage in STAGES] if {*stages} <= {*STAGES, *OPTIONAL} else ()
 
     def _commits(self, group: str) -> Offsets:
         request = [ConsumerGroupTopicPartitions(group)]

@@ -100,6 +100,7 @@ class LiveModels:
         self._history = History(self._start)
         self._changed = asyncio.Event()
         self._parts: list[LivePart[object]] = []
+        self._reader: TopicReader | None = None
 
     def use[T](self, part: Kind, load: Callable[[Choice], T]) -> LivePart[T]:
         """Return one part of the live choice, loaded; see `LivePart`."""
@@ -113,10 +114,14 @@ class LiveModels:
             await part.current()
 
     async def run(self) -> None:
-        """Read deployments until cancelled; a part that could not be loaded is retried every minute."""
-        reader = TopicReader(self._settings, self._settings.topic_prefix + TOPIC, self._apply, self._crash)
-        await reader.start()
-        await reader.ready()
+        """Read deployments until cancelled; a part that could not be loaded is retried every minute.
+
+        After an error it can be called again.
+        """
+        topic = self._settings.topic_prefix + TOPIC
+        self._reader = self._reader or TopicReader(self._settings, topic, self._apply, self._crash)
+        await self._reader.start()
+        await self._reader.ready()
         while True:
             self._changed.clear()
             for part in self._parts:

@@ -1,6 +1,7 @@
 """Logging configuration of the commands: one format for our own lines, those of libraries, and uncaught errors."""
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -79,6 +80,7 @@ def configure_logging(level: int) -> None:
 def configure_service_logging() -> None:
     """Log as a process that runs for weeks: its uncaught errors and warnings are events, too."""
     configure_logging(logging.INFO)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would write plain text, past Python
     logging.captureWarnings(capture=True)
     _log_uncaught_errors()
 

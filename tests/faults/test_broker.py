@@ -58,6 +58,7 @@ def test_a_broker_that_stays_down_stops_the_worker_and_causes_no_dead_letters(ri
     own_kafka.kill()
     code = worker.wait()
     assert code != 0
+    assert not worker.has_logged("hard exit")
     own_kafka.start()
     assert not rig.dead_letters()
     rig.worker()

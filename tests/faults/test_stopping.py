@@ -52,3 +52,8 @@ def test_too_many_dead_letters_in_a_row_stop_the_worker_before_the_record_that_w
     # Counted as they end: those of a window may end before a good one that was read before them.
     assert 20 <= len(letters) <= 20 + WINDOW
     assert rig.committed()[0] - 4 <= len(letters)
+
+    again = rig.worker()
+    assert again.wait() == 1
+    # The count went on where it was: a restart may write a tenth of the limit, not the whole of it.
+    assert len(rig.dead_letters()) <= len(letters) + 2

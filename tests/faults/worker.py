@@ -3,11 +3,13 @@
 python -m tests.faults.worker FOLDER
 
 A caption is an instruction, or several, one after the other: `slow 0.02`, `hang` (as long as FOLDER/hang exists),
-`refuse`, `bug`, `transient 2` (fails so often), `big 2000000` (bytes of output). With FOLDER/two a second agent reads
-the same topic; `second 0.1` hangs there as `hang` does.
+`refuse`, `bug`, `die` (SIGKILL), `transient 2` (fails so often), `big 2000000` (bytes of output). With FOLDER/two a
+second agent reads the same topic; `second 0.1` hangs there as `hang` does.
 """
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -52,6 +54,8 @@ async def _follow(order: str, argument: float, record: Record) -> int:
                 await asyncio.sleep(argument)
         case "refuse":
             raise UnprocessableError("instructed", "by the caption")
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
         case "bug":
             raise ZeroDivisionError("by the caption")
         case "transient" if record.attempt <= argument:
@@ -74,4 +78,4 @@ if __name__ == "__main__":
     module = ModuleType("streams.decode.stage")
     module.create = create  # type: ignore[attr-defined]  # a module has what one gives it
     sys.modules["streams.decode.stage"] = module
-    sys.exit(run_worker(["decode"], load_settings()))
+    run_worker(["decode"], load_settings())

@@ -10,7 +10,7 @@ from streams.describe.screen import _reader as reader_of
 from streams.describe.screen import is_counted, read_frames
 from streams.errors import UsageError
 from streams.settings import load_settings
-from streams.topology import STAGES, all_stages, group, in_flow_order
+from streams.topology import STAGES, all_stages, in_flow_order
 from tests.unit.made_messages import segment
 from tests.unit.models.made import jpeg
 
@@ -89,7 +89,6 @@ def test_the_stage_runs_only_if_enabled() -> None:
     off, on = load_settings(), load_settings(ocr=True)
     assert all_stages(off) == STAGES
     assert set(all_stages(on)) - set(STAGES) == {"screen"}
-    assert group(on, all_stages(on)) == group(off, STAGES) == "jikimi-all"
     assert in_flow_order(["text", "screen"]) == ("screen", "text")
     with pytest.raises(UsageError, match="JIKIMI_OCR"):
         reader_of(enabled=False)

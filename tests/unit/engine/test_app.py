@@ -16,7 +16,7 @@ from faust.types.tuples import ConsumerMessage
 from schemas.topics import TOPICS
 from streams.engine import faust_driver as driver
 from streams.engine.agent import _record
-from streams.engine.app import _faust_app, create_app
+from streams.engine.app import _faust_app, create_apps
 from streams.engine.context import Context
 from streams.errors import TransientError, UnprocessableError, UsageError
 from streams.match.milvus_archive import MilvusArchive
@@ -57,31 +57,43 @@ def _no_archive_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         archive.close()
 
 
-async def test_all_stages_live_in_one_app(settings: Settings) -> None:
-    app = create_app(STAGES, settings)
-    assert app.conf.id == "trial.jikimi-all"
-    agents = {name.rpartition(".")[2]: agent for name, agent in app.agents.items()}
-    assert {(name, str(topic)) for name, agent in agents.items() for topic in agent.channel.topics} == {
-        (f"{stage}-{topic}", f"trial.{topic}") for stage, topics in READS.items() for topic in topics
-    }
-    assert not app.tables  # fusion has a table of its own: streams/engine/durable_table.py
+async def test_each_stage_has_an_app_and_a_group_of_its_own(settings: Settings) -> None:
+    apps = create_apps(STAGES, settings)
+    assert [app.conf.id for app in apps] == [f"trial.jikimi-{stage}" for stage in STAGES]
+    for stage, app in zip(STAGES, apps, strict=True):
+        agents = {name.rpartition(".")[2]: agent for name, agent in app.agents.items()}
+        assert {(name, str(topic)) for name, agent in agents.items() for topic in agent.channel.topics} == {
+            (f"{stage}-{topic}", f"trial.{topic}") for topic in READS[stage]
+        }
+        assert not app.tables  # fusion has a table of its own: streams/engine/durable_table.py
 
 
-@pytest.mark.parametrize("stage", ["fusion", "takedown", "decode"])
-async def test_a_stage_alone_has_a_group_of_its_own(settings: Settings, stage: str) -> None:
-    app = create_app([stage], settings)
-    assert app.conf.id == f"trial.jikimi-{stage}"
-    assert len(app.agents) == len(READS[stage])
+@pytest.mark.parametrize("stages", [["fusion"], ["fusion", "takedown"], ["takedown", "fusion", "takedown"]])
+async def test_a_stages_group_is_the_same_whatever_else_its_process_runs(settings: Settings, stages: list[str]) -> None:
+    groups = [app.conf.id for app in create_apps(stages, settings)]
+    assert groups == [f"trial.jikimi-{stage}" for stage in sorted(set(stages))]
 
 
-async def test_the_same_stages_in_another_order_are_the_same_group(settings: Settings) -> None:
-    for stages in (["fusion", "takedown"], ["takedown", "fusion"], ["fusion", "takedown", "fusion"]):
-        assert create_app(stages, settings).conf.id == "trial.jikimi-fusion-takedown"
+async def test_the_stages_of_a_process_share_its_cases_and_models(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts: list[Context] = []
+    plain = Context.__init__
+
+    def kept(context: Context, *arguments: Any) -> None:
+        contexts.append(context)
+        plain(context, *arguments)
+
+    monkeypatch.setattr(Context, "__init__", kept)
+    create_apps(["match", "fusion", "takedown"], settings)
+    assert len(contexts) == 3
+    assert len({id(context.cases) for context in contexts}) == 1
+    assert len({id(context.live_models) for context in contexts}) == 1
 
 
 async def test_an_unknown_stage_is_refused(settings: Settings) -> None:
     with pytest.raises(UsageError, match="'nonsense'"):
-        create_app(["fusion", "nonsense"], settings)
+        create_apps(["fusion", "nonsense"], settings)
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from prometheus_client import REGISTRY
 
 from schemas.codec import Codec
@@ -14,6 +15,7 @@ from schemas.messages import DeadLetter, Message, Verdict
 from streams.engine.attempts import Retry
 from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
 from streams.engine.guard import DEAD_LETTERS, DeliveryError, Guard
+from streams.engine.outage import OutageError
 from streams.engine.record import Output, Record
 from streams.errors import BrokerError, TransientError, UnprocessableError, WorkerError
 from tests.support.deadline import DEADLINE_S
@@ -213,8 +215,8 @@ async def test_an_error_of_the_broker_or_of_the_worker_itself_stops_the_worker_a
     error: WorkerError,
 ) -> None:
     broker = Broker()
-    with pytest.raises(DeliveryError, match=error.detail):
-        await guard(raising(error), broker, retry=replace(NO_PAUSES, attempts=3))(record())
+    with pytest.raises((DeliveryError, OutageError), match=error.detail):
+        await guard(raising(error), broker, retry=replace(NO_PAUSES, attempts=3), patience_s=0.0)(record())
     assert broker.taken == []
 
 
@@ -248,6 +250,12 @@ async def test_a_fault_of_the_workers_machine_stops_the_worker_and_buries_nothin
 )
 async def test_another_error_of_the_operating_system_is_a_bug(error: Exception) -> None:
     assert (await guarded(raising(error))).fates == [("bug", "bug")]
+
+
+async def test_a_handler_waits_for_the_broker_longer_than_for_anything_else() -> None:
+    unreachable = [BrokerError("no answer"), KafkaException(KafkaError(KafkaError._TIMED_OUT))] * 2
+    broker = await guarded(raising(*unreachable, None, outputs=("a",)), retry=replace(NO_PAUSES, attempts=1))
+    assert (broker.keys[-1], broker.letters) == (b"a", [])
 
 
 def counted(name: str, **labels: str) -> float:

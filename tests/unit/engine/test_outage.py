@@ -1,13 +1,16 @@
 """Patience with a broker that does not answer, by a clock that the test moves."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.engine.context import Context
-from streams.engine.outage import Outage
+from streams.engine.outage import Outage, OutageError, retry_while_unreachable
 from streams.errors import BrokerError, UnprocessableError
+from streams.settings import load_settings
 
 _PATIENCE_S = 120.0
 _FAILURE = KafkaException(KafkaError(KafkaError._TIMED_OUT))
@@ -51,13 +54,48 @@ def test_only_the_broker_is_waited_for(error: Exception, retried: bool) -> None:
     assert Outage(_PATIENCE_S, Clock()).may_retry(error) is retried
 
 
-async def test_background_work_is_run_again_until_the_broker_answers() -> None:
-    context = SimpleNamespace(settings=SimpleNamespace(delivery_timeout_s=_PATIENCE_S))
-    failures = [_FAILURE, BrokerError("gone")]
+async def test_an_outage_longer_than_the_patience_ends_the_step() -> None:
+    async def step() -> None:
+        raise BrokerError("gone")
 
-    async def step() -> int:
+    with pytest.raises(OutageError, match="gone"):
+        await retry_while_unreachable(step, 0.0)
+
+
+class App:
+    """What a context uses of its app to run something beside its agents."""
+
+    conf = SimpleNamespace(id="trial")
+    _consumer = None
+
+    def __init__(self) -> None:
+        self.tasks: list[Callable[[], Awaitable[None]]] = []
+        self.crashes: list[Exception] = []
+
+    def topic(self, *_: object, **__: object) -> None: ...
+
+    def task(self, work: Callable[[], Awaitable[None]]) -> None:
+        self.tasks.append(work)
+
+    async def crash(self, error: Exception) -> None:
+        self.crashes.append(error)
+
+
+@pytest.mark.parametrize(
+    ("failures", "crashes"),
+    [([_FAILURE, BrokerError("gone")], 0), ([OutageError("gone")], 1), ([ValueError("bug")], 1)],
+)
+async def test_background_work_starts_again_while_the_broker_is_gone(failures: list[Exception], crashes: int) -> None:
+    app, ends = App(), []
+    context = Context(app, load_settings())  # type: ignore[arg-type]  # as much as it uses
+
+    async def work() -> None:
         if failures:
             raise failures.pop()
-        return 7
+        ends.append(True)
 
-    assert await Context.retry_while_unreachable(context, step) == 7  # type: ignore[arg-type]  # as much as it uses
+    context.background(work)
+    await app.tasks[0]()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert (len(app.crashes), len(ends)) == (crashes, 1 - crashes)
