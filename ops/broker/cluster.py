@@ -9,6 +9,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from ops.broker.kafka import Kafka, new_cluster_id
+from streams.kafka.serving import free_port
 
 N_NODES = 3
 _HEAP_MB = 384
@@ -52,8 +53,10 @@ class Cluster:
             for number in range(1, N_NODES + 1)
         ]
         voters = ",".join(f"{number}@{node.controller}" for number, node in enumerate(self.nodes, start=1))
-        for node in self.nodes:
-            node.settings["controller.quorum.voters"] = voters
+        self.routes = [(free_port(), free_port()) for _ in self.nodes]
+        """Port that a relay may listen on, and port of the node behind it: clients that come from there stay there."""
+        for node, route in zip(self.nodes, self.routes, strict=True):
+            node.settings |= {"controller.quorum.voters": voters, **_listeners(node, *route)}
 
     @property
     def bootstrap(self) -> str:
@@ -92,6 +95,16 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _listeners(node: Kafka, relay: int, behind: int) -> dict[str, str]:
+    plain = f"PLAINTEXT://{node.bootstrap}"
+    return {
+        "listeners": f"{plain},CONTROLLER://{node.controller},RELAYED://127.0.0.1:{behind}",
+        "advertised.listeners": f"{plain},RELAYED://127.0.0.1:{relay}",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,RELAYED:PLAINTEXT",
+        "inter.broker.listener.name": "PLAINTEXT",
+    }
 
 
 def _at_once(calls: Iterable[Callable[[], object]]) -> None:

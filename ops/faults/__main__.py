@@ -29,7 +29,7 @@ def main(
     folder: Annotated[Path | None, typer.Option(help="Keep logs and data here.")] = None,
 ) -> None:
     """Do the faults; exit with 1 if anything was lost, doubled, wrong or set aside."""
-    others = OTHERS if not only else tuple(kind for kind in only if kind != "none")
+    others = tuple(OTHERS) if not only else tuple(kind for kind in only if kind != "none")
     if unknown := set(others) - set(FAULTS):
         raise typer.BadParameter(f"no fault {unknown.pop()!r}: there are {', '.join(FAULTS)}")
     n_kills = kills if kills is not None else _LONG_KILLS if long else _KILLS

@@ -31,6 +31,7 @@ _CAPTIONS = (
     "밤하늘에 별이 정말 많다. 내일도 맑으면 좋겠다.",
 )
 _PATIENCE_S = 900
+_POLL_S = 0.1
 
 
 @dataclass
@@ -45,6 +46,8 @@ class Feed:
     """By post id."""
     refused: list[str] = field(default_factory=list)
     """Errors of posts that the broker did not take; they were not fed."""
+    paused: threading.Event = field(default_factory=threading.Event)
+    """While it is set, no posts are fed."""
 
     def __post_init__(self) -> None:
         self._codec = create_codec(self.settings)
@@ -107,6 +110,8 @@ def feeding(feed: Feed, posts_per_s: float) -> Iterator[None]:
     def run() -> None:
         for number in count():
             feed.write(number)
+            while feed.paused.is_set() and not over.is_set():
+                over.wait(_POLL_S)
             if over.wait(1 / posts_per_s):
                 return
 

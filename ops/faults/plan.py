@@ -11,7 +11,13 @@ KILLS = ("kill", "kill_after_output", "kill_in_rebalance", "kill_in_table_write"
 """At a random moment, and at forced ones."""
 _WEIGHTS = (10, 4, 1, 2, 2, 2)
 _LONGEST_WAIT_S = 3.0
-_ONLY = {"kill_in_table_write": ("fusion",), "kill_in_archive_write": ("match",), "kill_in_rebalance": STAGES}
+_ONLY = {
+    "kill_in_table_write": ("fusion",),
+    "kill_in_archive_write": ("match",),
+    "disk_full": ("decode", "match"),  # the others write nothing
+    "model_missing": ("text",),  # the only model that is a file outside the packages
+    "model_corrupt": ("text",),
+}
 """Stages of a fault that is not for all of them."""
 
 
@@ -24,6 +30,15 @@ class Planned(NamedTuple):
     """Time before it, without a fault."""
     share: float
     """From 0 to 1: how long it lasts between the least and the most of its kind, or which node it hits."""
+
+
+class SkippedError(RuntimeError):
+    """This machine cannot do a fault; the message says why."""
+
+
+def between(least: float, most: float, share: float) -> float:
+    """Return the value at this share of the way."""
+    return least + share * (most - least)
 
 
 def make_plan(seed: int, n_kills: int, others: Sequence[str] = (), rounds: int = 1) -> list[Planned]:

@@ -19,7 +19,8 @@ def figures(outcome: Outcome) -> dict[str, object]:
         "lost": len(found.lost),
         "doubled": len(found.doubled),
         "wrong": len(found.wrong),
-        "worker_deaths": len(outcome.deaths),
+        "worker_deaths": sum(death.was_ready for death in outcome.deaths),
+        "refused_starts": sum(not death.was_ready for death in outcome.deaths),
         "recovery_p99_s": percentile([r.seconds for r in outcome.recoveries], 99),
         "not_recovered": sum(r.seconds is None for r in outcome.recoveries),
         "states_differing": len(found.states),
@@ -54,13 +55,13 @@ def write_json(outcome: Outcome, file: Path, seed: int) -> None:
 def print_table(outcome: Outcome, console: Console) -> None:
     """Print a row for each kind of fault, and the totals."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("fault", "times", "deaths", "recovery p50", "p99", "max"):
+    for heading in ("fault", "times", "deaths", "refused starts", "recovery p50", "p99", "max"):
         table.add_column(heading, justify="left" if heading == "fault" else "right")
     for kind in sorted(outcome.done):
         seconds = [r.seconds for r in outcome.recoveries if r.fault == kind]
-        deaths = sum(death.fault == kind for death in outcome.deaths)
+        died = [death.was_ready for death in outcome.deaths if death.fault == kind]
         row = [percentile(seconds, 50), percentile(seconds, 99), percentile(seconds, 100)]
-        table.add_row(kind, str(outcome.done[kind]), str(deaths), *map(_seconds, row))
+        table.add_row(kind, str(outcome.done[kind]), str(died.count(True)), str(died.count(False)), *map(_seconds, row))
     console.print(table)
     for kind, why in outcome.skipped.items():
         console.print(f"{kind}: skipped, {why}", highlight=False)
@@ -87,7 +88,7 @@ def _totals(outcome: Outcome) -> str:
     made, found = figures(outcome), outcome.findings
     return (
         f"{outcome.posts.total()} posts, {outcome.kills} kills: {len(found.lost)} lost, {len(found.doubled)} doubled, "
-        f"{len(found.wrong)} wrong, {found.set_aside.total()} set aside, {len(outcome.deaths)} worker deaths, "
+        f"{len(found.wrong)} wrong, {found.set_aside.total()} set aside, {made['worker_deaths']} worker deaths, "
         f"recovery p99 {made['recovery_p99_s']} s; {len(found.states)} states differ from a replay, "
         f"{found.repeated_verdicts} of {found.verdicts} verdicts were written again"
     )

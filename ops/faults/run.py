@@ -12,19 +12,20 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from ops.faults.catalogue import ALONE, FAULTS, SkippedError
+from ops.faults.catalogue import FAULTS, OTHERS
 from ops.faults.feed import Feed, Kind, feeding
 from ops.faults.offsets import OffsetReader
-from ops.faults.plan import Planned
+from ops.faults.plan import Planned, SkippedError
 from ops.faults.recovery import Recoveries, Recovery
 from ops.faults.system import Death, System, running
 from ops.faults.verify import Findings, verify
 from streams.topology import STAGES
 
-_RATE = 4.0
+_RATE = 2.0
 """Posts a second."""
-_STALL_S = 300.0
-"""Time without any progress after which a wait is hopeless."""
+_STALL_S = 420.0
+"""Time without any progress after which a wait is hopeless: above the five minutes after which clients find new
+partitions."""
 _POLL_S = 0.5
 
 
@@ -52,9 +53,9 @@ class _Run:
     def play(self, plan: Sequence[Planned]) -> None:
         for number, fault in enumerate(plan, start=1):
             time.sleep(fault.wait_s)
-            self._await_recovery(STAGES if fault.kind in ALONE else (fault.stage,))
+            self._await_recovery(STAGES if fault.kind in OTHERS else (fault.stage,))
             self._do(number, fault)
-            if fault.kind in ALONE:
+            if fault.kind in OTHERS:
                 self._await_recovery(STAGES)
         self._await_recovery(STAGES)
 
@@ -99,6 +100,7 @@ def run(
         system = stack.enter_context(running(kept / "run", bootstrap_servers))
         recoveries = stack.enter_context(_recovering(system))
         feed = Feed(system.settings, system.base_url, system.media, Random(seed))  # noqa: S311 - repeatable
+        system.feed = feed
         playing = _Run(system, recoveries, Counter(), {})
         with feeding(feed, _RATE):
             playing.play(plan)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ops.broker.cluster import Cluster
-from ops.faults.feed import TERM
+from ops.faults.feed import TERM, Feed
 from ops.faults.media import Media, make_media
+from ops.faults.network import Network
 from streams.demo.processes import Worker
 from streams.demo.server import serve
 from streams.desk.open_case import NewCase, add_case
@@ -23,6 +24,7 @@ from streams.topology import STAGES
 CASE_ID = "case-faults"
 _POLL_S = 0.2
 _RESTART_S = 1.0
+_READY_S = 300.0
 _LOG_CHARACTERS = 600
 
 
@@ -32,6 +34,8 @@ class Death(NamedTuple):
     stage: str
     fault: str
     """What was being done to the system; empty if nothing."""
+    was_ready: bool
+    """Whether it had its partitions; otherwise it refused to start."""
     log_end: str
 
 
@@ -67,6 +71,12 @@ class System:
     fault: str = ""
     """What is being done to the system, for the record of a death."""
 
+    network: Network | None = None
+    """Another way to the brokers, which can be cut."""
+    behind_network: set[str] = field(default_factory=set)
+    """Stages that take it."""
+    feed: Feed | None = None
+
     def __post_init__(self) -> None:
         self._held: set[str] = set()
         self._lock = threading.RLock()
@@ -93,6 +103,20 @@ class System:
         """Return another worker of a stage, which is not started, and not restarted when it ends."""
         return self._worker(stage, f"{stage}-second", {})
 
+    def await_ready(self, stage: str) -> None:
+        """Return once a stage's worker has its partitions, however often it has to be started.
+
+        Raises
+        ------
+        TimeoutError
+            It is not ready in time.
+        """
+        deadline = time.monotonic() + _READY_S
+        while not self.workers[stage].is_ready():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{stage} is not ready: {_log_end(self.workers[stage].log_file)}")
+            time.sleep(_POLL_S)
+
     @contextmanager
     def holding(self, *stages: str) -> Iterator[None]:
         """Keep the supervisor from starting these stages while the block runs."""
@@ -110,8 +134,9 @@ class System:
             with self._lock:
                 ended = [s for s, worker in self.workers.items() if s not in self._held and not worker.is_alive()]
                 for stage in ended:
-                    self.deaths.append(Death(stage, self.fault, _log_end(self.workers[stage].log_file)))
-                    self.workers[stage].start()
+                    worker = self.workers[stage]
+                    self.deaths.append(Death(stage, self.fault, worker.is_ready(), _log_end(worker.log_file)))
+                    worker.start()
             if ended:
                 time.sleep(_RESTART_S)
 
@@ -136,6 +161,8 @@ def running(folder: Path, bootstrap_servers: str | None = None) -> Iterator[Syst
         settings = load_settings(**{name: value for name, value in given.items() if not name.startswith("media_")})
         topic_admin.create(settings)
         system = System(folder, cluster, settings, environment, make_media(folder / "media"), base_url)
+        if cluster is not None:
+            system.network = stack.enter_context(Network(cluster.routes))
         stack.callback(_end, system)
         for stage in STAGES:
             system.start(stage)

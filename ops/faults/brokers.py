@@ -1,0 +1,61 @@
+"""Faults of the brokers: one killed or stopped, all restarted, all gone for a while."""
+
+import time
+from collections.abc import Iterable
+
+from confluent_kafka import ElectionType
+from confluent_kafka.admin import AdminClient
+
+from ops.broker.cluster import N_NODES, Cluster
+from ops.faults.plan import Planned, SkippedError, between
+from ops.faults.system import System
+from streams.kafka.clients import client_config
+from streams.topology import STAGES
+
+_ANSWER_S = 30.0
+_DOWN_S = (0.0, 20.0)
+_OUTAGE_S = (5.0, 120.0)
+_START_S = 12.0
+"""About what the nodes need to serve again: an outage is as long as planned when they do."""
+
+
+def broker_kill(system: System, fault: Planned) -> Iterable[str]:
+    """Kill one broker, the leader of a third of all partitions, and start it again after a while."""
+    node = _cluster(system).nodes[int(fault.share * N_NODES)]
+    node.kill()
+    time.sleep(between(*_DOWN_S, fault.share))
+    node.start()
+    return STAGES
+
+
+def leader_change(system: System, fault: Planned) -> Iterable[str]:
+    """Stop one broker in the orderly way, start it, and give it its partitions back: every leader changes twice."""
+    node = _cluster(system).nodes[int(fault.share * N_NODES)]
+    node.stop()
+    node.start()
+    admin = AdminClient(client_config(system.settings))  # it must live until the answer has come
+    admin.elect_leaders(ElectionType.PREFERRED).result(_ANSWER_S)
+    return STAGES
+
+
+def brokers_restart(system: System, _: Planned) -> Iterable[str]:
+    """Stop all brokers in the orderly way, and start them."""
+    cluster = _cluster(system)
+    cluster.stop()
+    cluster.start()
+    return STAGES
+
+
+def outage(system: System, fault: Planned) -> Iterable[str]:
+    """Kill all brokers, and start them after up to two minutes."""
+    cluster = _cluster(system)
+    cluster.kill()
+    time.sleep(max(0.0, between(*_OUTAGE_S, fault.share) - _START_S))
+    cluster.start()
+    return STAGES
+
+
+def _cluster(system: System) -> Cluster:
+    if system.cluster is None:
+        raise SkippedError("the Kafka is not the run's own")
+    return system.cluster
