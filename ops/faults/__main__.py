@@ -1,5 +1,6 @@
 """Proof by force: python -m ops.faults [--json FILE] [--seed N] [--kills N] [--long]."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,7 @@ def main(
     folder: Annotated[Path | None, typer.Option(help="Keep logs and data here.")] = None,
 ) -> None:
     """Do the faults; exit with 1 if anything was lost, doubled, wrong or set aside."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that brokers and workers end with it
     others = tuple(OTHERS) if not only else tuple(kind for kind in only if kind != "none")
     if unknown := set(others) - set(FAULTS):
         raise typer.BadParameter(f"no fault {unknown.pop()!r}: there are {', '.join(FAULTS)}")

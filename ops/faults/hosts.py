@@ -46,8 +46,9 @@ def slow_consumer(system: System, fault: Planned) -> Iterable[str]:
 
 
 def disk_full(system: System, fault: Planned) -> Iterable[str]:
-    """Fill the file system of a worker's folder, with its fetched media and its archive, for a while."""
-    folder = system.workers[fault.stage].folder
+    """Fill the file system of a worker's fetched media, or of its archive, for a while."""
+    worker = system.workers[fault.stage]
+    folder = worker.archive if fault.stage == "match" else worker.folder / "tmp"
     with _small_disk(folder):
         _restart(system, fault.stage)
         system.await_ready(fault.stage)
@@ -131,6 +132,7 @@ def _restart(system: System, stage: str, **changes: str) -> None:
 @contextmanager
 def _small_disk(folder: Path) -> Iterator[None]:
     """Mount a small file system over a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={_FOLDER_BYTES}", "tmpfs", str(folder)]
     if shutil.which("mount") is None or subprocess.run(mount, check=False, capture_output=True).returncode:  # noqa: S603 - our own command line
         raise SkippedError("a file system can only be mounted by root")

@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
-from streams.kafka.clients import client_config
+from streams.kafka.clients import client_config, reader_config
 from streams.settings import Settings
-from streams.topology import group, sources
+from streams.topology import STAGES, group, sources
 
 _ANSWER_S = 5.0
 
@@ -34,20 +34,29 @@ class Position(NamedTuple):
 
 
 class OffsetReader:
-    """Reads positions; None while the broker does not answer."""
+    """Reads positions; None while the broker does not answer.
+
+    It asks through consumers that never join. librdkafka's ListOffsets for administrators aborts the process when a
+    broker goes away during the request (an assertion in rdkafka_queue.h).
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._admin = AdminClient(client_config(settings))
+        self._consumers = {stage: Consumer(reader_config(settings, group(settings, stage))) for stage in STAGES}
 
     def position(self, stage: str) -> Position | None:
         """Return the position of a stage."""
+        consumer = self._consumers[stage]
         try:
-            ends = self._ends([self._settings.topic_prefix + topic for topic in sources(stage)])
-            committed = self._committed(group(self._settings, stage))
+            partitions = self._partitions(consumer, stage)
+            ends = [consumer.get_watermark_offsets(partition, _ANSWER_S)[1] for partition in partitions]
+            committed = consumer.committed(partitions, timeout=_ANSWER_S)
         except KafkaException:
             return None
-        return Position({where: offset for where, offset in committed.items() if where in ends}, ends)
+        where = [(partition.topic, partition.partition) for partition in partitions]
+        offsets = {w: tp.offset for w, tp in zip(where, committed, strict=True) if tp.offset >= 0}
+        return Position(offsets, dict(zip(where, ends, strict=True)))
 
     def state(self, stage: str) -> str:
         """Return the state of a stage's group, in lower case."""
@@ -55,14 +64,9 @@ class OffsetReader:
         answer = self._admin.describe_consumer_groups([name], request_timeout=_ANSWER_S)[name]
         return str(answer.result().state.name).lower()
 
-    def _ends(self, topics: list[str]) -> Offsets:
-        found = self._admin.list_topics(timeout=_ANSWER_S).topics
-        partitions = [TopicPartition(t, number) for t in topics if t in found for number in found[t].partitions]
-        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        answers = self._admin.list_offsets(dict.fromkeys(partitions, latest), request_timeout=_ANSWER_S)
-        return {(tp.topic, tp.partition): answer.result().offset for tp, answer in answers.items()}
-
-    def _committed(self, name: str) -> Offsets:
-        request = [ConsumerGroupTopicPartitions(name)]
-        answer = self._admin.list_consumer_group_offsets(request, request_timeout=_ANSWER_S)[name].result()
-        return {(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions or [] if tp.offset >= 0}
+    def _partitions(self, consumer: Consumer, stage: str) -> list[TopicPartition]:
+        topics = [self._settings.topic_prefix + topic for topic in sources(stage)]
+        found = consumer.list_topics(timeout=_ANSWER_S).topics
+        return [
+            TopicPartition(topic, number) for topic in topics if topic in found for number in found[topic].partitions
+        ]

@@ -68,6 +68,7 @@ class _Run:
             self.skipped[fault.kind] = str(why)
         else:
             self.done[fault.kind] += 1
+            print_line(f"{number} is over")
 
     def _await_recovery(self, stages: Sequence[str]) -> None:
         """Return once none of these stages is recovering, or none has for a time that shows that it never will."""

@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 _LARGEST_BYTES = max(topic.max_bytes for topic in TOPICS.values())
 _READY_POLL_S = 0.1
+_METADATA_AGE_MS = 30_000
+"""How soon new partitions and a recreated topic are found; the client's own five minutes are as long a silence."""
 
 
 def create_apps(stages: Sequence[str], settings: Settings) -> list[faust.App]:
@@ -71,6 +73,8 @@ def _faust_app(app_id: str, settings: Settings) -> faust.App:
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=_LARGEST_BYTES,
+        consumer_metadata_max_age_ms=_METADATA_AGE_MS,
+        producer_metadata_max_age_ms=_METADATA_AGE_MS,
         producer_max_request_size=_LARGEST_BYTES,
         producer_request_timeout=settings.delivery_timeout_s,
         stream_buffer_maxsize=settings.window,
