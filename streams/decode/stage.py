@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from schemas.messages import Post
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
+from streams.decode.fetch.unnamed import sweep
 from streams.decode.media_access import Failure, MediaAccess
 from streams.decode.post_records import PostRecords
 from streams.engine.record import Output, Record
-from streams.errors import RecordError, TransientError
+from streams.errors import RecordError, TransientError, WorkerError
 
 if TYPE_CHECKING:
     from streams.engine.context import Context
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def create(context: "Context") -> None:
     """Register the stage."""
     settings = context.settings.media
+    sweep(settings.temporary_folder)
     media = MediaAccess(
         Fetcher(settings),
         Decoder(settings),
@@ -47,8 +49,9 @@ async def decode_post(post: Post, record: Record, media: MediaAccess) -> AsyncGe
     """
     async with AsyncExitStack() as files:
         opened, failures = await media.open_all(post, files)
-        transient = next((each.error for each in failures if isinstance(each.error, TransientError)), None)
-        if transient is not None and not record.last_attempt:
+        errors = sorted((each.error for each in failures), key=lambda error: not isinstance(error, WorkerError))
+        transient = next((error for error in errors if isinstance(error, TransientError)), None)
+        if isinstance(transient, WorkerError) or (transient is not None and not record.last_attempt):
             raise transient
         records = PostRecords(post, opened, voice=media.voice, read_on_screen=media.read_on_screen)
         for output in records.texts():

@@ -1,15 +1,15 @@
 """Fetcher of media: a link to a local file, within limits on scheme, address, size, time and redirects."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from streams.decode.fetch.addresses import AddressPolicy
 from streams.decode.fetch.object_store import ObjectStoreSource
+from streams.decode.fetch.unnamed import path_of, unnamed_file, write_all
 from streams.decode.fetch.web import HttpSource
 from streams.decode.settings import MediaSettings
 from streams.errors import TransientError, UnprocessableError
@@ -44,7 +44,7 @@ class Fetcher:
 
     @asynccontextmanager
     async def fetch(self, url: str) -> AsyncIterator[Path]:
-        """Yield a local file for a link; a fetched file is removed on exit.
+        """Yield a path that opens the medium until exit; the file of a fetched one has no name in any folder.
 
         Raises
         ------
@@ -53,16 +53,17 @@ class Fetcher:
             media_too_large, media_empty; link_not_yet, after which the medium may still appear.
         TransientError
             link_unavailable, link_timeout.
+        WorkerError
+            disk_full, disk_failed.
         """
         parts = _split(url)
         if parts.scheme == "file":
             yield self._local(parts)
             return
-        with tempfile.NamedTemporaryFile(dir=self._settings.temporary_folder, prefix="jikimi-") as file:
-            path = Path(file.name)
+        with unnamed_file(self._settings.temporary_folder) as file:
             async with self._slots:  # not during use: all media of a post are kept at the same time
-                await self._download(url, parts, path)
-            yield path
+                await self._download(url, parts, file)
+            yield path_of(file)
 
     def _local(self, parts: SplitResult) -> Path:
         """Return the file of a file link, with symbolic links resolved before the check."""
@@ -76,11 +77,11 @@ class Fetcher:
         _check_size(path.stat().st_size, self._settings.max_bytes)
         return path
 
-    async def _download(self, url: str, parts: SplitResult, path: Path) -> None:
+    async def _download(self, url: str, parts: SplitResult, file: BinaryIO) -> None:
         chunks = self._objects.read(parts) if parts.scheme == "s3" else self._http.read(url)
         try:
             async with asyncio.timeout(self._settings.fetch_timeout_s):
-                await _write(chunks, path, self._settings.max_bytes)
+                await _write(chunks, file, self._settings.max_bytes)
         except TimeoutError as error:
             detail = f"{parts.hostname} took more than {self._settings.fetch_timeout_s:g} s"
             raise TransientError("link_timeout", detail) from error
@@ -106,12 +107,11 @@ def _check_size(n_bytes: int, max_bytes: int) -> None:
         raise UnprocessableError("media_empty", "the medium has no bytes")
 
 
-async def _write(chunks: AsyncGenerator[bytes], path: Path, max_bytes: int) -> None:
+async def _write(chunks: AsyncGenerator[bytes], file: BinaryIO, max_bytes: int) -> None:
     n_bytes = 0
     async with aclosing(chunks):
-        with path.open("wb") as file:
-            async for chunk in chunks:
-                n_bytes += len(chunk)
-                _check_size(n_bytes, max_bytes)
-                file.write(chunk)
+        async for chunk in chunks:
+            n_bytes += len(chunk)
+            _check_size(n_bytes, max_bytes)
+            write_all(file, chunk)
     _check_size(n_bytes, max_bytes)
