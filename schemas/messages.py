@@ -71,6 +71,7 @@ class Parts(Message, frozen=True, kw_only=True):
     audio: int
     text: int
     voice: int = 0
+    pending: bool = False
 
 
 class Segment(Message, frozen=True, kw_only=True):

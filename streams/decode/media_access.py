@@ -1,17 +1,24 @@
 """The media of one post: fetched, scanned and decoded in full or with the reason why not."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
+
+import stamina
 
 from schemas.messages import Post
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
+from streams.decode.fetch.turns import NoRoomError, Share
 from streams.decode.media.decoded import DecodedSegment, MediaInfo
-from streams.errors import RecordError, UnprocessableError
+from streams.engine.waiting import waiting
+from streams.errors import RecordError, TransientError, UnprocessableError, WorkerError, worker_fault
+from streams.telemetry import metrics
 
 _FIRST_PAUSE_S = 0.5
 
@@ -26,6 +33,13 @@ class OpenMedium:
     info: MediaInfo
     spans: list[tuple[float, float]]
     """Start and duration of each segment, seconds."""
+
+
+class Wave(NamedTuple):
+    """Media of a post that are on disk together."""
+
+    opened: list[OpenMedium]
+    is_last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,8 @@ class MediaAccess:
     decoder: Decoder
     max_media: int
     """Media decoded of one post; further ones are refused."""
+    fetch_attempts: int = 4
+    """Attempts to fetch a medium."""
     processing_s: float = 0.0
     """Seconds after a post was seen during which a medium may be missing because its platform still processes it."""
     voice: bool = False
@@ -51,18 +67,52 @@ class MediaAccess:
     read_on_screen: bool = False
     """True if the screen stage writes a record on texts for each record on frames."""
 
-    async def fetch(self, url: str, seen_at: datetime, files: AsyncExitStack) -> Path:
-        """Return a fetched medium, kept until `files` is closed.
+    async def waves(self, post: Post, failures: list[Failure]) -> AsyncGenerator[Wave]:
+        """Yield the fetched and scanned media of a post: all at once, or as many as the disk has room for at a time.
 
-        Raises
-        ------
-        UnprocessableError, TransientError
-            As Fetcher.fetch; link_not_yet only once `processing_s` has passed since `seen_at`.
+        Media that fail are appended to `failures`. A wave's files are kept until the next one is requested; the last
+        one, which may be empty, is marked. Close the generator if you stop early.
         """
+        if len(post.media) > self.max_media:
+            detail = f"{len(post.media)} media, {self.max_media} allowed"
+            failures.append(Failure(self.max_media, UnprocessableError("too_many_media", detail)))
+        links = {i: medium.url for i, medium in enumerate(post.media[: self.max_media])}
+        share, is_last = Share(), False
+        while not is_last:
+            async with AsyncExitStack() as files:
+                async with waiting():
+                    fetched = await _concurrently(partial(self._fetch, post.seen_at, share, files), links)
+                opened = await _concurrently(
+                    self._scan, {i: one for i, one in fetched.items() if isinstance(one, Path)}
+                )
+                outcomes = {**fetched, **opened}
+                failures += [Failure(i, error) for i, error in outcomes.items() if isinstance(error, RecordError)]
+                links = {i: links[i] for i, outcome in outcomes.items() if isinstance(outcome, NoRoomError)}
+                is_last = not links
+                yield Wave([one for one in outcomes.values() if isinstance(one, OpenMedium)], is_last=is_last)
+
+    async def _fetch(
+        self, seen_at: datetime, share: Share, files: AsyncExitStack, _: int, url: str
+    ) -> Path | RecordError | NoRoomError:
+        """Return a fetched medium, kept until `files` is closed, or the error with which its last attempt ended."""
+        try:
+            async for attempt in stamina.retry_context(_is_worth_another, attempts=self.fetch_attempts, timeout=None):
+                with attempt:
+                    try:
+                        return await self._once_processed(url, seen_at, share, files)
+                    except TransientError as error:
+                        metrics.FETCH_FAILURES.labels(error.reason).inc()
+                        raise
+        except (RecordError, NoRoomError) as error:
+            return _of_the_medium(error)
+        raise AssertionError
+
+    async def _once_processed(self, url: str, seen_at: datetime, share: Share, files: AsyncExitStack) -> Path:
+        """Return a fetched medium, after waiting `processing_s` from `seen_at` on for one that does not exist yet."""
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                return await files.enter_async_context(self.fetcher.fetch(url))
+                return await files.enter_async_context(self.fetcher.fetch(url, share))
             except UnprocessableError as error:
                 left_s = self.processing_s - (datetime.now(UTC) - seen_at).total_seconds()
                 if error.reason != "link_not_yet" or left_s <= 0:
@@ -70,24 +120,11 @@ class MediaAccess:
             await asyncio.sleep(min(pause_s, left_s))
             pause_s *= 2
 
-    async def open_all(self, post: Post, files: AsyncExitStack) -> tuple[list[OpenMedium], list[Failure]]:
-        """Fetch and scan all media of a post concurrently; `files` keeps them until it is closed."""
-        chosen = enumerate(post.media[: self.max_media])
-        async with asyncio.TaskGroup() as tasks:
-            opening = [tasks.create_task(self._open(i, medium.url, post.seen_at, files)) for i, medium in chosen]
-        outcomes = [task.result() for task in opening]
-        failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-        if len(post.media) > self.max_media:
-            detail = f"{len(post.media)} media, {self.max_media} allowed"
-            failures.append(Failure(self.max_media, UnprocessableError("too_many_media", detail)))
-        return [outcome for outcome in outcomes if isinstance(outcome, OpenMedium)], failures
-
-    async def _open(self, index: int, url: str, seen_at: datetime, files: AsyncExitStack) -> OpenMedium | Failure:
+    async def _scan(self, index: int, path: Path) -> OpenMedium | RecordError:
         try:
-            path = await self.fetch(url, seen_at, files)
             info = await self.decoder.scan(path)
         except RecordError as error:
-            return Failure(index, error)
+            return _of_the_medium(error)
         return OpenMedium(index, path, info, self.decoder.spans(info))
 
     async def segments(self, medium: OpenMedium, failures: list[Failure]) -> AsyncGenerator[DecodedSegment]:
@@ -102,3 +139,29 @@ class MediaAccess:
             failures.append(Failure(medium.index, error))
         for start_s, duration_s in medium.spans[n_done:]:
             yield DecodedSegment(start_s=start_s, duration_s=duration_s)
+
+
+async def _concurrently[A, R](work: Callable[[int, A], Awaitable[R]], arguments: Mapping[int, A]) -> dict[int, R]:
+    """Return the result of each argument; an error of the worker itself is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = {i: tasks.create_task(_awaited(work(i, argument))) for i, argument in arguments.items()}
+    except* WorkerError as errors:
+        raise errors.exceptions[0] from errors
+    return {i: task.result() for i, task in running.items()}
+
+
+async def _awaited[R](work: Awaitable[R]) -> R:
+    return await work
+
+
+def _is_worth_another(error: Exception) -> bool:
+    """Return whether another attempt may succeed where this error ended one."""
+    return isinstance(error, TransientError) and worker_fault(error) is None
+
+
+def _of_the_medium[E: Exception](error: E) -> E:
+    """Return an error that the medium or its host caused; raise one of the worker itself."""
+    if (fault := worker_fault(error)) is not None:
+        raise fault from error
+    return error

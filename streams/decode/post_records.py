@@ -1,6 +1,6 @@
 """The records of one post on frames, sounds and texts: their numbers, keys and total count."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
 from schemas.messages import Frames, Modality, Parts, Post, Segment, Sounds, Text, Texts
@@ -19,34 +19,45 @@ class PostRecords:
     ----------
     post
         The post, for its identity and its own text.
-    opened
-        Its media; every record counts their segments in `parts`.
     voice
         True if the audio stage also describes voices.
     read_on_screen
         True if the screen stage writes a record on texts for each record on frames.
     """
 
-    def __init__(self, post: Post, opened: Sequence[OpenMedium], *, voice: bool, read_on_screen: bool) -> None:
+    def __init__(self, post: Post, *, voice: bool, read_on_screen: bool) -> None:
         self._post = post
-        self._opened = opened
+        self._voice, self._read_on_screen = voice, read_on_screen
         self._ref = post.ref()
-        self._numbers: dict[Modality, count[int]] = {"visual": count(), "audio": count(), "text": count()}
-        n_sounds = sum(len(medium.spans) for medium in opened if medium.info.has_sound)
-        n_frames = sum(len(medium.spans) for medium in opened if medium.info.has_picture)
-        self._parts = Parts(
-            visual=n_frames,
-            audio=n_sounds,
-            voice=n_sounds if voice else 0,
-            # The screen stage's records come last, numbered as the frames that it reads.
-            text=1 + sum(bool(medium.info.subtitles) for medium in opened) + (n_frames if read_on_screen else 0),
+        self._numbers: dict[Modality, count[int]] = {"visual": count(), "audio": count(), "text": count(1)}
+        self._n_frames = self._n_sounds = self._n_subtitles = 0
+        self._parts = self._counted(pending=bool(post.media))
+
+    def add(self, opened: Sequence[OpenMedium], *, last: bool) -> None:
+        """Count media into `parts` of all further records; the numbers are final with the last ones."""
+        self._n_sounds += sum(len(medium.spans) for medium in opened if medium.info.has_sound)
+        self._n_frames += sum(len(medium.spans) for medium in opened if medium.info.has_picture)
+        self._n_subtitles += sum(bool(medium.info.subtitles) for medium in opened)
+        self._parts = self._counted(pending=not last)
+
+    def _counted(self, *, pending: bool) -> Parts:
+        least = int(pending)  # where nothing is known yet, fusion waits for something
+        return Parts(
+            visual=max(least, self._n_frames),
+            audio=max(least, self._n_sounds),
+            voice=self._n_sounds if self._voice else 0,
+            text=1 + self._n_subtitles + (self._n_frames if self._read_on_screen else 0),
+            pending=pending,
         )
 
-    def texts(self) -> Iterator[Output]:
-        """Yield the post's own text, even if empty, then the subtitles of each medium that has some."""
-        own = self._next("text", _POST_ITSELF)
-        yield self._output("texts", "text", Texts(segment=own, texts=_own_texts(self._post)))
-        for medium in self._opened:
+    def own_text(self) -> Output:
+        """Return the post's own text, even if empty; written again it overwrites itself."""
+        segment = self._segment(0, _POST_ITSELF)
+        return self._output("texts", "text", Texts(segment=segment, texts=_own_texts(self._post)))
+
+    def subtitles(self, opened: Iterable[OpenMedium]) -> Iterator[Output]:
+        """Yield the subtitles of each medium that has some."""
+        for medium in opened:
             if medium.info.subtitles:
                 segment = self._next("text", medium.index)
                 yield self._output("texts", "text", Texts(segment=segment, texts=medium.info.subtitles))
@@ -63,13 +74,11 @@ class PostRecords:
             yield self._output("frames", "visual", frames)
 
     def _next(self, modality: Modality, medium: int, start_s: float = 0.0, duration_s: float = 0.0) -> Segment:
+        return self._segment(next(self._numbers[modality]), medium, start_s, duration_s)
+
+    def _segment(self, number: int, medium: int, start_s: float = 0.0, duration_s: float = 0.0) -> Segment:
         return Segment(
-            post=self._ref,
-            parts=self._parts,
-            segment=next(self._numbers[modality]),
-            medium=medium,
-            start_s=start_s,
-            duration_s=duration_s,
+            post=self._ref, parts=self._parts, segment=number, medium=medium, start_s=start_s, duration_s=duration_s
         )
 
     def _output(self, topic: str, modality: Modality, message: Frames | Sounds | Texts) -> Output:

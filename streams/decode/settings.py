@@ -1,8 +1,9 @@
 """Limits and allowed sources of a post's media."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -24,17 +25,24 @@ class MediaSettings(BaseSettings):
     max_bytes: PositiveInt = 1024 * 1024 * 1024
     """Largest medium in bytes; two hours of phone video fit."""
     fetch_timeout_s: PositiveFloat = 120.0
-    """Longest fetch of one medium as a whole, so that a slow sender cannot hold a slot."""
+    """Longest fetch of one medium as a whole, without its wait for a turn; also the longest wait of a post's further
+    media after its links have wasted time."""
+    fetch_attempts: PositiveInt = 4
+    """Attempts to fetch one medium whose host does not answer or fails; then it is given up, the others are decoded."""
+    slow_fetch_s: PositiveFloat = 10.0
+    """Time after which a fetch counts as slow; slow ones may hold half of the turns, then the slowest ends."""
     processing_s: NonNegativeFloat = 30.0
     """Time after a post was seen during which its media may be missing because its platform still processes them."""
     connect_timeout_s: PositiveFloat = 10.0
     """Longest time without data on a connection."""
     max_redirects: NonNegativeInt = 5
     """Most redirects of one link; content networks need two or three."""
-    max_fetches: PositiveInt = 8
-    """Media fetched concurrently by one worker."""
+    max_fetches: PositiveInt = 16
+    """Media fetched concurrently by one worker; at most half of them from one host."""
     temporary_folder: Path | None = None
-    """Folder of fetched media while they are decoded; if absent, the system's."""
+    """Folder on whose disk fetched media lie, without a name, while they are decoded; if absent, the system's."""
+    disk_bytes: PositiveInt = 16 * 1024 * 1024 * 1024
+    """Most bytes of fetched media on disk at once; further fetches wait. At least the largest medium."""
 
     decoders: PositiveInt = 2
     """Child processes that work concurrently, one core each."""
@@ -71,3 +79,9 @@ class MediaSettings(BaseSettings):
     """Most blurred pictures of one segment, for evidence."""
     sound_rate_hz: PositiveInt = 8000
     """Sample rate of the sounds topic, which the audio model takes."""
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        if self.disk_bytes < self.max_bytes:
+            raise ValueError(f"JIKIMI_MEDIA_DISK_BYTES {self.disk_bytes} is below the largest medium, {self.max_bytes}")
+        return self

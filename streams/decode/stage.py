@@ -1,7 +1,7 @@
 """posts -> frames, sounds, texts: fetch a post's media and cut them into segments of pictures, sound and text."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from schemas.messages import Post
@@ -11,7 +11,7 @@ from streams.decode.fetch.unnamed import sweep
 from streams.decode.media_access import Failure, MediaAccess
 from streams.decode.post_records import PostRecords
 from streams.engine.record import Output, Record
-from streams.errors import RecordError, TransientError, WorkerError
+from streams.errors import TransientError, UnprocessableError
 
 if TYPE_CHECKING:
     from streams.engine.context import Context
@@ -25,6 +25,7 @@ def create(context: "Context") -> None:
         Fetcher(settings),
         Decoder(settings),
         settings.max_media,
+        settings.fetch_attempts,
         settings.processing_s,
         voice=context.settings.voice,
         read_on_screen=context.settings.ocr,
@@ -37,38 +38,41 @@ def create(context: "Context") -> None:
                 yield output
 
 
-async def decode_post(post: Post, record: Record, media: MediaAccess) -> AsyncGenerator[Output]:
-    """Yield the post's own text, then every medium segment by segment; exactly as many records as `parts` counts.
+async def decode_post(post: Post, record: Record, media: MediaAccess) -> AsyncGenerator[Output]:  # noqa: ARG001 - a handler's signature
+    """Yield the post's own text before anything is fetched, then every medium segment by segment.
+
+    The records are exactly as many as the final `parts` count.
 
     Raises
     ------
     UnprocessableError
         After all outputs, if a medium could not be fetched or decoded in full.
-    TransientError
-        Before the first output if a medium cannot be fetched now; on the last attempt after all outputs.
     """
-    async with AsyncExitStack() as files:
-        opened, failures = await media.open_all(post, files)
-        errors = sorted((each.error for each in failures), key=lambda error: not isinstance(error, WorkerError))
-        transient = next((error for error in errors if isinstance(error, TransientError)), None)
-        if isinstance(transient, WorkerError) or (transient is not None and not record.last_attempt):
-            raise transient
-        records = PostRecords(post, opened, voice=media.voice, read_on_screen=media.read_on_screen)
-        for output in records.texts():
-            yield output
-        for medium in opened:
-            async with aclosing(media.segments(medium, failures)) as segments:
-                async for segment in segments:
-                    for output in records.segment(medium, segment, media.decoder.sound_rate_hz):
-                        yield output
+    failures: list[Failure] = []
+    records = PostRecords(post, voice=media.voice, read_on_screen=media.read_on_screen)
+    yield records.own_text()
+    if post.media:
+        async with aclosing(media.waves(post, failures)) as waves:
+            async for wave in waves:
+                records.add(wave.opened, last=wave.is_last)
+                if wave.is_last and not wave.opened:
+                    yield records.own_text()  # again, with the final parts, which no other record would have
+                for output in records.subtitles(wave.opened):
+                    yield output
+                for medium in wave.opened:
+                    async with aclosing(media.segments(medium, failures)) as segments:
+                        async for segment in segments:
+                            for output in records.segment(medium, segment, media.decoder.sound_rate_hz):
+                                yield output
     if failures:
         raise _summary(failures)
 
 
-def _summary(failures: Sequence[Failure]) -> RecordError:
-    """Return one error for all: transient if any is, because then a redrive may help; else the first one's reason."""
+def _summary(failures: Sequence[Failure]) -> UnprocessableError:
+    """Return one error for all, with the reason of one that a redrive may mend if there is one, else of the first."""
     first = min(failures, key=lambda failure: not isinstance(failure.error, TransientError)).error
     detail = "; ".join(
-        f"medium {failure.medium}: {failure.error.reason}: {failure.error.detail}" for failure in failures
+        f"medium {failure.medium}: {failure.error.reason}: {failure.error.detail}"
+        for failure in sorted(failures, key=lambda failure: failure.medium)
     )
-    return type(first)(first.reason, detail)
+    return UnprocessableError(first.reason, detail)

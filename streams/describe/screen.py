@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 _MAX_READ = 12
 """Frames read of one segment; reading one takes about a second."""
+FIRST_NUMBER = 1_000_000
+"""Number of this stage's first text of a post, above those that decode gives."""
 _SAME = 0.7
 """Overlap of the text tiles from which two frames are taken to show the same text."""
 
@@ -57,10 +59,10 @@ def is_counted(message: Frames) -> bool:
 def read_frames(reader: Reader, message: Frames) -> Output:
     """Return the text on one segment's frames: one record, also without text.
 
-    Its number is derived from the frames' number: in decode's count, this stage's texts follow all others.
+    Its number is derived from the frames' number, so that a repeat overwrites itself.
     """
     segment = message.segment
-    number = segment.parts.text - segment.parts.visual + segment.segment
+    number = FIRST_NUMBER + segment.segment
     texts = Texts(segment=msgspec.structs.replace(segment, segment=number), texts=list(_texts(reader, message)))
     return Output("texts", f"{segment.post.post_id}/text/{number}", texts)
 

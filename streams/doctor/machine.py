@@ -47,11 +47,11 @@ def archive(settings: Settings) -> Finding:
 
 
 def room_for_media(settings: Settings) -> Finding:
-    """Check the free space for the most media fetched at once, each of the largest size."""
+    """Check the free space for the most bytes of media on disk at once."""
     media = settings.media
     folder = media.temporary_folder or Path(tempfile.gettempdir())
-    needed_gib = media.max_bytes * media.max_fetches / _GIB
-    return _room("room for media", folder, needed_gib, "JIKIMI_MEDIA_TEMPORARY_FOLDER")
+    needed_gib = media.disk_bytes / _GIB
+    return _room("room for media", folder, needed_gib, "JIKIMI_MEDIA_DISK_BYTES or JIKIMI_MEDIA_TEMPORARY_FOLDER")
 
 
 def room_for_archive(settings: Settings) -> Finding:

@@ -1,6 +1,5 @@
 """Guard around every handler: outputs delivered before the record is acked, errors turned into dead letters by type."""
 
-import asyncio
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable
@@ -20,7 +19,8 @@ from streams.engine.attempts import Retry, decode_record, run_attempts
 from streams.engine.dead_letter_limit import DeadLetterLimit
 from streams.engine.outage import OutageError, retry_while_unreachable
 from streams.engine.record import Handler, Output, Record
-from streams.errors import RecordError, TransientError, UnprocessableError, WorkerError, worker_fault
+from streams.engine.waiting import Deadline, deadline_of_record
+from streams.errors import RecordError, TransientError, WorkerError, worker_fault
 from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()
@@ -51,7 +51,7 @@ class Guard[M: Message]:
     stage
         Name in metrics and dead letters.
     timeout_s
-        Longest time the handler may take between two outputs.
+        Longest time the handler may take between two outputs, without its waits for a turn (streams/engine/waiting.py).
     patience_s
         Longest wait for a broker that does not answer the handler's queries.
     """
@@ -113,8 +113,10 @@ class Guard[M: Message]:
 
     async def _run_handler(self, record: Record) -> None:
         message: M = self._decode(record)
+        deadline = Deadline(self.timeout_s)
+        deadline_of_record.set(deadline)
         async with aclosing(self.handler(message, record)) as outputs:  # type: ignore[type-var]
-            while (output := await self._next(outputs)) is not None:
+            while (output := await self._next(outputs, deadline)) is not None:
                 try:
                     await self._send(output, record)
                 except DeliveryError:
@@ -129,14 +131,14 @@ class Guard[M: Message]:
         except ConnectionError as error:
             raise TransientError(_NO_REGISTRY, str(error)) from error
 
-    async def _next(self, outputs: AsyncIterator[Output]) -> Output | None:
+    async def _next(self, outputs: AsyncIterator[Output], deadline: Deadline) -> Output | None:
         try:
-            async with asyncio.timeout(self.timeout_s) as timer:
+            async with deadline.running() as timer:
                 return await anext(outputs, None)
         except TimeoutError as error:
             if not timer.expired():
                 raise
-            raise UnprocessableError("stage_timeout", f"no output within {self.timeout_s:g} s") from error
+            raise TransientError("stage_timeout", f"no output within {self.timeout_s:g} s") from error
 
     async def _send(self, output: Output, record: Record) -> None:
         try:

@@ -12,8 +12,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import NamedTuple, Protocol
 
+from streams.engine.waiting import Place, place_of_record
+
 MAX_FINISHED = 4096
 """Without their values these take a few hundred bytes each."""
+MAX_WAITING = 256
+"""With their values these take what they take on Kafka: a post has a few kilobytes, at most one mebibyte."""
 
 
 class Item(Protocol):
@@ -50,12 +54,22 @@ class Window[I: Item]:
     max_finished
         Number of items finished behind an unfinished one, over all partitions; beyond it the window stops reading too.
         A slow item holds up neither other partitions nor its own until then, and a crash repeats at most so many.
+    max_waiting
+        Number of items that wait for a turn (streams/engine/waiting.py) while others run in their place; further ones
+        wait without giving theirs away.
     """
 
-    def __init__(self, work: Callable[[I], Awaitable[None]], limit: int, max_finished: int = MAX_FINISHED) -> None:
+    def __init__(
+        self,
+        work: Callable[[I], Awaitable[None]],
+        limit: int,
+        max_finished: int = MAX_FINISHED,
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
         self._work = work
         self._slots = asyncio.Semaphore(limit)
         self._places = asyncio.Semaphore(limit + max_finished)
+        self._n_waiting, self._max_waiting = 0, max_waiting
         self._in_flight: dict[object, deque[_InFlight[I]]] = defaultdict(deque)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -93,9 +107,24 @@ class Window[I: Item]:
         async for item in items:
             await self._places.acquire()
             await self._slots.acquire()
-            task = asyncio.ensure_future(self._work(item))
+            task = asyncio.ensure_future(self._run(item))
             self._in_flight[item.partition].append(_InFlight(item, task, time.monotonic()))
             task.add_done_callback(partial(self._advance, item.partition))
+
+    async def _run(self, item: I) -> None:
+        place_of_record.set(Place(self._lend, self._take_back))
+        await self._work(item)
+
+    def _lend(self) -> bool:
+        if self._n_waiting >= self._max_waiting:
+            return False
+        self._n_waiting += 1
+        self._slots.release()
+        return True
+
+    async def _take_back(self) -> None:
+        await self._slots.acquire()
+        self._n_waiting -= 1
 
     def _advance(self, partition: object, _: asyncio.Task[None]) -> None:
         """Ack from the head of a partition as long as it is finished; called when a task of the partition ends."""
@@ -114,8 +143,9 @@ class Window[I: Item]:
 
     async def _drain(self) -> None:
         while self.depth and not self._failed.done():
-            tasks = [one.task for items in self._in_flight.values() for one in items]
-            await asyncio.wait([*tasks, self._failed], return_when=asyncio.FIRST_COMPLETED)
+            running = [one.task for items in self._in_flight.values() for one in items if not one.task.done()]
+            if running:
+                await asyncio.wait([*running, self._failed], return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0)
 
     async def _cancel(self, reader: asyncio.Task[None]) -> None:

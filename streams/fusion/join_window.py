@@ -79,6 +79,8 @@ class JoinWindow:
         state = self.state(post.post_id) or PostState(
             post=post, parts=scores.segment.parts, deadline_s=now_s + self._deadline_s
         )
+        if state.parts.pending and not state.closed and not scores.segment.parts.pending:
+            state.deadline_s = now_s + self._deadline_s  # its words have waited for its media
         rules = await self._rules({match.case_id for match in scores.matches} | state.evidence.keys())
         return state, state.add(scores, rules, now_s)
 

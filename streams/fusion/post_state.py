@@ -94,17 +94,24 @@ class PostState(msgspec.Struct, kw_only=True, rename={"arrived": "heard"}):  # a
             self.explicit = max(scores.explicit, self.explicit or 0.0)
         if not scores.late:
             self.arrived.setdefault(scores.modality, set()).add(scores.segment.segment)
-        if not self.closed and not self.missing():
+            if self.parts.pending and not scores.segment.parts.pending:
+                self.parts = scores.segment.parts
+        if not self.closed and self.is_complete:
             return self._close("complete", rules, now_s)
         # While a post is open more scores may come, so a review waits until it is closed. Late scores wait for nothing.
         least: Decision = "review" if scores.late or self.closed else "act"
-        in_time: Reason = "early" if self.missing() else "complete"
+        in_time: Reason = "complete" if self.is_complete else "early"
         raised = self._raised("late" if scores.late else in_time, rules, now_s)
         return [verdict for verdict in raised if RANK[verdict.decision] >= RANK[least]]
 
     def close(self, rules: Rules, now_s: float) -> list[Verdict]:
         """Close the post at its deadline; return the verdicts on the scores that have arrived."""
         return [] if self.closed else self._close("deadline", rules, now_s)
+
+    @property
+    def is_complete(self) -> bool:
+        """True if the numbers of the parts are final and the scores of all of them have arrived."""
+        return not self.parts.pending and not self.missing()
 
     def missing(self) -> list[Modality]:
         """Return the modalities of which scores are missing."""

@@ -50,6 +50,11 @@ OUTPUT_BYTES = Counter("jikimi_output_bytes_total", "Bytes of records written an
 RETRIES = Counter("jikimi_retries_total", "Retries after a transient failure.", ["stage", "reason"])
 DEAD_LETTERS = Counter("jikimi_dead_letters_total", "Records that became dead letters.", ["stage", "reason", "fate"])
 
+# Media.
+FETCHES_WAITING = _sum_gauge("jikimi_fetches_waiting", "Media that wait for their turn to be fetched.")
+FETCH_FAILURES = Counter("jikimi_fetch_failures_total", "Attempts to fetch a medium that failed for now.", ["reason"])
+MEDIA_DISK_BYTES = _sum_gauge("jikimi_media_disk_bytes", "Bytes on disk reserved for fetched media.")
+
 # Models.
 MODEL_INFO = _max_gauge("jikimi_model_info", "1 for each model in use.", ["modality", "model", "version", "provider"])
 MODEL_LOAD_SECONDS = _max_gauge(

@@ -7,6 +7,8 @@ A name is resolved once and the connection goes to the address that passed, so a
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 import httpcore
@@ -17,12 +19,15 @@ type Address = IPv4Address | IPv6Address
 type Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Host and port to addresses as text; raises OSError."""
 
+_RESOLVERS = ThreadPoolExecutor(64, thread_name_prefix="resolver")
+"""Threads of their own: a name server that does not answer holds one for half a minute, long after its fetch."""
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 async def resolve_by_dns(host: str, port: int) -> list[str]:
     """Return all addresses of a host from the system's resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    loop = asyncio.get_running_loop()
+    found = await loop.run_in_executor(_RESOLVERS, partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
     return [str(address[0]) for *_, address in found]
 
 
@@ -106,7 +111,11 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         httpcore.ConnectError, httpcore.ConnectTimeout
             If none answers.
         """
-        *others, last = await self._policy.addresses(host, port)
+        try:
+            async with asyncio.timeout(timeout):
+                *others, last = await self._policy.addresses(host, port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"{host} does not resolve in time") from error
         for address in others:
             try:
                 return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)

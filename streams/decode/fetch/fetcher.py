@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from streams.decode.fetch.addresses import AddressPolicy
 from streams.decode.fetch.object_store import ObjectStoreSource
+from streams.decode.fetch.turns import Share, Turn, Turns
 from streams.decode.fetch.unnamed import path_of, unnamed_file, write_all
 from streams.decode.fetch.web import HttpSource
 from streams.decode.settings import MediaSettings
@@ -16,7 +18,7 @@ from streams.errors import TransientError, UnprocessableError
 
 
 class Fetcher:
-    """Fetches media by link; one per worker, because it limits the concurrent fetches.
+    """Fetches media by link; one per worker, because it gives the turns.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ class Fetcher:
 
     def __init__(self, settings: MediaSettings, policy: AddressPolicy | None = None) -> None:
         self._settings = settings
-        self._slots = asyncio.Semaphore(settings.max_fetches)
+        self._turns = Turns(settings)
         self._http = HttpSource(settings, policy or AddressPolicy(settings.allowed_hosts))
         self._objects = ObjectStoreSource(settings)
 
@@ -43,8 +45,13 @@ class Fetcher:
         await self._http.close()
 
     @asynccontextmanager
-    async def fetch(self, url: str) -> AsyncIterator[Path]:
+    async def fetch(self, url: str, share: Share | None = None) -> AsyncIterator[Path]:
         """Yield a path that opens the medium until exit; the file of a fetched one has no name in any folder.
+
+        Parameters
+        ----------
+        share
+            Share of the post, the same for all its media; by default a new one.
 
         Raises
         ------
@@ -52,18 +59,21 @@ class Fetcher:
             link_scheme, link_malformed, link_private_address, link_gone, link_forbidden, link_refused, redirect_loop,
             media_too_large, media_empty; link_not_yet, after which the medium may still appear.
         TransientError
-            link_unavailable, link_timeout.
+            link_unavailable, link_timeout, link_slow.
         WorkerError
             disk_full, disk_failed.
+        NoRoomError
+            The post must first decode the media that it holds.
         """
         parts = _split(url)
         if parts.scheme == "file":
             yield self._local(parts)
             return
-        with unnamed_file(self._settings.temporary_folder) as file:
-            async with self._slots:  # not during use: all media of a post are kept at the same time
-                await self._download(url, parts, file)
-            yield path_of(file)
+        async with self._turns.turn(_origin(parts), share or Share()) as turn:
+            with unnamed_file(self._settings.temporary_folder) as file:
+                await self._download(url, parts, turn, file)
+                self._turns.finish(turn)
+                yield path_of(file)
 
     def _local(self, parts: SplitResult) -> Path:
         """Return the file of a file link, with symbolic links resolved before the check."""
@@ -77,14 +87,23 @@ class Fetcher:
         _check_size(path.stat().st_size, self._settings.max_bytes)
         return path
 
-    async def _download(self, url: str, parts: SplitResult, file: BinaryIO) -> None:
-        chunks = self._objects.read(parts) if parts.scheme == "s3" else self._http.read(url)
+    async def _download(self, url: str, parts: SplitResult, turn: Turn, file: BinaryIO) -> None:
+        declare = partial(self._turns.declare, turn)
+        chunks = self._objects.read(parts, declare) if parts.scheme == "s3" else self._http.read(url, declare)
         try:
-            async with asyncio.timeout(self._settings.fetch_timeout_s):
-                await _write(chunks, file, self._settings.max_bytes)
+            async with asyncio.timeout(self._settings.fetch_timeout_s) as turn.timer:
+                await _write(chunks, turn, file, self._settings.max_bytes)
         except TimeoutError as error:
+            if turn.was_ended:
+                detail = f"{parts.hostname} was among the slowest when too many were slow"
+                raise TransientError("link_slow", detail) from error
             detail = f"{parts.hostname} took more than {self._settings.fetch_timeout_s:g} s"
             raise TransientError("link_timeout", detail) from error
+
+
+def _origin(parts: SplitResult) -> str:
+    """Return scheme, host and port: those of a link count as one host."""
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or ''}"
 
 
 def _split(url: str) -> SplitResult:
@@ -107,11 +126,10 @@ def _check_size(n_bytes: int, max_bytes: int) -> None:
         raise UnprocessableError("media_empty", "the medium has no bytes")
 
 
-async def _write(chunks: AsyncGenerator[bytes], file: BinaryIO, max_bytes: int) -> None:
-    n_bytes = 0
+async def _write(chunks: AsyncGenerator[bytes], turn: Turn, file: BinaryIO, max_bytes: int) -> None:
     async with aclosing(chunks):
         async for chunk in chunks:
-            n_bytes += len(chunk)
-            _check_size(n_bytes, max_bytes)
+            turn.received_bytes += len(chunk)
+            _check_size(turn.received_bytes, max_bytes)
             write_all(file, chunk)
-    _check_size(n_bytes, max_bytes)
+    _check_size(turn.received_bytes, max_bytes)

@@ -1,6 +1,6 @@
 """Source of media in S3-compatible stores, from allowed buckets only."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from urllib.parse import SplitResult, unquote
 
@@ -39,8 +39,8 @@ class ObjectStoreSource:
             retry_config={"max_retries": 0},  # the record is tried again as a whole
         )
 
-    async def read(self, parts: SplitResult) -> AsyncGenerator[bytes]:
-        """Yield an object's bytes in chunks.
+    async def read(self, parts: SplitResult, declare: Callable[[int], None]) -> AsyncGenerator[bytes]:
+        """Yield an object's bytes in chunks, after a call of `declare` with their number.
 
         Raises
         ------
@@ -53,6 +53,7 @@ class ObjectStoreSource:
             size = found.meta["size"]
             if size > self._settings.max_bytes:
                 raise UnprocessableError("media_too_large", f"{size} bytes, {self._settings.max_bytes} allowed")
+            declare(size)
             async for chunk in found.stream():
                 yield bytes(chunk)
         except FileNotFoundError as error:

@@ -1,7 +1,7 @@
 """Source of media over HTTP and HTTPS, with every connection checked."""
 
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
 
 import httpcore
@@ -43,8 +43,13 @@ class HttpSource:
         """Close kept connections."""
         await self._client.aclose()
 
-    async def read(self, url: str) -> AsyncGenerator[bytes]:
+    async def read(self, url: str, declare: Callable[[int], None]) -> AsyncGenerator[bytes]:
         """Yield the body in chunks.
+
+        Parameters
+        ----------
+        declare
+            Called with the declared size in bytes, if there is one, before the first chunk.
 
         Raises
         ------
@@ -61,7 +66,7 @@ class HttpSource:
                     if response.next_request is None:
                         if response.is_client_error and _NOT_YET in await _first_chunk(response):
                             raise UnprocessableError("link_not_yet", f"{host} has no such blob")
-                        self._check(response)
+                        self._check(response, declare)
                         async for chunk in response.aiter_raw():
                             yield chunk
                         return
@@ -78,7 +83,7 @@ class HttpSource:
             raise TransientError("link_unavailable", f"{host}: {type(error).__name__}") from error
         raise UnprocessableError("redirect_loop", f"more than {self._settings.max_redirects} redirects")
 
-    def _check(self, response: httpx.Response) -> None:
+    def _check(self, response: httpx.Response, declare: Callable[[int], None]) -> None:
         """Refuse a response without a medium, and a declared size that is too large, before reading the body."""
         status, host = response.status_code, response.request.url.host
         detail = f"{host} answered {status}"
@@ -91,8 +96,10 @@ class HttpSource:
         if status != HTTPStatus.OK:
             raise UnprocessableError("link_refused", detail)
         declared = response.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self._settings.max_bytes:
-            raise UnprocessableError("media_too_large", f"{declared} bytes, {self._settings.max_bytes} allowed")
+        if declared.isdecimal():
+            if int(declared) > self._settings.max_bytes:
+                raise UnprocessableError("media_too_large", f"{declared} bytes, {self._settings.max_bytes} allowed")
+            declare(int(declared))
 
 
 async def _first_chunk(response: httpx.Response) -> bytes:

@@ -17,9 +17,9 @@ from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media_access import MediaAccess
 from streams.decode.settings import MediaSettings
 from streams.decode.stage import decode_post
-from streams.describe.screen import read_frames
+from streams.describe.screen import FIRST_NUMBER, read_frames
 from streams.engine.record import Output, Record
-from streams.errors import RecordError, TransientError, UnprocessableError
+from streams.errors import RecordError, UnprocessableError, WorkerError
 from tests.unit.decode.made import image, moving, tone, video
 from tests.unit.decode.served import Server, response
 
@@ -47,10 +47,10 @@ class BlankReader:
         return []
 
 
-async def run(a_post: Post, media: MediaAccess, *, last_attempt: bool = False) -> tuple[list[Output], Any]:
+async def run(a_post: Post, media: MediaAccess) -> tuple[list[Output], Any]:
     """Return the outputs, and the error raised after them or None."""
     found: list[Output] = []
-    record = Record("posts", 0, 0, b"p1", b"", last_attempt=last_attempt)
+    record = Record("posts", 0, 0, b"p1", b"")
     async with aclosing(decode_post(a_post, record, media)) as outputs:
         try:
             async for output in outputs:
@@ -60,24 +60,34 @@ async def run(a_post: Post, media: MediaAccess, *, last_attempt: bool = False) -
     return found, None
 
 
+async def decoded_to_the_end(a_post: Post, media: MediaAccess) -> None:
+    async with aclosing(decode_post(a_post, Record("posts", 0, 0, b"p1", b""), media)) as outputs:
+        async for _ in outputs:
+            pass
+
+
 def keys(outputs: list[Output]) -> list[str]:
     return [output.key for output in outputs]
 
 
 def assert_parts_are_exact(outputs: list[Output]) -> Parts:
-    """Assert that all records have the same parts and that they are complete, numbered from 0."""
-    segments: dict[str, list[int]] = {"visual": [], "audio": [], "text": []}
-    parts = set()
+    """Assert that the final parts count all records, which are numbered from 0; those on the screen are far behind."""
+    numbers: dict[str, set[int]] = {"visual": set(), "audio": set(), "text": set()}
+    final = set()
     for output in outputs:
         message = output.message
         assert isinstance(message, Frames | Sounds | Texts)
         modality = {"frames": "visual", "sounds": "audio", "texts": "text"}[output.topic]
-        segments[modality].append(message.segment.segment)
+        numbers[modality].add(message.segment.segment)
         assert output.key == f"p1/{modality}/{message.segment.segment}"
-        parts.add((message.segment.parts.visual, message.segment.parts.audio, message.segment.parts.text))
-    ((visual, audio, text),) = parts
-    assert segments == {"visual": list(range(visual)), "audio": list(range(audio)), "text": list(range(text))}
-    return Parts(visual=visual, audio=audio, text=text)
+        if not message.segment.parts.pending:
+            final.add(message.segment.parts)
+    (parts,) = final
+    for modality, found in numbers.items():
+        assert len(found) == getattr(parts, modality)
+        by_decode = {number for number in found if number < FIRST_NUMBER}
+        assert by_decode == set(range(len(by_decode)))
+    return Parts(visual=parts.visual, audio=parts.audio, text=parts.text)
 
 
 async def test_a_post_without_media_has_its_own_text(media: MediaAccess) -> None:
@@ -108,8 +118,8 @@ async def test_a_voice_is_counted_for_each_sound_if_voices_are_described(media: 
     a_post = post(video(tmp_path / "b.wav", sound=tone(3)))
     for voice, n_voices in ((False, 0), (True, 2)):
         outputs, _ = await run(a_post, replace(media, voice=voice))
-        parts = {output.message.segment.parts for output in outputs}  # type: ignore[union-attr]  # each has one
-        assert parts == {Parts(visual=0, audio=2, text=1, voice=n_voices)}
+        parts = [output.message.segment.parts for output in outputs]  # type: ignore[union-attr]  # each has one
+        assert set(parts[1:]) == {Parts(visual=0, audio=2, text=1, voice=n_voices)}
 
 
 async def test_all_media_of_a_post_are_numbered_in_order(media: MediaAccess, tmp_path: Path) -> None:
@@ -154,24 +164,76 @@ async def test_a_blob_that_is_still_processed_is_awaited_while_its_post_is_recen
 
 async def test_several_failures_are_one_error_that_lists_them(media: MediaAccess, tmp_path: Path) -> None:
     outputs, error = await run(post(tmp_path / "none.mp4", "ftp://example.org/a", caption="a"), media)
-    assert keys(outputs) == ["p1/text/0"]
+    assert keys(outputs) == ["p1/text/0"] * 2
+    assert_parts_are_exact(outputs)
     assert error.reason == "link_gone"
     assert "medium 1: link_scheme" in error.detail
 
 
-async def test_an_unavailable_medium_is_tried_again_first(server: Server, media: MediaAccess, tmp_path: Path) -> None:
-    server.answers["/a"] = response("503 Service Unavailable")
-    outputs, error = await run(post(image(tmp_path / "a.jpg"), server.url("/a")), media)
-    assert outputs == []
-    assert isinstance(error, TransientError)
+async def test_the_words_leave_before_any_medium_is_fetched(server: Server, media: MediaAccess) -> None:
+    record = Record("posts", 0, 0, b"p1", b"")
+    async with aclosing(decode_post(post(server.url("/a"), caption="지우야"), record, media)) as outputs:
+        words = (await anext(outputs)).message
+    assert isinstance(words, Texts)
+    assert [text.text for text in words.texts] == ["지우야"]
+    assert words.segment.parts == Parts(visual=1, audio=1, text=1, pending=True)
+    assert server.requests == []
 
 
-async def test_the_last_attempt_decodes_the_available_media(server: Server, media: MediaAccess, tmp_path: Path) -> None:
-    server.answers["/a"] = response("503 Service Unavailable")
-    outputs, error = await run(post(image(tmp_path / "a.jpg"), server.url("/a")), media, last_attempt=True)
-    assert assert_parts_are_exact(outputs) == Parts(visual=1, audio=0, text=1)
-    assert isinstance(error, TransientError)
-    assert error.reason == "link_unavailable"
+@pytest.mark.parametrize("n_failures", [2, 3])
+async def test_an_unavailable_medium_is_tried_again_and_given_up_alone(
+    server: Server, media: MediaAccess, tmp_path: Path, n_failures: int
+) -> None:
+    picture = image(tmp_path / "a.jpg")
+    n_asked = 0
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        nonlocal n_asked
+        n_asked += 1
+        writer.write(
+            response("503 Service Unavailable") if n_asked <= n_failures else response(body=picture.read_bytes())
+        )
+        await writer.drain()
+
+    server.answers["/a"] = answer
+    outputs, error = await run(post(picture, server.url("/a")), replace(media, fetch_attempts=3))
+    assert n_asked == 3
+    assert assert_parts_are_exact(outputs).visual == (2 if n_failures == 2 else 1)
+    if n_failures == 3:
+        assert isinstance(error, UnprocessableError)
+        assert error.reason == "link_unavailable"
+        assert "medium 1: link_unavailable" in error.detail
+
+
+async def test_a_full_disk_of_the_worker_is_no_fault_of_the_post(
+    server: Server, media: MediaAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers["/a"] = response(body=b"clip")
+
+    def full(*_: object) -> None:
+        raise WorkerError("disk_full", "no space left")
+
+    monkeypatch.setattr("streams.decode.fetch.fetcher.write_all", full)
+    with pytest.raises(WorkerError):
+        await decoded_to_the_end(post(image(tmp_path / "a.jpg"), server.url("/a")), media)
+
+
+async def test_a_post_larger_than_the_disk_is_decoded_in_waves(
+    server: Server, media: MediaAccess, tmp_path: Path
+) -> None:
+    picture = image(tmp_path / "a.jpg").read_bytes()
+    for name in "abcd":
+        server.answers[f"/{name}"] = response(body=picture)
+    size = len(picture) + 1
+    settings = MediaSettings(allowed_hosts=("127.0.0.1",), max_bytes=size, disk_bytes=2 * size)
+    async with Fetcher(settings) as fetcher:
+        access = replace(media, fetcher=fetcher)
+        outputs, error = await run(post(*[server.url(f"/{name}") for name in "abcd"]), access)
+    assert error is None
+    assert assert_parts_are_exact(outputs).visual == 4
+    frames = [o.message for o in outputs if isinstance(o.message, Frames)]
+    assert sorted(each.segment.medium for each in frames) == [0, 1, 2, 3]
+    assert {each.segment.parts.pending for each in frames} == {True, False}
 
 
 async def test_a_medium_that_is_too_long_is_decoded_up_to_the_cap(media: MediaAccess, tmp_path: Path) -> None:

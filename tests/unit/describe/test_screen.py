@@ -6,8 +6,8 @@ from PIL import Image, ImageDraw, ImageFont
 from models.screen.gate import text_tiles
 from models.screen.reader import ScreenReader, missing
 from schemas.messages import Frame, Frames, Parts, Texts
+from streams.describe.screen import FIRST_NUMBER, is_counted, read_frames
 from streams.describe.screen import _reader as reader_of
-from streams.describe.screen import is_counted, read_frames
 from streams.errors import UsageError
 from streams.settings import load_settings
 from streams.topology import STAGES, all_stages, in_flow_order
@@ -58,7 +58,7 @@ def test_frames_without_text_give_one_record_without_texts(pictures: list[Image.
 
 def test_the_texts_of_the_screen_are_numbered_after_all_others() -> None:
     numbers = [texts(CountingReader(), frames(number=number)).segment.segment for number in range(3)]
-    assert numbers == [1, 2, 3]  # 0 is the post's own
+    assert numbers == [FIRST_NUMBER, FIRST_NUMBER + 1, FIRST_NUMBER + 2]
 
 
 def test_text_has_the_time_of_the_first_frame_that_shows_it() -> None:

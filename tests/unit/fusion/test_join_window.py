@@ -99,3 +99,14 @@ async def test_a_window_over_restored_state_comes_to_the_same_verdicts() -> None
     assert sum(map(len, whole)) >= 2
     for restart_after in range(3):
         assert await verdicts_of(restart_after) == whole
+
+
+async def test_the_join_window_of_a_post_starts_again_when_its_media_are_counted() -> None:
+    window = window_over(RunState())
+    parts = Parts(visual=1, audio=1, text=1)
+    for now_s, found, pending in ((0.0, scores("text"), True), (20.0, scores("visual"), False)):
+        own = msgspec.structs.replace(parts, pending=pending)
+        segment = msgspec.structs.replace(found.segment, parts=own)
+        await add(window, "a", msgspec.structs.replace(found, segment=segment), now_s)
+    assert await expire(window, 49.0) == []
+    assert [post_id for post_id, _ in await expire(window, 50.0)] == ["a"]

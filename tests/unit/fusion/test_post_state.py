@@ -428,3 +428,23 @@ def test_evidence_to_act_stays_when_many_other_cases_match() -> None:
     add(state, scores("visual", *weak, number=1), policies=policies)
     assert "case-a" in state.evidence
     assert outcomes(state.close(RULES._replace(policies=policies), NOW_S))[0] != ("case-a", "act", "deadline")
+
+
+def counted(found: Scores, parts: Parts) -> Scores:
+    return msgspec.structs.replace(found, segment=msgspec.structs.replace(found.segment, parts=parts))
+
+
+def test_a_post_whose_media_are_not_yet_counted_is_not_complete_until_they_are() -> None:
+    pending, final = Parts(visual=1, audio=1, text=1, pending=True), Parts(visual=1, audio=0, text=1)
+    words, picture = counted(scores("text"), pending), counted(scores("visual", match(LIKELY)), final)
+    for order in permutations([words, picture]):
+        state = new_state(order[0].segment.parts)
+        assert add(state, order[0]) == []
+        assert add(state, order[1]) == [("case-a", "review", "complete")]
+
+
+def test_a_post_whose_media_all_failed_is_complete_with_its_words_counted_again() -> None:
+    state = new_state(Parts(visual=1, audio=1, text=1, pending=True))
+    assert add(state, counted(scores("text"), state.parts)) == []
+    assert state.missing() == ["visual", "audio"]
+    assert add(state, counted(scores("text"), Parts(visual=0, audio=0, text=1))) == [(None, "dismiss", "complete")]

@@ -1,0 +1,97 @@
+"""Waiting of a handler for its turn at a shared resource, such as a fetch of media or memory for a decoder.
+
+Meanwhile its deadline stands still, and another record may run in its place: who waits for others must not fail for it,
+nor hold them up.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+
+
+class Deadline:
+    """Deadline of a handler's next output, seconds; it stands still while any part of the handler waits."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = self._left_s = timeout_s
+        self._n_waits = 0
+        self._timer: asyncio.Timeout | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.Timeout]:
+        """Apply the deadline to one output; raises TimeoutError as asyncio.timeout does."""
+        async with asyncio.timeout(None) as timer:
+            self._left_s, self._timer = self._timeout_s, timer
+            self._start()
+            try:
+                yield timer
+            finally:
+                self._timer = None
+
+    def pause(self) -> None:
+        """Stop the clock; each call needs one of `resume`."""
+        if self._timer is not None and (when_s := self._timer.when()) is not None:
+            self._left_s = when_s - asyncio.get_running_loop().time()
+            self._timer.reschedule(None)
+        self._n_waits += 1
+
+    def resume(self) -> None:
+        """Let the clock run on once nothing waits."""
+        self._n_waits -= 1
+        self._start()
+
+    def _start(self) -> None:
+        if self._timer is not None and not self._timer.expired() and not self._n_waits:
+            self._timer.reschedule(asyncio.get_running_loop().time() + self._left_s)
+
+
+class Place:
+    """Place of one record among those that run at once, lent to another while any part of its handler waits.
+
+    Parameters
+    ----------
+    lend
+        Gives the place away; False if too many wait already, then the record keeps it.
+    take_back
+        Waits for a place.
+    """
+
+    def __init__(self, lend: Callable[[], bool], take_back: Callable[[], Awaitable[None]]) -> None:
+        self._lend, self._take_back = lend, take_back
+        self._n_waits = 0
+        self._is_lent = False
+
+    def leave(self) -> None:
+        """Lend the place; each call needs one of `resume`."""
+        self._n_waits += 1
+        if self._n_waits == 1:
+            self._is_lent = self._lend()
+
+    async def resume(self) -> None:
+        """Wait for the place once nothing else waits."""
+        self._n_waits -= 1
+        if not self._n_waits and self._is_lent:
+            self._is_lent = False
+            await self._take_back()
+
+
+deadline_of_record: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+place_of_record: ContextVar[Place | None] = ContextVar("place", default=None)
+
+
+@asynccontextmanager
+async def waiting() -> AsyncIterator[None]:
+    """Wait inside for a turn that others give; what it waits for must have limits of its own."""
+    deadline, place = deadline_of_record.get(), place_of_record.get()
+    if deadline is not None:
+        deadline.pause()
+    if place is not None:
+        place.leave()
+    try:
+        yield
+    finally:
+        if place is not None:
+            await place.resume()
+        if deadline is not None:
+            deadline.resume()
