@@ -57,7 +57,8 @@ class Fetcher:
         ------
         UnprocessableError
             link_scheme, link_malformed, link_private_address, link_gone, link_forbidden, link_refused, redirect_loop,
-            media_too_large, media_empty; link_not_yet, after which the medium may still appear.
+            media_too_large, media_empty; link_not_yet, after which the medium may still appear; link_slow, after which
+            the post waits for no further turn.
         TransientError
             link_unavailable, link_timeout, link_slow.
         WorkerError

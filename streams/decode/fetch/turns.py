@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from streams.decode.settings import MediaSettings
-from streams.errors import TransientError
+from streams.errors import UnprocessableError
 from streams.telemetry import metrics
 
 _CREEPING_BYTES_PER_S = 64 * 1024
@@ -96,7 +96,7 @@ class Turns:
         ------
         NoRoomError
             The post must first decode the media that it holds.
-        TransientError
+        UnprocessableError
             link_slow: the post has waited long enough after its links had wasted time.
         """
         turn = await self._wait(_Waiter(host, share, next(self._numbers)))
@@ -217,5 +217,5 @@ class Turns:
         metrics.MEDIA_DISK_BYTES.inc(more)
 
 
-def _impatience(host: str) -> TransientError:
-    return TransientError("link_slow", f"no turn for {host} after links of the same post had wasted time")
+def _impatience(host: str) -> UnprocessableError:
+    return UnprocessableError("link_slow", f"no turn for {host} after links of the same post had wasted time")

@@ -7,7 +7,7 @@ import pytest
 
 from streams.decode.fetch.turns import NoRoomError, Share, Turns
 from streams.decode.settings import MediaSettings
-from streams.errors import TransientError
+from streams.errors import RecordError, TransientError
 from tests.support.virtual_time import run
 
 SLOW_S, PATIENCE_S, MEDIUM = 10.0, 120.0, 1_000_000
@@ -45,7 +45,7 @@ async def outcome(*arguments: Any, **changes: Any) -> float | str:
     """Return when the fetch ended, or the reason why it failed."""
     try:
         return round(await fetch(*arguments, **changes), 3)
-    except TransientError as error:
+    except RecordError as error:
         return error.reason
     except NoRoomError:
         return "no room"
