@@ -52,9 +52,10 @@ def test_the_archive_is_free_in_use_or_not_writable(tmp_path: Path) -> None:
 def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
     monkeypatch.setenv("JIKIMI_MEDIA_TEMPORARY_FOLDER", str(tmp_path))
-    monkeypatch.setenv("JIKIMI_MEDIA_MAX_BYTES", str(free))
+    monkeypatch.setenv("JIKIMI_MEDIA_DISK_BYTES", str(free + 2**40))
     assert_finding(machine.room_for_media(load_settings()), "warn", str(tmp_path), "JIKIMI_MEDIA_TEMPORARY_FOLDER")
     monkeypatch.setenv("JIKIMI_MEDIA_MAX_BYTES", "1000")
+    monkeypatch.setenv("JIKIMI_MEDIA_DISK_BYTES", "1000")
     assert machine.room_for_media(load_settings()).health == "ok"
 
 
