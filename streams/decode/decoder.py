@@ -8,6 +8,7 @@ from typing import Self
 import msgspec
 
 from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, cut
+from streams.decode.sandbox.memory import default_budget, most_children
 from streams.decode.sandbox.sandbox import Sandbox
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
@@ -38,9 +39,12 @@ class Decoder:
         self._settings = settings
         self._sampling = post_sampling(settings)
         self._reference_sampling = reference_sampling(settings)
+        budget_bytes = settings.decoders_memory_bytes or default_budget()
+        self.n_children = most_children(budget_bytes, settings.decoder_memory_bytes, settings.max_open)
+        """Media that can be open at once."""
         self._sandbox = Sandbox(
             "streams.decode.media.segments:work",
-            n_children=settings.max_open,
+            n_children=self.n_children,
             n_working=settings.decoders,
             memory_bytes=settings.decoder_memory_bytes,
         )

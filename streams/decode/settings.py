@@ -47,9 +47,13 @@ class MediaSettings(BaseSettings):
     decoders: PositiveInt = 2
     """Child processes that work concurrently, one core each."""
     max_open: PositiveInt = 16
-    """Media that take turns on the decoders, a child each; if fewer than the stage's window, films delay clips."""
+    """Media that take turns on the decoders, a child each, as far as decoders_memory_bytes allows; if fewer than the
+    stage's window, films delay clips."""
     decoder_memory_bytes: PositiveInt = 1536 * 1024 * 1024
     """Address space of a child; measured peaks: 8K H.264 697 MB, a PNG of 49 megapixels 878 MB."""
+    decoders_memory_bytes: PositiveInt | None = None
+    """Memory of all children of a worker together; further media wait. If absent, three quarters of the machine's or of
+    the container's limit."""
     scan_timeout_s: PositiveFloat = 60.0
     """Longest scan of one medium: reading all its packets, without decoding."""
     segment_timeout_s: PositiveFloat = 60.0

@@ -73,6 +73,10 @@ SCORE = Histogram(
 SANDBOX_LAYER_MISSING = _max_gauge(
     "jikimi_sandbox_layer_missing", "1 for each layer of the decoders' isolation that does not hold in full.", ["layer"]
 )
+SANDBOX_MEMORY_BYTES = _sum_gauge(
+    "jikimi_sandbox_memory_bytes", "Memory that running decoders may use, and the most that all may.", ["kind"]
+)
+"""Kind: reserved, budget."""
 
 # Posts, cases and takedowns.
 VERDICTS = Counter("jikimi_verdicts_total", "Verdicts by decision and reason.", ["decision", "reason"])

@@ -29,7 +29,7 @@ class Sandbox:
         "module:function", called in the child with a job's bytes and the descriptors of its files, yields the answers'
         bytes. It can open no file and load no module.
     n_children
-        Most jobs open at once, each with a child of its own.
+        Most jobs open at once, each with a child of its own: the memory. A job that waits for it starts no process.
     n_working
         Most children that work at once: the cores. Open jobs take turns answer by answer, so a film delays no clip.
     memory_bytes
@@ -52,6 +52,8 @@ class Sandbox:
         """Layer of the children's isolation to what is missing of it; empty before the first answer."""
         self._slots = asyncio.Semaphore(n_children)
         self._turns = asyncio.Semaphore(n_working)
+        self._memory_bytes = memory_bytes
+        metrics.SANDBOX_MEMORY_BYTES.labels("budget").set(n_children * memory_bytes)
         self._idle: list[Child] = []
 
     async def __aenter__(self) -> Self:
@@ -63,7 +65,7 @@ class Sandbox:
     async def close(self) -> None:
         """Kill the idle children; those at work end with their jobs."""
         while self._idle:
-            await self._idle.pop().kill()
+            await self._end(self._idle.pop())
 
     async def run(
         self, job: bytes, files: Sequence[int] = (), *, answer_timeout_s: float, job_timeout_s: float
@@ -109,8 +111,14 @@ class Sandbox:
             child = self._idle.pop()
             if child.is_ready:
                 return child
-            await child.kill()
-        return await Child.start(*self._arguments)
+            await self._end(child)
+        child = await Child.start(*self._arguments)
+        metrics.SANDBOX_MEMORY_BYTES.labels("reserved").inc(self._memory_bytes)
+        return child
+
+    async def _end(self, child: Child) -> None:
+        metrics.SANDBOX_MEMORY_BYTES.labels("reserved").dec(self._memory_bytes)
+        await child.kill()
 
     def _keep(self, report: layers.Report | None) -> None:
         """Log and measure the children's layers, once and after a change."""
@@ -128,4 +136,4 @@ class Sandbox:
         if child.is_ready:
             self._idle.append(child)
         else:
-            await child.kill()
+            await self._end(child)
