@@ -11,6 +11,7 @@ from confluent_kafka import KafkaException
 from streams.errors import UsageError
 from streams.kafka.lag import LagReader
 from streams.kafka.wait_for_broker import wait_for_broker
+from streams.monitor.open_cases import OpenCaseCount
 from streams.monitor.pending_takedowns import PendingTakedowns
 from streams.settings import Settings
 from streams.telemetry import metrics
@@ -47,16 +48,18 @@ def run_monitor(settings: Settings) -> None:
 
 
 class Monitor:
-    """Metrics of consumer lag, topics and pending takedowns."""
+    """Metrics of consumer lag, topics, open cases and pending takedowns."""
 
     def __init__(self, settings: Settings) -> None:
         self._lag_reader = LagReader(settings)
         self._takedowns = PendingTakedowns(settings)
+        self._cases = OpenCaseCount(settings)
 
     def close(self) -> None:
         """Close the connections."""
         self._lag_reader.close()
         self._takedowns.close()
+        self._cases.close()
 
     def check(self) -> None:
         """Raise a `UsageError` if a topic that a stage reads does not exist."""
@@ -73,6 +76,7 @@ class Monitor:
         ends = self._lag_reader.end_offsets()
         lags = self._lag_reader.lags(ends)
         self._takedowns.read()
+        self._cases.read()
         now_s = time.time()
         for topic in {topic for topic, _ in ends}:
             metrics.TOPIC_RECORDS.labels(topic).set(sum(end for (name, _), end in ends.items() if name == topic))
@@ -81,4 +85,5 @@ class Monitor:
             metrics.OLDEST_RECORD_AGE_SECONDS.labels(stage).set(age_s)
             metrics.WAITING_RECORDS.labels(stage).set(lag.records)
         self._takedowns.set_metrics(now_s)
+        self._cases.set_metrics()
         metrics.MONITOR_LOOKED.set(now_s)

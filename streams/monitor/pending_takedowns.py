@@ -4,17 +4,14 @@ from datetime import datetime
 from typing import get_args
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.codec import WireError
 from schemas.messages import State, Takedown
-from schemas.topics import TOPICS
-from streams.kafka.clients import create_codec, reader_config
-from streams.kafka.lag import ANSWER_S
+from streams.kafka.clients import create_codec
+from streams.monitor.followed_topic import FollowedTopic
 from streams.settings import Settings
 from streams.takedown.log import pending
 from streams.telemetry import metrics
-from streams.topology import readers_group
 
 log = structlog.get_logger()
 
@@ -23,34 +20,13 @@ _STATES = tuple(state for state in get_args(State) if pending(state) or state ==
 """A law's clock runs on while a takedown is held."""
 
 
-class PendingTakedowns:
+class PendingTakedowns(FollowedTopic):
     """Takedowns with an open request to a platform, and held ones: state over the whole takedowns topic."""
 
     def __init__(self, settings: Settings) -> None:
-        self._topic = f"{settings.topic_prefix}takedowns"
         self._codec = create_codec(settings)
-        self._consumer = Consumer(reader_config(settings, readers_group(settings)))
-        self._restart()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._consumer.close()
-
-    def read(self) -> None:
-        """Read the new records; the whole topic the first time and after a failure.
-
-        Raises
-        ------
-        KafkaException
-            The broker does not answer.
-        ConnectionError
-            The schema registry does not answer.
-        """
-        try:
-            self._read_new()
-        except (KafkaException, ConnectionError):
-            self._restart()
-            raise
+        self._pending: dict[str, tuple[State, datetime]] = {}
+        super().__init__(settings, "takedowns")
 
     def set_metrics(self, now_s: float) -> None:
         """Set the metrics of pending takedowns."""
@@ -62,29 +38,14 @@ class PendingTakedowns:
         for clock, limit_s in _CLOCKS_S.items():
             metrics.TAKEDOWNS_OVERDUE.labels(clock).set(sum(age_s > limit_s for _, age_s in ages_s))
 
-    def _restart(self) -> None:
-        self._pending: dict[str, tuple[State, datetime]] = {}
-        self._unread = set(range(TOPICS["takedowns"].partitions))
-        self._consumer.assign([TopicPartition(self._topic, partition, OFFSET_BEGINNING) for partition in self._unread])
+    def clear(self) -> None:
+        """Empty the state."""
+        self._pending.clear()
 
-    def _read_new(self) -> None:
-        while (message := self._consumer.poll(ANSWER_S if self._unread else 0)) is not None:
-            self._process(message)
-        if self._unread:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
-
-    def _process(self, message: Message) -> None:
-        error = message.error()
-        if error is None:
-            self._apply(message.value() or b"")
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-            self._unread.discard(message.partition() or 0)
-        else:
-            raise KafkaException(error)
-
-    def _apply(self, value: bytes) -> None:
+    def apply(self, key: bytes, value: bytes | None) -> None:  # noqa: ARG002 - the event has it
+        """Apply one event."""
         try:
-            event = self._codec.decode("takedowns", value)
+            event = self._codec.decode("takedowns", value or b"")
         except WireError as error:
             log.warning("takedown cannot be decoded", reason=error.reason)
             return

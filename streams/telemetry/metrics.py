@@ -91,7 +91,7 @@ LATE_SEARCH_SECONDS = Histogram(
     "jikimi_late_search_seconds", "Time to search the archive for one new reference piece.", buckets=_SECONDS
 )
 LATE_SEARCH_WAITING = _sum_gauge("jikimi_late_search_waiting", "Reference pieces not yet compared with all old posts.")
-OPEN_CASES = _max_gauge("jikimi_open_cases", "Open cases.")
+OPEN_CASES = _max_gauge("jikimi_open_cases", "Open cases, as match and the monitor count them; 0 in other processes.")
 REFERENCE_PIECES = _max_gauge("jikimi_reference_pieces", "Active reference pieces.", ["modality"])
 TAKEDOWNS = Counter("jikimi_takedowns_total", "Takedown events.", ["state"])
 

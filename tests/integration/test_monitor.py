@@ -22,7 +22,7 @@ from streams.kafka.lag import LagReader, StageLag
 from streams.kafka.serving import free_port
 from streams.monitor.monitor import Monitor
 from streams.topology import STAGES
-from tests.integration.made import described, footage
+from tests.integration.made import described, entry, footage
 from tests.integration.system import System, until
 from tests.support.deadline import DEADLINE_S
 from tests.unit.made_messages import takedown, verdict
@@ -204,6 +204,21 @@ def test_pending_takedowns_age_from_their_issue_until_they_end(system: System) -
         until(lambda: updated(monitor) and value("jikimi_takedowns_pending", state="reappeared") == 0)
         assert [value("jikimi_takedowns_overdue", clock=clock) for clock in ("24h", "48h")] == [1, 0]
     assert value("jikimi_takedowns_pending", state="removed") is None
+
+
+def test_open_cases_are_counted_without_a_worker(system: System) -> None:
+    for case_id in ("case-a", "case-b", "case-c", "case-d"):
+        system.write("cases", case_id, entry(case_id))
+        system.write("cases", f"{case_id}/r1/visual/0/m@1", entry(case_id))
+    system.write("cases", "allow-e/r1/visual/0/m@1", entry("allow-e"))
+    system.write("cases", "case-d", None)
+    system.flush()
+    with closing(Monitor(system.settings)) as monitor:
+        until(lambda: updated(monitor))
+        assert value("jikimi_open_cases") == 3
+        system.write("cases", "case-a", None)
+        system.flush()
+        until(lambda: updated(monitor) and value("jikimi_open_cases") == 2)
 
 
 class _Process:

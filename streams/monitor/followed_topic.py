@@ -1,0 +1,80 @@
+"""Topic that the monitor follows: read from its beginning once, then only what is new."""
+
+from abc import ABC, abstractmethod
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from schemas.topics import TOPICS
+from streams.kafka.clients import reader_config
+from streams.kafka.lag import ANSWER_S
+from streams.settings import Settings
+from streams.topology import readers_group
+
+_QUEUE_KIB = 16 * 1024
+"""Limit of the client's queue of fetched records; one record may exceed it."""
+
+
+class FollowedTopic(ABC):
+    """State over a whole topic, updated by `read`.
+
+    Parameters
+    ----------
+    topic
+        Without prefix.
+    """
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._topic = topic
+        self._name = settings.topic_prefix + topic
+        self._consumer = Consumer(
+            reader_config(settings, readers_group(settings), queued_max_messages_kbytes=_QUEUE_KIB)
+        )
+        self._restart()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._consumer.close()
+
+    def read(self) -> None:
+        """Read the new records; the whole topic the first time and after a failure.
+
+        Raises
+        ------
+        KafkaException
+            The broker does not answer.
+        ConnectionError
+            The schema registry does not answer.
+        """
+        try:
+            self._read_new()
+        except (KafkaException, ConnectionError):
+            self._restart()
+            raise
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Empty the state, before the topic is read from its beginning."""
+
+    @abstractmethod
+    def apply(self, key: bytes, value: bytes | None) -> None:
+        """Apply one record; a value of None is a tombstone."""
+
+    def _restart(self) -> None:
+        self.clear()
+        self._unread = set(range(TOPICS[self._topic].partitions))
+        self._consumer.assign([TopicPartition(self._name, partition, OFFSET_BEGINNING) for partition in self._unread])
+
+    def _read_new(self) -> None:
+        while (message := self._consumer.poll(ANSWER_S if self._unread else 0)) is not None:
+            self._process(message)
+        if self._unread:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
+
+    def _process(self, message: Message) -> None:
+        error = message.error()
+        if error is None:
+            self.apply(message.key() or b"", message.value())
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+            self._unread.discard(message.partition() or 0)
+        else:
+            raise KafkaException(error)
