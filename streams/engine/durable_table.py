@@ -216,6 +216,8 @@ class DurableTable:
     def _read(self, partition: int, start: int) -> tuple[dict[bytes, bytes | None], int]:
         """Return the last values from an offset to the end, and the offset after the last record."""
         changes: dict[bytes, bytes | None] = {}
+        if self._ranges.is_empty(partition):
+            return changes, start
         for record in self._ranges.read(partition, start, sys.maxsize):
             changes[record.key or b""] = record.value
             start = record.offset + 1

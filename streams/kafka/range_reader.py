@@ -50,6 +50,13 @@ class RangeReader:
             first, _ = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_FETCH_S)
         return first
 
+    def is_empty(self, partition: int) -> bool:
+        """Return whether a partition never held a record: not every broker reports the end of such a one."""
+        with self._lock:
+            topic_partition = TopicPartition(self._topic, partition)
+            _, end = self._consumer.get_watermark_offsets(topic_partition, timeout=_FETCH_S)
+        return end == 0
+
     def read(self, partition: int, start: int, end: int) -> Iterator[RangeRecord]:
         """Yield the retained records from `start` to before `end`.
 
