@@ -7,8 +7,7 @@ its event confirms.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from hashlib import blake2b
 from typing import NamedTuple, get_args
 
@@ -77,6 +76,8 @@ class TakedownIndex:
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(_SCHEMA)
+        # One transaction for ever: nothing is kept beyond the process, and each commit would walk the whole cache.
+        self._database.execute("BEGIN")
 
     @property
     def size_bytes(self) -> int:
@@ -88,15 +89,6 @@ class TakedownIndex:
 
     def __len__(self) -> int:
         return int(self._database.execute("SELECT coalesce(max(row), 0) FROM takedown").fetchone()[0])
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Apply several events as one change of the database, which is faster."""
-        self._database.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._database.execute("COMMIT")
 
     def apply(self, event: Takedown, partition: int, offset: int) -> bool:
         """Apply an event; return False if it is a repeated one or does not follow the last one, and change nothing."""

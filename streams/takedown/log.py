@@ -143,11 +143,10 @@ class TakedownLog:
                 listener(event)
 
     def _apply_updates(self, updates: list[Update]) -> None:
-        with self._index.batch():
-            for update in updates:
-                event = decode_or_refuse(self._codec, "takedowns", update)
-                if isinstance(event, Takedown):
-                    self.apply(event, update.partition, update.offset)
+        for update in updates:
+            event = decode_or_refuse(self._codec, "takedowns", update)
+            if isinstance(event, Takedown):
+                self.apply(event, update.partition, update.offset)
 
 
 async def read_takedowns(settings: Settings) -> list[Takedown]:

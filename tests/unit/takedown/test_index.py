@@ -17,13 +17,12 @@ TARGET_BYTES = 300
 def filled(number: int) -> TakedownIndex:
     """Return an index of so many takedowns, each of two references and of an account with five posts."""
     index = TakedownIndex()
-    with index.batch():
-        for offset in range(number):
-            name = str(uuid.UUID(int=offset * 2**64 // 7))
-            post = msgspec.structs.replace(post_ref(name), url=f"https://example.org/{name}", author=f"a{offset // 5}")
-            evidence = [evidence_of("r1"), evidence_of(f"r{offset % 100}")]
-            event = takedown(takedown_id=name, post=post, case_id=f"case-{offset % 20}", evidence=evidence)
-            assert index.apply(chained(event, None), 0, offset)
+    for offset in range(number):
+        name = str(uuid.UUID(int=offset * 2**64 // 7))
+        post = msgspec.structs.replace(post_ref(name), url=f"https://example.org/{name}", author=f"a{offset // 5}")
+        evidence = [evidence_of("r1"), evidence_of(f"r{offset % 100}")]
+        event = takedown(takedown_id=name, post=post, case_id=f"case-{offset % 20}", evidence=evidence)
+        assert index.apply(chained(event, None), 0, offset)
     return index
 
 
