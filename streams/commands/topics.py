@@ -7,6 +7,7 @@ import typer
 
 from streams.errors import UsageError
 from streams.kafka import topic_admin
+from streams.kafka.split_group import split_group
 from streams.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Create or check the topics.")
@@ -36,6 +37,13 @@ def topics_check() -> None:
     for line in differences or ["all topics are as declared"]:
         print(line)  # noqa: T201
     sys.exit(1 if differences else 0)
+
+
+@app.command("split-group")
+def topics_split_group(old: Annotated[str, typer.Argument(help="Its name, as jikimi-all.")]) -> None:
+    """Copy the offsets of a group that stages shared to one group a stage; stop their workers first."""
+    for line in split_group(load_settings(), old):
+        print(line)  # noqa: T201
 
 
 def _topic_partitions(option: str) -> tuple[str, int]:
