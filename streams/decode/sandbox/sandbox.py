@@ -7,14 +7,15 @@ is bounded on both sides.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Self
 
 import structlog
 
 from streams.decode.sandbox import layers
 from streams.decode.sandbox.child import Child
+from streams.engine.waiting import waiting
 from streams.telemetry import metrics
 
 log = structlog.get_logger()
@@ -29,7 +30,8 @@ class Sandbox:
         "module:function", called in the child with a job's bytes and the descriptors of its files, yields the answers'
         bytes. It can open no file and load no module.
     n_children
-        Most jobs open at once, each with a child of its own: the memory. A job that waits for it starts no process.
+        Most jobs open at once, each with a child of its own: the memory. A job that waits for it starts no process, and
+        its record's deadline stands still.
     n_working
         Most children that work at once: the cores. Open jobs take turns answer by answer, so a film delays no clip.
     memory_bytes
@@ -91,16 +93,16 @@ class Sandbox:
             If the work function raised anything else: a bug, with the child's traceback.
         """
         child = None
-        async with self._slots:
+        async with _held(self._slots):
             try:
-                async with self._turns:
+                async with _held(self._turns):
                     child = await self._child()
                     child.send(job, files, job_timeout_s)
                     answer = await child.answer(answer_timeout_s)
                 while answer is not None:
                     yield answer
                     # Without a turn if the answer is imminent: a job that ends now frees its child for the next.
-                    async with nullcontext() if await child.answers_soon() else self._turns:
+                    async with nullcontext() if await child.answers_soon() else _held(self._turns):
                         answer = await child.answer(answer_timeout_s)
             finally:
                 if child is not None:
@@ -137,3 +139,15 @@ class Sandbox:
             self._idle.append(child)
         else:
             await self._end(child)
+
+
+@asynccontextmanager
+async def _held(slots: asyncio.Semaphore) -> AsyncIterator[None]:
+    """Hold one of these slots; the wait for it is outside the record's deadline."""
+    async with AsyncExitStack() as stack:
+        if slots.locked():
+            async with waiting():
+                await stack.enter_async_context(slots)
+        else:
+            await stack.enter_async_context(slots)
+        yield

@@ -1,6 +1,7 @@
 """Children share one budget of memory: further jobs wait, outside their records' deadlines."""
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from streams.decode.decoder import Decoder
 from streams.decode.sandbox import memory
 from streams.decode.sandbox.sandbox import Sandbox
 from streams.decode.settings import MediaSettings
+from streams.engine.waiting import Deadline, deadline_of_record
 from streams.telemetry import metrics
 from tests.support.deadline import DEADLINE_S
 
@@ -51,20 +53,29 @@ def test_the_decoder_keeps_to_the_budget() -> None:
     assert Decoder(settings)._sandbox._slots._value == 3
 
 
-async def test_a_job_waits_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_job_waits_for_memory_outside_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     reserved = metrics.SANDBOX_MEMORY_BYTES.labels("reserved")._value
     before = reserved.get()
-    async with Sandbox("misbehaving:work", n_children=1, n_working=2, memory_bytes=512 * MIB) as sandbox:
+    async with Sandbox("misbehaving:work", n_children=1, n_working=1, memory_bytes=512 * MIB) as sandbox:
         first = sandbox.run(b"flow", answer_timeout_s=DEADLINE_S, job_timeout_s=DEADLINE_S)
         await anext(first)
-        second = sandbox.run(b"count 1", answer_timeout_s=DEADLINE_S, job_timeout_s=DEADLINE_S)
-        waiting = asyncio.create_task(anext(second))
-        await asyncio.sleep(0)
-        assert sandbox._slots.locked()
-        assert not waiting.done()
+
+        async def second() -> list[bytes]:
+            deadline = Deadline(DEADLINE_S)
+            deadline_of_record.set(deadline)
+            run = sandbox.run(b"count 1", answer_timeout_s=DEADLINE_S, job_timeout_s=DEADLINE_S)
+            async with deadline.running() as timer, aclosing(run):
+                timers.append(timer)
+                return [answer async for answer in run]
+
+        timers: list[asyncio.Timeout] = []
+        waiting = asyncio.create_task(second())
+        while not timers or timers[0].when() is not None:  # noqa: ASYNC110 - a timer has no event
+            await asyncio.sleep(0)
         assert reserved.get() - before == 512 * MIB
         await first.aclose()
-        assert await waiting == b"good"
-        await second.aclose()
+        assert await waiting == [b"good", b"0"]
+        assert timers[0].when() is not None
+        assert reserved.get() - before == 512 * MIB
     assert reserved.get() == before
