@@ -61,11 +61,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for the same numbers")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    rows = {name: asyncio.run(measure(links)) for name, links in ATTACKS.items()}
-    columns = list(next(iter(rows.values())))
-    sys.stdout.write(f"{'attack':20}{''.join(f'{column:>22}' for column in columns)}\n")
-    for name, row in rows.items():
-        sys.stdout.write(f"{name:20}{''.join(f'{row[column]:22}' for column in columns)}\n")
+    rows: dict[str, dict[str, Any]] = {}
+    for name, links in ATTACKS.items():
+        row = rows[name] = asyncio.run(measure(links))
+        if len(rows) == 1:
+            sys.stdout.write(f"{'attack':20}{''.join(f'{column:>22}' for column in row)}\n")
+        sys.stdout.write(f"{name:20}{''.join(f'{value:22}' for value in row.values())}\n")
+        sys.stdout.flush()
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
 
@@ -194,8 +196,8 @@ async def _answer(picture: bytes, reader: asyncio.StreamReader, writer: asyncio.
                 await asyncio.sleep(1 / SCALE)
         else:
             await reader.read()
-    except (ConnectionError, asyncio.IncompleteReadError):
-        pass
+    except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        pass  # the other side has closed, or the trial has ended
     finally:
         writer.close()
 

@@ -14,7 +14,7 @@ from streams.decode.fetch.turns import Share, Turn, Turns
 from streams.decode.fetch.unnamed import path_of, unnamed_file, write_all
 from streams.decode.fetch.web import HttpSource
 from streams.decode.settings import MediaSettings
-from streams.errors import TransientError, UnprocessableError
+from streams.errors import TransientError, UnprocessableError, worker_fault
 
 
 class Fetcher:
@@ -78,7 +78,15 @@ class Fetcher:
 
     def _local(self, parts: SplitResult) -> Path:
         """Return the file of a file link, with symbolic links resolved before the check."""
-        path = Path(unquote(parts.path)).resolve()
+        try:
+            path = Path(unquote(parts.path)).resolve()
+            path.lstat()
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:  # a name that is too long, a loop of links, a zero byte
+            if worker_fault(error) is not None:
+                raise
+            raise UnprocessableError("link_malformed", "no file can have this name") from error
         if parts.netloc not in ("", "localhost") or not any(
             path.is_relative_to(root.resolve()) for root in self._settings.file_roots
         ):

@@ -67,7 +67,7 @@ async def follow_folder(
         for path in sorted(path for path, state in unchanged.items() if processed.get(path) != state):
             processed[path] = current[path]
             with contextlib.suppress(FileNotFoundError):  # removed since the scan
-                post = await asyncio.to_thread(read_post, path)
+                post = await asyncio.to_thread(read_post, path, folder)
                 yield Batch([post], parts={_part(folder, path): msgspec.json.encode(current[path]).decode()})
         # Evicting removed files bounds the state, and a file that returns becomes a post again under its old id.
         if removed := processed.keys() - current.keys():
@@ -83,8 +83,10 @@ def _part(folder: Path, path: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def read_post(path: Path) -> Post | DeadLetter:
+def read_post(path: Path, folder: Path) -> Post | DeadLetter:
     """Return the post of one file; its id depends on the file's path and bytes.
+
+    A file or sidecar that is a symbolic link out of the folder is a dead letter, and is not read.
 
     Raises
     ------
@@ -93,12 +95,19 @@ def read_post(path: Path) -> Post | DeadLetter:
     """
     raw = b""
     try:
+        _check_inside(folder, path, _sidecar(path))
         raw = _read_sidecar(path)
         return _post(path, _parse_sidecar(raw))
     except FileNotFoundError:
         raise
     except (EntryError, OSError) as error:
         return entry_dead_letter(raw, feed="folder", source=str(path), line=0, detail=str(error))
+
+
+def _check_inside(folder: Path, *files: Path) -> None:
+    for file in files:
+        if not file.resolve().is_relative_to(folder.resolve()):
+            raise EntryError(f"{file.name} is a link that leads out of the folder")
 
 
 def _post(path: Path, entry: Entry) -> Post:

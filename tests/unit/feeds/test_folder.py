@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from schemas.messages import DeadLetter, Post
 from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
@@ -76,6 +78,20 @@ async def test_a_broken_sidecar_is_a_dead_letter_and_is_retried_when_corrected(t
     assert "captoin" in refused.detail
     sidecar.write_text('{"caption": "corrected"}')
     assert (await next_post(feed)).caption == "corrected"
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mp4.json"])
+async def test_a_link_that_leads_out_of_the_folder_is_a_dead_letter_and_not_read(tmp_path: Path, name: str) -> None:
+    folder, secret = tmp_path / "folder", tmp_path / "secret"
+    folder.mkdir()
+    secret.write_bytes(b"secret")
+    (folder / "clip.mp4").write_bytes(b"media")
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(secret)
+    ((letter,),) = [batch.records for batch in await batches_of(folder)]
+    assert isinstance(letter, DeadLetter)
+    assert "leads out of the folder" in letter.detail
+    assert letter.value == b""
 
 
 async def test_a_growing_file_waits_until_it_is_complete(tmp_path: Path) -> None:
