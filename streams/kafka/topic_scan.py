@@ -23,6 +23,7 @@ class ScannedRecord(NamedTuple):
     partition: int
     offset: int
     value: bytes | None
+    key: bytes = b""
 
 
 class TopicScan:
@@ -110,7 +111,7 @@ def _record(message: Message) -> ScannedRecord | None:
     if error is None:
         assert partition is not None
         assert offset is not None
-        return ScannedRecord(partition, offset, message.value())
+        return ScannedRecord(partition, offset, message.value(), message.key() or b"")
     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
         return None
     raise KafkaException(error)

@@ -446,6 +446,8 @@ def test_the_commands_print_the_changes(shared: System, opened: str, film: Path)
     assert "promote" in shown
     back = shared.jikimi("rollback")
     assert (back.code, back.out) == (0, f"visual: {NEW} -> {OLD}\n")
+    shared.write_raw("posts", "post-1", b"its bytes do not matter")
+    shared.flush()
     assert shared.jikimi("label", "post-1", opened, "copy", "--note", "seen").code == 0
     assert shared.jikimi("label", "post-1", "nobody", "copy").code == 2
     (label,) = shared.records("labels")
