@@ -1,5 +1,6 @@
 """Proof by force: python -m ops.faults [--json FILE] [--seed N] [--kills N] [--long]."""
 
+import math
 import signal
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ def main(
     only: Annotated[
         list[str] | None, typer.Option(help="Other faults, all by default; `none` for kills alone.")
     ] = None,
+    minutes: Annotated[float, typer.Option(help="After this time no further fault begins.")] = math.inf,
     folder: Annotated[Path | None, typer.Option(help="Keep logs and data here.")] = None,
 ) -> None:
     """Do the faults; exit with 1 if anything was lost, doubled, wrong or set aside."""
@@ -37,7 +39,7 @@ def main(
     n_kills = kills if kills is not None else _LONG_KILLS if long else _KILLS
     plan = make_plan(seed, n_kills, others, _LONG_ROUNDS if long else 1)
     try:
-        outcome = run(plan, seed, folder=folder)
+        outcome = run(plan, seed, folder=folder, minutes=minutes)
     except (UnavailableError, UsageError, RuntimeError) as error:
         typer.echo(str(error), err=True)
         sys.exit(2)

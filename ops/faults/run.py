@@ -1,5 +1,6 @@
 """One run: a system, a feed, the faults of a plan, and the verification once everything has been processed."""
 
+import math
 import sys
 import tempfile
 import threading
@@ -50,8 +51,11 @@ class _Run:
     done: Counter[str]
     skipped: dict[str, str]
 
-    def play(self, plan: Sequence[Planned]) -> None:
+    def play(self, plan: Sequence[Planned], minutes: float) -> None:
+        until = time.monotonic() + 60 * minutes
         for number, fault in enumerate(plan, start=1):
+            if time.monotonic() > until:
+                break
             time.sleep(fault.wait_s)
             self._await_recovery(STAGES if fault.kind in OTHERS else (fault.stage,))
             self._do(number, fault)
@@ -78,7 +82,12 @@ class _Run:
 
 
 def run(
-    plan: Sequence[Planned], seed: int, *, folder: Path | None = None, bootstrap_servers: str | None = None
+    plan: Sequence[Planned],
+    seed: int,
+    *,
+    folder: Path | None = None,
+    bootstrap_servers: str | None = None,
+    minutes: float = math.inf,
 ) -> Outcome:
     """Carry out a plan under a continuous feed, and verify its outcome.
 
@@ -88,6 +97,8 @@ def run(
         Folder for logs and data, kept; a temporary one by default.
     bootstrap_servers
         A Kafka to use instead of a cluster of one's own; faults of brokers are then skipped.
+    minutes
+        After this time no further fault of the plan begins.
 
     Raises
     ------
@@ -104,7 +115,7 @@ def run(
         system.feed = feed
         playing = _Run(system, recoveries, Counter(), {})
         with feeding(feed, _RATE):
-            playing.play(plan)
+            playing.play(plan, minutes)
         system.fault = ""
         findings = _drained(system, feed)
     return Outcome(feed.kinds(), playing.done, playing.skipped, system.kills, system.deaths, recoveries.found, findings)
