@@ -73,7 +73,9 @@ class UsageError(Exception):
 def worker_fault(error: BaseException) -> WorkerError | None:
     """Return the fault of the worker or its machine that caused an error, None if there is none."""
     cause: BaseException | None = error
-    while cause is not None:
+    seen: set[int] = set()  # libraries raise an error from itself, and its chain then has no end
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
         if isinstance(cause, WorkerError):
             return cause
         if _is_host_fault(cause):
