@@ -21,25 +21,22 @@ class Archive(Protocol):
     """Archive as match needs it; every method may block and may be called from any thread."""
 
     def add(self, hit: Hit, descriptors: Descriptors) -> None:
-        """Store the vectors of one segment, searchable on return; adding the same again changes nothing."""
-
-    def end(self, partition: int) -> int:
-        """Return the offset below which the partition is archived in full, 0 before the first `mark_end`."""
-
-    def mark_end(self, partition: int, offset: int) -> None:
-        """Store the offset below which the partition is archived in full; a lower one than before is ignored."""
+        """Store the vectors of one segment, searchable on return; adding the same again has no effect on a search."""
 
     def search(self, reference: Reference, partitions: Collection[int], floor: float) -> set[Hit]:
         """Return the segments with a cosine of at least `floor` to the piece, or a digest in common."""
 
-    def searched(self, partition: int) -> set[str]:
-        """Return the tokens of the reference pieces already searched in this partition."""
+    def sync(self) -> None:
+        """Return when everything added before is on the disk."""
 
-    def mark_searched(self, partition: int, token: str) -> None:
-        """Store that this piece was searched and its scores were delivered."""
+    def partitions(self) -> set[int]:
+        """Return the partitions of which anything is stored."""
 
-    def remove_searched(self, partition: int, tokens: Collection[str]) -> None:
-        """Remove the tokens of pieces that no longer exist."""
+    def expire(self, partition: int, first: int) -> int:
+        """Delete what lies before the first retained offset of a partition, and return the number of slices deleted.
+
+        Deletes at most a few slices at a time: 0 means that nothing is left to delete.
+        """
 
     def close(self) -> None:
         """Release the files."""

@@ -4,24 +4,29 @@ A reference enters the live index first and is searched in the archive afterward
 A finished search is stored per partition only after its scores are delivered: a crash repeats a search and never skips
 one.
 
+What its topic no longer retains is deleted from the archive, also in partitions that other workers have now.
+
 Segments that this worker's archive lacks, because another worker processed them or the folder was lost, are first read
 from the topic. Each of them is also searched in the live index: the worker that processed it may have died before its
 own late search.
 """
 
 import asyncio
-from collections.abc import Collection
+import time
+import weakref
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import structlog
 
 from schemas.codec import WireError
-from schemas.messages import Descriptors, Match
+from schemas.messages import Descriptors, Match, Reference
 from schemas.validation import defect
 from streams.engine.context import Context
 from streams.kafka.range_reader import RangeReader, RangeRecord
 from streams.match.archive import Archive, Hit
 from streams.match.live_index import LiveIndex
+from streams.match.progress import Progress
 from streams.match.reference_index import ReferenceIndex
 from streams.match.scores import scores_record
 from streams.telemetry import metrics, trace
@@ -31,6 +36,10 @@ log = structlog.get_logger()
 _ASSIGNMENT_POLL_S = 1.0
 _CATCH_UP_STEP = 500
 """Offsets archived between two checkpoints."""
+_EXPIRY_S = 60.0
+"""Time between two looks at what the topic still retains."""
+_TURN_S = 60.0
+"""Time after which the search of many references is interrupted for the other steps."""
 _FLOOR = {"visual": 0.4, "audio": 0.3, "text": 0.6, "voice": 0.8}
 """Cosine of a stored vector from which its segment is aligned.
 
@@ -49,14 +58,17 @@ class _PastSegment(NamedTuple):
 class ArchiveSearch:
     """Search of each new reference in the archived partitions that this worker owns."""
 
-    def __init__(self, context: Context, archive: Archive, live: LiveIndex) -> None:
+    def __init__(self, context: Context, archive: Archive, progress: Progress, live: LiveIndex) -> None:
         self._context = context
         self._archive = archive
+        self._progress = progress
         self._live = live
         self._reader = RangeReader(context.settings, context.physical("descriptors"), context.group)
         self._generation = context.generation()
         self._caught_up: set[int] = set()
         self._searched: dict[int, set[str]] = {}
+        self._next_expiry_s = 0.0
+        self._tidied: Callable[[], ReferenceIndex | None] = lambda: None
 
     async def run(self) -> None:
         """Search until cancelled, after each index swap and at least once a second."""
@@ -74,7 +86,30 @@ class ArchiveSearch:
         # During a rebalance the assignment is not settled yet.
         owned = set() if self._context.app.rebalancing else self._context.owned("descriptors")
         await self._catch_up(owned)
-        await self._search_new(await self._live.current(), owned & self._caught_up)
+        await self._expire()
+        await self._forget_removed()
+        await self._search_new(owned & self._caught_up)
+
+    async def _expire(self) -> None:
+        """Delete what the topic no longer retains, a few slices at a time: searches go on in between."""
+        if time.monotonic() < self._next_expiry_s:
+            return
+        left = 0
+        for partition in self._archive.partitions():
+            first = await asyncio.to_thread(self._reader.first, partition)
+            left += await asyncio.to_thread(self._archive.expire, partition, first)
+        if not left:
+            self._next_expiry_s = time.monotonic() + _EXPIRY_S
+
+    async def _forget_removed(self) -> None:
+        """Erase the tokens of pieces that no longer exist, in memory and on disk."""
+        index = await self._live.current()
+        if index is self._tidied():
+            return
+        await asyncio.to_thread(self._progress.keep_searched, index.pieces.keys())
+        for tokens in self._searched.values():
+            tokens.intersection_update(index.pieces)
+        self._tidied = weakref.ref(index)
 
     async def _catch_up(self, owned: Collection[int]) -> None:
         """Archive the committed records that this worker's archive lacks, and store the end of each partition.
@@ -92,22 +127,28 @@ class ArchiveSearch:
                 await self._catch_up_one(partition, end)
             elif self._context.generation() != generation:
                 return  # a rebalance has begun: another worker may have committed this
-            await asyncio.to_thread(self._archive.mark_end, partition, end)
+            await self._mark_end(partition, end)
             self._caught_up.add(partition)
 
     async def _catch_up_one(self, partition: int, end: int) -> None:
-        start = await asyncio.to_thread(self._archive.end, partition)
+        start = await asyncio.to_thread(self._progress.end, partition)
         if start < end:
             start = max(start, await asyncio.to_thread(self._reader.first, partition))
             log.info("archive catches up", partition=partition, start=start, end=end)
-        index = await self._live.current()
         while start < end:
             step_end = min(start + _CATCH_UP_STEP, end)
-            for past, match in await asyncio.to_thread(self._archive_range, index, partition, start, step_end):
+            index = await self._live.current()
+            found = await asyncio.to_thread(self._archive_range, index, partition, start, step_end)
+            del index
+            for past, match in found:
                 await self._send(past, match, f"{match.case_id}/{match.reference_id}")
-            await asyncio.to_thread(self._archive.mark_end, partition, step_end)
+            await self._mark_end(partition, step_end)
             start = step_end
-        self._searched[partition] = await asyncio.to_thread(self._archive.searched, partition)
+        self._searched[partition] = await asyncio.to_thread(self._progress.searched, partition)
+
+    async def _mark_end(self, partition: int, end: int) -> None:
+        await asyncio.to_thread(self._archive.sync)
+        await asyncio.to_thread(self._progress.mark_end, partition, end)
 
     def _archive_range(
         self, index: ReferenceIndex, partition: int, start: int, end: int
@@ -120,37 +161,50 @@ class ArchiveSearch:
                 found += [(past, match) for match in index.search(past.descriptors)]
         return found
 
-    async def _search_new(self, index: ReferenceIndex, partitions: Collection[int]) -> None:
-        for partition in partitions:
-            if removed := self._searched[partition] - index.pieces.keys():
-                await asyncio.to_thread(self._archive.remove_searched, partition, removed)
-                self._searched[partition] -= removed
+    async def _search_new(self, partitions: Collection[int]) -> None:
+        index = await self._live.current()
         unsearched = {
             token: pending
             for token in index.pieces
             if (pending := {partition for partition in partitions if token not in self._searched[partition]})
         }
+        del index  # the searches take long: a case withdrawn meanwhile must not stay in memory
         metrics.LATE_SEARCH_WAITING.set(len(unsearched))
+        until_s = time.monotonic() + _TURN_S
         for token, pending in unsearched.items():
+            if self._live.swapped.is_set() or time.monotonic() > until_s:
+                return  # what was withdrawn is erased first, and what has ended or expired is stored
             with metrics.LATE_SEARCH_SECONDS.time():
-                await self._search(index, token, pending)
+                await self._search(token, pending)
             metrics.LATE_SEARCH_WAITING.dec()
 
-    async def _search(self, index: ReferenceIndex, token: str, partitions: Collection[int]) -> None:
-        *_, reference = index.pieces[token]
-        hits = await asyncio.to_thread(self._archive.search, reference, partitions, _FLOOR[reference.modality])
+    async def _search(self, token: str, partitions: Collection[int]) -> None:
+        """Search a piece unless its case was withdrawn, and its hits until it is."""
+        if (piece := await self._piece(token)) is None:
+            return
+        hits = await asyncio.to_thread(self._archive.search, piece, partitions, _FLOOR[piece.modality])
         for hit in sorted(hits):
-            await self._score(index, token, hit)
+            if not await self._score(token, hit):
+                return
+        await asyncio.to_thread(self._progress.mark_searched, partitions, token)
         for partition in partitions:
-            await asyncio.to_thread(self._archive.mark_searched, partition, token)
             self._searched[partition].add(token)
         if hits:
-            log.info("late search", modality=reference.modality, segments=len(hits))
+            log.info("late search", modality=piece.modality, segments=len(hits))
 
-    async def _score(self, index: ReferenceIndex, token: str, hit: Hit) -> None:
+    async def _piece(self, token: str) -> Reference | None:
+        found = (await self._live.current()).pieces.get(token)
+        return None if found is None else found[3]
+
+    async def _score(self, token: str, hit: Hit) -> bool:
+        """Return whether the piece still exists."""
+        index = await self._live.current()
+        if token not in index.pieces:
+            return False
         past = await asyncio.to_thread(self._fetch, hit)
         if past is not None and (found := await asyncio.to_thread(index.match_one, token, past.descriptors)):
             await self._send(past, found, token)
+        return True
 
     async def _send(self, past: _PastSegment, match: Match, token: str) -> None:
         with trace.span("late", "descriptors", past.headers):

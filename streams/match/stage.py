@@ -12,6 +12,7 @@ from streams.match.archive import Hit
 from streams.match.archive_search import ArchiveSearch
 from streams.match.live_index import LiveIndex
 from streams.match.milvus_archive import MilvusArchive
+from streams.match.progress import Progress
 from streams.match.scores import scores_record
 from streams.telemetry import metrics
 
@@ -20,7 +21,8 @@ def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     archive = MilvusArchive(context.settings.archive_dir)
     live = LiveIndex(context.cases)
-    late = ArchiveSearch(context, archive, live)
+    # In the archive's folder, so that the two are lost together.
+    late = ArchiveSearch(context, archive, Progress(archive.folder / "progress.sqlite"), live)
     context.background(live.run)
     context.background(late.run)
 

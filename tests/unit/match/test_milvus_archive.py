@@ -3,7 +3,8 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Modality, Reference
 from streams.errors import UsageError
+from streams.match import milvus_archive, slices
 from streams.match.archive import Hit
 from streams.match.milvus_archive import MilvusArchive
 from tests.support.deadline import DEADLINE_S
@@ -146,7 +148,8 @@ def test_adding_the_same_again_changes_nothing(archive: MilvusArchive) -> None:
     for _ in range(3):
         archive.add(Hit(0, 1), descriptors(rows, digest(1)))
     assert archive.search(reference(rows, digest(1)), ALL, 0.5) == {Hit(0, 1)}
-    kept = archive._client.query("visual_m_1_64", filter="part == 0", output_fields=["key"])
+    (one,) = archive._slices.of("visual_m_1_64", ALL)
+    kept = archive._client.query(one.name, filter="part == 0", output_fields=["key"])
     assert len(kept) == len(rows)
 
 
@@ -158,27 +161,13 @@ def test_every_segment_of_thousands_alike_is_found(archive: MilvusArchive) -> No
     assert len(archive.search(reference(rows[:0], digest(1)), ALL, 0.9)) == 1_500
 
 
-def test_the_end_is_the_highest_one_marked(open_archive: Callable[[], MilvusArchive]) -> None:
-    archive = open_archive()
-    # A later record does not imply the earlier ones: another worker may have processed those.
-    archive.add(Hit(3, 500), descriptors(vectors(1)))
-    assert archive.end(3) == 0
-    archive.mark_end(3, 400)
-    archive = open_archive()
-    archive.mark_end(3, 399)
-    assert (archive.end(3), archive.end(2)) == (400, 0)
-
-
-def test_segments_and_searched_tokens_outlive_a_restart(open_archive: Callable[[], MilvusArchive]) -> None:
+def test_segments_outlive_a_restart(open_archive: Callable[[], MilvusArchive]) -> None:
     archive = open_archive()
     archive.add(Hit(0, 1), descriptors(vectors(2), digest(1)))
-    archive.mark_searched(0, "a" * 32)
-    archive.mark_searched(0, "b" * 32)
-    archive.mark_searched(1, "c" * 32)
-    archive.remove_searched(0, {"b" * 32})
+    archive.sync()
     archive = open_archive()
-    assert (archive.searched(0), archive.searched(1), archive.searched(2)) == ({"a" * 32}, {"c" * 32}, set())
     assert archive.search(reference(vectors(1)), ALL, 0.1) == {Hit(0, 1)}
+    assert archive.partitions() == {0}
 
 
 _ADD_ENDLESSLY = """
@@ -188,8 +177,6 @@ from tests.unit.match.test_milvus_archive import MilvusArchive, Hit, descriptors
 archive = MilvusArchive(sys.argv[1])
 for offset in count():
     archive.add(Hit(0, offset), descriptors(vectors(3, seed=offset), digest(offset)))
-    archive.mark_end(0, offset + 1)
-    archive.mark_searched(0, str(offset))
     print(offset, flush=True)
 """
 
@@ -205,8 +192,6 @@ def test_everything_confirmed_as_archived_outlives_a_kill_amid_adds(tmp_path: Pa
             last = max([last, *(int(line) for line in process.stdout if line.endswith("\n"))])
         archive = MilvusArchive(tmp_path)
         try:
-            assert archive.end(0) >= last + 1
-            assert {str(offset) for offset in range(last + 1)} <= archive.searched(0)
             for offset in range(0, last + 1, 10):
                 assert Hit(0, offset) in archive.search(reference(vectors(1, seed=offset)), ALL, 0.9)
                 assert archive.search(reference(vectors(0), digest(offset)), ALL, 0.9) == {Hit(0, offset)}
@@ -215,7 +200,7 @@ def test_everything_confirmed_as_archived_outlives_a_kill_amid_adds(tmp_path: Pa
 
 
 def test_a_second_process_on_the_folder_gets_one_error(archive: MilvusArchive, tmp_path: Path) -> None:
-    assert archive.end(0) == 0
+    assert archive.partitions() == set()
     code = (
         "import sys; from streams.match.milvus_archive import MilvusArchive\n"
         "try: MilvusArchive(sys.argv[1])\n"
@@ -234,6 +219,103 @@ def test_a_folder_that_cannot_be_created_is_a_usage_error(tmp_path: Path) -> Non
         MilvusArchive(tmp_path / "file" / "archive")
 
 
+@pytest.fixture
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices of five rows, of which two are open at once."""
+    monkeypatch.setattr(slices, "_ROWS", 5)
+    monkeypatch.setattr(milvus_archive, "_MAX_OPEN", 2)
+
+
+def fill(archive: MilvusArchive, partition: int, offsets: Iterable[int]) -> None:
+    """Add segments of five rows, each a slice of its own."""
+    for offset in offsets:
+        archive.add(Hit(partition, offset), descriptors(vectors(5, seed=1000 * partition + offset), digest(offset)))
+
+
+def n_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def found_offsets(archive: MilvusArchive, partition: int, offsets: Iterable[int]) -> set[int]:
+    return {
+        offset
+        for offset in offsets
+        if Hit(partition, offset) in archive.search(reference(vectors(1, seed=1000 * partition + offset)), ALL, 0.9)
+    }
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_slices_closed_in_between_are_found_before_and_after_a_restart(
+    open_archive: Callable[[], MilvusArchive],
+) -> None:
+    archive = open_archive()
+    fill(archive, 0, range(8))
+    assert found_offsets(archive, 0, range(8)) == set(range(8))
+    assert len(archive._open) <= 2
+    archive = open_archive()
+    fill(archive, 0, range(7, 10))  # 7 is added again
+    assert found_offsets(archive, 0, range(10)) == set(range(10))
+    assert archive.search(reference(vectors(0), digest(3)), ALL, 0.9) == {Hit(0, 3)}
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_what_the_topic_no_longer_retains_is_deleted_with_its_files(
+    open_archive: Callable[[], MilvusArchive],
+) -> None:
+    archive = open_archive()
+    fill(archive, 0, range(8))
+    fill(archive, 1, range(8))
+    before = n_bytes(archive.folder)
+    assert archive.expire(0, 6) == 6
+    assert archive.expire(0, 6) == 0
+    assert n_bytes(archive.folder) < 0.7 * before
+    assert found_offsets(archive, 0, range(8)) == {6, 7}
+    assert found_offsets(archive, 1, range(8)) == set(range(8))
+    archive = open_archive()
+    assert archive.expire(0, 100) == 2  # also the newest, which is still written to
+    assert archive.partitions() == {1}
+    fill(archive, 0, [100])
+    assert archive.search(reference(vectors(1, seed=100)), {0}, 0.9) == {Hit(0, 100)}
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_expiry_goes_on_where_a_kill_stopped_it(
+    open_archive: Callable[[], MilvusArchive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(milvus_archive, "_MAX_DROPS", 3)
+    archive = open_archive()
+    fill(archive, 0, range(8))
+    assert archive.expire(0, 7) == 3
+    archive = open_archive()
+    assert [archive.expire(0, 7) for _ in range(3)] == [3, 1, 0]
+    assert found_offsets(archive, 0, range(8)) == {7}
+
+
+def test_a_slice_is_kept_whole_until_its_last_record_has_expired(archive: MilvusArchive) -> None:
+    fill(archive, 0, range(3))
+    assert archive.expire(0, 2) == 0
+    assert found_offsets(archive, 0, range(3)) == {0, 1, 2}
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_a_search_holds_up_only_adds_to_the_slice_that_it_is_at(archive: MilvusArchive) -> None:
+    fill(archive, 0, range(3))
+    first, *_ = archive._slices.of("visual_m_1_64", {0})
+    with ThreadPoolExecutor(2) as pool:
+        with archive._using(first):  # as a search does
+            searching = pool.submit(archive.search, reference(vectors(1, seed=2)), ALL, 0.9)
+            fill(archive, 0, [3])
+            assert not searching.done()
+        assert searching.result(DEADLINE_S) == {Hit(0, 2)}
+
+
+def test_a_collection_of_an_older_version_is_dropped_and_read_again(
+    open_archive: Callable[[], MilvusArchive],
+) -> None:
+    milvus_archive._create(open_archive()._client, "progress", 2)
+    assert open_archive()._client.list_collections() == []
+
+
 _USE_AND_CLOSE = """
 import logging, sys, threading
 from tests.unit.match.test_milvus_archive import ALL, Hit, MilvusArchive, descriptors, digest, reference, vectors
@@ -241,7 +323,6 @@ logging.basicConfig(level=logging.WARNING)
 archive = MilvusArchive(sys.argv[1])
 archive.add(Hit(0, 1), descriptors(vectors(2), digest(1)))
 archive.search(reference(vectors(1), digest(1)), ALL, 0.5)
-archive.searched(0)
 archive.close()
 left = [thread.name for thread in threading.enumerate() if "serve" in thread.name or "milvus" in thread.name]
 assert not left, left

@@ -1,0 +1,61 @@
+"""Progress of the archive: how far each partition is archived, and which reference pieces were searched in it."""
+
+import sqlite3
+import threading
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+_SCHEMA = """
+PRAGMA secure_delete = ON;
+CREATE TABLE IF NOT EXISTS ends (part INTEGER PRIMARY KEY, end INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS searched (token TEXT, part INTEGER, PRIMARY KEY (token, part)) WITHOUT ROWID;
+"""
+
+
+class Progress:
+    """Progress in SQLite; deleted rows are overwritten, so that nothing of a withdrawn case is left in the file.
+
+    A row per partition, and one per reference piece and partition. Safe to call from any thread.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._database = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        self._lock = threading.Lock()
+        self._database.executescript(_SCHEMA)
+
+    def end(self, partition: int) -> int:
+        """Return the offset below which the partition is archived in full, 0 before the first `mark_end`."""
+        rows = self._read("SELECT end FROM ends WHERE part = ?", partition)
+        return int(rows[0][0]) if rows else 0
+
+    def mark_end(self, partition: int, offset: int) -> None:
+        """Store the offset below which the partition is archived in full; a lower one than before is ignored."""
+        if offset > self.end(partition):
+            self._write("INSERT OR REPLACE INTO ends VALUES (?, ?)", [(partition, offset)])
+
+    def searched(self, partition: int) -> set[str]:
+        """Return the tokens of the reference pieces already searched in this partition."""
+        return {token for (token,) in self._read("SELECT token FROM searched WHERE part = ?", partition)}
+
+    def mark_searched(self, partitions: Collection[int], token: str) -> None:
+        """Store that this piece was searched in these partitions and its scores were delivered."""
+        self._write("INSERT OR IGNORE INTO searched VALUES (?, ?)", [(token, partition) for partition in partitions])
+
+    def keep_searched(self, existing: Collection[str]) -> None:
+        """Erase the tokens of all pieces but these, in every partition, also those that other workers have now."""
+        stored = {token for (token,) in self._read("SELECT DISTINCT token FROM searched")}
+        self._write("DELETE FROM searched WHERE token = ?", ((token,) for token in stored.difference(existing)))
+
+    def close(self) -> None:
+        """Release the file."""
+        self._database.close()
+
+    def _read(self, query: str, *values: int) -> list[tuple[str]]:
+        with self._lock:
+            return self._database.execute(query, values).fetchall()
+
+    def _write(self, statement: str, rows: Iterable[tuple[int | str, ...]]) -> None:
+        with self._lock:
+            self._database.execute("BEGIN")
+            with self._database:  # commits, or rolls back
+                self._database.executemany(statement, rows)

@@ -1,0 +1,242 @@
+"""Steps of the archive search: what is withdrawn or expired goes, and an outage of the broker interrupts nothing."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from schemas.codec import Codec
+from schemas.messages import Case, Descriptors, Reference
+from streams.engine.outage import Outage
+from streams.kafka.range_reader import RangeRecord
+from streams.match import archive_search
+from streams.match.archive import Hit
+from streams.match.archive_search import ArchiveSearch
+from streams.match.live_index import LiveIndex
+from streams.match.progress import Progress
+from streams.settings import load_settings
+from tests.support.deadline import DEADLINE_S
+from tests.unit.match.test_reference_index import FILM, entry, excerpt, piece
+
+CODEC = Codec()
+TIMED_OUT = KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+
+class Topic:
+    """Partition 0 with copies of the film, and partition 1, which another worker has now."""
+
+    def __init__(self, n_records: int = 3) -> None:
+        self.value = CODEC.encode("descriptors", excerpt(30, 50))
+        self.n_records = n_records
+        self.first_offset = 0
+        self.failing: set[str] = set()
+
+    def _fail_once(self, query: str) -> None:
+        if query in self.failing:
+            self.failing.remove(query)
+            raise TIMED_OUT
+
+    def committed(self, partitions: Collection[int]) -> dict[int, int]:
+        self._fail_once("committed")
+        return dict.fromkeys(partitions, self.n_records)
+
+    def first(self, partition: int) -> int:
+        self._fail_once(f"first of {partition}")
+        return self.first_offset
+
+    def read(self, partition: int, start: int, end: int) -> Iterator[RangeRecord]:
+        self._fail_once("read of one" if end == start + 1 else "read of a range")
+        assert partition == 0
+        for offset in range(max(start, self.first_offset), min(end, self.n_records)):
+            yield RangeRecord(offset, self.value, {})
+
+
+class MemoryArchive:
+    """Archive in which every reference finds every segment."""
+
+    def __init__(self) -> None:
+        self.hits = {Hit(1, 5)}
+        self.on_search: Callable[[], None] = lambda: None
+
+    def add(self, hit: Hit, descriptors: Descriptors) -> None:
+        assert descriptors.modality == "visual"
+        self.hits.add(hit)
+
+    def sync(self) -> None:
+        pass
+
+    def search(self, reference: Reference, partitions: Collection[int], floor: float) -> set[Hit]:
+        assert (reference.modality, floor) == ("visual", 0.4)
+        self.on_search()
+        return {hit for hit in self.hits if hit.partition in partitions}
+
+    def partitions(self) -> set[int]:
+        return {hit.partition for hit in self.hits}
+
+    def expire(self, partition: int, first: int) -> int:
+        expired = {hit for hit in self.hits if hit.partition == partition and hit.offset < first}
+        self.hits -= expired
+        return len(expired)
+
+    def close(self) -> None:
+        pass
+
+
+class Cases:
+    """Open cases."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, Case, Reference]] = []
+        self.changed: Callable[[], None] = lambda: None
+
+    def keep_references(self) -> None:
+        pass
+
+    async def start(self) -> None:
+        pass
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        self.changed = changed
+
+    def references(self) -> list[tuple[str, Case, Reference]]:
+        return self.entries
+
+    def count(self) -> int:
+        return len(self.entries)
+
+
+class Rig:
+    """An archive search of partition 0 with everything around it made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.topic, self.archive, self.cases = Topic(), MemoryArchive(), Cases()
+        self.progress = Progress(folder / "progress")
+        self.sent: list[str] = []
+        self.tasks: list[asyncio.Task[None]] = []
+        self.outage = Outage(DEADLINE_S)
+        self.live = LiveIndex(self.cases)  # type: ignore[arg-type]
+        context: Any = SimpleNamespace(
+            settings=load_settings(),
+            codec=CODEC,
+            group="match",
+            app=SimpleNamespace(rebalancing=False),
+            physical=lambda topic: topic,
+            generation=lambda: 1,
+            owned=lambda _: {0},
+            retry_while_unreachable=self.retry_while_unreachable,
+            send=self.send,
+        )
+        self.search = ArchiveSearch(context, self.archive, self.progress, self.live)
+        self.search._reader = self.topic  # type: ignore[assignment]
+
+    async def retry_while_unreachable(self, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await step()
+            except KafkaException as error:
+                if not self.outage.may_retry(error):
+                    raise
+
+    async def send(self, topic: str, key: str, message: Any) -> None:  # noqa: ARG002
+        self.sent += [match.case_id for match in message.matches]
+
+    def open(self, *case_ids: str) -> None:
+        pieces = [entry(piece(FILM, list(range(len(FILM)))), case_id) for case_id in case_ids]
+        self.cases.entries = pieces
+        self.cases.changed()
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not reached():
+                assert not any(task.done() for task in self.tasks), [
+                    task.result() for task in self.tasks if task.done()
+                ]
+                await asyncio.sleep(0.01)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        self.tasks = [asyncio.create_task(self.live.run()), asyncio.create_task(self.search.run())]
+        try:
+            yield
+        finally:
+            for task in self.tasks:
+                task.cancel()
+            await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+def contents(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
+
+
+async def test_nothing_of_a_withdrawn_case_is_left_in_memory_or_on_disk(rig: Rig, tmp_path: Path) -> None:
+    rig.open("kept", "withdrawn")
+    async with rig.running():
+        await rig.until(lambda: len(rig.progress.searched(0)) == 2)
+        rig.progress.mark_searched({1}, next(iter(rig.live._index.pieces)))  # another worker's partition now
+        index = weakref.ref(rig.live._index)
+        tokens = set(index().pieces)  # type: ignore[union-attr]
+        rig.open("kept")
+        await rig.until(lambda: len(rig.progress.searched(0)) == 1)
+        (kept,) = rig.progress.searched(0)
+        (gone,) = tokens - {kept}
+        assert rig.progress.searched(1) <= {kept}
+        assert rig.search._searched[0] == {kept}
+        assert gone.encode() not in contents(tmp_path)
+        gc.collect()
+        assert index() is None
+
+
+async def test_a_case_withdrawn_amid_its_search_is_searched_no_further(rig: Rig) -> None:
+    rig.topic.n_records = 300
+    loop = asyncio.get_running_loop()
+
+    def withdraw() -> None:
+        loop.call_soon_threadsafe(rig.open, "other")
+        asyncio.run_coroutine_threadsafe(rig.until(lambda: len(rig.live._index.pieces) == 1), loop).result(DEADLINE_S)
+        rig.archive.on_search = lambda: None
+
+    rig.archive.on_search = withdraw
+    async with rig.running():
+        await rig.until(lambda: 0 in rig.search._caught_up)
+        rig.open("withdrawn", "other")
+        await rig.until(lambda: len(rig.progress.searched(0)) == 1)
+    assert "withdrawn" not in rig.sent
+    assert rig.sent.count("other") == 300
+
+
+async def test_what_the_topic_no_longer_retains_is_deleted_also_in_partitions_of_other_workers(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_search, "_EXPIRY_S", 0.0)
+    async with rig.running():
+        await rig.until(lambda: len(rig.archive.hits) == 4)
+        rig.topic.first_offset = 2
+        await rig.until(lambda: rig.archive.hits == {Hit(0, 2), Hit(1, 5)})
+        rig.topic.first_offset = 6
+        await rig.until(lambda: rig.archive.hits == set())
+
+
+@pytest.mark.parametrize("query", ["committed", "first of 0", "first of 1", "read of a range", "read of one"])
+async def test_every_question_to_the_broker_is_asked_again_after_a_failure(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    monkeypatch.setattr(archive_search, "_EXPIRY_S", 0.0)
+    rig.topic.failing = {query}
+    rig.outage.may_retry(TIMED_OUT)
+    async with rig.running():
+        await rig.until(lambda: 0 in rig.search._caught_up)
+        rig.open("case")
+        await rig.until(lambda: len(rig.progress.searched(0)) == 1 and not rig.topic.failing)
+    assert rig.sent.count("case") >= 3
