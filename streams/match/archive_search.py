@@ -15,6 +15,7 @@ import asyncio
 import time
 import weakref
 from collections.abc import Callable, Collection
+from functools import cache
 from typing import NamedTuple
 
 import structlog
@@ -94,11 +95,7 @@ class ArchiveSearch:
         """Delete what the topic no longer retains, a few slices at a time: searches go on in between."""
         if time.monotonic() < self._next_expiry_s:
             return
-        left = 0
-        for partition in self._archive.partitions():
-            first = await asyncio.to_thread(self._reader.first, partition)
-            left += await asyncio.to_thread(self._archive.expire, partition, first)
-        if not left:
+        if not await asyncio.to_thread(self._archive.expire, cache(self._reader.first)):
             self._next_expiry_s = time.monotonic() + _EXPIRY_S
 
     async def _forget_removed(self) -> None:

@@ -1,17 +1,15 @@
-"""Slices of the archive: one model's vectors from one stretch of one partition, searched and dropped as a whole."""
+"""Slices of the archive: one model's vectors of posts of one week, searched and dropped as a whole."""
 
 import re
 import threading
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import NamedTuple, Self
 
 _ROWS = 4_096
 """Rows from which a slice is full: they bound how long a search of it holds up an add to it."""
-_DAYS = 7
-"""Age, by the posts in it, from which a slice is full: they bound how long a record outlives its topic's retention."""
-_NAME = re.compile(r"(.+)__(\d+)_(\d+)_(\d+)")
+_NAME = re.compile(r"(.+)__(\d+)_(\d+)")
 
 
 class Slice(NamedTuple):
@@ -21,28 +19,26 @@ class Slice(NamedTuple):
     ----------
     space
         Modality, model, version and width of its vectors.
-    start
-        Offset of the record that opened it: no record of it is earlier.
-    day
-        Number of the day of that record's post.
+    week
+        Number of the week of its posts: records expire within a week of each other.
+    number
+        Place among the slices of the week, which has as many as its rows need.
     """
 
     space: str
-    partition: int
-    start: int
-    day: int
+    week: int
+    number: int
 
     @property
     def name(self) -> str:
         """Name of its collection."""
-        return f"{self.space}__{self.partition}_{self.start}_{self.day}"
+        return f"{self.space}__{self.week}_{self.number}"
 
     @classmethod
     def of(cls, name: str) -> Self | None:
         """Return the slice of a collection, None if it is another collection."""
-        if (found := _NAME.fullmatch(name)) is None:
-            return None
-        return cls(found[1], *map(int, found.groups()[1:]))
+        found = _NAME.fullmatch(name)
+        return None if found is None else cls(found[1], int(found[2]), int(found[3]))
 
 
 class Slices:
@@ -52,60 +48,49 @@ class Slices:
     ----------
     existing
         In any order.
+    count
+        Returns the number of rows of a slice from before a restart.
     """
 
-    def __init__(self, existing: Iterable[Slice]) -> None:
+    def __init__(self, existing: Iterable[Slice], count: Callable[[Slice], int]) -> None:
         self._lock = threading.Lock()
-        self._ordered: dict[tuple[str, int], list[Slice]] = defaultdict(list)
+        self._count = count
         self._rows: dict[Slice, int] = {}
-        for one in sorted(existing, key=lambda one: one.start):
-            self._ordered[one.space, one.partition].append(one)
+        self._spaces: dict[str, list[Slice]] = defaultdict(list)
+        for one in sorted(existing):
+            self._spaces[one.space].append(one)
 
-    def place(self, space: str, partition: int, offset: int, day: int, n_rows: int) -> tuple[Slice, Slice | None]:
-        """Return the slice for a record's rows, and the one before it if that is full now."""
+    def place(self, space: str, seen_at: datetime, n_rows: int) -> tuple[Slice, Slice | None]:
+        """Return the slice for a record's rows, and the one before it if that has become full."""
+        week = seen_at.toordinal() // 7
         with self._lock:
-            slices = self._ordered[space, partition]
-            place = bisect_right(slices, offset, key=lambda one: one.start)
-            full = None
-            if not place or (slices[place - 1].start < offset and self._is_full(slices, place - 1, day)):
-                full = slices[place - 1] if place else None
-                slices.insert(place, Slice(space, partition, offset, day))
-                self._rows[slices[place]] = 0
-                place += 1
-            chosen = slices[place - 1]
-            self._rows[chosen] = self._rows.get(chosen, _ROWS) + n_rows
+            last = max((one for one in self._spaces[space] if one.week == week), default=None)
+            chosen, full = last, None
+            if last is None or self._rows_of(last) >= _ROWS:
+                chosen, full = Slice(space, week, 0 if last is None else last.number + 1), last
+                self._spaces[space] = sorted([*self._spaces[space], chosen])
+                self._rows[chosen] = 0
+            assert chosen is not None
+            self._rows[chosen] = self._rows_of(chosen) + n_rows
             return chosen, full
 
-    def _is_full(self, slices: list[Slice], at: int, day: int) -> bool:
-        # The rows of a slice from before a restart are not known: it counts as full.
-        rows = self._rows.get(slices[at], _ROWS)
-        # Records end out of order: an earlier one must not open a slice of its own.
-        is_last = at == len(slices) - 1
-        return rows >= 2 * _ROWS or (is_last and (rows >= _ROWS or day >= slices[at].day + _DAYS))
+    def _rows_of(self, one: Slice) -> int:
+        if one not in self._rows:
+            self._rows[one] = self._count(one)
+        return self._rows[one]
 
-    def of(self, space: str, partitions: Collection[int]) -> list[Slice]:
-        """Return one space's slices of these partitions."""
+    def of(self, space: str) -> list[Slice]:
+        """Return one space's slices, the oldest first."""
         with self._lock:
-            return [one for partition in sorted(partitions) for one in self._ordered.get((space, partition), ())]
+            return list(self._spaces.get(space, ()))
 
-    def before(self, partition: int, offset: int) -> list[Slice]:
-        """Return the slices of a partition that may have records before an offset, the earliest first."""
+    def spaces(self) -> list[str]:
+        """Return the spaces that have slices."""
         with self._lock:
-            found = [
-                one
-                for (_, its), slices in self._ordered.items()
-                if its == partition
-                for one in slices[: bisect_right(slices, offset - 1, key=lambda one: one.start)]
-            ]
-        return sorted(found, key=lambda one: one.start)
+            return [space for space, slices in self._spaces.items() if slices]
 
     def remove(self, one: Slice) -> None:
-        """Forget a slice."""
+        """Remove a dropped slice."""
         with self._lock:
-            self._ordered[one.space, one.partition].remove(one)
+            self._spaces[one.space].remove(one)
             self._rows.pop(one, None)
-
-    def partitions(self) -> set[int]:
-        """Return the partitions that have a slice."""
-        with self._lock:
-            return {partition for (_, partition), slices in self._ordered.items() if slices}

@@ -14,7 +14,7 @@ import pytest
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Modality, Reference
 from streams.errors import UsageError
-from streams.match import milvus_archive, slices
+from streams.match import milvus_archive, slice_store, slices
 from streams.match.archive import Hit
 from streams.match.milvus_archive import MilvusArchive
 from tests.support.deadline import DEADLINE_S
@@ -148,8 +148,8 @@ def test_adding_the_same_again_changes_nothing(archive: MilvusArchive) -> None:
     for _ in range(3):
         archive.add(Hit(0, 1), descriptors(rows, digest(1)))
     assert archive.search(reference(rows, digest(1)), ALL, 0.5) == {Hit(0, 1)}
-    (one,) = archive._slices.of("visual_m_1_64", ALL)
-    kept = archive._client.query(one.name, filter="part == 0", output_fields=["key"])
+    (one,) = archive._slices.of("visual_m_1_64")
+    kept = archive._store.client.query(one.name, filter="part == 0", output_fields=["key"])
     assert len(kept) == len(rows)
 
 
@@ -167,7 +167,6 @@ def test_segments_outlive_a_restart(open_archive: Callable[[], MilvusArchive]) -
     archive.sync()
     archive = open_archive()
     assert archive.search(reference(vectors(1)), ALL, 0.1) == {Hit(0, 1)}
-    assert archive.partitions() == {0}
 
 
 _ADD_ENDLESSLY = """
@@ -200,7 +199,7 @@ def test_everything_confirmed_as_archived_outlives_a_kill_amid_adds(tmp_path: Pa
 
 
 def test_a_second_process_on_the_folder_gets_one_error(archive: MilvusArchive, tmp_path: Path) -> None:
-    assert archive.partitions() == set()
+    assert archive.search(reference(vectors(1)), ALL, 0.5) == set()
     code = (
         "import sys; from streams.match.milvus_archive import MilvusArchive\n"
         "try: MilvusArchive(sys.argv[1])\n"
@@ -223,7 +222,7 @@ def test_a_folder_that_cannot_be_created_is_a_usage_error(tmp_path: Path) -> Non
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slices of five rows, of which two are open at once."""
     monkeypatch.setattr(slices, "_ROWS", 5)
-    monkeypatch.setattr(milvus_archive, "_MAX_OPEN", 2)
+    monkeypatch.setattr(slice_store, "_MAX_OPEN", 2)
 
 
 def fill(archive: MilvusArchive, partition: int, offsets: Iterable[int]) -> None:
@@ -251,7 +250,7 @@ def test_slices_closed_in_between_are_found_before_and_after_a_restart(
     archive = open_archive()
     fill(archive, 0, range(8))
     assert found_offsets(archive, 0, range(8)) == set(range(8))
-    assert len(archive._open) <= 2
+    assert len(archive._store._open) <= 2
     archive = open_archive()
     fill(archive, 0, range(7, 10))  # 7 is added again
     assert found_offsets(archive, 0, range(10)) == set(range(10))
@@ -266,16 +265,25 @@ def test_what_the_topic_no_longer_retains_is_deleted_with_its_files(
     fill(archive, 0, range(8))
     fill(archive, 1, range(8))
     before = n_bytes(archive.folder)
-    assert archive.expire(0, 6) == 6
-    assert archive.expire(0, 6) == 0
+    assert archive.expire({0: 6, 1: 0}.__getitem__) == 6
+    assert archive.expire({0: 6, 1: 0}.__getitem__) == 0
     assert n_bytes(archive.folder) < 0.7 * before
     assert found_offsets(archive, 0, range(8)) == {6, 7}
     assert found_offsets(archive, 1, range(8)) == set(range(8))
     archive = open_archive()
-    assert archive.expire(0, 100) == 2  # also the newest, which is still written to
-    assert archive.partitions() == {1}
+    assert archive.expire(lambda _: 100) == 10  # also the newest, which is still written to
+    assert n_bytes(archive.folder) < 0.1 * before
     fill(archive, 0, [100])
     assert archive.search(reference(vectors(1, seed=100)), {0}, 0.9) == {Hit(0, 100)}
+
+
+def test_a_slice_that_expires_is_kept_if_a_record_is_added(archive: MilvusArchive) -> None:
+    fill(archive, 0, [1])
+    assert archive.expire(lambda _: 1) == 0  # its last offset is kept in memory now
+    fill(archive, 0, [2])
+    fill(archive, 3, [0])
+    assert archive.expire({0: 3, 3: 0}.__getitem__) == 0
+    assert archive.expire({0: 3, 3: 1}.__getitem__) == 1
 
 
 @pytest.mark.usefixtures("small_slices")
@@ -285,24 +293,24 @@ def test_expiry_goes_on_where_a_kill_stopped_it(
     monkeypatch.setattr(milvus_archive, "_MAX_DROPS", 3)
     archive = open_archive()
     fill(archive, 0, range(8))
-    assert archive.expire(0, 7) == 3
+    assert archive.expire(lambda _: 7) == 3
     archive = open_archive()
-    assert [archive.expire(0, 7) for _ in range(3)] == [3, 1, 0]
+    assert [archive.expire(lambda _: 7) for _ in range(3)] == [3, 1, 0]
     assert found_offsets(archive, 0, range(8)) == {7}
 
 
 def test_a_slice_is_kept_whole_until_its_last_record_has_expired(archive: MilvusArchive) -> None:
     fill(archive, 0, range(3))
-    assert archive.expire(0, 2) == 0
+    assert archive.expire(lambda _: 2) == 0
     assert found_offsets(archive, 0, range(3)) == {0, 1, 2}
 
 
 @pytest.mark.usefixtures("small_slices")
 def test_a_search_holds_up_only_adds_to_the_slice_that_it_is_at(archive: MilvusArchive) -> None:
     fill(archive, 0, range(3))
-    first, *_ = archive._slices.of("visual_m_1_64", {0})
+    first, *_ = archive._slices.of("visual_m_1_64")
     with ThreadPoolExecutor(2) as pool:
-        with archive._using(first):  # as a search does
+        with archive._store.using(first):  # as a search does
             searching = pool.submit(archive.search, reference(vectors(1, seed=2)), ALL, 0.9)
             fill(archive, 0, [3])
             assert not searching.done()
@@ -312,8 +320,8 @@ def test_a_search_holds_up_only_adds_to_the_slice_that_it_is_at(archive: MilvusA
 def test_a_collection_of_an_older_version_is_dropped_and_read_again(
     open_archive: Callable[[], MilvusArchive],
 ) -> None:
-    milvus_archive._create(open_archive()._client, "progress", 2)
-    assert open_archive()._client.list_collections() == []
+    slice_store._create(open_archive()._store.client, "progress", 2)
+    assert open_archive()._store.client.list_collections() == []
 
 
 _USE_AND_CLOSE = """

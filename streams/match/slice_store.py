@@ -1,0 +1,184 @@
+"""Slices in Milvus Lite: each a collection with a lock of its own, of which only so many are open at once."""
+
+import logging
+import os
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from milvus_lite.server_manager import server_manager_instance as embedded_servers
+from pymilvus import DataType, MilvusClient, MilvusException
+
+from streams.match.slices import Slice
+
+MAX_DIGESTS = 4_096
+"""Digests in one row."""
+_MAX_OPEN = 64
+"""Slices open at once, about 20 MB each: above that the one used longest ago is closed, and read again when needed."""
+_ERRNO = re.compile(r"\[errno (\d+)\]", re.IGNORECASE)
+"""How Python and Arrow write the number of an operating system's error, all that the engine passes on of it."""
+
+for _logger in ("pymilvus", "milvus_lite", "grpc._server"):
+    # They log, with tracebacks, what they also raise, and that the embedded engine has no clock of its own.
+    logging.getLogger(_logger).setLevel(logging.CRITICAL)
+
+
+class SliceStore:
+    """Collections of the slices; safe to call from any thread.
+
+    Parameters
+    ----------
+    folder
+        Folder of the embedded engine; one worker at a time.
+
+    Raises
+    ------
+    MilvusException
+        The folder cannot be used, or another worker uses it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.client = MilvusClient(str(folder))
+        self._folder = folder
+        self._failure: OSError | None = None
+        self._catalogue = threading.Lock()
+        self._locks: dict[Slice, threading.Lock] = {}
+        self._open: OrderedDict[Slice, None] = OrderedDict()
+        self._unsynced: set[Slice] = set()
+
+    def existing(self) -> list[Slice]:
+        """Return the slices; another collection is of an older version and dropped, so the topic is read again."""
+        found = {name: Slice.of(name) for name in self.client.list_collections()}
+        for name, one in found.items():
+            if one is None:
+                self.client.drop_collection(name)
+        return [one for one in found.values() if one is not None]
+
+    @contextmanager
+    def using(self, one: Slice, columns: int | None = None) -> Iterator[bool]:
+        """Hold a slice, and yield whether it exists; with `columns` it is created if it does not.
+
+        Raises
+        ------
+        OSError
+            The machine failed, a full disk for example, now or in an earlier call. A write that failed leaves a torn
+            record in the engine's log: at the next start it would end its reading there, and lose all that was written
+            after it. So nothing more is written until the worker has started again.
+        """
+        with self._lock_of(one), self._failing():
+            yield self._load(one, columns)
+        self._close_longest_unused()
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            yield
+        except OSError as error:
+            self._failure = error
+            raise
+        except MilvusException as error:
+            if (found := _ERRNO.search(str(error))) is None:
+                raise
+            self._failure = OSError(int(found[1]), f"the archive failed: {error.message}")
+            raise self._failure from error
+
+    def count(self, one: Slice) -> int:
+        """Return a slice's number of rows."""
+        with self.using(one) as exists:
+            return int(self.client.get_collection_stats(one.name)["row_count"]) if exists else 0
+
+    def drop(self, one: Slice) -> None:
+        """Delete a slice with its files; to be called while it is held."""
+        self.client.drop_collection(one.name)
+        with self._catalogue:
+            self._open.pop(one, None)
+            self._unsynced.discard(one)
+            self._locks.pop(one)
+
+    def added(self, one: Slice) -> None:
+        """Note that rows were added, for the next `sync`."""
+        with self._catalogue:
+            self._unsynced.add(one)
+
+    def sync(self) -> None:
+        """Return when everything added before is on the disk, which the engine does not wait for."""
+        with self._catalogue:
+            unsynced, self._unsynced = self._unsynced, set()
+        for one in unsynced:
+            self._sync(one)
+
+    def close(self) -> None:
+        """Release the files."""
+        self.client.close()
+        # The client would keep the embedded engine, its threads and its lock on the folder until the process ends.
+        embedded_servers.release_server(str(self._folder))
+
+    def _lock_of(self, one: Slice) -> threading.Lock:
+        with self._catalogue:
+            return self._locks.setdefault(one, threading.Lock())
+
+    def _load(self, one: Slice, columns: int | None) -> bool:
+        with self._catalogue:
+            if one in self._open:
+                self._open.move_to_end(one)
+                return True
+        if not self.client.has_collection(one.name):
+            if columns is None:
+                return False
+            _create(self.client, one.name, columns)
+        self.client.load_collection(one.name)
+        with self._catalogue:
+            self._open[one] = None
+        return True
+
+    def _close_longest_unused(self) -> None:
+        with self._catalogue:
+            unused = next(iter(self._open)) if len(self._open) > _MAX_OPEN else None
+        if unused is not None:
+            self.close_slice(unused)
+
+    def close_slice(self, one: Slice) -> None:
+        """Write a slice's log out as a file, and free its memory and its thread, which the client cannot."""
+        with self._lock_of(one), self._failing():
+            with self._catalogue:
+                self._open.pop(one, None)
+            _, engine, _ = embedded_servers._servers[str(self._folder.absolute())]  # noqa: SLF001 - nothing public
+            collection = engine._collections.get(("default", one.name))  # noqa: SLF001
+            if collection is not None:
+                collection.close()
+                engine._collections.pop(("default", one.name))  # noqa: SLF001
+                self._sync(one)
+
+    def _sync(self, one: Slice) -> None:
+        for file in (self._folder / "collections" / one.name).rglob("*"):
+            _sync(file)
+
+
+def _create(client: MilvusClient, name: str, columns: int) -> None:
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=64)
+    schema.add_field("part", DataType.INT64)
+    schema.add_field("offset", DataType.INT64)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=columns)
+    schema.add_field("digests", DataType.ARRAY, element_type=DataType.VARCHAR, max_capacity=MAX_DIGESTS, max_length=32)
+    index = MilvusClient.prepare_index_params()
+    # Exact for now: an approximate index needs a measurement on a large archive first.
+    index.add_index("vector", index_type="FLAT", metric_type="IP")
+    client.create_collection(name, schema=schema, index_params=index)
+
+
+def _sync(file: Path) -> None:
+    """Wait until a file or folder is on the disk; one that the engine has replaced meanwhile needs no wait."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
