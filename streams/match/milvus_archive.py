@@ -27,7 +27,7 @@ _MAX_DROPS = 16
 
 
 class MilvusArchive:
-    """Archive in Milvus Lite; expired rows stay in a slice until all its rows have expired, a week at most.
+    """Archive in Milvus Lite; expired rows stay in their slice until all of it has expired, a week at most.
 
     Parameters
     ----------

@@ -180,7 +180,7 @@ def rig(tmp_path: Path) -> Rig:
 async def test_nothing_of_a_withdrawn_case_is_left_in_memory_or_on_disk(rig: Rig, tmp_path: Path) -> None:
     rig.open("kept", "withdrawn")
     async with rig.running():
-        await rig.until(lambda: len(rig.progress.searched(0)) == 2)
+        await rig.until(lambda: len(rig.search._searched.get(0, ())) == 2)
         rig.progress.mark_searched({1}, next(iter(rig.live._index.pieces)))  # another worker's partition now
         index = weakref.ref(rig.live._index)
         tokens = set(index().pieces)  # type: ignore[union-attr]
