@@ -5,7 +5,7 @@ nor hold them up.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
@@ -51,29 +51,25 @@ class Place:
 
     Parameters
     ----------
-    lend
-        Gives the place away; False if too many wait already, then the record keeps it.
-    take_back
-        Waits for a place.
+    places
+        The places of all records; the record has taken one.
     """
 
-    def __init__(self, lend: Callable[[], bool], take_back: Callable[[], Awaitable[None]]) -> None:
-        self._lend, self._take_back = lend, take_back
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places = places
         self._n_waits = 0
-        self._is_lent = False
 
     def leave(self) -> None:
         """Lend the place; each call needs one of `resume`."""
         self._n_waits += 1
         if self._n_waits == 1:
-            self._is_lent = self._lend()
+            self._places.release()
 
     async def resume(self) -> None:
-        """Wait for the place once nothing else waits."""
+        """Wait for a place once nothing else waits."""
         self._n_waits -= 1
-        if not self._n_waits and self._is_lent:
-            self._is_lent = False
-            await self._take_back()
+        if not self._n_waits:
+            await self._places.acquire()
 
 
 deadline_of_record: ContextVar[Deadline | None] = ContextVar("deadline", default=None)

@@ -55,8 +55,9 @@ class Window[I: Item]:
         Number of items finished behind an unfinished one, over all partitions; beyond it the window stops reading too.
         A slow item holds up neither other partitions nor its own until then, and a crash repeats at most so many.
     max_waiting
-        Number of items that wait for a turn (streams/engine/waiting.py) while others run in their place; further ones
-        wait without giving theirs away.
+        Number of unfinished items beyond `limit`: so many may wait for a turn (streams/engine/waiting.py) while others
+        run in their place. At it the window stops reading; no item keeps its place while it waits, or those that wait
+        for a place with what it waits for in their hands would wait for ever.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Window[I: Item]:
         self._work = work
         self._slots = asyncio.Semaphore(limit)
         self._places = asyncio.Semaphore(limit + max_finished)
-        self._n_waiting, self._max_waiting = 0, max_waiting
+        self._unfinished = asyncio.Semaphore(limit + max_waiting)
         self._in_flight: dict[object, deque[_InFlight[I]]] = defaultdict(deque)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -106,29 +107,20 @@ class Window[I: Item]:
     async def _read(self, items: AsyncIterator[I]) -> None:
         async for item in items:
             await self._places.acquire()
+            await self._unfinished.acquire()
             await self._slots.acquire()
             task = asyncio.ensure_future(self._run(item))
             self._in_flight[item.partition].append(_InFlight(item, task, time.monotonic()))
             task.add_done_callback(partial(self._advance, item.partition))
 
     async def _run(self, item: I) -> None:
-        place_of_record.set(Place(self._lend, self._take_back))
+        place_of_record.set(Place(self._slots))
         await self._work(item)
-
-    def _lend(self) -> bool:
-        if self._n_waiting >= self._max_waiting:
-            return False
-        self._n_waiting += 1
-        self._slots.release()
-        return True
-
-    async def _take_back(self) -> None:
-        await self._slots.acquire()
-        self._n_waiting -= 1
 
     def _advance(self, partition: object, _: asyncio.Task[None]) -> None:
         """Ack from the head of a partition as long as it is finished; called when a task of the partition ends."""
         self._slots.release()
+        self._unfinished.release()
         queue = self._in_flight[partition]
         while queue and queue[0].task.done() and not self._failed.done():
             try:

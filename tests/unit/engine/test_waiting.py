@@ -69,6 +69,24 @@ def test_while_records_wait_others_run_in_their_place_up_to_a_limit() -> None:
     assert run(trial(max_waiting=2)) == 1_000.0
 
 
+def test_records_that_wait_for_one_resource_after_another_do_not_block_each_other() -> None:
+    decoders = asyncio.Semaphore(4)
+
+    async def work(_: Item) -> None:
+        async with waiting():
+            await asyncio.sleep(1)
+        async with waiting():
+            await decoders.acquire()
+        await asyncio.sleep(1)
+        decoders.release()
+
+    async def trial() -> float:
+        await Window(work, limit=8, max_waiting=16).run(items(100))
+        return asyncio.get_running_loop().time()
+
+    assert 25.0 <= run(trial()) <= 60.0
+
+
 def test_no_more_run_than_the_limit_when_waits_end_together() -> None:
     running, most = 0, 0
 
