@@ -29,9 +29,9 @@ test: setup ## Run all tests; a real Kafka comes from Docker or Java, and skippe
 test-long: setup ## Run the full sizes of what `make test` runs smaller
 	$(PYTEST) -m long
 
-faults: setup ## Kill, cut and disturb a system on three brokers; SEED=, KILLS=, LONG=1, JSON=FILE
+faults: setup ## Kill, cut and disturb a system on three brokers; SEED=, KILLS=, FILES=, LONG=1, JSON=FILE
 	$(BIN)/python -m ops.faults $(if $(JSON),--json $(JSON)) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) \
-		$(if $(LONG),--long)
+		$(if $(FILES),--files $(FILES)) $(if $(LONG),--long)
 
 check: setup ## Check lint, formatting and types
 	$(BIN)/ruff check

@@ -1,5 +1,6 @@
-"""Proof by force: python -m ops.faults [--json FILE] [--seed N] [--kills N] [--long]."""
+"""Proof by force: python -m ops.faults [--json FILE] [--seed N] [--kills N] [--files N] [--long]."""
 
+import asyncio
 import math
 import signal
 import sys
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 
 from ops.faults.catalogue import FAULTS, OTHERS
+from ops.faults.hostile_media import figures_json, fuzz, passed_media, table
 from ops.faults.plan import make_plan
 from ops.faults.report import passed, print_table, write_json
 from ops.faults.run import run
@@ -17,6 +19,7 @@ from ops.java import UnavailableError
 from streams.errors import UsageError
 
 _KILLS, _LONG_KILLS, _LONG_ROUNDS = 20, 200, 3
+_FILES, _LONG_FILES = 500, 20_000
 
 
 def main(
@@ -24,6 +27,7 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the plan and of the feed.")] = 1,
     kills: Annotated[int | None, typer.Option(help="Kills; 20 by default, 200 with --long.")] = None,
+    files: Annotated[int | None, typer.Option(help="Hostile media; 500 by default, 20,000 with --long.")] = None,
     long: Annotated[bool, typer.Option("--long", help="The full size: each other fault three times.")] = False,
     only: Annotated[
         list[str] | None, typer.Option(help="Other faults, all by default; `none` for kills alone.")
@@ -31,7 +35,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="After this time no further fault begins.")] = math.inf,
     folder: Annotated[Path | None, typer.Option(help="Keep logs and data here.")] = None,
 ) -> None:
-    """Do the faults; exit with 1 if anything was lost, doubled, wrong or set aside."""
+    """Do the faults; exit with 1 if anything was lost, doubled, wrong or set aside, or a hostile file did harm."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that brokers and workers end with it
     others = tuple(OTHERS) if not only else tuple(kind for kind in only if kind != "none")
     if unknown := set(others) - set(FAULTS):
@@ -43,10 +47,13 @@ def main(
     except (UnavailableError, UsageError, RuntimeError) as error:
         typer.echo(str(error), err=True)
         sys.exit(2)
-    print_table(outcome, Console())
+    hostile = asyncio.run(fuzz(seed, files if files is not None else _LONG_FILES if long else _FILES))
+    console = Console()
+    print_table(outcome, console)
+    console.print(table(hostile, "container"), figures_json(hostile))
     if json_file is not None:
-        write_json(outcome, json_file, seed)
-    sys.exit(0 if passed(outcome) else 1)
+        write_json(outcome, figures_json(hostile), json_file, seed)
+    sys.exit(0 if passed(outcome) and passed_media(hostile) else 1)
 
 
 if __name__ == "__main__":

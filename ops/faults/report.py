@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -47,9 +47,15 @@ def passed(outcome: Outcome) -> bool:
     )
 
 
-def write_json(outcome: Outcome, file: Path, seed: int) -> None:
-    """Write the figures."""
-    file.write_text(json.dumps({"seed": seed, **figures(outcome)}, indent=2, ensure_ascii=False) + "\n", "utf-8")
+def write_json(outcome: Outcome, hostile: Mapping[str, float], file: Path, seed: int) -> None:
+    """Write the figures of the faults and of the hostile media."""
+    found = {
+        "seed": seed,
+        "hostile_files": hostile["hostile_files"],
+        **figures(outcome),
+        "hostile_media": dict(hostile),
+    }
+    file.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def print_table(outcome: Outcome, console: Console) -> None:
