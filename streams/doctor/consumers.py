@@ -13,7 +13,7 @@ from streams.errors import UsageError
 from streams.kafka.clients import client_config
 from streams.kafka.lag import LagReader, Partition, StageLag
 from streams.settings import Settings
-from streams.topology import OPTIONAL, STAGES, all_stages, group_prefix, sources
+from streams.topology import all_stages, group, sources
 
 _ANSWER_S = 30.0
 """A new broker needs a while to answer the first query of a group."""
@@ -32,10 +32,9 @@ _REFUSALS = {
 
 
 class Consumers(NamedTuple):
-    """Consumers of one stage."""
+    """Members of a stage's consumer group."""
 
-    groups: Sequence[str]
-    """Consumer groups that were examined."""
+    group: str
     members: int
     assigned: Collection[Partition]
 
@@ -61,7 +60,7 @@ def _unknown(check: str, error: KafkaError) -> Finding:
 
 def reading(stage: str, found: Consumers, partitions: Sequence[Partition]) -> Finding:
     """Return whether the members of a stage's group are assigned all partitions of its topics."""
-    check, name = f"consumers of {stage}", " and ".join(found.groups)
+    check, name = f"consumers of {stage}", found.group
     topics = ", ".join(sources(stage))
     if not found.members:
         return wrong(check, f"no worker: group {name} has no members, {topics} is not read", _start(stage))
@@ -108,23 +107,12 @@ def _start(stage: str) -> str:
 
 def _consumers(settings: Settings, stages: Sequence[str]) -> Iterator[Finding]:
     client = AdminClient(client_config(settings))
-    listed = [group.group_id for group in client.list_consumer_groups(request_timeout=_ANSWER_S).result().valid]
-    groups = {stage: groups_of(settings, stage, listed) for stage in stages}
-    described = _describe(client, sorted({group for of_stage in groups.values() for group in of_stage}))
+    described = _describe(client, [group(settings, stage) for stage in stages])
     topics = client.list_topics(timeout=_ANSWER_S).topics
-    for stage, of_stage in groups.items():
+    for stage in stages:
         existing = [topic for topic in sources(stage) if settings.topic_prefix + topic in topics]
         partitions = [(topic, n) for topic in existing for n in topics[settings.topic_prefix + topic].partitions]
-        yield reading(stage, _members(settings, of_stage, described), partitions)
-
-
-def groups_of(settings: Settings, stage: str, listed: Collection[str]) -> list[str]:
-    """Return the stage's own group, and those that run it with other stages."""
-    prefix = group_prefix(settings)
-    names = {name.removeprefix(prefix) for name in listed if name.startswith(prefix)}
-    known = {*STAGES, *OPTIONAL}
-    shared = [name for name in names if name == "all" or (stage in name.split("-") and set(name.split("-")) <= known)]
-    return [prefix + name for name in sorted({stage, *shared})]
+        yield reading(stage, _members(settings, described[group(settings, stage)]), partitions)
 
 
 def _describe(client: AdminClient, groups: Sequence[str]) -> dict[str, ConsumerGroupDescription]:
@@ -132,22 +120,20 @@ def _describe(client: AdminClient, groups: Sequence[str]) -> dict[str, ConsumerG
     deadline_s = time.monotonic() + _SETTLE_S
     while True:
         answers = client.describe_consumer_groups(list(groups), request_timeout=_ANSWER_S)
-        found = {group: answer.result() for group, answer in answers.items()}
-        if not any(_is_rebalancing(group) for group in found.values()) or time.monotonic() > deadline_s:
+        found = {name: answer.result() for name, answer in answers.items()}
+        if not any(_is_rebalancing(described) for described in found.values()) or time.monotonic() > deadline_s:
             return found
         time.sleep(_POLL_S)
 
 
-def _is_rebalancing(group: ConsumerGroupDescription) -> bool:
-    return group.state in {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
+def _is_rebalancing(described: ConsumerGroupDescription) -> bool:
+    return described.state in {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
 
 
-def _members(settings: Settings, groups: Sequence[str], described: dict[str, ConsumerGroupDescription]) -> Consumers:
-    members = [member for group in groups for member in described[group].members]
+def _members(settings: Settings, described: ConsumerGroupDescription) -> Consumers:
     assigned = {
         (tp.topic.removeprefix(settings.topic_prefix), tp.partition)
-        for member in members
+        for member in described.members
         for tp in member.assignment.topic_partitions
     }
-    running = [group for group in groups if described[group].members]
-    return Consumers(running or groups, len(members), assigned)
+    return Consumers(described.group_id, len(described.members), assigned)

@@ -2,9 +2,8 @@
 
 import pytest
 
-from streams.doctor.consumers import MAX_AGE_S, Consumers, groups_of, lagging, reading
+from streams.doctor.consumers import MAX_AGE_S, Consumers, lagging, reading
 from streams.kafka.lag import StageLag
-from streams.settings import load_settings
 from tests.unit.doctor.test_doctor import assert_finding
 
 POSTS = [("posts", number) for number in range(8)]
@@ -13,26 +12,19 @@ OLD_S = NOW_S - MAX_AGE_S - 1
 
 
 def test_a_stage_without_a_worker_is_wrong_and_named_with_its_group() -> None:
-    found = reading("decode", Consumers(["p-jikimi-decode"], 0, []), POSTS)
+    found = reading("decode", Consumers("p-jikimi-decode", 0, []), POSTS)
     assert_finding(found, "wrong", "no worker", "p-jikimi-decode", "posts is not read", "jikimi worker decode")
 
 
 def test_partitions_that_no_member_holds_are_wrong_and_named() -> None:
-    found = reading("decode", Consumers(["g"], 1, [*POSTS[:6], ("frames", 7)]), POSTS)
+    found = reading("decode", Consumers("g", 1, [*POSTS[:6], ("frames", 7)]), POSTS)
     assert_finding(found, "wrong", "posts/6, posts/7 is assigned to none of 1 members")
-    found = reading("decode", Consumers(["g"], 1, []), POSTS)
+    found = reading("decode", Consumers("g", 1, []), POSTS)
     assert_finding(found, "wrong", "posts/4 and 3 more")
 
 
 def test_a_stage_that_reads_everything_is_ok() -> None:
-    assert_finding(reading("decode", Consumers(["g"], 2, POSTS), POSTS), "ok", "2 members of group g", "all 8")
-
-
-def test_a_group_that_runs_the_stage_with_others_counts_and_a_replays_does_not() -> None:
-    listed = ["p-jikimi-all", "p-jikimi-match-text", "p-jikimi-replay-text", "p-jikimi-audio", "p-jikimi-followers"]
-    settings = load_settings(topic_prefix="p-")
-    assert groups_of(settings, "text", listed) == ["p-jikimi-all", "p-jikimi-match-text", "p-jikimi-text"]
-    assert groups_of(settings, "audio", []) == ["p-jikimi-audio"]
+    assert_finding(reading("decode", Consumers("g", 2, POSTS), POSTS), "ok", "2 members of group g", "all 8")
 
 
 @pytest.mark.parametrize(("lag", "later", "health", "text"), [
