@@ -6,7 +6,7 @@ from ops.prometheus import alerts, signals
 BOARD = Board(
     "feeds",
     "Jikimi: feeds",
-    "Events of each feed, their age on arrival, and connection problems.",
+    "Events of each feed, their age on arrival, connection problems, and the media that posts link to.",
     {
         "Feeds": [
             lines("Connected", "1 while a feed is connected.", "short", {"{{feed}}": signals.FEED_CONNECTED}),
@@ -43,6 +43,37 @@ BOARD = Board(
                 "ops",
                 {"{{topic}}": signals.where(signals.TOPIC_GROWTH, 'topic=~"posts|removals|feed-cursors"')},
             ),
-        ]
+        ],
+        "Media": [
+            lines(
+                "Waiting",
+                "Media that wait for their turn to be fetched.",
+                "short",
+                {"waiting": signals.FETCHES_WAITING},
+            ),
+            lines(
+                "Failed attempts",
+                "Attempts to fetch a medium that failed for now, per second.",
+                "ops",
+                {"{{reason}}": signals.FETCH_FAILURES},
+                no_value="none",
+            ),
+            lines(
+                "Disk", "Bytes reserved for fetched media, all workers together.", "bytes", {"disk": signals.MEDIA_DISK}
+            ),
+            lines(
+                "Memory of decoders",
+                "Memory that running decoders may use, and the budget of all workers together.",
+                "bytes",
+                {"{{kind}}": signals.DECODER_MEMORY},
+            ),
+            lines(
+                "Missing layers",
+                "1 for each layer of the decoders' isolation that does not hold; `jikimi doctor` names the remedy.",
+                "short",
+                {"{{layer}}": signals.MISSING_LAYERS},
+                no_value="none",
+            ),
+        ],
     },
 )

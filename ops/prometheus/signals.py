@@ -76,6 +76,13 @@ MEMORY = f"sum by (namespace, instance) (process_resident_memory_bytes{_OF_STAGE
 WORKERS_DOWN = 'up{job=~".*jikimi.*"} == 0'
 RESTARTS = 'changes(process_start_time_seconds{job=~".*jikimi.*"}[5m])'
 
+# Media.
+FETCHES_WAITING = "sum by (namespace) (jikimi_fetches_waiting)"
+FETCH_FAILURES = "sum by (namespace, reason) (rate(jikimi_fetch_failures_total[5m]))"
+MEDIA_DISK = "sum by (namespace) (jikimi_media_disk_bytes)"
+DECODER_MEMORY = "sum by (namespace, kind) (jikimi_sandbox_memory_bytes)"
+MISSING_LAYERS = "max by (namespace, layer) (jikimi_sandbox_layer_missing)"
+
 # Models.
 _VERSIONS = "max by (namespace, modality, model, version, provider) (jikimi_model_info)"
 MODELS = f"{_VERSIONS} == 1"

@@ -5,6 +5,7 @@ partition may end with nothing else.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,6 +49,7 @@ class LagReader:
     """Reads consumer lag from the broker; every call raises `KafkaException` when the broker does not answer."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._prefix = settings.topic_prefix
         self._groups = {stage: group(settings, stage) for stage in STAGES}
         self._admin = AdminClient(client_config(settings))
@@ -111,14 +113,30 @@ class LagReader:
 
     def _commits(self, group: str) -> Offsets:
         request = [ConsumerGroupTopicPartitions(group)]
-        answer = self._admin.list_consumer_group_offsets(request, request_timeout=ANSWER_S)[group].result()
+        answer = self._answer(self._admin.list_consumer_group_offsets(request, request_timeout=ANSWER_S)[group])
         of_ours = [tp for tp in answer.topic_partitions or [] if tp.topic.removeprefix(self._prefix) in TOPICS]
         return {(tp.topic.removeprefix(self._prefix), tp.partition): tp.offset for tp in of_ours if tp.offset >= 0}
 
     def _offsets(self, partitions: Collection[Partition], spec: OffsetSpec) -> Offsets:
         request = {TopicPartition(self._prefix + topic, number): spec for topic, number in partitions}
         answers = self._admin.list_offsets(request, request_timeout=ANSWER_S) if request else {}
-        return {(tp.topic.removeprefix(self._prefix), tp.partition): a.result().offset for tp, a in answers.items()}
+        return {
+            (tp.topic.removeprefix(self._prefix), tp.partition): self._answer(a).offset for tp, a in answers.items()
+        }
+
+    def _answer[T](self, future: "Future[T]") -> T:
+        """Return the answer to a query; after a failure the next one is a new client's.
+
+        After an outage librdkafka's client may wait for ever for a coordinator that a new client finds at once, beyond
+        the time limit of the query.
+        """
+        try:
+            return future.result(ANSWER_S + 1)
+        except (KafkaException, TimeoutError) as error:
+            self._admin = AdminClient(client_config(self._settings))
+            if isinstance(error, KafkaException):
+                raise
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from error  # noqa: SLF001 - its public name
 
     def _find_oldest(self, starts: Mapping[Partition, int]) -> None:
         """Update the oldest unprocessed record of these partitions; read only partitions whose start passed it."""
