@@ -91,7 +91,8 @@ class LagReader:
 
     def lags(self, ends: Offsets) -> dict[str, StageLag]:
         """Return the consumer lag of each stage, given the partitions' end offsets."""
-        starts = {stage: self._starts(stage, ends, self._commits(self._groups[stage])) for stage in STAGES}
+        commits = self._committed()
+        starts = {stage: self._starts(stage, ends, commits.get(stage, {})) for stage in STAGES}
         all_starts = {partition: start for of_stage in starts.values() for partition, start in of_stage.items()}
         self._find_oldest({partition: start for partition, start in all_starts.items() if start < ends[partition]})
         return {stage: self._lag(of_stage, ends) for stage, of_stage in starts.items()}
@@ -110,6 +111,15 @@ class LagReader:
         offsets = {partition: commits.get(partition, 0) for partition in partitions}
         # A committed offset past the end belongs to a topic that was deleted and recreated: the stage starts again.
         return {p: offsets[p] if first[p] <= offsets[p] <= ends[p] else first[p] for p in partitions}
+
+    def _committed(self) -> dict[str, Offsets]:
+        """Return the committed offsets of each stage that has a group.
+
+        A query of a group that does not exist can end librdkafka 2.16 with a segmentation fault on a new broker.
+        """
+        listed = self._answer(self._admin.list_consumer_groups(request_timeout=ANSWER_S)).valid
+        existing = {group.group_id for group in listed}
+        return {stage: self._commits(group) for stage, group in self._groups.items() if group in existing}
 
     def _commits(self, group: str) -> Offsets:
         request = [ConsumerGroupTopicPartitions(group)]
