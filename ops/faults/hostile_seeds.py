@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ops.scheduling import kept_scheduling
+
 _WIDTH, _HEIGHT, _N_FRAMES, _FPS, _RATE_HZ = 64, 48, 6, 6, 16_000
 _CODECS = {
     "h264.mp4": ("libx264", "aac"), "hevc.mp4": ("libx265", None), "av1.mp4": ("libsvtav1", None),
@@ -54,7 +56,7 @@ def pictures(width: int = _WIDTH, height: int = _HEIGHT) -> list[Pixels]:
 def _media(folder: Path) -> Iterator[tuple[str, bytes]]:
     for name, (video, audio) in _CODECS.items():
         path = folder / name
-        with av.open(str(path), "w") as out:
+        with kept_scheduling(), av.open(str(path), "w") as out:
             _write(out, video, audio, with_extras=path.suffix == ".mkv")
         yield name, path.read_bytes()
 

@@ -1,6 +1,7 @@
 """Hostile media through the real sandbox: whatever a file does, only its own record fails."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,12 @@ def test_hostile_media_fail_alone_and_within_the_caps(tmp_path: Path, n_files: i
     assert (figures["worker_deaths"], figures["bugs"], figures["stuck_slots"]) == (0, 0, 0)
     assert figures["worst_s"] < SETTINGS.scan_timeout_s + SETTINGS.medium_timeout_s
     assert figures["worst_bytes"] < SETTINGS.decoder_memory_bytes
+
+
+def test_making_the_files_leaves_the_scheduling_of_the_process_as_it_is() -> None:
+    before = os.sched_getscheduler(0)
+    make_seeds()
+    assert {os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir()} == {before}
 
 
 def test_the_same_seed_makes_the_same_files_of_every_container_and_mutation() -> None:

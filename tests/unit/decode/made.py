@@ -15,6 +15,7 @@ from av.subtitles.subtitle import SubtitleSet
 from av.video.stream import VideoStream
 from PIL import Image
 
+from ops.scheduling import kept_scheduling
 from streams.decode.media.decoded import DecodedSegment, MediaInfo, Sampling
 from streams.decode.media.probe import scan
 from streams.decode.media.segments import segments
@@ -83,7 +84,7 @@ def video(
 ) -> Path:
     """Write a media file; the suffix selects its container. subtitles: codec, time, text."""
     pictures = list(frames)
-    with av.open(str(path), "w", options=format_options or {}) as out:
+    with kept_scheduling(), av.open(str(path), "w", options=format_options or {}) as out:
         picture = None
         if pictures:
             picture = _picture_stream(out, codec, pictures[0], fps=fps, pixel_format=pixel_format, options=options)
