@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError, Producer
 from confluent_kafka import Message as Delivery
 
 from ops.faults.media import Media
+from ops.threads import running_beside
 from schemas.ids import record_id
 from schemas.messages import Medium, Post
 from streams.kafka.clients import client_config, create_codec
@@ -105,9 +106,8 @@ class Feed:
 @contextmanager
 def feeding(feed: Feed, posts_per_s: float) -> Iterator[None]:
     """Feed posts from a thread until the block ends; then every one of them has been taken or refused."""
-    over = threading.Event()
 
-    def run() -> None:
+    def run(over: threading.Event) -> None:
         for number in count():
             feed.write(number)
             while feed.paused.is_set() and not over.is_set():
@@ -115,11 +115,8 @@ def feeding(feed: Feed, posts_per_s: float) -> Iterator[None]:
             if over.wait(1 / posts_per_s):
                 return
 
-    thread = threading.Thread(target=run, name="fault-feed", daemon=True)
-    thread.start()
     try:
-        yield
+        with running_beside(run, "fault-feed"):
+            yield
     finally:
-        over.set()
-        thread.join()
         feed.flush()

@@ -3,7 +3,6 @@
 import math
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from ops.faults.plan import Planned, SkippedError
 from ops.faults.recovery import Recoveries, Recovery
 from ops.faults.system import Death, System, running
 from ops.faults.verify import Findings, verify
+from ops.threads import running_beside
 from streams.topology import STAGES
 
 _RATE = 2.0
@@ -128,14 +128,9 @@ def print_line(line: str) -> None:
 
 @contextmanager
 def _recovering(system: System) -> Iterator[Recoveries]:
-    recoveries, over = Recoveries(system.settings), threading.Event()
-    thread = threading.Thread(target=recoveries.run, args=(over,), name="recoveries", daemon=True)
-    thread.start()
-    try:
+    recoveries = Recoveries(system.settings)
+    with running_beside(recoveries.run, "recoveries"):
         yield recoveries
-    finally:
-        over.set()
-        thread.join()
 
 
 def _drained(system: System, feed: Feed) -> Findings:

@@ -14,6 +14,7 @@ from ops.broker.cluster import Cluster
 from ops.faults.feed import TERM, Feed
 from ops.faults.media import Media, make_media
 from ops.faults.network import Network
+from ops.threads import running_beside
 from streams.demo.processes import Worker
 from streams.demo.server import serve
 from streams.desk.open_case import NewCase, add_case
@@ -174,14 +175,8 @@ def running(folder: Path, bootstrap_servers: str | None = None) -> Iterator[Syst
 
 @contextmanager
 def _supervised(system: System) -> Iterator[System]:
-    over = threading.Event()
-    thread = threading.Thread(target=system.supervise, args=(over,), name="supervisor", daemon=True)
-    thread.start()
-    try:
+    with running_beside(system.supervise, "supervisor"):
         yield system
-    finally:
-        over.set()
-        thread.join()
 
 
 def _end(system: System) -> None:

@@ -16,6 +16,7 @@ import yaml
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from ops.threads import running_beside
 from streams.demo.posts import DemoPost
 from streams.kafka.clients import client_config
 from streams.settings import Settings
@@ -44,9 +45,8 @@ def prepare_platform(settings: Settings, folder: Path) -> Path:
 @contextmanager
 def feeding(settings: Settings, http_url: str, posts: Sequence[DemoPost]) -> Iterator[None]:
     """Send posts to the platform's topic and the HTTP feed alternately; each round removes a post of the last round."""
-    over = threading.Event()
 
-    def feed() -> None:
+    def feed(over: threading.Event) -> None:
         producer = Producer(client_config(settings))
         with httpx.Client(base_url=http_url, timeout=_PATIENCE_S) as client:
             for number in count():
@@ -64,13 +64,8 @@ def feeding(settings: Settings, http_url: str, posts: Sequence[DemoPost]) -> Ite
                 if over.wait(_INTERVAL_S):
                     return
 
-    thread = threading.Thread(target=feed, name="feeding", daemon=True)
-    thread.start()
-    try:
+    with running_beside(feed, "feeding"):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _topic(settings: Settings) -> str:
