@@ -36,7 +36,7 @@ class Position(NamedTuple):
 class OffsetReader:
     """Reads positions; None while the broker does not answer.
 
-    It asks through consumers that never join. librdkafka's ListOffsets for administrators aborts the process when a
+    It queries by consumers that never join. librdkafka's ListOffsets for administrators aborts the process when a
     broker goes away during the request (an assertion in rdkafka_queue.h).
     """
 

@@ -1,4 +1,4 @@
-"""Notes that travel with a group's commits: what the next owner of a partition must know about the last one.
+"""Notes that travel with a group's commits: state of a partition for its next owner.
 
 Kafka keeps some text with each committed offset, and accepts it from the partition's owner alone. So a note needs
 neither a topic of its own nor fencing, and costs one commit at each assignment.
@@ -94,7 +94,7 @@ class CommitNotes[P: Hashable]:
         deaths_alone = note.deaths_alone if note.alone == offset else 0
         self._notes[partition] = replace(note, alone=offset, deaths_alone=deaths_alone)
 
-    def acquit(self, partition: P) -> None:
+    def finish_isolated(self, partition: P) -> None:
         """Note that the record that was processed alone is finished."""
         self._notes[partition] = replace(self._notes[partition], alone=-1, deaths_alone=0)
 

@@ -2,7 +2,7 @@
 
 Each partition is written in transactions under an id of its own. A worker that gets a partition first begins to write
 under that id, which fences every earlier owner, and then reads the partition to its end: after that no write of an
-earlier owner can follow, not even of one that stood still and does not know yet that it has lost the partition.
+earlier owner can follow, not even of one that stood still while it lost the partition.
 
 What remains: an owner that stood still may deliver the outputs of one record before its own write is refused; they
 repeat ids or are superseded, since its successor processes the same record. A broker without transactions, such as the

@@ -37,5 +37,5 @@ class Isolation:
             )
             await guard(record)
             # At once, for the commit of its offset may come after the death of the next.
-            consumer.notes.acquit(partition)
+            consumer.notes.finish_isolated(partition)
             await consumer.commit_notes({partition})

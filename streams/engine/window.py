@@ -56,8 +56,8 @@ class Window[I: Item]:
         A slow item holds up neither other partitions nor its own until then, and a crash repeats at most so many.
     max_waiting
         Number of unfinished items beyond `limit`: so many may wait for a turn (streams/engine/waiting.py) while others
-        run in their place. At it the window stops reading; no item keeps its place while it waits, or those that wait
-        for a place with what it waits for in their hands would wait for ever.
+        run in their place. At it the window stops reading; no item keeps its place while it waits: an item that waits
+        for a place may hold the resource that another waits for.
     """
 
     def __init__(

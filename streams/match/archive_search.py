@@ -69,7 +69,7 @@ class ArchiveSearch:
         self._caught_up: set[int] = set()
         self._searched: dict[int, set[str]] = {}
         self._next_expiry_s = 0.0
-        self._tidied: Callable[[], ReferenceIndex | None] = lambda: None
+        self._erased_for: Callable[[], ReferenceIndex | None] = lambda: None
 
     async def run(self) -> None:
         """Search until cancelled, after each index swap and at least once a second."""
@@ -88,7 +88,7 @@ class ArchiveSearch:
         owned = set() if self._context.app.rebalancing else self._context.owned("descriptors")
         await self._catch_up(owned)
         await self._expire()
-        await self._forget_removed()
+        await self._erase_removed()
         await self._search_new(owned & self._caught_up)
 
     async def _expire(self) -> None:
@@ -98,15 +98,15 @@ class ArchiveSearch:
         if not await asyncio.to_thread(self._archive.expire, cache(self._reader.first)):
             self._next_expiry_s = time.monotonic() + _EXPIRY_S
 
-    async def _forget_removed(self) -> None:
+    async def _erase_removed(self) -> None:
         """Erase the tokens of pieces that no longer exist, in memory and on disk."""
         index = await self._live.current()
-        if index is self._tidied():
+        if index is self._erased_for():
             return
         await asyncio.to_thread(self._progress.keep_searched, index.pieces.keys())
         for tokens in self._searched.values():
             tokens.intersection_update(index.pieces)
-        self._tidied = weakref.ref(index)
+        self._erased_for = weakref.ref(index)
 
     async def _catch_up(self, owned: Collection[int]) -> None:
         """Archive the committed records that this worker's archive lacks, and store the end of each partition.

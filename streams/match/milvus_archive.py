@@ -106,7 +106,7 @@ class MilvusArchive:
         return True
 
     def _ends_of(self, one: Slice) -> dict[int, int]:
-        """Return the last offset of each partition in a slice; only the oldest slices are asked, so few are kept."""
+        """Return the last offset of each partition in a slice; only the oldest slices are queried, so few are kept."""
         if one not in self._ends:
             rows = self._store.client.query(one.name, filter="offset >= 0", output_fields=["part", "offset"])
             self._ends[one] = {row["part"]: row["offset"] for row in sorted(rows, key=itemgetter("offset"))}

@@ -15,9 +15,9 @@ import structlog
 _OURS = "jikimi"
 _QUIET_S = 10.0
 _MAX_MESSAGES = 1_000
-"""Messages whose last time is kept; beyond it all are forgotten, and each may pass once more."""
+"""Messages whose last time is kept; beyond it all are dropped, and each may pass once more."""
 _KEY_CHARS = 200
-"""Of a message that tell it from others: some libraries build the whole text before they log it."""
+"""Characters by which messages are compared: some libraries build the whole text before they log it."""
 _COMMON: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,

@@ -54,7 +54,7 @@ class Turn:
     is_running: bool = True
     was_ended: bool = False
     """True if it was slow when too many were."""
-    judgement: asyncio.TimerHandle | None = None
+    slow_timer: asyncio.TimerHandle | None = None
 
     def rate(self, now_s: float) -> float:
         """Return the bytes a second up to now."""
@@ -117,7 +117,7 @@ class Turns:
 
     async def _wait(self, waiter: _Waiter) -> Turn:
         if waiter.share.gives_up_at_s <= asyncio.get_running_loop().time():
-            raise _impatience(waiter.host)
+            raise _no_turn(waiter.host)
         self._waiters[waiter.number] = waiter
         self._grant()
         try:
@@ -163,10 +163,10 @@ class Turns:
         self._hosts[turn.host] += 1
         turn.share.n_running += 1
         self._reserve(turn, self._medium_bytes)
-        turn.judgement = loop.call_later(self._slow_s, self._judge, turn)
+        turn.slow_timer = loop.call_later(self._slow_s, self._count_as_slow, turn)
         waiter.turn.set_result(turn)
 
-    def _judge(self, turn: Turn) -> None:
+    def _count_as_slow(self, turn: Turn) -> None:
         """Count a fetch as slow, and end the slowest if those are too many."""
         self._slow.add(turn)
         if len(self._slow) > self._half:
@@ -181,8 +181,8 @@ class Turns:
         if not turn.is_running:
             return
         turn.is_running = False
-        if turn.judgement is not None:
-            turn.judgement.cancel()
+        if turn.slow_timer is not None:
+            turn.slow_timer.cancel()
         self._slow.discard(turn)
         self._n_free += 1
         self._hosts -= Counter({turn.host: 1})  # without the hosts that have none left
@@ -203,7 +203,7 @@ class Turns:
     def _give_up(self, share: Share) -> None:
         for waiter in [each for each in self._waiters.values() if each.share is share]:
             del self._waiters[waiter.number]
-            waiter.turn.set_exception(_impatience(waiter.host))
+            waiter.turn.set_exception(_no_turn(waiter.host))
 
     def _resize(self, turn: Turn, n_bytes: int) -> None:
         self._reserve(turn, n_bytes)
@@ -217,5 +217,5 @@ class Turns:
         metrics.MEDIA_DISK_BYTES.inc(more)
 
 
-def _impatience(host: str) -> UnprocessableError:
+def _no_turn(host: str) -> UnprocessableError:
     return UnprocessableError("link_slow", f"no turn for {host} after links of the same post had wasted time")

@@ -1,4 +1,4 @@
-"""What owners of a partition leave to the next: the story of each is told by starts, commits and deaths."""
+"""Notes that the owners of a partition leave to the next, after starts, commits and deaths."""
 
 import pytest
 
@@ -93,7 +93,7 @@ def test_a_record_that_ended_alone_is_not_blamed_for_the_death_of_another() -> N
         notes = partition.start()
         notes.isolate("p", 101)
         partition.commit(notes, partition.committed)
-        notes.acquit("p")
+        notes.finish_isolated("p")
         partition.commit(notes, partition.committed)
     assert not partition.start().has_killed("p", 101)
 
