@@ -109,6 +109,11 @@ async def test_the_largest_record_fits_through_the_app(settings: Settings) -> No
     assert not app.conf.topic_allow_declare
 
 
+async def test_new_partitions_and_a_recreated_topic_are_looked_for_every_30_s(settings: Settings) -> None:
+    app = _faust_app("trial", settings)
+    assert app.conf.consumer_metadata_max_age_ms == app.conf.producer_metadata_max_age_ms == 30_000
+
+
 @pytest.fixture
 async def consumer(settings: Settings) -> AsyncIterator[driver.Consumer]:
     """Give our driver's consumer in a real app that is not started."""
