@@ -1,6 +1,8 @@
 """Isolation of records that may have killed a worker: one at a time, set aside if it dies twice of one alone."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
@@ -9,6 +11,7 @@ from faust.types.tuples import TP
 from streams.engine.faust_driver import Consumer
 from streams.engine.guard import Guard
 from streams.engine.record import Record
+from streams.engine.waiting import waiting
 from streams.errors import UnprocessableError
 
 log = structlog.get_logger()
@@ -25,7 +28,7 @@ class Isolation:
         if not consumer.notes.is_suspect(partition, record.offset):
             await guard(record)
             return
-        async with self._alone:
+        async with self._turn():
             if consumer.notes.has_killed(partition, record.offset):
                 error = UnprocessableError("worker_died", "the worker died twice while it processed only this record")
                 await guard.set_aside(record, error)
@@ -39,3 +42,12 @@ class Isolation:
             # At once, for the commit of its offset may come after the death of the next.
             consumer.notes.finish_isolated(partition)
             await consumer.commit_notes({partition})
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        async with waiting():  # in its place of the window, where the record that is processed alone may need one
+            await self._alone.acquire()
+        try:
+            yield
+        finally:
+            self._alone.release()
