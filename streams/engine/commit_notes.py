@@ -5,7 +5,7 @@ neither a topic of its own nor fencing, and costs one commit at each assignment.
 """
 
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
@@ -46,6 +46,11 @@ class Note:
         changed = {name: value for name, value in asdict(self).items() if value != getattr(Note(), name)}
         return json.dumps(changed) if changed else ""
 
+    @property
+    def is_careful(self) -> bool:
+        """Whether the records that the last owner can have had in flight are processed one at a time."""
+        return self.deaths >= _DEATHS_BEFORE_CARE or self.deaths_alone > 0
+
     def inherited(self, committed: int) -> "Note":
         """Return the note of the next owner, which begins at this offset."""
         deaths = self.deaths + 1 if self.owned else 0
@@ -66,18 +71,24 @@ class CommitNotes[P: Hashable]:
     def __init__(self, window: int) -> None:
         self._window = window
         self._notes: dict[P, Note] = {}
-        self._committed: dict[P, int] = {}
+        self.committed: dict[P, int] = {}
+        """Last committed offset of each partition that is owned, 0 without one."""
         self._suspects: dict[P, range] = {}
 
     def take_over(self, partition: P, committed: int, text: str) -> Note:
         """Begin to own a partition; return its note."""
         note = self._notes[partition] = Note.parse(text).inherited(committed)
-        self._committed[partition] = committed
-        careful = note.deaths >= _DEATHS_BEFORE_CARE
-        self._suspects[partition] = range(committed, committed + self._window if careful else committed)
-        if careful:
+        self.committed[partition] = committed
+        self._suspects[partition] = range(committed, committed + self._window if note.is_careful else committed)
+        if note.is_careful:
             log.warning("records are processed one at a time", partition=str(partition), deaths=note.deaths)
         return note
+
+    def forget(self, partitions: Iterable[P]) -> None:
+        """End to own partitions."""
+        for partition in partitions:
+            self.committed.pop(partition, None)
+            self._suspects.pop(partition, None)
 
     def is_suspect(self, partition: P, offset: int) -> bool:
         """Return whether the owners that died may have died of this record."""
@@ -100,18 +111,14 @@ class CommitNotes[P: Hashable]:
 
     def leave(self, partition: P) -> None:
         """Note that the owner ends in order."""
-        self._notes[partition] = Note(letters=self._notes[partition].letters)
-
-    def offsets(self) -> dict[P, int]:
-        """Return the last committed offset of each partition, 0 without one: what a commit of notes alone repeats."""
-        return dict(self._committed)
+        self._notes[partition] = Note(letters=self._notes.get(partition, Note()).letters)
 
     def text(self, partition: P, offset: int, letters: int) -> str:
         """Return the note for a commit at this offset."""
         note = replace(self._notes.get(partition, Note()), letters=letters)
-        if offset > self._committed.get(partition, offset):
+        if offset > self.committed.get(partition, offset):
             note = replace(note, deaths=0)
         if note.alone < offset:
             note = replace(note, alone=-1, deaths_alone=0)
-        self._notes[partition], self._committed[partition] = note, offset
+        self._notes[partition], self.committed[partition] = note, offset
         return str(note)

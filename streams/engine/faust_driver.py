@@ -75,16 +75,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         found = await coordinator.fetch_committed_offsets([TopicPartition(*tp) for tp in partitions])
         return {tp: found.get(TopicPartition(*tp), OffsetAndMetadata(-1, "")) for tp in partitions}
 
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit with the partitions' notes; return False after a rebalance, which repeats what was not committed."""
-        consumer, owned = cast("Consumer", self.consumer), self.assignment()
-        commits = {
-            TopicPartition(*tp): OffsetAndMetadata(offset, consumer.note(tp, offset))
-            for tp, offset in offsets.items()
-            if tp in owned
-        }
+    async def _commit(self, commits: Mapping[TP, OffsetAndMetadata]) -> bool:
+        """Commit; return False after a rebalance, which repeats what was not committed."""
+        owned = self.assignment()
         try:
-            await self._ensure_consumer().commit(commits)
+            await self._ensure_consumer().commit({TopicPartition(*tp): c for tp, c in commits.items() if tp in owned})
         except (CommitFailedError, IllegalStateError) as error:
             log.warning("commit after a rebalance", error=str(error))
             return False
@@ -112,27 +107,41 @@ class Consumer(driver.Consumer):
     def __init__(self, transport: "Transport", *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(transport, *args, **kwargs)
         self.notes: CommitNotes[TP] = CommitNotes(transport.window)
+        self._one_commit = asyncio.Lock()
         self._limits = transport.limits
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Read what the last owners noted before any record is processed."""
-        partitions = {tp for tp in assigned if not self._is_changelog_tp(tp)}
         thread = cast("ConsumerThread", self._thread)
-        commits = await thread.call_thread(thread.committed, partitions)
+        commits = await thread.call_thread(thread.committed, assigned)
         for tp, commit in commits.items():
             note = self.notes.take_over(tp, max(0, commit.offset), commit.metadata)
             if (limit := self._limits.get(tp.topic)) is not None:
                 limit.restore(note.letters)
-        await self.commit_notes(partitions)
+        await self.commit_notes(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
 
-    async def commit_notes(self, partitions: Collection[TP]) -> None:
-        """Commit the notes of partitions that are owned, at their last committed offsets."""
-        offsets = self.notes.offsets()
-        await self._thread.commit({tp: offsets[tp] for tp in partitions if tp in offsets})
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Forget their commits, which the next owner passes: a late note must not take them back."""
+        await super().on_partitions_revoked(revoked)
+        self.notes.forget(revoked)
 
-    def note(self, tp: TP, offset: int) -> str:
-        """Return the note for a commit."""
+    async def force_commit(self, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401 - passed on
+        """Commit what is finished; no note's commit comes between, which would pass it and then be taken back."""
+        async with self._one_commit:
+            return bool(await super().force_commit(*args, **kwargs))
+
+    async def commit_notes(self, partitions: Collection[TP]) -> None:
+        """Commit the notes of partitions that are owned, and what is finished there."""
+        async with self._one_commit:
+            committed = {tp: self.notes.committed[tp] for tp in partitions if tp in self.notes.committed}
+            await self._commit({tp: self._new_offset(tp) or offset for tp, offset in committed.items()})
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        commits = {tp: OffsetAndMetadata(offset, self._note(tp, offset)) for tp, offset in offsets.items()}
+        return await cast("ConsumerThread", self._thread).commit(commits)
+
+    def _note(self, tp: TP, offset: int) -> str:
         limit = self._limits.get(tp.topic)
         return self.notes.text(tp, offset, limit.in_a_row if limit is not None else 0)
 
@@ -142,7 +151,7 @@ class Consumer(driver.Consumer):
 
     async def leave(self) -> None:
         """Note that this owner ends in order: it did not die of a record."""
-        partitions = [tp for tp in self.assignment() if tp in self.notes.offsets()]
+        partitions = self.assignment()
         for tp in partitions:
             self.notes.leave(tp)
         await self.commit_notes(partitions)

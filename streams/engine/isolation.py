@@ -33,6 +33,7 @@ class Isolation:
                 error = UnprocessableError("worker_died", "the worker died twice while it processed only this record")
                 await guard.set_aside(record, error)
                 return
+            await asyncio.sleep(0)  # the window acks the record before, so that its end is committed before this begins
             consumer.notes.isolate(partition, record.offset)
             await consumer.commit_notes({partition})
             log.warning(
