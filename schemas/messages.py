@@ -11,12 +11,24 @@ import msgspec
 Modality = Literal["visual", "audio", "text", "voice"]
 Decision = Literal["act", "review", "dismiss"]
 Reason = Literal["early", "complete", "deadline", "late"]
-State = Literal["issued", "sent", "acknowledged", "removed", "reappeared", "withdrawn", "held"]
+State = Literal[
+    "issued", "sent", "acknowledged", "removed", "reappeared", "withdrawn", "held",
+    "approved", "refused", "escalated", "gone_before_notice",
+]  # fmt: skip
 StandingKind = Literal["confirmed", "withdrawn"]
 RemovalKind = Literal["post_deleted", "account_gone", "account_back"]
 DeploymentReason = Literal["promote", "rollback"]
 RunKind = Literal["replay", "shadow"]
 Fate = Literal["unprocessable", "transient", "bug"]
+CaseKind = Literal[
+    "filmed_without_consent", "shared_without_consent", "synthetic", "child_exploitation", "personal_data"
+]
+Law = Literal["US_TIDA", "EU_DSA16", "KR_TBA22_5", "UK_OSA", "PLATFORM_TOS"]
+FilerRole = Literal["agent", "designated_body", "trusted_flagger", "victim"]
+DeliveryKind = Literal["approval", "attempt", "answer", "look", "reminder", "escalation"]
+DeliveryOutcome = Literal[
+    "approved", "delivered", "acknowledged", "refused", "failed", "dry_run", "present", "gone", "unknown", "due"
+]
 
 MODALITIES: tuple[Modality, ...] = ("visual", "audio", "text")
 """Modalities of every deployment; a choice of models names one for each."""
@@ -142,6 +154,7 @@ class Policy(Message, frozen=True, kw_only=True):
     act: float
     review: float
     version: str
+    approve: bool = False
 
 
 class Reference(Message, frozen=True, kw_only=True):
@@ -164,6 +177,9 @@ class Case(Message, frozen=True, kw_only=True):
     policy: Policy | None = None
     reference: Reference | None = None
     benign: bool = False
+    kind: CaseKind = "shared_without_consent"
+    minor: bool = False
+    authority: str = ""
 
 
 class Standing(Message, frozen=True, kw_only=True):
@@ -261,6 +277,86 @@ class Removal(Message, frozen=True, kw_only=True):
     seen_at: datetime
 
 
+class Filer(Message, frozen=True, kw_only=True):
+    body: str
+    role: FilerRole
+    email: str
+    phone: str = ""
+    address: str = ""
+    authority: str = ""
+
+
+class NoticeMatch(Message, frozen=True, kw_only=True):
+    modality: Modality
+    medium: int
+    query: Interval
+    reference: Interval
+    reference_id: str
+    probability: float
+    model: str
+
+
+class NoticeItem(Message, frozen=True, kw_only=True):
+    takedown_id: str
+    url: str
+    native_ids: dict[str, str] = {}
+    author: str | None = None
+    content_types: list[str]
+    published_at: datetime
+    first_seen: datetime
+    detected_at: datetime
+    matches: list[NoticeMatch] = []
+    probability: float
+    act_at: float
+
+
+class Notice(Message, frozen=True, kw_only=True):
+    notice_id: str
+    case_id: str
+    kind: CaseKind
+    laws: list[Law]
+    filer: Filer
+    signed_by: str
+    signed_at: datetime
+    platform: str
+    items: list[NoticeItem]
+    reasons: str
+    codes: list[str] = []
+    minor: bool = False
+    synthetic: bool = False
+    good_faith: str
+    accuracy: str
+    language: str
+    automated_detection: bool = True
+    confirmed_by: str | None = None
+    attempt: int
+    created_at: datetime
+    due_at: datetime | None = None
+    known_copies: list[str] = []
+
+
+class Delivery(Message, frozen=True, kw_only=True):
+    delivery_id: str
+    takedown_id: str
+    case_id: str
+    kind: DeliveryKind
+    outcome: DeliveryOutcome
+    number: int
+    at: datetime
+    channel: str = ""
+    address: str = ""
+    status: int | None = None
+    error: str = ""
+    receipt: str = ""
+    answer_hash: bytes | None = None
+    detail: str = ""
+    idempotency_key: str = ""
+    by: str = ""
+    why: str = ""
+    due_at: datetime | None = None
+    notice: Notice | None = None
+
+
 class Takedown(Message, frozen=True, kw_only=True):
     event_id: str
     takedown_id: str
@@ -278,6 +374,10 @@ class Takedown(Message, frozen=True, kw_only=True):
     removal: Removal | None = None
     links: list[str] = []
     held_for: list[str] = []
+    minor: bool = False
+    by: str = ""
+    why: str = ""
+    delivery: Delivery | None = None
 
 
 class Label(Message, frozen=True, kw_only=True):
@@ -287,6 +387,7 @@ class Label(Message, frozen=True, kw_only=True):
     reviewer: str
     at: datetime
     note: str = ""
+    verdict: Verdict | None = None
 
 
 class Cursor(Message, frozen=True, kw_only=True):

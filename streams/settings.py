@@ -17,11 +17,13 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from streams.decode.settings import MediaSettings
+from streams.delivery.settings import DeliverySettings, FilerSettings
 from streams.errors import UsageError
 from streams.feeds.http.settings import HttpSettings
 
 _LEAST_KEY_BYTES = 16
-_PREFIXES = {group.__name__: group.model_config["env_prefix"] for group in (MediaSettings, HttpSettings)}
+_GROUPS = (MediaSettings, HttpSettings, DeliverySettings, FilerSettings)
+_PREFIXES = {group.__name__: group.model_config["env_prefix"] for group in _GROUPS}
 
 
 class Settings(BaseSettings):
@@ -129,6 +131,10 @@ class Settings(BaseSettings):
     """Settings of fetching and decoding, read from JIKIMI_MEDIA_…."""
     http: HttpSettings = Field(default_factory=HttpSettings)
     """Settings of the HTTP feed, read from JIKIMI_HTTP_…."""
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    """Settings of the delivery of takedowns, read from JIKIMI_DELIVERY_…."""
+    filer: FilerSettings = Field(default_factory=FilerSettings)
+    """Who files notices, read from JIKIMI_FILER_…."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -6,7 +6,7 @@ from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.settings import Settings
 
-STAGES = ("decode", "visual", "audio", "text", "match", "fusion", "takedown")
+STAGES = ("decode", "visual", "audio", "text", "match", "fusion", "takedown", "delivery")
 """In flow order."""
 
 OPTIONAL = ("screen",)
@@ -21,6 +21,7 @@ MODULES = {
     "match": "streams.match.stage",
     "fusion": "streams.fusion.stage",
     "takedown": "streams.takedown.stage",
+    "delivery": "streams.delivery.stage",
 }
 """The module of each stage, with a function `create(context)`."""
 

@@ -14,6 +14,8 @@ SET_BY_THE_CHART = {
     "key_file", "archive_dir", "metrics_port", "ready_file",
 }  # fmt: skip
 """Settings with chart values of their own, or fixed; so are all secrets."""
+_FROM_A_SECRET = {"JIKIMI_DELIVERY_PLATFORMS", "JIKIMI_DELIVERY_SECRETS_FOLDER", "JIKIMI_DELIVERY_SECRETS"}
+"""Settings of nested classes, likewise."""
 
 
 def settings_schemas() -> dict[str, Any]:
@@ -43,7 +45,9 @@ def _schema(settings: type[BaseSettings], prefix: str) -> dict[str, Any]:
     properties = {
         name: _bare(drawn[name]) if (nested := _nested(field)) is None else _schema(nested, f"{prefix}{name.upper()}_")
         for name, field in settings.model_fields.items()
-        if name not in SET_BY_THE_CHART and field.annotation is not SecretStr
+        if name not in SET_BY_THE_CHART
+        and f"{prefix}{name.upper()}" not in _FROM_A_SECRET
+        and field.annotation is not SecretStr
     }
     return {"type": "object", "additionalProperties": False, "properties": properties}
 

@@ -12,7 +12,7 @@ from schemas.codec import Codec, WireError
 from schemas.messages import DeadLetter, Decision, Message, Takedown, Verdict
 from streams.cases.policy import RANK
 from streams.settings import Settings
-from streams.takedown.log import chained
+from streams.takedown.life import chained
 
 _EXPECTED: Mapping[Kind, Decision | None] = {"copy": "act", "mention": "review"}
 """Decision for the case by kind of post; none for the others."""

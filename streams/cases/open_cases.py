@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import structlog
 
 from schemas.codec import Codec
-from schemas.messages import Case, Policy, Reference
+from schemas.messages import Case, CaseKind, Policy, Reference
 from schemas.validation import defect
 from streams.cases.entries import TOPIC, case_key
 from streams.kafka.compacted_topic import CompactedTopic
@@ -15,8 +16,17 @@ from streams.settings import Settings
 log = structlog.get_logger()
 
 
+class OpenCase(NamedTuple):
+    """What every worker needs of an open case."""
+
+    policy: Policy
+    kind: CaseKind
+    minor: bool
+    authority: str
+
+
 class OpenCases(CompactedTopic[Case]):
-    """Policies of the open cases and, where a matcher needs them, their references.
+    """Policies and kinds of the open cases and, where a matcher needs them, their references.
 
     A case takes about 200 bytes. References, with all their vectors, are kept only after `keep_references`.
 
@@ -32,7 +42,7 @@ class OpenCases(CompactedTopic[Case]):
         self, settings: Settings, codec: Codec, crash: Callable[[Exception], None], topic: str = TOPIC
     ) -> None:
         super().__init__(settings, codec, topic, crash, schema=TOPIC)
-        self._policies: dict[str, Policy] = {}
+        self._open: dict[str, OpenCase] = {}
         self._references: dict[str, tuple[Case, int]] | None = None
 
     def keep_references(self) -> None:
@@ -52,15 +62,20 @@ class OpenCases(CompactedTopic[Case]):
 
     def count(self) -> int:
         """Return the number of open cases."""
-        return len(self._policies)
+        return len(self._open)
 
     def case_ids(self) -> list[str]:
         """Return the ids of the open cases."""
-        return list(self._policies)
+        return list(self._open)
 
     def policy(self, case_id: str) -> Policy | None:
         """Return a case's policy, None if there is no such open case."""
-        return self._policies.get(case_key(case_id))
+        opened = self.case(case_id)
+        return opened.policy if opened is not None else None
+
+    def case(self, case_id: str) -> OpenCase | None:
+        """Return an open case, None if there is no such one."""
+        return self._open.get(case_key(case_id))
 
     async def fresh_policy(self, case_id: str) -> Policy | None:
         """Return a case's policy; None only after a read barrier.
@@ -76,19 +91,19 @@ class OpenCases(CompactedTopic[Case]):
             log.warning("case entry refused", key=key, reason="reference_malformed", detail=detail, offset=offset)
             return
         if message.policy is not None:
-            self._policies[key] = _shared(message.policy)
+            self._open[key] = _shared(message.policy, message.kind, message.minor, message.authority)
         else:
-            self._policies.pop(key, None)
+            self._open.pop(key, None)
         if self._references is not None:
             self._references[key] = message, offset
 
     def _erase(self, key: str) -> None:
-        self._policies.pop(key, None)
+        self._open.pop(key, None)
         if self._references is not None:
             self._references.pop(key, None)
 
 
 @lru_cache(maxsize=1024)
-def _shared(policy: Policy) -> Policy:
-    """Return one object for equal policies: most cases have the default one."""
-    return policy
+def _shared(policy: Policy, kind: CaseKind, minor: bool, authority: str) -> OpenCase:
+    """Return one object for equal cases: most have the default policy and kind."""
+    return OpenCase(policy, kind, minor, authority)

@@ -57,8 +57,9 @@ def rights_of(role: str, settings: Settings) -> Iterator[Right]:
         for source in sorted({source for stage in STAGES for source in sources(stage)}):
             yield Right("topic", prefix + source, "Write")
         yield Right("transactional-id", f"{group_prefix(settings)}redrive", "Write")
-    if role == "fusion":
-        yield Right("transactional-id", f"{group_prefix(settings)}fusion-state-", "Write")
+    for state in TOPICS.values():
+        if state.internal and role in state.producers:
+            yield Right("transactional-id", f"{group_prefix(settings)}{state.name}-", "Write")
     if role == "feeds":
         yield Right("transactional-id", f"{group_prefix(settings)}feed-", "Write")
 

@@ -119,12 +119,11 @@ def settings_of(topic: Topic) -> dict[str, str]:
 
 def co_partitioned_topic(state: Topic) -> str:
     """Return the name of the topic with which a stage's state topic is co-partitioned."""
-    (name,) = (
+    return next(
         name
         for name, topic in TOPICS.items()
         if state.producers[0] in topic.consumers and topic.key == state.key and not topic.internal
     )
-    return name
 
 
 def _client(settings: Settings) -> AdminClient:

@@ -10,7 +10,7 @@ from schemas.messages import State, Takedown
 from streams.kafka.clients import create_codec
 from streams.monitor.followed_topic import FollowedTopic
 from streams.settings import Settings
-from streams.takedown.log import pending
+from streams.takedown.life import pending
 from streams.telemetry import metrics
 
 log = structlog.get_logger()

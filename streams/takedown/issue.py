@@ -4,19 +4,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from schemas.ids import record_id
-from schemas.messages import State, Takedown, Verdict
+from schemas.messages import Takedown, Verdict
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
-from streams.takedown.log import TakedownLog, chained
+from streams.takedown.life import chained, may_follow
+from streams.takedown.log import TakedownLog
 from streams.takedown.quarantine import Quarantine, TakedownDecision
 from streams.telemetry import metrics
-
-_MAY_FOLLOW: dict[State | None, set[State]] = {
-    None: {"issued", "held"},
-    "withdrawn": {"issued", "held"},
-    "held": {"issued"},
-}
-"""States that a takedown may take after a verdict, by its last state; None before its first event."""
 
 
 def create(context: Context, takedown_log: TakedownLog, quarantine: Quarantine) -> None:
@@ -28,12 +22,14 @@ def create(context: Context, takedown_log: TakedownLog, quarantine: Quarantine) 
             return
         if await context.cases.fresh_policy(message.case_id) is None:
             return
+        case = context.cases.case(message.case_id)
         async with takedown_log.lock:
             # A read barrier: the log then holds every earlier event, of this worker or of an earlier owner of the
             # partition.
             await quarantine.current()
             decision = quarantine.decide(message.case_id, message, datetime.now(UTC))
-            event = await next_event(takedown_log, message, message.case_id, decision)
+            minor = case is not None and case.minor
+            event = await next_event(takedown_log, message, message.case_id, decision, minor=minor)
             if event is not None:
                 yield Output("takedowns", event.takedown_id, event)
                 metrics.TAKEDOWNS.labels(event.state).inc()
@@ -42,7 +38,7 @@ def create(context: Context, takedown_log: TakedownLog, quarantine: Quarantine) 
 
 
 async def next_event(
-    takedown_log: TakedownLog, verdict: Verdict, case_id: str, decision: TakedownDecision
+    takedown_log: TakedownLog, verdict: Verdict, case_id: str, decision: TakedownDecision, *, minor: bool = False
 ) -> Takedown | None:
     """Return a takedown's next event after a verdict to act, None without a change.
 
@@ -51,15 +47,17 @@ async def next_event(
     """
     takedown_id = record_id("takedown", verdict.post.post_id, case_id)
     entry = takedown_log.entry(takedown_id)
-    if decision.state not in _MAY_FOLLOW.get(entry.state if entry else None, ()):
+    if not may_follow(entry.state if entry else None, decision.state) or decision.state not in {"issued", "held"}:
         return None
     if takedown_log.has_pending(verdict.post, case_id, or_held=decision.state == "held"):
         return None
     last = await takedown_log.last(entry.row) if entry is not None else None
-    return _event(takedown_id, verdict, decision, last)
+    return _event(takedown_id, verdict, decision, last, minor=minor)
 
 
-def _event(takedown_id: str, verdict: Verdict, decision: TakedownDecision, last: Takedown | None) -> Takedown:
+def _event(
+    takedown_id: str, verdict: Verdict, decision: TakedownDecision, last: Takedown | None, *, minor: bool
+) -> Takedown:
     assert verdict.case_id is not None
     event = Takedown(
         event_id=record_id("takedown-event", takedown_id, decision.state, *([last.event_id] if last else [])),
@@ -75,5 +73,6 @@ def _event(takedown_id: str, verdict: Verdict, decision: TakedownDecision, last:
         at=datetime.now(UTC),
         links=verdict.links,
         held_for=list(decision.held_for),
+        minor=minor,
     )
     return chained(event, last)

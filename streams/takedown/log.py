@@ -1,11 +1,8 @@
-"""Log of takedowns: hash-linked events, the last of each takedown is its state."""
+"""Log of takedowns: the last event of each takedown is its state."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
-from hashlib import sha256
-from typing import TYPE_CHECKING, assert_never, get_args
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from schemas.messages import PostRef, State, Takedown
 from streams.kafka.clients import create_codec
@@ -14,35 +11,10 @@ from streams.kafka.topic_reader import TopicReader, Update, read_whole
 from streams.settings import Settings
 from streams.takedown.event_reader import EventReader
 from streams.takedown.index import Entry, RemovalTarget, TakedownIndex
+from streams.takedown.life import OPEN, PENDING
 
 if TYPE_CHECKING:
     from streams.engine.context import Context
-
-
-def chained(event: Takedown, previous: Takedown | None) -> Takedown:
-    """Return the event linked to the previous one.
-
-    The hash is SHA-256 over the event's canonical JSON (sorted keys, bytes as base64) with `previous` set and `hash`
-    empty, so a changed or missing event of a takedown is detected.
-    """
-    linked = msgspec.structs.replace(event, previous=previous.hash if previous else b"", hash=b"")
-    digest = sha256(msgspec.json.encode(linked, order="sorted")).digest()
-    return msgspec.structs.replace(linked, hash=digest)
-
-
-def pending(state: State) -> bool:
-    """Return whether a takedown in this state still requests a removal from the platform."""
-    match state:
-        case "issued" | "sent" | "acknowledged" | "reappeared":
-            return True
-        case "removed" | "withdrawn" | "held":
-            return False
-    assert_never(state)
-
-
-PENDING: frozenset[State] = frozenset(state for state in get_args(State) if pending(state))
-OPEN: frozenset[State] = PENDING | {"held"}
-"""States of takedowns that request a removal, or may yet."""
 
 
 class TakedownLog:

@@ -11,22 +11,21 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
-import msgspec
 import structlog
 
-from schemas.ids import record_id
 from schemas.messages import StandingKind, State, Takedown
 from streams.engine.context import Context
 from streams.errors import UnprocessableError
 from streams.takedown.index import case_key, reference_key
-from streams.takedown.log import OPEN, TakedownLog, chained
+from streams.takedown.life import GONE, OPEN, step
+from streams.takedown.log import TakedownLog
 from streams.takedown.quarantine import Quarantine
 from streams.telemetry import metrics
 
 log = structlog.get_logger()
 
 _ASSIGNMENT_POLL_S = 1.0
-_NOT_WITHDRAWN: frozenset[State] = OPEN | {"removed"}
+_NOT_WITHDRAWN: frozenset[State] = OPEN | GONE
 _HELD: frozenset[State] = frozenset({"held"})
 
 type _Cause = tuple[int, frozenset[State]]
@@ -164,9 +163,7 @@ class Reconciler:
             state = await self._next_state(last) if last is not None else None
             if last is None or state is None:
                 return
-            event_id = record_id("takedown-event", last.takedown_id, state, last.event_id)
-            event = msgspec.structs.replace(last, event_id=event_id, state=state, at=datetime.now(UTC))
-            await self._context.send("takedowns", last.takedown_id, chained(event, last))
+            await self._context.send("takedowns", last.takedown_id, step(last, state))
             metrics.TAKEDOWNS.labels(state).inc()
 
     def _check_later(self, held: Takedown) -> None:

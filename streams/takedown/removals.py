@@ -8,17 +8,14 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from datetime import UTC, datetime
 from functools import partial
 
-import msgspec
-
-from schemas.ids import record_id
 from schemas.messages import Removal, RemovalKind, State, Takedown
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
 from streams.takedown.index import RemovalTarget, removal_targets, target_key
-from streams.takedown.log import OPEN, PENDING, TakedownLog, chained, pending
+from streams.takedown.life import GONE, OPEN, PENDING, pending, step
+from streams.takedown.log import TakedownLog
 from streams.telemetry import metrics
 
 _MAX_RECENT = 100_000
@@ -26,7 +23,7 @@ _MAX_RECENT = 100_000
 _ENDS: dict[RemovalKind, frozenset[State]] = {
     "post_deleted": OPEN,
     "account_gone": PENDING,
-    "account_back": frozenset({"removed"}),
+    "account_back": GONE,
 }
 """States that a removal of each kind may end."""
 
@@ -125,9 +122,7 @@ def next_event(last: Takedown, removal: Removal) -> Takedown | None:
     state = _state_after(last, removal)
     if state is None:
         return None
-    event_id = record_id("takedown-event", last.takedown_id, state, last.event_id, removal.removal_id)
-    event = msgspec.structs.replace(last, event_id=event_id, state=state, removal=removal, at=datetime.now(UTC))
-    return chained(event, last)
+    return step(last, state, removal.removal_id, removal=removal)
 
 
 def _state_after(last: Takedown, removal: Removal) -> State | None:
@@ -140,7 +135,7 @@ def _state_after(last: Takedown, removal: Removal) -> State | None:
     if earlier is not None and removal.at < earlier.at:
         return None  # out of order
     if removal.kind == "account_back":
-        went_with_account = last.state == "removed" and earlier is not None and earlier.kind == "account_gone"
+        went_with_account = last.state in GONE and earlier is not None and earlier.kind == "account_gone"
         return "reappeared" if went_with_account else None
     # A held takedown requests nothing: its post may reappear with its account. A deleted post does not.
     is_open = pending(last.state) or (last.state == "held" and removal.kind == "post_deleted")

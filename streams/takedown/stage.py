@@ -1,8 +1,8 @@
-"""Takedown stage: two agents that share one log, and the reconciler in the background."""
+"""Takedown stage: three agents that share one log, and the reconciler in the background."""
 
 from streams.cases.reference_reviews import ReferenceReviews
 from streams.engine.context import Context
-from streams.takedown import issue, removals
+from streams.takedown import decided, issue, removals
 from streams.takedown.log import TakedownLog
 from streams.takedown.quarantine import Quarantine
 from streams.takedown.reconciler import Reconciler
@@ -16,3 +16,4 @@ def create(context: Context) -> None:
     context.background(Reconciler(context, takedown_log, quarantine).run)
     issue.create(context, takedown_log, quarantine)
     removals.create(context, takedown_log)
+    decided.create(context, takedown_log)

@@ -19,14 +19,14 @@ NETWORK = {
 ROOMS = [
     "errors", "settings", "topology",
     "telemetry", "kafka", "cases", "live_models", "engine",
-    "feeds", "decode", "describe", "match", "fusion", "takedown",
+    "feeds", "decode", "describe", "match", "fusion", "takedown", "delivery",
     "monitor", "evaluation", "replay", "desk",
     "doctor", "demo", "commands", "cli",
 ]  # fmt: skip
 """The rooms of streams: each may import itself and those before it. Steps are in the order of the flow."""
 FLAT = {"__init__", "cli", "settings", "errors", "topology"}
 """Modules in streams itself; all others belong to a room."""
-STAGES = ["decode", "visual", "audio", "text", "match", "fusion", "takedown"]
+STAGES = ["decode", "visual", "audio", "text", "match", "fusion", "takedown", "delivery"]
 ARROW = re.compile(r"^(?P<reads>[a-z, -]+?) -> (?P<writes>[a-z, -]+): \S")
 
 
@@ -160,4 +160,12 @@ def test_the_walk_through_the_code_enters_every_step_once_in_the_order_of_the_fl
     assert len(files) == len(set(files)) <= 25
     places = [ROOMS.index(file.split("/")[1]) for file in files]
     assert places == sorted(places)
-    assert {ROOMS[place] for place in places} == {"feeds", "decode", "describe", "match", "fusion", "takedown"}
+    assert {ROOMS[place] for place in places} == {
+        "feeds",
+        "decode",
+        "describe",
+        "match",
+        "fusion",
+        "takedown",
+        "delivery",
+    }

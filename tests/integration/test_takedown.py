@@ -10,7 +10,7 @@ from schemas.ids import record_id
 from schemas.messages import Evidence, Interval, Removal, Takedown, Verdict
 from streams.demo.processes import Worker
 from streams.desk.withdraw_case import withdraw_case
-from streams.takedown.log import chained
+from streams.takedown.life import chained
 from tests.integration.made import POLICY, entry, post_ref
 from tests.integration.system import System, by_key, until
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas.messages import (
+    Delivery,
     Interval,
     Match,
     Modality,
@@ -85,6 +86,19 @@ def takedown(**changes: Any) -> Takedown:
         "at": NOW,
     }
     return Takedown(**fields | changes)
+
+
+def delivery(**changes: Any) -> Delivery:
+    fields: dict[str, Any] = {
+        "delivery_id": "d1",
+        "takedown_id": "t1",
+        "case_id": "case-a",
+        "kind": "attempt",
+        "outcome": "delivered",
+        "number": 1,
+        "at": NOW,
+    }
+    return Delivery(**fields | changes)
 
 
 def removal(**changes: Any) -> Removal:

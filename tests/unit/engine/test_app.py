@@ -31,7 +31,8 @@ READS = {
     "text": ["texts"],
     "match": ["descriptors"],
     "fusion": ["scores"],
-    "takedown": ["verdicts", "removals"],
+    "takedown": ["verdicts", "removals", "labels"],
+    "delivery": ["takedowns", "deliveries"],
 }
 
 

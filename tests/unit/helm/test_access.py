@@ -38,8 +38,9 @@ def allows(block: dict[str, Any], address: str) -> bool:
     return found in ip_network(block["cidr"]) and not any(found in ip_network(inside) for inside in block["except"])
 
 
-def test_decode_reaches_the_internet_and_nothing_private() -> None:
-    found = blocks(egress(rendered("default"), "decode"))
+@pytest.mark.parametrize("stage", ["decode", "delivery"])
+def test_what_follows_links_reaches_the_internet_and_nothing_private(stage: str) -> None:
+    found = blocks(egress(rendered("default"), stage))
     for address in _REACHABLE:
         assert is_public(ip_address(address))
         assert any(allows(block, address) for block in found), address
@@ -53,7 +54,7 @@ def test_an_exception_lies_within_its_block() -> None:
         assert all(ip_network(inside).subnet_of(ip_network(block["cidr"])) for inside in block["except"])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("component", [*STAGES[1:], "monitor", "topics"])
+@pytest.mark.parametrize("component", [*STAGES[1:-1], "monitor", "topics"])
 def test_a_component_without_need_has_no_internet_access(component: str) -> None:
     rules = egress(rendered("default"), component)
     assert blocks(rules) == []
@@ -100,7 +101,7 @@ def test_a_stage_may_read_and_write_only_the_topics_of_its_arrows(stage: str) ->
     own = {"trial.takedowns"} if stage == "takedown" else set()
     assert read == own | {f"trial.{name}" for name, topic in TOPICS.items() if {stage, "workers"} & {*topic.consumers}}
     assert granted(objects, stage, "group", "Read") == {f"trial.jkm-{stage}", "trial.jkm-followers"}
-    transactional = {"trial.jkm-fusion-state-"} if stage == "fusion" else set()
+    transactional = {f"trial.jkm-{stage}-state-"} if stage in {"fusion", "delivery"} else set()
     assert granted(objects, stage, "transactionalId", "Write") == transactional
     assert granted(objects, stage, "topic", "Create") == granted(objects, stage, "topic", "Delete") == set()
 

@@ -61,10 +61,10 @@ def test_no_service_is_root_or_may_become_root() -> None:
             assert service["user"].partition(":")[0] not in {"", "0", "root"}
 
 
-def test_only_decode_reaches_the_outside_network() -> None:
+def test_only_what_follows_links_or_sends_notices_reaches_the_outside_network() -> None:
     assert FILE["networks"]["inside"] == {"internal": True}
     leaving = {name for name, service in SERVICES.items() if set(service["networks"]) - {"inside", "front"}}
-    assert leaving == {"decode"}
+    assert leaving == {"decode", "delivery"}
     assert {name for name, service in OURS.items() if "front" in service["networks"]} == set()
 
 

@@ -12,7 +12,7 @@ from ops.faults.recovery import Recovery
 from ops.faults.system import CASE_ID
 from ops.faults.verify import Findings, compare
 from schemas.messages import DeadLetter, Decision, Message, PostRef, Takedown, Verdict
-from streams.takedown.log import chained
+from streams.takedown.life import chained
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import uuid
 import msgspec
 
 from streams.takedown.index import PAGE_ROWS, TakedownIndex, case_key, reference_key
-from streams.takedown.log import OPEN, chained
+from streams.takedown.life import OPEN, chained
 from tests.unit.made_messages import post_ref, takedown
 from tests.unit.takedown.test_quarantine import evidence_of
 

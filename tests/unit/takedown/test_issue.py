@@ -10,9 +10,9 @@ from schemas.messages import Evidence, Interval, State, Takedown
 from streams.kafka.topic_reader import Update
 from streams.takedown.index import case_key
 from streams.takedown.issue import _event, next_event
-from streams.takedown.log import chained, pending
+from streams.takedown.life import chained, pending
 from streams.takedown.quarantine import TakedownDecision
-from tests.unit.made_messages import NOW, post_ref, removal, takedown, verdict
+from tests.unit.made_messages import NOW, delivery, post_ref, removal, takedown, verdict
 from tests.unit.takedown.made_log import MadeLog
 
 SPAN = Interval(start_s=0.1, end_s=1 / 3)
@@ -44,6 +44,10 @@ CHANGES: dict[str, Any] = {
     "removal": removal(),
     "links": ["t.me/name"],
     "held_for": ["r1"],
+    "minor": True,
+    "by": "officer-2",
+    "why": "seen",
+    "delivery": delivery(),
 }
 ISSUED, HELD, WITHDRAWN = TakedownDecision("issued"), TakedownDecision("held", ["r1"]), TakedownDecision("withdrawn")
 
@@ -118,7 +122,7 @@ def test_a_state_that_still_requests_a_removal_is_pending(state: State, expected
 
 def test_a_takedown_has_the_fields_of_its_verdict() -> None:
     basis = verdict(evidence=[EVIDENCE], links=["t.me/name"])
-    event = _event("t1", basis, ISSUED, None)
+    event = _event("t1", basis, ISSUED, None, minor=False)
     assert (event.takedown_id, event.state, event.verdict_id) == ("t1", "issued", basis.verdict_id)
     assert (event.post, event.case_id, event.probability) == (basis.post, basis.case_id, basis.probability)
     assert (event.act_at, event.policy_version, event.evidence) == (basis.act_at, basis.policy_version, [EVIDENCE])
@@ -127,9 +131,9 @@ def test_a_takedown_has_the_fields_of_its_verdict() -> None:
 
 
 def test_issuing_again_gives_the_same_event_id() -> None:
-    first = _event("t1", verdict(), ISSUED, None)
-    assert first.event_id == _event("t1", verdict(verdict_id="v2"), ISSUED, None).event_id
-    assert first.event_id != _event("t2", verdict(), ISSUED, None).event_id
+    first = _event("t1", verdict(), ISSUED, None, minor=False)
+    assert first.event_id == _event("t1", verdict(verdict_id="v2"), ISSUED, None, minor=False).event_id
+    assert first.event_id != _event("t2", verdict(), ISSUED, None, minor=False).event_id
 
 
 @pytest.fixture
@@ -180,7 +184,7 @@ async def test_an_event_that_does_not_follow_the_last_one_is_ignored(takedown_lo
 
 
 async def test_a_takedown_issued_by_two_workers_is_issued_once(takedown_log: MadeLog) -> None:
-    first = _event("t1", verdict(), ISSUED, None)
+    first = _event("t1", verdict(), ISSUED, None, minor=False)
     second = chained(msgspec.structs.replace(first, at=first.at + timedelta(seconds=1)), None)
     takedown_log.write(first)
     takedown_log.write(second)

@@ -9,7 +9,7 @@ from schemas.codec import Codec
 from schemas.messages import Evidence, Interval, Standing, StandingKind, State
 from streams.cases.reference_reviews import ReferenceReviews, standing_key
 from streams.kafka.topic_reader import Update
-from streams.takedown.log import chained
+from streams.takedown.life import chained
 from streams.takedown.quarantine import (
     WINDOW,
     Basis,

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.messages import Message, Standing, StandingKind, Takedown
-from streams.cases.open_cases import OpenCases
+from streams.cases.open_cases import OpenCase, OpenCases
 from streams.cases.reference_reviews import ReferenceReviews, standing_key
 from streams.kafka.partitions import key_hash, partition_of
 from streams.kafka.topic_reader import Update
-from streams.takedown.log import chained
+from streams.takedown.life import chained
 from streams.takedown.quarantine import Quarantine
 from streams.takedown.reconciler import Reconciler
 from tests.unit.made_messages import POLICY, post_ref, takedown
@@ -41,7 +41,8 @@ class Rig:
         log = MadeLog()  # for its settings
         self.cases = OpenCases(log.context.settings, log.context.codec, log.context.crash)
         self.cases.start = self.cases.current = self._nothing  # type: ignore[method-assign]
-        self.cases._policies = {"case-a": POLICY, "case-b": POLICY}
+        opened = OpenCase(POLICY, "shared_without_consent", minor=False, authority="")
+        self.cases._open = {"case-a": opened, "case-b": opened}
         return self.cases
 
     async def _nothing(self) -> None:

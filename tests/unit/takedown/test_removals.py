@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from schemas.messages import Message, Removal, State, Takedown
-from streams.takedown.log import chained
+from streams.takedown.life import chained
 from streams.takedown.removals import Removals, next_event
 from tests.unit.made_messages import NOW, post_ref, removal, takedown
 from tests.unit.takedown.made_log import MadeLog

@@ -1,0 +1,86 @@
+"""Life of a takedown: its states, the steps between them, and the hash chain of its events."""
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import get_args
+
+import msgspec
+
+from schemas.ids import record_id
+from schemas.messages import State, Takedown
+
+PENDING: frozenset[State] = frozenset(
+    {"issued", "approved", "sent", "acknowledged", "refused", "escalated", "reappeared"}
+)
+"""States in which a takedown requests a removal from the platform."""
+OPEN: frozenset[State] = PENDING | {"held"}
+"""States of takedowns that request a removal, or may yet."""
+GONE: frozenset[State] = frozenset({"removed", "gone_before_notice"})
+"""States of takedowns whose post is gone; it is looked at again for some weeks."""
+
+_ENDS: frozenset[State] = frozenset({"removed", "withdrawn"})
+_FOLLOWING: dict[State | None, frozenset[State]] = {
+    None: frozenset({"issued", "held"}),
+    "held": frozenset({"issued", *_ENDS}),
+    "issued": frozenset({"approved", "sent", "acknowledged", "refused", "escalated", "gone_before_notice", *_ENDS}),
+    "approved": frozenset({"sent", "acknowledged", "refused", "escalated", "gone_before_notice", *_ENDS}),
+    "sent": frozenset({"acknowledged", "refused", "escalated", *_ENDS}),
+    "acknowledged": frozenset({"refused", "escalated", *_ENDS}),
+    "refused": frozenset({"acknowledged", "escalated", *_ENDS}),
+    "escalated": frozenset({"acknowledged", "refused", *_ENDS}),
+    "removed": frozenset({"reappeared", "withdrawn"}),
+    "gone_before_notice": frozenset({"reappeared", "withdrawn"}),
+    "reappeared": frozenset({"approved", "sent", "acknowledged", "refused", "escalated", *_ENDS}),
+    "withdrawn": frozenset({"issued", "held"}),
+}
+_OF_ONE_EVENT: dict[str, object] = {"by": "", "why": "", "delivery": None}
+assert _FOLLOWING.keys() == {None, *get_args(State)}
+
+
+class IllegalStepError(ValueError):
+    """A step that the life of a takedown does not have."""
+
+
+def pending(state: State) -> bool:
+    """Return whether a takedown in this state requests a removal from the platform."""
+    return state in PENDING
+
+
+def may_follow(last: State | None, state: State) -> bool:
+    """Return whether a takedown may take a state after its last one; None is before its first event."""
+    return state in _FOLLOWING[last]
+
+
+def step(last: Takedown, state: State, *cause: object, at: datetime | None = None, **changes: object) -> Takedown:
+    """Return a takedown's next event, linked to its last one.
+
+    Parameters
+    ----------
+    cause
+        Identity of what caused the step; with the last event it makes the event's id, so that a repeat has the same id.
+    at
+        Time of the event; now by default.
+    changes
+        Fields that differ from the last event. `by`, `why` and `delivery` belong to one event: empty unless given.
+
+    Raises
+    ------
+    IllegalStepError
+        If the state may not follow.
+    """
+    if not may_follow(last.state, state):
+        raise IllegalStepError(f"takedown {last.takedown_id}: {state} does not follow {last.state}")
+    event_id = record_id("takedown-event", last.takedown_id, state, last.event_id, *cause)
+    identity = {"event_id": event_id, "state": state, "at": at or datetime.now(UTC)}
+    return chained(msgspec.structs.replace(last, **_OF_ONE_EVENT | identity | changes), last)
+
+
+def chained(event: Takedown, previous: Takedown | None) -> Takedown:
+    """Return the event linked to the previous one.
+
+    The hash is SHA-256 over the event's canonical JSON (sorted keys, bytes as base64) with `previous` set and `hash`
+    empty, so a changed or missing event of a takedown is detected.
+    """
+    linked = msgspec.structs.replace(event, previous=previous.hash if previous else b"", hash=b"")
+    digest = sha256(msgspec.json.encode(linked, order="sorted")).digest()
+    return msgspec.structs.replace(linked, hash=digest)
