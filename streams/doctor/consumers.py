@@ -5,18 +5,21 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
 
 from streams.doctor.finding import Finding, ok, warn, wrong
 from streams.errors import UsageError
-from streams.kafka.clients import client_config
-from streams.kafka.lag import LagReader, Partition, StageLag
+from streams.kafka.clients import client_config, reader_config
+from streams.kafka.lag import LagReader, StageLag
+from streams.kafka.offsets import Partition, committed_offsets
 from streams.settings import Settings
 from streams.topology import all_stages, group, sources
 
 _ANSWER_S = 30.0
 """A new broker needs a while to answer the first query of a group."""
+_LIMIT_S = _ANSWER_S + 1.0
+"""The client's own limit does not hold while it looks for a coordinator."""
 _SETTLE_S, _POLL_S = 15.0, 0.5
 """Longest wait for the end of a rebalance, in which no partition is assigned."""
 MAX_AGE_S = 60.0
@@ -51,6 +54,8 @@ def consumers(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
             yield warn(check, str(error), _AS_MONITOR)
         except KafkaException as error:
             yield _unknown(check, error.args[0])
+        except TimeoutError:
+            yield _unknown(check, KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
 
 
 def _unknown(check: str, error: KafkaError) -> Finding:
@@ -107,20 +112,36 @@ def _start(stage: str) -> str:
 
 def _consumers(settings: Settings, stages: Sequence[str]) -> Iterator[Finding]:
     client = AdminClient(client_config(settings))
-    described = _describe(client, [group(settings, stage) for stage in stages])
+    names = {stage: group(settings, stage) for stage in stages}
+    described = _describe(client, _existing(settings, client, list(names.values())))
     topics = client.list_topics(timeout=_ANSWER_S).topics
-    for stage in stages:
+    for stage, name in names.items():
         existing = [topic for topic in sources(stage) if settings.topic_prefix + topic in topics]
         partitions = [(topic, n) for topic in existing for n in topics[settings.topic_prefix + topic].partitions]
-        yield reading(stage, _members(settings, described[group(settings, stage)]), partitions)
+        found = described.get(name)
+        yield reading(stage, _members(settings, found) if found is not None else Consumers(name, 0, []), partitions)
+
+
+def _existing(settings: Settings, client: AdminClient, groups: Sequence[str]) -> list[str]:
+    """Return the groups that exist; raises `KafkaException` if one of the others may not be described.
+
+    The description of a group that does not exist fails on a new broker, and can end the client with a segmentation
+    fault. The list leaves out what this user may not see; the commits of such a group are refused.
+    """
+    listed = {one.group_id for one in client.list_consumer_groups(request_timeout=_ANSWER_S).result(_LIMIT_S).valid}
+    for name in groups:
+        if name not in listed:
+            with closing(Consumer(reader_config(settings, name))) as consumer:
+                committed_offsets(consumer, [(settings.topic_prefix + "posts", 0)], _ANSWER_S)
+    return [name for name in groups if name in listed]
 
 
 def _describe(client: AdminClient, groups: Sequence[str]) -> dict[str, ConsumerGroupDescription]:
     """Return the descriptions of groups, after a rebalance if one ends in time."""
     deadline_s = time.monotonic() + _SETTLE_S
     while True:
-        answers = client.describe_consumer_groups(list(groups), request_timeout=_ANSWER_S)
-        found = {name: answer.result() for name, answer in answers.items()}
+        answers = client.describe_consumer_groups(list(groups), request_timeout=_ANSWER_S) if groups else {}
+        found = {name: answer.result(_LIMIT_S) for name, answer in answers.items()}
         if not any(_is_rebalancing(described) for described in found.values()) or time.monotonic() > deadline_s:
             return found
         time.sleep(_POLL_S)

@@ -51,6 +51,7 @@ class Monitor:
     """Metrics of consumer lag, topics, open cases and pending takedowns."""
 
     def __init__(self, settings: Settings) -> None:
+        self._prefix = settings.topic_prefix
         self._lag_reader = LagReader(settings)
         self._takedowns = PendingTakedowns(settings)
         self._cases = OpenCaseCount(settings)
@@ -79,7 +80,8 @@ class Monitor:
         self._cases.read()
         now_s = time.time()
         for topic in {topic for topic, _ in ends}:
-            metrics.TOPIC_RECORDS.labels(topic).set(sum(end for (name, _), end in ends.items() if name == topic))
+            records = sum(end for (name, _), end in ends.items() if name == topic)
+            metrics.TOPIC_RECORDS.labels(topic.removeprefix(self._prefix)).set(records)
         for stage, lag in lags.items():
             age_s = 0.0 if lag.oldest_s is None else max(0.0, now_s - lag.oldest_s)
             metrics.OLDEST_RECORD_AGE_SECONDS.labels(stage).set(age_s)

@@ -1,0 +1,56 @@
+"""First, end and committed offsets of partitions, asked for by a consumer, all partitions in one query.
+
+librdkafka's queries for administrators are avoided for them: ListOffsets aborts the process when a broker goes away
+meanwhile, and that for the offsets of a group that does not exist can end it with a segmentation fault.
+"""
+
+from collections.abc import Sequence
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
+
+type Partition = tuple[str, int]
+"""Topic and partition number."""
+type Offsets = dict[Partition, int]
+
+
+def partitions_of(consumer: Consumer, topics: Sequence[str], answer_s: float) -> list[Partition]:
+    """Return the partitions of these topics, as far as they exist; raises `KafkaException` as the others do."""
+    found = consumer.list_topics(timeout=answer_s).topics
+    return [(topic, number) for topic in topics if topic in found for number in found[topic].partitions]
+
+
+def first_offsets(consumer: Consumer, partitions: Sequence[Partition], answer_s: float) -> Offsets:
+    """Return the first retained offset of each partition."""
+    return _offsets_for(consumer, partitions, OFFSET_BEGINNING, answer_s)
+
+
+def end_offsets(consumer: Consumer, partitions: Sequence[Partition], answer_s: float) -> Offsets:
+    """Return the end of each partition; to a read_committed consumer that is before the first open transaction."""
+    return _offsets_for(consumer, partitions, OFFSET_END, answer_s)
+
+
+def committed_offsets(consumer: Consumer, partitions: Sequence[Partition], answer_s: float) -> Offsets:
+    """Return the committed offset of the consumer's group for each partition that has one.
+
+    Raises
+    ------
+    KafkaException
+        The broker does not answer in time, or refuses.
+    """
+    answers = consumer.committed([TopicPartition(*where) for where in partitions], timeout=answer_s)
+    return {where: offset for where, offset in _checked(answers).items() if offset >= 0}
+
+
+def _offsets_for(consumer: Consumer, partitions: Sequence[Partition], which: int, answer_s: float) -> Offsets:
+    """Return what is found for one of the two constants that the protocol takes in place of a time."""
+    if not partitions:
+        return {}
+    asked = [TopicPartition(*where, which) for where in partitions]
+    return _checked(consumer.offsets_for_times(asked, timeout=answer_s))
+
+
+def _checked(answers: Sequence[TopicPartition]) -> Offsets:
+    for answer in answers:
+        if answer.error is not None:
+            raise KafkaException(answer.error)
+    return {(answer.topic, answer.partition): answer.offset for answer in answers}
