@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import BinaryIO, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from streams.decode.fetch.addresses import AddressPolicy
 from streams.decode.fetch.object_store import ObjectStoreSource
 from streams.decode.fetch.turns import Share, Turn, Turns
 from streams.decode.fetch.unnamed import path_of, unnamed_file, write_all
 from streams.decode.fetch.web import HttpSource
 from streams.decode.settings import MediaSettings
 from streams.errors import TransientError, UnprocessableError, worker_fault
+from streams.links.addresses import AddressPolicy
 
 
 class Fetcher:

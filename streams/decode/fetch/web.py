@@ -1,15 +1,14 @@
 """Source of media over HTTP and HTTPS, with every connection checked."""
 
-import ssl
 from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
 
-import httpcore
 import httpx
 
-from streams.decode.fetch.addresses import AddressPolicy, CheckedBackend
 from streams.decode.settings import MediaSettings
 from streams.errors import TransientError, UnprocessableError
+from streams.links.addresses import AddressPolicy
+from streams.links.client import guarded_client
 
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _FORBIDDEN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}
@@ -18,25 +17,13 @@ _NOT_YET = b"BlobNotFound"
 _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
-class _CheckedTransport(httpx.AsyncHTTPTransport):
-    def __init__(self, policy: AddressPolicy, tls: ssl.SSLContext, max_connections: int) -> None:
-        super().__init__(verify=tls, trust_env=False)
-        # httpx 0.28 has no argument for a network backend; tests/unit/decode/test_fetch.py fails if this stops working
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls, max_connections=max_connections, network_backend=CheckedBackend(policy)
-        )
-
-
 class HttpSource:
     """Streams media over http and https, following redirects by hand so that each is checked."""
 
     def __init__(self, settings: MediaSettings, policy: AddressPolicy) -> None:
         self._settings = settings
-        self._client = httpx.AsyncClient(
-            transport=_CheckedTransport(policy, httpx.create_ssl_context(trust_env=False), settings.max_fetches),
-            timeout=settings.connect_timeout_s,
-            headers={"User-Agent": "jikimi", "Accept-Encoding": "identity"},
-            trust_env=False,  # a proxy would resolve names for us, unchecked
+        self._client = guarded_client(
+            policy, timeout_s=settings.connect_timeout_s, max_connections=settings.max_fetches
         )
 
     async def close(self) -> None:

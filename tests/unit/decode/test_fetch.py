@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.decode.fetch.addresses import AddressPolicy
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.settings import MediaSettings
 from streams.errors import RecordError, TransientError, UnprocessableError
+from streams.links.addresses import AddressPolicy
 from tests.unit.decode.served import Server, response
 
 

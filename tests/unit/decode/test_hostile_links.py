@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from streams.decode.decoder import Decoder
-from streams.decode.fetch.addresses import AddressPolicy
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.settings import MediaSettings
 from streams.errors import RecordError, UnprocessableError
+from streams.links.addresses import AddressPolicy
 from tests.unit.decode.served import Server, response
 
 INSIDE = [

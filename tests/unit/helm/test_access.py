@@ -7,7 +7,7 @@ import pytest
 
 from ops.chart.render import Object, render, values_of
 from schemas.topics import TOPICS
-from streams.decode.fetch.addresses import is_public
+from streams.links.addresses import is_public
 from streams.topology import STAGES, source
 from tests.unit.helm.made import merged, of_kind, pod_labels, pods, rendered
 

@@ -2,8 +2,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from streams.decode.fetch.addresses import AddressPolicy, is_public
 from streams.errors import TransientError, UnprocessableError
+from streams.links.addresses import AddressPolicy, is_public
 
 
 @pytest.mark.parametrize("address", [

@@ -1,0 +1,35 @@
+"""HTTP client for links that others chose: each connection, also of a redirect, goes to a checked address."""
+
+import ssl
+
+import httpcore
+import httpx
+
+from streams.links.addresses import AddressPolicy, CheckedBackend
+
+
+class _CheckedTransport(httpx.AsyncHTTPTransport):
+    def __init__(self, policy: AddressPolicy, tls: ssl.SSLContext, max_connections: int) -> None:
+        super().__init__(verify=tls, trust_env=False)
+        # httpx 0.28 has no argument for a network backend; tests/unit/decode/test_fetch.py fails if this stops working
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls, max_connections=max_connections, network_backend=CheckedBackend(policy)
+        )
+
+
+def guarded_client(policy: AddressPolicy, *, timeout_s: float, max_connections: int) -> httpx.AsyncClient:
+    """Return a client that follows no redirect by itself and takes no proxy from the environment.
+
+    Its requests raise, besides the errors of httpx, those of `AddressPolicy.addresses`.
+
+    Parameters
+    ----------
+    timeout_s
+        Longest wait for a connection, for a free one, and without data on one.
+    """
+    return httpx.AsyncClient(
+        transport=_CheckedTransport(policy, httpx.create_ssl_context(trust_env=False), max_connections),
+        timeout=timeout_s,
+        headers={"User-Agent": "jikimi", "Accept-Encoding": "identity"},
+        trust_env=False,  # a proxy would resolve names for us, unchecked
+    )
