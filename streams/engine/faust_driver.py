@@ -14,13 +14,15 @@
   the group has it.
 - A commit carries a note for the partition's next owner (`commit_notes`), and one that a rebalance was faster than is
   no error.
+- A topic that was created again, or lost its end, is read from its beginning. Faust drops records with offsets below
+  those it has read, without a word.
 - Its search for stuck partitions is off. It reports every partition of a recovered table's changelog, which nobody
   fetches any longer, at each interval; the age of the oldest record in flight and the consumer lag are metrics.
 """
 
 import asyncio
 import sys
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
@@ -75,6 +77,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         found = await coordinator.fetch_committed_offsets([TopicPartition(*tp) for tp in partitions])
         return {tp: found.get(TopicPartition(*tp), OffsetAndMetadata(-1, "")) for tp in partitions}
 
+    async def ends(self, partitions: AbstractSet[TP]) -> dict[TP, int]:
+        """Return the offset after the last record of each partition."""
+        found = await self._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in partitions])
+        return {TP(tp.topic, tp.partition): offset for tp, offset in found.items()}
+
+    async def rejoin(self) -> None:
+        """Let the group rebalance: each owner then begins at what is committed."""
+        self._ensure_consumer()._coordinator.request_rejoin()  # noqa: SLF001 - there is no public call
+
     async def _commit(self, commits: Mapping[TP, OffsetAndMetadata]) -> bool:
         """Commit; return False after a rebalance, which repeats what was not committed."""
         owned = self.assignment()
@@ -114,8 +125,11 @@ class Consumer(driver.Consumer):
         """Read what the last owners noted before any record is processed."""
         thread = cast("ConsumerThread", self._thread)
         commits = await thread.call_thread(thread.committed, assigned)
+        ends = await thread.call_thread(thread.ends, assigned)
         for tp, commit in commits.items():
-            note = self.notes.take_over(tp, max(0, commit.offset), commit.metadata)
+            if is_another := commit.offset > ends[tp]:
+                log.warning("commit beyond the end: read from the beginning", partition=str(tp), commit=commit.offset)
+            note = self.notes.take_over(tp, 0 if is_another else max(0, commit.offset), commit.metadata)
             if (limit := self._limits.get(tp.topic)) is not None:
                 limit.restore(note.letters)
         await self.commit_notes(assigned)
@@ -125,6 +139,17 @@ class Consumer(driver.Consumer):
         """Forget their commits, which the next owner passes: a late note must not take them back."""
         await super().on_partitions_revoked(revoked)
         self.notes.forget(revoked)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - Faust's signature
+        """Yield records; a record before one that was read means that its topic is another one, or lost its end."""
+        async for tp, message in super().getmany(timeout):
+            read = self._read_offset[tp]
+            if read is not None and message.offset < read:
+                log.warning("offsets begin again", partition=str(tp), read=read, offset=message.offset)
+                thread = cast("ConsumerThread", self._thread)
+                await thread.call_thread(thread.rejoin)
+                return
+            yield tp, message
 
     async def force_commit(self, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401 - passed on
         """Commit what is finished; no note's commit comes between, which would pass it and then be taken back."""
