@@ -4,6 +4,9 @@ A reference enters the live index first and is searched in the archive afterward
 A finished search is stored per partition only after its scores are delivered: a crash repeats a search and never skips
 one.
 
+References take turns, see search_order.py. A turn is one piece's search, or ten seconds of the work on its hits, of
+which a popular intro has thousands.
+
 What its topic no longer retains is deleted from the archive, also in partitions that other workers have now.
 
 Segments that this worker's archive lacks, because another worker processed them or the folder was lost, are first read
@@ -16,6 +19,7 @@ import time
 import weakref
 from collections.abc import Callable, Collection
 from functools import cache
+from itertools import count
 from typing import NamedTuple
 
 import structlog
@@ -29,7 +33,9 @@ from streams.match.archive import Archive, Hit
 from streams.match.live_index import LiveIndex
 from streams.match.progress import Progress
 from streams.match.reference_index import ReferenceIndex
+from streams.match.reference_matcher import Space
 from streams.match.scores import scores_record
+from streams.match.search_order import PieceWork, SearchOrder
 from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()
@@ -39,8 +45,12 @@ _CATCH_UP_STEP = 500
 """Offsets archived between two checkpoints."""
 _EXPIRY_S = 60.0
 """Time between two looks at what the topic still retains."""
-_TURN_S = 60.0
+_ROUND_S = 60.0
 """Time after which the search of many references is interrupted for the other steps."""
+_TURN_S = 10.0
+"""Time after which a piece with many hits is paused for other references."""
+_MAX_PAUSED = 256
+"""Pieces paused at once; beyond it a piece is not paused."""
 _FLOOR = {"visual": 0.4, "audio": 0.3, "text": 0.6, "voice": 0.8}
 """Cosine of a stored vector from which its segment is aligned.
 
@@ -56,6 +66,13 @@ class _PastSegment(NamedTuple):
     headers: trace.Headers
 
 
+class _Paused(NamedTuple):
+    """Hits of a piece that are not scored yet."""
+
+    partitions: Collection[int]
+    hits: list[Hit]
+
+
 class ArchiveSearch:
     """Search of each new reference in the archived partitions that this worker owns."""
 
@@ -68,6 +85,8 @@ class ArchiveSearch:
         self._generation = context.generation()
         self._caught_up: set[int] = set()
         self._searched: dict[int, set[str]] = {}
+        self._turns = count()
+        self._paused: dict[str, _Paused] = {}
         self._next_expiry_s = 0.0
         self._erased_for: Callable[[], ReferenceIndex | None] = lambda: None
 
@@ -106,6 +125,7 @@ class ArchiveSearch:
         await asyncio.to_thread(self._progress.keep_searched, index.pieces.keys())
         for tokens in self._searched.values():
             tokens.intersection_update(index.pieces)
+        self._paused = {token: paused for token, paused in self._paused.items() if token in index.pieces}
         self._erased_for = weakref.ref(index)
 
     async def _catch_up(self, owned: Collection[int]) -> None:
@@ -159,35 +179,69 @@ class ArchiveSearch:
         return found
 
     async def _search_new(self, partitions: Collection[int]) -> None:
-        index = await self._live.current()
-        unsearched = {
-            token: pending
-            for token in index.pieces
-            if (pending := {partition for partition in partitions if token not in self._searched[partition]})
-        }
-        del index  # the searches take long: a case withdrawn meanwhile must not stay in memory
-        metrics.LATE_SEARCH_WAITING.set(len(unsearched))
-        until_s = time.monotonic() + _TURN_S
-        for token, pending in unsearched.items():
+        unsearched, order = await self._order(partitions)
+        until_s = time.monotonic() + _ROUND_S
+        while (token := order.next()) is not None:
+            with metrics.LATE_SEARCH_SECONDS.time():
+                is_done = await self._search(token, unsearched[token])
+            if is_done:
+                order.done(token)
+                metrics.LATE_SEARCH_WAITING.dec()
+            else:
+                order.paused(token, len(self._paused[token].hits))
+            metrics.LATE_SEARCH_REFERENCES.labels("waiting").set(order.n_references)
             if self._live.swapped.is_set() or time.monotonic() > until_s:
                 return  # what was withdrawn is erased first, and what has ended or expired is stored
-            with metrics.LATE_SEARCH_SECONDS.time():
-                await self._search(token, pending)
-            metrics.LATE_SEARCH_WAITING.dec()
 
-    async def _search(self, token: str, partitions: Collection[int]) -> None:
-        """Search a piece unless its case was withdrawn, and its hits until it is."""
+    async def _order(self, partitions: Collection[int]) -> tuple[dict[str, set[int]], SearchOrder]:
+        """Return the partitions in which each piece is unsearched, and the order of these pieces.
+
+        Neither holds the pieces: a case withdrawn amid a long search must not stay in memory.
+        """
+        pieces = (await self._live.current()).pieces
+        unsearched = {
+            token: pending
+            for token in pieces
+            if (pending := {partition for partition in partitions if token not in self._searched[partition]})
+        }
+        order = SearchOrder({token: self._work(token, pieces[token]) for token in unsearched}, self._turns)
+        metrics.LATE_SEARCH_WAITING.set(len(unsearched))
+        metrics.LATE_SEARCH_REFERENCES.labels("all").set(len({piece[:2] for piece in pieces.values()}))
+        metrics.LATE_SEARCH_REFERENCES.labels("waiting").set(order.n_references)
+        return unsearched, order
+
+    def _work(self, token: str, piece: tuple[str, str, Space, Reference]) -> PieceWork:
+        case_id, reference_id, _, reference = piece
+        paused = self._paused.get(token)
+        rows = len(paused.hits) if paused else reference.vectors.rows + len(reference.digests)
+        return PieceWork((case_id, reference_id), rows)
+
+    async def _search(self, token: str, partitions: Collection[int]) -> bool:
+        """Search a piece unless its case was withdrawn, and its hits until it is; return False if it was paused."""
         if (piece := await self._piece(token)) is None:
-            return
-        hits = await asyncio.to_thread(self._archive.search, piece, partitions, _FLOOR[piece.modality])
-        for hit in sorted(hits):
-            if not await self._score(token, hit):
-                return
+            return True
+        until_s = time.monotonic() + _TURN_S
+        hits = await self._hits(token, piece, partitions)
+        while hits:
+            if not await self._score(token, hits.pop()):
+                return True
+            if hits and time.monotonic() > until_s and len(self._paused) < _MAX_PAUSED:
+                self._paused[token] = _Paused(partitions, hits)
+                return False
         await asyncio.to_thread(self._progress.mark_searched, partitions, token)
         for partition in partitions:
             self._searched[partition].add(token)
-        if hits:
-            log.info("late search", modality=piece.modality, segments=len(hits))
+        return True
+
+    async def _hits(self, token: str, piece: Reference, partitions: Collection[int]) -> list[Hit]:
+        """Return the hits of a piece that are not scored yet, the first one last."""
+        paused = self._paused.pop(token, None)
+        if paused is not None and paused.partitions == partitions:
+            return paused.hits
+        found = await asyncio.to_thread(self._archive.search, piece, partitions, _FLOOR[piece.modality])
+        if found:
+            log.info("late search", modality=piece.modality, segments=len(found))
+        return sorted(found, reverse=True)
 
     async def _piece(self, token: str) -> Reference | None:
         found = (await self._live.current()).pieces.get(token)

@@ -88,9 +88,14 @@ END_TO_END_SECONDS = Histogram(
     buckets=_LONG_SECONDS,
 )
 LATE_SEARCH_SECONDS = Histogram(
-    "jikimi_late_search_seconds", "Time to search the archive for one new reference piece.", buckets=_SECONDS
+    "jikimi_late_search_seconds",
+    "Time of one turn of a new reference in the archive: one of its pieces, or 10 s of its hits.",
+    buckets=_SECONDS,
 )
 LATE_SEARCH_WAITING = _sum_gauge("jikimi_late_search_waiting", "Reference pieces not yet compared with all old posts.")
+LATE_SEARCH_REFERENCES = _sum_gauge(
+    "jikimi_late_search_references", "References, all and those not yet compared with all old posts.", ["state"]
+)
 OPEN_CASES = _max_gauge("jikimi_open_cases", "Open cases, as match and the monitor count them; 0 in other processes.")
 REFERENCE_PIECES = _max_gauge("jikimi_reference_pieces", "Active reference pieces.", ["modality"])
 TAKEDOWNS = Counter("jikimi_takedowns_total", "Takedown events.", ["state"])

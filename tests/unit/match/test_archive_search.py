@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from msgspec.structs import replace
 
 from schemas.codec import Codec
 from schemas.messages import Case, Descriptors, Reference
@@ -64,6 +65,7 @@ class MemoryArchive:
     def __init__(self) -> None:
         self.hits = {Hit(1, 5)}
         self.on_search: Callable[[], None] = lambda: None
+        self.on_piece: Callable[[Reference], None] = lambda _: None
 
     def add(self, hit: Hit, descriptors: Descriptors) -> None:
         assert descriptors.modality == "visual"
@@ -74,6 +76,7 @@ class MemoryArchive:
 
     def search(self, reference: Reference, partitions: Collection[int], floor: float) -> set[Hit]:
         assert (reference.modality, floor) == ("visual", 0.4)
+        self.on_piece(reference)
         self.on_search()
         return {hit for hit in self.hits if hit.partition in partitions}
 
@@ -236,3 +239,41 @@ async def test_every_question_to_the_broker_is_asked_again_after_a_failure(
         rig.open("case")
         await rig.until(lambda: len(rig.progress.searched(0)) == 1 and not rig.topic.failing)
     assert rig.sent.count("case") >= 3
+
+
+async def test_a_clip_does_not_wait_for_the_film_of_an_earlier_case(rig: Rig) -> None:
+    loop = asyncio.get_running_loop()
+    film = [entry(replace(piece(FILM, list(range(len(FILM)))), segment=number), "film") for number in range(40)]
+    clip = entry(piece(FILM[:5], list(range(5))), "clip")
+    searched: list[int] = []
+
+    def open_clip() -> None:
+        loop.call_soon_threadsafe(change, [*film, clip])
+        asyncio.run_coroutine_threadsafe(rig.until(lambda: len(rig.live._index.pieces) == 41), loop).result(DEADLINE_S)
+        rig.archive.on_search = lambda: None
+
+    def change(entries: list[tuple[str, Case, Reference]]) -> None:
+        rig.cases.entries = entries
+        rig.cases.changed()
+
+    rig.archive.on_search = open_clip
+    rig.archive.on_piece = lambda reference: searched.append(reference.vectors.rows)
+    async with rig.running():
+        change(film)
+        await rig.until(lambda: len(rig.progress.searched(0)) == 41)
+    assert len(searched) == 41
+    assert searched.index(5) == 1
+
+
+async def test_a_piece_with_many_hits_is_paused_and_none_of_them_is_scored_twice(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_search, "_TURN_S", 0.0)
+    rig.topic.n_records = 8
+    async with rig.running():
+        await rig.until(lambda: 0 in rig.search._caught_up)
+        rig.open("popular", "other")
+        await rig.until(lambda: len(rig.progress.searched(0)) == 2)
+    assert (rig.sent.count("popular"), rig.sent.count("other")) == (8, 8)
+    assert rig.sent.index("other") == 1  # the turn goes to the one with less work left
+    assert not rig.search._paused
