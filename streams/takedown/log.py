@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable, Collection
 from typing import TYPE_CHECKING
 
 from schemas.messages import PostRef, State, Takedown
-from streams.kafka.clients import create_codec
 from streams.kafka.compacted_topic import decode_or_refuse
-from streams.kafka.topic_reader import TopicReader, Update, read_whole
+from streams.kafka.messages import read_messages
+from streams.kafka.topic_reader import TopicReader, Update
 from streams.settings import Settings
 from streams.takedown.event_reader import EventReader
 from streams.takedown.index import Entry, RemovalTarget, TakedownIndex
@@ -129,6 +129,4 @@ async def read_takedowns(settings: Settings) -> list[Takedown]:
     UsageError
         The broker does not answer, or has no such topic.
     """
-    codec = create_codec(settings)
-    events = [decode_or_refuse(codec, "takedowns", update) for update in await read_whole(settings, "takedowns")]
-    return [event for event in events if isinstance(event, Takedown)]
+    return await read_messages(settings, "takedowns", Takedown)
