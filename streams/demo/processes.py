@@ -64,6 +64,12 @@ class Process:
         command = [sys.executable, "-m", "streams.cli", *self._arguments]
         self._process = process.start(command, log_file=self.log_file, environment=self._environment)
 
+    @property
+    def pid(self) -> int:
+        """Number of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def wait_until_ready(self) -> None:
         """Return when it serves metrics; a worker, when it has its partitions.
 
