@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.kafka.clients import reader_config
 from streams.kafka.offsets import Offsets, Partition, committed_offsets, end_offsets, first_offsets, partitions_of
+from streams.kafka.polling import offset_of, poll_in_time
 from streams.settings import Settings
 from streams.topology import STAGES, group, readers_group, sources
 
@@ -124,17 +125,12 @@ class LagReader:
         left = set(starts)
         self._reader.assign([TopicPartition(*partition, start) for partition, start in starts.items()])
         while left:
-            message = self._reader.poll(ANSWER_S)
-            if message is None:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
-            error, offset = message.error(), message.offset()
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - likewise
-                raise KafkaException(error)
-            partition = message.topic() or "", message.partition() or 0
+            polled = poll_in_time(self._reader, ANSWER_S)
+            partition = polled.topic, polled.partition
             if partition not in left:
                 continue
             left.remove(partition)
             self._reader.incremental_unassign([TopicPartition(*partition)])
-            if error is None and offset is not None:
-                yield partition, offset, message.timestamp()[1] / 1000
+            if polled.record is not None:
+                yield partition, offset_of(polled.record), polled.record.timestamp()[1] / 1000
         self._reader.unassign()

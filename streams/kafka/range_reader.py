@@ -4,9 +4,10 @@ import threading
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from streams.kafka.clients import headers_of, reader_config
+from streams.kafka.polling import offset_of, poll_in_time
 from streams.settings import Settings
 
 _FETCH_S = 20.0
@@ -74,17 +75,15 @@ class RangeReader:
             finally:
                 self._consumer.unassign()
 
+    def record(self, partition: int, offset: int) -> RangeRecord | None:
+        """Return one record, None if it is no longer retained; raises as `read` does."""
+        found = list(self.read(partition, offset, offset + 1))
+        return found[0] if found else None
+
     def _read_until(self, end: int) -> Iterator[RangeRecord]:
-        while True:
-            message = self._consumer.poll(_FETCH_S)
-            if message is None:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
-            error = message.error()
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
-                raise KafkaException(error)
-            offset = message.offset()
-            if error is not None or offset is None or offset >= end:
-                return
-            yield RangeRecord(offset, message.value(), headers_of(message), message.key())
+        while (record := poll_in_time(self._consumer, _FETCH_S).record) is not None:
+            offset = offset_of(record)
+            if offset < end:
+                yield RangeRecord(offset, record.value(), headers_of(record), record.key())
             if offset + 1 >= end:
                 return

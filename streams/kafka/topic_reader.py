@@ -31,6 +31,11 @@ class Update:
 
 
 _PATIENCE_S = 10.0
+_BATCH, _BATCH_BYTES = 500, 4 * 1024 * 1024
+"""Limits of a batch; its last record may exceed the second."""
+_MAX_BATCHES = 4
+"""Batches that wait for the event loop; at the limit the thread reads no more, and then the client fetches no more."""
+_POLL_S = 0.1
 _NO_LEADER = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -46,6 +51,8 @@ def is_temporary(error: Exception) -> bool:
 
 class TopicReader:
     """Call `apply` on the event loop with every record of a topic, in order, until stopped.
+
+    It reads no faster than the records are applied: some batches wait in memory at most.
 
     Parameters
     ----------
@@ -72,6 +79,7 @@ class TopicReader:
         self._advanced = asyncio.Event()
         self._caught_up = asyncio.Event()
         self._stopping = threading.Event()
+        self._places = threading.Semaphore(_MAX_BATCHES)
         self._thread: threading.Thread | None = None
         self._started: asyncio.Task[None] | None = None
 
@@ -146,12 +154,24 @@ class TopicReader:
 
     def _read(self) -> None:
         while not self._stopping.is_set():
-            # One call for 500 would delay the first record, and every read barrier, until the others arrive.
-            if (first := self._consumer.poll(0.1)) is not None:
-                messages = [first, *self._consumer.consume(499, timeout=0)]
-                self._loop.call_soon_threadsafe(self._apply_batch, messages)
+            if self._places.acquire(timeout=_POLL_S):
+                if messages := self._next_batch():
+                    self._loop.call_soon_threadsafe(self._apply_batch, messages)
+                else:
+                    self._places.release()
+
+    def _next_batch(self) -> list[Message]:
+        """Return what the client has fetched: to wait for more would delay the first record, and every read barrier."""
+        if (first := self._consumer.poll(_POLL_S)) is None:
+            return []
+        messages, n_bytes = [first], len(first)
+        while len(messages) < _BATCH and n_bytes < _BATCH_BYTES and (message := self._consumer.poll(0)) is not None:
+            messages.append(message)
+            n_bytes += len(message)
+        return messages
 
     def _apply_batch(self, messages: list[Message]) -> None:
+        self._places.release()
         try:
             updates = [update for message in messages if (update := self._update(message)) is not None]
             if updates:

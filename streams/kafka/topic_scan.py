@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 import stamina
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.kafka.clients import reader_config
+from streams.kafka.polling import offset_of, poll_in_time
 from streams.kafka.topic_reader import is_temporary
 from streams.settings import Settings
 from streams.topology import readers_group
@@ -67,26 +68,19 @@ class TopicScan:
         self._consumer.assign(starts)
         unread = {start.partition for start in starts}
         while unread:
-            message = self._poll()
-            record = _record(message)
+            _, partition, record = poll_in_time(self._consumer, _ANSWER_S)
             if record is None:
-                unread.discard(message.partition() or 0)
-            elif record.partition in unread:  # not one that was written after its end was reached
-                yield record
+                unread.discard(partition)
+            elif partition in unread:  # not one that was written after its end was reached
+                yield ScannedRecord(partition, offset_of(record), record.value(), record.key() or b"")
         self._consumer.unassign()
 
     def value(self, partition: int, offset: int) -> bytes | None:
         """Return the value of one record, None if it is no longer retained."""
         self._consumer.assign([TopicPartition(self._topic, partition, offset)])
-        record = _record(self._poll())
+        record = poll_in_time(self._consumer, _ANSWER_S).record
         self._consumer.unassign()
-        return record.value if record is not None and record.offset == offset else None
-
-    def _poll(self) -> Message:
-        message = self._consumer.poll(_ANSWER_S)
-        if message is None:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
-        return message
+        return record.value() if record is not None and record.offset() == offset else None
 
     @stamina.retry(on=is_temporary, timeout=_ANSWER_S)
     def _starts(self, since: datetime | None) -> list[TopicPartition]:
@@ -103,15 +97,3 @@ class TopicScan:
         """Return the first retained offset, -1 for an empty partition: not every broker reports its end."""
         first, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_ANSWER_S)
         return first if first < end else -1
-
-
-def _record(message: Message) -> ScannedRecord | None:
-    """Return the record in a message, None for the end of its partition."""
-    error, partition, offset = message.error(), message.partition(), message.offset()
-    if error is None:
-        assert partition is not None
-        assert offset is not None
-        return ScannedRecord(partition, offset, message.value(), message.key() or b"")
-    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-        return None
-    raise KafkaException(error)

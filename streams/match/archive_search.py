@@ -91,11 +91,11 @@ class ArchiveSearch:
         self._erased_for: Callable[[], ReferenceIndex | None] = lambda: None
 
     async def run(self) -> None:
-        """Search until cancelled, after each index swap and at least once a second."""
+        """Search until cancelled, after each index swap and at least once a second; may be started again."""
         await self._live.current()
         while True:
             self._live.swapped.clear()
-            await self._context.retry_while_unreachable(self._search_once)
+            await self._search_once()
             try:
                 await asyncio.wait_for(self._live.swapped.wait(), _ASSIGNMENT_POLL_S)
             except TimeoutError:
@@ -264,9 +264,8 @@ class ArchiveSearch:
 
     def _fetch(self, hit: Hit) -> _PastSegment | None:
         """Return the descriptors of a hit, None after their topic's retention."""
-        for record in self._reader.read(hit.partition, hit.offset, hit.offset + 1):
-            return self._decode(record)
-        return None
+        record = self._reader.record(hit.partition, hit.offset)
+        return None if record is None else self._decode(record)
 
     def _decode(self, record: RangeRecord) -> _PastSegment | None:
         try:

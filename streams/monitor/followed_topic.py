@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import TOPICS
 from streams.kafka.clients import reader_config
 from streams.kafka.lag import ANSWER_S
+from streams.kafka.polling import poll
 from streams.settings import Settings
 from streams.topology import readers_group
 
@@ -65,16 +66,10 @@ class FollowedTopic(ABC):
         self._consumer.assign([TopicPartition(self._name, partition, OFFSET_BEGINNING) for partition in self._unread])
 
     def _read_new(self) -> None:
-        while (message := self._consumer.poll(ANSWER_S if self._unread else 0)) is not None:
-            self._process(message)
+        while (polled := poll(self._consumer, ANSWER_S if self._unread else 0)) is not None:
+            if polled.record is None:
+                self._unread.discard(polled.partition)
+            else:
+                self.apply(polled.record.key() or b"", polled.record.value())
         if self._unread:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
-
-    def _process(self, message: Message) -> None:
-        error = message.error()
-        if error is None:
-            self.apply(message.key() or b"", message.value())
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-            self._unread.discard(message.partition() or 0)
-        else:
-            raise KafkaException(error)

@@ -44,10 +44,10 @@ class EventReader:
         return event
 
     def _read(self, partition: int, offset: int) -> Takedown | None:
-        for record in self._ranges.read(partition, offset, offset + 1):
-            try:
-                event = self._codec.decode("takedowns", record.value or b"")
-            except WireError:
-                return None
-            return event if isinstance(event, Takedown) else None
-        return None
+        if (record := self._ranges.record(partition, offset)) is None:
+            return None
+        try:
+            event = self._codec.decode("takedowns", record.value or b"")
+        except WireError:
+            return None
+        return event if isinstance(event, Takedown) else None

@@ -1,5 +1,8 @@
 """Handling of the client's messages."""
 
+import asyncio
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -53,4 +56,68 @@ async def test_a_start_that_failed_is_tried_again_by_the_next_call(monkeypatch: 
     await reader.start()
     await reader.start()
     assert len(calls) == 2
+    await reader.stop()
+
+
+class Record:
+    """One record of an endless partition."""
+
+    def __init__(self, offset: int, n_bytes: int) -> None:
+        self._offset, self._n_bytes = offset, n_bytes
+
+    def __len__(self) -> int:
+        return self._n_bytes
+
+    def error(self) -> None:
+        return None
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+    def key(self) -> bytes:
+        return b"key"
+
+    def value(self) -> bytes:
+        return b"value"
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 0
+
+
+class EndlessTopic:
+    """Client that has always fetched another record."""
+
+    def __init__(self, n_bytes: int) -> None:
+        self.n_bytes, self.n_polled = n_bytes, 0
+
+    def poll(self, _: float) -> Record:
+        self.n_polled += 1
+        return Record(self.n_polled - 1, self.n_bytes)
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+@pytest.mark.parametrize(("n_bytes", "records_of_a_batch"), [(100, 500), (1024 * 1024, 4), (8 * 1024 * 1024, 1)])
+async def test_a_reader_holds_a_few_batches_at_most_while_they_are_not_applied(
+    n_bytes: int, records_of_a_batch: int
+) -> None:
+    applied: list[int] = []
+    settings = load_settings(bootstrap_servers="127.0.0.1:9")
+    reader = TopicReader(settings, "cases", lambda updates: applied.append(len(updates)), lambda _: None)
+    reader._consumer.close()
+    topic: Any = EndlessTopic(n_bytes)
+    reader._consumer, reader._loop = topic, asyncio.get_running_loop()
+    reader._thread = threading.Thread(target=reader._read)
+    reader._thread.start()
+    while topic.n_polled < 4 * records_of_a_batch:  # the event loop is busy with this
+        time.sleep(0.001)  # noqa: ASYNC251 - likewise
+    reader._thread.join(1.0)
+    assert topic.n_polled == 4 * records_of_a_batch
+    assert applied == []
+    await asyncio.sleep(0)
+    assert applied == 4 * [records_of_a_batch]
     await reader.stop()

@@ -52,6 +52,9 @@ class Topic:
         self._fail_once(f"first of {partition}")
         return self.first_offset
 
+    def record(self, partition: int, offset: int) -> RangeRecord | None:
+        return next(self.read(partition, offset, offset + 1), None)
+
     def read(self, partition: int, start: int, end: int) -> Iterator[RangeRecord]:
         self._fail_once("read of one" if end == start + 1 else "read of a range")
         assert partition == 0
@@ -130,16 +133,16 @@ class Rig:
             physical=lambda topic: topic,
             generation=lambda: 1,
             owned=lambda _: {0},
-            retry_while_unreachable=self.retry_while_unreachable,
             send=self.send,
         )
         self.search = ArchiveSearch(context, self.archive, self.progress, self.live)
         self.search._reader = self.topic  # type: ignore[assignment]
 
-    async def retry_while_unreachable(self, step: Callable[[], Awaitable[None]]) -> None:
+    async def _run_in_background(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Start it again while the broker does not answer, as the stage's context does."""
         while True:
             try:
-                return await step()
+                return await work()
             except KafkaException as error:
                 if not self.outage.may_retry(error):
                     raise
@@ -162,7 +165,10 @@ class Rig:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        self.tasks = [asyncio.create_task(self.live.run()), asyncio.create_task(self.search.run())]
+        self.tasks = [
+            asyncio.create_task(self.live.run()),
+            asyncio.create_task(self._run_in_background(self.search.run)),
+        ]
         try:
             yield
         finally:

@@ -1,0 +1,45 @@
+"""Next record of an assigned consumer, or the end of one of its partitions."""
+
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+
+
+class Polled(NamedTuple):
+    """What a poll found."""
+
+    topic: str
+    partition: int
+    record: Message | None
+    """None at the partition's end."""
+
+
+def poll(consumer: Consumer, wait_s: float) -> Polled | None:
+    """Return what comes next, None if nothing does within this time.
+
+    Raises
+    ------
+    KafkaException
+        The broker fails.
+    """
+    message = consumer.poll(wait_s)
+    if message is None:
+        return None
+    error = message.error()
+    if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+        raise KafkaException(error)
+    return Polled(message.topic() or "", message.partition() or 0, message if error is None else None)
+
+
+def poll_in_time(consumer: Consumer, answer_s: float) -> Polled:
+    """Return what comes next; raises `KafkaException` also if nothing does within this time."""
+    if (polled := poll(consumer, answer_s)) is None:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
+    return polled
+
+
+def offset_of(record: Message) -> int:
+    """Return the offset of a record, which only errors may lack."""
+    offset = record.offset()
+    assert offset is not None
+    return offset
