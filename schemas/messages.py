@@ -25,6 +25,7 @@ CaseKind = Literal[
 ]
 Law = Literal["US_TIDA", "EU_DSA16", "KR_TBA22_5", "UK_OSA", "PLATFORM_TOS"]
 FilerRole = Literal["agent", "designated_body", "trusted_flagger", "victim"]
+LabelDecision = Literal["copy", "other", "unsure"]
 DeliveryKind = Literal["approval", "attempt", "answer", "look", "reminder", "escalation"]
 DeliveryOutcome = Literal[
     "approved", "delivered", "acknowledged", "refused", "failed", "dry_run", "present", "gone", "unknown", "due"
@@ -357,6 +358,13 @@ class Delivery(Message, frozen=True, kw_only=True):
     notice: Notice | None = None
 
 
+class AppliedLabel(Message, frozen=True, kw_only=True):
+    decision: LabelDecision
+    reviewer: str
+    at: datetime
+    offset: int
+
+
 class Takedown(Message, frozen=True, kw_only=True):
     event_id: str
     takedown_id: str
@@ -378,12 +386,13 @@ class Takedown(Message, frozen=True, kw_only=True):
     by: str = ""
     why: str = ""
     delivery: Delivery | None = None
+    label: AppliedLabel | None = None
 
 
 class Label(Message, frozen=True, kw_only=True):
     post_id: str
     case_id: str
-    decision: Literal["copy", "other", "unsure"]
+    decision: LabelDecision
     reviewer: str
     at: datetime
     note: str = ""

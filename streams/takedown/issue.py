@@ -7,7 +7,7 @@ from schemas.ids import record_id
 from schemas.messages import Takedown, Verdict
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
-from streams.takedown.life import chained, may_follow
+from streams.takedown.life import chained, labelled, may_follow
 from streams.takedown.log import TakedownLog
 from streams.takedown.quarantine import Quarantine, TakedownDecision
 from streams.telemetry import metrics
@@ -43,7 +43,7 @@ async def next_event(
     """Return a takedown's next event after a verdict to act, None without a change.
 
     A held or withdrawn takedown is issued when a later verdict is sufficient without the references for which it was
-    held or withdrawn.
+    held or withdrawn, but not after a person has decided that the post is no copy.
     """
     takedown_id = record_id("takedown", verdict.post.post_id, case_id)
     entry = takedown_log.entry(takedown_id)
@@ -52,12 +52,15 @@ async def next_event(
     if takedown_log.has_pending(verdict.post, case_id, or_held=decision.state == "held"):
         return None
     last = await takedown_log.last(entry.row) if entry is not None else None
-    return _event(takedown_id, verdict, decision, last, minor=minor)
+    if last is not None and labelled(last) == "other":
+        return None
+    return event_of(takedown_id, verdict, decision, last, minor=minor)
 
 
-def _event(
-    takedown_id: str, verdict: Verdict, decision: TakedownDecision, last: Takedown | None, *, minor: bool
+def event_of(
+    takedown_id: str, verdict: Verdict, decision: TakedownDecision, last: Takedown | None, *, minor: bool = False
 ) -> Takedown:
+    """Return a takedown's event after a verdict, linked to its last one."""
     assert verdict.case_id is not None
     event = Takedown(
         event_id=record_id("takedown-event", takedown_id, decision.state, *([last.event_id] if last else [])),
@@ -74,5 +77,6 @@ def _event(
         links=verdict.links,
         held_for=list(decision.held_for),
         minor=minor,
+        label=last.label if last is not None else None,
     )
     return chained(event, last)

@@ -7,7 +7,7 @@ from typing import get_args
 import msgspec
 
 from schemas.ids import record_id
-from schemas.messages import State, Takedown
+from schemas.messages import LabelDecision, State, Takedown
 
 PENDING: frozenset[State] = frozenset(
     {"issued", "approved", "sent", "acknowledged", "refused", "escalated", "reappeared"}
@@ -20,7 +20,7 @@ GONE: frozenset[State] = frozenset({"removed", "gone_before_notice"})
 
 _ENDS: frozenset[State] = frozenset({"removed", "withdrawn"})
 _FOLLOWING: dict[State | None, frozenset[State]] = {
-    None: frozenset({"issued", "held"}),
+    None: frozenset({"issued", "held", "withdrawn"}),  # withdrawn by a person, before a verdict issued it
     "held": frozenset({"issued", *_ENDS}),
     "issued": frozenset({"approved", "sent", "acknowledged", "refused", "escalated", "gone_before_notice", *_ENDS}),
     "approved": frozenset({"sent", "acknowledged", "refused", "escalated", "gone_before_notice", *_ENDS}),
@@ -31,7 +31,7 @@ _FOLLOWING: dict[State | None, frozenset[State]] = {
     "removed": frozenset({"reappeared", "withdrawn"}),
     "gone_before_notice": frozenset({"reappeared", "withdrawn"}),
     "reappeared": frozenset({"approved", "sent", "acknowledged", "refused", "escalated", *_ENDS}),
-    "withdrawn": frozenset({"issued", "held"}),
+    "withdrawn": frozenset({"issued", "held", "withdrawn"}),  # by a person, after the system
 }
 _OF_ONE_EVENT: dict[str, object] = {"by": "", "why": "", "delivery": None}
 assert _FOLLOWING.keys() == {None, *get_args(State)}
@@ -44,6 +44,11 @@ class IllegalStepError(ValueError):
 def pending(state: State) -> bool:
     """Return whether a takedown in this state requests a removal from the platform."""
     return state in PENDING
+
+
+def labelled(takedown: Takedown) -> LabelDecision | None:
+    """Return the last decision of a person on the post and case of a takedown, None without one."""
+    return takedown.label.decision if takedown.label is not None else None
 
 
 def may_follow(last: State | None, state: State) -> bool:

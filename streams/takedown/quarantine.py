@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from schemas.messages import Evidence, StandingKind, State, Takedown, Verdict
 from streams.cases.reference_reviews import ReferenceReviews
+from streams.takedown.life import labelled
 from streams.takedown.log import TakedownLog
 
 WINDOW = timedelta(hours=1)
@@ -64,11 +65,14 @@ class Quarantine:
         await self._reviews.current()
 
     def decide(self, case_id: str, basis: Basis, now: datetime) -> TakedownDecision:
-        """Return the decision on a takedown by the current reviews of the case's references."""
+        """Return the decision on a takedown by the current reviews of the case's references.
+
+        A takedown that a person wants is under no rate limit, and any of its evidence is sufficient.
+        """
         withdrawn = self._reviews.references(case_id, "withdrawn")
         if not is_supported(basis, withdrawn):
             return TakedownDecision("withdrawn")
-        limited = self._limited(case_id, basis, now) - withdrawn
+        limited = set() if is_wanted(basis) else self._limited(case_id, basis, now) - withdrawn
         if is_supported(basis, withdrawn | limited):
             return TakedownDecision("issued")
         return TakedownDecision("held", sorted(limited & supporting_references(basis)) or sorted(limited))
@@ -98,7 +102,7 @@ class Quarantine:
     def _apply(self, event: Takedown) -> None:
         if event.state == "held":
             self._quarantined[event.case_id].update(event.held_for)
-        elif event.state == "issued":
+        elif event.state == "issued" and not is_wanted(event):
             for reference_id in supporting_references(event):
                 self._count(event.case_id, reference_id, event.at)
 
@@ -124,11 +128,18 @@ def supporting_references(basis: Basis) -> set[str]:
 def is_supported(basis: Basis, without: Collection[str]) -> bool:
     """Return whether the evidence without these references is still sufficient to act.
 
-    Of what remains one piece of evidence must be sufficient alone: only fusion weighs several together.
+    Of what remains one piece of evidence must be sufficient alone: only fusion weighs several together. Where a person
+    has decided that the post is a copy, any piece is.
     """
     remaining = [evidence for evidence in basis.evidence if evidence.reference_id not in without]
-    is_unchanged = len(remaining) == len(basis.evidence)
-    return is_unchanged or any(_is_sufficient(evidence, basis.act_at) for evidence in remaining)
+    if len(remaining) == len(basis.evidence):
+        return True
+    return any(is_wanted(basis) or _is_sufficient(evidence, basis.act_at) for evidence in remaining)
+
+
+def is_wanted(basis: Basis) -> bool:
+    """Return whether a person has decided that the post is a copy."""
+    return isinstance(basis, Takedown) and labelled(basis) == "copy"
 
 
 def _is_sufficient(evidence: Evidence, act_at: float) -> bool:

@@ -16,4 +16,4 @@ def create(context: Context) -> None:
     context.background(Reconciler(context, takedown_log, quarantine).run)
     issue.create(context, takedown_log, quarantine)
     removals.create(context, takedown_log)
-    decided.create(context, takedown_log)
+    decided.create(context, takedown_log, quarantine)

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from schemas.codec import Codec
-from schemas.messages import Evidence, Interval, State, Takedown
+from schemas.messages import AppliedLabel, Evidence, Interval, State, Takedown
 from streams.kafka.topic_reader import Update
 from streams.takedown.index import case_key
-from streams.takedown.issue import _event, next_event
+from streams.takedown.issue import event_of, next_event
 from streams.takedown.life import chained, pending
 from streams.takedown.quarantine import TakedownDecision
 from tests.unit.made_messages import NOW, delivery, post_ref, removal, takedown, verdict
@@ -48,6 +48,7 @@ CHANGES: dict[str, Any] = {
     "by": "officer-2",
     "why": "seen",
     "delivery": delivery(),
+    "label": AppliedLabel(decision="copy", reviewer="kim", at=NOW, offset=1),
 }
 ISSUED, HELD, WITHDRAWN = TakedownDecision("issued"), TakedownDecision("held", ["r1"]), TakedownDecision("withdrawn")
 
@@ -122,7 +123,7 @@ def test_a_state_that_still_requests_a_removal_is_pending(state: State, expected
 
 def test_a_takedown_has_the_fields_of_its_verdict() -> None:
     basis = verdict(evidence=[EVIDENCE], links=["t.me/name"])
-    event = _event("t1", basis, ISSUED, None, minor=False)
+    event = event_of("t1", basis, ISSUED, None)
     assert (event.takedown_id, event.state, event.verdict_id) == ("t1", "issued", basis.verdict_id)
     assert (event.post, event.case_id, event.probability) == (basis.post, basis.case_id, basis.probability)
     assert (event.act_at, event.policy_version, event.evidence) == (basis.act_at, basis.policy_version, [EVIDENCE])
@@ -131,9 +132,9 @@ def test_a_takedown_has_the_fields_of_its_verdict() -> None:
 
 
 def test_issuing_again_gives_the_same_event_id() -> None:
-    first = _event("t1", verdict(), ISSUED, None, minor=False)
-    assert first.event_id == _event("t1", verdict(verdict_id="v2"), ISSUED, None, minor=False).event_id
-    assert first.event_id != _event("t2", verdict(), ISSUED, None, minor=False).event_id
+    first = event_of("t1", verdict(), ISSUED, None)
+    assert first.event_id == event_of("t1", verdict(verdict_id="v2"), ISSUED, None).event_id
+    assert first.event_id != event_of("t2", verdict(), ISSUED, None).event_id
 
 
 @pytest.fixture
@@ -184,7 +185,7 @@ async def test_an_event_that_does_not_follow_the_last_one_is_ignored(takedown_lo
 
 
 async def test_a_takedown_issued_by_two_workers_is_issued_once(takedown_log: MadeLog) -> None:
-    first = _event("t1", verdict(), ISSUED, None, minor=False)
+    first = event_of("t1", verdict(), ISSUED, None)
     second = chained(msgspec.structs.replace(first, at=first.at + timedelta(seconds=1)), None)
     takedown_log.write(first)
     takedown_log.write(second)
