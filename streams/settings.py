@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AliasChoices,
@@ -12,6 +13,7 @@ from pydantic import (
     PositiveInt,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -126,6 +128,11 @@ class Settings(BaseSettings):
     """File that a worker creates once it has its partitions, for readiness probes; none by default."""
     start_grace_s: NonNegativeFloat = 60.0
     """Longest wait of a command for the broker before it fails."""
+    desk_folder: Path | None = None
+    """Folder in which the desk keeps the names of references' files, which never leave it; the user's data folder by
+    default."""
+    time_zone: str = ""
+    """Time zone in which the desk shows times, such as Asia/Seoul; the machine's by default."""
 
     media: MediaSettings = Field(default_factory=MediaSettings)
     """Settings of fetching and decoding, read from JIKIMI_MEDIA_…."""
@@ -135,6 +142,14 @@ class Settings(BaseSettings):
     """Settings of the delivery of takedowns, read from JIKIMI_DELIVERY_…."""
     filer: FilerSettings = Field(default_factory=FilerSettings)
     """Who files notices, read from JIKIMI_FILER_…."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        try:
+            return ZoneInfo(name).key if name else ""
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"no time zone {name!r}: expected one such as Asia/Seoul") from error
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

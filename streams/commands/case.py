@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from streams.commands.console import console
+from streams.commands.hints import hint_workers
 from streams.settings import load_settings
 
 app = typer.Typer(
@@ -72,19 +73,31 @@ def case_describe(
 
 
 @app.command("list")
-def case_list() -> None:
-    """Show the open cases and allow-lists."""
-    from streams.desk.show import print_cases  # noqa: PLC0415 - likewise
+def case_list(
+    every: Annotated[
+        bool, typer.Option("--all", help="Also withdrawn cases: pseudonym, times and counts are all that is left.")
+    ] = False,
+) -> None:
+    """Show the open cases and allow-lists with their hits: found, to review, open, overdue."""
+    from streams.desk.list_cases import print_cases  # noqa: PLC0415 - likewise
 
-    asyncio.run(print_cases(load_settings(), console))
+    settings = load_settings()
+    asyncio.run(print_cases(settings, print, with_withdrawn=every))
+    hint_workers(settings)
 
 
 @app.command("show")
-def case_show(case_id: str) -> None:
-    """Show one case: its references and their reviews, its models and its takedowns."""
-    from streams.desk.show import print_case  # noqa: PLC0415 - likewise
+def case_show(
+    case_id: str,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, with times in UTC.")] = False,
+) -> None:
+    """Show one case: its references, its hits with links, times, matched seconds and history, and waiting reviews."""
+    from streams.desk.show import print_case, print_case_json  # noqa: PLC0415 - likewise
 
-    asyncio.run(print_case(load_settings(), case_id, console))
+    settings = load_settings()
+    asyncio.run((print_case_json if json else print_case)(settings, case_id, print))
+    if not json:
+        hint_workers(settings)
 
 
 @app.command("quarantine")

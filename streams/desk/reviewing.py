@@ -12,6 +12,7 @@ from rich.table import Table
 from schemas.messages import Case, Standing, StandingKind, Takedown
 from streams.cases.entries import read_cases, read_keys, references_of
 from streams.cases.reference_reviews import TOPIC, read_reviews, standing_key
+from streams.desk.local_time import LocalTime
 from streams.desk.withdraw_case import erase_entries
 from streams.errors import UsageError
 from streams.kafka.producer import writing
@@ -110,9 +111,9 @@ def quarantined_references(events: Iterable[Takedown], reviews: Mapping[str, Sta
 
 def print_quarantined(settings: Settings, console: Console) -> None:
     """Print one line per reference under quarantine."""
-    table = Table("case", "reference", "since", "takedowns held", box=None)
+    table, zone = Table("case", "reference", "since", "takedowns held", box=None), LocalTime(settings)
     for reference in asyncio.run(read_quarantined(settings)):
-        since = f"{reference.since:%Y-%m-%d %H:%M:%S} UTC"
+        since = zone.second(reference.since)
         table.add_row(reference.case_id, reference.reference_id, since, str(reference.held))
     console.print(table)
 

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 
 from confluent_kafka.admin import AdminClient
 
 from streams.cases.entries import TOPIC, read_keys
 from streams.cases.reference_reviews import TOPIC as REVIEWS
 from streams.cases.reference_reviews import read_reviews
+from streams.desk.case_book import CaseBook
 from streams.errors import UsageError
 from streams.kafka.clients import client_config
 from streams.kafka.producer import TopicWriter, writing
@@ -35,6 +38,8 @@ def withdraw_case(settings: Settings, case_id: str) -> int:
         erase_entries(settings, writer, keys)
         for key in reviews:
             writer.write(REVIEWS, key, None)
+    with suppress(OSError):  # a note that cannot be changed has no names that others could read
+        CaseBook(settings).withdraw(case_id, datetime.now(UTC))
     return len(keys)
 
 

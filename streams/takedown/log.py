@@ -121,12 +121,13 @@ class TakedownLog:
                 self.apply(event, update.partition, update.offset)
 
 
-async def read_takedowns(settings: Settings) -> list[Takedown]:
-    """Return every event of every takedown, in order.
+async def read_takedowns(settings: Settings, case_id: str = "") -> list[Takedown]:
+    """Return every event of every takedown, in order, or those of one case only.
 
     Raises
     ------
     UsageError
         The broker does not answer, or has no such topic.
     """
-    return await read_messages(settings, "takedowns", Takedown)
+    events = await read_messages(settings, "takedowns", Takedown, case_id)
+    return [event for event in events if case_id in ("", event.case_id)]

@@ -42,6 +42,8 @@ class System:
             "JIKIMI_BOOTSTRAP_SERVERS": bootstrap,
             "JIKIMI_TOPIC_PREFIX": prefix,
             "JIKIMI_TERM_KEY": "sixteen letters or more",
+            "JIKIMI_DESK_FOLDER": str(folder / "desk"),
+            "JIKIMI_TIME_ZONE": "Asia/Seoul",
             "JIKIMI_SESSION_TIMEOUT_S": "6",
             "JIKIMI_FUSION_MODEL": "noisy-or@1",  # scores do not depend on the training of the default model
         }

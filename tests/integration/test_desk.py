@@ -3,17 +3,24 @@
 import os
 import re
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from models.text.terms import n_terms
+from schemas.messages import Label
 from streams.cases.entries import read_cases
+from tests.integration.made import post_ref
 from tests.integration.system import Answer, System
 from tests.unit.decode.made import moving, tone, video
+from tests.unit.made_messages import takedown, verdict
 
 TERM = "milkyway77"
 PHRASE = "find the full film in the comments"
+NO_WORKER = "no worker is running, so nothing is searched: start one with `jikimi worker all`\n"
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +81,14 @@ def test_no_part_of_a_file_and_no_term_leaves_the_machine(shared: System, opened
 def test_list_and_show_print_the_references_and_the_number_of_terms(shared: System, opened: str) -> None:
     listed, shown = shared.jikimi("case", "list"), shared.jikimi("case", "show", opened)
     assert (listed.code, shown.code) == (0, 0)
-    assert listed.err == shown.err == ""
+    assert listed.err == shown.err == NO_WORKER
     line = next(line for line in listed.out.splitlines() if opened in line)
     assert line.split()[1] == "river"
-    assert line.split()[-2:] == ["1", "1"]
+    assert line.split()[-6:] == ["1", "1", "0", "0", "0", "0"]
     assert "acts from 0.95, review by a person from 0.5" in shown.out
-    assert re.search(r"reference [0-9a-f-]{36}  \d+\.\d s  [1-9]\d* frames", shown.out)
-    assert "1 terms" in shown.out
+    assert re.search(r"reference [0-9a-f-]{36}  (\S+  )?video, \d+\.\d s, [1-9]\d* frames", shown.out)
+    assert "1 terms, 1 phrases" in shown.out
+    assert "KST" in shown.out
     assert TERM not in shown.out
 
 
@@ -107,7 +115,7 @@ def test_an_allow_list_is_described_and_listed_as_such_and_has_no_policy(shared:
     assert {entry.reference.modality for entry in entries} == {"visual", "audio"}
     assert all(entry.benign and entry.policy is None for entry in entries)
     line = next(line for line in shared.jikimi("case", "list").out.splitlines() if allowed in line)
-    assert line.split()[-3:] == ["allowed", "1", "0"]
+    assert line.split()[-7:-4] == ["allowed", "1", "0"]
     assert "allowed wherever it is found" in shared.jikimi("case", "show", allowed).out
     assert shared.jikimi("case", "withdraw", allowed).out == f"{len(entries)} entries erased\n"
 
@@ -149,6 +157,24 @@ def test_a_broken_file_is_one_line_and_writes_nothing(shared: System, opened: st
 def test_terms_without_a_key_are_refused(shared: System) -> None:
     answer = shared.jikimi("case", "add", "--name", "x", "--term", TERM, environment={"JIKIMI_TERM_KEY": ""})
     assert "JIKIMI_TERM_KEY" in refused(answer)
+
+
+def test_a_hit_and_a_review_are_listed_and_shown_with_their_links(shared: System, opened: str) -> None:
+    link = f"https://made.example/{'long-title-' * 30}"
+    post, sure = replace(post_ref("post-hit"), url=link), takedown(case_id=opened)
+    shared.write("takedowns", "t-hit", replace(sure, takedown_id="t-hit", post=post))
+    for post_id, decision in [("post-review", "review"), ("post-decided", "review"), ("post-dismissed", "dismiss")]:
+        unsure = verdict(post=replace(post_ref(post_id), url=f"{link}?{post_id}"), case_id=opened, decision=decision)
+        shared.write("verdicts", post_id, replace(unsure, probability=0.7))
+    label = Label(post_id="post-decided", case_id=opened, decision="other", reviewer="officer", at=datetime.now(UTC))
+    shared.write("labels", f"post-decided/{opened}", label)
+    shared.flush()
+    shown = shared.jikimi("case", "show", opened).out
+    assert [line.strip() for line in shown.splitlines() if link in line] == [link, f"{link}?post-review"]
+    line = next(line for line in shared.jikimi("case", "list").out.splitlines() if opened in line)
+    assert line.split()[-4:] == ["1", "1", "1", "0"]
+    document = msgspec.json.decode(shared.jikimi("case", "show", opened, "--json").out)
+    assert (document["hits"][0]["post"]["url"], len(document["reviews"])) == (link, 1)
 
 
 @pytest.mark.parametrize("command", [["list"], ["show", "case-1"], ["withdraw", "case-1"]])

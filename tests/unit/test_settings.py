@@ -62,6 +62,8 @@ def test_a_media_setting_is_read_under_its_own_name(monkeypatch: pytest.MonkeyPa
         ("JIKIMI_BOOTSTRAP_SERVERS", "kafka", "setting JIKIMI_BOOTSTRAP_SERVERS: "),
         ("KAFKA_BOOTSTRAP_SERVERS", "kafka:port", "BOOTSTRAP_SERVERS: "),
         ("JIKIMI_SCHEMA_REGISTRY_URL", "registry", "setting JIKIMI_SCHEMA_REGISTRY_URL: "),
+        ("JIKIMI_TIME_ZONE", "Asia/Gotham", "setting JIKIMI_TIME_ZONE: no time zone 'Asia/Gotham'"),
+        ("JIKIMI_TIME_ZONE", "../etc", "setting JIKIMI_TIME_ZONE: no time zone"),
         ("JIKIMI_METRICS_PORT", "70000", "setting JIKIMI_METRICS_PORT: "),
         ("JIKIMI_MEDIA_MAX_BYTES", "-1", "setting JIKIMI_MEDIA_MAX_BYTES: "),
         ("JIKIMI_MEDIA", '{"max_bytes": -1}', "setting JIKIMI_MEDIA_MAX_BYTES: "),

@@ -1,0 +1,210 @@
+"""A case's report, made of its records."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from models.text.terms import n_terms
+from schemas.messages import (
+    Case,
+    Delivery,
+    Evidence,
+    Modality,
+    Passage,
+    PostRef,
+    Reference,
+    Standing,
+    Takedown,
+    Verdict,
+)
+from streams.cases.coverage import model_of
+from streams.cases.entries import references_of
+from streams.desk.case_report import (
+    CaseReport,
+    DeliveryStep,
+    FoundPost,
+    Hit,
+    MatchedPart,
+    ReferenceKind,
+    ReferenceReport,
+    Step,
+    WaitingReview,
+)
+from streams.desk.reviewing import QuarantinedReference, quarantined_references
+from streams.takedown.life import OPEN, PENDING
+
+
+class CaseRecords(NamedTuple):
+    """Everything on which a case's report rests."""
+
+    entries: Sequence[Case]
+    events: Sequence[Takedown]
+    deliveries: Sequence[Delivery]
+    waiting: Sequence[Verdict]
+    reviews: Mapping[str, Standing]
+    """Reviews of its references, by key."""
+    file_names: Mapping[str, str]
+    """File names by reference id."""
+
+
+def build_report(records: CaseRecords, now: datetime) -> CaseReport:
+    """Return the report of an open case."""
+    case = records.entries[0]
+    policy = next((entry.policy for entry in records.entries if entry.policy is not None), None)
+    pieces = references_of(records.entries)
+    hits = build_hits(records, now)
+    return CaseReport(
+        case_id=case.case_id,
+        name=case.name,
+        opened_at=case.opened_at,
+        is_allowed=case.benign,
+        kind=None if case.benign else case.kind,
+        minor=case.minor,
+        authority=case.authority,
+        act=policy.act if policy else None,
+        review=policy.review if policy else None,
+        approve=policy.approve if policy else False,
+        terms=n_terms(digest for piece in pieces for digest in piece.digests),
+        phrases=max((piece.vectors.rows for piece in pieces if piece.modality == "text"), default=0),
+        models=_models(pieces),
+        references=_references(pieces, records),
+        states=dict(Counter(hit.state for hit in hits)),
+        hits=hits,
+        reviews=[_waiting(verdict, records.file_names) for verdict in records.waiting],
+    )
+
+
+def build_hits(records: CaseRecords, now: datetime) -> list[Hit]:
+    """Return the takedowns of a case, the earliest first."""
+    events: dict[str, list[Takedown]] = defaultdict(list)
+    steps: dict[str, list[Delivery]] = defaultdict(list)
+    for event in records.events:
+        events[event.takedown_id].append(event)
+    for step in records.deliveries:
+        steps[step.takedown_id].append(step)
+    return [_hit(of_one, steps[takedown_id], records.file_names, now) for takedown_id, of_one in events.items()]
+
+
+def _hit(events: Sequence[Takedown], steps: Sequence[Delivery], file_names: Mapping[str, str], now: datetime) -> Hit:
+    last = events[-1]
+    due_at = next((step.due_at for step in reversed(steps) if step.due_at is not None), None)
+    return Hit(
+        takedown_id=last.takedown_id,
+        state=last.state,
+        post=_post(last.post, events[0].at, last, file_names),
+        act_at=last.act_at,
+        is_open=last.state in OPEN,
+        due_at=due_at,
+        is_overdue=due_at is not None and due_at < now and last.state in PENDING,
+        history=[Step(at=event.at, state=event.state, by=event.by, why=event.why) for event in events],
+        deliveries=[_step(step) for step in steps],
+    )
+
+
+def _step(step: Delivery) -> DeliveryStep:
+    return DeliveryStep(**{name: getattr(step, name) for name in DeliveryStep.__struct_fields__})
+
+
+def _waiting(verdict: Verdict, file_names: Mapping[str, str]) -> WaitingReview:
+    post = _post(verdict.post, verdict.decided_at, verdict, file_names)
+    return WaitingReview(verdict_id=verdict.verdict_id, post=post, review_at=verdict.review_at, missing=verdict.missing)
+
+
+def _post(post: PostRef, found_at: datetime, found: Takedown | Verdict, file_names: Mapping[str, str]) -> FoundPost:
+    return FoundPost(
+        **{name: getattr(post, name) for name in PostRef.__struct_fields__},
+        found_at=found_at,
+        probability=found.probability,
+        matches=[part for evidence in found.evidence for part in _matches(evidence, file_names)],
+        links=found.links,
+    )
+
+
+def _matches(evidence: Evidence, file_names: Mapping[str, str]) -> Iterable[MatchedPart]:
+    """Yield the passages of one piece of evidence, or its one interval where there are none."""
+    whole = Passage(query=evidence.query, reference=evidence.reference, score=evidence.score)
+    for passage in evidence.passages or [whole]:
+        yield MatchedPart(
+            sense=evidence.modality,
+            medium=evidence.medium,
+            post_start_s=passage.query.start_s,
+            post_end_s=passage.query.end_s,
+            reference_id=evidence.reference_id,
+            file=file_names.get(evidence.reference_id),
+            reference_start_s=passage.reference.start_s,
+            reference_end_s=passage.reference.end_s,
+            speed=passage.speed,
+            score=passage.score,
+            probability=evidence.probability,
+            terms=evidence.terms,
+            model=f"{evidence.model}@{evidence.version}",
+        )
+
+
+def _models(pieces: Iterable[Reference]) -> dict[Modality, list[str]]:
+    found: dict[Modality, set[str]] = defaultdict(set)
+    for piece in pieces:
+        found[piece.modality].add(model_of(piece))
+    return {modality: sorted(names) for modality, names in sorted(found.items())}
+
+
+def _references(pieces: Sequence[Reference], records: CaseRecords) -> list[ReferenceReport]:
+    """Return the references, also those that a person has erased, with their reviews."""
+    reviews = {review.reference_id: review for review in records.reviews.values()}
+    quarantined = {found.reference_id: found for found in quarantined_references(records.events, records.reviews)}
+    of_one: dict[str, list[Reference]] = {piece.reference_id: [] for piece in pieces}
+    of_one |= {reference_id: [] for reference_id in [*quarantined, *reviews]}
+    for piece in pieces:
+        of_one[piece.reference_id].append(piece)
+    return [
+        _reference(reference_id, own, reviews.get(reference_id), quarantined.get(reference_id), records.file_names)
+        for reference_id, own in of_one.items()
+    ]
+
+
+def _reference(
+    reference_id: str,
+    pieces: Sequence[Reference],
+    review: Standing | None,
+    held: QuarantinedReference | None,
+    file_names: Mapping[str, str],
+) -> ReferenceReport:
+    rows = rows_by_modality(pieces)
+    return ReferenceReport(
+        reference_id=reference_id,
+        kind=kind_of(pieces),
+        file=file_names.get(reference_id),
+        duration_s=max((piece.duration_s for piece in pieces), default=0.0),
+        frames=rows["visual"],
+        sounds=rows["audio"],
+        review=review.standing if review else None,
+        review_by=review.by if review else "",
+        review_why=review.why if review else "",
+        review_at=review.at if review else None,
+        quarantined_since=held.since if held else None,
+        held=held.held if held else 0,
+    )
+
+
+def kind_of(pieces: Sequence[Reference]) -> ReferenceKind:
+    """Return what a reference is."""
+    rows = rows_by_modality(pieces)
+    if not pieces:
+        return "erased"
+    if all(piece.modality == "text" for piece in pieces):
+        return "terms"
+    if not rows["visual"]:
+        return "sound"
+    return "video" if any(piece.duration_s > 0 for piece in pieces) else "picture"
+
+
+def rows_by_modality(pieces: Iterable[Reference]) -> Counter[str]:
+    """Return the number of rows by modality; of several models, the largest."""
+    by_model = Counter[tuple[str, str]]()
+    for piece in pieces:
+        by_model[piece.modality, model_of(piece)] += piece.vectors.rows
+    most = Counter[str]()
+    for (modality, _), rows in by_model.items():
+        most[modality] = max(most[modality], rows)
+    return most

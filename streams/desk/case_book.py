@@ -1,0 +1,87 @@
+"""Case book: names of the references' files, kept on this machine only, and pseudonyms of withdrawn cases.
+
+One file of JSON per case, readable by its owner alone. Withdrawing a case erases the names of its files.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from streams.settings import Settings
+
+
+class CaseNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What this machine keeps about a case."""
+
+    case_id: str
+    name: str
+    """Pseudonym."""
+    opened_at: datetime
+    files: dict[str, str] = {}
+    """Names of its files by reference id; without folders."""
+    withdrawn_at: datetime | None = None
+
+
+def default_folder() -> Path:
+    """Return the user's folder of data."""
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "jikimi" / "desk"
+
+
+class CaseBook:
+    """The notes of this machine's cases; a missing or broken one is like none, and nothing else depends on them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.desk_folder or default_folder()
+
+    def find(self, case_id: str) -> CaseNote | None:
+        """Return the note of a case, None if this machine has none."""
+        return _read(self._file(case_id))
+
+    def file_names(self, case_id: str) -> Mapping[str, str]:
+        """Return the names of a case's files by reference id, as far as this machine has them."""
+        note = self.find(case_id)
+        return note.files if note is not None else {}
+
+    def write(self, note: CaseNote) -> None:
+        """Replace the note of a case.
+
+        Raises
+        ------
+        OSError
+            The folder cannot be written.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:  # of mode 0600
+            try:
+                file.write(msgspec.json.encode(note))
+                file.close()
+                Path(file.name).replace(self._file(note.case_id))
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+
+    def withdraw(self, case_id: str, at: datetime) -> None:
+        """Erase the names of a case's files and set the time of its withdrawal; raises as `write` does."""
+        if (note := self.find(case_id)) is not None:
+            self.write(msgspec.structs.replace(note, files={}, withdrawn_at=at))
+
+    def withdrawn(self) -> list[CaseNote]:
+        """Return the notes of withdrawn cases."""
+        notes = [_read(file) for file in self._folder.glob("*.json")]
+        return [note for note in notes if note is not None and note.withdrawn_at is not None]
+
+    def _file(self, case_id: str) -> Path:
+        return self._folder / f"{quote(case_id, safe='')}.json"
+
+
+def _read(file: Path) -> CaseNote | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=CaseNote)
+    except (OSError, msgspec.DecodeError):
+        return None
