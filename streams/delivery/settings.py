@@ -39,6 +39,8 @@ class DeliverySettings(BaseSettings):
     """Its password."""
     mail_from: str = ""
     """Sender of notices by mail; bounces go to its mailbox with the takedown's id in the address."""
+    bounce_key: SecretStr = SecretStr("")
+    """Signs the ids in those addresses, so that nobody can make up a bounce; unsigned by default."""
     languages: tuple[str, ...] = ("en",)
     """Languages of notices in order of preference, where a platform's entry names none."""
 

@@ -107,6 +107,8 @@ class Platform(_Entry):
     """Regulator's address, for the evidence pack."""
     channels: tuple[ChannelEntry, ...] = ()
     """In order; the next one is tried when one refuses, or when the removal is overdue."""
+    answers_secret: str = ""
+    """Name of the secret that signs the platform's answers to `jikimi answers`; of its first webhook by default."""
     look: Literal["web", "bluesky", "mastodon", "none"] = "web"
     """How a removal is proved."""
     max_notices: PositiveInt = 4
