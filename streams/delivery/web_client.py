@@ -70,6 +70,7 @@ async def ask(
     *,
     timeout_s: float,
     max_bytes: int = MAX_BYTES,
+    follow: bool = True,
     headers: Mapping[str, str] | None = None,
     params: Mapping[str, str] | None = None,
     json: object = None,
@@ -86,6 +87,8 @@ async def ask(
         Longest time of the whole exchange with its redirects, seconds.
     max_bytes
         Bytes of the body after which reading stops.
+    follow
+        Whether a GET follows redirects; else one is the answer, as a signed request needs it, which names its host.
     headers, params, json, content
         As of `httpx.AsyncClient.build_request`.
 
@@ -98,7 +101,7 @@ async def ask(
     try:
         async with asyncio.timeout(timeout_s):
             request = client.build_request(method, url, headers=headers, params=params, json=json, content=content)
-            return await _follow(client, request, max_bytes, asked)
+            return await _follow(client, request, max_bytes, asked, follow=follow)
     except RecordError as error:
         raise NoReply(error.reason, plain(asked[-1])) from error
     except (httpx.InvalidURL, UnicodeError) as error:  # a host name that is no IDNA is a UnicodeError
@@ -111,8 +114,10 @@ async def ask(
         raise NoReply("tls" if _is_tls(error) else "unavailable", plain(asked[-1])) from error
 
 
-async def _follow(client: httpx.AsyncClient, request: httpx.Request, max_bytes: int, asked: list[str]) -> Reply:
-    follows = request.method == "GET"
+async def _follow(
+    client: httpx.AsyncClient, request: httpx.Request, max_bytes: int, asked: list[str], *, follow: bool
+) -> Reply:
+    follows = follow and request.method == "GET"
     for _ in range(MAX_REDIRECTS + 1):
         asked.append(str(request.url))
         response = await client.send(request, stream=True)

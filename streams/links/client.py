@@ -1,6 +1,7 @@
 """HTTP client for links that others chose: each connection, also of a redirect, goes to a checked address."""
 
 import ssl
+from functools import cache
 
 import httpcore
 import httpx
@@ -28,8 +29,14 @@ def guarded_client(policy: AddressPolicy, *, timeout_s: float, max_connections: 
         Longest wait for a connection, for a free one, and without data on one.
     """
     return httpx.AsyncClient(
-        transport=_CheckedTransport(policy, httpx.create_ssl_context(trust_env=False), max_connections),
+        transport=_CheckedTransport(policy, _tls(), max_connections),
         timeout=timeout_s,
         headers={"User-Agent": "jikimi", "Accept-Encoding": "identity"},
         trust_env=False,  # a proxy would resolve names for us, unchecked
     )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Return the context of all clients: it takes long to make, because it reads all authorities."""
+    return httpx.create_ssl_context(trust_env=False)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
+from urllib.parse import urlencode
 
 from schemas.messages import Notice, NoticeItem
 from streams.delivery.channels.channel import Answer
@@ -75,15 +76,16 @@ class MastodonReports:
         return status
 
     async def _report(self, notice: Notice, key: str, statuses: list[_Status]) -> Answer:
-        form: dict[str, Any] = {
+        form: dict[str, str | list[str]] = {
             "account_id": statuses[0].account_id,
             "status_ids[]": [status.id for status in statuses],
             "comment": self._render.text(notice, self._limit)[: self._limit],
             "category": "legal",
             "forward": str(self._forward).lower(),
         }
-        headers = {**self._headers, "Idempotency-Key": key}
-        reply = await self._sender.send("POST", f"{self._server}/api/v1/reports", data=form, headers=headers)
+        headers = {**self._headers, "Idempotency-Key": key, "Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode(form, doseq=True).encode()
+        reply = await self._sender.send("POST", f"{self._server}/api/v1/reports", content=body, headers=headers)
         if not (receipt := text_of(fields(reply).get("id"))):
             raise self._sender.nonsense(reply, "id")
         return self._sender.answer(reply, receipt)

@@ -31,7 +31,7 @@ class WebhookNotices:
 
     async def send(self, notice: Notice, key: str) -> Answer:
         """Send a notice, as Channel.send; acknowledged if the answer is a JSON object with a `receipt` or an `id`."""
-        body = msgspec.json.encode(notice).decode()
+        body = msgspec.json.encode(notice)
         try:
             reply = await self._sender.send("POST", self._url, content=body, headers=self._headers(body, key))
             return self._sender.answer(reply, self._receipt(reply))
@@ -42,14 +42,14 @@ class WebhookNotices:
         """Close kept connections."""
         await self._sender.close()
 
-    def _headers(self, body: str, key: str) -> dict[str, str]:
+    def _headers(self, body: bytes, key: str) -> dict[str, str]:
         now = datetime.now(UTC)
         return {
             "Content-Type": "application/json",
             "Idempotency-Key": key,
             "webhook-id": key,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(key, now, body),
+            "webhook-signature": self._signer.sign(key, now, body.decode()),
         }
 
     def _receipt(self, reply: Reply) -> str:

@@ -1,10 +1,7 @@
 """Posts and removals over HTTP: a request is answered once readers of the topics can read its records."""
 
 import asyncio
-import socket
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager
-from ipaddress import ip_address
+from collections.abc import AsyncGenerator, Callable
 
 import uvicorn
 
@@ -12,6 +9,7 @@ from streams.errors import UsageError
 from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
 from streams.feeds.http.app import Ingestor, count_responses, create_app
+from streams.feeds.http.server import StoppableServer, is_loopback, listen
 from streams.feeds.http.settings import HttpSettings
 
 _MIN_TOKEN_LENGTH = 16
@@ -29,7 +27,7 @@ class HttpFeed:
     def __init__(self, settings: HttpSettings, host: str, port: int) -> None:
         _check_token(settings.token.get_secret_value(), host)
         self._settings = settings
-        self._socket = _listen(host, port)
+        self._socket = listen(host, port)
         self.address = "http://{}:{}".format(*self._socket.getsockname()[:2])
 
     async def batches(self, progress: Progress) -> AsyncGenerator[Batch]:
@@ -43,7 +41,7 @@ class HttpFeed:
             server_header=False,
             timeout_graceful_shutdown=int(self._settings.patience_s) + 1,
         )
-        server = _Server(config)
+        server = StoppableServer(config)
         ended = asyncio.Event()
         serving = asyncio.create_task(server.serve([self._socket]))
         serving.add_done_callback(lambda _: ended.set())
@@ -69,36 +67,8 @@ async def _result_after_stop[T](pending: asyncio.Future[T], stop: Callable[[], N
         return await pending
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves signal handling to the feed."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-    def stop(self) -> None:
-        """Accept no more requests, and end when those under way are answered."""
-        self.should_exit = True
-
-
 def _check_token(token: str, host: str) -> None:
     if token and len(token) < _MIN_TOKEN_LENGTH:
         raise UsageError(f"JIKIMI_HTTP_TOKEN needs {_MIN_TOKEN_LENGTH} characters or more")
-    if not token and not _is_loopback(host):
+    if not token and not is_loopback(host):
         raise UsageError(f"other machines can connect to {host}: set JIKIMI_HTTP_TOKEN, or listen on 127.0.0.1")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=512)
-    except (OSError, OverflowError) as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error}") from error

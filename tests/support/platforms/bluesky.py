@@ -47,14 +47,18 @@ class LocalBluesky(LocalServer):
         """Let the access token expire."""
         self._valid = None
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response:  # noqa: PLR0911 - one for each call
         if request.path.startswith("/did:"):
             pds = {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": self.url}
             return reply({"id": request.path[1:], "service": [{"id": "#other"}, pds]})
         match request.path.removeprefix(_XRPC):
             case "com.atproto.server.createSession":
                 right = request.json() == {"identifier": ACCOUNT, "password": PASSWORD}
-                return self._session() if right else _error("AuthenticationRequired", "Invalid identifier or password", 401)
+                return (
+                    self._session()
+                    if right
+                    else _error("AuthenticationRequired", "Invalid identifier or password", 401)
+                )
             case "com.atproto.server.refreshSession":
                 right = request.headers.get("authorization") == f"Bearer refresh-{self._n_sessions}"
                 return self._session() if right else _error("ExpiredToken", "Token has been revoked")
@@ -69,7 +73,9 @@ class LocalBluesky(LocalServer):
     def _session(self) -> Response:
         self._n_sessions += 1
         self._valid = f"access-{self._n_sessions}"
-        return reply({"accessJwt": self._valid, "refreshJwt": f"refresh-{self._n_sessions}", "did": DID, "handle": ACCOUNT})
+        return reply(
+            {"accessJwt": self._valid, "refreshJwt": f"refresh-{self._n_sessions}", "did": DID, "handle": ACCOUNT}
+        )
 
     def _record(self, query: dict[str, str]) -> Response:
         if query["collection"] == "app.bsky.labeler.service" and self.declaration is not None:

@@ -105,6 +105,14 @@ class LocalServer:
         """Fail the next requests to a path, by default those of notices."""
         self._failures[path or self.main].extend([failure] * times)
 
+    def will_fail(self, path: str) -> bool:
+        """Return whether the next request to a path fails."""
+        return bool(self._failures[path])
+
+    def stop_failing(self) -> None:
+        """Fail no more requests."""
+        self._failures.clear()
+
     def answer(self, request: Request) -> Response:
         """Return the answer of the real service."""
         raise NotImplementedError
@@ -145,7 +153,9 @@ class LocalServer:
                     self.answer(request)
                 writer.transport.abort()
             case "half_answer":
-                writer.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"id": 1')
+                writer.write(
+                    b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"id": 1'
+                )
                 await writer.drain()
             case "slow_body" | "endless":
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
@@ -154,7 +164,7 @@ class LocalServer:
                 await _write(writer, _failed(failure, request))
 
 
-def _failed(failure: str, request: Request) -> Response:
+def _failed(failure: str, request: Request) -> Response:  # noqa: PLR0911 - one for each failure
     match failure:
         case "nonsense":
             return Response(200, _PAGE, {"Content-Type": "text/html"})

@@ -73,6 +73,10 @@ class LocalMailServer:
         """Fail the next mails."""
         self._failures.extend([failure] * times)
 
+    def stop_failing(self) -> None:
+        """Fail no more mails."""
+        self._failures.clear()
+
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, _: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:

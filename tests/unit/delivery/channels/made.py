@@ -3,13 +3,16 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
+import pytest
 
 from schemas.ids import record_id
 from schemas.messages import Filer, Notice, NoticeItem
 from streams.delivery.channels.channel import Channel
 from streams.delivery.channels.make import make_channel
+from streams.delivery.channels.sender import Sender
 from streams.delivery.platforms.registry import (
     ActivityPubChannel,
     BlueskyChannel,
@@ -17,7 +20,9 @@ from streams.delivery.platforms.registry import (
     MastodonChannel,
     WebhookChannel,
 )
+from streams.delivery.web_client import Reply
 from streams.settings import Settings, load_settings
+from tests.support.deadline import DEADLINE_S
 from tests.support.platforms import bluesky, mastodon, webhook
 from tests.support.platforms.activitypub import ACTOR, LocalFediverse
 from tests.support.platforms.bluesky import LocalBluesky
@@ -35,6 +40,7 @@ SECRETS = {
     "mastodon": mastodon.TOKEN,
     "activitypub": private_pem(),
 }
+_SHORT_S = 0.2
 SERVERS: Mapping[str, type[LocalServer]] = {
     "webhook": LocalWebhook,
     "bluesky": LocalBluesky,
@@ -90,7 +96,7 @@ def notice(*urls: str, **changes: Any) -> Notice:
 
 
 def settings(**changes: Any) -> Settings:
-    delivery: dict[str, Any] = {"secrets": SECRETS, "allowed_hosts": ("127.0.0.1",), "timeout_s": 5.0}
+    delivery: dict[str, Any] = {"secrets": SECRETS, "allowed_hosts": ("127.0.0.1",), "timeout_s": DEADLINE_S}
     return load_settings(delivery=delivery | changes)
 
 
@@ -120,6 +126,17 @@ def post_of(server: LocalServer) -> str:
         case LocalMastodon():
             return server.add_status("111")
     return "https://example.org/p1"
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch, server: LocalServer) -> None:
+    """Let the time limit pass at once in a request that the server fails, and never in another."""
+    ask = Sender.ask
+
+    async def ask_in_a_hurry(sender: Sender, method: str, url: str, **content: Any) -> Reply:
+        monkeypatch.setattr(sender, "_timeout_s", _SHORT_S if server.will_fail(urlsplit(url).path) else DEADLINE_S)
+        return await ask(sender, method, url, **content)
+
+    monkeypatch.setattr(Sender, "ask", ask_in_a_hurry)
 
 
 @asynccontextmanager

@@ -97,7 +97,9 @@ async def test_a_post_that_is_gone_is_refused_by_its_error() -> None:
     assert server.count() == 0
 
 
-@pytest.mark.parametrize("url", ["https://bsky.app/profile/mallory", "https://example.org/p1", "at://x", "", "http://["])
+@pytest.mark.parametrize(
+    "url", ["https://bsky.app/profile/mallory", "https://example.org/p1", "at://x", "", "http://["]
+)
 async def test_an_address_that_is_no_post_is_refused(url: str) -> None:
     async with LocalBluesky() as server, channel_to(server) as channel:
         answer = await channel.send(notice(items=[item(url)]), KEY)

@@ -3,7 +3,7 @@ import pytest
 from streams.delivery.channels.make import make_channel
 from streams.delivery.platforms.registry import MastodonChannel
 from tests.support.platforms.mastodon import LocalMastodon
-from tests.unit.delivery.channels.made import KEY, Text, channel_to, notice, settings
+from tests.unit.delivery.channels.made import KEY, Text, channel_to, hurry, notice, settings
 
 
 async def test_a_status_is_reported_for_legal_reasons_and_forwarded() -> None:
@@ -73,8 +73,10 @@ async def test_a_long_notice_fits_the_limit_of_the_platform(limit: int | None) -
 
 
 @pytest.mark.parametrize("failure", ["timeout", "nonsense", "empty", 500, "rate_limit"])
-async def test_a_search_that_fails_is_a_failure(failure: str | int) -> None:
-    async with LocalMastodon() as server, channel_to(server, timeout_s=0.25 if failure == "timeout" else 5) as channel:
+async def test_a_search_that_fails_is_a_failure(failure: str | int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with LocalMastodon() as server, channel_to(server) as channel:
+        if failure == "timeout":
+            hurry(monkeypatch, server)
         server.fail_next(failure, path=server.search)
         assert (await channel.send(notice(server.add_status("1")), KEY)).outcome == "failed"
     assert server.reports == []

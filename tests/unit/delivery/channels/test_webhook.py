@@ -11,7 +11,7 @@ from streams.delivery.platforms.registry import WebhookChannel
 from streams.errors import UsageError
 from tests.support.platforms.http_server import Request, Response
 from tests.support.platforms.webhook import LocalWebhook
-from tests.unit.delivery.channels.made import KEY, channel_to, notice, settings
+from tests.unit.delivery.channels.made import KEY, Text, channel_to, notice, settings
 
 
 async def test_a_notice_arrives_signed_under_its_idempotency_key() -> None:
@@ -38,14 +38,14 @@ async def test_a_repeat_after_a_lost_answer_has_the_same_key_and_body() -> None:
 @pytest.mark.parametrize("text", ["any text, 한글 too", "whsec_" + base64.b64encode(b"x" * 30).decode().rstrip("=")])
 def test_a_secret_is_base64_after_whsec_or_any_text(text: str) -> None:
     entry = WebhookChannel(kind="webhook", url="https://made.example/", secret="mine")
-    assert make_channel(entry, settings(secrets={"mine": text})) is not None
+    assert make_channel(entry, settings(secrets={"mine": text}), renderer=Text()) is not None
 
 
 @pytest.mark.parametrize("text", ["whsec_", "whsec_no base64!", "whsec_a", "", "  "])
 def test_a_wrong_secret_is_one_line_without_the_secret(text: str) -> None:
     entry = WebhookChannel(kind="webhook", url="https://made.example/", secret="mine")
     with pytest.raises(UsageError, match="secret mine") as error:
-        make_channel(entry, settings(secrets={"mine": text}))
+        make_channel(entry, settings(secrets={"mine": text}), renderer=Text())
     assert error.value.__cause__ is None
     assert text.strip() in {"", "whsec_"} or text not in str(error.value)
 
