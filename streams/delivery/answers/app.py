@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from litestar import Litestar, Request, Response, get, post
 from litestar.exceptions import ClientException, HTTPException, NotAuthorizedException, NotFoundException
+from litestar.params import FromPath
 
 from schemas.messages import Delivery
 from streams.delivery.answers.platform_answer import PlatformAnswer
@@ -38,7 +39,7 @@ def create_app(verification: Verification, write: Write) -> Litestar:
     """
 
     @post("/v1/answers/{platform:str}", status_code=HTTPStatus.ACCEPTED)
-    async def accept_answer(platform: str, request: Request[Any, Any, Any]) -> Answered:
+    async def accept_answer(platform: FromPath[str], request: Request[Any, Any, Any]) -> Answered:
         body, headers = await request.body(), {name.lower(): value for name, value in request.headers.items()}
         webhook_id = _check(verification, platform, headers, body)
         delivery = _decode(body).to_delivery(platform, webhook_id, datetime.now(UTC))

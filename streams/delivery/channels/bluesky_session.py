@@ -4,6 +4,8 @@ import asyncio
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from pydantic import SecretStr
+
 from streams.delivery.channels.sender import NotSentError, Sender, fields, text_of
 from streams.delivery.web_client import Reply
 
@@ -33,7 +35,8 @@ class BlueskySession:
 
     def __init__(self, service: str, account: str, password: str, sender: Sender) -> None:
         self._xrpc = f"{service.rstrip('/')}/xrpc"
-        self._login = {"identifier": account, "password": password}
+        self._account = account
+        self._password = SecretStr(password)
         self._sender = sender
         self._tokens: _Tokens | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -78,9 +81,8 @@ class BlueskySession:
             return await self._created()
 
     async def _created(self) -> _Tokens:
-        return self._read(
-            await self._sender.send("POST", f"{self._xrpc}/com.atproto.server.createSession", json=self._login)
-        )
+        login = {"identifier": self._account, "password": self._password.get_secret_value()}
+        return self._read(await self._sender.send("POST", f"{self._xrpc}/com.atproto.server.createSession", json=login))
 
     def _read(self, reply: Reply) -> _Tokens:
         body = fields(reply)

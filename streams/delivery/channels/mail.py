@@ -125,8 +125,8 @@ def _code_and_words(error: Exception) -> tuple[int | None, str]:
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused) and error.recipients:
         error = error.recipients[0]
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return error.code, str(error.message)
-    return None, ""
+        return error.code if error.code > 0 else None, str(error.message)
+    return None, str(error) if isinstance(error, aiosmtplib.SMTPException) else ""
 
 
 def _is_final(error: Exception, code: int | None) -> bool:
@@ -142,8 +142,10 @@ def _name(error: Exception, code: int | None) -> str:
         return "timeout"
     if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
         return "tls"
-    if code is not None and code > 0:
+    if code is not None:
         return f"smtp_{code}"
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return "nonsense"
     if isinstance(error, aiosmtplib.SMTPServerDisconnected):
         return "half_answer"
     return "unavailable" if isinstance(error, aiosmtplib.SMTPException | OSError) else "mail_malformed"

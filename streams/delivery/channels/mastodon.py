@@ -5,6 +5,8 @@ from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from pydantic import SecretStr
+
 from schemas.messages import Notice, NoticeItem
 from streams.delivery.channels.channel import Answer
 from streams.delivery.channels.parts import Parts
@@ -39,7 +41,7 @@ class MastodonReports:
     ) -> None:
         self._server = entry.server.rstrip("/")
         self._forward = entry.forward
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._token = SecretStr(token)
         self._sender = sender
         self._render = render
         self._limit = limit
@@ -57,10 +59,13 @@ class MastodonReports:
         """Close kept connections."""
         await self._sender.close()
 
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token.get_secret_value()}"}
+
     async def _resolve(self, item: NoticeItem) -> _Status:
         """Return the status at an address; the server fetches it if it has none yet."""
         query = {"q": item.url, "resolve": "true", "type": "statuses", "limit": "1"}
-        reply = await self._sender.send("GET", f"{self._server}/api/v2/search", params=query, headers=self._headers)
+        reply = await self._sender.send("GET", f"{self._server}/api/v2/search", params=query, headers=self._headers())
         statuses = fields(reply).get("statuses")
         if not isinstance(statuses, list):
             raise self._sender.nonsense(reply, "list of statuses")
@@ -83,7 +88,7 @@ class MastodonReports:
             "category": "legal",
             "forward": str(self._forward).lower(),
         }
-        headers = {**self._headers, "Idempotency-Key": key, "Content-Type": "application/x-www-form-urlencoded"}
+        headers = {**self._headers(), "Idempotency-Key": key, "Content-Type": "application/x-www-form-urlencoded"}
         body = urlencode(form, doseq=True).encode()
         reply = await self._sender.send("POST", f"{self._server}/api/v1/reports", content=body, headers=headers)
         if not (receipt := text_of(fields(reply).get("id"))):

@@ -68,7 +68,8 @@ class LocalBluesky(LocalServer):
                 return self._record({name: values[0] for name, values in request.query.items()})
             case "com.atproto.moderation.createReport":
                 return self._report(request)
-        return _error("MethodNotImplemented", "Method Not Implemented", 501)
+            case _:
+                return _error("MethodNotImplemented", "Method Not Implemented", 501)
 
     def _session(self) -> Response:
         self._n_sessions += 1

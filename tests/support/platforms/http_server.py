@@ -182,7 +182,8 @@ def _failed(failure: str, request: Request) -> Response:  # noqa: PLR0911 - one 
         case "echo":
             shown = f"{request.target} {request.headers} {request.body.decode(errors='replace')}"
             return reply({"error": shown, "message": shown, "detail": shown, "id": shown}, 400)
-    raise ValueError(failure)
+        case _:
+            raise ValueError(failure)
 
 
 async def _write_without_end(writer: asyncio.StreamWriter, *, slow: bool) -> None:

@@ -23,6 +23,8 @@ from tests.support.platforms.certificates import server_tls
 FAILURES = (
     "recipient", "recipient_later", "sender", "timeout", "reset", "lost_answer", "nonsense", 421, 451, 452, 550, 554,
 )  # fmt: skip
+_TURNS = 10
+"""Of the loop, in which it closes the sockets of aborted connections."""
 USERNAME, PASSWORD = "centre", "a password of the mail server"
 
 
@@ -53,11 +55,11 @@ class LocalMailServer:
         if login:
             self._options |= {"authenticator": _authenticate, "auth_required": True, "auth_require_tls": False}
         self._listener: asyncio.Server | None = None
-        self._transports: list[asyncio.Transport] = []
+        self.open: set[asyncio.BaseTransport] = set()
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        make = functools.partial(SMTP, self, hostname="mail.test", loop=loop, **self._options)
+        make = functools.partial(_Connection, self, hostname="mail.test", loop=loop, **self._options)
         self._listener = await loop.create_server(make, self.host, 0)
         self.port = self._listener.sockets[0].getsockname()[1]
         return self
@@ -65,9 +67,10 @@ class LocalMailServer:
     async def __aexit__(self, *_: object) -> None:
         assert self._listener is not None
         self._listener.close()
-        for transport in self._transports:
-            transport.abort()
-        await asyncio.sleep(0)
+        for transport in list(self.open):
+            cast("asyncio.Transport", transport).abort()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
 
     def fail_next(self, failure: str | int, *, times: int = 1) -> None:
         """Fail the next mails."""
@@ -78,9 +81,8 @@ class LocalMailServer:
         self._failures.clear()
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
-        self, server: SMTP, _: Session, envelope: Envelope, address: str, options: list[str]
+        self, _: SMTP, __: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        self._transports.append(cast("asyncio.Transport", server.transport))
         if self._next_is("sender"):
             return "550 5.7.1 sender refused"
         envelope.mail_from = address
@@ -111,6 +113,8 @@ class LocalMailServer:
                 transport.abort()
             case "nonsense":
                 return "<!doctype html>"
+            case _:
+                pass
         return f"250 2.0.0 OK queued as {len(self.mails)}"
 
     def _next_is(self, failure: str) -> bool:
@@ -120,10 +124,28 @@ class LocalMailServer:
         return False
 
 
+class _Connection(SMTP):
+    """Connection that its server can end."""
+
+    def __init__(self, server: LocalMailServer, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._made: list[asyncio.BaseTransport] = []
+        self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._made.append(transport)  # STARTTLS makes a second one on top of the first
+        self._server.open.add(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._server.open.difference_update(self._made)
+        super().connection_lost(error)
+
+
 def _mail(envelope: Envelope) -> Mail:
     content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content).encode()
     message = message_from_bytes(content, policy=policy.default)
-    return Mail(envelope.mail_from or "", list(envelope.rcpt_tos), cast("EmailMessage", message))
+    return Mail(envelope.mail_from or "", list(envelope.rcpt_tos), message)
 
 
 def _authenticate(_: SMTP, __: Session, ___: Envelope, ____: str, given: Any) -> AuthResult:

@@ -185,7 +185,7 @@ HEADER = st.text(st.characters(max_codepoint=0x2FF), max_size=60)
 
 
 @given(HEADER, HEADER, HEADER, st.binary(max_size=100))
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_no_headers_and_no_body_do_more_than_be_refused(
     sent_id: str, sent_at: str, signature: str, body: bytes
 ) -> None:

@@ -18,6 +18,7 @@ from streams.delivery.answers import bounce_listener
 from streams.delivery.answers.bounce import Envelope, bounce_of
 from streams.delivery.answers.bounce_listener import BounceListener, listening
 from streams.delivery.channels.return_address import ReturnAddress
+from tests.support.deadline import DEADLINE_S
 from tests.unit.delivery.answers.test_app import Broker
 from tests.unit.delivery.channels.made import KEY, TAKEDOWN
 from tests.unit.made_messages import NOW
@@ -109,20 +110,20 @@ def test_other_mails_are_no_bounces(envelope: Envelope) -> None:
 
 
 @given(st.binary(max_size=300), st.sampled_from([report(), plain(), b""]), st.integers(0, 2_000))
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_no_mail_breaks_the_parser(noise: bytes, mail: bytes, at: int) -> None:
     bounce_of(Envelope("", [RETURN], mail[:at] + noise + mail[at:]), ADDRESSES, NOW)
 
 
 def test_a_mail_nested_without_end_is_no_bounce() -> None:
-    nested = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (n, n) for n in range(5_000))
+    nested = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (n, n) for n in range(1_500))
     assert bounce_of(Envelope("a@b.example", [RETURN], nested), ADDRESSES, NOW) is None
 
 
 @asynccontextmanager
 async def connected(broker: Broker) -> AsyncIterator[aiosmtplib.SMTP]:
     async with listening(BounceListener(ADDRESSES, broker.write), "127.0.0.1", 0) as port:
-        client = aiosmtplib.SMTP("127.0.0.1", port, start_tls=False, timeout=60)
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False, timeout=DEADLINE_S)
         await client.connect()
         try:
             yield client

@@ -92,7 +92,7 @@ def test_pauses_have_jitter() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.sampled_from([TAKEN, FAILED, REFUSED])), max_size=60))
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=50, deadline=None)
 def test_whatever_happens_the_rate_is_kept_and_no_wait_is_endless(steps: list[tuple[float, Answer]]) -> None:
     gate, now, admitted = Gate(10, failures=3), 0.0, []
     for pause, answer in steps:

@@ -20,7 +20,9 @@ SHOWN = st.text(st.characters(min_codepoint=33, max_codepoint=0xFFFF, exclude_ca
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-@pytest.mark.parametrize("failure", [failure for failure in FAILURES if failure not in {"timeout", "slow_body"}])
+@pytest.mark.parametrize(
+    "failure", [failure for failure in FAILURES if isinstance(failure, str) and failure not in {"timeout", "slow_body"}]
+)
 async def test_no_secret_in_answers_logs_or_reprs(
     kind: str, failure: str | int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -50,7 +52,7 @@ async def test_a_server_that_repeats_the_login_shows_no_password() -> None:
 
 
 @given(SHOWN, st.text(max_size=50), st.text(max_size=50))
-@hypothesis_settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_secret_is_masked_wherever_it_occurs(hidden: str, before: str, after: str) -> None:
     line = Redaction(hidden).line(f"{before}{hidden} {hidden!r} {after}", limit=10_000)
     assert hidden not in line.replace("[secret]", "\x00")
