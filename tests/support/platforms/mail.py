@@ -44,7 +44,7 @@ class LocalMailServer:
     tls
         Offer STARTTLS with a certificate that no authority has signed.
     login
-        Demand a login.
+        Demand a login, over TLS.
     """
 
     def __init__(self, *, tls: bool = False, login: bool = False) -> None:
@@ -53,7 +53,7 @@ class LocalMailServer:
         self._failures: deque[str | int] = deque()
         self._options: dict[str, Any] = {"tls_context": server_tls()} if tls else {}
         if login:
-            self._options |= {"authenticator": _authenticate, "auth_required": True, "auth_require_tls": False}
+            self._options |= {"authenticator": _authenticate, "auth_required": True}
         self._listener: asyncio.Server | None = None
         self.open: set[asyncio.BaseTransport] = set()
 
