@@ -5,7 +5,7 @@ Exception
 │   ├── UnprocessableError   dead letter at once: the input is broken or refused, a retry cannot help
 │   └── TransientError       retried a few times with jitter, then a dead letter
 │       └── WorkerError      retried likewise, then the worker stops, because no record is at fault
-│           └── BrokerError  the broker does not answer
+│           └── ServiceError waited for longer: the broker or the schema registry does not answer
 ├── UsageError               a person's mistake at the command line: one line, exit code 2
 └── anything else            a bug: dead letter with its traceback, counted separately
 
@@ -59,7 +59,18 @@ class WorkerError(TransientError):
     """This worker, or a service that it needs, failed: its disk is full, the broker is down."""
 
 
-class BrokerError(WorkerError):
+class ServiceError(WorkerError):
+    """A service that every worker needs does not answer."""
+
+
+class RegistryError(ServiceError):
+    """The schema registry does not answer."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("registry_unreachable", detail)
+
+
+class BrokerError(ServiceError):
     """The broker does not answer."""
 
     def __init__(self, detail: str) -> None:

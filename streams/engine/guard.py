@@ -20,13 +20,12 @@ from streams.engine.dead_letter_limit import DeadLetterLimit
 from streams.engine.outage import OutageError, retry_while_unreachable
 from streams.engine.record import Handler, Output, Record
 from streams.engine.waiting import Deadline, deadline_of_record
-from streams.errors import RecordError, TransientError, WorkerError, worker_fault
+from streams.errors import RecordError, RegistryError, TransientError, WorkerError, worker_fault
 from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()
 
 DEAD_LETTERS = "dead-letters"
-_NO_REGISTRY = "registry_unreachable"
 _MAX_DETAIL_CHARS = 16_000
 """Of an error's text in a dead letter: some errors print the whole record."""
 
@@ -53,7 +52,7 @@ class Guard[M: Message]:
     timeout_s
         Longest time the handler may take between two outputs, without its waits for a turn (streams/engine/waiting.py).
     patience_s
-        Longest wait for a broker that does not answer the handler's queries.
+        Longest wait for a registry that does not answer, or a broker that does not answer the handler's queries.
     """
 
     stage: str
@@ -129,7 +128,7 @@ class Guard[M: Message]:
         try:
             return decode_record(self.codec, record)  # type: ignore[return-value]
         except ConnectionError as error:
-            raise TransientError(_NO_REGISTRY, str(error)) from error
+            raise RegistryError(str(error)) from error
 
     async def _next(self, outputs: AsyncIterator[Output], deadline: Deadline) -> Output | None:
         try:
@@ -144,7 +143,7 @@ class Guard[M: Message]:
         try:
             value = None if output.message is None else self.codec.encode(output.topic, output.message)
         except ConnectionError as error:
-            raise TransientError(_NO_REGISTRY, str(error)) from error
+            raise RegistryError(str(error)) from error
         await self._deliver(output.topic, output.key.encode(), value, record.headers)
 
     async def _deliver(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""An outage of the broker, as a caller sees it: a series of failed attempts."""
+"""An outage of the broker or the schema registry, as a caller sees it: a series of failed attempts."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable
 import stamina
 from confluent_kafka import KafkaException
 
-from streams.errors import BrokerError
+from streams.errors import ServiceError
 
 
 class OutageError(Exception):
-    """The broker did not answer for as long as a worker waits for it: the worker must stop."""
+    """The broker or the registry did not answer for as long as a worker waits for it: the worker must stop."""
 
 
 class Outage:
-    """Decide whether work that the broker failed is tried again.
+    """Decide whether work that the broker or the registry failed is tried again.
 
     The patience counts from the first failure of a series, not from the start of the work: a search of hours meets an
     outage with the same patience as a short one.
@@ -32,8 +32,8 @@ class Outage:
         self._first_s = self._last_s = float("-inf")
 
     def may_retry(self, error: Exception) -> bool:
-        """Return whether to try again after this error: the broker is its cause, and the series is not too long."""
-        if not isinstance(error, KafkaException | BrokerError):
+        """Return whether to try again after this error: a service is its cause, and the series is not too long."""
+        if not isinstance(error, KafkaException | ServiceError):
             return False
         now_s = self._clock_s()
         if now_s - self._last_s > self._patience_s:
@@ -43,18 +43,18 @@ class Outage:
 
 
 async def retry_while_unreachable[T](step: Callable[[], Awaitable[T]], patience_s: float) -> T:
-    """Return the result of a step, run again while the broker does not answer it.
+    """Return the result of a step, run again while the broker or the registry does not answer it.
 
     Raises
     ------
     OutageError
-        The broker has not answered for `patience_s`.
+        It has not answered for `patience_s`.
     """
     outage = Outage(patience_s)
     try:
         async for attempt in stamina.retry_context(outage.may_retry, attempts=None, timeout=None, wait_max=2.0):
             with attempt:
                 return await step()
-    except (KafkaException, BrokerError) as error:
-        raise OutageError(f"no answer from the broker for {patience_s:g} s: {error}") from error
+    except (KafkaException, ServiceError) as error:
+        raise OutageError(f"no answer for {patience_s:g} s: {error}") from error
     raise AssertionError

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -457,14 +458,45 @@ class _Unreachable:
         return CODEC.decode(topic, value)
 
 
-@pytest.mark.parametrize("codec", [_Unreachable("from verdicts"), _Unreachable("to verdicts")])
-async def test_a_registry_that_does_not_answer_is_tried_again(codec: Any) -> None:
+class _BackSoon(_Unreachable):
+    """A codec whose registry answers some calls later."""
+
+    calls = 0
+
+    def encode(self, topic: str, message: Message) -> bytes:
+        return self._counted(super().encode, topic, message)
+
+    def decode(self, topic: str, value: bytes) -> Message:
+        return self._counted(super().decode, topic, value)
+
+    def _counted[T](self, call: Callable[..., T], *arguments: Any) -> T:
+        self.calls += 1
+        if self.calls > 2 * NO_PAUSES.attempts:
+            self._topics = ()
+        return call(*arguments)
+
+
+@pytest.mark.parametrize("topic", ["from verdicts", "to verdicts"])
+async def test_a_registry_that_does_not_answer_is_waited_for_like_a_broker(
+    topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asyncio, "sleep", partial(asyncio.sleep, 0))
     broker = Broker()
-    trying = guard(raising(None, outputs=("a",)), broker)
-    trying.codec = codec
-    await trying(record())
-    assert broker.fates == [("registry_unreachable", "transient")]
-    assert broker.letters[0].attempts == NO_PAUSES.attempts
+    waiting = guard(raising(None, outputs=("a",)), broker)
+    waiting.codec = _BackSoon(topic)  # type: ignore[assignment]
+    await waiting(record())
+    assert broker.letters == []
+    assert broker.keys == [b"a"]
+
+
+@pytest.mark.parametrize("topic", ["from verdicts", "to verdicts"])
+async def test_a_registry_that_is_gone_for_long_stops_the_worker_and_the_record_is_not_acked(topic: str) -> None:
+    broker = Broker()
+    impatient = guard(raising(None, outputs=("a",)), broker)
+    impatient.codec, impatient.patience_s = _Unreachable(topic), 0.0  # type: ignore[assignment]
+    with pytest.raises(OutageError, match="registry gone"):
+        await impatient(record())
+    assert broker.letters == []
 
 
 async def test_without_the_registry_a_dead_letter_is_not_written_and_the_record_not_acked() -> None:
