@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.messages import FilerRole
@@ -23,6 +23,8 @@ class DeliverySettings(BaseSettings):
     """Secrets by name, for those without a file there."""
     allowed_hosts: tuple[str, ...] = ()
     """Hosts, host:port or CIDRs of platforms that may resolve to private addresses."""
+    plc_directory: str = Field("https://plc.directory", pattern=r"^https?://\S+$")
+    """Server that resolves the did:plc of Bluesky's accounts, for looks at their posts."""
     timeout_s: PositiveFloat = 20.0
     """Longest wait for an answer of a platform."""
     concurrency: PositiveInt = 16
