@@ -12,8 +12,9 @@ from streams.links.client import guarded_client
 
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _FORBIDDEN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}
-_NOT_YET = b"BlobNotFound"
-"""Bluesky's error code of a blob that it never had, or is still processing."""
+_NOT_YET = (b"BlobNotFound", b"Blob not found")
+"""Bluesky's error of a blob that it never had, or is still processing: by name as in the lexicon, or by its sentence,
+with the name InvalidRequest, as its own server answers."""
 _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -51,7 +52,7 @@ class HttpSource:
                 response = await self._client.send(request, stream=True)
                 try:
                     if response.next_request is None:
-                        if response.is_client_error and _NOT_YET in await _first_chunk(response):
+                        if response.is_client_error and _is_not_yet(await _first_chunk(response)):
                             raise UnprocessableError("link_not_yet", f"{host} has no such blob")
                         self._check(response, declare)
                         async for chunk in response.aiter_raw():
@@ -87,6 +88,10 @@ class HttpSource:
             if int(declared) > self._settings.max_bytes:
                 raise UnprocessableError("media_too_large", f"{declared} bytes, {self._settings.max_bytes} allowed")
             declare(int(declared))
+
+
+def _is_not_yet(answer: bytes) -> bool:
+    return any(error in answer for error in _NOT_YET)
 
 
 async def _first_chunk(response: httpx.Response) -> bytes:

@@ -1,13 +1,13 @@
 """Posts and removals from Mastodon's events."""
 
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 
 import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import Medium, Post, Removal
 from streams.feeds.entry import utc
+from streams.links.markup import Piece, pieces
 
 PLATFORM = "mastodon"
 
@@ -96,27 +96,13 @@ def to_removal(server: str, status_id: str, url: str) -> Removal:
 
 def plain_text(html: str) -> str:
     """Return the text of a status's HTML, as people read it."""
-    reader = _Reader()
-    reader.feed(html)
-    reader.close()
-    return "".join(reader.parts).strip()
+    return "".join(map(_text, pieces(html))).strip()
 
 
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the parser's signature
-        if tag in {"br", "li"}:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "p":
-            self.parts.append("\n\n")
+def _text(piece: Piece) -> str:
+    if piece.is_end:
+        return "\n\n" if piece.name == "p" else ""
+    return f"\n{piece.text}" if piece.name in {"br", "li"} else piece.text
 
 
 def _medium(attachment: _Attachment) -> Medium | None:

@@ -62,6 +62,11 @@ async def test_a_redirect_is_followed(server: Server, fetcher: Fetcher) -> None:
         (response("503 Service Unavailable", b"sorry"), TransientError, "link_unavailable"),
         # A blob that is still processed has a reason of its own.
         (response("400 Bad Request", b'{"error":"BlobNotFound"}'), UnprocessableError, "link_not_yet"),
+        (
+            response("400 Bad Request", b'{"error":"InvalidRequest","message":"Blob not found"}'),
+            UnprocessableError,
+            "link_not_yet",
+        ),
         (response("400 Bad Request", b'{"error":"RepoTakendown"}'), UnprocessableError, "link_refused"),
         (response("404 Not Found"), UnprocessableError, "link_gone"),
         (response(), UnprocessableError, "media_empty"),
