@@ -13,7 +13,19 @@ from typer.exceptions import Abort, TyperException
 
 from models.manifest import ModelError
 from schemas.codec import WireError
-from streams.commands import answers, case, dead_letters, doctor, evaluate, feed, promote, replay, shadow, topics
+from streams.commands import (
+    answers,
+    case,
+    dead_letters,
+    doctor,
+    evaluate,
+    feed,
+    promote,
+    replay,
+    review,
+    shadow,
+    topics,
+)
 from streams.commands.console import console, use_plain_types
 from streams.errors import UsageError
 from streams.settings import load_settings
@@ -29,6 +41,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.command("doctor")(doctor.doctor)
 app.add_typer(promote.app)
 app.command("answers")(answers.answers)
+app.add_typer(review.app)
 app.add_typer(replay.app, name="replay")
 app.add_typer(shadow.app, name="shadow")
 app.add_typer(evaluate.app, name="evaluate")

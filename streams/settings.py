@@ -20,11 +20,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from streams.decode.settings import MediaSettings
 from streams.delivery.settings import DeliverySettings, FilerSettings
+from streams.desk.hits.settings import HookSettings
 from streams.errors import UsageError
 from streams.feeds.http.settings import HttpSettings
 
 _LEAST_KEY_BYTES = 16
-_GROUPS = (MediaSettings, HttpSettings, DeliverySettings, FilerSettings)
+_GROUPS = (MediaSettings, HttpSettings, DeliverySettings, FilerSettings, HookSettings)
 _PREFIXES = {group.__name__: group.model_config["env_prefix"] for group in _GROUPS}
 
 
@@ -142,6 +143,8 @@ class Settings(BaseSettings):
     """Settings of the delivery of takedowns, read from JIKIMI_DELIVERY_…."""
     filer: FilerSettings = Field(default_factory=FilerSettings)
     """Who files notices, read from JIKIMI_FILER_…."""
+    hook: HookSettings = Field(default_factory=HookSettings)
+    """Where officers are notified of hits, read from JIKIMI_HOOK_…."""
 
     @field_validator("time_zone")
     @classmethod

@@ -1,20 +1,21 @@
-"""`jikimi label`: a person's decision on a post and a case, for the evaluation of models."""
+"""`jikimi label`: a person's decision on a post and a case, with the verdict that it decides on."""
 
 import asyncio
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 from confluent_kafka import KafkaException
 
-from schemas.messages import Label
+from schemas.codec import Codec, WireError
+from schemas.messages import Label, Verdict
 from schemas.topics import TOPICS
 from streams.cases.entries import read_case
 from streams.errors import UsageError
+from streams.kafka.clients import create_codec
 from streams.kafka.producer import writing
 from streams.kafka.topic_scan import TopicScan
 from streams.settings import Settings
-
-_TOPICS_OF_POSTS = ("verdicts", "posts")
-"""Topics whose key is the post id, the shorter one first."""
 
 
 def label_key(post_id: str, case_id: str) -> str:
@@ -22,8 +23,11 @@ def label_key(post_id: str, case_id: str) -> str:
     return f"{post_id}/{case_id}"
 
 
-def write_label(settings: Settings, label: Label) -> None:
-    """Write a label; labels are kept for ever, so only those of posts that were seen.
+def write_label(settings: Settings, label: Label) -> Label:
+    """Write a label with the last retained verdict of its post and case, and return it.
+
+    Labels are kept for ever, so only those of posts that were seen. Without a verdict a label issues no takedown, but
+    one that was held or withdrawn; it is kept for the evaluation of models.
 
     Raises
     ------
@@ -31,18 +35,80 @@ def write_label(settings: Settings, label: Label) -> None:
         There is no such case, or no such post in the retained verdicts and posts.
     """
     asyncio.run(read_case(settings, label.case_id))
-    if not any(_has_record(settings, topic, label.post_id) for topic in _TOPICS_OF_POSTS):
-        days = TOPICS[_TOPICS_OF_POSTS[-1]].retention_hours // 24
+    values = _values(settings, "verdicts", label.post_id)
+    if not values and not _values(settings, "posts", label.post_id):
+        days = TOPICS["posts"].retention_hours // 24
         raise UsageError(
             f"no post {label.post_id} in the last {days} days: the label is refused, as it is kept for ever"
         )
+    label = msgspec.structs.replace(label, verdict=_last_verdict(create_codec(settings), values, label.case_id))
     with writing(settings) as writer:
         writer.write("labels", label_key(label.post_id, label.case_id), label)
+    return label
 
 
-def _has_record(settings: Settings, topic: str, key: str) -> bool:
+def recent_labels(settings: Settings, case_id: str = "") -> list[Label]:
+    """Return the labels since the oldest retained verdict, of one case or all, in order.
+
+    No label is older than its verdict. The labels have no verdict here: it may hold pictures.
+
+    Raises
+    ------
+    UsageError
+        The broker does not answer, or has no such topic.
+    """
+    since = datetime.now(UTC) - timedelta(hours=TOPICS["verdicts"].retention_hours)
+    codec = create_codec(settings)
     try:
-        with closing(TopicScan(settings, topic)) as scan:
-            return any(record.key == key.encode() for record in scan.records())
+        with closing(TopicScan(settings, "labels")) as scan:
+            found = (_label(codec, record.value or b"") for record in scan.records(since))
+            return [label for label in found if label is not None and case_id in {"", label.case_id}]
     except KafkaException as error:
         raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+
+
+def what_follows(label: Label) -> str:
+    """Return one line on what a written label does, for the person who wrote it."""
+    if label.decision == "copy":
+        days = TOPICS["verdicts"].retention_hours // 24
+        if label.verdict is None:
+            return (
+                f"no verdict on this post and case in the last {days} days: the label is kept for the evaluation of "
+                "models, and issues a takedown only if one is held or withdrawn"
+            )
+        return "the takedown is issued, unless it is requested already, or the post is gone"
+    if label.decision == "other":
+        return "the takedown is withdrawn if there is one, and no later verdict issues it; `copy` would"
+    return f"nothing changes: the post stays in `jikimi reviews --case {label.case_id}`"
+
+
+def _label(codec: Codec, value: bytes) -> Label | None:
+    try:
+        label = codec.decode("labels", value)
+    except WireError:
+        return None
+    return msgspec.structs.replace(label, verdict=None) if isinstance(label, Label) else None
+
+
+def _last_verdict(codec: Codec, values: list[bytes], case_id: str) -> Verdict | None:
+    for value in reversed(values):
+        try:
+            verdict = codec.decode("verdicts", value)
+        except WireError:
+            continue
+        if isinstance(verdict, Verdict) and verdict.case_id == case_id:
+            return verdict
+    return None
+
+
+def _values(settings: Settings, topic: str, key: str) -> list[bytes]:
+    """Return the values of a key, in order: those in its partition or, before partitions were added, in another."""
+    try:
+        with closing(TopicScan(settings, topic)) as scan:
+            for partition_of_key in (key.encode(), None):
+                records = scan.records(partition_of_key=partition_of_key)
+                if found := [record.value or b"" for record in records if record.key == key.encode()]:
+                    return found
+    except KafkaException as error:
+        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+    return []

@@ -1,11 +1,9 @@
-"""`jikimi promote`, `rollback`, `models`, `label`: live models, and reviewers' labels of their verdicts."""
+"""`jikimi promote`, `rollback`, `models`: the live models."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from schemas.messages import Label
 from streams.commands.console import console
 from streams.errors import UsageError
 from streams.settings import load_settings
@@ -59,22 +57,3 @@ def models() -> None:
     from streams.live_models.promotion import print_live  # noqa: PLC0415 - likewise
 
     print_live(load_settings(), console)
-
-
-@app.command()
-def label(
-    post_id: str,
-    case_id: str,
-    decision: Annotated[Literal["copy", "other", "unsure"], typer.Argument(help="Is the post a copy of the case's?")],
-    note: Annotated[str, typer.Option(help="Free text.")] = "",
-    reviewer: Annotated[
-        str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
-    ] = "desk",
-) -> None:
-    """Store a person's decision on a post."""
-    from streams.cases.labels import write_label  # noqa: PLC0415 - likewise
-
-    written = Label(
-        post_id=post_id, case_id=case_id, decision=decision, reviewer=reviewer, at=datetime.now(UTC), note=note
-    )
-    write_label(load_settings(), written)

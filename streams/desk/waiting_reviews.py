@@ -1,9 +1,10 @@
-"""Verdicts on which a person has to decide: the last of a post and case is a review, and there is no label."""
+"""Verdicts on which a person has to decide: the last of a post and case is a review that no label decides."""
+
+import asyncio
 
 from schemas.messages import Takedown, Verdict
-from streams.cases.labels import label_key
+from streams.cases.labels import label_key, recent_labels
 from streams.kafka.messages import each_message
-from streams.kafka.topic_reader import Update, read_each
 from streams.settings import Settings
 
 
@@ -30,7 +31,7 @@ async def read_waiting(settings: Settings, case_id: str = "") -> dict[str, Verdi
             last.pop(key, None)
 
     await each_message(settings, "verdicts", Verdict, apply, case_id)
-    for key in await _labelled(settings) if last else ():
+    for key in await _decided(settings, case_id) if last else ():
         last.pop(key, None)
     return last
 
@@ -40,12 +41,7 @@ def acted_on(waiting: dict[str, Verdict], event: Takedown) -> None:
     waiting.pop(label_key(event.post.post_id, event.case_id), None)
 
 
-async def _labelled(settings: Settings) -> set[str]:
-    """Return the keys of all labels, without their values: they are kept for ever, with pictures."""
-    keys: set[str] = set()
-
-    def apply(updates: list[Update]) -> None:
-        keys.update(update.key.decode(errors="replace") for update in updates)
-
-    await read_each(settings, "labels", apply)
-    return keys
+async def _decided(settings: Settings, case_id: str) -> set[str]:
+    """Return the keys of the labels that decide; after `unsure` another person may."""
+    labels = await asyncio.to_thread(recent_labels, settings, case_id)
+    return {label_key(label.post_id, label.case_id) for label in labels if label.decision != "unsure"}

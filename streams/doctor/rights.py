@@ -14,7 +14,7 @@ Resource = Literal["topic", "group", "transactional-id"]
 
 _ALSO_READS = {
     "takedown": ("takedowns",),  # its only state
-    "desk": ("cases", "takedowns", "dead-letters"),
+    "desk": ("cases", "posts", "verdicts", "labels", "takedowns", "dead-letters"),
 }
 
 
@@ -57,6 +57,7 @@ def rights_of(role: str, settings: Settings) -> Iterator[Right]:
         for source in sorted({source for stage in STAGES for source in sources(stage)}):
             yield Right("topic", prefix + source, "Write")
         yield Right("transactional-id", f"{group_prefix(settings)}redrive", "Write")
+        yield Right("group", group(settings, "notify"), "Read")
     for state in TOPICS.values():
         if state.internal and role in state.producers:
             yield Right("transactional-id", f"{group_prefix(settings)}{state.name}-", "Write")

@@ -8,6 +8,7 @@ import stamina
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.kafka.clients import reader_config
+from streams.kafka.partitions import key_hash, partition_of
 from streams.kafka.polling import offset_of, poll_in_time
 from streams.kafka.topic_reader import is_temporary
 from streams.settings import Settings
@@ -56,15 +57,17 @@ class TopicScan:
         """Close the connection."""
         self._consumer.close()
 
-    def records(self, since: datetime | None = None) -> Iterator[ScannedRecord]:
+    def records(self, since: datetime | None = None, partition_of_key: bytes | None = None) -> Iterator[ScannedRecord]:
         """Yield the records of every partition up to its present end.
 
         Parameters
         ----------
         since
             Earliest timestamp of the records; all by default.
+        partition_of_key
+            Key whose partition alone is read; all partitions by default.
         """
-        starts = self._starts(since)
+        starts = self._starts(since, partition_of_key)
         self._consumer.assign(starts)
         unread = {start.partition for start in starts}
         while unread:
@@ -83,11 +86,12 @@ class TopicScan:
         return record.value() if record is not None and record.offset() == offset else None
 
     @stamina.retry(on=is_temporary, timeout=_ANSWER_S)
-    def _starts(self, since: datetime | None) -> list[TopicPartition]:
+    def _starts(self, since: datetime | None, key: bytes | None) -> list[TopicPartition]:
         found = self._consumer.list_topics(self._topic, timeout=_ANSWER_S).topics[self._topic]
         if found.error is not None:
             raise KafkaException(found.error)
-        firsts = [TopicPartition(self._topic, number, self._first(number)) for number in found.partitions]
+        numbers = found.partitions if key is None else [partition_of(key_hash(key), len(found.partitions))]
+        firsts = [TopicPartition(self._topic, number, self._first(number)) for number in numbers]
         if since is not None:
             times = [TopicPartition(self._topic, tp.partition, int(since.timestamp() * 1000)) for tp in firsts]
             firsts = self._consumer.offsets_for_times(times, timeout=_ANSWER_S)

@@ -1,0 +1,81 @@
+"""`jikimi label`, `reviews`, `watch`, `notify`: decisions of persons, and what they should know of."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import typer
+
+from schemas.messages import Label
+from streams.commands.console import console
+from streams.commands.hints import hint_workers
+from streams.settings import load_settings
+
+app = typer.Typer()
+
+_Case = Annotated[str | None, typer.Option("--case", metavar="CASE", help="Only of this case.")]
+
+
+@app.command()
+def label(
+    post_id: str,
+    case_id: str,
+    decision: Annotated[Literal["copy", "other", "unsure"], typer.Argument(help="Is the post a copy of the case's?")],
+    note: Annotated[str, typer.Option(help="Free text; it is stored with the takedown.")] = "",
+    reviewer: Annotated[
+        str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
+    ] = "desk",
+) -> None:
+    """Decide on a post: copy issues its takedown, other withdraws it for good, unsure leaves it as it is.
+
+    A later decision on the same post and case replaces an earlier one. All are kept for the evaluation of models.
+    """
+    from streams.cases.labels import what_follows, write_label  # noqa: PLC0415 - only this command needs it
+
+    written = Label(
+        post_id=post_id, case_id=case_id, decision=decision, reviewer=reviewer, at=datetime.now(UTC), note=note
+    )
+    settings = load_settings()
+    print(what_follows(write_label(settings, written)))  # noqa: T201
+    if decision != "unsure":
+        hint_workers(settings, ["takedown"])
+
+
+@app.command()
+def reviews(
+    case: _Case = None, json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
+) -> None:
+    """Show the posts on which a person has to decide: minors first, then those that have waited longest."""
+    import asyncio  # noqa: PLC0415 - likewise
+
+    from streams.desk.reviews import print_reviews  # noqa: PLC0415 - likewise
+
+    asyncio.run(print_reviews(load_settings(), console, case, json=json))
+
+
+@app.command()
+def watch(
+    case: _Case = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Also what came since 2026-03-01T12:00 (UTC), or 1h ago.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each.")] = False,
+) -> None:
+    """Print hits as they come: verdicts to act or review, new states of takedowns, overdue ones. Ctrl-C ends it."""
+    from streams.desk.hits.watch import watch as watch_hits  # noqa: PLC0415 - likewise
+    from streams.replay.span import parse_time  # noqa: PLC0415 - likewise
+
+    now = datetime.now(UTC)
+    watch_hits(load_settings(), console, case, parse_time(since, now) if since else now, json=json)
+
+
+@app.command()
+def notify() -> None:
+    """Send officers a webhook or mail when there are hits, at most one a minute for each case; see JIKIMI_HOOK_….
+
+    It counts hits and names the case's id, and holds no address, account or picture. Run one, as a service.
+    """
+    from streams.desk.hits.notify import run_notify  # noqa: PLC0415 - likewise
+    from streams.telemetry.logs import configure_service_logging  # noqa: PLC0415 - likewise
+
+    configure_service_logging()
+    run_notify(load_settings())

@@ -1,0 +1,74 @@
+"""Follower of several topics from a time on, without a group, for a command that runs until it is stopped."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Message as Record
+
+from schemas.codec import Codec, WireError
+from schemas.messages import Message
+from streams.kafka.clients import create_codec, reader_config
+from streams.settings import Settings
+from streams.topology import readers_group
+
+log = structlog.get_logger()
+
+ANSWER_S = 20.0
+
+
+class TopicFollower:
+    """Messages of topics as they come; what cannot be decoded is logged and left out.
+
+    Parameters
+    ----------
+    topics
+        Without prefix.
+    since
+        Earliest timestamp of the records.
+    """
+
+    def __init__(self, settings: Settings, topics: Sequence[str], since: datetime) -> None:
+        self._prefix = settings.topic_prefix
+        self._codec = create_codec(settings)
+        options = {"auto_offset_reset": "earliest", "fetch_wait_max_ms": 100}
+        self._consumer = Consumer(reader_config(settings, readers_group(settings), **options))
+        self._consumer.assign(self._starts(topics, since))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._consumer.close()
+
+    def messages(self) -> Iterator[Message]:
+        """Yield messages for ever; while the broker does not answer, its client connects again by itself."""
+        while True:
+            message = decoded(self._consumer.poll(0.5), self._prefix, self._codec)
+            if message is not None:
+                yield message
+
+    def _starts(self, topics: Sequence[str], since: datetime) -> list[TopicPartition]:
+        found = self._consumer.list_topics(timeout=ANSWER_S).topics
+        if missing := [self._prefix + topic for topic in topics if self._prefix + topic not in found]:
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, f"topic {missing[0]} does not exist"))
+        at_ms = int(since.timestamp() * 1000)
+        times = [
+            TopicPartition(self._prefix + one, n, at_ms) for one in topics for n in found[self._prefix + one].partitions
+        ]
+        return list(self._consumer.offsets_for_times(times, timeout=ANSWER_S))
+
+
+def decoded(record: Record | None, prefix: str, codec: Codec) -> Message | None:
+    """Return the message of a polled record, None for errors, ends of partitions and what cannot be decoded."""
+    if record is None:
+        return None
+    if (failure := record.error()) is not None:
+        if failure.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+            log.warning("broker error", error=failure.str())
+        return None
+    topic = (record.topic() or "").removeprefix(prefix)
+    try:
+        return codec.decode(topic, record.value() or b"")
+    except WireError as error:
+        log.warning("record refused", topic=topic, reason=error.reason, offset=record.offset())
+        return None
