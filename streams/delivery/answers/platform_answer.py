@@ -14,7 +14,7 @@ _OUTCOMES: dict[str, DeliveryOutcome] = {"acknowledged": "acknowledged", "refuse
 class PlatformAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of a request."""
 
-    takedown_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+    takedown_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
     """Of an item of the notice."""
     outcome: Literal["acknowledged", "refused", "removed"]
     receipt: Annotated[str, msgspec.Meta(max_length=200)] = ""
