@@ -26,11 +26,12 @@ def guarded_client(policy: AddressPolicy, *, timeout_s: float, max_connections: 
     Parameters
     ----------
     timeout_s
-        Longest wait for a connection, for a free one, and without data on one.
+        Longest wait for a connection, and without data on one. The wait for a free one has no limit of its own: it is
+        not the host's fault, and the caller's limit on the whole request holds.
     """
     return httpx.AsyncClient(
-        transport=_CheckedTransport(policy, _tls(), max_connections),
-        timeout=timeout_s,
+        transport=_CheckedTransport(policy, httpx.create_ssl_context(trust_env=False), max_connections),
+        timeout=httpx.Timeout(timeout_s, pool=None),
         headers={"User-Agent": "jikimi", "Accept-Encoding": "identity"},
         trust_env=False,  # a proxy would resolve names for us, unchecked
     )
