@@ -1,6 +1,8 @@
 """Pending takedowns: their number and age by state, from the takedowns topic."""
 
-from datetime import datetime
+import sqlite3
+from collections import Counter
+from hashlib import blake2b
 from typing import get_args
 
 import structlog
@@ -19,28 +21,51 @@ _CLOCKS_S = {"24h": 24 * 3600.0, "48h": 48 * 3600.0}
 _STATES = tuple(state for state in get_args(State) if pending(state) or state == "held")
 """A law's clock runs on while a takedown is held."""
 
+_CACHE_KIB, _ID_BYTES = 16 * 1024, 12
+_SCHEMA = f"""
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA cache_size = -{_CACHE_KIB};
+CREATE TABLE pending (id BLOB PRIMARY KEY, state TEXT NOT NULL, since_s REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX by_age ON pending (state, since_s);
+"""
+
 
 class PendingTakedowns(FollowedTopic):
-    """Takedowns with an open request to a platform, and held ones: state over the whole takedowns topic."""
+    """Takedowns with an open request to a platform, and held ones: state over the whole takedowns topic.
+
+    They are in a private temporary database, of which `_CACHE_KIB` are in memory and the rest in an unlinked file.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._codec = create_codec(settings)
-        self._pending: dict[str, tuple[State, datetime]] = {}
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.executescript(_SCHEMA)
+        # One transaction for ever: nothing is kept beyond the process.
+        self._database.execute("BEGIN")
+        self._numbers: Counter[State] = Counter()
         super().__init__(settings, "takedowns")
 
+    def close(self) -> None:
+        """Close the connection and drop the state."""
+        super().close()
+        self._database.close()
+
     def set_metrics(self, now_s: float) -> None:
-        """Set the metrics of pending takedowns."""
-        ages_s = [(state, max(0.0, now_s - since.timestamp())) for state, since in self._pending.values()]
+        """Set the metrics of pending takedowns; the work grows with the overdue ones only."""
         for state in _STATES:
-            of_state = [age_s for its, age_s in ages_s if its == state]
-            metrics.TAKEDOWNS_PENDING.labels(state).set(len(of_state))
-            metrics.TAKEDOWN_AGE_SECONDS.labels(state).set(max(of_state, default=0.0))
+            oldest_s = self._one("SELECT min(since_s) FROM pending WHERE state = ?", state) or now_s
+            metrics.TAKEDOWNS_PENDING.labels(state).set(self._numbers[state])
+            metrics.TAKEDOWN_AGE_SECONDS.labels(state).set(max(0.0, now_s - oldest_s))
         for clock, limit_s in _CLOCKS_S.items():
-            metrics.TAKEDOWNS_OVERDUE.labels(clock).set(sum(age_s > limit_s for _, age_s in ages_s))
+            older = "SELECT count(*) FROM pending WHERE state = ? AND since_s < ?"
+            overdue = sum(self._one(older, state, now_s - limit_s) or 0 for state in _STATES)
+            metrics.TAKEDOWNS_OVERDUE.labels(clock).set(overdue)
 
     def clear(self) -> None:
         """Empty the state."""
-        self._pending.clear()
+        self._database.execute("DELETE FROM pending")
+        self._numbers.clear()
 
     def apply(self, key: bytes, value: bytes | None) -> None:  # noqa: ARG002 - the event has it
         """Apply one event."""
@@ -50,6 +75,16 @@ class PendingTakedowns(FollowedTopic):
             log.warning("takedown cannot be decoded", reason=error.reason)
             return
         assert isinstance(event, Takedown)
-        _, since = self._pending.pop(event.takedown_id, (None, event.at))
+        takedown_id = blake2b(event.takedown_id.encode(), digest_size=_ID_BYTES).digest()
+        delete = "DELETE FROM pending WHERE id = ? RETURNING state, since_s"
+        before = self._database.execute(delete, (takedown_id,)).fetchone()
+        if before is not None:
+            self._numbers[before[0]] -= 1
         if event.state in _STATES:
-            self._pending[event.takedown_id] = event.state, since
+            since_s = event.at.timestamp() if before is None else before[1]
+            self._database.execute("INSERT INTO pending VALUES (?, ?, ?)", (takedown_id, event.state, since_s))
+            self._numbers[event.state] += 1
+
+    def _one(self, query: str, *values: object) -> float | None:
+        found: float | None = self._database.execute(query, values).fetchone()[0]
+        return found
