@@ -13,7 +13,7 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.12 \
 	--generate-hashes --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long faults check format kafka schemas dashboards panels chart lock clean
+.PHONY: help setup demo test test-long e2e faults check format kafka schemas dashboards panels chart lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: setup ## Run all tests; a real Kafka comes from Docker or Java, and skippe
 
 test-long: setup ## Run the full sizes of what `make test` runs smaller
 	$(PYTEST) -m long
+
+e2e: setup ## From a post to the proof that it is gone, on Kafka and local platforms; prints seconds from post to notice
+	$(BIN)/pytest -q -n0 -s tests/e2e/test_delivery.py
 
 faults: setup ## Kill, cut and disturb a system on three brokers; SEED=, KILLS=, FILES=, LONG=1, JSON=FILE
 	$(BIN)/python -m ops.faults $(if $(JSON),--json $(JSON)) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) \

@@ -24,6 +24,7 @@ from streams.commands import (
     replay,
     review,
     shadow,
+    takedown,
     topics,
 )
 from streams.commands.console import console, use_plain_types
@@ -35,6 +36,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Find copies of a victim's videos and get them taken down."
 )
 app.add_typer(case.app, name="case")
+app.add_typer(takedown.app, name="takedown")
 app.add_typer(feed.app, name="feed")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -48,6 +48,32 @@ BOARD = Board(
                 {"{{state}}": signals.TAKEDOWNS_PENDING},
             ),
         ],
+        "Delivery": [
+            lines(
+                "Steps",
+                "Attempts to send notices, looks, reminders and escalations in each interval, by outcome.",
+                "short",
+                {"{{kind}} {{outcome}}": signals.DELIVERY_STEPS},
+            ),
+            lines(
+                "Notices that failed or were refused",
+                "In each interval, by platform: repeated, then another channel is tried.",
+                "short",
+                {"{{platform}} {{outcome}}": signals.NOTICES_FAILED},
+            ),
+            buckets(
+                "Issue to notice",
+                "Time from a takedown's issue to its first notice.",
+                "s",
+                signals.heatmap("jikimi_notice_seconds"),
+            ),
+            lines(
+                "Open deliveries",
+                "Takedowns for which a step is still to be taken: a notice, a look, a reminder.",
+                "short",
+                {"open": signals.DELIVERIES_OPEN},
+            ),
+        ],
         "Events": [
             lines(
                 "Events", "Takedown events in each interval, by state.", "short", {"{{state}}": signals.TAKEDOWN_EVENTS}

@@ -105,6 +105,10 @@ OPEN_CASES = "max by (namespace) (jikimi_open_cases)"
 VERDICTS = "sum by (namespace, decision) (rate(jikimi_verdicts_total[5m]))"
 VERDICT_REASONS = "sum by (namespace, reason) (rate(jikimi_verdicts_total[5m]))"
 TAKEDOWN_EVENTS = "sum by (namespace, state) (increase(jikimi_takedowns_total[5m]))"
+DELIVERY_STEPS = "sum by (namespace, kind, outcome) (increase(jikimi_delivery_steps_total[5m]))"
+_FAILED = 'kind="attempt",outcome=~"failed|refused"'
+NOTICES_FAILED = f"sum by (namespace, platform, outcome) (increase(jikimi_delivery_steps_total{{{_FAILED}}}[5m]))"
+DELIVERIES_OPEN = "sum by (namespace) (jikimi_deliveries_open)"
 TAKEDOWNS_PENDING = "max by (namespace, state) (jikimi_takedowns_pending)"
 TAKEDOWNS_HELD = 'max by (namespace) (jikimi_takedowns_pending{state="held"})'
 TAKEDOWN_AGE = "max by (namespace, state) (jikimi_takedown_age_seconds)"

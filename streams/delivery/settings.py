@@ -23,7 +23,7 @@ class DeliverySettings(BaseSettings):
     """Secrets by name, for those without a file there."""
     allowed_hosts: tuple[str, ...] = ()
     """Hosts, host:port or CIDRs of platforms that may resolve to private addresses."""
-    plc_directory: str = Field("https://plc.directory", pattern=r"^https?://\S+$")
+    plc_directory: str = Field(default="https://plc.directory", pattern=r"^https?://\S+$")
     """Server that resolves the did:plc of Bluesky's accounts, for looks at their posts."""
     timeout_s: PositiveFloat = 20.0
     """Longest wait for an answer of a platform."""

@@ -85,7 +85,9 @@ class Demo:
             for case in CASES:
                 if case.late:
                     self.open(case)
-            self._wait(watcher, lambda made: made.passed and made.as_expected)
+            self._wait(
+                watcher, lambda made: made.passed and made.as_expected and made.summary.notices >= made.summary.acts
+            )
             time.sleep(_SETTLE_S)  # time for wrong verdicts and takedowns to arrive
             return self._report(watcher)
 
@@ -112,6 +114,7 @@ class Demo:
             verdicts=list(watcher.verdicts),
             takedowns=list(watcher.takedowns),
             dead_letters=list(watcher.dead_letters),
+            deliveries=list(watcher.deliveries),
             cases=self.cases,
             fed_at=self.fed_at,
         )
@@ -167,6 +170,8 @@ def _environment(servers: str, base_url: str) -> dict[str, str]:
         "JIKIMI_TERM_KEY": secrets.token_hex(16),
         "JIKIMI_SESSION_TIMEOUT_S": "6",  # on the embedded broker a worker waits half of it before it starts
         "JIKIMI_FETCH_WAIT_MS": "20",
+        "JIKIMI_FILER_BODY": "A centre for victims",
+        "JIKIMI_FILER_EMAIL": "notices@centre.example",
         "JIKIMI_MEDIA_ALLOWED_HOSTS": f'["{base_url.removeprefix("http://")}"]',
     }
 

@@ -14,7 +14,8 @@ from rich.text import Text
 from schemas.messages import DeadLetter, Decision, Message, Takedown, Verdict
 from streams.demo.posts import DemoPost
 
-FLOW = ("posts", "frames", "sounds", "texts", "descriptors", "scores", "verdicts", "takedowns", "dead-letters")
+FLOW = ("posts", "frames", "sounds", "texts", "descriptors", "scores", "verdicts", "takedowns", "deliveries",
+        "dead-letters")  # fmt: skip
 """Topics whose messages the view counts."""
 
 _STEPS = (("posts",), ("frames", "sounds", "texts"), ("descriptors",), ("scores",), ("verdicts",), ("takedowns",))

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 import numpy as np
 
-from schemas.messages import DeadLetter, Decision, Evidence, Modality, Takedown, Verdict
+from schemas.messages import DeadLetter, Decision, Delivery, Evidence, Modality, Takedown, Verdict
 from streams.demo.live_view import DECISIONS
 from streams.demo.posts import DemoPost
 from streams.demo.scenario import Expected, Kind
@@ -33,6 +33,7 @@ class Observed:
     """By case id."""
     fed_at: Mapping[str, datetime]
     """By post id."""
+    deliveries: Sequence[Delivery] = ()
 
 
 class AlignedInterval(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +89,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Broken posts without a dead letter, and sound posts with one."""
     untold: int
     """Posts with a verdict to act and without a takedown event."""
+    notices: int = 0
+    """Takedowns whose notice was written, in a dry run."""
     latency_p50_s: float | None
     latency_p99_s: float | None
 
@@ -115,7 +118,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def report(posts: Sequence[DemoPost], observed: Observed) -> Report:
     """Compare the observed messages with each post's expectation."""
     results = [_result(post, observed) for post in posts]
-    return Report(summary=_summarise(results), posts=results)
+    drafted = {one.takedown_id for one in observed.deliveries if one.outcome == "dry_run"}
+    summary = msgspec.structs.replace(_summarise(results), notices=len(drafted))
+    return Report(summary=summary, posts=results)
 
 
 def to_json(made: Report) -> bytes:

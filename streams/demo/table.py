@@ -68,6 +68,8 @@ def _summary(made: Report) -> str:
     lines = [f"{found}, {s.wrong_acts} wrong acts; {others}"]
     if s.latency_p50_s is not None and s.latency_p99_s is not None:
         lines.append(f"From post to event: p50 {s.latency_p50_s:.1f} s, p99 {s.latency_p99_s:.1f} s")
+    if s.notices:
+        lines.append(f"{s.notices} notices written, none sent: the delivery makes a dry run")
     if s.unexplained or s.untold:
         unexplained = f"{s.unexplained} posts without their dead letter or with one too many"
         lines.append(f"{unexplained}, {s.untold} acts without event")

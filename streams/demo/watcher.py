@@ -6,7 +6,7 @@ from typing import Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from schemas.messages import DeadLetter, Message, Takedown, Verdict
+from schemas.messages import DeadLetter, Delivery, Message, Takedown, Verdict
 from schemas.topics import TOPICS
 from streams.demo.live_view import FLOW
 from streams.kafka.clients import client_config, create_codec
@@ -40,6 +40,7 @@ class Watcher:
         self.verdicts: list[Verdict] = []
         self.takedowns: list[Takedown] = []
         self.dead_letters: list[DeadLetter] = []
+        self.deliveries: list[Delivery] = []
 
     def __enter__(self) -> Self:
         partitions = [
@@ -71,6 +72,8 @@ class Watcher:
                 self.verdicts.append(message)
             case Takedown():
                 self.takedowns.append(message)
+            case Delivery():
+                self.deliveries.append(message)
             case DeadLetter():
                 self.dead_letters.append(message)
             case _:

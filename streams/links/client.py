@@ -30,7 +30,7 @@ def guarded_client(policy: AddressPolicy, *, timeout_s: float, max_connections: 
         not the host's fault, and the caller's limit on the whole request holds.
     """
     return httpx.AsyncClient(
-        transport=_CheckedTransport(policy, httpx.create_ssl_context(trust_env=False), max_connections),
+        transport=_CheckedTransport(policy, _tls(), max_connections),
         timeout=httpx.Timeout(timeout_s, pool=None),
         headers={"User-Agent": "jikimi", "Accept-Encoding": "identity"},
         trust_env=False,  # a proxy would resolve names for us, unchecked

@@ -99,6 +99,15 @@ LATE_SEARCH_REFERENCES = _sum_gauge(
 OPEN_CASES = _max_gauge("jikimi_open_cases", "Open cases, as match and the monitor count them; 0 in other processes.")
 REFERENCE_PIECES = _max_gauge("jikimi_reference_pieces", "Active reference pieces.", ["modality"])
 TAKEDOWNS = Counter("jikimi_takedowns_total", "Takedown events.", ["state"])
+DELIVERY_STEPS = Counter(
+    "jikimi_delivery_steps_total",
+    "Steps of deliveries: attempts to send a notice, looks, reminders, escalations, by platform and outcome.",
+    ["platform", "kind", "outcome"],
+)
+NOTICE_SECONDS = Histogram(
+    "jikimi_notice_seconds", "From a takedown's last event to its first notice.", buckets=_LONG_SECONDS
+)
+DELIVERIES_OPEN = _sum_gauge("jikimi_deliveries_open", "Takedowns for which a step is still to be taken.")
 
 # Feeds.
 FEED_EVENTS = Counter(

@@ -15,6 +15,7 @@ _STREAMS = Path(metrics.__file__).parents[1]
 DECLARED = {name: value for name, value in vars(metrics).items() if isinstance(value, MetricWrapperBase)}
 
 LABELS = {
+    "platform",  # of the platforms' file
     "stage", "topic", "modality", "model", "version", "provider", "reason", "fate", "decision", "state", "since",
     "until", "feed", "kind", "clock", "code", "outcome", "layer",
 }  # fmt: skip

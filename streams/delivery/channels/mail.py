@@ -135,7 +135,7 @@ def _is_final(error: Exception, code: int | None) -> bool:
     return isinstance(error, about_mail) and code is not None and code >= _PERMANENT
 
 
-def _name(error: Exception, code: int | None) -> str:
+def _name(error: Exception, code: int | None) -> str:  # noqa: PLR0911 - one for each error
     if isinstance(error, aiosmtplib.SMTPAuthenticationError):
         return "authentication"
     if isinstance(error, TimeoutError):

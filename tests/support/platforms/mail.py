@@ -69,7 +69,7 @@ class LocalMailServer:
         self._listener.close()
         for transport in list(self.open):
             cast("asyncio.Transport", transport).abort()
-        for _ in range(_TURNS):
+        for _turn in range(_TURNS):
             await asyncio.sleep(0)
 
     def fail_next(self, failure: str | int, *, times: int = 1) -> None:

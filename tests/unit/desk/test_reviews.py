@@ -79,7 +79,7 @@ def test_pictures_are_not_kept() -> None:
 def test_a_review_shows_the_whole_link_both_sides_and_the_next_command() -> None:
     reviews = OpenReviews(CASES)
     reviews.add(review("at://did/app.post/x y", "case-m", evidence=[evidence_of("r1", 0.7)]))
-    text = "\n".join(review_lines(*reviews.sorted(), LocalTime(load_settings())))
+    text = "\n".join(review_lines(reviews.sorted()[0], LocalTime(load_settings())))
     assert "case-m  0.99  minor" in text
     assert "https://example.org/p1" in text
     assert "visual 0.70: 0:00-0:09 of medium 1 is 0:00-0:09 of reference r1" in text

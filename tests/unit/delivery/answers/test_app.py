@@ -64,7 +64,7 @@ def answer(**changes: Any) -> bytes:
 
 
 def counted(outcome: str) -> float:
-    return metrics.ANSWERS.labels("webhook", outcome)._value.get()
+    return float(metrics.ANSWERS.labels("webhook", outcome)._value.get())
 
 
 async def test_a_signed_answer_becomes_a_delivery() -> None:

@@ -115,6 +115,8 @@ def entry_of(server: LocalServer) -> ChannelEntry:
             )
         case LocalMastodon():
             return MastodonChannel(kind="mastodon", server=server.url, secret="mastodon")
+        case _:
+            pass
     return ActivityPubChannel(kind="activitypub", actor=ACTOR, secret="activitypub")
 
 
@@ -125,6 +127,8 @@ def post_of(server: LocalServer) -> str:
             return server.add_post("3kabc")
         case LocalMastodon():
             return server.add_status("111")
+        case _:
+            pass
     return "https://example.org/p1"
 
 

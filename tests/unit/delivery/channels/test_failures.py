@@ -34,6 +34,8 @@ def expected(kind: str, failure: str | int) -> tuple[str, str]:  # noqa: PLR0911
             return "failed", "http_503"
         case "redirect":
             return "failed", "redirect"
+        case _:
+            pass
     return "refused", "http_400"
 
 

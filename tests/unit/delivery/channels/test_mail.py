@@ -122,7 +122,7 @@ async def test_starttls_verifies_the_certificate(outcome: str, *, trusts: bool) 
 
 @pytest.mark.parametrize(("password", "error"), [(PASSWORD, ""), ("wrong", "authentication")])
 async def test_a_wrong_password_is_a_failure_that_the_operator_mends(password: str, error: str) -> None:
-    login = {"smtp_username": USERNAME, "smtp_password": password, "smtp_tls": True}
+    login: dict[str, Any] = {"smtp_username": USERNAME, "smtp_password": password, "smtp_tls": True}
     async with LocalMailServer(tls=True, login=True) as server, mailing(server, **login) as channel:
         answer = await channel.send(NOTICE, KEY)
     assert (answer.outcome, answer.error) == ("failed" if error else "delivered", error)

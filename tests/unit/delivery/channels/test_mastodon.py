@@ -2,6 +2,7 @@ import pytest
 
 from streams.delivery.channels.make import make_channel
 from streams.delivery.platforms.registry import MastodonChannel
+from tests.support.platforms.http_server import Response
 from tests.support.platforms.mastodon import LocalMastodon
 from tests.unit.delivery.channels.made import KEY, Text, channel_to, hurry, notice, settings
 
@@ -42,12 +43,12 @@ async def test_another_status_than_the_one_asked_for_is_never_reported() -> None
         server.statuses["1"] |= {"url": f"{server.url}/@alice/9"}
         answer = await channel.send(notice(server.statuses["1"]["uri"]), KEY)
         assert answer.outcome == "acknowledged"
-        server.answer = lambda _: _other(server)  # type: ignore[method-assign]
+        server.answer = lambda _: _other(server)  # type: ignore[assignment, method-assign]
         answer = await channel.send(notice(url), KEY)
     assert (answer.outcome, answer.error) == ("refused", "status_differs")
 
 
-def _other(server: LocalMastodon) -> object:
+def _other(server: LocalMastodon) -> Response:
     from tests.support.platforms.http_server import reply  # noqa: PLC0415
 
     return reply({"statuses": list(server.statuses.values())})

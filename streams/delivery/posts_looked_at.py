@@ -1,0 +1,31 @@
+"""Looks at posts by the method of their platform."""
+
+from schemas.messages import Takedown
+from streams.delivery.looks.look import Finding, Look
+from streams.delivery.looks.make import make_look
+from streams.delivery.plan import Progress
+from streams.delivery.platforms.registry import Registry
+from streams.settings import Settings
+
+
+class PostLooks:
+    """Looks, made when they are first used; they live as long as the worker."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._looks: dict[str, Look | None] = {}
+
+    async def look(self, last: Takedown, progress: Progress) -> Finding:
+        """Look whether a post is there."""
+        platform = self._registry.platforms.get(progress.platform) or self._registry.platforms["other"]
+        if platform.look not in self._looks:
+            self._looks[platform.look] = make_look(platform.look, self._settings)
+        method = self._looks[platform.look]
+        return await method.look(last.post, progress.seen) if method is not None else Finding("unknown", "none")
+
+    async def close(self) -> None:
+        """Close the connections of all methods."""
+        for method in self._looks.values():
+            if method is not None:
+                await method.close()
