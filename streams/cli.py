@@ -28,6 +28,7 @@ from streams.commands import (
     topics,
 )
 from streams.commands.console import console, use_plain_types
+from streams.commands.review import app as review_app
 from streams.errors import UsageError
 from streams.settings import load_settings
 from streams.telemetry.logs import configure_logging, configure_service_logging
@@ -41,6 +42,7 @@ app.add_typer(feed.app, name="feed")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("doctor")(doctor.doctor)
+app.add_typer(review_app)
 app.add_typer(promote.app)
 app.command("answers")(answers.answers)
 app.add_typer(review.app)
