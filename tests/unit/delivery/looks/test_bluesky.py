@@ -93,6 +93,7 @@ async def test_an_answer_that_proves_nothing(server: Server, look: Look, strange
     (answer({"did": DID, "active": False, "status": "deleted"}), "gone", "RepoNotFound"),
     (error("RepoNotFound"), "gone", "RepoNotFound"),
     (answer({"did": DID, "active": True}), "unknown", "InvalidRequest"),
+    (answer({"did": DID, "active": True, "status": "takendown"}), "unknown", "InvalidRequest"),
     (answer({"did": DID, "active": False, "status": "throttled"}), "unknown", "InvalidRequest"),
     (response("503 Busy"), "unknown", "InvalidRequest"),
 ])  # fmt: skip
