@@ -215,7 +215,8 @@ class Deliverer:
         finding = await self._looks.look(last, progress)
         taken = steps_taken.look(last, progress, finding, now)
         await self._record(progress, taken)
-        after = plan.looked(progress, finding.detail if finding.outcome == "present" else "")
+        is_first = not progress.seen  # what a post of words alone showed first is all there is to compare with
+        after = plan.looked(progress, finding.detail if is_first or finding.outcome == "present" else "")
         state = _state_after_look(progress, finding)
         reached = await self._advance(last.takedown_id, state, taken) if state is not None else None
         if reached is None or reached != state:

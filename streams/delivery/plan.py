@@ -73,7 +73,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ar
     n_escalations: int = 0
     approved_by: str = ""
     seen: str = ""
-    """What the last look that found the post there has seen, for later ones to compare."""
+    """What the last look that found the post there has seen, else the first one, for later ones to compare."""
 
 
 class Step(NamedTuple):
@@ -225,7 +225,7 @@ def reminded(progress: Progress) -> Progress:
 
 
 def looked(progress: Progress, seen: str) -> Progress:
-    """Return the progress after a look, with what it has seen of a post that is there."""
+    """Return the progress after a look, with what it has seen if later ones should compare with it."""
     counted = not progress.look_now and (progress.checked or progress.state in GONE)
     return msgspec.structs.replace(
         progress,

@@ -51,7 +51,7 @@ class WebLook:
             return found(_METHOD, reply, "present", detail=detail)
         if seen.markers:
             return await self._missing(post, reply, page, seen)
-        if page.text and page.text == seen.text and not page.says_removed:
+        if page.text and page.text == seen.text and not (page.says_removed or page.asks_login):
             return found(_METHOD, reply, "present", detail=detail)
         return found(_METHOD, reply, "unknown", "says_removed" if page.says_removed else "no_medium_seen", detail)
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from streams.delivery.channels.channel import Answer
+from streams.delivery.looks.look import Finding, Outcome
 from streams.delivery.plan import RETRIES_S
 from tests.unit.delivery.made_delivery import DAY, HOUR, MINUTE, KilledError, Rig
 from tests.unit.made_messages import delivery
@@ -57,6 +58,15 @@ async def test_a_post_that_is_back_reopens_its_takedown_with_a_new_notice() -> N
         "issued", "acknowledged", "removed", "reappeared", "acknowledged",
     ]  # fmt: skip
     assert len({got.key for got in rig.platform.notices}) == 2
+
+
+async def test_a_look_compares_with_the_last_that_found_the_post_else_with_the_first() -> None:
+    rig = Rig()
+    outcomes: list[Outcome] = ["unknown", "unknown", "present", "unknown", "gone"]
+    rig.platform.findings = [Finding(outcome, "web", detail=f"look {n}") for n, outcome in enumerate(outcomes, 1)]
+    rig.issue()
+    await rig.later(2 * DAY)
+    assert rig.platform.before[:5] == ["", "look 1", "look 1", "look 3", "look 3"]
 
 
 async def test_notices_are_repeated_daily_up_to_the_platforms_limit() -> None:

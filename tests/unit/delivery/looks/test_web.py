@@ -57,6 +57,7 @@ async def test_a_status(server: Server, look: Look, status: str, outcome: str, e
     ((VIDEO,), (OWN, SORRY, '<input type="password">'), "unknown", "login_wall"),
     ((TITLE,), (TITLE,), "present", ""),
     ((TITLE,), (SORRY,), "unknown", "says_removed"),
+    ((TITLE,), (TITLE, '<input type="password">'), "unknown", "no_medium_seen"),
     ((TITLE,), (OWN,), "unknown", "no_medium_seen"),
     (("",), ("",), "unknown", "no_medium_seen"),
 ])  # fmt: skip
