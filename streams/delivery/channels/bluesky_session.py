@@ -10,6 +10,7 @@ from streams.delivery.channels.sender import NotSentError, Sender, fields, text_
 from streams.delivery.web_client import Reply
 
 _EXPIRED = frozenset({"ExpiredToken", "InvalidToken"})
+_UNAUTHORIZED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED})
 
 
 class _Tokens(NamedTuple):
@@ -76,7 +77,9 @@ class BlueskySession:
             return self._read(
                 await self._sender.send("POST", f"{self._xrpc}/com.atproto.server.refreshSession", headers=headers)
             )
-        except NotSentError:
+        except NotSentError as error:
+            if error.answer.status not in _UNAUTHORIZED:
+                raise  # the server is down, and would count a login against its daily limit
             self._tokens = None
             return await self._created()
 
@@ -94,4 +97,4 @@ class BlueskySession:
 
 
 def _is_expired(reply: Reply) -> bool:
-    return reply.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED} and fields(reply).get("error") in _EXPIRED
+    return reply.status in _UNAUTHORIZED and fields(reply).get("error") in _EXPIRED

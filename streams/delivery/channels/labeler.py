@@ -21,6 +21,8 @@ _REASONS: Mapping[CaseKind, Sequence[str]] = {
 }
 """The reason of each kind of case first, then the nearest ones; older labelers know only those of com.atproto."""
 _VALID_S = 3_600.0
+_PAUSE_S = 300.0
+"""Before a declaration that could not be read is read again: a report need not wait for it each time."""
 _POSTS = "app.bsky.feed.post"
 
 
@@ -64,6 +66,7 @@ class Labeler:
             try:
                 reply = await self._records.record(self.did, "app.bsky.labeler.service", "self")
             except NotSentError:
+                self._read_s = self._clock_s() - _VALID_S + _PAUSE_S
                 return self._declared
             value = fields(reply).get("value")
             self._declared = value if isinstance(value, dict) else {}

@@ -135,17 +135,18 @@ def _is_final(error: Exception, code: int | None) -> bool:
     return isinstance(error, about_mail) and code is not None and code >= _PERMANENT
 
 
-def _name(error: Exception, code: int | None) -> str:  # noqa: PLR0911 - one for each error
-    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-        return "authentication"
-    if isinstance(error, TimeoutError):
-        return "timeout"
+def _name(error: Exception, code: int | None) -> str:
     if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
         return "tls"
-    if code is not None:
-        return f"smtp_{code}"
-    if isinstance(error, aiosmtplib.SMTPResponseException):
-        return "nonsense"
-    if isinstance(error, aiosmtplib.SMTPServerDisconnected):
-        return "half_answer"
-    return "unavailable" if isinstance(error, aiosmtplib.SMTPException | OSError) else "mail_malformed"
+    named = next((name for kinds, name in _NAMES if isinstance(error, kinds)), "mail_malformed")
+    return f"smtp_{code}" if code is not None and named in {"nonsense", "unavailable"} else named
+
+
+_NAMES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    (aiosmtplib.SMTPAuthenticationError, "authentication"),
+    (TimeoutError, "timeout"),
+    (aiosmtplib.SMTPResponseException, "nonsense"),
+    (aiosmtplib.SMTPServerDisconnected, "half_answer"),
+    ((aiosmtplib.SMTPException, OSError), "unavailable"),
+)
+"""Names of errors, the first that fits; those with a status code are named by it."""

@@ -1,7 +1,6 @@
 """Channels of the platforms' entries."""
 
-from importlib import import_module
-from typing import assert_never, cast
+from typing import assert_never
 
 from streams.delivery.channels.activitypub import MAX_CHARACTERS as MAX_FLAG
 from streams.delivery.channels.activitypub import FlagActivities
@@ -17,6 +16,7 @@ from streams.delivery.channels.renderer import Renderer
 from streams.delivery.channels.return_address import return_address
 from streams.delivery.channels.sender import Sender
 from streams.delivery.channels.webhook import WebhookNotices
+from streams.delivery.notices import render
 from streams.delivery.platforms.registry import (
     ActivityPubChannel,
     BlueskyChannel,
@@ -34,7 +34,7 @@ from streams.settings import Settings
 
 
 def make_channel(
-    entry: ChannelEntry, settings: Settings, *, max_characters: int | None = None, renderer: Renderer | None = None
+    entry: ChannelEntry, settings: Settings, *, max_characters: int | None = None, renderer: Renderer = render
 ) -> Channel | None:
     """Return the channel of an entry, None for those that nothing is sent by: topic and manual.
 
@@ -48,7 +48,6 @@ def make_channel(
     UsageError
         A secret is missing or wrong, or mail has no server or sender.
     """
-    renderer = renderer or cast("Renderer", import_module("streams.delivery.notices.render"))
     match entry:
         case WebhookChannel():
             shared = secret(settings, entry.secret)

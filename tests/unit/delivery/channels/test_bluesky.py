@@ -7,6 +7,7 @@ from tests.support.platforms.bluesky import AUTHOR, LABELER, LocalBluesky
 from tests.unit.delivery.channels.made import KEY, channel_to, item, notice
 
 OZONE, ATPROTO = "tools.ozone.report.defs#reason", "com.atproto.moderation.defs#reason"
+POST = f"at://{AUTHOR}/app.bsky.feed.post/3k1"
 WANTED = {
     "filmed_without_consent": "SexualNCII",
     "shared_without_consent": "SexualNCII",
@@ -67,6 +68,14 @@ async def test_a_labeler_that_takes_no_such_reports_gets_none(declared: dict[str
     assert server.count() == 0
 
 
+async def test_a_declaration_that_cannot_be_read_holds_up_one_report_at_most() -> None:
+    async with LocalBluesky() as server, channel_to(server) as channel:
+        server.fail_next(500, path=server.get_record)
+        sent = notice(items=[item("https://bsky.app/x", native_ids={"at_uri": POST, "cid": "bafyrei"})])
+        assert [(await channel.send(sent, f"{KEY}-{number}")).outcome for number in range(3)] == ["acknowledged"] * 3
+        assert server.count(server.get_record) == 1
+
+
 async def test_one_session_serves_many_notices_and_is_refreshed_when_it_expires() -> None:
     async with LocalBluesky() as server, channel_to(server) as channel:
         sent = notice(server.add_post("3k1"))
@@ -79,7 +88,12 @@ async def test_one_session_serves_many_notices_and_is_refreshed_when_it_expires(
         server.fail_next(401, path=server.refresh_session)
         assert (await channel.send(sent, f"{KEY}-4")).outcome == "acknowledged"
         assert (server.count(server.create_session), server.count(server.refresh_session)) == (2, 2)
-    assert len(server.reports) == 5
+        server.expire_session()
+        server.fail_next(503, path=server.refresh_session)
+        assert (await channel.send(sent, f"{KEY}-5")).status == 503
+        assert server.count(server.create_session) == 2, "a login counts against the server's daily limit"
+        assert (await channel.send(sent, f"{KEY}-5")).outcome == "acknowledged"
+    assert len(server.reports) == 6
 
 
 async def test_a_wrong_app_password_is_a_failure_that_the_operator_mends() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from streams.delivery.channels.make import make_channel
 from streams.delivery.platforms.registry import MastodonChannel
-from tests.support.platforms.http_server import Response
+from tests.support.platforms.http_server import reply
 from tests.support.platforms.mastodon import LocalMastodon
 from tests.unit.delivery.channels.made import KEY, Text, channel_to, hurry, notice, settings
 
@@ -37,21 +37,15 @@ async def test_a_deleted_status_cannot_be_reported() -> None:
     assert server.count() == 0
 
 
-async def test_another_status_than_the_one_asked_for_is_never_reported() -> None:
+async def test_another_status_than_the_one_asked_for_is_never_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     async with LocalMastodon() as server, channel_to(server) as channel:
         url = server.add_status("1")
         server.statuses["1"] |= {"url": f"{server.url}/@alice/9"}
         answer = await channel.send(notice(server.statuses["1"]["uri"]), KEY)
         assert answer.outcome == "acknowledged"
-        server.answer = lambda _: _other(server)  # type: ignore[assignment, method-assign]
+        monkeypatch.setattr(server, "answer", lambda _: reply({"statuses": list(server.statuses.values())}))
         answer = await channel.send(notice(url), KEY)
     assert (answer.outcome, answer.error) == ("refused", "status_differs")
-
-
-def _other(server: LocalMastodon) -> Response:
-    from tests.support.platforms.http_server import reply  # noqa: PLC0415
-
-    return reply({"statuses": list(server.statuses.values())})
 
 
 async def test_a_wrong_token_is_a_failure_that_the_operator_mends() -> None:
@@ -69,7 +63,7 @@ async def test_a_long_notice_fits_the_limit_of_the_platform(limit: int | None) -
         answer = await channel.send(notice(server.add_status("1"), reasons="불" * 5_000), KEY)
         await channel.close()
     assert answer.outcome == "acknowledged"
-    assert len(server.reports[0]["comment"][0]) == limit or 1_000
+    assert len(server.reports[0]["comment"][0]) == (limit or 1_000)
     assert server.reports[0]["forward"] == ["false"]
 
 

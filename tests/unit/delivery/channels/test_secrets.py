@@ -13,16 +13,13 @@ from streams.delivery.secrets import secret
 from streams.errors import UsageError
 from tests.support.platforms import bluesky
 from tests.support.platforms.bluesky import LocalBluesky
-from tests.support.platforms.http_server import FAILURES
 from tests.unit.delivery.channels.made import KEY, SECRETS, SERVERS, channel_to, notice, post_of, settings
 
 SHOWN = st.text(st.characters(min_codepoint=33, max_codepoint=0xFFFF, exclude_categories=("Cs", "Z", "C")), min_size=8)
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-@pytest.mark.parametrize(
-    "failure", [failure for failure in FAILURES if isinstance(failure, str) and failure not in {"timeout", "slow_body"}]
-)
+@pytest.mark.parametrize("failure", ["echo", "reset", "half_answer", "nonsense", 401, 422, 500])
 async def test_no_secret_in_answers_logs_or_reprs(
     kind: str, failure: str | int, caplog: pytest.LogCaptureFixture
 ) -> None:
