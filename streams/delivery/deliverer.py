@@ -14,6 +14,7 @@ import structlog
 
 from schemas.messages import Delivery, State, Takedown
 from streams.delivery import plan, steps_taken
+from streams.delivery.answers.platform_answer import is_of_another_platform
 from streams.delivery.channels.channel import Answer
 from streams.delivery.clocks import due_at
 from streams.delivery.looks.look import Finding
@@ -121,6 +122,9 @@ class Deliverer:
                 after = msgspec.structs.replace(progress, approved_by=taken.by or "desk", since=self._now())
                 state: State | None = "approved"
             elif taken.kind == "answer":
+                if is_of_another_platform(taken, progress.platform):
+                    log.warning("answer of another platform", takedown_id=taken.takedown_id, channel=taken.channel)
+                    return
                 after, state = _after_answer(progress, taken, self._now())
             else:
                 return

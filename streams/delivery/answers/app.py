@@ -43,7 +43,8 @@ def create_app(verification: Verification, write: Write) -> Litestar:
         body, headers = await request.body(), {name.lower(): value for name, value in request.headers.items()}
         webhook_id = _check(verification, platform, headers, body)
         delivery = _decode(body).to_delivery(platform, webhook_id, datetime.now(UTC))
-        await write(delivery)
+        if not verification.is_accepted(platform, webhook_id):  # else its sender did not get our response
+            await write(delivery)
         verification.accept(platform, headers)
         metrics.ANSWERS.labels("webhook", "accepted").inc()
         return Answered(delivery.delivery_id)

@@ -8,6 +8,7 @@ import msgspec
 from schemas.ids import record_id
 from schemas.messages import Delivery, DeliveryOutcome
 
+_CHANNEL = "answers/"
 _OUTCOMES: dict[str, DeliveryOutcome] = {"acknowledged": "acknowledged", "refused": "refused", "removed": "gone"}
 
 
@@ -44,7 +45,12 @@ class PlatformAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def answer_channel(platform: str) -> str:
     """Return the channel of answers that a platform of the registry has signed."""
-    return f"answers/{platform}"
+    return f"{_CHANNEL}{platform}"
+
+
+def is_of_another_platform(answer: Delivery, platform: str) -> bool:
+    """Return whether an answer is signed by another platform than the takedown's: it has no say in it."""
+    return answer.channel.startswith(_CHANNEL) and answer.channel != answer_channel(platform)
 
 
 def _one_line(text: str) -> str:

@@ -54,6 +54,10 @@ class Verification:
             raise AnswerError("replayed", "this answer was accepted before")
         return webhook_id
 
+    def is_accepted(self, platform: str, webhook_id: str) -> bool:
+        """Return whether an answer is written already."""
+        return (platform, webhook_id) in self._accepted
+
     def accept(self, platform: str, headers: Mapping[str, str]) -> None:
         """Keep an answer as accepted, once it is written."""
         self._accepted[platform, headers["webhook-id"]] = _sent_s(headers)

@@ -149,6 +149,17 @@ async def test_a_claim_of_removal_is_only_a_reason_to_look() -> None:
     assert rig.state() == "removed"
 
 
+async def test_a_platform_has_no_say_in_the_takedowns_of_another() -> None:
+    rig = Rig()
+    rig.issue()
+    await rig.settle()
+    rig.now += MINUTE
+    for platform, state in (("other", "acknowledged"), ("platform", "refused")):
+        refusal = delivery(kind="answer", outcome="refused", channel=f"answers/{platform}", at=rig.at())
+        await rig.deliverer.apply_step(refusal, 0)
+        assert rig.state() == state
+
+
 async def test_a_dry_run_writes_one_notice_and_touches_no_platform_until_it_ends() -> None:
     rig = Rig(sends=False)
     rig.issue()
