@@ -16,6 +16,7 @@ from streams.delivery.platforms.registry import Platform, Registry
 from streams.delivery.sent import Sent
 from streams.errors import UsageError
 from streams.settings import Settings
+from streams.takedown.life import confirmed_by
 
 log = structlog.get_logger()
 
@@ -74,7 +75,7 @@ class NoticeSender:
             attempt=progress.n_attempts + 1,
             at=datetime.fromtimestamp(now, UTC),
             due_at=datetime.fromtimestamp(progress.due_at, UTC) if progress.due_at is not None else None,
-            confirmed_by=progress.approved_by or None,
+            confirmed_by=progress.approved_by or confirmed_by(last) or None,
         )
 
     def _channel(self, platform: str, index: int) -> Channel | None:

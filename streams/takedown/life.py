@@ -51,6 +51,11 @@ def labelled(takedown: Takedown) -> LabelDecision | None:
     return takedown.label.decision if takedown.label is not None else None
 
 
+def confirmed_by(takedown: Takedown) -> str:
+    """Return the pseudonym of the person who decided that the post is a copy, empty without one."""
+    return takedown.label.reviewer if takedown.label is not None and labelled(takedown) == "copy" else ""
+
+
 def may_follow(last: State | None, state: State) -> bool:
     """Return whether a takedown may take a state after its last one; None is before its first event."""
     return state in _FOLLOWING[last]
