@@ -12,9 +12,9 @@ from models.visual.views import content, is_blank, trim_bars
 from tests.unit.models.made import jpeg, picture
 
 
-@pytest.fixture
-def model(registry: Registry) -> VisualModel:
-    return registry.visual()
+@pytest.fixture(params=["sscd-distilled", "open-copy"])
+def model(registry: Registry, request: pytest.FixtureRequest) -> VisualModel:
+    return registry.visual(request.param)
 
 
 def describe(model: VisualModel, *images: Image.Image, views: bool = False) -> npt.NDArray[np.float32]:
