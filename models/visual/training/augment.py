@@ -199,10 +199,11 @@ def drawn_captions(side: int, seed: int) -> Tensor:
 
 def _draw_line(random: np.random.Generator, over: ImageDraw.ImageDraw, ink: ImageDraw.ImageDraw, side: int) -> None:
     text = " ".join(random.choice(_WORDS, random.integers(1, 6)))
-    font = ImageFont.load_default(int(random.uniform(0.06, 0.16) * side))
+    height = int(random.uniform(0.06, 0.16) * side)
+    font = ImageFont.load_default(height)
     place = int(random.uniform(-0.1, 0.4) * side), int(random.uniform(0, 0.9) * side)
     if random.random() < 0.4:  # noqa: PLR2004 - a share
-        band = (0, place[1] - side // 40, side, place[1] + int(font.size * 1.3))
+        band = (0, place[1] - side // 40, side, place[1] + int(height * 1.3))
         over.rectangle(band, fill=int(random.choice([140, 255])))
         ink.rectangle(band, fill=0)
     edge = int(random.integers(0, 3))

@@ -57,7 +57,7 @@ def train(
     device, began_s = pictures.device, time.monotonic()
     captions = drawn_captions(SIDE, seed).to(device)
     if channels_last:
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # an overload too few
+        network = network.to(memory_format=torch.channels_last)
     averaged = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=_averaged, use_buffers=True)
     new = [network.power, *network.linear.parameters()]
     old = [weight for name, weight in network.named_parameters() if not name.startswith(("power", "linear"))]
@@ -80,7 +80,8 @@ def train(
             sys.stdout.write(f"step {n_steps}, {time.monotonic() - began_s:.0f} s: {found}\n")
             sys.stdout.flush()
     trained: Descriptor = averaged.module
-    return trained.eval()
+    trained.eval()
+    return trained
 
 
 def _averaged(mine: list[Tensor], theirs: list[Tensor], n_averaged: Tensor) -> None:
