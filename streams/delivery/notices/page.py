@@ -12,6 +12,7 @@ from streams.delivery.platforms.registry import load_registry
 
 SEPARATOR = " · "
 _TICKED, _EMPTY = "☑", "☐"
+_NO_BREAK = "\u00a0"
 _TEXT_OF_POST = -1
 _KOREAN_REASONS = {
     "filmed_without_consent": "form.reason_filmed",
@@ -151,7 +152,7 @@ def _form(notice: Notice, texts: Catalogue) -> Iterator[Row]:
 
 
 def _boxes(texts: Catalogue, boxes: dict[str, bool]) -> str:
-    return "   ".join(f"{_TICKED if ticked else _EMPTY} {texts.text(key)}" for key, ticked in boxes.items())
+    return "   ".join(f"{_TICKED if ticked else _EMPTY}{_NO_BREAK}{texts.text(key)}" for key, ticked in boxes.items())
 
 
 def _posts(notice: Notice, texts: Catalogue) -> Iterator[Block]:
@@ -210,7 +211,7 @@ def _infringed(notice: Notice, texts: Catalogue) -> Iterator[Row]:
     group = notice.kind if notice.kind in {"child_exploitation", "personal_data"} else "intimate"
     for law in notice.laws:
         rule = texts.first(f"unlawful.{law}.{notice.kind}", f"unlawful.{law}.{group}", f"unlawful.{law}.any")
-        yield Row(law_name(texts, law, notice, "law_short"), rule)
+        yield Row(texts.text(f"jurisdiction.{law}"), rule)
 
 
 def _found(notice: Notice, texts: Catalogue) -> Iterator[str]:

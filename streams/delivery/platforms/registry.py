@@ -1,17 +1,22 @@
 """Registry of platforms: how posts are recognised, which laws apply, which channels are tried in which order."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
 
 from schemas.messages import Law, PostRef
+from streams.delivery.notices.catalogue import languages
 from streams.errors import UsageError
+
+_HOST = r"^[a-z0-9-]+(\.[a-z0-9-]+)*$"
+_LEAST_CHARACTERS = 300
+"""Below this limit a notice says too little to be one."""
 
 
 class _Entry(BaseModel):
@@ -79,7 +84,7 @@ class ManualChannel(_Entry):
     """A form that only a person can fill in: the case shows it as the next step."""
 
     kind: Literal["manual"]
-    url: str
+    url: str = Field(pattern=r"^https?://")
 
 
 ChannelEntry = Annotated[
@@ -95,7 +100,7 @@ class Platform(_Entry):
     """Name for people."""
     posts: tuple[str, ...] = ()
     """Platform slugs in the posts."""
-    hosts: tuple[str, ...] = ()
+    hosts: tuple[Annotated[str, Field(pattern=_HOST)], ...] = ()
     """Hosts of its posts' URLs, their subdomains included."""
     laws: tuple[Law, ...] = ("PLATFORM_TOS",)
     """Legal bases of notices to it."""
@@ -117,7 +122,7 @@ class Platform(_Entry):
     """Time between two notices of one takedown, hours."""
     per_minute: PositiveFloat = 30.0
     """Most notices a minute, all takedowns together."""
-    max_characters: PositiveInt | None = None
+    max_characters: Annotated[int, Field(ge=_LEAST_CHARACTERS)] | None = None
     """Length limit of the notice's text in its form or API."""
 
 
@@ -158,19 +163,42 @@ def load_registry(file: Path | None = None) -> Registry:
     name = str(file) if file is not None else "platforms.yaml"
     try:
         text = file.read_text("utf-8") if file is not None else _OWN.read_text("utf-8")
-        platforms = TypeAdapter(dict[str, Platform]).validate_python(yaml.safe_load(text))
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"{name}: {error}") from error
+        platforms = _PLATFORMS.validate_python(yaml.load(text, _UniqueKeys))  # noqa: S506 - a SafeLoader
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{name}: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{name}: {_path(first['loc'])}: {first['msg']}") from error
-    if "other" not in platforms:
-        raise UsageError(f"{name}: it needs an entry `other` for posts that no platform recognises")
+    if (problem := _problem(platforms)) is not None:
+        raise UsageError(f"{name}: {problem}")
     return Registry(platforms)
 
 
+def _problem(platforms: dict[str, Platform]) -> str | None:
+    """Return what is wrong between entries, None if nothing."""
+    owners: dict[tuple[str, str], str] = {}
+    for name, entry in platforms.items():
+        if entry.language and entry.language not in languages():
+            return f"{name}.language: {entry.language} has no texts: {', '.join(languages())}"
+        for found in (*(("slug", slug) for slug in entry.posts), *(("host", host) for host in entry.hosts)):
+            if (owner := owners.setdefault(found, name)) != name:
+                return f"the {' '.join(found)} is in {owner} and in {name}"
+    return None if "other" in platforms else "it needs an entry `other` for posts that no platform recognises"
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Loader that refuses a key that is there twice, where YAML's own would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise yaml.YAMLError(f"{twice} is there twice,{node.start_mark}")
+        return super().construct_mapping(node, deep)
+
+
 _OWN = files("streams.delivery.platforms").joinpath("platforms.yaml")
+_PLATFORMS = TypeAdapter(dict[str, Platform])
 
 
 def _path(parts: Sequence[int | str]) -> str:
-    return ".".join(map(str, parts))
+    return ".".join(map(str, parts)) or "the file"

@@ -111,7 +111,7 @@ def test_the_korean_form_has_its_fields_and_ticks_its_reason(kind: CaseKind, min
     assert text.startswith("불법촬영물등 유통 신고·삭제요청서\n")
     (reason,) = re.findall(r"^   사유: .*$", text, re.MULTILINE)
     assert "".join(re.findall("[☑☐]", reason)) == boxes
-    assert "구분: ☑ 유통 신고   ☑ 삭제 요청" in text
+    assert "구분: ☑\u00a0유통 신고   ☑\u00a0삭제 요청" in text
     assert "제22조의5제1항에 따라" in text
     assert "규제기관에 제출될 수 있음" in text
     for label in ("성명 또는 기관명", "전자우편", "전화번호", "주소(URL)"):

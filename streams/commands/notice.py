@@ -1,0 +1,59 @@
+"""`jikimi notice`: the text of notices, as sent or as drafts."""
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.settings import load_settings
+
+if TYPE_CHECKING:
+    from streams.desk.notices import ShownNotice
+
+app = typer.Typer(no_args_is_help=True, help="Show notices to platforms: those that were sent, and drafts.")
+
+_Language = Annotated[str, typer.Option(metavar="TAG", help="Language such as ko; the platform's by default.")]
+_Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the notice there as an HTML page instead.")]
+
+
+@app.command("show")
+def notice_show(takedown_id: str, lang: _Language = "", html: _Html = None) -> None:
+    """Show the last notice of a takedown, a draft if none was sent yet.
+
+    A notice that was sent is shown in its own language; with another `--lang` a draft in that language is.
+    """
+    from streams.desk.notices import takedown_notice  # noqa: PLC0415 - only this command needs it
+
+    _print([asyncio.run(takedown_notice(load_settings(), takedown_id, lang))], html)
+
+
+@app.command("bundle")
+def notice_bundle(
+    case: Annotated[str, typer.Option(metavar="CASE", help="Case whose pending takedowns are bundled.")],
+    platform: Annotated[str, typer.Option(metavar="NAME", help="Platform's name in the registry, such as bluesky.")],
+    lang: _Language = "",
+    html: _Html = None,
+) -> None:
+    """Show one notice for all posts of a case that are pending on a platform.
+
+    Posts whose text alone names the victim need a second one, and so does every further 200 posts.
+    """
+    from streams.desk.notices import bundle  # noqa: PLC0415 - likewise
+
+    _print(asyncio.run(bundle(load_settings(), case, platform, lang)), html)
+
+
+def _print(shown: "Iterable[ShownNotice]", html: Path | None) -> None:
+    """Print notices to standard output, or write pages, and what became of them to standard error."""
+    from streams.delivery.notices import render  # noqa: PLC0415 - likewise
+
+    for number, one in enumerate(shown):
+        print(f"{one.status}\n{one.review}", file=sys.stderr)  # noqa: T201
+        if html is None:
+            print(render.text(one.notice))  # noqa: T201
+            continue
+        file = html.with_stem(f"{html.stem}-{number + 1}") if number else html
+        file.write_text(render.html(one.notice), "utf-8")
