@@ -13,6 +13,9 @@ import yaml
 TEMPLATES = files("streams.delivery.notices").joinpath("templates")
 FALLBACK = "en"
 
+_SECTION_SIGN = "§\u00a0"
+"""A line never breaks between the sign and its number."""
+
 log = structlog.get_logger()
 
 
@@ -101,4 +104,4 @@ def _flat(document: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, st
         if isinstance(value, dict):
             yield from _flat(value, f"{path}{key}.")
         else:
-            yield f"{path}{key}", str(value)
+            yield f"{path}{key}", str(value).replace("§ ", _SECTION_SIGN)

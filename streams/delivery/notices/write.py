@@ -70,11 +70,11 @@ def write_notice(
     """
     check_takedowns(takedowns)
     kind = notice_kind(takedowns[0], case)
-    laws, texts = applicable(platform.laws, kind), catalogue(language)
+    laws = applicable(platform.laws, kind)
     anonymous = leaves_out_filer(laws, kind)
     if not anonymous:
         check_filer(filer, case, laws, kind, platform_name)
-    urls = {takedown.post.url for takedown in takedowns}
+    texts, urls = catalogue(language), {takedown.post.url for takedown in takedowns}
     return Notice(
         notice_id=record_id("notice", attempt, *sorted(takedown.takedown_id for takedown in takedowns)),
         case_id=takedowns[0].case_id,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas.messages import CaseKind, Law, Notice
 from streams.delivery.notices.required import MAX_POSTS
@@ -35,9 +36,10 @@ from tests.unit.made_messages import NOW
     ],
 )
 def test_a_missing_field_is_named_in_one_line(laws: tuple[Law, ...], fields: dict[str, Any], named: str) -> None:
-    with pytest.raises(NoticeError, match=named) as refused:
+    with capture_logs() as logs, pytest.raises(NoticeError, match=named) as refused:
         notice(laws, filed_by=filer(**fields))
     assert "\n" not in str(refused.value)
+    assert logs == []
 
 
 def test_a_post_without_a_url_gets_no_notice() -> None:
