@@ -20,6 +20,7 @@ from streams.commands import (
     doctor,
     evaluate,
     feed,
+    notice,
     promote,
     replay,
     review,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.add_typer(case.app, name="case")
 app.add_typer(takedown.app, name="takedown")
 app.add_typer(feed.app, name="feed")
+app.add_typer(notice.app, name="notice")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("doctor")(doctor.doctor)
