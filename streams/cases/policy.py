@@ -13,6 +13,6 @@ def decide(probability: float, policy: Policy) -> Decision:
     return "review" if probability >= policy.review else "dismiss"
 
 
-def policy_version(act: float, review: float) -> str:
-    """Return a version that changes whenever a threshold does."""
-    return f"act={act!r},review={review!r}"
+def policy_version(act: float, review: float, *, approve: bool = False) -> str:
+    """Return a version that changes whenever a threshold does, or whether a person approves notices."""
+    return f"act={act!r},review={review!r}{',approve' if approve else ''}"

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from schemas.messages import CaseKind
 from streams.commands.console import console
-from streams.commands.hints import hint_workers
+from streams.commands.hints import hint, hint_workers
+from streams.commands.opening import open_and_note
 from streams.settings import load_settings
 
 app = typer.Typer(
@@ -17,37 +19,61 @@ app = typer.Typer(
 _Officer = Annotated[
     str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
 ]
+_Yes = Annotated[bool, typer.Option("--yes", help="Open it without asking, whatever the warnings.")]
 _Why = Annotated[str, typer.Option(help="The reason; it is stored.")]
 
 
 @app.command("add")
-def case_add(
+def case_add(  # noqa: PLR0917 - options are passed by name
     name: Annotated[str, typer.Option(metavar="PSEUDONYM", help="Pseudonym of the victim, never the name.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILES", help="More files, as after one --reference.")
+    ] = None,
     reference: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="A file of the victim; it stays on this machine.")
     ] = None,
     term: Annotated[list[str] | None, typer.Option(help="A name, handle or title to search for.")] = None,
     phrase: Annotated[list[str] | None, typer.Option(help="A sentence with which reposts are announced.")] = None,
+    kind: Annotated[CaseKind, typer.Option(help="What was done, for the notices.")] = "shared_without_consent",
+    minor: Annotated[bool, typer.Option("--minor", help="The victim is a minor: its takedowns come first.")] = False,
+    authority: Annotated[str, typer.Option(metavar="TEXT", help="File number of the authority, for the notices.")] = "",
+    approve: Annotated[
+        bool, typer.Option("--approve", help="A person approves each notice before it is sent.")
+    ] = False,
+    yes: _Yes = False,
 ) -> None:
     """Open a case: describe its files on this machine and send the descriptors."""
-    from streams.desk.open_case import NewCase, add_case  # noqa: PLC0415 - only this command needs it
+    from streams.desk.open_case import NewCase  # noqa: PLC0415 - only this command needs it
 
-    print(add_case(load_settings(), NewCase(name, reference or [], term or [], phrase or [])))  # noqa: T201
+    new = NewCase(
+        name,
+        [*(reference or []), *(files or [])],
+        term or [],
+        phrase or [],
+        kind=kind,
+        minor=minor,
+        authority=authority,
+        approve=approve,
+    )
+    case_id = open_and_note(load_settings(), new, yes=yes)
+    hint(f"`jikimi watch --case {case_id}` prints hits as they come, `jikimi case show {case_id}` all of them")
 
 
 @app.command("allow")
 def case_allow(
     name: Annotated[str, typer.Argument(help="What the files show, such as 'intro of channel 5'.")],
     files: Annotated[list[Path], typer.Argument(help="Harmless files; they stay on this machine.")],
+    yes: _Yes = False,
 ) -> None:
     """Allow the pictures and sounds of these files: logos, intros, test cards, songs that posts share with references.
 
     The files are described like references, and the same commands show, describe and withdraw them. They cause no
     search and no takedown; a post is still found by its other content.
     """
-    from streams.desk.open_case import NewCase, add_case  # noqa: PLC0415 - likewise
+    from streams.desk.open_case import NewCase  # noqa: PLC0415 - likewise
 
-    print(add_case(load_settings(), NewCase(name, files, benign=True)))  # noqa: T201
+    case_id = open_and_note(load_settings(), NewCase(name, files, benign=True), yes=yes)
+    hint(f"to allow these files no longer: `jikimi case withdraw {case_id}`")
 
 
 @app.command("describe")
@@ -114,6 +140,7 @@ def case_confirm(case_id: str, reference_id: str, why: _Why = "", officer: _Offi
     from streams.desk.reviewing import ReviewRequest, confirm_reference  # noqa: PLC0415 - likewise
 
     confirm_reference(load_settings(), ReviewRequest(case_id, reference_id, officer, why))
+    hint(f"`jikimi case show {case_id}` shows the takedowns that were held for it")
 
 
 @app.command("deconfirm")
@@ -131,3 +158,4 @@ def case_withdraw(case_id: str) -> None:
     from streams.desk.withdraw_case import withdraw_case  # noqa: PLC0415 - likewise
 
     print(f"{withdraw_case(load_settings(), case_id)} entries erased")  # noqa: T201
+    hint("`jikimi case list --all` still lists its pseudonym, times and counts")

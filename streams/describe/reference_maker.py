@@ -23,14 +23,18 @@ from schemas.ids import record_id
 from schemas.matrix import pack
 from schemas.messages import Choice, Modality, Reference
 from streams.decode.decoder import Decoder
-from streams.decode.media.decoded import DecodedSegment
+from streams.decode.media.decoded import DecodedSegment, MediaInfo
 from streams.describe.descriptors import Model
+from streams.describe.file_kinds import no_medium
 from streams.errors import RecordError, UsageError
 
 log = structlog.get_logger()
 
 TERMS = "terms"
 """Reference id of a case's terms and phrases."""
+_NO_MEDIUM = {"media_unreadable", "media_no_streams"}
+
+type OnSegment = Callable[[MediaInfo, DecodedSegment], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,15 @@ class ReferenceMaker:
     def __init__(self, describers: Describers) -> None:
         self._models = describers
 
-    async def describe(self, case_id: str, file: Path, decoder: Decoder) -> list[Reference]:
+    async def describe(
+        self, case_id: str, file: Path, decoder: Decoder, on_segment: OnSegment = lambda _, __: None
+    ) -> list[Reference]:
         """Return the pieces of one reference file, picture and sound, by each model.
+
+        Parameters
+        ----------
+        on_segment
+            Called with each segment before it is described.
 
         Raises
         ------
@@ -74,9 +85,10 @@ class ReferenceMaker:
             The file cannot be read, or has no descriptor that could match.
         """
         try:
-            pieces = [piece async for piece in self._pieces(reference_id(case_id, file), file, decoder)]
+            pieces = [piece async for piece in self._pieces(reference_id(case_id, file), file, decoder, on_segment)]
         except RecordError as error:
-            raise UsageError(f"{file}: {error.detail}") from error
+            is_medium = error.reason not in _NO_MEDIUM
+            raise UsageError(f"{file}: {error.detail if is_medium else no_medium(file, error.detail)}") from error
         if not any(piece.vectors.rows for piece in pieces):
             raise UsageError(f"{file}: no descriptors: only blank pictures and silence, which match everything")
         return pieces
@@ -87,11 +99,14 @@ class ReferenceMaker:
         pieces = [_piece(position, "text", model, model.describe(phrases), times_s) for model in self._models.text]
         return [msgspec.structs.replace(piece, digests=list(digests)) for piece in pieces]
 
-    async def _pieces(self, reference: str, file: Path, decoder: Decoder) -> AsyncIterator[Reference]:
+    async def _pieces(
+        self, reference: str, file: Path, decoder: Decoder, on_segment: OnSegment
+    ) -> AsyncIterator[Reference]:
         info = await decoder.scan(file)
         index = 0
         async with aclosing(decoder.segments(file, info, reference=True)) as segments:
             async for segment in segments:
+                on_segment(info, segment)
                 position = _Position(reference, index, segment.start_s, info.duration_s)
                 for visual in self._models.visual:
                     yield _visual_piece(position, visual, segment)
@@ -113,8 +128,18 @@ class _Position(NamedTuple):
 
 def reference_id(case_id: str, file: Path) -> str:
     """Return the id of a file as a reference of a case: the same for the same bytes."""
+    return reference_id_of(case_id, digest_of(file))
+
+
+def reference_id_of(case_id: str, digest: str) -> str:
+    """Return the id of a file with this digest as a reference of a case."""
+    return record_id("reference", case_id, digest)
+
+
+def digest_of(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes, as hexadecimal digits."""
     with file.open("rb") as stream:
-        return record_id("reference", case_id, hashlib.file_digest(stream, "sha256").hexdigest())
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def digest_terms(terms: Sequence[str], key: bytes) -> list[bytes]:

@@ -50,7 +50,7 @@ async def _describe(
     entries = await read_case(settings, case_id)
     _refuse_foreign(case_id, files, entries)
     maker = ReferenceMaker(await asyncio.to_thread(Describers.of, registry, [choice], voice=settings.voice))
-    pieces = await describe_files(settings, maker, case_id, files)
+    pieces, _ = await describe_files(settings, maker, case_id, files)
     pieces += _terms(registry, maker, entries, choice, phrases)
     new = [piece for piece in pieces if _identity(piece) not in {_identity(old) for old in references_of(entries)}]
     case = msgspec.structs.replace(entries[0], policy=None, reference=None)

@@ -1,25 +1,43 @@
 """`jikimi case add` and `allow`: a case opened from the victim's own files."""
 
 import asyncio
+import re
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from schemas.messages import Case, Policy, Reference
+from schemas.messages import Case, CaseKind, Policy, Reference
 from schemas.topics import TOPICS
-from streams.cases.entries import case_key, reference_key
+from streams.cases.entries import case_key, read_keys, reference_key
 from streams.cases.policy import policy_version
 from streams.decode.decoder import Decoder
-from streams.describe.reference_maker import Describers, ReferenceMaker, check_readable, digest_terms
+from streams.decode.media.decoded import DecodedSegment, MediaInfo
+from streams.describe.reference_maker import (
+    Describers,
+    ReferenceMaker,
+    check_readable,
+    digest_of,
+    digest_terms,
+    reference_id_of,
+)
+from streams.desk.concerns import Concern, FileMeasures, file_concerns, name_concerns
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.live_models.deployments import read_history
 from streams.live_models.selection import create_registry, default_choice
 from streams.settings import Settings
+
+_LINK = re.compile(r"(https?|ftp|s3|file):/+", re.IGNORECASE)
+
+type Progress = Callable[[str, float, float], None]
+"""Called with what is under way, the part that is done, and the whole; 0 if that is unknown."""
+type Ask = Callable[[Sequence[Concern]], None]
+"""Called with what speaks against the case; raises to stop it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,54 +52,134 @@ class NewCase:
     """Random by default, so it reveals nothing."""
     benign: bool = False
     """Whether it is an allow-list: its files are allowed wherever they are found."""
+    kind: CaseKind = "shared_without_consent"
+    minor: bool = False
+    authority: str = ""
+    """Reference of the authority's file, for notices."""
+    approve: bool = False
+    """Whether a person approves each notice."""
+
+
+class OpenedCase(NamedTuple):
+    """Case that was written."""
+
+    case_id: str
+    opened_at: datetime
+    files: Mapping[str, str]
+    """File names by reference id."""
 
 
 def add_case(settings: Settings, new: NewCase) -> str:
-    """Describe the references on this machine, write the case's entries, and return its id.
+    """Open a case for a program, which no concern stops, and return its id; raises as `open_case` does."""
+    return open_case(settings, new).case_id
+
+
+def open_case(
+    settings: Settings, new: NewCase, progress: Progress = lambda *_: None, ask: Ask = lambda _: None
+) -> OpenedCase:
+    """Describe the references on this machine and write the case's entries.
 
     Raises
     ------
     UsageError
-        No reference, term or phrase, an unreadable file, a term too short, or no broker. Nothing was written then.
+        No name, no reference, term or phrase, an unreadable file, a term too short, or no broker. Nothing was written
+        then, nor if `ask` raises.
     """
+    _check(new)
+    case_id = new.case_id or f"{'allow' if new.benign else 'case'}-{secrets.token_hex(8)}"
+    term_digests = digest_terms(new.terms, settings.required_term_key()) if new.terms else []
+    digests = {file: digest_of(file) for file in new.references}
+    ask([*name_concerns(new.name, new.terms), *_concerns_of_files(settings, new, digests)])
+    once = list({digest: file for file, digest in reversed(digests.items())}.values())[::-1]
+    new = replace(new, references=once)
+    pieces, concerns = asyncio.run(_describe(settings, case_id, new, term_digests, progress))
+    ask([concern for concern in concerns if concern.is_severe or not new.benign])
+    case = Case(
+        case_id=case_id,
+        name=new.name,
+        opened_at=datetime.now(UTC),
+        benign=new.benign,
+        kind=new.kind,
+        minor=new.minor,
+        authority=new.authority,
+    )
+    _write(settings, case, pieces, approve=new.approve)
+    return OpenedCase(case_id, case.opened_at, {reference_id_of(case_id, digests[file]): file.name for file in once})
+
+
+def _check(new: NewCase) -> None:
+    if not new.name.strip():
+        raise UsageError("the name is empty: give the case a pseudonym, --name PSEUDONYM")
     if not (new.references or new.terms or new.phrases):
         raise UsageError("a case needs a reference, a term or a phrase: --reference FILE, --term NAME or --phrase TEXT")
     if new.benign and (new.terms or new.phrases):
         raise UsageError("an allow-list takes pictures and sounds only, no terms or phrases")
     for file in new.references:
+        if _LINK.match(str(file)):
+            raise UsageError(
+                f"{file} is a link: save the video itself first, as with `curl -fLo copy.mp4 LINK`, and give the file"
+            )
         check_readable(file)
-    case_id = new.case_id or f"{'allow' if new.benign else 'case'}-{secrets.token_hex(8)}"
-    digests = digest_terms(new.terms, settings.required_term_key()) if new.terms else []
-    pieces = asyncio.run(_describe(settings, case_id, new, digests))
-    case = Case(case_id=case_id, name=new.name, opened_at=datetime.now(UTC), benign=new.benign)
-    version = policy_version(settings.act, settings.review)
-    policy = Policy(act=settings.act, review=settings.review, version=version)
+
+
+def _concerns_of_files(settings: Settings, new: NewCase, digests: Mapping[Path, str]) -> list[Concern]:
+    """Return which files are given twice or belong to other cases; a program's case id may be open already."""
+    if not digests:
+        return []
+    others: dict[str, set[str]] = {}
+    for key in asyncio.run(read_keys(settings)):
+        case_id, _, piece = key.partition("/")
+        if case_id != new.case_id and piece:
+            others.setdefault(case_id, set()).add(piece.partition("/")[0])
+    return file_concerns(new.references, digests, others)
+
+
+def _write(settings: Settings, case: Case, pieces: Sequence[Reference], *, approve: bool) -> None:
+    version = policy_version(settings.act, settings.review, approve=approve)
+    policy = Policy(act=settings.act, review=settings.review, version=version, approve=approve)
     with writing(settings) as writer:
         # The policy first: a worker that has a reference of the case then has the policy for its matches. An allow-list
         # has none, because its matches have no verdict.
-        if not new.benign:
-            writer.write("cases", case_key(case_id), msgspec.structs.replace(case, policy=policy))
+        if not case.benign:
+            writer.write("cases", case_key(case.case_id), msgspec.structs.replace(case, policy=policy))
         for piece in pieces:
-            writer.write("cases", reference_key(case_id, piece), msgspec.structs.replace(case, reference=piece))
-    return case_id
+            writer.write("cases", reference_key(case.case_id, piece), msgspec.structs.replace(case, reference=piece))
 
 
-async def _describe(settings: Settings, case_id: str, new: NewCase, digests: Sequence[bytes]) -> list[Reference]:
+async def _describe(
+    settings: Settings, case_id: str, new: NewCase, term_digests: Sequence[bytes], progress: Progress
+) -> tuple[list[Reference], list[Concern]]:
     registry = create_registry(settings)
     history = await read_history(settings, default_choice(registry, settings))
     # Described by the choices that described the posts in the archive, which a new case still finds.
     choices = history.live_since(datetime.now(UTC) - timedelta(hours=TOPICS["descriptors"].retention_hours))
+    progress("loading the models", 0.0, 0.0)
     maker = ReferenceMaker(await asyncio.to_thread(Describers.of, registry, choices, voice=settings.voice))
-    pieces = await describe_files(settings, maker, case_id, new.references)
-    return [*pieces, *maker.terms(digests, new.phrases)] if digests or new.phrases else pieces
+    pieces, concerns = await describe_files(settings, maker, case_id, new.references, progress)
+    if term_digests or new.phrases:
+        pieces += maker.terms(term_digests, new.phrases)
+    return pieces, concerns
 
 
 async def describe_files(
-    settings: Settings, maker: ReferenceMaker, case_id: str, files: Sequence[Path]
-) -> list[Reference]:
-    """Return the pieces of all files in write order: a file's first piece last, as the mark that it is complete."""
+    settings: Settings, maker: ReferenceMaker, case_id: str, files: Sequence[Path], progress: Progress = lambda *_: None
+) -> tuple[list[Reference], list[Concern]]:
+    """Return the pieces of all files in write order, and what is odd about the files.
+
+    A file's first piece is last, as the mark that it is complete.
+    """
     pieces: list[Reference] = []
+    concerns: list[Concern] = []
     async with Decoder(settings.media) as decoder:
         for file in files:
-            pieces += reversed(await maker.describe(case_id, file, decoder))
-    return pieces
+            measures = FileMeasures(file)
+
+            def on_segment(
+                info: MediaInfo, segment: DecodedSegment, file: Path = file, measures: FileMeasures = measures
+            ) -> None:
+                measures.add(info, segment)
+                progress(f"describing {file.name}", segment.start_s, info.duration_s)
+
+            pieces += reversed(await maker.describe(case_id, file, decoder, on_segment))
+            concerns += measures.concerns()
+    return pieces, concerns

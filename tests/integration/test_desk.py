@@ -34,6 +34,7 @@ def opened(shared: System, film: Path) -> str:
     options = ["--name", "river", "--reference", str(film), "--term", TERM, "--phrase", PHRASE]
     answer = shared.jikimi("case", "add", *options)
     assert answer.code == 0, answer.err
+    assert f"describing {film.name}: 0 of " in answer.err
     return answer.out.strip()
 
 
@@ -78,7 +79,7 @@ def test_no_part_of_a_file_and_no_term_leaves_the_machine(shared: System, opened
             assert len(set(piece)) < 8 or not any(piece in value for value in raw)
 
 
-def test_list_and_show_print_the_references_and_the_number_of_terms(shared: System, opened: str) -> None:
+def test_list_and_show_print_the_references_and_the_number_of_terms(shared: System, opened: str, film: Path) -> None:
     listed, shown = shared.jikimi("case", "list"), shared.jikimi("case", "show", opened)
     assert (listed.code, shown.code) == (0, 0)
     assert listed.err == shown.err == NO_WORKER
@@ -88,6 +89,7 @@ def test_list_and_show_print_the_references_and_the_number_of_terms(shared: Syst
     assert "acts from 0.95, review by a person from 0.5" in shown.out
     assert re.search(r"reference [0-9a-f-]{36}  (\S+  )?video, \d+\.\d s, [1-9]\d* frames", shown.out)
     assert "1 terms, 1 phrases" in shown.out
+    assert film.name in shown.out
     assert "KST" in shown.out
     assert TERM not in shown.out
 
@@ -96,19 +98,26 @@ def test_withdrawing_erases_every_key_policy_last(shared: System) -> None:
     added = shared.jikimi("case", "add", "--name", "lake", "--term", "a longer title", "--phrase", PHRASE)
     case_id = added.out.strip()
     answer = shared.jikimi("case", "withdraw", case_id)
-    assert (answer.code, answer.out, answer.err) == (0, "2 entries erased\n", "")
+    assert (answer.code, answer.out) == (0, "2 entries erased\n")
     ours = [kept for kept in shared.records("cases") if kept.key.split("/")[0] == case_id]
     last = {kept.key: kept.message for kept in ours}
     assert set(last.values()) == {None}
     assert ours[-1].key == case_id
-    assert refused(shared.jikimi("case", "show", case_id)).startswith(f"jikimi: no case {case_id}")
+    shown, listed = shared.jikimi("case", "show", case_id).out, shared.jikimi("case", "list", "--all").out
+    assert "withdrawn" in shown
+    assert re.search(rf"{case_id} +lake .* withdrawn", listed)
+    assert "a longer title" not in shown + listed
     assert refused(shared.jikimi("case", "withdraw", case_id)).startswith(f"jikimi: no case {case_id}")
     assert case_id not in shared.jikimi("case", "list").out
 
 
-def test_an_allow_list_is_described_and_listed_as_such_and_has_no_policy(shared: System, film: Path) -> None:
-    answer = shared.jikimi("case", "allow", "a channel's intro", str(film))
-    assert (answer.code, answer.err) == (0, "")
+def test_an_allow_list_is_described_and_listed_as_such_and_has_no_policy(
+    shared: System, opened: str, film: Path
+) -> None:
+    assert opened in refused(shared.jikimi("case", "allow", "a channel's intro", str(film)))
+    answer = shared.jikimi("case", "allow", "a channel's intro", str(film), "--yes")
+    assert answer.code == 0
+    assert "is already a reference of" in answer.err
     allowed = answer.out.strip()
     assert re.fullmatch(r"allow-[0-9a-f]{16}", allowed)
     entries = [kept.message for kept in shared.records("cases") if kept.key.split("/")[0] == allowed]
@@ -149,7 +158,10 @@ def test_a_broken_file_is_one_line_and_writes_nothing(shared: System, opened: st
     (tmp_path / "broken.mp4").write_bytes(secrets.token_bytes(5_000))
     before = len(shared.records("cases"))
     answer = shared.jikimi("case", "add", "--name", "x", "--reference", str(tmp_path / "broken.mp4"))
-    assert "broken.mp4: " in refused(answer)
+    assert (answer.code, answer.out) == (2, "")
+    *progress, line = answer.err.splitlines()
+    assert progress == ["loading the models"]
+    assert "broken.mp4: this is no picture, video or sound that can be read" in line
     assert len(shared.records("cases")) == before
     assert opened
 

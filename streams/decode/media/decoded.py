@@ -48,6 +48,8 @@ class MediaInfo(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     duration_s: float
     """Duration of all streams together, on the media clock; at most the longest allowed. 0 for an image."""
+    declared_s: float = 0.0
+    """Duration by the file's header, which a truncated file keeps; 0 if it has none."""
     origin_s: float = 0.0
     """Start of the file's own timestamps: zero of the media clock."""
     video: int | None = None

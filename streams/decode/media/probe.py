@@ -4,6 +4,7 @@ import math
 import struct
 from dataclasses import dataclass, field
 
+import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition, Stream
@@ -64,6 +65,7 @@ def _scan_streams(file: int, sampling: Sampling) -> MediaInfo:
         return MediaInfo(
             kind="audio" if video is None else "video",
             duration_s=min(extent.end_s, sampling.max_duration_s),
+            declared_s=max(0, container.duration or 0) / av.time_base,
             origin_s=extent.origin_s,
             video=None if video is None else video.index,
             audio=None if audio is None else audio.index,

@@ -29,6 +29,7 @@ def test_a_policys_version_changes_with_each_threshold() -> None:
     versions = {policy_version(*both) for both in [(0.95, 0.5), (0.96, 0.5), (0.95, 0.51), (0.5, 0.95)]}
     assert len(versions) == 4
     assert policy_version(0.95, 0.5) == "act=0.95,review=0.5"
+    assert policy_version(0.95, 0.5, approve=True) not in versions
 
 
 def test_a_policys_version_changes_with_the_smallest_change_of_a_threshold() -> None:

@@ -27,6 +27,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JIKIMI_BOOTSTRAP_SERVERS", CLOSED)
     monkeypatch.setenv("JIKIMI_START_GRACE_S", "1")
+    monkeypatch.setenv("JIKIMI_DESK_FOLDER", str(tmp_path / "desk"))
     monkeypatch.setenv("JIKIMI_ARCHIVE_DIR", str(tmp_path / "archive"))
 
     def run_command(*arguments: str, **environment: str) -> tuple[int, str, str]:
@@ -88,6 +89,10 @@ def test_help_shows_no_types_of_python(run: Run, command: tuple[str, ...]) -> No
         ("case add --name x", "", "--reference FILE, --term NAME or --phrase TEXT"),
         ("case add --name x --reference .", "", "."),
         ("case add --name x --term 'a name'", "TERM_KEY=", "JIKIMI_TERM_KEY"),
+        ("case add --name ' ' --term 'a name'", "", "the name is empty"),
+        ("case add --name x --kind nonsense", "", "kind"),
+        ("case add --name x --reference https://example.org/v.mp4", "", "is a link: save the video itself first"),
+        ("case add --name x --reference cli.toml nowhere.mp4", "", "cli.toml"),
         ("case add --name x --term a", f"TERM_KEY={TERM_KEY}", "term 'a'"),
         # A missing file is found before any model is loaded.
         ("case add --name x --reference nowhere.mp4", "VISUAL_MODEL=nonsense", "nowhere.mp4"),

@@ -1,0 +1,118 @@
+"""Concerns about a case before it opens: mistakes that a person should see before anything is searched."""
+
+from collections.abc import Collection, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from models.text.words import normal_tokens
+from schemas.messages import Frame
+from streams.decode.media.decoded import DecodedSegment, MediaInfo
+from streams.describe.reference_maker import reference_id_of
+
+_SHORT_S = 3.0
+_MISSING_S, _MISSING_SHARE = 1.0, 0.05
+_DARK = 16.0
+"""Mean of a picture's gray values, of 255, below which it shows next to nothing."""
+_SILENT = 33.0
+"""Root mean square of 16-bit samples, -60 dB of full scale."""
+
+
+class Concern(NamedTuple):
+    """One line for a person."""
+
+    text: str
+    is_severe: bool
+    """Whether the case is refused where no person can be asked."""
+
+
+def name_concerns(name: str, terms: Sequence[str]) -> list[Concern]:
+    """Return whether a pseudonym contains a term, which is often the victim's name, or is contained in one."""
+    of_name = _plain(name)
+    for term in terms:
+        if of_name and _plain(term) and (_plain(term) in of_name or of_name in _plain(term)):
+            text = f"the pseudonym {name!r} resembles the term {term!r}: a pseudonym must not be the victim's name"
+            return [Concern(text, is_severe=True)]
+    return []
+
+
+def _plain(text: str) -> str:
+    return "".join(normal_tokens(text))
+
+
+def file_concerns(
+    files: Sequence[Path], digests: Mapping[Path, str], others: Mapping[str, Collection[str]]
+) -> list[Concern]:
+    """Return which files are given twice, or belong to other open cases.
+
+    Parameters
+    ----------
+    digests
+        Digest of each file's bytes.
+    others
+        Reference ids of every open case.
+    """
+    found, first = [], dict[str, Path]()
+    for file in files:
+        if (earlier := first.setdefault(digests[file], file)) is not file:
+            found.append(Concern(f"{file} has the same bytes as {earlier}: described once", is_severe=False))
+            continue
+        for case_id, references in others.items():
+            if reference_id_of(case_id, digests[file]) in references:
+                found.append(Concern(f"{file} is already a reference of {case_id}", is_severe=True))
+    return found
+
+
+class FileMeasures:
+    """Measures of one file, taken while it is described."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._info: MediaInfo | None = None
+        self._n_frames = self._n_segments = 0
+        self._brightest = self._loudest = 0.0
+
+    def add(self, info: MediaInfo, segment: DecodedSegment) -> None:
+        """Add a decoded segment."""
+        self._info = info
+        self._n_segments += 1
+        self._n_frames += len(segment.frames)
+        self._brightest = max([self._brightest, *map(_brightness, segment.frames)])
+        if segment.pcm:
+            samples = np.frombuffer(segment.pcm, "<i2").astype(np.float32)
+            self._loudest = max(self._loudest, float(np.sqrt(np.mean(samples**2))))
+
+    def concerns(self) -> list[Concern]:
+        """Return what is odd about the file."""
+        if (info := self._info) is None:
+            return []
+        found = [Concern(f"{self._file}: {text}", is_severe=False) for text in self._oddities(info)]
+        missing_s = info.declared_s - info.duration_s
+        if missing_s > max(_MISSING_S, _MISSING_SHARE * info.declared_s):
+            text = f"only {info.duration_s:.1f} of {info.declared_s:.1f} s can be read: the file is truncated"
+            found.append(Concern(f"{self._file}: {text}", is_severe=True))
+        return found
+
+    def _oddities(self, info: MediaInfo) -> list[str]:
+        is_dark = info.has_picture and self._brightest < _DARK
+        is_bright_film = info.kind == "video" and not is_dark
+        texts = [
+            (info.kind != "image" and info.duration_s < _SHORT_S, f"only {info.duration_s:.1f} s long"),
+            # Frames that do not differ are sampled once a segment.
+            (
+                is_bright_film and info.duration_s >= _SHORT_S and self._n_frames <= self._n_segments,
+                "the picture does not move",
+            ),
+            (is_dark, "the picture is dark throughout"),
+            (info.has_sound and self._loudest < _SILENT, "the sound is silent throughout"),
+        ]
+        return [f"{text}: few copies will be found by it" for holds, text in texts if holds]
+
+
+def _brightness(frame: Frame) -> float:
+    with Image.open(BytesIO(frame.jpeg), formats=("JPEG",)) as image:
+        image.draft("L", (32, 32))
+        return float(np.asarray(image.convert("L")).mean())

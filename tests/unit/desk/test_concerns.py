@@ -1,0 +1,88 @@
+"""Concerns about a case before it opens, on real media."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from schemas.ids import record_id
+from streams.decode.decoder import Decoder
+from streams.desk.concerns import Concern, FileMeasures, file_concerns, name_concerns
+from streams.settings import load_settings
+from tests.unit.decode.made import Pixels, moving, scene, tone, video
+
+
+async def concerns(file: Path) -> list[tuple[str, bool]]:
+    measures = FileMeasures(file)
+    async with Decoder(load_settings().media) as decoder:
+        info = await decoder.scan(file)
+        async for segment in decoder.segments(file, info, reference=True):
+            measures.add(info, segment)
+    return [(text.removeprefix(f"{file}: ").partition(":")[0], is_severe) for text, is_severe in measures.concerns()]
+
+
+def dark(n_frames: int) -> list[Pixels]:
+    return [frame // 32 for frame in moving(n_frames, shot_frames=10)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "sound", "expected"),
+    [
+        (moving(50, shot_frames=10), tone(5.0), []),
+        (moving(20, shot_frames=10), tone(2.0), ["only 2.0 s long"]),
+        ([scene(1)] * 50, tone(5.0), ["the picture does not move"]),
+        (dark(50), tone(5.0), ["the picture is dark throughout"]),
+        (moving(50, shot_frames=10), tone(5.0) // 1000, ["the sound is silent throughout"]),
+    ],
+    ids=["usual", "short", "still", "dark", "silent"],
+)
+async def test_oddities_of_a_film_are_measured(
+    tmp_path: Path, frames: list[Pixels], sound: "np.ndarray[tuple[int], np.dtype[np.int16]]", expected: list[str]
+) -> None:
+    file = video(tmp_path / "film.mp4", frames, sound=sound)
+    assert await concerns(file) == [(text, False) for text in expected]
+
+
+async def test_a_truncated_file_is_severe(tmp_path: Path) -> None:
+    whole = video(
+        tmp_path / "film.mp4", moving(140, shot_frames=10), sound=tone(14.0), format_options={"movflags": "faststart"}
+    )
+    content = whole.read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(content[: len(content) * 2 // 5])
+    ((text, is_severe),) = await concerns(cut)
+    assert is_severe
+    assert text.startswith("only ")
+    assert "of 14.0 s can be read" in text
+    assert await concerns(whole) == []
+
+
+async def test_a_picture_is_neither_short_nor_still(tmp_path: Path) -> None:
+    Image.fromarray(scene(3)).save(tmp_path / "picture.jpg")
+    assert await concerns(tmp_path / "picture.jpg") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "terms", "is_wrong"),
+    [
+        ("river", ["Kim Minji"], False),
+        ("Kim Minji", ["kim minji"], True),
+        ("case of minji 2", ["Minji"], True),
+        ("Minji", ["Kim Minji"], True),
+        ("river", [], False),
+    ],
+)
+def test_a_pseudonym_like_a_term_is_severe(name: str, terms: list[str], *, is_wrong: bool) -> None:
+    found = name_concerns(name, terms)
+    assert [concern.is_severe for concern in found] == [True] * is_wrong
+
+
+def test_a_file_given_twice_is_described_once_and_one_of_another_case_is_severe() -> None:
+    one, same, other = Path("one.mp4"), Path("same.mp4"), Path("other.mp4")
+    digests = {one: "a", same: "a", other: "b"}
+    open_cases = {"case-x": {record_id("reference", "case-x", "b")}, "case-y": {"unrelated"}}
+    assert file_concerns([one, same, other], digests, open_cases) == [
+        Concern("same.mp4 has the same bytes as one.mp4: described once", is_severe=False),
+        Concern("other.mp4 is already a reference of case-x", is_severe=True),
+    ]
