@@ -163,6 +163,7 @@ def _figures(posts: list[Post], outcomes: Outcomes) -> dict[str, Any]:
     return {
         "honest": len(honest),
         "honest dead letters": reasons.total(),
+        "their reasons": " ".join(f"{reason}:{number}" for reason, number in reasons.most_common()) or "-",
         "median s": round(statistics.median(waits_s), 1),
         "last s": round(waits_s[-1], 1),
         "all ended s": round(time.monotonic() - outcomes.started_s, 1),
