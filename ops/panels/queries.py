@@ -11,9 +11,14 @@ from ops.prometheus.alerts import alerts
 from ops.prometheus.server import Prometheus, Series
 from streams.topology import STAGES
 
-EXPECTED_EMPTY = {"Retries": "no transient failure", "Reconnections": "no feed was disconnected"}
+EXPECTED_EMPTY = {
+    "Retries": "no transient failure",
+    "Reconnections": "no feed was disconnected",
+    "Failed attempts": "no fetch failed",
+}
 """Panels that are expected to be empty in this run, with the reason."""
 _NO_DEAD_LETTERS = "this stage gave up on no record"
+_NO_DELIVERY = "nothing was delivered"
 _STEP_S = 5.0
 _RATE = "30s"
 _METRIC = re.compile(r"\bjikimi_\w+")
@@ -45,6 +50,8 @@ class PanelResult:
         """Reason why the panel is expected to be empty, None if it is not."""
         if self.panel.title == "Dead letters" and self.stage not in (None, "decode"):
             return _NO_DEAD_LETTERS
+        if (self.panel.title, self.stage) == ("Bytes out", "delivery"):
+            return _NO_DELIVERY
         return EXPECTED_EMPTY.get(self.panel.title)
 
 

@@ -9,6 +9,7 @@ from ops.grafana.boards import BOARDS
 from ops.grafana.panel import Board, Panel, Query
 from ops.panels.pictures import draw
 from ops.panels.queries import EXPECTED_EMPTY, PanelResult, fill
+from ops.panels.stall import Stall
 
 _BOARD = Board("board", "A board", "For a test.", {})
 _VARIABLES = {"$__rate_interval": "30s", "$__range": "60s", "$namespace": ".*", "$stage": "match"}
@@ -49,3 +50,16 @@ def test_a_picture_is_drawn_of_results_and_of_an_empty_panel(tmp_path: Path) -> 
     results = [_result("1", "2", "3", kind=kind) for kind in ("stat", "lines", "heatmap")] + [_result()]
     draw("A board", results, 0.0, tmp_path / "board.png")
     assert (tmp_path / "board.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("fired", "right"),
+    [
+        (["JikimiStageBehind audio"], True),
+        (["JikimiStageBehind audio", "JikimiWorkerDown"], True),
+        (["JikimiWorkerDown"], False),
+        (["JikimiStageBehind audio", "JikimiStageBehind text"], False),
+    ],
+)
+def test_only_the_stopped_stage_and_its_worker_may_be_alerted(fired: list[str], right: bool) -> None:
+    assert Stall("audio", 80.0, 10.0, fired, []).is_right is right
