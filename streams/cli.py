@@ -19,6 +19,7 @@ from streams.commands import (
     dead_letters,
     doctor,
     evaluate,
+    evidence,
     feed,
     notice,
     promote,
@@ -51,6 +52,7 @@ app.add_typer(review.app)
 app.add_typer(replay.app, name="replay")
 app.add_typer(shadow.app, name="shadow")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(evidence.app, name="evidence")
 use_plain_types()
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 import msgspec
 
 from schemas.ids import record_id
-from schemas.messages import LabelDecision, State, Takedown
+from schemas.messages import Evidence, LabelDecision, State, Takedown
 
 PENDING: frozenset[State] = frozenset(
     {"issued", "approved", "sent", "acknowledged", "refused", "escalated", "reappeared"}
@@ -86,11 +86,27 @@ def step(last: Takedown, state: State, *cause: object, at: datetime | None = Non
 
 
 def chained(event: Takedown, previous: Takedown | None) -> Takedown:
-    """Return the event linked to the previous one.
+    """Return the event linked to the previous one, by `previous` and its own `hash`.
 
-    The hash is SHA-256 over the event's canonical JSON (sorted keys, bytes as base64) with `previous` set and `hash`
-    empty, so a changed or missing event of a takedown is detected.
+    The hash is SHA-256 over the event's canonical JSON, so a changed or missing event of a takedown is detected.
     """
     linked = msgspec.structs.replace(event, previous=previous.hash if previous else b"", hash=b"")
-    digest = sha256(msgspec.json.encode(linked, order="sorted")).digest()
-    return msgspec.structs.replace(linked, hash=digest)
+    return msgspec.structs.replace(linked, hash=sha256(canonical(linked)).digest())
+
+
+def canonical(event: Takedown) -> bytes:
+    """Return the JSON that the hash of an event is over: sorted keys, bytes as base64, `hash` empty.
+
+    Each thumbnail is replaced by its SHA-256, so that the chain can be checked by those who get no pictures.
+    """
+    evidence = [_digested(evidence) for evidence in event.evidence]
+    unhashed = msgspec.structs.replace(event, hash=b"", evidence=evidence)
+    # An int in a field of floats, such as a start of 0, comes back from the wire as 0.0.
+    as_read = msgspec.json.decode(msgspec.json.encode(unhashed), type=Takedown)
+    return msgspec.json.encode(as_read, order="sorted")
+
+
+def _digested(evidence: Evidence) -> Evidence:
+    if evidence.thumbnail is None:
+        return evidence
+    return msgspec.structs.replace(evidence, thumbnail=sha256(evidence.thumbnail).digest())
