@@ -122,8 +122,8 @@ class Deliverer:
                 after = msgspec.structs.replace(progress, approved_by=taken.by or "desk", since=self._now())
                 state: State | None = "approved"
             elif taken.kind == "answer":
-                if is_of_another_platform(taken, progress.platform):
-                    log.warning("answer of another platform", takedown_id=taken.takedown_id, channel=taken.channel)
+                if is_of_another_platform(taken, progress.platform) or self._is_late_bounce(taken, progress):
+                    log.warning("answer of another channel", takedown_id=taken.takedown_id, channel=taken.channel)
                     return
                 after, state = _after_answer(progress, taken, self._now())
             else:
@@ -308,6 +308,11 @@ class Deliverer:
             if progress.dry is self._sends:
                 changed = msgspec.structs.replace(progress, dry=not self._sends, since=self._now())
                 await timetable.save(takedown_id, changed)
+
+    def _is_late_bounce(self, answer: Delivery, progress: Progress) -> bool:
+        """Return whether a mail has bounced that was escalated meanwhile: it refuses nothing of the next channel."""
+        in_use = self._platform(progress.platform).channels[progress.channel : progress.channel + 1]
+        return answer.channel == "mail" and all(channel.kind != "mail" for channel in in_use)
 
     def _platform(self, name: str) -> Platform:
         return self._registry.platforms.get(name) or self._registry.platforms["other"]

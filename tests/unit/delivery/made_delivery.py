@@ -22,9 +22,9 @@ from tests.unit.takedown.made_log import MadeLog
 
 START = NOW.timestamp()
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
-_WEBHOOK = {"kind": "webhook", "url": "https://platform.example/notices", "secret": "platform"}
-_MAIL = {"kind": "mail", "to": "notices@platform.example"}
-PLATFORM = {"title": "Platform", "posts": ["demo"], "laws": ["US_TIDA"], "channels": [_WEBHOOK, _MAIL]}
+WEBHOOK = {"kind": "webhook", "url": "https://platform.example/notices", "secret": "platform"}
+MAIL = {"kind": "mail", "to": "notices@platform.example"}
+PLATFORM = {"title": "Platform", "posts": ["demo"], "laws": ["US_TIDA"], "channels": [WEBHOOK, MAIL]}
 
 
 class Got(NamedTuple):

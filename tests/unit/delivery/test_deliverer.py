@@ -7,7 +7,7 @@ import pytest
 from streams.delivery.channels.channel import Answer
 from streams.delivery.looks.look import Finding, Outcome
 from streams.delivery.plan import RETRIES_S
-from tests.unit.delivery.made_delivery import DAY, HOUR, MINUTE, KilledError, Rig
+from tests.unit.delivery.made_delivery import DAY, HOUR, MAIL, MINUTE, WEBHOOK, KilledError, Rig
 from tests.unit.made_messages import delivery
 
 
@@ -158,6 +158,16 @@ async def test_a_platform_has_no_say_in_the_takedowns_of_another() -> None:
         refusal = delivery(kind="answer", outcome="refused", channel=f"answers/{platform}", at=rig.at())
         await rig.deliverer.apply_step(refusal, 0)
         assert rig.state() == state
+
+
+@pytest.mark.parametrize(("first", "state"), [(0, "acknowledged"), (1, "refused")], ids=["webhook", "mail"])
+async def test_a_bounce_refuses_only_the_mail_that_is_in_use(first: int, state: str) -> None:
+    rig = Rig(channels=[WEBHOOK, MAIL][first:])
+    rig.issue()
+    await rig.settle()
+    rig.now += MINUTE
+    await rig.deliverer.apply_step(delivery(kind="answer", outcome="refused", channel="mail", at=rig.at()), 0)
+    assert rig.state() == state
 
 
 async def test_a_dry_run_writes_one_notice_and_touches_no_platform_until_it_ends() -> None:
