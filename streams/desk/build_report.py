@@ -20,15 +20,18 @@ from schemas.messages import (
 )
 from streams.cases.coverage import model_of
 from streams.cases.entries import references_of
+from streams.delivery.families import Family, families, repeat_uploaders
 from streams.desk.case_report import (
     CaseReport,
     DeliveryStep,
+    FamilyReport,
     FoundPost,
     Hit,
     MatchedPart,
     ReferenceKind,
     ReferenceReport,
     Step,
+    UploaderReport,
     WaitingReview,
 )
 from streams.desk.reviewing import QuarantinedReference, quarantined_references
@@ -70,8 +73,22 @@ def build_report(records: CaseRecords, now: datetime) -> CaseReport:
         models=_models(pieces),
         references=_references(pieces, records),
         states=dict(Counter(hit.state for hit in hits)),
+        families=[_family(family) for family in families(records.events)],
+        repeat_uploaders=[
+            UploaderReport(platform=found.platform, author=found.author, copies=len(found.copies))
+            for found in repeat_uploaders(records.events)
+        ],
         hits=hits,
         reviews=[_waiting(verdict, records.file_names) for verdict in records.waiting],
+    )
+
+
+def _family(family: Family) -> FamilyReport:
+    return FamilyReport(
+        first_seen=family.first_seen,
+        takedown_ids=[copy.takedown_id for copy in family.copies],
+        accounts=len(family.accounts),
+        platforms=family.platforms,
     )
 
 

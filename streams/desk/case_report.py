@@ -132,6 +132,26 @@ class ReferenceReport(Part, frozen=True, kw_only=True):
     """Takedowns held for it."""
 
 
+class FamilyReport(Part, frozen=True, kw_only=True):
+    """Copies of one stretch of the same references."""
+
+    first_seen: datetime
+    takedown_ids: list[str]
+    """In the order in which they were seen."""
+    accounts: int
+    """Number of different accounts."""
+    platforms: dict[str, int]
+    """Number of copies by platform."""
+
+
+class UploaderReport(Part, frozen=True, kw_only=True):
+    """An account that uploaded again."""
+
+    platform: str
+    author: str
+    copies: int
+
+
 class CaseReport(Part, frozen=True, kw_only=True):
     """A case; of a withdrawn one nothing but the pseudonym, times and counts."""
 
@@ -154,5 +174,9 @@ class CaseReport(Part, frozen=True, kw_only=True):
     references: list[ReferenceReport] = []
     states: dict[State, int] = {}
     """Number of takedowns in each state."""
+    families: list[FamilyReport] = []
+    """Copies of the same stretches, the family that was seen first first."""
+    repeat_uploaders: list[UploaderReport] = []
+    """Accounts with three or more copies."""
     hits: list[Hit] = []
     reviews: list[WaitingReview] = []

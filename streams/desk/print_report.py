@@ -37,6 +37,7 @@ class ReportLines:
             yield f"{report.terms} terms, {report.phrases} phrases"
         models = ", ".join(f"{SENSES[sense]} {' and '.join(names)}" for sense, names in report.models.items())
         yield f"described by {models}"
+        yield from self._copies(report)
         for number, hit in enumerate(report.hits, 1):
             yield ""
             yield from self._hit(number, hit)
@@ -80,10 +81,20 @@ class ReportLines:
         yield f"reference {reference.reference_id}{name}  {', '.join(filter(None, known))}"
         if reference.review is not None and reference.review_at is not None:
             why = f": {printable(reference.review_why)}" if reference.review_why else ""
-            yield f"  {reference.review} by {reference.review_by}, {self._zone.minute(reference.review_at)}{why}"
+            by = f"{reference.review} by {reference.review_by}, {self._zone.minute(reference.review_at)}"
+            yield f"  {reference.reference_id}  {by}{why}"
         if reference.quarantined_since is not None:
             since = self._zone.minute(reference.quarantined_since)
             yield f"  under quarantine since {since}, {reference.held} takedowns held: confirm or deconfirm it"
+
+    def _copies(self, report: CaseReport) -> Iterator[str]:
+        for number, family in enumerate(report.families, 1):
+            where = ", ".join(f"{count} on {printable(platform)}" for platform, count in family.platforms.items())
+            first = self._zone.minute(family.first_seen)
+            yield f"family {number}: {where}, by {family.accounts} accounts, first seen {first}"
+        for uploader in report.repeat_uploaders:
+            account = f"{printable(uploader.author)} on {printable(uploader.platform)}"
+            yield f"uploaded {uploader.copies} times: {account}"
 
     def _hit(self, number: int, hit: Hit) -> Iterator[str]:
         overdue = "   OVERDUE" if hit.is_overdue else ""

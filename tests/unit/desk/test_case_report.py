@@ -160,7 +160,7 @@ def test_an_erased_reference_keeps_its_review_and_a_quarantined_one_its_request(
     held = takedown(takedown_id="t2", state="held", held_for=["r1"], post=POST)
     report = build_report(records(reviews={"case-a/r9": review}, events=[held], deliveries=[]), LATER)
     shown = lines(report)
-    assert "reference r9  erased\n  withdrawn by officer, 2026-03-01 21:30 KST: a logo" in shown
+    assert "reference r9  erased\n  r9  withdrawn by officer, 2026-03-01 21:30 KST: a logo" in shown
     assert "under quarantine since 2026-03-01 21:30 KST, 1 takedowns held" in shown
 
 
@@ -172,6 +172,18 @@ def test_a_waiting_review_is_shown_with_the_command_that_decides_it() -> None:
     assert "missing: sound" in shown
     assert "jikimi label p1 case-a copy" in shown
     assert summary(report) == "0 hits, 0 open, 0 overdue, 1 waiting for review"
+
+
+def test_copies_are_shown_as_families_and_an_account_that_uploads_three_times_is_named() -> None:
+    events = []
+    for number in range(3):
+        post = msgspec.structs.replace(POST, post_id=f"p{number}", url=f"https://x.example/{number}")
+        events.append(takedown(takedown_id=f"t{number}", post=post, evidence=[evidence()]))
+    report = build_report(records(events=events, deliveries=[]), LATER)
+    assert [family.takedown_ids for family in report.families] == [["t0", "t1", "t2"]]
+    shown = lines(report)
+    assert "family 1: 3 on bluesky, by 1 accounts, first seen 2026-03-01 21:29 KST" in shown
+    assert "uploaded 3 times: did:plc:uploader on bluesky" in shown
 
 
 def test_every_passage_of_a_match_is_a_part() -> None:
@@ -209,7 +221,8 @@ def test_the_json_has_stable_fields_and_times_in_utc() -> None:
     }
     assert set(found) == {
         "case_id", "name", "opened_at", "withdrawn_at", "is_allowed", "kind", "minor", "authority", "act", "review",
-        "approve", "terms", "phrases", "models", "references", "states", "hits", "reviews",
+        "approve", "terms", "phrases", "models", "references", "states", "hits", "reviews", "families",
+        "repeat_uploaders",
     }  # fmt: skip
     assert msgspec.json.decode(msgspec.json.encode(report), type=CaseReport) == report
 
