@@ -69,6 +69,7 @@ class Jetstream:
         self.frames = [json.dumps(event) for event in recorded("jetstream-1.jsonl")]
         self.port = 0
         self._more = asyncio.Condition()
+        self._is_over = False
 
     async def __aenter__(self) -> Self:
         self._server = await serve(self._subscriber, "127.0.0.1", 0)
@@ -76,7 +77,11 @@ class Jetstream:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        async with self._more:
+            self._is_over = True
+            self._more.notify_all()
         self._server.close()
+        await self._server.wait_closed()
 
     async def send(self, event: dict[str, Any]) -> None:
         async with self._more:
@@ -87,13 +92,13 @@ class Jetstream:
         assert connection.request is not None
         cursor = int(parse_qs(urlsplit(connection.request.path).query).get("cursor", ["0"])[0])
         n_sent = 0
-        while True:
+        while not self._is_over:
             for frame in self.frames[n_sent:]:
                 if json.loads(frame)["time_us"] >= cursor:
                     await connection.send(frame)
             n_sent = len(self.frames)
             async with self._more:
-                while len(self.frames) == n_sent:
+                while len(self.frames) == n_sent and not self._is_over:
                     await self._more.wait()
 
 

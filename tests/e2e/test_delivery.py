@@ -159,7 +159,7 @@ def test_from_a_post_to_its_removal_and_back(
     copies = {edit: next(media.glob(f"{edit.replace('_', '-')}-*")) for edit in _EDITS}
     assert all(EDITS[edit].suffix == ".mp4" for edit in copies)
     references = [f"--reference={file}" for file in CLOVER.references]
-    opened = system.jikimi("case", "add", "--name", "clover", *references, "--yes")
+    opened = system.jikimi("case", "add", "--name", "clover", *references)
     assert opened.code == 0, opened.err
     (case_id,) = re.findall(r"case-[0-9a-f]{16}", opened.out)
     system.worker("all")
