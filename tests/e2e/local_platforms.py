@@ -135,5 +135,7 @@ class LocalPlatforms:
             yield platforms
         finally:
             platforms.call(platforms._stop())
+            platforms.call(asyncio.sleep(0.05))  # transports close in the loop's next rounds
             platforms.loop.call_soon_threadsafe(platforms.loop.stop)
             thread.join(10)
+            platforms.loop.close()
