@@ -297,6 +297,7 @@ class Deliverer:
             case_id=event.case_id,
             platform=platform,
             since=event.at.timestamp(),
+            detected_at=event.at.timestamp(),
             minor=event.minor,
             dry=not self._sends,
             needs_approval=policy is not None and policy.approve,

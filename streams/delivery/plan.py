@@ -74,6 +74,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ar
     approved_by: str = ""
     seen: str = ""
     """What the last look that found the post there has seen, else the first one, for later ones to compare."""
+    detected_at: float = 0.0
+    """First event of the takedown."""
 
 
 class Step(NamedTuple):
@@ -158,7 +160,7 @@ def begun(progress: Progress, state: State, at: float) -> Progress:
     """Return the progress after an event that begins a round: an issue, a removal or a reappearance."""
     fresh = Progress(state=state, case_id=progress.case_id, platform=progress.platform, since=at)
     kept = {name: getattr(progress, name) for name in ("minor", "needs_approval", "dry", "n_attempts", "n_looks",
-            "n_reminders", "n_escalations", "approved_by", "seen")}  # fmt: skip
+            "n_reminders", "n_escalations", "approved_by", "seen", "detected_at")}  # fmt: skip
     return msgspec.structs.replace(fresh, **kept)
 
 

@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 
+import msgspec
 import structlog
 
 from schemas.messages import Notice, Takedown
@@ -65,8 +66,9 @@ class NoticeSender:
         case = self._cases.case(last.case_id)
         if case is None:
             raise NoticeError(f"{last.case_id} is no open case")
+        first = msgspec.structs.replace(last, at=datetime.fromtimestamp(progress.detected_at or progress.since, UTC))
         return write_notice(
-            [last],
+            [first],
             case,
             progress.platform,
             platform,

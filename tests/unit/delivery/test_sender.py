@@ -1,5 +1,6 @@
 """Notices of a takedown: what the sender puts into them."""
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +16,24 @@ from tests.unit.delivery.notices.made_notices import case, filer
 from tests.unit.made_messages import NOW, takedown
 
 
+def sender() -> NoticeSender:
+    cases = cast("OpenCases", SimpleNamespace(case=lambda _: case()))
+    return NoticeSender(load_settings(filer=filer()), cases, load_registry(None))
+
+
+def progress(**changes: Any) -> Progress:
+    fields: dict[str, Any] = {"state": "issued", "case_id": "case-a", "platform": "other", "since": NOW.timestamp()}
+    return Progress(**fields | {"dry": True} | changes)
+
+
+async def test_a_repeated_notice_names_the_time_of_the_first_event() -> None:
+    later = takedown(state="acknowledged", at=NOW + timedelta(days=2))
+    detected = progress(detected_at=NOW.timestamp(), since=later.at.timestamp())
+    sent = await sender().send(later, detected, "key", later.at.timestamp())
+    assert sent.notice is not None
+    assert sent.notice.items[0].detected_at == NOW
+
+
 @pytest.mark.parametrize(
     ("label", "approved_by", "confirmed_by"),
     [(None, "", None), ("other", "", None), ("copy", "", "kim"), ("copy", "officer-2", "officer-2")],
@@ -22,11 +41,7 @@ from tests.unit.made_messages import NOW, takedown
 async def test_a_notice_says_that_a_person_has_confirmed_the_copy(
     label: LabelDecision | None, approved_by: str, confirmed_by: str | None
 ) -> None:
-    cases = cast("OpenCases", SimpleNamespace(case=lambda _: case()))
-    sender = NoticeSender(load_settings(filer=filer()), cases, load_registry(None))
-    fields: dict[str, Any] = {"state": "issued", "case_id": "case-a", "platform": "other", "since": NOW.timestamp()}
     applied = AppliedLabel(decision=label, reviewer="kim", at=NOW, offset=0) if label is not None else None
-    progress = Progress(**fields, dry=True, approved_by=approved_by)
-    sent = await sender.send(takedown(label=applied), progress, "key", NOW.timestamp())
+    sent = await sender().send(takedown(label=applied), progress(approved_by=approved_by), "key", NOW.timestamp())
     assert sent.notice is not None
     assert sent.notice.confirmed_by == confirmed_by
