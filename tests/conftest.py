@@ -24,6 +24,7 @@ NEEDS = {
 LONGEST = (
     "faults/test_random_kills.py",
     "e2e/test_demo.py",
+    "e2e/test_delivery.py",
     "integration/test_replay.py",
     "integration/test_promote.py",
     "faults/test_feeds.py",
@@ -33,6 +34,7 @@ LONGEST = (
     "integration/test_match.py",
     "integration/test_shadow.py",
     "faults/test_broker.py",
+    "faults/test_delivery.py",
     "unit/evaluation/test_false_acts.py",
 )
 """The longest files in order, under tests. They run first, then those of the folders below."""
