@@ -6,6 +6,7 @@ from schemas.messages import Choice
 from streams.doctor import broker, clock, decoder, machine, models
 from streams.doctor.broker_probe import Probe
 from streams.doctor.consumers import consumers
+from streams.doctor.delivery import delivery
 from streams.doctor.finding import Finding
 from streams.doctor.permissions import permissions
 from streams.doctor.schemas import schemas
@@ -56,5 +57,7 @@ def _machine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
         yield decoder.sandbox(settings)
     if "decode" in roles:
         yield machine.room_for_media(settings)
+    if "delivery" in roles:
+        yield delivery(settings)
     yield machine.metrics_port(settings)
     yield machine.open_files()
