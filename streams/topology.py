@@ -72,6 +72,14 @@ def sources(stage: str) -> tuple[str, ...]:
     return tuple(t.name for t in TOPICS.values() if stage in t.consumers and not t.internal and not t.compacted)
 
 
+def redriven_topics(stage: str) -> tuple[str, ...]:
+    """Return the topics to which dead letters of a stage may be written again.
+
+    Not takedowns: its events are chained, a repeated one is ignored, and nobody else may write it.
+    """
+    return tuple(topic for topic in sources(stage) if topic != "takedowns")
+
+
 def source(stage: str) -> str:
     """Return the main source topic of a stage."""
     return sources(stage)[0]

@@ -53,6 +53,13 @@ BOARD = Board(
                 no_value="no new reference",
             ),
             lines(
+                "References searched in the archive",
+                "All references of new cases, and those not yet compared with all old posts.",
+                "short",
+                {"{{state}}": signals.LATE_SEARCH_REFERENCES},
+                no_value="no new reference",
+            ),
+            lines(
                 "Rows in a call",
                 "Mean number of rows in one call of a model.",
                 "short",

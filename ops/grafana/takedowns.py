@@ -68,6 +68,13 @@ BOARD = Board(
                 signals.heatmap("jikimi_notice_seconds"),
             ),
             lines(
+                "Answers of platforms",
+                "Signed answers and bounces of mail in each interval, accepted and refused.",
+                "short",
+                {"{{kind}} {{outcome}}": signals.PLATFORM_ANSWERS},
+                no_value="no answer",
+            ),
+            lines(
                 "Open deliveries",
                 "Takedowns for which a step is still to be taken: a notice, a look, a reminder.",
                 "short",

@@ -42,6 +42,7 @@ def mean(histogram: str, labels: str) -> str:
 OLDEST_AGE = "max by (namespace, stage) (jikimi_oldest_record_age_seconds)"
 WAITING_RECORDS = "max by (namespace, stage) (jikimi_waiting_records)"
 MONITOR_SILENCE = "time() - max by (namespace) (jikimi_monitor_looked_timestamp_seconds)"
+LATE_SEARCH_REFERENCES = "sum by (namespace, state) (jikimi_late_search_references)"
 LATE_SEARCH_WAITING = "sum by (namespace) (jikimi_late_search_waiting)"
 
 # Posts with a verdict within 60 s of a feed receiving them; a post without a verdict shows in OLDEST_AGE instead.
@@ -108,6 +109,7 @@ TAKEDOWN_EVENTS = "sum by (namespace, state) (increase(jikimi_takedowns_total[5m
 DELIVERY_STEPS = "sum by (namespace, kind, outcome) (increase(jikimi_delivery_steps_total[5m]))"
 _FAILED = 'kind="attempt",outcome=~"failed|refused"'
 NOTICES_FAILED = f"sum by (namespace, platform, outcome) (increase(jikimi_delivery_steps_total{{{_FAILED}}}[5m]))"
+PLATFORM_ANSWERS = "sum by (namespace, kind, outcome) (increase(jikimi_answers_total[5m]))"
 DELIVERIES_OPEN = "sum by (namespace) (jikimi_deliveries_open)"
 TAKEDOWNS_PENDING = "max by (namespace, state) (jikimi_takedowns_pending)"
 TAKEDOWNS_HELD = 'max by (namespace) (jikimi_takedowns_pending{state="held"})'

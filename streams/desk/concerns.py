@@ -21,6 +21,10 @@ _SILENT = 33.0
 """Root mean square of 16-bit samples, -60 dB of full scale."""
 
 
+_LEAST_LETTERS = 3
+"""Of a name within another: one or two letters are in most."""
+
+
 class Concern(NamedTuple):
     """One line for a person."""
 
@@ -33,7 +37,8 @@ def name_concerns(name: str, terms: Sequence[str]) -> list[Concern]:
     """Return whether a pseudonym contains a term, which is often the victim's name, or is contained in one."""
     of_name = _plain(name)
     for term in terms:
-        if of_name and _plain(term) and (_plain(term) in of_name or of_name in _plain(term)):
+        shorter, longer = sorted((of_name, _plain(term)), key=len)
+        if len(shorter) >= _LEAST_LETTERS and shorter in longer:
             text = f"the pseudonym {name!r} resembles the term {term!r}: a pseudonym must not be the victim's name"
             return [Concern(text, is_severe=True)]
     return []

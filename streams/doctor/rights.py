@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from schemas.topics import TOPICS
 from streams.settings import Settings
-from streams.topology import OPTIONAL, STAGES, group, group_prefix, readers_group, sources
+from streams.topology import OPTIONAL, STAGES, group, group_prefix, readers_group, redriven_topics
 
 ROLES = (*STAGES, *OPTIONAL, "feeds", "desk")
 """Roles that can be checked."""
@@ -54,8 +54,9 @@ def rights_of(role: str, settings: Settings) -> Iterator[Right]:
     if role in (*STAGES, *OPTIONAL):
         yield Right("group", group(settings, role), "Read")
     if role == "desk":  # redrives dead letters
-        for source in sorted({source for stage in STAGES for source in sources(stage)}):
-            yield Right("topic", prefix + source, "Write")
+        redriven = {topic for stage in STAGES for topic in redriven_topics(stage)}
+        for name in sorted(name for name in redriven if role not in TOPICS[name].producers):
+            yield Right("topic", prefix + name, "Write")
         yield Right("transactional-id", f"{group_prefix(settings)}redrive", "Write")
         yield Right("group", group(settings, "notify"), "Read")
     for state in TOPICS.values():

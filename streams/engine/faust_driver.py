@@ -16,6 +16,8 @@
   no error.
 - A topic that was created again, or lost its end, is read from its beginning. Faust drops records with offsets below
   those it has read, without a word.
+- A partition without a commit, or with one at 0, is sought to its beginning in a rebalance like any other. Otherwise
+  records that were fetched and dropped in the rebalance would be skipped until the next start.
 - Its search for stuck partitions is off. It reports every partition of a recovered table's changelog, which nobody
   fetches any longer, at each interval; the age of the oldest record in flight and the consumer lag are metrics.
 """
@@ -77,11 +79,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         found = await coordinator.fetch_committed_offsets([TopicPartition(*tp) for tp in partitions])
         return {tp: found.get(TopicPartition(*tp), OffsetAndMetadata(-1, "")) for tp in partitions}
 
-    async def ends(self, partitions: AbstractSet[TP]) -> dict[TP, int]:
-        """Return the offset after the last record of each partition."""
-        found = await self._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in partitions])
-        return {TP(tp.topic, tp.partition): offset for tp, offset in found.items()}
-
     async def rejoin(self) -> None:
         """Let the group rebalance: each owner then begins at what is committed."""
         self._ensure_consumer()._coordinator.request_rejoin()  # noqa: SLF001 - there is no public call
@@ -120,18 +117,18 @@ class Consumer(driver.Consumer):
         self.notes: CommitNotes[TP] = CommitNotes(transport.window)
         self._one_commit = asyncio.Lock()
         self._limits = transport.limits
+        self._recreated: set[TP] = set()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Read what the last owners noted before any record is processed."""
         thread = cast("ConsumerThread", self._thread)
         commits = await thread.call_thread(thread.committed, assigned)
-        ends = await thread.call_thread(thread.ends, assigned)
         for tp, commit in commits.items():
-            if is_another := commit.offset > ends[tp]:
-                log.warning("commit beyond the end: read from the beginning", partition=str(tp), commit=commit.offset)
-            note = self.notes.take_over(tp, 0 if is_another else max(0, commit.offset), commit.metadata)
+            begin = 0 if tp in self._recreated else max(0, commit.offset)
+            note = self.notes.take_over(tp, begin, commit.metadata)
             if (limit := self._limits.get(tp.topic)) is not None:
                 limit.restore(note.letters)
+        self._recreated -= assigned
         await self.commit_notes(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
 
@@ -145,11 +142,19 @@ class Consumer(driver.Consumer):
         async for tp, message in super().getmany(timeout):
             read = self._read_offset[tp]
             if read is not None and message.offset < read:
+                self._recreated.add(tp)
                 log.warning("offsets begin again", partition=str(tp), read=read, offset=message.offset)
                 thread = cast("ConsumerThread", self._thread)
                 await thread.call_thread(thread.rejoin)
                 return
             yield tp, message
+
+    async def perform_seek(self) -> None:
+        """Seek to the commits, also to those at 0: aiokafka leaves these out, and would skip what it has fetched."""
+        await super().perform_seek()
+        for tp in self.assignment():
+            if not self._committed_offset[tp]:
+                await self._seek(tp, 0)
 
     async def force_commit(self, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401 - passed on
         """Commit what is finished; no note's commit comes between, which would pass it and then be taken back."""

@@ -19,7 +19,7 @@ from streams.errors import UsageError
 from streams.kafka.transactions import TransactionWriter
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
-from streams.topology import sources
+from streams.topology import redriven_topics
 
 WRITER = "redrive"
 """Name of the transactional writer; a second redrive ends the first one."""
@@ -112,7 +112,7 @@ def _outcomes(writer: TransactionWriter, store: Store, *, again: bool) -> Iterat
 
 def _refusal(entry: Entry, *, again: bool) -> str:
     """Return the field of `Redriven` that counts a dead letter which is not redriven; empty if it is."""
-    if entry.topic not in sources(entry.stage):
+    if entry.topic not in redriven_topics(entry.stage):
         return "foreign"
     if again:
         return ""

@@ -3,7 +3,7 @@
 from schemas.topics import TOPICS
 from streams.doctor.consumers import consumers
 from streams.doctor.finding import Finding
-from streams.topology import STAGES
+from streams.topology import STAGES, sources
 from tests.integration.system import System, until
 
 
@@ -23,7 +23,7 @@ def test_a_stage_without_a_worker_is_named_until_one_reads_all_its_partitions(sy
     assert "consumers of takedown" in answer.out
     worker = system.worker("takedown")
     running = findings(system, "takedown")
-    n_partitions = TOPICS["verdicts"].partitions + TOPICS["removals"].partitions
+    n_partitions = sum(TOPICS[topic].partitions for topic in sources("takedown"))
     assert running["consumers of takedown"].health == "ok", running
     assert f"{system.settings.topic_prefix}jikimi-takedown read all {n_partitions} partitions" in (
         running["consumers of takedown"].message

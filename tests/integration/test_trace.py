@@ -75,14 +75,14 @@ def test_a_post_has_one_trace_to_its_takedown_even_if_a_later_case_finds_it(
     assert system.jikimi("case", "add", "--name", "M", "--term", _SECRET).code == 0
     late_path = [*_PATH[:3], "late descriptors", *_PATH[4:]]
     until(lambda: chain(collector.of(early), "takedown verdicts") == late_path)
-    live = feed(system, collector, "live")
-    until(lambda: chain(collector.of(live), "takedown verdicts") == _PATH)
+    fresh = feed(system, collector, "fresh")
+    until(lambda: chain(collector.of(fresh), "delivery takedowns") == [*_PATH, "delivery takedowns"])
     assert len(system.records("takedowns")) == 2
-    spans = collector.of(live)
-    assert sorted(span.name for span in spans) == sorted(_PATH)  # one span a stage, no others
+    spans = collector.of(fresh)
+    assert sorted(span.name for span in spans) == sorted([*_PATH, "delivery takedowns"])  # one a stage, no others
     assert {span.service for span in spans} == {"jikimi feed jsonl", "jikimi worker all"}
     exported = repr(spans)
-    assert not [secret for secret in (_SECRET, "made.example", "live") if secret in exported]
+    assert not [secret for secret in (_SECRET, "made.example", "fresh") if secret in exported]
     for span in spans[1:]:
         assert span.attributes["messaging.system"] == "kafka"
         assert span.attributes["messaging.destination.name"] == span.name.split()[1]
@@ -133,7 +133,7 @@ def test_the_metrics_have_few_label_values_and_no_ids(system: System, worker: Wo
         "jikimi_late_search_seconds", "jikimi_open_cases", "jikimi_reference_pieces", "jikimi_takedowns_total",
     }  # fmt: skip
     values = {value for sample in ours for label, value in sample.labels.items() if label != "le"}
-    assert not [value for value in values if re.search(r"[0-9a-f]{8}|[/:]|early|live|made", value)], values
+    assert not [value for value in values if re.search(r"[0-9a-f]{8}|[/:]|early|fresh|made", value)], values
     assert len(values) < 80
     assert len([sample for sample in ours if "le" not in sample.labels]) < 250
     per_stage = {s.labels["stage"]: s.value for s in ours if s.name == "jikimi_stage_seconds_count"}

@@ -275,11 +275,11 @@ async def test_a_piece_with_many_hits_is_paused_and_none_of_them_is_scored_twice
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive_search, "_TURN_S", 0.0)
-    rig.topic.n_records = 8
+    rig.topic.n_records = len(FILM) + 2  # more hits left after the first than the other has rows
     async with rig.running():
         await rig.until(lambda: 0 in rig.search._caught_up)
         rig.open("popular", "other")
         await rig.until(lambda: len(rig.progress.searched(0)) == 2)
-    assert (rig.sent.count("popular"), rig.sent.count("other")) == (8, 8)
+    assert (rig.sent.count("popular"), rig.sent.count("other")) == (len(FILM) + 2, len(FILM) + 2)
     assert rig.sent.index("other") == 1  # the turn goes to the one with less work left
     assert not rig.search._paused
