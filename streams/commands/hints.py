@@ -12,7 +12,7 @@ def hint(line: str) -> None:
 
 
 def hint_workers(settings: Settings, stages: Sequence[str] = ()) -> None:
-    """Name the stages without a worker, if any, of these or all; nothing where the broker does not tell."""
+    """Name the stages without a worker, if any, of these or all; nothing where the broker gives no answer."""
     from streams.kafka.running_stages import stages_without_worker  # noqa: PLC0415 - only some commands need it
     from streams.topology import all_stages  # noqa: PLC0415 - likewise
 

@@ -90,7 +90,7 @@ class Deliverer:
         store = await self._table.acquire(partition)
         timetable = self._timetables.get(partition)
         if timetable is None or timetable.store is not store:
-            timetable = self._timetables[partition] = Timetable(store, self._platform)
+            timetable = self._timetables[partition] = Timetable(store, self._registry.named)
             await self._set_mode(timetable)
         return timetable
 
@@ -158,17 +158,19 @@ class Deliverer:
                 take = partial(self._take, timetable, takedown_id)
                 self._running.add(asyncio.create_task(self._in_order(timetable, takedown_id, take)))
             metrics.DELIVERIES_OPEN.set(len(timetable))
-        for task in [task for task in self._running if task.done()]:
-            self._running.discard(task)
-            task.result()
+        self._end_taken()
 
     async def idle(self) -> None:
         """Return once no step is being taken."""
         while self._running:
             await asyncio.wait(self._running)
-            for task in [task for task in self._running if task.done()]:
-                self._running.discard(task)
-                task.result()
+            self._end_taken()
+
+    def _end_taken(self) -> None:
+        """Drop the tasks of steps that have been taken, and raise the error of one that failed."""
+        for task in [task for task in self._running if task.done()]:
+            self._running.discard(task)
+            task.result()
 
     def _settled(self) -> set[int]:
         """Return the assigned partitions, none during a rebalance; drop the timetables of all others."""
@@ -211,7 +213,7 @@ class Deliverer:
             case "escalation":
                 return await self._escalate(last, progress, now)
             case "reminder":
-                detail = reminder_text(self._platform(progress.platform), progress, now)
+                detail = reminder_text(self._registry.named(progress.platform), progress, now)
                 await self._record(progress, steps_taken.reminder(last, progress, detail, now))
                 return plan.reminded(progress)
 
@@ -240,7 +242,7 @@ class Deliverer:
             return plan.failed(progress, now, answer.retry_after_s, random())  # noqa: S311 - no secret
         if progress.first_at is None:
             metrics.NOTICE_SECONDS.observe(max(0.0, now - last.at.timestamp()))
-        due = due_at(self._platform(progress.platform).laws, datetime.fromtimestamp(now, UTC)).timestamp()
+        due = due_at(self._registry.named(progress.platform).laws, datetime.fromtimestamp(now, UTC)).timestamp()
         after = plan.sent(progress, now, due)
         if answer.outcome == "refused":
             after = plan.refused(after, now)
@@ -248,7 +250,7 @@ class Deliverer:
         return _with_state(after, reached)
 
     async def _escalate(self, last: Takedown, progress: Progress, now: float) -> Progress:
-        platform = self._platform(progress.platform)
+        platform = self._registry.named(progress.platform)
         channel = platform.channels[progress.channel + 1].kind
         taken = steps_taken.escalation(last, progress, channel, reminder_text(platform, progress, now), now)
         await self._record(progress, taken)
@@ -312,11 +314,8 @@ class Deliverer:
 
     def _is_late_bounce(self, answer: Delivery, progress: Progress) -> bool:
         """Return whether a mail has bounced that was escalated meanwhile: it refuses nothing of the next channel."""
-        in_use = self._platform(progress.platform).channels[progress.channel : progress.channel + 1]
+        in_use = self._registry.named(progress.platform).channels[progress.channel : progress.channel + 1]
         return answer.channel == "mail" and all(channel.kind != "mail" for channel in in_use)
-
-    def _platform(self, name: str) -> Platform:
-        return self._registry.platforms.get(name) or self._registry.platforms["other"]
 
 
 def reminder_text(platform: Platform, progress: Progress, now: float) -> str:

@@ -66,7 +66,7 @@ def families(events: Iterable[Takedown]) -> list[Family]:
 
     Two copies are of one family if they match the same reference in stretches that overlap, directly or through other
     copies: a copy of a whole film joins the cuts of its scenes. Sound and picture count together, because they have the
-    same clock. Texts count only for copies that match by nothing else: words tell no stretch of a film. A copy without
+    same clock. Texts count only for copies that match by nothing else: words are no stretch of a film. A copy without
     evidence is a family of its own.
 
     Parameters

@@ -6,6 +6,7 @@ refuses, fails for long or lets the due time pass; persons are reminded. Looks g
 month after that. All times are seconds since the epoch.
 """
 
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -29,6 +30,8 @@ _ESCALATION_S = 24 * _HOUR
 """Time for each further channel."""
 _REMINDERS_LATE_S = (0.0, 7 * _DAY, 14 * _DAY, 21 * _DAY)
 """Reminders from the due time on; one more comes before it."""
+_NO_MORE_NOTICES = 1_000_000
+"""Notices that a channel which has refused counts as having had: above the limit of every platform."""
 _EARLY = 0.75
 """Share of the time until it is due, after which a person is reminded."""
 
@@ -76,6 +79,11 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ar
     """What the last look that found the post there has seen, else the first one, for later ones to compare."""
     detected_at: float = 0.0
     """First event of the takedown."""
+
+    @property
+    def due(self) -> datetime | None:
+        """Time by which the removal is due, None before the first notice."""
+        return datetime.fromtimestamp(self.due_at, UTC) if self.due_at is not None else None
 
 
 class Step(NamedTuple):
@@ -204,7 +212,9 @@ def failed(progress: Progress, at: float, retry_after_s: float | None, jitter: f
 
 def refused(progress: Progress, at: float) -> Progress:
     """Return the progress after a refusal: no repeat through this channel, the next one now."""
-    return msgspec.structs.replace(progress, escalate_at=at, notices=10**6, failures=0, last_at=progress.last_at or at)
+    return msgspec.structs.replace(
+        progress, escalate_at=at, notices=_NO_MORE_NOTICES, failures=0, last_at=progress.last_at or at
+    )
 
 
 def escalated(progress: Progress, at: float) -> Progress:

@@ -18,14 +18,8 @@ class PostLooks:
 
     async def look(self, last: Takedown, progress: Progress) -> Finding:
         """Look whether a post is there."""
-        platform = self._registry.platforms.get(progress.platform) or self._registry.platforms["other"]
+        platform = self._registry.named(progress.platform)
         if platform.look not in self._looks:
             self._looks[platform.look] = make_look(platform.look, self._settings)
         method = self._looks[platform.look]
         return await method.look(last.post, progress.seen) if method is not None else Finding("unknown", "none")
-
-    async def close(self) -> None:
-        """Close the connections of all methods."""
-        for method in self._looks.values():
-            if method is not None:
-                await method.close()

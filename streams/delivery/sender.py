@@ -39,7 +39,7 @@ class NoticeSender:
 
     async def send(self, last: Takedown, progress: Progress, key: str, now: float) -> Sent:
         """Write the notice of a takedown and send it, or only write it in a dry run."""
-        platform = self._platform(progress.platform)
+        platform = self._registry.named(progress.platform)
         entry = platform.channels[progress.channel] if progress.channel < len(platform.channels) else None
         kind = entry.kind if entry is not None else ""
         try:
@@ -56,12 +56,6 @@ class NoticeSender:
         self._gate(progress.platform).record(answer, self._clock())
         return Sent(kind, notice, answer)
 
-    async def close(self) -> None:
-        """Close the connections of all channels."""
-        for channel in self._channels.values():
-            if channel is not None:
-                await channel.close()
-
     def _write(self, last: Takedown, progress: Progress, platform: Platform, now: float) -> Notice:
         case = self._cases.case(last.case_id)
         if case is None:
@@ -76,21 +70,18 @@ class NoticeSender:
             language=platform.language or self._settings.delivery.languages[0],
             attempt=progress.n_attempts + 1,
             at=datetime.fromtimestamp(now, UTC),
-            due_at=datetime.fromtimestamp(progress.due_at, UTC) if progress.due_at is not None else None,
+            due_at=progress.due,
             confirmed_by=progress.approved_by or confirmed_by(last) or None,
         )
 
     def _channel(self, platform: str, index: int) -> Channel | None:
         if (platform, index) not in self._channels:
-            entry = self._platform(platform)
+            entry = self._registry.named(platform)
             channel = make_channel(entry.channels[index], self._settings, max_characters=entry.max_characters)
             self._channels[platform, index] = channel
         return self._channels[platform, index]
 
     def _gate(self, platform: str) -> Gate:
         if platform not in self._gates:
-            self._gates[platform] = Gate(self._platform(platform).per_minute)
+            self._gates[platform] = Gate(self._registry.named(platform).per_minute)
         return self._gates[platform]
-
-    def _platform(self, name: str) -> Platform:
-        return self._registry.platforms.get(name) or self._registry.platforms["other"]

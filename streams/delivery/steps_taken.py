@@ -78,5 +78,5 @@ def _taken(  # noqa: PLR0917 - the fields of every step
         outcome=outcome,
         number=number,
         at=datetime.fromtimestamp(now, UTC),
-        due_at=datetime.fromtimestamp(progress.due_at, UTC) if progress.due_at is not None else None,
+        due_at=progress.due,
     )

@@ -19,9 +19,8 @@ async def approve_takedown(settings: Settings, takedown_id: str, by: str, why: s
     UsageError
         There is no such takedown, or it requests nothing of its platform any more.
     """
-    events = [
-        event for event in await read_messages(settings, "takedowns", Takedown) if event.takedown_id == takedown_id
-    ]
+    found = await read_messages(settings, "takedowns", Takedown, takedown_id)
+    events = [event for event in found if event.takedown_id == takedown_id]
     if not events:
         raise UsageError(f"no takedown {takedown_id}: `jikimi case show CASE` lists those of a case")
     if events[-1].state not in PENDING:

@@ -1,4 +1,4 @@
-"""Stages that have a worker, as a hint for commands: quick, and an empty answer where the broker does not tell."""
+"""Stages that have a worker, as a hint for commands: quick, and an empty answer where the broker gives none."""
 
 from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient

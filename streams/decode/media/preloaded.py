@@ -4,25 +4,8 @@ import pkgutil
 from importlib import import_module
 
 import av
-from PIL import (
-    AvifImagePlugin,
-    GifImagePlugin,
-    JpegImagePlugin,
-    MpoImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
 
-PILLOW = (
-    AvifImagePlugin,
-    GifImagePlugin,
-    JpegImagePlugin,
-    MpoImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+PILLOW = [import_module(f"PIL.{name}ImagePlugin") for name in ("Avif", "Gif", "Jpeg", "Mpo", "Png", "Tiff", "WebP")]
 """MPO and TIFF may be parts of a JPEG."""
 PYAV = [
     import_module(module.name)

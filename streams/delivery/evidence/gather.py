@@ -17,7 +17,7 @@ from streams.settings import Settings
 
 
 class ReferenceFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pack tells of a reference: never the file, its name or its descriptors."""
+    """What a pack contains of a reference: never the file, its name or its descriptors."""
 
     number: int
     """Number in the pack, from 1."""
@@ -29,7 +29,7 @@ class ReferenceFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pack tells of a case: never its name, which could be the victim's by mistake."""
+    """What a pack contains of a case: never its name, which could be the victim's by mistake."""
 
     format: int = 1
     case_id: str

@@ -1,4 +1,4 @@
-"""What a page shows of a medium, as far as its markup tells without scripts."""
+"""What a page shows of a medium, as far as its markup without scripts says it."""
 
 import re
 from hashlib import sha256

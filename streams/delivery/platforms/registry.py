@@ -132,6 +132,10 @@ class Registry:
     def __init__(self, platforms: dict[str, Platform]) -> None:
         self.platforms = platforms
 
+    def named(self, name: str) -> Platform:
+        """Return the entry of this name; of one that the file no longer has, that of all other posts."""
+        return self.platforms.get(name) or self.platforms["other"]
+
     def find(self, post: PostRef) -> tuple[str, Platform]:
         """Return name and entry of the platform of a post: by its slug, else by the host of its URL, else `other`."""
         if post.platform in self._by_slug:

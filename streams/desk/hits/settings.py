@@ -1,4 +1,4 @@
-"""Settings of the messages that tell case officers of hits."""
+"""Settings of the messages to case officers about hits."""
 
 from typing import Annotated
 

@@ -34,7 +34,7 @@ class Partition:
 
     async def own(self) -> bool:
         """Process it from the last commit on with a new worker; return whether the worker survived."""
-        consumer = _consumer(Broker(self.commits))
+        consumer = made_consumer(Broker(self.commits))
         await consumer.on_partitions_assigned({_TP}, 1)
         guard, isolation = Guard(self), Isolation()
 
@@ -111,7 +111,7 @@ class Broker:
         return True
 
 
-def _consumer(broker: Broker) -> Consumer:
+def made_consumer(broker: Broker) -> Consumer:
     app = _faust_app("group", load_settings(bootstrap_servers="127.0.0.1:9"))
     app.topics.acks_enabled_for = lambda _: True  # type: ignore[method-assign,assignment]  # agents set it when they run
     app.consumer_generation_id = 1
@@ -173,7 +173,7 @@ async def test_a_record_that_died_alone_is_not_blamed_for_the_death_of_another()
 
 async def test_the_commit_of_a_note_waits_for_the_one_under_way_and_takes_no_offset_back() -> None:
     broker, flushed = Broker({}), asyncio.Event()
-    consumer = _consumer(broker)
+    consumer = made_consumer(broker)
     await consumer.on_partitions_assigned({_TP}, 1)
     consumer.app.producer = SimpleNamespace(flush=flushed.wait)  # type: ignore[misc,assignment]  # as much as it uses
     first, second = _message(consumer, 0), _message(consumer, 1)
@@ -191,7 +191,7 @@ async def test_the_commit_of_a_note_waits_for_the_one_under_way_and_takes_no_off
 
 async def test_a_note_for_a_partition_that_was_revoked_is_not_committed() -> None:
     broker = Broker({})
-    consumer = _consumer(broker)
+    consumer = made_consumer(broker)
     await consumer.on_partitions_assigned({_TP}, 1)
     await consumer.on_partitions_revoked({_TP})
     broker.commits[_TP] = OffsetAndMetadata(7, "of the next owner")
