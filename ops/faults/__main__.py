@@ -12,8 +12,9 @@ from rich.console import Console
 
 from ops.faults.catalogue import FAULTS, OTHERS
 from ops.faults.hostile_media import figures_json, fuzz, passed_media, table
+from ops.faults.outcome import passed
 from ops.faults.plan import make_plan
-from ops.faults.report import passed, print_table, write_json
+from ops.faults.report import print_table, write_json
 from ops.faults.run import run
 from ops.java import UnavailableError
 from streams.errors import UsageError
@@ -33,6 +34,7 @@ def main(
         list[str] | None, typer.Option(help="Other faults, all by default; `none` for kills alone.")
     ] = None,
     minutes: Annotated[float, typer.Option(help="After this time no further fault begins.")] = math.inf,
+    every: Annotated[int, typer.Option(help="Faults between two comparisons.", min=1)] = 25,
     folder: Annotated[Path | None, typer.Option(help="Keep logs and data here.")] = None,
 ) -> None:
     """Do the faults; exit with 1 if anything was lost, doubled, wrong or set aside, or a hostile file did harm."""
@@ -43,8 +45,10 @@ def main(
     n_kills = kills if kills is not None else _LONG_KILLS if long else _KILLS
     plan = make_plan(seed, n_kills, others, _LONG_ROUNDS if long else 1)
     try:
-        outcome = run(plan, seed, folder=folder, minutes=minutes)
-    except (UnavailableError, UsageError, RuntimeError) as error:
+        for outcome in run(plan, seed, folder=folder, minutes=minutes, every=every):
+            if json_file is not None:
+                write_json(outcome, None, json_file, seed)
+    except (UnavailableError, UsageError, RuntimeError, TimeoutError) as error:
         typer.echo(str(error), err=True)
         sys.exit(2)
     hostile = asyncio.run(fuzz(seed, files if files is not None else _LONG_FILES if long else _FILES))

@@ -84,6 +84,16 @@ class Feed:
         """Return once every post was taken or refused."""
         self._producer.flush(_PATIENCE_S)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Feed no posts while the block runs; every earlier one has been taken or refused."""
+        self.paused.set()
+        try:
+            self.flush()
+            yield
+        finally:
+            self.paused.clear()
+
     def kinds(self) -> Counter[Kind]:
         """Return the number of posts of each kind."""
         return Counter(self.posts.values())
@@ -109,9 +119,9 @@ def feeding(feed: Feed, posts_per_s: float) -> Iterator[None]:
 
     def run(over: threading.Event) -> None:
         for number in count():
-            feed.write(number)
             while feed.paused.is_set() and not over.is_set():
                 over.wait(_POLL_S)
+            feed.write(number)
             if over.wait(1 / posts_per_s):
                 return
 

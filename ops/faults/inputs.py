@@ -109,16 +109,13 @@ def _producer(system: System) -> Iterator[_Write]:
 def _quiet(system: System) -> Iterator[None]:
     """Hold the feed, and begin the block once every stage has processed everything."""
     assert system.feed is not None
-    system.feed.paused.set()
-    try:
+    with system.feed.held():
         offsets, deadline = OffsetReader(system.settings), time.monotonic() + _DRAIN_S
         while not all((position := offsets.position(stage)) and position.is_at_end for stage in STAGES):
             if time.monotonic() > deadline:
                 raise SkippedError("the stages did not come to the end of their topics")
             time.sleep(_POLL_S)
         yield
-    finally:
-        system.feed.paused.clear()
 
 
 def _count(system: System, value: bytes) -> None:

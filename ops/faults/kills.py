@@ -12,7 +12,7 @@ from ops.faults.system import System
 from schemas.topics import TOPICS
 from streams.kafka.clients import reader_config
 
-_MOMENT_S = 60.0
+_MOMENT_S = 30.0
 """Longest wait for a forced moment: the kill then comes without it."""
 _POLL_S = 0.01
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ops.faults.run import Outcome
+from ops.faults.outcome import Outcome
 
 
 def figures(outcome: Outcome) -> dict[str, object]:
@@ -39,22 +39,10 @@ def figures(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def passed(outcome: Outcome) -> bool:
-    """Return whether nothing was lost, doubled or wrong, and every stage recovered."""
-    found = outcome.findings
-    return not (found.lost or found.doubled or found.wrong or found.states or found.set_aside) and all(
-        recovery.seconds is not None for recovery in outcome.recoveries
-    )
-
-
-def write_json(outcome: Outcome, hostile: Mapping[str, float], file: Path, seed: int) -> None:
-    """Write the figures of the faults and of the hostile media."""
-    found = {
-        "seed": seed,
-        "hostile_files": hostile["hostile_files"],
-        **figures(outcome),
-        "hostile_media": dict(hostile),
-    }
+def write_json(outcome: Outcome, hostile: Mapping[str, float] | None, file: Path, seed: int) -> None:
+    """Write the figures of the faults, and those of the hostile media once there are any."""
+    media = {"hostile_files": hostile["hostile_files"], "hostile_media": dict(hostile)} if hostile else {}
+    found = {"seed": seed, **figures(outcome), **media}
     file.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
@@ -71,7 +59,7 @@ def print_table(outcome: Outcome, console: Console) -> None:
     console.print(table)
     for kind, why in outcome.skipped.items():
         console.print(f"{kind}: skipped, {why}", highlight=False)
-    console.print(_totals(outcome), highlight=False)
+    console.print(totals(outcome), highlight=False)
 
 
 def percentile(seconds: Sequence[float | None], percent: float) -> float | None:
@@ -90,7 +78,8 @@ def _seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f} s"
 
 
-def _totals(outcome: Outcome) -> str:
+def totals(outcome: Outcome) -> str:
+    """Return the counts of a run in one line."""
     made, found = figures(outcome), outcome.findings
     return (
         f"{outcome.posts.total()} posts, {outcome.kills} kills: {len(found.lost)} lost, {len(found.doubled)} doubled, "

@@ -1,69 +1,71 @@
-"""One run: a system, a feed, the faults of a plan, and the verification once everything has been processed."""
+"""One run: a system, a feed, the faults of a plan, and a comparison after every so many of them."""
 
 import math
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import batched
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 from ops.faults.catalogue import FAULTS, OTHERS
-from ops.faults.feed import Feed, Kind, feeding
-from ops.faults.offsets import OffsetReader
+from ops.faults.drain import drained
+from ops.faults.feed import Feed, feeding
+from ops.faults.outcome import Outcome, passed
 from ops.faults.plan import Planned, SkippedError
-from ops.faults.recovery import Recoveries, Recovery
-from ops.faults.system import Death, System, running
-from ops.faults.verify import Findings, verify
+from ops.faults.recovery import Recoveries
+from ops.faults.report import totals
+from ops.faults.system import System, running
 from ops.threads import running_beside
 from streams.topology import STAGES
 
 _RATE = 2.0
 """Posts a second."""
+_EVERY = 25
+"""Faults between two comparisons."""
 _STALL_S = 420.0
-"""Time without any progress after which a wait is hopeless: above the five minutes after which clients find new
+"""Time without a recovery after which a wait is hopeless: above the five minutes after which clients find new
 partitions."""
 _POLL_S = 0.5
-
-
-class Outcome(NamedTuple):
-    """What a run has shown."""
-
-    posts: Counter[Kind]
-    done: Counter[str]
-    """Faults by kind."""
-    skipped: dict[str, str]
-    """Why a kind could not be had here."""
-    kills: int
-    deaths: list[Death]
-    recoveries: list[Recovery]
-    findings: Findings
 
 
 @dataclass
 class _Run:
     system: System
+    feed: Feed
     recoveries: Recoveries
     done: Counter[str]
     skipped: dict[str, str]
+    until: float
 
-    def play(self, plan: Sequence[Planned], minutes: float) -> None:
-        until = time.monotonic() + 60 * minutes
-        for number, fault in enumerate(plan, start=1):
-            if time.monotonic() > until:
-                break
-            time.sleep(fault.wait_s)
-            self._await_recovery(STAGES if fault.kind in OTHERS else (fault.stage,))
-            self._do(number, fault)
-            if fault.kind in OTHERS:
-                self._await_recovery(STAGES)
+    def do(self, number: int, fault: Planned) -> bool:
+        """Carry out a fault; return whether another may follow: every stage recovers, and there is time."""
+        if time.monotonic() > self.until:
+            return False
+        time.sleep(fault.wait_s)
+        if not self._await_recovery(STAGES if fault.kind in OTHERS else (fault.stage,)):
+            return False
+        self._disturb(number, fault)
+        return fault.kind not in OTHERS or self._await_recovery(STAGES)
+
+    def compare(self) -> Outcome:
+        """Return what the run has shown, once everything that was fed has been processed."""
         self._await_recovery(STAGES)
+        self.system.fault = ""
+        with self.feed.held():
+            findings = drained(self.system, self.feed)
+        outcome = Outcome(
+            self.feed.kinds(), self.done, self.skipped, self.system.kills, self.system.deaths, self.recoveries.found,
+            findings,
+        )  # fmt: skip
+        print_line(f"compared after {self.done.total()} faults: {totals(outcome)}")
+        return outcome
 
-    def _do(self, number: int, fault: Planned) -> None:
+    def _disturb(self, number: int, fault: Planned) -> None:
         print_line(f"{number} {fault.kind} {fault.stage}")
         self.system.fault = fault.kind
         try:
@@ -74,11 +76,25 @@ class _Run:
             self.done[fault.kind] += 1
             print_line(f"{number} is over")
 
-    def _await_recovery(self, stages: Sequence[str]) -> None:
-        """Return once none of these stages is recovering, or none has for a time that shows that it never will."""
+    def _await_recovery(self, stages: Sequence[str]) -> bool:
+        """Return whether these stages have recovered, in a time after which they never will."""
         deadline = time.monotonic() + _STALL_S
-        while self.recoveries.waiting() & set(stages) and time.monotonic() < deadline:
+        while self.recoveries.waiting() & set(stages):
+            if time.monotonic() > deadline:
+                return False
             time.sleep(_POLL_S)
+        return True
+
+
+def outcomes(
+    plan: Sequence[Planned], every: int, do: Callable[[int, Planned], bool], compare: Callable[[], Outcome]
+) -> Iterator[Outcome]:
+    """Carry out the faults; yield what has been shown after every so many and at the end, up to the first harm."""
+    for faults in list(batched(enumerate(plan, start=1), every)) or [()]:
+        goes_on = all(do(number, fault) for number, fault in faults)
+        yield (outcome := compare())
+        if not (goes_on and passed(outcome)):
+            return
 
 
 def run(
@@ -88,8 +104,9 @@ def run(
     folder: Path | None = None,
     bootstrap_servers: str | None = None,
     minutes: float = math.inf,
-) -> Outcome:
-    """Carry out a plan under a continuous feed, and verify its outcome.
+    every: int = _EVERY,
+) -> Iterator[Outcome]:
+    """Carry out a plan under a continuous feed; yield what it has shown at each comparison, the last one final.
 
     Parameters
     ----------
@@ -99,6 +116,8 @@ def run(
         A Kafka to use instead of a cluster of one's own; faults of brokers are then skipped.
     minutes
         After this time no further fault of the plan begins.
+    every
+        Number of faults between two comparisons. A comparison that fails ends the run.
 
     Raises
     ------
@@ -113,12 +132,9 @@ def run(
         recoveries = stack.enter_context(_recovering(system))
         feed = Feed(system.settings, system.base_url, system.media, Random(seed))  # noqa: S311 - repeatable
         system.feed = feed
-        playing = _Run(system, recoveries, Counter(), {})
-        with feeding(feed, _RATE):
-            playing.play(plan, minutes)
-        system.fault = ""
-        findings = _drained(system, feed)
-    return Outcome(feed.kinds(), playing.done, playing.skipped, system.kills, system.deaths, recoveries.found, findings)
+        playing = _Run(system, feed, recoveries, Counter(), {}, time.monotonic() + 60 * minutes)
+        stack.enter_context(feeding(feed, _RATE))
+        yield from outcomes(plan, every, playing.do, playing.compare)
 
 
 def print_line(line: str) -> None:
@@ -131,23 +147,3 @@ def _recovering(system: System) -> Iterator[Recoveries]:
     recoveries = Recoveries(system.settings)
     with running_beside(recoveries.run, "recoveries"):
         yield recoveries
-
-
-def _drained(system: System, feed: Feed) -> Findings:
-    """Return the findings once they are complete, or once nothing has changed for a time that shows a loss."""
-    offsets = OffsetReader(system.settings)
-    deadline, before = time.monotonic() + _STALL_S, None
-    while time.monotonic() < deadline:
-        positions = [offsets.position(stage) for stage in STAGES]
-        if positions != before:
-            deadline, before = time.monotonic() + _STALL_S, positions
-        elif all(position is not None and position.is_at_end for position in positions):
-            findings = verify(system.settings, feed.posts, system.injected)
-            if not (findings.lost or findings.states):
-                return findings
-            print_line(
-                f"{len(findings.lost)} posts without their outcome, {len(findings.states)} states differ: waiting"
-            )
-            time.sleep(5)
-        time.sleep(1)
-    return verify(system.settings, feed.posts, system.injected)

@@ -14,7 +14,7 @@ _SEED, _KILLS = 2, 18  # every stage and every kind of kill; two of them kill tw
 
 
 def test_twenty_kills_lose_double_and_change_nothing(kafka: str, tmp_path: Path) -> None:
-    outcome = run(make_plan(_SEED, _KILLS), _SEED, folder=tmp_path, bootstrap_servers=kafka)
+    *_, outcome = run(make_plan(_SEED, _KILLS), _SEED, folder=tmp_path, bootstrap_servers=kafka)
     found = figures(outcome)
     assert outcome.kills >= 20, outcome.done
     assert all(outcome.posts[kind] for kind in ("copy", "other", "mention", "broken", "text"))

@@ -1,15 +1,22 @@
 """The proof by force can fail: its comparison finds what is lost, wrong or doubled, and its plan can be repeated."""
 
+import json
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
+import pytest
 
 from ops.faults.feed import Kind
 from ops.faults.offsets import Position
-from ops.faults.plan import KILLS, make_plan
+from ops.faults.outcome import Outcome, passed
+from ops.faults.plan import KILLS, Planned, make_plan
 from ops.faults.recovery import Recovery
-from ops.faults.system import CASE_ID
+from ops.faults.report import write_json
+from ops.faults.run import outcomes
+from ops.faults.system import CASE_ID, Death
 from ops.faults.verify import Findings, compare
 from schemas.messages import DeadLetter, Decision, Message, PostRef, Takedown, Verdict
 from streams.takedown.life import chained
@@ -99,3 +106,76 @@ def test_a_stage_has_recovered_when_it_has_committed_what_waited_and_more() -> N
     for committed, end in ((5, 5), (5, 6), (6, 8)):
         recovery.update(Position({at: committed}, {at: end}))
         assert (recovery.seconds is not None) is (committed == 6)
+
+
+def outcome(findings: Findings | None = None, deaths: Sequence[Death] = (), seconds: float | None = 1.0) -> Outcome:
+    recoveries = [Recovery("kill", "text", since=0.0, seconds=seconds)]
+    return Outcome(Counter(), Counter(kill=1), {}, 1, deaths, recoveries, findings or Findings())
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        outcome(Findings(lost=["a"])),
+        outcome(Findings(wrong=["a"])),
+        outcome(Findings(doubled=["a"])),
+        outcome(Findings(states=["a"])),
+        outcome(Findings(set_aside=Counter({"decode busy": 1}))),
+        outcome(deaths=[Death("text", "kill", was_ready=True, log_end="")]),
+        outcome(seconds=None),
+    ],
+)
+def test_an_outcome_passes_only_without_any_harm(harm: Outcome) -> None:
+    assert passed(outcome(deaths=[Death("text", "model_corrupt", was_ready=False, log_end="")]))
+    assert not passed(harm)
+
+
+class Played:
+    """What `outcomes` does: the number of a fault, and a comparison as a letter."""
+
+    def __init__(self, *found: Outcome, stops_at: int | None = None) -> None:
+        self._found, self._stops_at = iter(found), stops_at
+        self.steps: list[int | str] = []
+
+    def do(self, number: int, _: Planned) -> bool:
+        self.steps.append(number)
+        return number != self._stops_at
+
+    def compare(self) -> Outcome:
+        self.steps.append("c")
+        return next(self._found)
+
+    def play(self, n_faults: int, every: int = 2) -> list[Outcome]:
+        return list(outcomes(make_plan(1, n_faults), every, self.do, self.compare))
+
+
+def test_a_run_compares_after_every_so_many_faults_and_at_its_end() -> None:
+    played = Played(*[outcome()] * 3)
+    assert len(played.play(5)) == 3
+    assert played.steps == [1, 2, "c", 3, 4, "c", 5, "c"]
+
+
+def test_a_comparison_that_fails_ends_the_run() -> None:
+    harm = outcome(Findings(lost=["a"]))
+    played = Played(outcome(), harm)
+    assert played.play(9)[-1] is harm
+    assert played.steps == [1, 2, "c", 3, 4, "c"]
+
+
+def test_a_run_whose_time_is_over_or_that_stands_still_compares_at_once() -> None:
+    played = Played(*[outcome()] * 2, stops_at=3)
+    assert len(played.play(9)) == 2
+    assert played.steps == [1, 2, "c", 3, "c"]
+
+
+def test_a_run_without_faults_compares_once() -> None:
+    assert len(Played(outcome()).play(0)) == 1
+
+
+def test_the_figures_can_be_written_before_there_are_any_of_hostile_media(tmp_path: Path) -> None:
+    write_json(outcome(), None, tmp_path / "f.json", seed=1)
+    assert "hostile_files" not in (figures := json.loads((tmp_path / "f.json").read_text()))
+    write_json(outcome(), {"hostile_files": 5}, tmp_path / "f.json", seed=1)
+    assert json.loads((tmp_path / "f.json").read_text()) == {
+        **figures, "hostile_files": 5, "hostile_media": {"hostile_files": 5},
+    }  # fmt: skip
