@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ops.faults.catalogue import FAULTS, OTHERS
 from ops.faults.hostile_media import figures_json, fuzz, passed_media, table
-from ops.faults.outcome import passed
+from ops.faults.outcome import Outcome, passed
 from ops.faults.plan import make_plan
 from ops.faults.report import print_table, write_json
 from ops.faults.run import run
@@ -28,7 +28,9 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the plan and of the feed.")] = 1,
     kills: Annotated[int | None, typer.Option(help="Kills; 20 by default, 200 with --long.")] = None,
-    files: Annotated[int | None, typer.Option(help="Hostile media; 500 by default, 20,000 with --long.")] = None,
+    files: Annotated[
+        int | None, typer.Option(help="Hostile media, 0 for none; 500 by default, 20,000 with --long.")
+    ] = None,
     long: Annotated[bool, typer.Option("--long", help="The full size: each other fault three times.")] = False,
     only: Annotated[
         list[str] | None, typer.Option(help="Other faults, all by default; `none` for kills alone.")
@@ -51,13 +53,19 @@ def main(
     except (UnavailableError, UsageError, RuntimeError, TimeoutError) as error:
         typer.echo(str(error), err=True)
         sys.exit(2)
-    hostile = asyncio.run(fuzz(seed, files if files is not None else _LONG_FILES if long else _FILES))
     console = Console()
     print_table(outcome, console)
+    n_files = files if files is not None else _LONG_FILES if long else _FILES
+    is_harmless = _hostile(outcome, seed, n_files, json_file, console) if n_files else True
+    sys.exit(0 if passed(outcome) and is_harmless else 1)
+
+
+def _hostile(outcome: Outcome, seed: int, n_files: int, json_file: Path | None, console: Console) -> bool:
+    hostile = asyncio.run(fuzz(seed, n_files))
     console.print(table(hostile, "container"), figures_json(hostile))
     if json_file is not None:
         write_json(outcome, figures_json(hostile), json_file, seed)
-    sys.exit(0 if passed(outcome) and passed_media(hostile) else 1)
+    return passed_media(hostile)
 
 
 if __name__ == "__main__":

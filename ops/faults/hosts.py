@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from models.manifest import default_cache
@@ -49,8 +49,11 @@ def disk_full(system: System, fault: Planned) -> Iterable[str]:
     """Fill the file system of a worker's fetched media, or of its archive, for a while."""
     worker = system.workers[fault.stage]
     folder = worker.archive if fault.stage == "match" else worker.folder / "tmp"
-    with _small_disk(folder):
-        _restart(system, fault.stage)
+    with ExitStack() as stack:
+        with system.holding(fault.stage):
+            worker.stop()  # first: its open files would be on one disk, and the paths of its new ones on the other
+            stack.enter_context(_small_disk(folder))
+            system.start(fault.stage)
         system.await_ready(fault.stage)
         _fill(folder / "full")
         time.sleep(_FULL_S)

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ops.faults.outcome import Outcome
+from ops.faults.outcome import Outcome, died
 
 
 def figures(outcome: Outcome) -> dict[str, object]:
@@ -19,7 +19,8 @@ def figures(outcome: Outcome) -> dict[str, object]:
         "lost": len(found.lost),
         "doubled": len(found.doubled),
         "wrong": len(found.wrong),
-        "worker_deaths": sum(death.was_ready for death in outcome.deaths),
+        "worker_deaths": len(died(outcome)),
+        "full_disk_stops": sum(death.was_ready for death in outcome.deaths) - len(died(outcome)),
         "refused_starts": sum(not death.was_ready for death in outcome.deaths),
         "recovery_p99_s": percentile([r.seconds for r in outcome.recoveries], 99),
         "not_recovered": sum(r.seconds is None for r in outcome.recoveries),

@@ -50,7 +50,11 @@ class _Run:
         if not self._await_recovery(STAGES if fault.kind in OTHERS else (fault.stage,)):
             return False
         self._disturb(number, fault)
-        return fault.kind not in OTHERS or self._await_recovery(STAGES)
+        if fault.kind not in OTHERS:
+            return True
+        recovers = self._await_recovery(STAGES)
+        self.system.fault = ""
+        return recovers
 
     def compare(self) -> Outcome:
         """Return what the run has shown, once everything that was fed has been processed."""

@@ -1,17 +1,20 @@
 """Slices in Milvus Lite: each a collection with a lock of its own, of which only so many are open at once."""
 
+import errno
 import logging
 import os
 import re
+import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from milvus_lite.server_manager import server_manager_instance as embedded_servers
 from pymilvus import DataType, MilvusClient, MilvusException
 
+from streams.errors import WorkerError
 from streams.match.slices import Slice
 
 MAX_DIGESTS = 4_096
@@ -43,7 +46,7 @@ class SliceStore:
     def __init__(self, folder: Path) -> None:
         self.client = MilvusClient(str(folder))
         self._folder = folder
-        self._failure: OSError | None = None
+        self._failure: WorkerError | None = None
         self._catalogue = threading.Lock()
         self._locks: dict[Slice, threading.Lock] = {}
         self._open: OrderedDict[Slice, None] = OrderedDict()
@@ -52,10 +55,17 @@ class SliceStore:
     def existing(self) -> list[Slice]:
         """Return the slices; another collection is of an older version and dropped, so the topic is read again."""
         found = {name: Slice.of(name) for name in self.client.list_collections()}
+        self._delete_unfinished(found)
         for name, one in found.items():
             if one is None:
                 self.client.drop_collection(name)
         return [one for one in found.values() if one is not None]
+
+    def _delete_unfinished(self, existing: Collection[str]) -> None:
+        """Delete what a kill or a full disk left of a creation or a drop: the engine would never create it again."""
+        for folder in (self._folder / "collections").iterdir():
+            if folder.name not in existing:
+                shutil.rmtree(folder)
 
     @contextmanager
     def using(self, one: Slice, columns: int | None = None) -> Iterator[bool]:
@@ -63,8 +73,8 @@ class SliceStore:
 
         Raises
         ------
-        OSError
-            The machine failed, a full disk for example, now or in an earlier call. A write that failed leaves a torn
+        WorkerError
+            The disk failed, is full for example, now or in an earlier call. A write that failed leaves a torn
             record in the engine's log: at the next start it would end its reading there, and lose all that was written
             after it. So nothing more is written until the worker has started again.
         """
@@ -78,14 +88,12 @@ class SliceStore:
             raise self._failure
         try:
             yield
-        except OSError as error:
-            self._failure = error
-            raise
-        except MilvusException as error:
-            if (found := _ERRNO.search(str(error))) is None:
+        except (OSError, MilvusException) as error:
+            if (failure := _disk_error(error)) is None:
                 raise
-            self._failure = OSError(int(found[1]), f"the archive failed: {error.message}")
-            raise self._failure from error
+            reason = "disk_full" if failure.errno in (errno.ENOSPC, errno.EDQUOT) else "disk_failed"
+            self._failure = WorkerError(reason, f"the archive failed: {failure.strerror}")
+            raise self._failure from failure
 
     def count(self, one: Slice) -> int:
         """Return a slice's number of rows."""
@@ -157,6 +165,13 @@ class SliceStore:
     def _sync(self, one: Slice) -> None:
         for file in (self._folder / "collections" / one.name).rglob("*"):
             _sync(file)
+
+
+def _disk_error(error: OSError | MilvusException) -> OSError | None:
+    if isinstance(error, OSError):
+        return error
+    number = _ERRNO.search(str(error))
+    return None if number is None else OSError(int(number[1]), error.message)
 
 
 def _create(client: MilvusClient, name: str, columns: int) -> None:

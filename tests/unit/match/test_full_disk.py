@@ -14,6 +14,7 @@ import pytest
 from schemas.messages import Verdict
 from streams.engine.guard import DeliveryError
 from streams.engine.record import Output, Record
+from streams.errors import WorkerError
 from streams.match.archive import Hit
 from streams.match.milvus_archive import MilvusArchive
 from tests.support.deadline import DEADLINE_S
@@ -41,7 +42,7 @@ def fill(archive: MilvusArchive, offset: int) -> None:
 _FILL_TWICE = """
 import os, signal, sys
 from pathlib import Path
-from tests.unit.match.test_full_disk import MilvusArchive, fill
+from tests.unit.match.test_full_disk import MilvusArchive, WorkerError, fill
 folder = Path(sys.argv[1])
 ballast = folder / "ballast"
 ballast.write_bytes(bytes(1 << 20))
@@ -50,8 +51,8 @@ for offset in range(100):
     try:
         fill(archive, offset)
         print(offset, flush=True)
-    except OSError as error:
-        print("errno", error.errno, flush=True)
+    except WorkerError as error:
+        print("errno", error.__cause__.errno, flush=True)
         ballast.unlink(missing_ok=True)
         failed += 1
     if failed == 4:
@@ -72,6 +73,28 @@ def test_what_was_confirmed_outlives_a_full_disk_that_has_room_again(small_disk:
             assert archive.search(wanted, ALL, 0.9) == {Hit(0, offset)}
     finally:
         archive.close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_a_slice_whose_creation_failed_is_created_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, "the disk failed")
+
+    archive = MilvusArchive(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("milvus_lite.db.save_schema", fail)
+        for _ in range(2):  # also once the machine could: the worker must start again
+            with pytest.raises(WorkerError, match="the disk failed"):
+                fill(archive, 0)
+    archive.close()
+    again = MilvusArchive(tmp_path)
+    try:
+        fill(again, 0)
+        assert again.search(reference(vectors(1, seed=0), modality="text"), ALL, 0.9) == {Hit(0, 0)}
+    finally:
+        again.close()
 
 
 async def test_a_full_disk_stops_the_stage_and_causes_no_dead_letter(small_disk: Path) -> None:

@@ -14,7 +14,7 @@ from ops.faults.offsets import Position
 from ops.faults.outcome import Outcome, passed
 from ops.faults.plan import KILLS, Planned, make_plan
 from ops.faults.recovery import Recovery
-from ops.faults.report import write_json
+from ops.faults.report import figures, write_json
 from ops.faults.run import outcomes
 from ops.faults.system import CASE_ID, Death
 from ops.faults.verify import Findings, compare
@@ -126,8 +126,16 @@ def outcome(findings: Findings | None = None, deaths: Sequence[Death] = (), seco
     ],
 )
 def test_an_outcome_passes_only_without_any_harm(harm: Outcome) -> None:
-    assert passed(outcome(deaths=[Death("text", "model_corrupt", was_ready=False, log_end="")]))
     assert not passed(harm)
+
+
+def test_a_refused_start_and_a_stop_on_a_full_disk_are_no_deaths() -> None:
+    refused = Death("text", "model_corrupt", was_ready=False, log_end="")
+    stopped = Death("match", "disk_full", was_ready=True, log_end="")
+    found = outcome(deaths=[refused, stopped])
+    assert passed(found)
+    made = figures(found)
+    assert (made["worker_deaths"], made["refused_starts"], made["full_disk_stops"]) == (0, 1, 1)
 
 
 class Played:
@@ -174,8 +182,8 @@ def test_a_run_without_faults_compares_once() -> None:
 
 def test_the_figures_can_be_written_before_there_are_any_of_hostile_media(tmp_path: Path) -> None:
     write_json(outcome(), None, tmp_path / "f.json", seed=1)
-    assert "hostile_files" not in (figures := json.loads((tmp_path / "f.json").read_text()))
+    assert "hostile_files" not in (written := json.loads((tmp_path / "f.json").read_text()))
     write_json(outcome(), {"hostile_files": 5}, tmp_path / "f.json", seed=1)
     assert json.loads((tmp_path / "f.json").read_text()) == {
-        **figures, "hostile_files": 5, "hostile_media": {"hostile_files": 5},
+        **written, "hostile_files": 5, "hostile_media": {"hostile_files": 5},
     }  # fmt: skip
