@@ -399,6 +399,18 @@ class Label(Message, frozen=True, kw_only=True):
     verdict: Verdict | None = None
 
 
+class Act(Message, frozen=True, kw_only=True):
+    act_id: str
+    act: str
+    subject: str
+    by: str
+    why: str
+    at: datetime
+    detail: str = ""
+    key_id: str = ""
+    signature: bytes = b""
+
+
 class Cursor(Message, frozen=True, kw_only=True):
     feed: str
     position: str

@@ -15,6 +15,7 @@ from models.manifest import ModelError
 from schemas.codec import WireError
 from streams.commands import (
     answers,
+    audit,
     case,
     dead_letters,
     doctor,
@@ -53,6 +54,7 @@ app.add_typer(replay.app, name="replay")
 app.add_typer(shadow.app, name="shadow")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(audit.app, name="audit")
 use_plain_types()
 
 

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from streams.audit.settings import AuditSettings
 from streams.decode.settings import MediaSettings
 from streams.delivery.settings import DeliverySettings, FilerSettings
 from streams.desk.hits.settings import HookSettings
@@ -25,7 +26,7 @@ from streams.errors import UsageError
 from streams.feeds.http.settings import HttpSettings
 
 _LEAST_KEY_BYTES = 16
-_GROUPS = (MediaSettings, HttpSettings, DeliverySettings, FilerSettings, HookSettings)
+_GROUPS = (MediaSettings, HttpSettings, DeliverySettings, FilerSettings, HookSettings, AuditSettings)
 _PREFIXES = {group.__name__: group.model_config["env_prefix"] for group in _GROUPS}
 
 
@@ -145,6 +146,8 @@ class Settings(BaseSettings):
     """Who files notices, read from JIKIMI_FILER_…."""
     hook: HookSettings = Field(default_factory=HookSettings)
     """Where officers are notified of hits, read from JIKIMI_HOOK_…."""
+    audit: AuditSettings = Field(default_factory=AuditSettings)
+    """Keys of the audit trail, read from JIKIMI_AUDIT_…."""
 
     @field_validator("time_zone")
     @classmethod

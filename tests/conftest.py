@@ -43,6 +43,14 @@ _HERE = Path(__file__).parent
 _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _folder_of_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep keys and notes out of the developer's folder of data, also those of child processes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
     """Bootstrap servers of a real Apache Kafka that the whole run shares: keep to your `prefix`."""

@@ -43,8 +43,6 @@ class DeliverySettings(BaseSettings):
     """Sender of notices by mail; bounces go to its mailbox with the takedown's id in the address."""
     bounce_key: SecretStr = SecretStr("")
     """Signs the ids in those addresses, so that nobody can make up a bounce; unsigned by default."""
-    signing_key_file: Path | None = None
-    """Ed25519 key that signs evidence packs, PEM; created at its first use if the file does not exist."""
     languages: tuple[str, ...] = ("en",)
     """Languages of notices in order of preference, where a platform's entry names none."""
 

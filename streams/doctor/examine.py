@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from schemas.messages import Choice
 from streams.doctor import broker, clock, decoder, machine, models
+from streams.doctor.audit import audit_keys
 from streams.doctor.broker_probe import Probe
 from streams.doctor.consumers import consumers
 from streams.doctor.delivery import delivery
@@ -59,5 +60,7 @@ def _machine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
         yield machine.room_for_media(settings)
     if "delivery" in roles:
         yield delivery(settings)
+    if {"takedown", "delivery", "desk"} & set(roles):
+        yield audit_keys(settings)
     yield machine.metrics_port(settings)
     yield machine.open_files()

@@ -29,7 +29,7 @@ class TopicWriter:
     """
 
     def __init__(self, settings: Settings, **options: Any) -> None:  # noqa: ANN401 - librdkafka's own values
-        self._settings = settings
+        self.settings = settings
         self._failed: KafkaError | None = None
         self.codec = create_codec(settings)
         self._producer = Producer(
@@ -75,7 +75,7 @@ class TopicWriter:
         partition
             By the key by default.
         """
-        name = self._settings.topic_prefix + topic
+        name = self.settings.topic_prefix + topic
         while len(self._producer) >= _IN_FLIGHT:
             self._producer.poll(0.1)
         self._producer.produce(
@@ -98,17 +98,17 @@ class TopicWriter:
         UsageError
             Not all records were acknowledged in time.
         """
-        left = self._producer.flush(self._settings.start_grace_s + 1)
+        left = self._producer.flush(self.settings.start_grace_s + 1)
         self._check()
         if left:
-            raise UsageError(f"{self._settings.bootstrap_servers} did not take {left} messages in time")
+            raise UsageError(f"{self.settings.bootstrap_servers} did not take {left} messages in time")
 
     def _delivered(self, error: KafkaError | None, _: Delivery) -> None:
         self._failed = self._failed or error
 
     def _check(self) -> None:
         if self._failed is not None:
-            raise UsageError(f"{self._settings.bootstrap_servers}: {self._failed.str()}")
+            raise UsageError(f"{self.settings.bootstrap_servers}: {self._failed.str()}")
 
 
 @contextmanager

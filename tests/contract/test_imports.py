@@ -18,7 +18,7 @@ NETWORK = {
 }  # fmt: skip
 ROOMS = [
     "errors", "settings", "topology",
-    "links", "telemetry", "kafka", "cases", "live_models", "engine",
+    "links", "telemetry", "kafka", "audit", "cases", "live_models", "engine",
     "feeds", "decode", "describe", "match", "fusion", "takedown", "delivery",
     "monitor", "evaluation", "replay", "desk",
     "doctor", "demo", "commands", "cli",

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemas.messages import Filer
+from streams.audit.signing import load_key
 from streams.delivery.evidence.context import Source
 from streams.delivery.evidence.gather import gather
 from streams.delivery.evidence.history import CaseHistory
 from streams.delivery.evidence.moments import Clock
 from streams.delivery.evidence.pack import Written, write_pack
-from streams.delivery.evidence.sign import load_key
 from streams.delivery.evidence.words import Language
 from streams.delivery.platforms.registry import load_registry
 from streams.settings import Settings
@@ -36,7 +36,7 @@ def make_pack(settings: Settings, request: PackRequest) -> Written:
     UsageError
         A setting is wrong, the broker does not answer, or no takedown has this id.
     """
-    key, clock = load_key(settings.delivery.signing_key_file), Clock(request.zone)
+    key, clock = load_key(settings.audit.key_file), Clock(request.zone)
     registry = load_registry(settings.delivery.platforms)
     history = CaseHistory(request.identifier, thumbnails=request.thumbnails)
     try:

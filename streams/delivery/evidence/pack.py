@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from streams.audit.signing import fingerprint, public_pem
 from streams.delivery.evidence import pack_file
 from streams.delivery.evidence.blocks import Block, Heading, Paragraph
 from streams.delivery.evidence.context import Context, Source
@@ -19,7 +20,6 @@ from streams.delivery.evidence.pack_file import PackWriter
 from streams.delivery.evidence.pdf import pdf
 from streams.delivery.evidence.post_section import anchor, post_section
 from streams.delivery.evidence.readme import readme
-from streams.delivery.evidence.sign import fingerprint, public_pem
 from streams.delivery.evidence.words import Language, words
 
 POSTS_PER_PAGE = 50

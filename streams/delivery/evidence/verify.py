@@ -9,9 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from streams.audit.signing import fingerprint, is_signed
 from streams.delivery.evidence import pack_file, verify_chains
 from streams.delivery.evidence.pack_file import PackReader, open_pack
-from streams.delivery.evidence.sign import fingerprint, is_signed
 from streams.errors import UsageError
 
 _CHUNK_BYTES = 1024 * 1024

@@ -12,11 +12,11 @@ from shutil import copytree, which
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from streams.audit.signing import public_pem
 from streams.delivery.evidence import pack as pack_module
 from streams.delivery.evidence import pack_file
 from streams.delivery.evidence.pack import manifest
 from streams.delivery.evidence.pack_file import FolderReader, PackWriter
-from streams.delivery.evidence.sign import public_pem
 from streams.delivery.evidence.verify import verify_pack
 from streams.errors import UsageError
 from tests.unit.delivery.evidence.conftest import KEY

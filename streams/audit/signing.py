@@ -1,4 +1,4 @@
-"""Ed25519 signatures of evidence packs, and the key file."""
+"""Ed25519 signatures, and the key file of this process."""
 
 import os
 from hashlib import sha256
@@ -16,21 +16,52 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from streams.errors import UsageError
+from streams.settings import Settings
 
-_SETTING = "JIKIMI_DELIVERY_SIGNING_KEY_FILE"
+_SETTING = "JIKIMI_AUDIT_SIGNING_KEY_FILE"
 _READABLE_BY_ALL = 0o004
+_ID_DIGITS = 16
 
 
-def load_key(file: Path | None) -> Ed25519PrivateKey:
+class Signer:
+    """Signatures with a private key.
+
+    Parameters
+    ----------
+    key
+        Key of this process.
+    """
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.pem = public_pem(key)
+        """Public key, PEM."""
+        self.key_id = key_id(self.pem)
+        """Id of the public key."""
+
+    def sign(self, domain: str, body: bytes) -> bytes:
+        """Return the signature of 64 bytes over what `signed_bytes` returns."""
+        return self._key.sign(signed_bytes(domain, body))
+
+
+def signed_bytes(domain: str, body: bytes) -> bytes:
+    """Return the bytes that are signed; the domain keeps a signature of one kind from passing for another."""
+    return domain.encode() + b"\0" + body
+
+
+def own_signer(settings: Settings) -> Signer:
+    """Return the signer of this process; raises as `load_key` does."""
+    return Signer(load_key(settings.audit.key_file))
+
+
+def load_key(file: Path) -> Ed25519PrivateKey:
     """Return the private key of a PEM file, which is created if it does not exist.
 
     Raises
     ------
     UsageError
-        No file is set, everybody may read it, or it holds no Ed25519 key.
+        Everybody may read the file, it holds no Ed25519 key, or it cannot be created.
     """
-    if file is None:
-        raise UsageError(f"set {_SETTING} to the file of the key that signs packs; it is created if it does not exist")
     try:
         if not file.exists():
             _create(file)
@@ -46,7 +77,7 @@ def load_key(file: Path | None) -> Ed25519PrivateKey:
 
 def _create(file: Path) -> None:
     """Write a new key under a name of its own, then give it the file's: two first uses end with one whole key."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     new = file.with_name(f"{file.name}.{os.getpid()}")
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:  # noqa: PTH123 - a descriptor
@@ -74,6 +105,11 @@ def fingerprint(pem: bytes) -> str:
         It is no public key.
     """
     return sha256(load_pem_public_key(pem).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+def key_id(pem: bytes) -> str:
+    """Return the id of a public key: the first 16 digits of its fingerprint; raises as `fingerprint` does."""
+    return fingerprint(pem)[:_ID_DIGITS]
 
 
 def is_signed(statement: bytes, signature: bytes, pem: bytes) -> bool:

@@ -1,0 +1,32 @@
+"""The doctor on the keys of the audit trail."""
+
+from pathlib import Path
+
+from streams.audit.signing import own_signer
+from streams.doctor.audit import audit_keys
+from streams.settings import load_settings
+
+
+def test_a_key_that_is_not_made_yet_is_well_and_not_made(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    assert audit_keys(load_settings(audit={"signing_key_file": file})).health == "ok"
+    assert not file.exists()
+
+
+def test_the_own_key_must_be_trusted(tmp_path: Path) -> None:
+    own, other = ({"signing_key_file": tmp_path / name} for name in ("own", "other"))
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(own_signer(load_settings(audit=other)).pem)
+    signer = own_signer(load_settings(audit=own))
+    found = audit_keys(load_settings(audit=own | {"trusted_keys": trusted}))
+    assert (found.health, signer.key_id in found.message) == ("wrong", True)
+    trusted.write_bytes(trusted.read_bytes() + signer.pem)
+    found = audit_keys(load_settings(audit=own | {"trusted_keys": trusted}))
+    assert (found.health, "2 trusted" in found.message) == ("ok", True)
+
+
+def test_a_key_that_everybody_can_read_is_wrong(tmp_path: Path) -> None:
+    settings = load_settings(audit={"signing_key_file": tmp_path / "key"})
+    own_signer(settings)
+    (tmp_path / "key").chmod(0o644)
+    assert audit_keys(settings).health == "wrong"
