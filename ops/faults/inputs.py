@@ -65,16 +65,17 @@ def duplicates(system: System, _: Planned) -> Iterable[str]:
 
 
 def topic_recreated(system: System, fault: Planned) -> Iterable[str]:
-    """Delete a topic that has been processed to its end, and create it again: its offsets start at 0."""
+    """Delete a topic that has been processed to its end, and create it again, as wide: its offsets start at 0."""
     topic = _RECREATED[int(fault.share * len(_RECREATED))]
     name = system.settings.topic_prefix + topic
     admin = AdminClient(client_config(system.settings))
     with _quiet(system):
+        n_partitions = len(admin.list_topics(name, timeout=_ANSWER_S).topics[name].partitions)
         admin.delete_topics([name])[name].result(_ANSWER_S)
         while name in admin.list_topics(timeout=_ANSWER_S).topics:
             time.sleep(_POLL_S)
         config = topic_admin.settings_of(TOPICS[topic])
-        new = NewTopic(name, num_partitions=TOPICS[topic].partitions, config=config)
+        new = NewTopic(name, num_partitions=n_partitions, config=config)
         admin.create_topics([new])[name].result(_ANSWER_S)
     return STAGES
 

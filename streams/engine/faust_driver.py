@@ -13,7 +13,7 @@
 - The number of a topic's partitions comes from the cluster's metadata; where Faust looks it up, only the leader of
   the group has it.
 - A commit carries a note for the partition's next owner (`commit_notes`), and one that a rebalance was faster than is
-  no error.
+  no error. Partitions that no longer exist are left out, also of one that is being tried.
 - A topic that was created again, or lost its end, is read from its beginning. Faust drops records with offsets below
   those it has read, without a word.
 - A partition without a commit, or with one at 0, is sought to its beginning in a rebalance like any other. Otherwise
@@ -49,6 +49,8 @@ log = structlog.get_logger()
 
 ANSWER_S = 2.0
 """Longest wait of a stopping worker for one answer of the broker."""
+_LOOK_S = 1.0
+"""Time between two looks at whether the partitions of a commit still exist."""
 
 
 def is_too_large(error: BaseException) -> bool:
@@ -87,7 +89,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Commit; return False after a rebalance, which repeats what was not committed."""
         owned = self.assignment()
         try:
-            await self._ensure_consumer().commit({TopicPartition(*tp): c for tp, c in commits.items() if tp in owned})
+            await self._commit_existing({TopicPartition(*tp): c for tp, c in commits.items() if tp in owned})
         except (CommitFailedError, IllegalStateError) as error:
             log.warning("commit after a rebalance", error=str(error))
             return False
@@ -96,6 +98,25 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             await self.crash(error)
             return False
         return True
+
+    async def _commit_existing(self, commits: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Commit, until it is done, what still exists: aiokafka would try for ever to commit what does not."""
+        consumer = self._ensure_consumer()
+        while commits := {tp: commit for tp, commit in commits.items() if not self._is_gone(tp)}:
+            attempt = asyncio.create_task(consumer.commit(commits))
+            try:
+                while not (attempt.done() or any(map(self._is_gone, commits))):
+                    await asyncio.wait({attempt}, timeout=_LOOK_S)
+                if attempt.done():
+                    await attempt
+                    return
+            finally:
+                attempt.cancel()
+
+    def _is_gone(self, tp: TopicPartition) -> bool:
+        """Return whether its topic was created again with fewer partitions; one without metadata may be back soon."""
+        partitions = self._ensure_consumer().partitions_for_topic(tp.topic)
+        return bool(partitions) and tp.partition not in partitions
 
     def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002 - Faust's signature
         """Log an error that ends the thread; Faust would print it."""
