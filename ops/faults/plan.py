@@ -10,7 +10,7 @@ KILLS = ("kill", "kill_after_output", "kill_in_rebalance", "kill_in_table_write"
          "kill_in_archive_write")  # fmt: skip
 """At a random moment, and at forced ones."""
 _WEIGHTS = (10, 4, 1, 2, 2, 2)
-_LONGEST_WAIT_S = 3.0
+_LONGEST_WAIT_S = 1.0
 _ONLY = {
     "kill_in_table_write": ("fusion",),
     "kill_in_archive_write": ("match",),

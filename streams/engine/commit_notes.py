@@ -29,8 +29,10 @@ class Note:
     """Owners in a row that died without progress."""
     alone: int = -1
     """Offset of the record that is processed alone, -1 for none."""
+    begun: bool = False
+    """Whether this owner has begun that record, and not only taken it over from one that died of it."""
     deaths_alone: int = 0
-    """Owners in a row that died with this record alone."""
+    """Owners that died with this record alone."""
     letters: int = 0
     """Dead letters in a row."""
 
@@ -56,7 +58,11 @@ class Note:
         deaths = self.deaths + 1 if self.owned else 0
         if self.alone < committed:
             return Note(owned=True, deaths=deaths, letters=self.letters)
-        return replace(self, owned=True, deaths=deaths, deaths_alone=self.deaths_alone + self.owned)
+        return replace(self, owned=True, deaths=deaths, begun=False, deaths_alone=self.deaths_alone + self.begun)
+
+    def without_record(self) -> "Note":
+        """Return the note without a record that is processed alone."""
+        return replace(self, alone=-1, begun=False, deaths_alone=0)
 
 
 class CommitNotes[P: Hashable]:
@@ -103,11 +109,11 @@ class CommitNotes[P: Hashable]:
         """Note that a record is processed alone."""
         note = self._notes[partition]
         deaths_alone = note.deaths_alone if note.alone == offset else 0
-        self._notes[partition] = replace(note, alone=offset, deaths_alone=deaths_alone)
+        self._notes[partition] = replace(note, alone=offset, begun=True, deaths_alone=deaths_alone)
 
     def finish_isolated(self, partition: P) -> None:
         """Note that the record that was processed alone is finished."""
-        self._notes[partition] = replace(self._notes[partition], alone=-1, deaths_alone=0)
+        self._notes[partition] = self._notes[partition].without_record()
 
     def leave(self, partition: P) -> None:
         """Note that the owner ends in order."""
@@ -119,6 +125,6 @@ class CommitNotes[P: Hashable]:
         if offset > self.committed.get(partition, offset):
             note = replace(note, deaths=0)
         if note.alone < offset:
-            note = replace(note, alone=-1, deaths_alone=0)
+            note = note.without_record()
         self._notes[partition], self.committed[partition] = note, offset
         return str(note)

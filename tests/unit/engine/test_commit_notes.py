@@ -98,6 +98,15 @@ def test_a_record_that_ended_alone_is_not_blamed_for_the_death_of_another() -> N
     assert not partition.start().has_killed("p", 101)
 
 
+def test_a_record_is_not_blamed_for_the_death_of_an_owner_that_had_not_begun_it() -> None:
+    partition = Partition()
+    partition.die(1)
+    partition.die_alone(102)
+    notes = partition.die(2)
+    assert not notes.has_killed("p", 102)
+    assert partition.die_alone(102).has_killed("p", 102)
+
+
 def test_a_suspect_that_was_committed_is_no_longer_one() -> None:
     partition = Partition()
     partition.die(1)
