@@ -31,6 +31,7 @@ from streams.commands import (
     topics,
 )
 from streams.commands.console import console, use_plain_types
+from streams.commands.needs import needs
 from streams.commands.review import app as review_app
 from streams.errors import UsageError
 from streams.settings import load_settings
@@ -80,6 +81,7 @@ def _refuse(line: str) -> int:
 
 
 @app.command()
+@needs("operate")
 def worker(stages: Annotated[list[str], typer.Argument(help="One stage, several, or all.")]) -> None:
     """Run stages until stopped."""
     from streams.engine.worker import run_worker  # noqa: PLC0415 - loads every model library
@@ -89,6 +91,7 @@ def worker(stages: Annotated[list[str], typer.Argument(help="One stage, several,
 
 
 @app.command()
+@needs("operate")
 def monitor() -> None:
     """Serve metrics of the broker's backlog, also of a stage that hangs or does not run."""
     from streams.monitor.monitor import run_monitor  # noqa: PLC0415 - likewise
@@ -98,6 +101,7 @@ def monitor() -> None:
 
 
 @app.command()
+@needs("operate")
 def demo(
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the result to this file.")] = None,
     bootstrap_servers: Annotated[

@@ -24,9 +24,10 @@ from streams.delivery.settings import DeliverySettings, FilerSettings
 from streams.desk.hits.settings import HookSettings
 from streams.errors import UsageError
 from streams.feeds.http.settings import HttpSettings
+from streams.rights.settings import ROLES, OidcSettings, Role
 
 _LEAST_KEY_BYTES = 16
-_GROUPS = (MediaSettings, HttpSettings, DeliverySettings, FilerSettings, HookSettings, AuditSettings)
+_GROUPS = (MediaSettings, HttpSettings, DeliverySettings, FilerSettings, HookSettings, AuditSettings, OidcSettings)
 _PREFIXES = {group.__name__: group.model_config["env_prefix"] for group in _GROUPS}
 
 
@@ -130,6 +131,8 @@ class Settings(BaseSettings):
     """File that a worker creates once it has its partitions, for readiness probes; none by default."""
     start_grace_s: NonNegativeFloat = 60.0
     """Longest wait of a command for the broker before it fails."""
+    roles: tuple[Role, ...] = ROLES
+    """Roles of the persons who use this machine's commands: officer, reviewer, operator, auditor."""
     desk_folder: Path | None = None
     """Folder in which the desk keeps the names of references' files, which never leave it; the user's data folder by
     default."""
@@ -148,6 +151,8 @@ class Settings(BaseSettings):
     """Where officers are notified of hits, read from JIKIMI_HOOK_…."""
     audit: AuditSettings = Field(default_factory=AuditSettings)
     """Keys of the audit trail, read from JIKIMI_AUDIT_…."""
+    oidc: OidcSettings = Field(default_factory=OidcSettings)
+    """Persons of a login outside, read from JIKIMI_OIDC_…."""
 
     @field_validator("time_zone")
     @classmethod

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from streams.commands.console import console
+from streams.commands.needs import needs
 from streams.settings import load_settings
 from streams.telemetry.logs import configure_service_logging
 
 
+@needs("operate")
 def answers(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port for HTTP; 0 for any free one.", min=0, max=65535)] = 8081,

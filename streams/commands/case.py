@@ -9,6 +9,7 @@ import typer
 from schemas.messages import CaseKind
 from streams.commands.console import console
 from streams.commands.hints import hint, hint_workers
+from streams.commands.needs import needs
 from streams.commands.opening import open_and_note
 from streams.settings import load_settings
 
@@ -24,6 +25,7 @@ _Why = Annotated[str, typer.Option(help="The reason; it is stored.")]
 
 
 @app.command("add")
+@needs("open")
 def case_add(  # noqa: PLR0917 - options are passed by name
     name: Annotated[str, typer.Option(metavar="PSEUDONYM", help="Pseudonym of the victim, never the name.")],
     files: Annotated[
@@ -60,6 +62,7 @@ def case_add(  # noqa: PLR0917 - options are passed by name
 
 
 @app.command("allow")
+@needs("allow")
 def case_allow(
     name: Annotated[str, typer.Argument(help="What the files show, such as 'intro of channel 5'.")],
     files: Annotated[list[Path], typer.Argument(help="Harmless files; they stay on this machine.")],
@@ -77,6 +80,7 @@ def case_allow(
 
 
 @app.command("describe")
+@needs("describe")
 def case_describe(
     case_id: str,
     reference: Annotated[
@@ -99,6 +103,7 @@ def case_describe(
 
 
 @app.command("list")
+@needs("read")
 def case_list(
     every: Annotated[
         bool, typer.Option("--all", help="Also withdrawn cases: pseudonym, times and counts are all that is left.")
@@ -113,6 +118,7 @@ def case_list(
 
 
 @app.command("show")
+@needs("read")
 def case_show(
     case_id: str,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document, with times in UTC.")] = False,
@@ -127,6 +133,7 @@ def case_show(
 
 
 @app.command("quarantine")
+@needs("read")
 def case_quarantine() -> None:
     """Show the references under quarantine after a flood of matches, and how many takedowns are held for each."""
     from streams.desk.reviewing import print_quarantined  # noqa: PLC0415 - likewise
@@ -135,6 +142,7 @@ def case_quarantine() -> None:
 
 
 @app.command("confirm")
+@needs("confirm")
 def case_confirm(case_id: str, reference_id: str, why: _Why = "", officer: _Officer = "desk") -> None:
     """Confirm a reference as the victim's: takedowns held for it are issued, and it is never quarantined again."""
     from streams.desk.reviewing import ReviewRequest, confirm_reference  # noqa: PLC0415 - likewise
@@ -144,6 +152,7 @@ def case_confirm(case_id: str, reference_id: str, why: _Why = "", officer: _Offi
 
 
 @app.command("deconfirm")
+@needs("withdraw")
 def case_deconfirm(case_id: str, reference_id: str, why: _Why = "", officer: _Officer = "desk") -> None:
     """Erase a reference that is not the victim's: it no longer matches, and takedowns on it alone are withdrawn."""
     from streams.desk.reviewing import ReviewRequest, withdraw_reference  # noqa: PLC0415 - likewise
@@ -153,6 +162,7 @@ def case_deconfirm(case_id: str, reference_id: str, why: _Why = "", officer: _Of
 
 
 @app.command("withdraw")
+@needs("withdraw")
 def case_withdraw(case_id: str) -> None:
     """Erase a case or an allow-list; a case's pending takedowns are withdrawn."""
     from streams.desk.withdraw_case import withdraw_case  # noqa: PLC0415 - likewise

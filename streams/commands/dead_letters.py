@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from streams.commands.console import console
+from streams.commands.needs import needs
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ Since = Annotated[
 
 
 @app.command("list")
+@needs("inspect")
 def letters_list(
     stage: Stage = None,
     reason: Reason = None,
@@ -39,6 +41,7 @@ def letters_list(
 
 
 @app.command("show")
+@needs("inspect")
 def letters_show(letter_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Show one dead letter with its traceback, without the original's bytes."""
     from streams.engine.dead_letters import print_dead_letter  # noqa: PLC0415 - likewise
@@ -47,6 +50,7 @@ def letters_show(letter_id: Annotated[str, typer.Argument(metavar="ID")]) -> Non
 
 
 @app.command("redrive")
+@needs("redrive")
 def letters_redrive(  # noqa: PLR0917 - the options of the command
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="ID…", help="Only these; all open ones by default.")

@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from streams.commands.console import console
+from streams.commands.needs import needs
 from streams.errors import UsageError
 from streams.settings import load_settings
 
 _COLOURS = {"ok": "green", "warn": "yellow", "wrong": "red"}
 
 
+@needs("check")
 def doctor(
     role: Annotated[
         list[str] | None,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from streams.commands.console import console
+from streams.commands.needs import needs
 from streams.errors import UsageError
 from streams.settings import load_settings
 
@@ -14,6 +15,7 @@ app = typer.Typer(help="Measure detection quality on a set of copies; needs no K
 
 
 @app.callback(invoke_without_command=True)
+@needs(None)
 def evaluate(  # noqa: PLR0917 - the options of the command
     context: typer.Context,
     manifest: Annotated[Path | None, typer.Option(metavar="FILE", help="The set, as make-set writes it.")] = None,
@@ -43,6 +45,7 @@ def evaluate(  # noqa: PLR0917 - the options of the command
 
 
 @app.command("make-set")
+@needs(None)
 def evaluate_make_set(  # noqa: PLR0917 - likewise
     videos: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of videos to cut clips from.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the set.")],

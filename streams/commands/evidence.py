@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from streams.commands.console import console
+from streams.commands.needs import needs
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ app = typer.Typer(
 
 
 @app.command(_DEFAULT)
+@needs("evidence")
 def evidence_write(  # noqa: PLR0917 - the options of the command
     identifier: Annotated[str, typer.Argument(metavar="CASE|TAKEDOWN", help="Id of a case or of one takedown.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER|FILE.zip", help="New folder or new zip file.")],
@@ -66,6 +68,7 @@ def evidence_write(  # noqa: PLR0917 - the options of the command
 
 
 @app.command("verify")
+@needs(None)
 def evidence_verify(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A pack: folder or zip file.")],
     key: Annotated[

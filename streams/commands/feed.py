@@ -11,6 +11,7 @@ from uuid import uuid4
 import typer
 
 from streams.commands.console import console
+from streams.commands.needs import needs
 from streams.errors import UsageError
 from streams.settings import Settings, load_settings
 
@@ -21,6 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="Run a feed of posts and removals."
 
 
 @app.command("folder")
+@needs("operate")
 def feed_folder(
     directory: Path, once: Annotated[bool, typer.Option(help="Exit when every file has been processed.")] = False
 ) -> None:
@@ -34,6 +36,7 @@ def feed_folder(
 
 
 @app.command("jsonl")
+@needs("operate")
 def feed_jsonl(file: str) -> None:
     """Make a post of each line of a file, after the last line read; - reads standard input."""
     from streams.feeds.files.jsonl import read_jsonl  # noqa: PLC0415 - likewise
@@ -49,6 +52,7 @@ def feed_jsonl(file: str) -> None:
 
 
 @app.command("jetstream")
+@needs("operate")
 def feed_jetstream(  # noqa: PLR0917 - the options of the command
     wire: Annotated[int, typer.Option(min=1, max=2, help="Wire format of the server.")] = 2,
     url: Annotated[str | None, typer.Option(help="Address of the server; a public one by default.")] = None,
@@ -71,6 +75,7 @@ def feed_jetstream(  # noqa: PLR0917 - the options of the command
 
 
 @app.command("http")
+@needs("operate")
 def feed_http(
     host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 for any free one.", min=0, max=65535)] = 8080,
@@ -87,6 +92,7 @@ def feed_http(
 
 
 @app.command("mastodon")
+@needs("operate")
 def feed_mastodon(
     server: Annotated[str, typer.Argument(help="Address, such as https://mastodon.social.")],
     stream: Annotated[str, typer.Option(help="Name in the API, such as public:remote:media.")] = "public",
@@ -114,6 +120,7 @@ def feed_mastodon(
 
 
 @app.command("topic")
+@needs("operate")
 def feed_topic(
     mapping: Annotated[Path, typer.Option(help="Mapping file of records to posts and removals; TOML or YAML.")],
 ) -> None:

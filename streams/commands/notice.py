@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.commands.needs import needs
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the noti
 
 
 @app.command("show")
+@needs("read")
 def notice_show(takedown_id: str, lang: _Language = "", html: _Html = None) -> None:
     """Show the last notice of a takedown, a draft if none was sent yet.
 
@@ -31,6 +33,7 @@ def notice_show(takedown_id: str, lang: _Language = "", html: _Html = None) -> N
 
 
 @app.command("bundle")
+@needs("send")
 def notice_bundle(
     case: Annotated[str, typer.Option(metavar="CASE", help="Case whose pending takedowns are bundled.")],
     platform: Annotated[str, typer.Option(metavar="NAME", help="Platform's name in the registry, such as bluesky.")],

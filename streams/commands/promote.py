@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from streams.commands.console import console
+from streams.commands.needs import needs
 from streams.errors import UsageError
 from streams.settings import load_settings
 
@@ -20,6 +21,7 @@ _By = Annotated[
 
 
 @app.command()
+@needs("promote")
 def promote(
     run_id: Annotated[str | None, typer.Argument(help="A replay or shadow whose choice goes live.")] = None,
     with_: Annotated[
@@ -44,6 +46,7 @@ def promote(
 
 
 @app.command()
+@needs("promote")
 def rollback(force: _Force = None, by: _By = "desk") -> None:
     """Restore the choice that the last promotion replaced."""
     from streams.live_models.promotion import roll_back  # noqa: PLC0415 - likewise
@@ -52,6 +55,7 @@ def rollback(force: _Force = None, by: _By = "desk") -> None:
 
 
 @app.command()
+@needs("check")
 def models() -> None:
     """Show the live choice, since when, and the earlier ones."""
     from streams.live_models.promotion import print_live  # noqa: PLC0415 - likewise

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from streams.commands.console import console
+from streams.commands.needs import needs
 from streams.errors import UsageError
 from streams.settings import load_settings
 
@@ -18,6 +19,7 @@ WITH = "Changes to the live models, such as visual=NAME@VERSION,fusion=NAME,poli
 
 
 @app.callback(invoke_without_command=True)
+@needs("replay")
 def replay(  # noqa: PLR0917 - the options of the command
     context: typer.Context,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="Id of the run; its topics end with it.")] = None,
@@ -55,6 +57,7 @@ def replay(  # noqa: PLR0917 - the options of the command
 
 
 @app.command()
+@needs("replay")
 def compare(  # noqa: PLR0917 - the options of the command
     run: Annotated[str, typer.Argument(help="A replay or shadow.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the page.")] = Path("var/replay"),
@@ -86,6 +89,7 @@ def compare(  # noqa: PLR0917 - the options of the command
 
 
 @app.command("list")
+@needs("check")
 def replay_list() -> None:
     """Show the replays and shadows."""
     from streams.replay.runs import print_runs  # noqa: PLC0415 - likewise
@@ -94,6 +98,7 @@ def replay_list() -> None:
 
 
 @app.command("clean")
+@needs("replay")
 def replay_clean(run: Annotated[str, typer.Argument(help="Id of the replay or shadow.")]) -> None:
     """Delete the topics, consumer group and record of a replay or shadow."""
     from streams.replay.runs import clean  # noqa: PLC0415 - likewise

@@ -8,6 +8,7 @@ import typer
 from schemas.messages import Label
 from streams.commands.console import console
 from streams.commands.hints import hint_workers
+from streams.commands.needs import needs
 from streams.settings import load_settings
 
 app = typer.Typer()
@@ -16,6 +17,7 @@ _Case = Annotated[str | None, typer.Option("--case", metavar="CASE", help="Only 
 
 
 @app.command()
+@needs("label")
 def label(
     post_id: str,
     case_id: str,
@@ -41,6 +43,7 @@ def label(
 
 
 @app.command()
+@needs("review")
 def reviews(
     case: _Case = None, json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
 ) -> None:
@@ -53,6 +56,7 @@ def reviews(
 
 
 @app.command()
+@needs("read")
 def watch(
     case: _Case = None,
     since: Annotated[
@@ -69,6 +73,7 @@ def watch(
 
 
 @app.command()
+@needs("operate")
 def notify() -> None:
     """Send officers a webhook or mail when there are hits, at most one a minute for each case; see JIKIMI_HOOK_….
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from streams.commands.console import console
+from streams.commands.needs import needs
 from streams.commands.replay import WITH, lower_priority
 from streams.settings import load_settings
 
@@ -18,6 +19,7 @@ def shadow() -> None:
 
 
 @app.command("run")
+@needs("replay")
 def shadow_run(  # noqa: PLR0917 - the options of the command
     run: Annotated[str, typer.Argument(help="Id of the shadow; its topics end with it.")],
     from_: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from streams.commands.needs import needs
 from streams.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Approve takedowns of cases that were opened with --approve.")
@@ -16,6 +17,7 @@ def takedown() -> None:
 
 
 @app.command("approve")
+@needs("send")
 def takedown_approve(
     takedown_id: str,
     why: Annotated[str, typer.Option(help="The reason; it is stored.")] = "",

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from streams.commands.needs import needs
 from streams.errors import UsageError
 from streams.kafka import topic_admin
 from streams.kafka.split_group import split_group
@@ -14,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Create or check the topics.")
 
 
 @app.command("create")
+@needs("operate")
 def topics_create(
     replication: Annotated[
         int | None, typer.Option(help="Replicas of each partition; the broker's default if not given.")
@@ -30,6 +32,7 @@ def topics_create(
 
 
 @app.command("check")
+@needs("check")
 def topics_check() -> None:
     """Compare the broker's topics with what the system needs; exit code 1 if they fall short."""
     settings = load_settings()
@@ -40,6 +43,7 @@ def topics_check() -> None:
 
 
 @app.command("split-group")
+@needs("operate")
 def topics_split_group(old: Annotated[str, typer.Argument(help="Its name, as jikimi-all.")]) -> None:
     """Copy the offsets of a group that stages shared to one group a stage; stop their workers first."""
     for line in split_group(load_settings(), old):

@@ -15,6 +15,7 @@ from schemas.messages import Delivery
 from streams.delivery.answers.platform_answer import PlatformAnswer
 from streams.delivery.answers.verification import AnswerError, Verification
 from streams.feeds.http.problems import error_response
+from streams.rights.table import MACHINE
 from streams.telemetry import metrics
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ def create_app(verification: Verification, write: Write) -> Litestar:
         Returns once an answer is durable.
     """
 
-    @post("/v1/answers/{platform:str}", status_code=HTTPStatus.ACCEPTED)
+    @post("/v1/answers/{platform:str}", status_code=HTTPStatus.ACCEPTED, opt={"right": MACHINE})
     async def accept_answer(platform: FromPath[str], request: Request[Any, Any, Any]) -> Answered:
         body, headers = await request.body(), {name.lower(): value for name, value in request.headers.items()}
         webhook_id = _check(verification, platform, headers, body)
@@ -49,7 +50,7 @@ def create_app(verification: Verification, write: Write) -> Litestar:
         metrics.ANSWERS.labels("webhook", "accepted").inc()
         return Answered(delivery.delivery_id)
 
-    @get("/ready", status_code=HTTPStatus.NO_CONTENT)
+    @get("/ready", status_code=HTTPStatus.NO_CONTENT, opt={"right": MACHINE})
     async def ready() -> None:
         pass
 

@@ -25,6 +25,7 @@ from streams.feeds.http.problems import error_response, problem_responses
 from streams.feeds.http.record_queue import BrokerUnavailableError, RecordQueue
 from streams.feeds.http.settings import HttpSettings
 from streams.feeds.removal import RemovalEntry
+from streams.rights.table import MACHINE
 from streams.telemetry import metrics
 
 FEED = "http"
@@ -99,7 +100,9 @@ class Ingestor:
 def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Litestar:
     """Return the application; without an ingestor it serves only to make its OpenAPI document."""
 
-    @post("/v1/posts", status_code=HTTPStatus.ACCEPTED, responses=_ERRORS, summary="Submit posts")
+    @post(
+        "/v1/posts", status_code=HTTPStatus.ACCEPTED, responses=_ERRORS, opt={"right": MACHINE}, summary="Submit posts"
+    )
     async def submit_posts(
         data: Annotated[Entry | list[Entry], Body(description="One post, or a list that is accepted as a whole.")],
         request: Request[Any, Any, Any],
@@ -109,7 +112,13 @@ def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Lite
         posts = [_post(entry) for entry in ingestor.as_list(data)]
         return await ingestor.ingest(posts, idempotency_key, b"posts " + await request.body())
 
-    @post("/v1/removals", status_code=HTTPStatus.ACCEPTED, responses=_ERRORS, summary="Submit removals")
+    @post(
+        "/v1/removals",
+        status_code=HTTPStatus.ACCEPTED,
+        responses=_ERRORS,
+        opt={"right": MACHINE},
+        summary="Submit removals",
+    )
     async def submit_removals(
         data: Annotated[RemovalEntry | list[RemovalEntry], Body(description="One removal, or a list.")],
         request: Request[Any, Any, Any],
@@ -122,7 +131,7 @@ def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Lite
     @get(
         "/ready",
         status_code=HTTPStatus.NO_CONTENT,
-        opt={"open": True},
+        opt={"open": True, "right": MACHINE},
         summary="Whether the broker accepts records",
         security=[{}],
     )

@@ -1,0 +1,21 @@
+"""Settings of identities: roles of the system's user, and claims of a login outside."""
+
+from typing import Literal, get_args
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Role = Literal["officer", "reviewer", "operator", "auditor"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class OidcSettings(BaseSettings):
+    """Persons of an OpenID Connect provider; every field can be set as JIKIMI_OIDC_<FIELD>."""
+
+    model_config = SettingsConfigDict(env_prefix="JIKIMI_OIDC_", frozen=True)
+
+    name_claim: str = "sub"
+    """Claim with the person's account: one that is never another's, and that the person cannot change."""
+    roles_claim: str = "groups"
+    """Claim with a list of groups or roles; dots lead into objects, as in realm_access.roles."""
+    roles: dict[str, Role] = {}
+    """Role of each group; a group that is not named here gives none."""
