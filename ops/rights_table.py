@@ -12,6 +12,7 @@ from streams.commands.needs import ATTRIBUTE
 from streams.rights.settings import ROLES
 from streams.rights.table import RIGHTS, Grant
 
+UNDECLARED = "undeclared"
 DOCUMENT = Path(__file__).parent / "docs" / "rights.md"
 _HEAD = f"| right | a person may | {' | '.join(ROLES)} | commands |\n|{'---|' * (len(ROLES) + 3)}\n"
 
@@ -30,19 +31,10 @@ def documented(text: str) -> str:
 
 
 def command_rights() -> dict[str, str | None]:
-    """Return the right that each command needs, None if it needs none.
-
-    Raises
-    ------
-    LookupError
-        A command declares nothing.
-    """
-    found = {}
-    for name, function in _functions(typer.main.get_command(app)):
-        if not hasattr(function, ATTRIBUTE):
-            raise LookupError(f"`jikimi {name}` declares no right: decorate it with streams.commands.needs")
-        found[name] = getattr(function, ATTRIBUTE)
-    return found
+    """Return the right that each command needs, None if it needs none, `UNDECLARED` where it declares nothing."""
+    return {
+        name: getattr(function, ATTRIBUTE, UNDECLARED) for name, function in _functions(typer.main.get_command(app))
+    }
 
 
 def _functions(command: Any, name: str = "") -> Iterator[tuple[str, object]]:  # noqa: ANN401 - typer has its own copy of click

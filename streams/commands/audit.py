@@ -3,6 +3,7 @@
 import typer
 
 from streams.commands.console import console
+from streams.commands.needs import needs
 from streams.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Keys of the signed log of takedowns and acts.")
@@ -14,6 +15,7 @@ def _group() -> None:
 
 
 @app.command("keys")
+@needs("verify")
 def audit_keys() -> None:
     """Print this machine's key and the trusted keys, public PEM each; creates this machine's key at the first use."""
     from streams.audit.signing import own_signer  # noqa: PLC0415 - only this command needs it
