@@ -25,15 +25,18 @@ class SchemaRegistry:
     Parameters
     ----------
     url
-        Base of the API; may carry user and password.
+        Base of the API.
+    auth
+        User and password, as user:password; empty for none.
     prefix
         Prefix of every topic name, as on the broker.
     timeout_s
         Limit of one request.
     """
 
-    def __init__(self, url: str, *, prefix: str = "", timeout_s: float = 5.0) -> None:
-        self._client = SchemaRegistryClient({"url": url, "timeout": timeout_s, "max.retries": 1})
+    def __init__(self, url: str, *, auth: str = "", prefix: str = "", timeout_s: float = 5.0) -> None:
+        login = {"basic.auth.user.info": auth} if auth else {}
+        self._client = SchemaRegistryClient({"url": url, "timeout": timeout_s, "max.retries": 1, **login})
         self._prefix = prefix
         self._ids: dict[str, int] = {}
         self._schemas: dict[int, Parsed] = {}

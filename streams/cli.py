@@ -5,6 +5,7 @@ No heavy import here: a subcommand imports its modules when it is called.
 
 import logging
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,7 @@ from streams.commands.console import console, use_plain_types
 from streams.commands.needs import needs
 from streams.commands.review import app as review_app
 from streams.errors import UsageError
+from streams.secrets.redaction import masked
 from streams.settings import load_settings
 from streams.telemetry.logs import configure_logging, configure_service_logging
 
@@ -72,11 +74,14 @@ def main() -> None:
         code = _refuse(error.format_message()) if error.format_message() else 0
     except (Abort, KeyboardInterrupt):
         code = 130
+    except Exception:  # noqa: BLE001 - a bug: what Python would print, without secrets and without local variables
+        print(masked(traceback.format_exc()), end="", file=sys.stderr)  # noqa: T201 - likewise
+        code = 1
     sys.exit(code or 0)
 
 
 def _refuse(line: str) -> int:
-    print(f"jikimi: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201 - output of a command
+    print(f"jikimi: {masked(' '.join(line.split()))}", file=sys.stderr)  # noqa: T201 - output of a command
     return 2
 
 

@@ -1,7 +1,8 @@
-"""Settings: read once from the environment (JIKIMI_…), typed, with the unit in the name."""
+"""Settings: read once from JIKIMI_… in the environment, a secret also from JIKIMI_…_FILE; typed, units in the names."""
 
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -16,7 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import SettingsConfigDict, SettingsError
 
 from streams.audit.settings import AuditSettings
 from streams.decode.settings import MediaSettings
@@ -25,13 +26,15 @@ from streams.desk.hits.settings import HookSettings
 from streams.errors import UsageError
 from streams.feeds.http.settings import HttpSettings
 from streams.rights.settings import ROLES, OidcSettings, Role
+from streams.secrets.redaction import hide
+from streams.secrets.settings import SecretSettings, hide_foreign_secrets
 
 _LEAST_KEY_BYTES = 16
 _GROUPS = (MediaSettings, HttpSettings, DeliverySettings, FilerSettings, HookSettings, AuditSettings, OidcSettings)
 _PREFIXES = {group.__name__: group.model_config["env_prefix"] for group in _GROUPS}
 
 
-class Settings(BaseSettings):
+class Settings(SecretSettings):
     """Settings of workers, the desk and the feeds."""
 
     model_config = SettingsConfigDict(env_prefix="JIKIMI_", frozen=True)
@@ -63,6 +66,8 @@ class Settings(BaseSettings):
     """Prefix of every consumer group."""
     schema_registry_url: str | None = Field(None, pattern=r"^(https?://\S+)?$")
     """URL of a Confluent-compatible registry; without one messages carry their schema's fingerprint."""
+    schema_registry_auth: SecretStr = SecretStr("")
+    """User and password at the registry, as user:password; none by default."""
 
     term_key: SecretStr = SecretStr("")
     """Shared by desk and text stage: terms leave the desk only as digests under this key."""
@@ -123,6 +128,8 @@ class Settings(BaseSettings):
     """Port of the Prometheus metrics; none by default."""
     trace_endpoint: str | None = Field(None, pattern=r"^https?://\S+$")
     """URL of an OpenTelemetry collector for traces, as http://host:4318/v1/traces; none by default."""
+    trace_headers: SecretStr = SecretStr("")
+    """Headers for the collector, such as an access token, as name=value[,name=value]; none by default."""
     trace_ratio: float = Field(1.0, ge=0, le=1)
     """Share of posts whose traces are sent; processes with the same share send the same posts."""
     monitor_interval_s: PositiveFloat = 2.0
@@ -172,9 +179,24 @@ class Settings(BaseSettings):
     def _complete(self) -> Self:
         if self.uses_sasl and not (self.sasl_username and self.sasl_password.get_secret_value()):
             raise ValueError(f"{self.security_protocol} needs JIKIMI_SASL_USERNAME and JIKIMI_SASL_PASSWORD")
+        if (auth := self.schema_registry_auth.get_secret_value()) and ":" not in auth:
+            raise ValueError("JIKIMI_SCHEMA_REGISTRY_AUTH is not of the form user:password")
         if (self.certificate_file is None) is not (self.key_file is None):
             raise ValueError("JIKIMI_CERTIFICATE_FILE and JIKIMI_KEY_FILE come together")
         return self
+
+    @model_validator(mode="after")
+    def _hide_parts(self) -> Self:
+        hide(self.schema_registry_auth.get_secret_value().partition(":")[2], *self.trace_header_values.values())
+        return self
+
+    @property
+    def trace_header_values(self) -> dict[str, str]:
+        """Headers for the collector by name."""
+        pairs = [pair.partition("=") for pair in self.trace_headers.get_secret_value().split(",") if pair.strip()]
+        if any(not (name.strip() and value.strip()) for name, _, value in pairs):
+            raise ValueError("JIKIMI_TRACE_HEADERS is not of the form name=value[,name=value]")
+        return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
 
     @property
     def uses_sasl(self) -> bool:
@@ -210,6 +232,7 @@ def load_settings(**changes: object) -> Settings:
     UsageError
         A setting is wrong; the message is one line with its name.
     """
+    hide_foreign_secrets()
     try:
         return Settings(**changes)  # type: ignore[arg-type]
     except ValidationError as error:

@@ -13,6 +13,7 @@ import typer
 from streams.commands.console import console
 from streams.commands.needs import needs
 from streams.errors import UsageError
+from streams.secrets.settings import has_credentials
 from streams.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def feed_jetstream(  # noqa: PLR0917 - the options of the command
     from streams.feeds.connection import reconnecting  # noqa: PLC0415 - likewise
 
     server = url or SERVERS[wire]
+    _refuse_credentials(server, pds)
     options = JetstreamOptions(
         wire=1 if wire == 1 else 2, url=server, media_only=media_only, pds=pds.rstrip("/"), stall_s=stall_s
     )
@@ -112,6 +114,7 @@ def feed_mastodon(
         raise UsageError("--tag and --stream hashtag need each other")
     if via not in {"sse", "websocket"} or not server.startswith(("http://", "https://")):
         raise UsageError("give the server as https://…, and --via as sse or websocket")
+    _refuse_credentials(server)
     settings = load_settings()
     token = settings.mastodon_token.get_secret_value()
     client = Server(server.rstrip("/"), Stream(stream, tag), token, "sse" if via == "sse" else "websocket", stall_s)
@@ -134,6 +137,11 @@ def feed_topic(
     with value_decoder(mapped.source) as decode:
         feed = TopicFeed(mapped, decode, source_settings(mapped.source, settings))
         _run(settings, f"{FEED}/{mapped.name}", feed.batches)
+
+
+def _refuse_credentials(*addresses: str) -> None:
+    if any(has_credentials(address) for address in addresses):
+        raise UsageError("an address with a user or password is visible to everybody on this machine: leave it out")
 
 
 def _run(settings: Settings, name: str, feed: "Feed") -> None:

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from streams.secrets.settings import SecretSettings
 
 
-class MediaSettings(BaseSettings):
+class MediaSettings(SecretSettings):
     """Limits of fetching and decoding; every field can be set as JIKIMI_MEDIA_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix="JIKIMI_MEDIA_", frozen=True)
@@ -18,6 +20,10 @@ class MediaSettings(BaseSettings):
     """Buckets that s3 links may name; none by default, because our credentials may open more than a feed should."""
     s3_endpoint: str | None = None
     """Endpoint of an S3-compatible store; if absent, the usual AWS_* variables apply."""
+    s3_access_key: SecretStr = SecretStr("")
+    """Access key of the store; if absent, the usual AWS_* variables apply."""
+    s3_secret_key: SecretStr = SecretStr("")
+    """Its secret key."""
     allowed_hosts: tuple[str, ...] = ()
     """Hosts, host:port or CIDRs that may resolve to private addresses, such as a media store in the same cluster."""
     max_media: PositiveInt = 16
@@ -83,6 +89,12 @@ class MediaSettings(BaseSettings):
     """Most blurred pictures of one segment, for evidence."""
     sound_rate_hz: PositiveInt = 8000
     """Sample rate of the sounds topic, which the audio model takes."""
+
+    @model_validator(mode="after")
+    def _has_both_keys(self) -> Self:
+        if bool(self.s3_access_key.get_secret_value()) is not bool(self.s3_secret_key.get_secret_value()):
+            raise ValueError("JIKIMI_MEDIA_S3_ACCESS_KEY and JIKIMI_MEDIA_S3_SECRET_KEY come together")
+        return self
 
     @model_validator(mode="after")
     def _has_room(self) -> Self:

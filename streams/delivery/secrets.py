@@ -9,9 +9,9 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from streams.errors import UsageError
+from streams.secrets.settings import read_secret
 from streams.settings import Settings
 
-_MAX_BYTES = 64 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 
 
@@ -56,8 +56,4 @@ def webhook_signer(text: str, name: str) -> Webhook:
 def _from_file(folder: Path | None, name: str) -> str | None:
     if folder is None or not (folder / name).is_file():
         return None
-    try:
-        with (folder / name).open("rb") as file:
-            return file.read(_MAX_BYTES).decode().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the secret {name} cannot be read: {type(error).__name__}") from None
+    return read_secret(folder / name, name)

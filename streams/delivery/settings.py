@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from schemas.messages import FilerRole
+from streams.secrets.settings import SecretSettings
 
 
-class DeliverySettings(BaseSettings):
+class DeliverySettings(SecretSettings):
     """How notices are sent; every field can be set as JIKIMI_DELIVERY_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix="JIKIMI_DELIVERY_", frozen=True)
@@ -19,7 +20,7 @@ class DeliverySettings(BaseSettings):
     """YAML file of platforms, which replaces streams/delivery/platforms/platforms.yaml."""
     secrets_folder: Path | None = None
     """Folder with one file for each secret that the platforms' file names, as Kubernetes mounts them."""
-    secrets: dict[str, SecretStr] = {}
+    secrets: dict[str, SecretStr] = Field(default_factory=dict)
     """Secrets by name, for those without a file there."""
     allowed_hosts: tuple[str, ...] = ()
     """Hosts, host:port or CIDRs of platforms that may resolve to private addresses."""
@@ -47,7 +48,7 @@ class DeliverySettings(BaseSettings):
     """Languages of notices in order of preference, where a platform's entry names none."""
 
 
-class FilerSettings(BaseSettings):
+class FilerSettings(SecretSettings):
     """Who files notices; every field can be set as JIKIMI_FILER_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix="JIKIMI_FILER_", frozen=True)

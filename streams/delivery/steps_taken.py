@@ -9,6 +9,7 @@ from schemas.messages import Delivery, DeliveryKind, DeliveryOutcome, Notice, Ta
 from streams.delivery.channels.channel import Answer
 from streams.delivery.looks.look import Finding
 from streams.delivery.plan import Progress
+from streams.secrets.redaction import masked
 
 
 def step_id(takedown_id: str, kind: DeliveryKind, progress: Progress, number: int) -> str:
@@ -27,10 +28,10 @@ def attempt(  # noqa: PLR0917 - what there is to record
         channel=channel,
         address=answer.address,
         status=answer.status,
-        error=answer.error,
-        receipt=answer.receipt,
+        error=masked(answer.error),
+        receipt=masked(answer.receipt),
         answer_hash=answer.answer_hash,
-        detail=answer.detail,
+        detail=masked(answer.detail),
         idempotency_key=taken.delivery_id,
         notice=notice,
     )
@@ -49,9 +50,9 @@ def look(last: Takedown, progress: Progress, finding: Finding, now: float) -> De
         channel=finding.method,
         address=finding.address,
         status=finding.status,
-        error=finding.error,
+        error=masked(finding.error),
         answer_hash=finding.answer_hash,
-        detail=finding.detail,
+        detail=masked(finding.detail),
     )
 
 

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from streams.secrets.redaction import masked
+
 Health = Literal["ok", "warn", "wrong"]
 
 
@@ -27,9 +29,9 @@ def ok(check: str, message: str) -> Finding:
 
 def warn(check: str, message: str, remedy: str) -> Finding:
     """Return a finding of something that works, but maybe not for long or not well."""
-    return Finding(check, "warn", message, remedy)
+    return Finding(check, "warn", masked(message), remedy)
 
 
 def wrong(check: str, message: str, remedy: str) -> Finding:
     """Return a finding of something that does not work."""
-    return Finding(check, "wrong", message, remedy)
+    return Finding(check, "wrong", masked(message), remedy)

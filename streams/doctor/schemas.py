@@ -7,6 +7,7 @@ from schemas.avro import schema
 from schemas.registry import SchemaRegistry, UnknownSchemaError
 from schemas.topics import TOPICS
 from streams.doctor.finding import Finding, ok, warn, wrong
+from streams.kafka.clients import create_schema_registry
 from streams.settings import Settings
 
 _CHECK = "schemas"
@@ -17,7 +18,7 @@ def schemas(settings: Settings) -> Iterator[Finding]:
     if not settings.schema_registry_url:
         yield ok(_CHECK, "no registry is set: messages carry their schema's fingerprint")
         return
-    with closing(SchemaRegistry(settings.schema_registry_url, prefix=settings.topic_prefix)) as registry:
+    with closing(create_schema_registry(settings, settings.schema_registry_url)) as registry:
         try:
             yield from _findings(registry)
         except ConnectionError as error:

@@ -21,6 +21,7 @@ from streams.engine.outage import OutageError, retry_while_unreachable
 from streams.engine.record import Handler, Output, Record
 from streams.engine.waiting import Deadline, deadline_of_record
 from streams.errors import RecordError, RegistryError, TransientError, WorkerError, worker_fault
+from streams.secrets.redaction import masked
 from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()
@@ -210,5 +211,5 @@ def _span(stage: str, record: Record) -> AbstractContextManager[Span]:
 
 
 def _writable(text: str) -> str:
-    """Return the end of a text as valid UTF-8, which Avro requires: file names may hold other bytes."""
-    return text[-_MAX_DETAIL_CHARS:].encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return the end of a text without secrets and as UTF-8, which Avro requires: file names may hold other bytes."""
+    return masked(text)[-_MAX_DETAIL_CHARS:].encode("utf-8", "backslashreplace").decode("utf-8")

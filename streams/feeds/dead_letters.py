@@ -5,6 +5,7 @@ from typing import Any
 
 from schemas.ids import record_id
 from schemas.messages import DeadLetter
+from streams.secrets.redaction import masked
 
 
 def entry_dead_letter(raw: bytes, *, feed: str, source: str, line: int, detail: str) -> DeadLetter:
@@ -48,7 +49,7 @@ def feed_dead_letter(letter_id: str, feed: str, reason: str, detail: str, **fiel
         stage=f"feed-{feed}",
         reason=reason,
         fate="unprocessable",
-        detail=detail,
+        detail=masked(detail),
         at=datetime.now(UTC),
         **origin,
     )

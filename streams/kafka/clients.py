@@ -12,6 +12,8 @@ from streams.settings import Settings
 if TYPE_CHECKING:
     from faust.types.auth import CredentialsT
 
+    from schemas.registry import SchemaRegistry
+
 
 def client_config(settings: Settings, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - librdkafka's own values
     """Return librdkafka's configuration.
@@ -55,11 +57,15 @@ def reader_config(settings: Settings, group_id: str, **options: Any) -> dict[str
 
 def create_codec(settings: Settings) -> Codec:
     """Return a codec that uses the schema registry, or none where none is set."""
-    if not (url := settings.schema_registry_url):
-        return Codec()
+    url = settings.schema_registry_url
+    return Codec(create_schema_registry(settings, url)) if url else Codec()
+
+
+def create_schema_registry(settings: Settings, url: str) -> "SchemaRegistry":
+    """Return a client of the schema registry at this address."""
     from schemas.registry import SchemaRegistry  # noqa: PLC0415 - slow to import, and few deployments have one
 
-    return Codec(SchemaRegistry(url, prefix=settings.topic_prefix))
+    return SchemaRegistry(url, auth=settings.schema_registry_auth.get_secret_value(), prefix=settings.topic_prefix)
 
 
 def headers_of(message: Message) -> dict[str, bytes]:

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 import stamina.instrumentation
 import structlog
+
+from streams.secrets.redaction import masked
 
 _OURS = "jikimi"
 _QUIET_S = 10.0
@@ -87,14 +89,19 @@ def configure_service_logging() -> None:
 
 def _formatter(*, pretty: bool) -> logging.Formatter:
     render: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        # The default prints each local variable of a traceback: passwords, and a case's terms.
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if pretty
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False, default=repr)]
     )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *_COMMON],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render, _mask],
     )
+
+
+def _mask(_: object, __: str, line: Any) -> str:  # noqa: ANN401 - what the renderer returned: text
+    return masked(line)
 
 
 def _log_uncaught_errors() -> None:

@@ -61,7 +61,9 @@ def export_traces(settings: Settings, service: str) -> None:
     provider = TracerProvider(
         sampler=TraceIdRatioBased(settings.trace_ratio), resource=Resource.create({SERVICE_NAME: f"jikimi {service}"})
     )
-    exporter = OTLPSpanExporter(endpoint=settings.trace_endpoint, timeout=_EXPORT_S)
+    exporter = OTLPSpanExporter(
+        endpoint=settings.trace_endpoint, headers=settings.trace_header_values, timeout=_EXPORT_S
+    )
     provider.add_span_processor(BatchSpanProcessor(exporter, _MAX_QUEUE, _BATCH_MS, _BATCH))
     for logger in ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal"):
         logging.getLogger(logger).addFilter(_RateLimit())

@@ -17,7 +17,7 @@ NETWORK = {
     "ssl", "ftplib", "urllib.request",
 }  # fmt: skip
 ROOMS = [
-    "errors", "settings", "topology", "rights",
+    "errors", "secrets", "settings", "topology", "rights",
     "links", "telemetry", "kafka", "audit", "cases", "live_models", "engine",
     "feeds", "decode", "describe", "match", "fusion", "takedown", "delivery",
     "monitor", "evaluation", "replay", "desk",

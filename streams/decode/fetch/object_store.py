@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote
 
 import obstore
@@ -11,9 +12,12 @@ from obstore.store import S3Store
 from streams.decode.settings import MediaSettings
 from streams.errors import TransientError, UnprocessableError
 
+if TYPE_CHECKING:
+    from obstore.store import S3Config  # exists for type checkers only
+
 
 class ObjectStoreSource:
-    """Streams objects; endpoint, region and credentials come from the usual AWS_* variables."""
+    """Streams objects; what the settings do not give comes from the usual AWS_* variables."""
 
     def __init__(self, settings: MediaSettings) -> None:
         self._settings = settings
@@ -28,9 +32,13 @@ class ObjectStoreSource:
 
     def _open(self, bucket: str) -> S3Store:
         endpoint = self._settings.s3_endpoint
+        config: S3Config = {"endpoint": endpoint} if endpoint else {}
+        if access_key := self._settings.s3_access_key.get_secret_value():
+            config["access_key_id"] = access_key
+            config["secret_access_key"] = self._settings.s3_secret_key.get_secret_value()
         return S3Store(
             bucket,
-            config={"endpoint": endpoint} if endpoint else {},
+            config=config,
             client_options={
                 "connect_timeout": timedelta(seconds=self._settings.connect_timeout_s),
                 "timeout": timedelta(seconds=self._settings.fetch_timeout_s),

@@ -13,10 +13,10 @@ import aiosmtplib
 
 from schemas.messages import Notice
 from streams.delivery.channels.channel import Answer
-from streams.delivery.channels.redaction import Redaction
 from streams.delivery.channels.renderer import Renderer
 from streams.delivery.channels.return_address import ReturnAddress
 from streams.delivery.settings import DeliverySettings
+from streams.secrets.redaction import Redaction
 
 _IMPLICIT_TLS_PORT = 465
 _PERMANENT = 500

@@ -11,7 +11,6 @@ from streams.delivery.channels.http_signature import RequestSigner
 from streams.delivery.channels.mail import MailNotices, MailServer
 from streams.delivery.channels.mastodon import MAX_CHARACTERS as MAX_MASTODON
 from streams.delivery.channels.mastodon import MastodonReports
-from streams.delivery.channels.redaction import Redaction
 from streams.delivery.channels.renderer import Renderer
 from streams.delivery.channels.return_address import return_address
 from streams.delivery.channels.sender import Sender
@@ -30,6 +29,7 @@ from streams.delivery.platforms.registry import (
 from streams.delivery.secrets import secret, webhook_signer
 from streams.delivery.web_client import checked_client
 from streams.errors import UsageError
+from streams.secrets.redaction import Redaction
 from streams.settings import Settings
 
 

@@ -17,9 +17,9 @@ import msgspec
 import stamina
 
 from streams.delivery.channels.channel import Answer
-from streams.delivery.channels.redaction import Redaction
 from streams.delivery.channels.retry_after import retry_after_s
 from streams.delivery.web_client import NoReply, Reply, ask, plain
+from streams.secrets.redaction import Redaction
 
 MAX_BYTES = 64 * 1024
 """Most bytes read of an answer."""

@@ -1,10 +1,12 @@
 """Settings of the HTTP feed: token, limits and timeouts."""
 
 from pydantic import PositiveFloat, PositiveInt, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from streams.secrets.settings import SecretSettings
 
 
-class HttpSettings(BaseSettings):
+class HttpSettings(SecretSettings):
     """Every field can be set as JIKIMI_HTTP_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix="JIKIMI_HTTP_", frozen=True)

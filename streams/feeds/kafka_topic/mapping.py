@@ -14,6 +14,7 @@ from streams.errors import UsageError
 from streams.feeds.entry import Entry, EntryError, post_of
 from streams.feeds.kafka_topic.values import Media, Spec, find, media, steps, text, texts, time
 from streams.feeds.removal import RemovalEntry
+from streams.secrets.settings import has_credentials
 
 Scalar = str | int | bool
 _HELP = "see ops/docs/feeds.md"
@@ -28,7 +29,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     sasl_mechanism: str = "SCRAM-SHA-512"
     sasl_username: str = ""
     sasl_password_env: str | None = None
-    """Environment variable with the password; the file itself contains no secret."""
+    """Environment variable with the password; or, with _FILE appended, with its file. No secret is in the mapping."""
     ca_file: str | None = None
     certificate_file: str | None = None
     key_file: str | None = None
@@ -39,6 +40,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """For Avro without a registry; relative to the working directory."""
     schema_registry_url: str | None = None
     """For Avro in Confluent's framing."""
+    schema_registry_auth_env: str | None = None
+    """Environment variable with user:password for it."""
 
 
 class _RecordMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -199,3 +202,5 @@ def _check_source(source: Source, path: Path) -> None:
     schemas = source.schema_file is not None, source.schema_registry_url is not None
     if (source.format == "avro") is not (sum(schemas) == 1):
         raise UsageError(f"{path}: format avro needs schema_file or schema_registry_url, json neither; {_HELP}")
+    if has_credentials(source.schema_registry_url or ""):
+        raise UsageError(f"{path}: schema_registry_url holds a password: use schema_registry_auth_env; {_HELP}")

@@ -16,6 +16,7 @@ from schemas.registry import SchemaRegistry, UnknownSchemaError
 from streams.errors import UsageError
 from streams.feeds.entry import EntryError
 from streams.feeds.kafka_topic.mapping import Source
+from streams.feeds.kafka_topic.source import named_secret
 
 type Decode = Callable[[bytes], Any]
 """Raises `EntryError` for malformed bytes."""
@@ -31,12 +32,13 @@ def value_decoder(source: Source) -> Iterator[Decode]:
     Raises
     ------
     UsageError
-        The schema cannot be read.
+        The schema, or the secret for its registry, cannot be read.
     """
     if source.schema_file is not None:
         yield _schema_file_decoder(Path(source.schema_file))
     elif source.schema_registry_url is not None:
-        with closing(SchemaRegistry(source.schema_registry_url)) as registry:
+        auth = named_secret(source.schema_registry_auth_env)
+        with closing(SchemaRegistry(source.schema_registry_url, auth=auth)) as registry:
             yield _registry_decoder(registry)
     else:
         yield _decode_json

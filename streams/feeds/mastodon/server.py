@@ -19,6 +19,7 @@ from streams.errors import UsageError
 from streams.feeds.connection import ConnectionLostError
 from streams.feeds.mastodon.stream import Stream
 from streams.feeds.mastodon.wire import MALFORMED, StreamEvent
+from streams.secrets.redaction import masked
 
 log = structlog.get_logger()
 
@@ -154,7 +155,7 @@ class Server:
             yield events()
 
     def _refusal(self, status: int, body: bytes) -> Exception:
-        answer = f"{self.url} answers {status}: {body[:300].decode(errors='replace')}"
+        answer = f"{self.url} answers {status}: {masked(body.decode(errors='replace'))[:300]}"
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY}:
             return UsageError(f"{answer}; set JIKIMI_MASTODON_TOKEN to a user's token with the scope read:statuses")
         if status == HTTPStatus.NOT_FOUND:

@@ -7,9 +7,11 @@ Failures: a status code of SMTP for the whole mail, or one of
 - reset: the connection is reset when the mail has arrived
 - lost_answer: the mail is kept, and the connection reset before the answer
 - nonsense: an answer that is no SMTP
+- echo_login: the login is refused, and repeated in the answer as it was sent
 """
 
 import asyncio
+import base64
 import functools
 from collections import deque
 from email import message_from_bytes, policy
@@ -148,6 +150,9 @@ def _mail(envelope: Envelope) -> Mail:
     return Mail(envelope.mail_from or "", list(envelope.rcpt_tos), message)
 
 
-def _authenticate(_: SMTP, __: Session, ___: Envelope, ____: str, given: Any) -> AuthResult:
+def _authenticate(smtp: SMTP, _: Session, __: Envelope, ___: str, given: Any) -> AuthResult:
+    if cast("LocalMailServer", smtp.event_handler)._next_is("echo_login"):
+        sent = base64.b64encode(b"\0".join([b"", given.login, given.password])).decode()
+        return AuthResult(success=False, handled=False, message=f"535 5.7.8 refused: AUTH PLAIN {sent}")
     right = isinstance(given, LoginPassword) and given == LoginPassword(USERNAME.encode(), PASSWORD.encode())
     return AuthResult(success=right, handled=False)

@@ -1,3 +1,4 @@
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
@@ -155,3 +156,15 @@ def test_settings_that_mail_needs_are_one_line(changes: dict[str, str]) -> None:
     entry = MailChannel(kind="mail", to="abuse@platform.example")
     with pytest.raises(UsageError, match="JIKIMI_DELIVERY_"):
         make_channel(entry, settings(**{"smtp_host": "mail.example", "mail_from": FROM} | changes), renderer=Text())
+
+
+async def test_a_server_that_repeats_the_login_shows_no_password() -> None:
+    login: dict[str, Any] = {"smtp_tls": True, "smtp_username": USERNAME, "smtp_password": PASSWORD}
+    async with LocalMailServer(tls=True, login=True) as server, mailing(server, **login) as channel:
+        server.fail_next("echo_login", times=3)  # of every mechanism
+        answer = await channel.send(NOTICE, KEY)
+    assert (answer.outcome, answer.status, answer.error) == ("failed", 535, "authentication")
+    assert "AUTH PLAIN" in answer.detail
+    assert "[secret]" in answer.detail
+    sent = base64.b64encode(f"\0{USERNAME}\0{PASSWORD}".encode()).decode()
+    assert sent[-20:] not in answer.detail

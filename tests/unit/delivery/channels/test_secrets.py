@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from streams.delivery.channels.redaction import Redaction
 from streams.delivery.secrets import secret
 from streams.errors import UsageError
+from streams.secrets.redaction import Redaction
 from tests.support.platforms import bluesky
 from tests.support.platforms.bluesky import LocalBluesky
 from tests.unit.delivery.channels.made import KEY, SECRETS, SERVERS, channel_to, notice, post_of, settings
