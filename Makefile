@@ -4,6 +4,8 @@ PYTHON ?= python3.12
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# The tools of `make audit` have an environment of their own: no test needs them, and they want other versions.
+AUDIT := var/audit/venv
 UV := $(shell command -v uv 2> /dev/null)
 
 # Files in the order of tests/conftest.py, the longest first: no worker is idle while the other runs a long one.
@@ -13,7 +15,7 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.12 \
 	--generate-hashes --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long e2e faults check format kafka schemas dashboards panels chart lock clean
+.PHONY: help setup demo test test-long e2e faults check format kafka schemas dashboards panels chart audit lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,11 +62,15 @@ panels: setup ## Test dashboards and alerts on a real run with Kafka and Prometh
 chart: setup ## Write the Helm chart's generated files: topics, users' rights, settings
 	$(BIN)/python -m ops.chart
 
-lock: ## Resolve the newest allowed packages and write both lock files; needs uv
+audit: setup $(AUDIT)/.installed ## Known holes, licences and bill of materials of all packages; SERVICE=osv, JSON=FILE
+	$(AUDIT)/bin/python -m ops.audit $(if $(JSON),--json $(JSON)) $(if $(SERVICE),--service $(SERVICE))
+
+lock: ## Resolve the newest allowed packages and write the lock files; needs uv
 	@command -v uv > /dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
 	@echo "Writing the lock files ..."
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) --constraint requirements.lock --group dev pyproject.toml --output-file requirements-dev.lock
+	$(COMPILE) --group pyproject.toml:audit --output-file requirements-audit.lock
 
 clean: ## Remove .venv, caches, downloads and data in var/
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache
@@ -84,3 +90,8 @@ else
 endif
 	@touch $@
 	@echo "Ready: $(BIN)/jikimi"
+
+$(AUDIT)/.installed: requirements-audit.lock
+	@test -x $(AUDIT)/bin/python || $(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-audit.lock
+	@touch $@
