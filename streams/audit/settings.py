@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 
 from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from streams.secrets.settings import SecretSettings
 
 
-class AuditSettings(BaseSettings):
+class AuditSettings(SecretSettings):
     """Keys of the audit trail; every field can be set as JIKIMI_AUDIT_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix="JIKIMI_AUDIT_", frozen=True)
