@@ -12,14 +12,22 @@ DOCUMENTS = sorted(
     key=lambda file: file.parts,
 )
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
-PATH = re.compile(r"`((?:models|ops|schemas|streams|tests)/[\w./-]+\.\w+)`")
+PATH = re.compile(r"`((?:models|ops|schemas|streams|tests)/[\w./-]+\.\w+)(?:::(\w+))?`")
+"""With the name of a test."""
 
 
 def missing(document: Path) -> set[str]:
-    """Return the relative links and the paths in backticks that lead to nothing."""
+    """Return the relative links, and the paths and tests in backticks, that lead to nothing."""
     text = document.read_text(encoding="utf-8")
     links = {link for link in LINK.findall(text) if not (document.parent / link).exists()}
-    return links | {path for path in PATH.findall(text) if not (ROOT / path).exists()}
+    named = PATH.findall(text)
+    paths = {path for path, _ in named if not (ROOT / path).exists()}
+    tests = {f"{path}::{test}" for path, test in named if test and path not in paths and not has_test(ROOT / path, test)}
+    return links | paths | tests
+
+
+def has_test(file: Path, name: str) -> bool:
+    return re.search(rf"^(async )?def {name}\(", file.read_text(encoding="utf-8"), re.MULTILINE) is not None
 
 
 def test_the_documents_are_found() -> None:
@@ -33,5 +41,18 @@ def test_every_file_that_a_document_names_exists(document: Path) -> None:
 
 def test_a_link_and_a_path_to_nothing_are_found(tmp_path: Path) -> None:
     document = tmp_path / "page.md"
-    document.write_text("[a](gone.md#there), [b](https://example.org/x), `streams/gone.py` and `streams/cli.py`")
-    assert missing(document) == {"gone.md", "streams/gone.py"}
+    document.write_text(
+        "[a](gone.md#there), [b](https://example.org/x), `streams/gone.py` and `streams/cli.py`, `tests/gone.py::test_x`,"
+        " `tests/contract/test_documents.py::test_gone`, `tests/contract/test_documents.py::test_the_documents_are_found`"
+    )
+    assert missing(document) == {
+        "gone.md", "streams/gone.py", "tests/gone.py", "tests/contract/test_documents.py::test_gone",
+    }  # fmt: skip
+
+
+def test_the_threat_model_names_a_test_for_each_attacker() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("## Threats")[2].partition("\n## ")[0]
+    rows = [row.split(" | ") for row in text.splitlines() if row.startswith("| **")]
+    assert len(rows) >= 8
+    assert all(len(row) == 4 for row in rows)
+    assert [row[0] for row in rows if not PATH.search(row[2])] == []
