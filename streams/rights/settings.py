@@ -2,13 +2,15 @@
 
 from typing import Literal, get_args
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from streams.secrets.settings import SecretSettings
 
 Role = Literal["officer", "reviewer", "operator", "auditor"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
-class OidcSettings(BaseSettings):
+class OidcSettings(SecretSettings):
     """Persons of an OpenID Connect provider; every field can be set as JIKIMI_OIDC_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix="JIKIMI_OIDC_", frozen=True)

@@ -22,7 +22,9 @@ def missing(document: Path) -> set[str]:
     links = {link for link in LINK.findall(text) if not (document.parent / link).exists()}
     named = PATH.findall(text)
     paths = {path for path, _ in named if not (ROOT / path).exists()}
-    tests = {f"{path}::{test}" for path, test in named if test and path not in paths and not has_test(ROOT / path, test)}
+    tests = {
+        f"{path}::{test}" for path, test in named if test and path not in paths and not has_test(ROOT / path, test)
+    }
     return links | paths | tests
 
 
