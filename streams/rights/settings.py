@@ -2,6 +2,7 @@
 
 from typing import Literal, get_args
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from streams.secrets.settings import SecretSettings
@@ -19,5 +20,5 @@ class OidcSettings(SecretSettings):
     """Claim with the person's account: one that is never another's, and that the person cannot change."""
     roles_claim: str = "groups"
     """Claim with a list of groups or roles; dots lead into objects, as in realm_access.roles."""
-    roles: dict[str, Role] = {}
+    roles: dict[str, Role] = Field(default_factory=dict)
     """Role of each group; a group that is not named here gives none."""

@@ -22,10 +22,8 @@ def missing(document: Path) -> set[str]:
     links = {link for link in LINK.findall(text) if not (document.parent / link).exists()}
     named = PATH.findall(text)
     paths = {path for path, _ in named if not (ROOT / path).exists()}
-    tests = {
-        f"{path}::{test}" for path, test in named if test and path not in paths and not has_test(ROOT / path, test)
-    }
-    return links | paths | tests
+    tests = {(path, test) for path, test in named if test and path not in paths}
+    return links | paths | {f"{path}::{test}" for path, test in tests if not has_test(ROOT / path, test)}
 
 
 def has_test(file: Path, name: str) -> bool:
@@ -44,8 +42,10 @@ def test_every_file_that_a_document_names_exists(document: Path) -> None:
 def test_a_link_and_a_path_to_nothing_are_found(tmp_path: Path) -> None:
     document = tmp_path / "page.md"
     document.write_text(
-        "[a](gone.md#there), [b](https://example.org/x), `streams/gone.py` and `streams/cli.py`, `tests/gone.py::test_x`,"
-        " `tests/contract/test_documents.py::test_gone`, `tests/contract/test_documents.py::test_the_documents_are_found`"
+        "[a](gone.md#there), [b](https://example.org/x), `streams/gone.py` and `streams/cli.py`,"
+        " `tests/gone.py::test_x`,"
+        " `tests/contract/test_documents.py::test_gone`,"
+        " `tests/contract/test_documents.py::test_the_documents_are_found`"
     )
     assert missing(document) == {
         "gone.md", "streams/gone.py", "tests/gone.py", "tests/contract/test_documents.py::test_gone",
