@@ -21,6 +21,7 @@ CREATE TABLE letters (
     id TEXT PRIMARY KEY, partition INT, position INT, at REAL, stage TEXT, reason TEXT, fate TEXT,
     topic TEXT, record TEXT, url TEXT, detail TEXT, predecessor TEXT, redrives INT
 );
+CREATE INDEX by_time ON letters (at);
 CREATE TABLE marks (id TEXT PRIMARY KEY, times INT, last REAL);
 """
 _FOUND = "FROM letters LEFT JOIN marks USING (id) WHERE"
@@ -92,7 +93,7 @@ class DeadLetterIndex:
         self.refused = 0
         """Records that are not dead letters."""
         for record in records:
-            self._add(record, codec, selection)
+            self.add(record, codec, selection)
 
     def close(self) -> None:
         """Close the file, which frees its space."""
@@ -115,7 +116,8 @@ class DeadLetterIndex:
         rows = self._database.execute(f"SELECT letters.*, times, last {_FOUND} {condition}", values)
         return map(Entry._make, rows)
 
-    def _add(self, record: ScannedRecord, codec: Codec, selection: Selection) -> None:
+    def add(self, record: ScannedRecord, codec: Codec, selection: Selection) -> None:
+        """Add a record if it is a selected dead letter, or the mark of a redrive."""
         try:
             letter = codec.decode(TOPIC, record.value or b"")
         except WireError:

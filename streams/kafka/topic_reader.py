@@ -36,6 +36,8 @@ _BATCH, _BATCH_BYTES = 500, 4 * 1024 * 1024
 _MAX_BATCHES = 4
 """Batches that wait for the event loop; at the limit the thread reads no more, and then the client fetches no more."""
 _POLL_S = 0.1
+_QUEUE_KIB = 64 * 1024
+"""The client's own default."""
 _NO_LEADER = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -62,15 +64,23 @@ class TopicReader:
         Applies a batch of updates; runs on the event loop, must not block. Its exceptions are passed to `crash`.
     crash
         Stops the worker, because without the reader its state would be stale.
+    queue_kib
+        Limit of the client's queue of fetched records; one record may exceed it.
     """
 
     def __init__(
-        self, settings: Settings, topic: str, apply: Callable[[list[Update]], None], crash: Callable[[Exception], None]
+        self,
+        settings: Settings,
+        topic: str,
+        apply: Callable[[list[Update]], None],
+        crash: Callable[[Exception], None],
+        *,
+        queue_kib: int = _QUEUE_KIB,
     ) -> None:
         self._topic = topic
         self._apply = apply
         self._crash = crash
-        self._consumer = _consumer(settings)
+        self._consumer = _consumer(settings, queued_max_messages_kbytes=queue_kib)
         # A watermark query on a consumer that another thread polls never returns, so queries have their own client.
         self._query_client = _consumer(settings)
         self._positions: dict[int, int] = {}
@@ -250,7 +260,6 @@ async def read_each(settings: Settings, topic: str, apply: Callable[[list[Update
         await reader.stop()
 
 
-def _consumer(settings: Settings) -> Consumer:
-    return Consumer(
-        reader_config(settings, readers_group(settings), auto_offset_reset="earliest", fetch_wait_max_ms=100)
-    )
+def _consumer(settings: Settings, **options: int) -> Consumer:
+    group = readers_group(settings)
+    return Consumer(reader_config(settings, group, auto_offset_reset="earliest", fetch_wait_max_ms=100, **options))

@@ -20,7 +20,7 @@ ROOMS = [
     "errors", "secrets", "settings", "topology", "rights",
     "links", "telemetry", "kafka", "audit", "cases", "live_models", "engine",
     "feeds", "decode", "describe", "match", "fusion", "takedown", "delivery",
-    "monitor", "evaluation", "replay", "desk",
+    "monitor", "evaluation", "replay", "desk", "console",
     "doctor", "demo", "commands", "cli",
 ]  # fmt: skip
 """The rooms of streams: each may import itself and those before it. Steps are in the order of the flow."""

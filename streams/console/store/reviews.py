@@ -1,0 +1,128 @@
+"""Review queue of the console's store: verdicts that wait for a person, minors first, then the oldest."""
+
+import sqlite3
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from schemas.messages import Label, LabelDecision, Verdict
+from schemas.topics import TOPICS
+from streams.cases.labels import label_key
+
+PAGE = 50
+"""Rows of a page."""
+_VERDICT = msgspec.msgpack.Decoder(Verdict)
+_PUT = """
+INSERT OR REPLACE INTO reviews VALUES (
+    ?, ?, ?, ?,
+    NOT EXISTS (SELECT 1 FROM labels WHERE key = ? AND decision <> 'unsure')
+        AND NOT EXISTS (SELECT 1 FROM takedowns WHERE review = ?),
+    (SELECT minor FROM cases WHERE case_id = ?), ?
+)
+"""
+_OPEN = "waiting = 1 AND minor IS NOT NULL"
+_ROW = (
+    f"SELECT verdict, minor, labels.decision, reviews.key, {_OPEN} "  # noqa: S608 - no text of others in it
+    "FROM reviews LEFT JOIN labels USING (key)"
+)
+_PRUNED_EVERY = 10_000
+
+
+class Job(NamedTuple):
+    """One verdict that waits for a person, or did."""
+
+    verdict: Verdict
+    """Without pictures."""
+    minor: bool
+    label: LabelDecision | None
+    """The last decision of a person: `unsure` while it waits."""
+    key: str
+    waits: bool
+
+
+class Reviews:
+    """Verdicts to review, of open cases, without a deciding label and without a takedown.
+
+    Those older than the retention of their topic are dropped: a label could no longer name their verdict.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._n_added = 0
+
+    def add_verdicts(self, verdicts: Iterable[Verdict]) -> None:
+        """Apply verdicts in the order of each post; one not to review ends the review of its post and case."""
+        for verdict in verdicts:
+            if verdict.case_id is None:
+                continue
+            key = label_key(verdict.post.post_id, verdict.case_id)
+            if verdict.decision == "review":
+                row = (key, verdict.case_id, verdict.post.author, verdict.decided_at.timestamp())
+                encoded = msgspec.msgpack.encode(_slim(verdict))
+                self._database.execute(_PUT, (*row, key, key, verdict.case_id, encoded))
+                self._n_added += 1
+                if not self._n_added % _PRUNED_EVERY:
+                    self.prune(datetime.now(UTC))
+            else:
+                self._database.execute("DELETE FROM reviews WHERE key = ?", (key,))
+
+    def add_labels(self, labels: Iterable[Label]) -> None:
+        """Apply labels in their order; the last one of a post and case is in force."""
+        for label in labels:
+            key = label_key(label.post_id, label.case_id)
+            row = (key, label.post_id, label.case_id, label.decision, label.reviewer, label.at.timestamp())
+            self._database.execute("INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?, ?)", row)
+            if label.decision != "unsure":
+                self._database.execute("UPDATE reviews SET waiting = 0 WHERE key = ?", (key,))
+
+    def prune(self, now: datetime) -> None:
+        """Drop the verdicts that their topic no longer retains."""
+        oldest_s = now.timestamp() - TOPICS["verdicts"].retention_hours * 3600
+        self._database.execute("DELETE FROM reviews WHERE decided_s < ?", (oldest_s,))
+
+    def queue(self, limit: int = PAGE, case_id: str | None = None, leaving_out: Collection[str] = ()) -> list[Job]:
+        """Return the first of those that wait: minors first, then the oldest.
+
+        Parameters
+        ----------
+        leaving_out
+            Keys of jobs that are decided and not yet written.
+        """
+        where, values = (f"{_OPEN} AND reviews.case_id = ?", [case_id]) if case_id else (_OPEN, [])
+        order = "ORDER BY minor DESC, decided_s, reviews.key LIMIT ?"
+        found = self._database.execute(f"{_ROW} WHERE {where} {order}", (*values, limit + len(leaving_out)))
+        jobs = [_job(*row) for row in found]
+        return [job for job in jobs if job.key not in leaving_out][:limit]
+
+    def find(self, key: str) -> Job | None:
+        """Return a job by its key, also one that waits no more; None if the store has no such verdict."""
+        found = self._database.execute(f"{_ROW} WHERE reviews.key = ?", (key,)).fetchone()
+        return _job(*found) if found else None
+
+    def waiting(self) -> tuple[int, float | None]:
+        """Return the number of jobs that wait, and the time of the oldest, seconds since the epoch."""
+        query = f"SELECT count(*), min(decided_s) FROM reviews WHERE {_OPEN}"  # noqa: S608 - likewise
+        n, oldest_s = self._database.execute(query).fetchone()
+        return int(n), oldest_s
+
+    def waiting_by_case(self) -> dict[str, tuple[int, float]]:
+        """Return the number of jobs that wait for each case that has any, and the time of its oldest."""
+        query = f"SELECT case_id, count(*), min(decided_s) FROM reviews WHERE {_OPEN} GROUP BY case_id"  # noqa: S608 - likewise
+        return {case_id: (n, oldest_s) for case_id, n, oldest_s in self._database.execute(query)}
+
+    def label_of(self, key: str) -> tuple[LabelDecision, str, float] | None:
+        """Return the decision in force on a post and case, who made it and when; None without one."""
+        found: tuple[LabelDecision, str, float] | None
+        found = self._database.execute("SELECT decision, reviewer, at_s FROM labels WHERE key = ?", (key,)).fetchone()
+        return found
+
+
+def _slim(verdict: Verdict) -> Verdict:
+    evidence = [msgspec.structs.replace(one, thumbnail=None) for one in verdict.evidence]
+    return msgspec.structs.replace(verdict, evidence=evidence)
+
+
+def _job(verdict: bytes, minor: int | None, label: LabelDecision | None, key: str, waits: int) -> Job:
+    return Job(_VERDICT.decode(verdict), bool(minor), label, key, bool(waits))

@@ -1,0 +1,139 @@
+"""Store of the console: tables over the topics, which stay the truth."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from schemas.messages import Case, Delivery, Label, Message, Standing, Takedown, Verdict
+from streams.console.store.cases import Cases
+from streams.console.store.database import open_database
+from streams.console.store.reviews import Reviews
+from streams.console.store.takedowns import Takedowns
+from streams.engine.dead_letter_index import DeadLetterIndex, Selection
+from streams.kafka.clients import create_codec
+from streams.kafka.compacted_topic import decode_or_refuse
+from streams.kafka.topic_reader import TopicReader, Update
+from streams.kafka.topic_scan import ScannedRecord
+from streams.settings import Settings
+
+TOPICS = ("cases", "standings", "labels", "takedowns", "deliveries", "verdicts", "dead-letters")
+_QUEUE_KIB = 8 * 1024
+"""Of each topic: seven of them are followed at once."""
+_BARRIER_S = 20.0
+
+
+class Store:
+    """Tables over the followed topics; used on one event loop only.
+
+    A record that cannot be decoded is logged and changes nothing.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._codec = create_codec(settings)
+        self._database = open_database()
+        self.cases = Cases(self._database)
+        self.takedowns = Takedowns(self._database)
+        self.reviews = Reviews(self._database)
+        self.dead_letters = DeadLetterIndex((), self._codec, Selection())
+        self.n_records = 0
+        """Records applied since the start."""
+        self._appliers: Mapping[str, Callable[[Sequence[Update]], None]] = {
+            "cases": self._apply_cases,
+            "standings": self._apply_standings,
+            "labels": lambda updates: self.reviews.add_labels(self._messages("labels", updates, Label)),
+            "takedowns": lambda updates: self.takedowns.add_events(self._messages("takedowns", updates, Takedown)),
+            "deliveries": lambda updates: self.takedowns.add_steps(self._messages("deliveries", updates, Delivery)),
+            "verdicts": lambda updates: self.reviews.add_verdicts(self._messages("verdicts", updates, Verdict)),
+            "dead-letters": self._apply_dead_letters,
+        }
+
+    def close(self) -> None:
+        """Close the database, which ends with it."""
+        self._database.close()
+        self.dead_letters.close()
+
+    def apply(self, topic: str, updates: Sequence[Update]) -> None:
+        """Apply records of a topic, in the order of each partition."""
+        self.n_records += len(updates)
+        self._appliers[topic](updates)
+
+    def _messages[M: Message](self, topic: str, updates: Sequence[Update], kind: type[M]) -> list[M]:
+        decoded = (decode_or_refuse(self._codec, topic, update) for update in updates)
+        return [message for message in decoded if isinstance(message, kind)]
+
+    def _apply_cases(self, updates: Sequence[Update]) -> None:
+        for update in updates:
+            key = update.key.decode(errors="replace")
+            if update.value is None:
+                self.cases.erase(key)
+            elif isinstance(case := decode_or_refuse(self._codec, "cases", update), Case):
+                self.cases.put(key, case)
+
+    def _apply_standings(self, updates: Sequence[Update]) -> None:
+        for update in updates:
+            key = update.key.decode(errors="replace")
+            if update.value is None:
+                self.cases.put_standing(key, None)
+            elif isinstance(standing := decode_or_refuse(self._codec, "standings", update), Standing):
+                self.cases.put_standing(key, standing)
+
+    def _apply_dead_letters(self, updates: Sequence[Update]) -> None:
+        for update in updates:
+            record = ScannedRecord(update.partition, update.offset, update.value, update.key)
+            self.dead_letters.add(record, self._codec, Selection())
+
+
+class FollowedStore(Store):
+    """Store that reads its topics from their beginning and follows them.
+
+    Parameters
+    ----------
+    crash
+        Called when a topic can no longer be read: the pages would be stale.
+    """
+
+    def __init__(self, settings: Settings, crash: Callable[[Exception], None]) -> None:
+        super().__init__(settings)
+        self._readers = {
+            topic: TopicReader(
+                settings, settings.topic_prefix + topic, partial(self.apply, topic), crash, queue_kib=_QUEUE_KIB
+            )
+            for topic in TOPICS
+        }
+
+    async def start(self) -> None:
+        """Start to follow the topics and return once everything written before is applied.
+
+        Raises
+        ------
+        TransientError
+            The broker does not answer, or a topic is missing.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            for reader in self._readers.values():
+                tasks.create_task(_begin(reader))
+
+    async def stop(self) -> None:
+        """Stop following and close."""
+        for reader in self._readers.values():
+            await reader.stop()
+        self.close()
+
+    async def current(self, *topics: str) -> None:
+        """Return once everything written to these topics before the call is applied: a read barrier.
+
+        Raises
+        ------
+        BrokerError
+            The broker does not answer.
+        TimeoutError
+            It answers, and what was written does not arrive in time.
+        """
+        async with asyncio.timeout(_BARRIER_S):
+            for topic in topics:
+                await self._readers[topic].current()
+
+
+async def _begin(reader: TopicReader) -> None:
+    await reader.start()
+    await reader.ready()

@@ -1,0 +1,188 @@
+"""Takedowns of the console's store: their last events, their history, and pages of them by state and due time."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from schemas.messages import Delivery, Takedown
+from streams.cases.labels import label_key
+from streams.console.store.database import NEVER_S
+from streams.desk.case_report import Step
+from streams.takedown.life import PENDING
+
+PAGE = 50
+"""Rows of a page."""
+MAX_STEPS = 200
+"""Events of one takedown that are shown, and steps of its delivery."""
+_EVENT = msgspec.msgpack.Decoder(Takedown)
+_STEP = msgspec.msgpack.Decoder(Delivery)
+_PUT = """
+INSERT INTO takedowns VALUES (
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT due_s FROM dues WHERE takedown_id = ?), ?), ?, ?
+) ON CONFLICT DO UPDATE SET
+    state = excluded.state, pending = excluded.pending, held = excluded.held, minor = excluded.minor,
+    last = excluded.last
+"""
+
+
+class Row(NamedTuple):
+    """One takedown in a list."""
+
+    last: Takedown
+    """Its last event, without pictures."""
+    found_s: float
+    due_s: float | None
+
+
+class Filter(NamedTuple):
+    """Choice of takedowns; None accepts any."""
+
+    case_id: str | None = None
+    state: str | None = None
+    platform: str | None = None
+    overdue_at_s: float | None = None
+    """Only pending ones that were due then."""
+
+
+class Takedowns:
+    """Every takedown with its events and deliveries; work and memory of a query are those of one page."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def add_events(self, events: Iterable[Takedown]) -> None:
+        """Apply events in their order; a repeated one changes nothing."""
+        for event in events:
+            row = (event.takedown_id, event.event_id, event.at.timestamp(), event.state, event.by, event.why)
+            if self._database.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?)", row).rowcount:
+                self._database.execute(_PUT, _columns(_slim(event)))
+
+    def add_steps(self, steps: Iterable[Delivery]) -> None:
+        """Apply steps of deliveries in their order; a repeated one replaces itself."""
+        slim = [msgspec.structs.replace(step, notice=None) for step in steps]
+        rows = [(step.takedown_id, step.delivery_id, msgspec.msgpack.encode(step)) for step in slim]
+        self._database.executemany("INSERT OR REPLACE INTO steps VALUES (?, ?, ?)", rows)
+        dues = [(step.takedown_id, step.due_at.timestamp()) for step in slim if step.due_at is not None]
+        self._database.executemany("INSERT OR REPLACE INTO dues VALUES (?, ?)", dues)
+        update = "UPDATE takedowns SET due_s = ? WHERE takedown_id = ?"
+        self._database.executemany(update, [(due_s, takedown_id) for takedown_id, due_s in dues])
+
+    def page(self, chosen: Filter, after: tuple[float, str] | None = None, limit: int = PAGE) -> list[Row]:
+        """Return the chosen takedowns by due time, those without one last.
+
+        Parameters
+        ----------
+        after
+            Due time and id of the last row of the page before.
+        """
+        where, values = _where(chosen)
+        if after is not None:
+            where.append("(due_s, takedown_id) > (?, ?)")
+            values += after
+        query = f"SELECT last, found_s, due_s FROM takedowns {_all(where)} ORDER BY due_s, takedown_id LIMIT ?"  # noqa: S608 - no text of others in it
+        return [_row(*found) for found in self._database.execute(query, (*values, limit))]
+
+    def find(self, takedown_id: str) -> Row | None:
+        """Return one takedown, None if there is none."""
+        query = "SELECT last, found_s, due_s FROM takedowns WHERE takedown_id = ?"
+        found = self._database.execute(query, (takedown_id,)).fetchone()
+        return _row(*found) if found else None
+
+    def last_of_case(self, case_id: str, limit: int) -> list[Takedown]:
+        """Return the last events of a case's takedowns; of more, those with the earliest due times."""
+        query = "SELECT last FROM takedowns WHERE case_id = ? ORDER BY due_s, takedown_id LIMIT ?"
+        return [_EVENT.decode(last) for (last,) in self._database.execute(query, (case_id, limit))]
+
+    def held_of_case(self, case_id: str, limit: int) -> list[Takedown]:
+        """Return the last events of takedowns of a case that were held for a reference."""
+        query = "SELECT last FROM takedowns WHERE case_id = ? AND held LIMIT ?"
+        return [_EVENT.decode(last) for (last,) in self._database.execute(query, (case_id, limit))]
+
+    def history(self, takedown_id: str) -> tuple[list[Step], list[Delivery]]:
+        """Return the states of a takedown and the steps of its delivery, the oldest first."""
+        states = self._database.execute(
+            "SELECT at_s, state, by, why FROM events WHERE takedown_id = ? LIMIT ?", (takedown_id, MAX_STEPS)
+        )
+        taken = [Step(at=datetime.fromtimestamp(at_s, UTC), state=s, by=by, why=why) for at_s, s, by, why in states]
+        blobs = self._database.execute(
+            "SELECT step FROM steps WHERE takedown_id = ? LIMIT ?", (takedown_id, MAX_STEPS)
+        ).fetchall()
+        steps = [_STEP.decode(blob) for (blob,) in blobs]
+        return sorted(taken, key=lambda step: step.at), sorted(steps, key=lambda step: step.at)
+
+    def counts(self, case_ids: Sequence[str] | None = None) -> dict[str, dict[str, int]]:
+        """Return the number of takedowns of each case by state; of all together under the empty id by default."""
+        if case_ids is None:
+            found = self._database.execute("SELECT '', state, sum(n) FROM counts GROUP BY state").fetchall()
+        else:
+            marks = ",".join("?" * len(case_ids))
+            query = f"SELECT case_id, state, n FROM counts WHERE case_id IN ({marks})"  # noqa: S608 - question marks
+            found = self._database.execute(query, case_ids).fetchall()
+        counts: dict[str, dict[str, int]] = {}
+        for case_id, state, n in found:
+            if n:
+                counts.setdefault(case_id, {})[state] = n
+        return counts
+
+    def overdue(self, now_s: float) -> dict[str, int]:
+        """Return the number of overdue takedowns of each case that has any."""
+        query = "SELECT case_id, count(*) FROM takedowns WHERE pending = 1 AND due_s < ? GROUP BY case_id"
+        return dict(self._database.execute(query, (now_s,)).fetchall())
+
+    def of_author(self, platform: str, author: str, limit: int) -> list[Row]:
+        """Return the takedowns of an account's posts, the newest first."""
+        query = (
+            "SELECT last, found_s, due_s FROM takedowns WHERE author = ? AND platform = ? ORDER BY found_s DESC LIMIT ?"
+        )
+        return [_row(*found) for found in self._database.execute(query, (author, platform, limit))]
+
+
+def _columns(event: Takedown) -> tuple[object, ...]:
+    return (
+        event.takedown_id,
+        event.case_id,
+        label_key(event.post.post_id, event.case_id),
+        event.state,
+        event.post.platform,
+        event.post.author,
+        event.minor,
+        event.state in PENDING,
+        event.at.timestamp(),
+        event.takedown_id,
+        NEVER_S,
+        bool(event.held_for),
+        msgspec.msgpack.encode(event),
+    )
+
+
+def _slim(event: Takedown) -> Takedown:
+    """Return an event without pictures, and without what its steps have too."""
+    evidence = [msgspec.structs.replace(one, thumbnail=None) for one in event.evidence]
+    return msgspec.structs.replace(event, evidence=evidence, delivery=None, previous=b"", hash=b"")
+
+
+def _row(last: bytes, found_s: float, due_s: float) -> Row:
+    return Row(_EVENT.decode(last), found_s, due_s if due_s < NEVER_S else None)
+
+
+def _where(chosen: Filter) -> tuple[list[str], list[object]]:
+    found: list[tuple[str, object]] = [
+        ("case_id = ?", chosen.case_id),
+        ("state = ?", chosen.state),
+        ("platform = ?", chosen.platform),
+        ("pending = 1 AND due_s < ?", chosen.overdue_at_s),
+    ]
+    wanted = [(condition, value) for condition, value in found if value is not None]
+    return [condition for condition, _ in wanted], [value for _, value in wanted]
+
+
+def _all(conditions: Sequence[str]) -> str:
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def due_of(row: Row) -> datetime | None:
+    """Return the time by which a removal is expected, None without one."""
+    return datetime.fromtimestamp(row.due_s).astimezone() if row.due_s is not None else None
