@@ -24,6 +24,7 @@ from streams.commands import (
     evidence,
     feed,
     notice,
+    pages,
     promote,
     replay,
     review,
@@ -52,6 +53,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(review_app)
 app.add_typer(promote.app)
 app.command("answers")(answers.answers)
+app.command("console")(pages.console)
 app.add_typer(review.app)
 app.add_typer(replay.app, name="replay")
 app.add_typer(shadow.app, name="shadow")

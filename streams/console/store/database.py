@@ -46,11 +46,12 @@ CREATE TABLE steps (
 CREATE TABLE dues (takedown_id TEXT PRIMARY KEY, due_s REAL NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE reviews (
-    key TEXT PRIMARY KEY, case_id TEXT NOT NULL, author TEXT, decided_s REAL NOT NULL, waiting INT NOT NULL,
-    minor INT, verdict BLOB NOT NULL
+    key TEXT PRIMARY KEY, case_id TEXT NOT NULL, post_id TEXT NOT NULL, author TEXT, decided_s REAL NOT NULL,
+    waiting INT NOT NULL, minor INT, verdict BLOB NOT NULL
 );
 CREATE INDEX queue ON reviews (waiting, minor DESC, decided_s, key) WHERE minor IS NOT NULL;
 CREATE INDEX queue_of_case ON reviews (case_id, waiting);
+CREATE INDEX reviews_of_post ON reviews (post_id);
 CREATE INDEX reviews_by_time ON reviews (decided_s);
 CREATE TABLE labels (
     key TEXT PRIMARY KEY, post_id TEXT NOT NULL, case_id TEXT NOT NULL, decision TEXT NOT NULL,

@@ -16,7 +16,7 @@ PAGE = 50
 _VERDICT = msgspec.msgpack.Decoder(Verdict)
 _PUT = """
 INSERT OR REPLACE INTO reviews VALUES (
-    ?, ?, ?, ?,
+    ?, ?, ?, ?, ?,
     NOT EXISTS (SELECT 1 FROM labels WHERE key = ? AND decision <> 'unsure')
         AND NOT EXISTS (SELECT 1 FROM takedowns WHERE review = ?),
     (SELECT minor FROM cases WHERE case_id = ?), ?
@@ -59,7 +59,7 @@ class Reviews:
                 continue
             key = label_key(verdict.post.post_id, verdict.case_id)
             if verdict.decision == "review":
-                row = (key, verdict.case_id, verdict.post.author, verdict.decided_at.timestamp())
+                row = (key, verdict.case_id, verdict.post.post_id, verdict.post.author, verdict.decided_at.timestamp())
                 encoded = msgspec.msgpack.encode(_slim(verdict))
                 self._database.execute(_PUT, (*row, key, key, verdict.case_id, encoded))
                 self._n_added += 1
@@ -100,6 +100,11 @@ class Reviews:
         """Return a job by its key, also one that waits no more; None if the store has no such verdict."""
         found = self._database.execute(f"{_ROW} WHERE reviews.key = ?", (key,)).fetchone()
         return _job(*found) if found else None
+
+    def of_post(self, post_id: str, limit: int = 10) -> list[Job]:
+        """Return the jobs of one post, for every case that it resembles."""
+        found = self._database.execute(f"{_ROW} WHERE reviews.post_id = ? LIMIT ?", (post_id, limit))
+        return [_job(*row) for row in found]
 
     def waiting(self) -> tuple[int, float | None]:
         """Return the number of jobs that wait, and the time of the oldest, seconds since the epoch."""

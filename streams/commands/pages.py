@@ -1,0 +1,26 @@
+"""`jikimi console`: pages in the browser for case officers and reviewers."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from streams.settings import load_settings
+from streams.telemetry.logs import configure_service_logging
+
+
+def console(
+    port: Annotated[int, typer.Option(help="Port on this machine; 0 for any free one.", min=0, max=65535)] = 8082,
+    officer: Annotated[
+        str,
+        typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decides."),
+    ] = "",
+) -> None:
+    """Serve pages for one person on this machine: cases, reviews, takedowns, operation, dead letters.
+
+    It prints a link that opens them once. Stop it with Ctrl-C: decisions that still can be undone are written then.
+    """
+    from streams.console.serve import serve_console  # noqa: PLC0415 - only this command needs it
+
+    configure_service_logging()
+    asyncio.run(serve_console(load_settings(), port, officer, lambda line: print(line, flush=True)))  # noqa: T201 - output of a command

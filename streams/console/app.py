@@ -1,0 +1,117 @@
+"""The console's web application."""
+
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any
+
+import structlog
+from litestar import Litestar, Request, Response, get, post
+from litestar.enums import MediaType
+from litestar.exceptions import HTTPException, NotFoundException, PermissionDeniedException
+from litestar.params import FromPath
+
+from streams.console.guard import COOKIE, cookie_of, session_of
+from streams.console.pages import cases, dead_letters, live, reviews, takedowns
+from streams.console.render import go_to, safe_path
+from streams.console.site import Site
+from streams.console.words import languages
+from streams.errors import TransientError, UsageError
+
+log = structlog.get_logger()
+
+MAX_FORM_BYTES = 256 * 1024
+_STATIC = files("streams.console").joinpath("static")
+_KINDS = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+
+def create_app(site: Site) -> Litestar:
+    """Return the application, to be served behind the guard."""
+
+    def refuse(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        return error_page(site, request, error)
+
+    return Litestar(
+        [
+            *_entrance(site),
+            *cases.routes(site),
+            *reviews.routes(site),
+            *takedowns.routes(site),
+            *live.routes(site),
+            *dead_letters.routes(site),
+        ],
+        before_request=check_form,
+        exception_handlers={Exception: refuse},
+        logging_config=None,
+        openapi_config=None,
+        request_max_body_size=MAX_FORM_BYTES,
+    )
+
+
+async def check_form(request: Request[Any, Any, Any]) -> None:
+    """Refuse a form without the token of its session."""
+    if request.method == "POST":
+        form = await request.form()
+        if not session_of(request.scope).owns(str(form.get("token", ""))):
+            raise PermissionDeniedException
+
+
+def _entrance(site: Site) -> list[Any]:
+    @get("/enter/{link:str}")
+    async def enter(request: Request[Any, Any, Any], link: FromPath[str]) -> Response[Any]:
+        cookie = site.sessions.enter(link)
+        if cookie is None:
+            sentence = site.renderer.words(request)("fault.link_used")
+            return Response(sentence, status_code=HTTPStatus.FORBIDDEN, media_type=MediaType.TEXT)
+        opened = go_to("/")
+        opened.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", path="/")
+        return opened
+
+    @post("/language")
+    async def choose_language(request: Request[Any, Any, Any]) -> Response[Any]:
+        form = await request.form()
+        if form.get("language") in languages():
+            session_of(request.scope).language = str(form["language"])
+        return go_to(safe_path(str(form.get("back", "/"))))
+
+    @post("/keys")
+    async def choose_keys(request: Request[Any, Any, Any]) -> Response[Any]:
+        form = await request.form()
+        session_of(request.scope).keys = form.get("keys") == "on"
+        return go_to(safe_path(str(form.get("back", "/"))))
+
+    @post("/leave")
+    async def leave(request: Request[Any, Any, Any]) -> Response[Any]:
+        site.sessions.leave(cookie_of({"cookie": request.headers.get("cookie", "")}))
+        return Response(site.renderer.words(request)("session.left"), media_type=MediaType.TEXT)
+
+    @get("/static/{name:str}", cache_control=None)
+    async def static(name: FromPath[str]) -> Response[bytes]:
+        if name not in _KINDS:
+            raise NotFoundException
+        headers = {"cache-control": "max-age=3600"}
+        return Response(_STATIC.joinpath(name).read_bytes(), media_type=_KINDS[name], headers=headers)
+
+    return [enter, choose_language, choose_keys, leave, static]
+
+
+def error_page(site: Site, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Return a page that says in one sentence what went wrong and what to do."""
+    detail = ""
+    match error:
+        case UsageError():
+            status, key, detail = HTTPStatus.CONFLICT, "fault.refused", str(error)
+        case TimeoutError():
+            status, key = HTTPStatus.ACCEPTED, "fault.not_read_yet"
+        case TransientError():
+            status, key, detail = HTTPStatus.SERVICE_UNAVAILABLE, "fault.broker", error.detail
+        case PermissionDeniedException():
+            status, key = HTTPStatus.FORBIDDEN, "fault.stale_form"
+        case HTTPException():
+            status = HTTPStatus(error.status_code)
+            is_large = status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            missing = status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+            key = "fault.not_found" if missing else "fault.too_large" if is_large else "fault.bad_request"
+        case _:
+            log.error("page failed", path=request.url.path, exc_info=error)
+            status, key = HTTPStatus.INTERNAL_SERVER_ERROR, "fault.bug"
+    return site.renderer.page(request, "fault", status, key=key, detail=detail)

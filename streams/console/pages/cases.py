@@ -1,0 +1,158 @@
+"""Pages of cases: who waits, the list, one case, and its withdrawal."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Request, Response, get, post
+from litestar.background_tasks import BackgroundTask
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from litestar.response import File
+
+from streams.console.pages.parts import cursor, next_page
+from streams.console.render import go_to
+from streams.console.site import Site
+from streams.console.store.cases import PAGE, CaseRow
+from streams.console.store.takedowns import Filter
+from streams.delivery.families import families, repeat_uploaders
+from streams.desk.build_report import CaseRecords, build_report
+from streams.errors import UsageError
+from streams.takedown.life import OPEN
+
+_FIRST = 30
+"""Cases with somebody waiting that are listed first."""
+_NEWEST = 50
+_OF_CASE = 500
+"""Takedowns whose families are shown."""
+_MAX_WHY = 500
+_MAX_FAMILIES, _MAX_REFERENCES, _MAX_UPLOADERS, _MAX_REVIEWS = 20, 100, 10, 20
+_TAKEDOWNS = 25
+
+
+def routes(site: Site) -> list[Any]:
+    """Return the handlers."""
+
+    @get("/")
+    async def start(request: Request[Any, Any, Any]) -> Response[Any]:
+        return site.renderer.page(request, "cases", **_list(site, request.query_params.get("after")))
+
+    @get("/cases/{case_id:str}")
+    async def one(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
+        return site.renderer.page(request, "case", **_case(site, case_id, request.query_params.get("after")))
+
+    @get("/cases/{case_id:str}/withdraw")
+    async def ask_withdraw(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
+        counts = site.store.takedowns.counts([case_id]).get(case_id, {})
+        n_open = sum(n for state, n in counts.items() if state in OPEN)
+        n_references = len(
+            {entry.reference.reference_id for entry in site.store.cases.entries(case_id) if entry.reference}
+        )
+        row = _find(site, case_id)
+        return site.renderer.page(request, "withdraw", row=row, n_open=n_open, n_references=n_references)
+
+    @post("/cases/{case_id:str}/withdraw")
+    async def withdraw(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
+        row, form = _find(site, case_id), await request.form()
+        if str(form.get("name", "")).strip() != row.name:
+            raise UsageError(site.renderer.words(request)("withdraw.other_name", name=row.name))
+        n_erased = await site.actions.withdraw(case_id)
+        return site.renderer.page(request, "withdrawn", row=row, n_erased=n_erased)
+
+    @post("/cases/{case_id:str}/evidence")
+    async def evidence(case_id: FromPath[str]) -> File:
+        _find(site, case_id)
+        packing = site.actions.pack(case_id)
+        path = await packing.__aenter__()
+        sent = BackgroundTask(packing.__aexit__, None, None, None)
+        return File(path, filename=path.name, media_type="application/zip", background=sent)
+
+    @post("/cases/{case_id:str}/references/{reference_id:str}")
+    async def decide_reference(
+        request: Request[Any, Any, Any], case_id: FromPath[str], reference_id: FromPath[str]
+    ) -> Response[Any]:
+        form = await request.form()
+        why = str(form.get("why", ""))[:_MAX_WHY]
+        if form.get("standing") == "confirmed":
+            await site.actions.confirm_reference(case_id, reference_id, why)
+        elif form.get("standing") == "withdrawn":
+            await site.actions.withdraw_reference(case_id, reference_id, why)
+        return go_to(f"/cases/{quote(case_id, safe='')}")
+
+    return [start, one, ask_withdraw, withdraw, evidence, decide_reference]
+
+
+def _list(site: Site, after: str | None) -> dict[str, Any]:
+    now_s = datetime.now(UTC).timestamp()
+    store, decided = site.store, site.decisions.keys()
+    waiting, overdue = store.reviews.waiting_by_case(), store.takedowns.overdue(now_s)
+    first = sorted({*waiting, *overdue}, key=lambda one: waiting.get(one, (0, now_s))[1])[:_FIRST]
+    urgent = [] if after else store.cases.chosen(first)
+    place = cursor(after)
+    rows = store.cases.page(benign=False, after=place, limit=_NEWEST + 1)
+    n_waiting, oldest_s = store.reviews.waiting()
+    n_cases, n_allowed = store.cases.count()
+    states = store.takedowns.counts().get("", {})
+    return {
+        "urgent": urgent,
+        "rows": rows[:_NEWEST],
+        "allowed": [] if after else store.cases.page(benign=True, limit=PAGE),
+        "next": _next(rows),
+        "waiting": waiting,
+        "overdue": overdue,
+        "counts": store.takedowns.counts([row.case_id for row in [*urgent, *rows]]),
+        "n_waiting": n_waiting - len(decided),
+        "oldest_s": oldest_s,
+        "n_overdue": sum(overdue.values()),
+        "n_held": states.get("held", 0),
+        "n_letters": store.dead_letters.count("open"),
+        "n_cases": n_cases,
+        "n_allowed": n_allowed,
+        "open_states": OPEN,
+    }
+
+
+def _next(rows: list[CaseRow]) -> str | None:
+    return f"{rows[_NEWEST - 1].opened_s!r}~{rows[_NEWEST - 1].case_id}" if len(rows) > _NEWEST else None
+
+
+def _find(site: Site, case_id: str) -> CaseRow:
+    row = site.store.cases.find(case_id)
+    if row is None:
+        raise NotFoundException
+    return row
+
+
+def _case(site: Site, case_id: str, after: str | None) -> dict[str, Any]:
+    row, store, now = _find(site, case_id), site.store, datetime.now(UTC)
+    last = store.takedowns.last_of_case(case_id, _OF_CASE)
+    held = [event for event in store.takedowns.held_of_case(case_id, _OF_CASE) if event not in last]
+    jobs = store.reviews.queue(_MAX_REVIEWS + 1, case_id, site.decisions.keys())
+    records = CaseRecords(
+        entries=store.cases.entries(case_id),
+        events=[*held, *last],
+        deliveries=[],
+        waiting=[],
+        reviews=store.cases.standings(case_id),
+        file_names=site.file_names(case_id),
+    )
+    report = build_report(records, now)
+    found, rows = families(last), store.takedowns.page(Filter(case_id=case_id), cursor(after), _TAKEDOWNS + 1)
+    counts = store.takedowns.counts([case_id]).get(case_id, {})
+    return {
+        "row": row,
+        "report": report,
+        "references": report.references[:_MAX_REFERENCES],
+        "n_references": len(report.references),
+        "families": found[:_MAX_FAMILIES],
+        "n_families": len(found),
+        "n_of_families": len(last),
+        "uploaders": repeat_uploaders(last)[:_MAX_UPLOADERS],
+        "counts": counts,
+        "n_takedowns": sum(counts.values()),
+        "takedowns": rows[:_TAKEDOWNS],
+        "next": next_page(rows, _TAKEDOWNS),
+        "jobs": jobs[:_MAX_REVIEWS],
+        "has_more_jobs": len(jobs) > _MAX_REVIEWS,
+        "overdue": store.takedowns.overdue(now.timestamp()).get(case_id, 0),
+    }

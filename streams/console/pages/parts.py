@@ -1,0 +1,89 @@
+"""Parts that several pages show: why a post was found, and lists of takedowns."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from schemas.messages import Evidence, Modality
+from streams.console.store.database import NEVER_S
+from streams.console.store.takedowns import Row
+from streams.console.timeline import Stretch, timeline
+from streams.console.words import Words
+from streams.desk.local_time import clock
+
+MAX_EVIDENCE = 12
+"""Matches shown of one post."""
+_SAME_SPEED = 0.02
+
+
+class ShownMatch(NamedTuple):
+    """One sense's match of a post with a reference."""
+
+    sense: Modality
+    probability: float
+    score: float
+    lines: list[str]
+    """One sentence for each matched stretch."""
+    n_more: int
+    """Stretches without a sentence."""
+    drawing: Markup | None
+    """Timelines; None for text."""
+    model: str
+
+
+_MAX_LINES = 6
+
+
+def shown_matches(t: Words, evidence: Sequence[Evidence], file_names: Mapping[str, str]) -> list[ShownMatch]:
+    """Return the matches of a post, the surest first."""
+    surest = sorted(evidence, key=lambda one: one.probability, reverse=True)[:MAX_EVIDENCE]
+    return [_shown(t, one, file_names.get(one.reference_id) or one.reference_id[:8]) for one in surest]
+
+
+def _shown(t: Words, one: Evidence, name: str) -> ShownMatch:
+    lines = list(_sentences(t, one, name))
+    drawing = (
+        None if one.modality == "text" else timeline(_stretches(one), t("match.drawing", lines=" ".join(lines[:3])))
+    )
+    model = f"{one.model}@{one.version}"
+    return ShownMatch(
+        one.modality, one.probability, one.score, lines[:_MAX_LINES], max(0, len(lines) - _MAX_LINES), drawing, model
+    )
+
+
+def _stretches(one: Evidence) -> list[Stretch]:
+    pairs = [(passage.query, passage.reference) for passage in one.passages] or [(one.query, one.reference)]
+    return [Stretch(query.start_s, query.end_s, ours.start_s, ours.end_s) for query, ours in pairs]
+
+
+def _sentences(t: Words, one: Evidence, name: str) -> Iterator[str]:
+    if one.modality == "text":
+        yield t("match.terms", n=one.terms)
+        return
+    speeds = [passage.speed for passage in one.passages] or [1.0]
+    for stretch, speed in zip(_stretches(one), speeds, strict=True):
+        yield t(
+            "match.stretch",
+            post=f"{clock(stretch.query_start_s)}-{clock(stretch.query_end_s)}",
+            medium=one.medium + 1,
+            reference=f"{clock(stretch.reference_start_s)}-{clock(stretch.reference_end_s)}",
+            name=name,
+        ) + (t("match.speed", speed=f"{speed:.2f}") if abs(speed - 1) > _SAME_SPEED else "")
+
+
+def cursor(text: str | None) -> tuple[float, str] | None:
+    """Return the place after which a page begins, from its address; None for the first or a wrong one."""
+    number, dot, key = (text or "").partition("~")
+    try:
+        return (float(number), key) if dot else None
+    except ValueError:
+        return None
+
+
+def next_page(rows: Sequence[Row], shown: int) -> str | None:
+    """Return the place after which the next page of takedowns begins, None after the last."""
+    if len(rows) <= shown:
+        return None
+    last = rows[shown - 1]
+    return f"{NEVER_S if last.due_s is None else last.due_s!r}~{last.last.takedown_id}"

@@ -1,0 +1,109 @@
+"""Service of `jikimi console`: pages for one person, on this machine only, until it is stopped."""
+
+import asyncio
+import os
+import pwd
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import structlog
+import uvicorn
+
+from streams.console.actions import Actions
+from streams.console.app import create_app
+from streams.console.decisions import Decisions
+from streams.console.guard import Guard
+from streams.console.live_figures import LiveFigures
+from streams.console.render import Renderer
+from streams.console.sessions import Sessions
+from streams.console.site import Site
+from streams.console.store.store import FollowedStore
+from streams.engine.stop_signals import stopping_on_signals
+from streams.errors import TransientError, UsageError
+from streams.feeds.http.server import StoppableServer, listen
+from streams.kafka.wait_for_broker import wait_for_broker
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+HOST = "127.0.0.1"
+_STOP_S = 5
+_MAX_REQUESTS = 64
+"""Requests at once; more are answered 503."""
+
+
+async def serve_console(settings: Settings, port: int, person: str, write: Callable[[str], object]) -> None:
+    """Serve the pages until the process is stopped.
+
+    Parameters
+    ----------
+    person
+        Pseudonym that signs decisions; the system's user by default.
+    write
+        Writes a line for the person: the one-time link, and a new one when it was used.
+
+    Raises
+    ------
+    UsageError
+        The port is in use, or the broker does not answer or lacks a topic.
+    """
+    opened = listen(HOST, port)
+    await asyncio.to_thread(wait_for_broker, settings)
+    bound, failed = opened.getsockname()[1], list[Exception]()
+    async with AsyncExitStack() as stack:
+        server = StoppableServer(_config(lambda *_: None))
+
+        def crash(error: Exception) -> None:
+            failed.append(error)
+            server.stop()
+
+        store = FollowedStore(settings, crash)
+        stack.push_async_callback(store.stop)
+        site = make_site(settings, store, person or pwd.getpwuid(os.getuid()).pw_name)
+        stack.callback(site.figures.close)
+        stack.push_async_callback(site.decisions.flush)
+        await _start(store, write)
+        origin = f"http://{HOST}:{bound}"
+        site.sessions.announce = lambda link: write(f"open {origin}/enter/{link} (once; it ends with this program)")
+        site.sessions.announce(site.sessions.link)
+        server.config.app = Guard(create_app(site), site.sessions, {f"{HOST}:{bound}", f"localhost:{bound}"})
+        with stopping_on_signals(server.stop):
+            await server.serve([opened])
+    if failed:
+        raise UsageError(f"a topic can no longer be read, start the console again: {failed[0]}")
+
+
+def make_site(settings: Settings, store: FollowedStore, person: str) -> Site:
+    """Return the console's parts over a store."""
+    actions = Actions(settings, store, person)
+    return Site(
+        settings=settings,
+        store=store,
+        sessions=Sessions(),
+        renderer=Renderer(settings, person),
+        actions=actions,
+        decisions=Decisions(actions.label),
+        figures=LiveFigures(settings),
+        person=person,
+    )
+
+
+async def _start(store: FollowedStore, write: Callable[[str], object]) -> None:
+    try:
+        await store.start()
+    except* TransientError as group:
+        error = group.exceptions[0]
+        raise UsageError(error.detail if isinstance(error, TransientError) else str(error)) from error
+    write(f"{store.n_records} records read")
+
+
+def _config(app: Callable[..., object]) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        limit_concurrency=_MAX_REQUESTS,
+        timeout_graceful_shutdown=_STOP_S,
+    )

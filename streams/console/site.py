@@ -1,0 +1,32 @@
+"""What every page of the console needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from streams.console.actions import Actions
+from streams.console.decisions import Decisions
+from streams.console.live_figures import LiveFigures
+from streams.console.render import Renderer
+from streams.console.sessions import Sessions
+from streams.console.store.store import Store
+from streams.desk.case_book import CaseBook
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Parts of the console that its pages share."""
+
+    settings: Settings
+    store: Store
+    sessions: Sessions
+    renderer: Renderer
+    actions: Actions
+    decisions: Decisions
+    figures: LiveFigures
+    person: str
+    """Name that signs what the person does."""
+
+    def file_names(self, case_id: str) -> Mapping[str, str]:
+        """Return the names of a case's files by reference id, as far as this machine has them."""
+        return CaseBook(self.settings).file_names(case_id)

@@ -1,0 +1,197 @@
+"""A console over a store without a broker, and a browser for it."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+import httpx
+
+from schemas.codec import Codec
+from schemas.messages import (
+    Case,
+    Contribution,
+    DeadLetter,
+    Evidence,
+    Interval,
+    Label,
+    Message,
+    Passage,
+    PostRef,
+    Takedown,
+    Verdict,
+)
+from streams.console.actions import Actions
+from streams.console.app import create_app
+from streams.console.decisions import Decisions
+from streams.console.guard import Guard
+from streams.console.live_figures import Figures, LiveFigures
+from streams.console.render import Renderer
+from streams.console.sessions import Sessions
+from streams.console.site import Site
+from streams.console.store.store import Store
+from streams.kafka.lag import StageLag
+from streams.kafka.topic_reader import Update
+from streams.settings import load_settings
+from tests.unit.made_messages import POLICY, delivery, takedown, verdict
+
+HOST = "127.0.0.1:8082"
+CODEC = Codec()
+EVIL = '"><script>alert(1)</script>'
+"""Text of a platform that would be a script in a page that does not escape it."""
+
+
+class RecordedActions:
+    """Acts that are only recorded."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, ...]] = []
+        self.labels: list[Label] = []
+
+    async def label(self, label: Label) -> None:
+        self.labels.append(label)
+
+    async def approve(self, takedown_id: str, why: str) -> None:
+        self.done.append(("approve", takedown_id, why))
+
+    async def withdraw(self, case_id: str) -> int:
+        self.done.append(("withdraw", case_id))
+        return 3
+
+    async def confirm_reference(self, case_id: str, reference_id: str, why: str) -> None:
+        self.done.append(("confirm", case_id, reference_id, why))
+
+    async def withdraw_reference(self, case_id: str, reference_id: str, why: str) -> None:
+        self.done.append(("withdraw_reference", case_id, reference_id, why))
+
+    async def redrive(self, letter_id: str) -> str:
+        self.done.append(("redrive", letter_id))
+        return "1 records put back"
+
+
+class FixedFigures:
+    """Figures that no broker gave."""
+
+    async def read(self) -> Figures:
+        lag = {"decode": StageLag(3, datetime.now(UTC).timestamp() - 90), "fusion": StageLag()}
+        return Figures(lag, 2.5, None, [("bluesky", datetime.now(UTC))])
+
+
+def put(store: Store, topic: str, *messages: Message | tuple[str, Message | None]) -> None:
+    """Apply messages to a store, as if they were read from their topic."""
+    pairs = [one if isinstance(one, tuple) else ("key", one) for one in messages]
+    updates = [
+        Update(key.encode(), CODEC.encode(topic, one) if one is not None else None, 0, offset)
+        for offset, (key, one) in enumerate(pairs)
+    ]
+    store.apply(topic, updates)
+
+
+@contextmanager
+def made_site(undo_s: float = 3600.0, folder: Path | None = None) -> Iterator[tuple[Site, RecordedActions]]:
+    """Yield a site over an empty store, and the record of its acts."""
+    settings, actions = load_settings(time_zone="Asia/Seoul", desk_folder=folder), RecordedActions()
+    with closing(Store(settings)) as store:
+        site = Site(
+            settings=settings,
+            store=store,
+            sessions=Sessions(),
+            renderer=Renderer(settings, "mina"),
+            actions=cast("Actions", actions),
+            decisions=Decisions(actions.label, undo_s),
+            figures=cast("LiveFigures", FixedFigures()),
+            person="mina",
+        )
+        yield site, actions
+
+
+@asynccontextmanager
+async def browser(site: Site, *, signed_in: bool = True, language: str = "en") -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a browser of the site, which has opened the link."""
+    app = Guard(create_app(site), site.sessions, {HOST})
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(
+        transport=transport, base_url=f"http://{HOST}", headers={"accept-language": language}
+    ) as client:
+        if signed_in:
+            await client.get(f"/enter/{site.sessions.link}")
+        yield client
+
+
+def token(site: Site) -> str:
+    """Return the token of the one session's forms."""
+    (session,) = site.sessions._open.values()
+    return session.csrf
+
+
+def ago(**span: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**span)
+
+
+def evidence(**changes: object) -> Evidence:
+    """Return a match in two stretches, with a picture that no page may show."""
+    first = Interval(start_s=2.0, end_s=14.0)
+    second = Interval(start_s=20.0, end_s=31.0)
+    fields: dict[str, object] = {
+        "modality": "visual", "model": "m", "version": "1", "reference_id": "reference-1", "medium": 0, "score": 0.93,
+        "probability": 0.81, "query": first, "reference": first, "thumbnail": b"\xff\xd8\xff\xe0JFIF",
+        "passages": [
+            Passage(query=first, reference=second, score=0.9, speed=1.25),
+            Passage(query=second, reference=first, score=0.8),
+        ],
+    }  # fmt: skip
+    return Evidence(**fields | changes)  # type: ignore[arg-type]
+
+
+def post(post_id: str = "at://did:plc:x/app.bsky.feed.post/3k", **changes: object) -> PostRef:
+    fields: dict[str, object] = {
+        "post_id": post_id, "platform": "bluesky", "url": f"https://bsky.example/{post_id[-4:]}", "author": f"@a{EVIL}",
+        "published_at": ago(days=2), "seen_at": ago(days=1),
+    }  # fmt: skip
+    return PostRef(**fields | changes)  # type: ignore[arg-type]
+
+
+def waiting(
+    post_id: str = "at://did:plc:x/app.bsky.feed.post/3k", case_id: str = "case-a", **changes: object
+) -> Verdict:
+    """Return a verdict on which a person has to decide."""
+    fields: dict[str, object] = {
+        "post": post(post_id), "case_id": case_id, "decision": "review", "decided_at": ago(hours=3),
+        "probability": 0.81, "evidence": [evidence(), evidence(modality="text", terms=2, passages=[], probability=0.6)],
+        "missing": ["audio"], "links": [f"https://t.example/{EVIL}", "javascript:alert(1)"],
+        "contributions": [Contribution(modality="visual", added=2.0, why="several pictures in order")],
+    }  # fmt: skip
+    return verdict(**fields | changes)
+
+
+def case(case_id: str = "case-a", name: str = "violet", **changes: object) -> tuple[str, Case]:
+    fields: dict[str, object] = {"case_id": case_id, "name": name, "opened_at": ago(days=9), "policy": POLICY}
+    return case_id, Case(**fields | changes)  # type: ignore[arg-type]
+
+
+def found(number: int = 0, **changes: object) -> Takedown:
+    """Return a takedown's event."""
+    fields: dict[str, object] = {
+        "takedown_id": f"takedown-{number}", "event_id": f"event-{number}", "post": post(f"post-{number}"),
+        "evidence": [evidence()], "at": ago(hours=30),
+    }  # fmt: skip
+    return takedown(**fields | changes)
+
+
+def letter(number: int = 0) -> DeadLetter:
+    return DeadLetter(
+        dead_letter_id=f"letter-{number}", stage="decode", topic="posts", partition=0, offset=number,
+        reason="media_decode", fate="unprocessable", detail=f"broken{EVIL}", key=b"k",
+        value=b"v", at=ago(minutes=number),
+    )  # fmt: skip
+
+
+def fill(store: Store) -> None:
+    """Put a little of everything into a store."""
+    put(store, "cases", case(), case("case-m", "maple", minor=True))
+    put(store, "verdicts", waiting(), waiting("post-m", "case-m"))
+    put(store, "takedowns", found(), found(1, state="held", held_for=["reference-1"]), found(2, state="removed"))
+    put(store, "takedowns", found(event_id="event-0-2", state="sent", at=ago(hours=29)))
+    put(store, "deliveries", delivery(takedown_id="takedown-0", due_at=ago(hours=5), channel="mail", at=ago(hours=29)))
+    put(store, "dead-letters", *map(letter, range(3)))
