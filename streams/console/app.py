@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException, NotFoundException, PermissionDeni
 from litestar.params import FromPath
 
 from streams.console.guard import COOKIE, cookie_of, session_of
-from streams.console.pages import cases, dead_letters, live, reviews, takedowns
+from streams.console.pages import cases, dead_letters, live, opening, reviews, takedowns
 from streams.console.render import go_to, safe_path
 from streams.console.site import Site
 from streams.console.words import languages
@@ -34,6 +34,7 @@ def create_app(site: Site) -> Litestar:
         [
             *_entrance(site),
             *cases.routes(site),
+            *opening.routes(site),
             *reviews.routes(site),
             *takedowns.routes(site),
             *live.routes(site),
@@ -56,7 +57,7 @@ async def check_form(request: Request[Any, Any, Any]) -> None:
 
 
 def _entrance(site: Site) -> list[Any]:
-    @get("/enter/{link:str}")
+    @get("/enter/{link:str}", opt={"right": "machine"})
     async def enter(request: Request[Any, Any, Any], link: FromPath[str]) -> Response[Any]:
         cookie = site.sessions.enter(link)
         if cookie is None:
@@ -66,25 +67,25 @@ def _entrance(site: Site) -> list[Any]:
         opened.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", path="/")
         return opened
 
-    @post("/language")
+    @post("/language", opt={"right": "check"})
     async def choose_language(request: Request[Any, Any, Any]) -> Response[Any]:
         form = await request.form()
         if form.get("language") in languages():
             session_of(request.scope).language = str(form["language"])
         return go_to(safe_path(str(form.get("back", "/"))))
 
-    @post("/keys")
+    @post("/keys", opt={"right": "check"})
     async def choose_keys(request: Request[Any, Any, Any]) -> Response[Any]:
         form = await request.form()
         session_of(request.scope).keys = form.get("keys") == "on"
         return go_to(safe_path(str(form.get("back", "/"))))
 
-    @post("/leave")
+    @post("/leave", opt={"right": "check"})
     async def leave(request: Request[Any, Any, Any]) -> Response[Any]:
         site.sessions.leave(cookie_of({"cookie": request.headers.get("cookie", "")}))
         return Response(site.renderer.words(request)("session.left"), media_type=MediaType.TEXT)
 
-    @get("/static/{name:str}", cache_control=None)
+    @get("/static/{name:str}", opt={"right": "machine"})
     async def static(name: FromPath[str]) -> Response[bytes]:
         if name not in _KINDS:
             raise NotFoundException

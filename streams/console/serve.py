@@ -14,10 +14,12 @@ from streams.console.app import create_app
 from streams.console.decisions import Decisions
 from streams.console.guard import Guard
 from streams.console.live_figures import LiveFigures
+from streams.console.openings import Openings
 from streams.console.render import Renderer
 from streams.console.sessions import Sessions
 from streams.console.site import Site
 from streams.console.store.store import FollowedStore
+from streams.console.uploads import sweep
 from streams.engine.stop_signals import stopping_on_signals
 from streams.errors import TransientError, UsageError
 from streams.feeds.http.server import StoppableServer, listen
@@ -62,6 +64,8 @@ async def serve_console(settings: Settings, port: int, person: str, write: Calla
         site = make_site(settings, store, person or pwd.getpwuid(os.getuid()).pw_name)
         stack.callback(site.figures.close)
         stack.push_async_callback(site.decisions.flush)
+        stack.push_async_callback(site.openings.stop)
+        await asyncio.to_thread(sweep, settings)
         await _start(store, write)
         origin = f"http://{HOST}:{bound}"
         site.sessions.announce = lambda link: write(f"open {origin}/enter/{link} (once; it ends with this program)")
@@ -84,6 +88,7 @@ def make_site(settings: Settings, store: FollowedStore, person: str) -> Site:
         actions=actions,
         decisions=Decisions(actions.label),
         figures=LiveFigures(settings),
+        openings=Openings(settings, lambda: store.current("cases")),
         person=person,
     )
 

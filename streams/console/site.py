@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from streams.console.actions import Actions
 from streams.console.decisions import Decisions
 from streams.console.live_figures import LiveFigures
+from streams.console.openings import Openings
 from streams.console.render import Renderer
 from streams.console.sessions import Sessions
 from streams.console.store.store import Store
@@ -24,6 +25,7 @@ class Site:
     actions: Actions
     decisions: Decisions
     figures: LiveFigures
+    openings: Openings
     person: str
     """Name that signs what the person does."""
 

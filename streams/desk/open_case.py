@@ -38,6 +38,8 @@ type Progress = Callable[[str, float, float], None]
 """Called with what is under way, the part that is done, and the whole; 0 if that is unknown."""
 type Ask = Callable[[Sequence[Concern]], None]
 """Called with what speaks against the case; raises to stop it."""
+type Preview = Callable[[Sequence[Reference]], None]
+"""Called with what would be written, before the last question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,11 @@ def add_case(settings: Settings, new: NewCase) -> str:
 
 
 def open_case(
-    settings: Settings, new: NewCase, progress: Progress = lambda *_: None, ask: Ask = lambda _: None
+    settings: Settings,
+    new: NewCase,
+    progress: Progress = lambda *_: None,
+    ask: Ask = lambda _: None,
+    preview: Preview = lambda _: None,
 ) -> OpenedCase:
     """Describe the references on this machine and write the case's entries.
 
@@ -93,6 +99,7 @@ def open_case(
     once = list({digest: file for file, digest in reversed(digests.items())}.values())[::-1]
     new = replace(new, references=once)
     pieces, concerns = asyncio.run(_describe(settings, case_id, new, term_digests, progress))
+    preview(pieces)
     ask([concern for concern in concerns if concern.is_severe or not new.benign])
     case = Case(
         case_id=case_id,

@@ -33,15 +33,15 @@ _TAKEDOWNS = 25
 def routes(site: Site) -> list[Any]:
     """Return the handlers."""
 
-    @get("/")
+    @get("/", opt={"right": "read"})
     async def start(request: Request[Any, Any, Any]) -> Response[Any]:
         return site.renderer.page(request, "cases", **_list(site, request.query_params.get("after")))
 
-    @get("/cases/{case_id:str}")
+    @get("/cases/{case_id:str}", opt={"right": "read"})
     async def one(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
         return site.renderer.page(request, "case", **_case(site, case_id, request.query_params.get("after")))
 
-    @get("/cases/{case_id:str}/withdraw")
+    @get("/cases/{case_id:str}/withdraw", opt={"right": "withdraw"})
     async def ask_withdraw(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
         counts = site.store.takedowns.counts([case_id]).get(case_id, {})
         n_open = sum(n for state, n in counts.items() if state in OPEN)
@@ -51,7 +51,7 @@ def routes(site: Site) -> list[Any]:
         row = _find(site, case_id)
         return site.renderer.page(request, "withdraw", row=row, n_open=n_open, n_references=n_references)
 
-    @post("/cases/{case_id:str}/withdraw")
+    @post("/cases/{case_id:str}/withdraw", opt={"right": "withdraw"})
     async def withdraw(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
         row, form = _find(site, case_id), await request.form()
         if str(form.get("name", "")).strip() != row.name:
@@ -59,7 +59,7 @@ def routes(site: Site) -> list[Any]:
         n_erased = await site.actions.withdraw(case_id)
         return site.renderer.page(request, "withdrawn", row=row, n_erased=n_erased)
 
-    @post("/cases/{case_id:str}/evidence")
+    @post("/cases/{case_id:str}/evidence", opt={"right": "evidence"})
     async def evidence(case_id: FromPath[str]) -> File:
         _find(site, case_id)
         packing = site.actions.pack(case_id)
@@ -67,7 +67,7 @@ def routes(site: Site) -> list[Any]:
         sent = BackgroundTask(packing.__aexit__, None, None, None)
         return File(path, filename=path.name, media_type="application/zip", background=sent)
 
-    @post("/cases/{case_id:str}/references/{reference_id:str}")
+    @post("/cases/{case_id:str}/references/{reference_id:str}", opt={"right": "confirm"})
     async def decide_reference(
         request: Request[Any, Any, Any], case_id: FromPath[str], reference_id: FromPath[str]
     ) -> Response[Any]:

@@ -20,7 +20,7 @@ _STATES = ("open", "redriven", "all")
 def routes(site: Site) -> list[Any]:
     """Return the handlers."""
 
-    @get("/dead-letters")
+    @get("/dead-letters", opt={"right": "inspect"})
     async def page(request: Request[Any, Any, Any]) -> Response[Any]:
         query = request.query_params
         state = cast("State", query.get("state") if query.get("state") in _STATES else "open")
@@ -39,7 +39,7 @@ def routes(site: Site) -> list[Any]:
             can_be_redriven=lambda one: one.times is None and one.topic in redriven_topics(one.stage),
         )
 
-    @post("/dead-letters/{letter_id:str}/redrive")
+    @post("/dead-letters/{letter_id:str}/redrive", opt={"right": "redrive"})
     async def redrive(request: Request[Any, Any, Any], letter_id: FromPath[str]) -> Response[Any]:
         if not letter_id:
             raise NotFoundException

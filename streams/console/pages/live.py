@@ -24,11 +24,11 @@ def routes(site: Site) -> list[Any]:
     async def values() -> dict[str, Any]:
         return {"figures": await site.figures.read(), "n_letters": site.store.dead_letters.count("open")}
 
-    @get("/live")
+    @get("/live", opt={"right": "check"})
     async def live(request: Request[Any, Any, Any]) -> Response[Any]:
         return site.renderer.page(request, "live", **await values())
 
-    @get("/live/events")
+    @get("/live/events", opt={"right": "check"})
     async def events(request: Request[Any, Any, Any]) -> ServerSentEvent:
         if places.locked():
             raise HTTPException(status_code=HTTPStatus.TOO_MANY_REQUESTS)

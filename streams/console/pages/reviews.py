@@ -24,26 +24,26 @@ DECISIONS: tuple[LabelDecision, ...] = get_args(LabelDecision)
 def routes(site: Site) -> list[Any]:
     """Return the handlers."""
 
-    @get("/reviews")
+    @get("/reviews", opt={"right": "review"})
     async def queue(request: Request[Any, Any, Any]) -> Response[Any]:
         return site.renderer.page(request, "reviews", **_queue(site))
 
-    @get("/reviews/next")
+    @get("/reviews/next", opt={"right": "review"})
     async def next_job() -> Response[Any]:
         jobs = site.store.reviews.queue(1, leaving_out=site.decisions.keys())
         return go_to(job_address(jobs[0]) if jobs else "/reviews")
 
-    @get("/review")
+    @get("/review", opt={"right": "review"})
     async def one(request: Request[Any, Any, Any]) -> Response[Any]:
         query = request.query_params
         return site.renderer.page(request, "review", **_job(site, request, query.get("post"), query.get("case")))
 
-    @post("/review/decide")
+    @post("/review/decide", opt={"right": "label"})
     async def decide(request: Request[Any, Any, Any]) -> Response[Any]:
         form = {name: str(value) for name, value in (await request.form()).items()}
         return await _decide(site, request, form)
 
-    @post("/review/undo")
+    @post("/review/undo", opt={"right": "label"})
     async def undo(request: Request[Any, Any, Any]) -> Response[Any]:
         form, t = await request.form(), site.renderer.words(request)
         post_id, case_id = str(form.get("post", "")), str(form.get("case", ""))

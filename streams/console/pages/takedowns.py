@@ -23,15 +23,15 @@ _MAX_TEXT = 100
 def routes(site: Site) -> list[Any]:
     """Return the handlers."""
 
-    @get("/takedowns")
+    @get("/takedowns", opt={"right": "read"})
     async def page(request: Request[Any, Any, Any]) -> Response[Any]:
         return site.renderer.page(request, "takedowns", **_list(site, request))
 
-    @get("/takedowns/{takedown_id:str}")
+    @get("/takedowns/{takedown_id:str}", opt={"right": "read"})
     async def one(request: Request[Any, Any, Any], takedown_id: FromPath[str]) -> Response[Any]:
         return site.renderer.page(request, "takedown", **_takedown(site, request, takedown_id))
 
-    @post("/takedowns/{takedown_id:str}/approve")
+    @post("/takedowns/{takedown_id:str}/approve", opt={"right": "send"})
     async def approve(request: Request[Any, Any, Any], takedown_id: FromPath[str]) -> Response[Any]:
         form = await request.form()
         await site.actions.approve(takedown_id, str(form.get("why", ""))[:1000])

@@ -17,6 +17,15 @@ document.addEventListener("submit", (event) => {
 });
 window.addEventListener("pageshow", () => document.querySelectorAll("form").forEach((form) => delete form.dataset.sent));
 
+// Files that are too large are named before they are sent.
+for (const input of document.querySelectorAll("input[type=file][data-most]")) {
+  input.addEventListener("change", () => {
+    const bytes = [...input.files].reduce((sum, file) => sum + file.size, 0);
+    input.setCustomValidity(bytes > Number(input.dataset.most) ? input.dataset.tooMany : "");
+    input.reportValidity();
+  });
+}
+
 // Live parts: the person starts and stops them; nothing moves by itself.
 for (const button of document.querySelectorAll("[data-follow]")) {
   const shown = document.getElementById(button.dataset.shows);

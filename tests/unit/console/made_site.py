@@ -27,6 +27,7 @@ from streams.console.app import create_app
 from streams.console.decisions import Decisions
 from streams.console.guard import Guard
 from streams.console.live_figures import Figures, LiveFigures
+from streams.console.openings import Openings
 from streams.console.render import Renderer
 from streams.console.sessions import Sessions
 from streams.console.site import Site
@@ -78,6 +79,10 @@ class FixedFigures:
         return Figures(lag, 2.5, None, [("bluesky", datetime.now(UTC))])
 
 
+async def nothing() -> None:
+    """Return at once, as if what was written was read."""
+
+
 def put(store: Store, topic: str, *messages: Message | tuple[str, Message | None]) -> None:
     """Apply messages to a store, as if they were read from their topic."""
     pairs = [one if isinstance(one, tuple) else ("key", one) for one in messages]
@@ -89,7 +94,9 @@ def put(store: Store, topic: str, *messages: Message | tuple[str, Message | None
 
 
 @contextmanager
-def made_site(undo_s: float = 3600.0, folder: Path | None = None) -> Iterator[tuple[Site, RecordedActions]]:
+def made_site(
+    undo_s: float = 3600.0, folder: Path | None = None, openings: Openings | None = None
+) -> Iterator[tuple[Site, RecordedActions]]:
     """Yield a site over an empty store, and the record of its acts."""
     settings, actions = load_settings(time_zone="Asia/Seoul", desk_folder=folder), RecordedActions()
     with closing(Store(settings)) as store:
@@ -101,6 +108,7 @@ def made_site(undo_s: float = 3600.0, folder: Path | None = None) -> Iterator[tu
             actions=cast("Actions", actions),
             decisions=Decisions(actions.label, undo_s),
             figures=cast("LiveFigures", FixedFigures()),
+            openings=openings or Openings(settings, nothing),
             person="mina",
         )
         yield site, actions

@@ -1,0 +1,105 @@
+"""Pages of a case being opened: the form, its progress, the last question."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, get_args
+
+from litestar import Request, Response, get, post
+from litestar.datastructures import FormMultiDict, UploadFile
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from schemas.messages import CaseKind
+from streams.console.openings import BusyError, Opening, new_draft
+from streams.console.render import go_to
+from streams.console.site import Site
+from streams.console.uploads import MAX_FILES, MAX_UPLOAD_BYTES
+from streams.console.words import Words
+from streams.desk.open_case import NewCase
+from streams.errors import UsageError
+
+KINDS: tuple[CaseKind, ...] = get_args(CaseKind)
+_MAX_LINES, _MAX_TEXT, _MAX_DRAFT = 200, 500, 64
+_TICK_S, _MAX_TICKS = 1.0, 3600
+
+
+def routes(site: Site) -> list[Any]:
+    """Return the handlers."""
+
+    @get("/open", opt={"right": "open"})
+    async def form(request: Request[Any, Any, Any]) -> Response[Any]:
+        return site.renderer.page(
+            request, "open", draft=new_draft(), kinds=KINDS, most=MAX_UPLOAD_BYTES, running=site.openings.running()
+        )
+
+    @post("/open", opt={"right": "open"}, request_max_body_size=MAX_UPLOAD_BYTES)
+    async def begin(request: Request[Any, Any, Any]) -> Response[Any]:
+        opening = await _begin(site, site.renderer.words(request), await request.form())
+        return go_to(f"/open/{opening.opening_id}")
+
+    @get("/open/{opening_id:str}", opt={"right": "open"})
+    async def progress(request: Request[Any, Any, Any], opening_id: FromPath[str]) -> Response[Any]:
+        return site.renderer.page(request, "opening", opening=_find(site, opening_id))
+
+    @get("/open/{opening_id:str}/events", opt={"right": "open"})
+    async def events(request: Request[Any, Any, Any], opening_id: FromPath[str]) -> ServerSentEvent:
+        opening = _find(site, opening_id)
+        return ServerSentEvent(_bars(opening, lambda: site.renderer.fragment(request, "bars", opening=opening)))
+
+    @post("/open/{opening_id:str}", opt={"right": "open"})
+    async def answer(request: Request[Any, Any, Any], opening_id: FromPath[str]) -> Response[Any]:
+        opening, sent = _find(site, opening_id), await request.form()
+        if not opening.answer(wanted=sent.get("answer") == "yes"):
+            raise UsageError(site.renderer.words(request)("open.answered"))
+        return go_to(f"/open/{opening.opening_id}")
+
+    return [form, begin, progress, events, answer]
+
+
+async def _begin(site: Site, t: Words, sent: FormMultiDict) -> Opening:
+    draft = str(sent.get("draft", ""))[:_MAX_DRAFT] or new_draft()
+    files = [one for one in sent.getall("files", []) if isinstance(one, UploadFile) and one.filename]
+    try:
+        return await site.openings.begin(draft, _new_case(sent), files[:MAX_FILES])
+    except BusyError:
+        raise UsageError(t("open.busy")) from None
+    except OSError:
+        raise UsageError(t("open.disk")) from None
+    finally:
+        for file in files:
+            await file.close()
+
+
+async def _bars(opening: Opening, html: Callable[[], str]) -> AsyncIterator[ServerSentEventMessage]:
+    for _ in range(_MAX_TICKS):
+        if opening.stage not in {"describing", "writing"}:
+            yield ServerSentEventMessage(data="", event="done")
+            return
+        yield ServerSentEventMessage(data=html(), event="figures")
+        await asyncio.sleep(_TICK_S)
+
+
+def _find(site: Site, opening_id: str) -> Opening:
+    if (opening := site.openings.find(opening_id)) is None:
+        raise NotFoundException
+    return opening
+
+
+def _new_case(sent: FormMultiDict) -> NewCase:
+    kind = str(sent.get("kind", ""))
+    return NewCase(
+        str(sent.get("name", ""))[:_MAX_TEXT],
+        (),
+        _lines(sent, "terms"),
+        _lines(sent, "phrases"),
+        kind=kind if kind in KINDS else "shared_without_consent",
+        minor=sent.get("minor") == "on",
+        authority=str(sent.get("authority", ""))[:_MAX_TEXT],
+        approve=sent.get("approve") == "on",
+    )
+
+
+def _lines(sent: FormMultiDict, name: str) -> list[str]:
+    lines = (line.strip() for line in str(sent.get(name, "")).splitlines())
+    return [line for line in lines if line][:_MAX_LINES]

@@ -1,0 +1,213 @@
+"""A case opened in the browser: asked once, written once, and no file left behind."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from schemas.matrix import pack
+from schemas.messages import Reference
+from streams.console.openings import Openings
+from streams.console.site import Site
+from streams.console.uploads import safe_name, store_uploads, sweep, upload_folder
+from streams.desk.case_book import CaseBook
+from streams.desk.concerns import Concern
+from streams.desk.open_case import Ask, NewCase, OpenedCase, Preview, Progress
+from streams.errors import UsageError
+from streams.settings import Settings, load_settings
+from tests.support.deadline import DEADLINE_S
+from tests.unit.console.made_site import browser, made_site, nothing, token
+
+PIECE = Reference(
+    reference_id="r1", segment=0, modality="visual", model="m", version="1", start_s=0, duration_s=1,
+    vectors=pack(np.ones((3, 4), np.float16)), times_s=[0.0],
+)  # fmt: skip
+
+
+class Desk:
+    """Opens cases as the desk does, without models and broker."""
+
+    def __init__(self) -> None:
+        self.opened: list[NewCase] = []
+        self.contents: list[bytes] = []
+        self.early: list[Concern] = []
+        self.fault = ""
+        self.may_describe = threading.Event()
+        self.may_describe.set()
+
+    def open(self, _: Settings, new: NewCase, progress: Progress, ask: Ask, preview: Preview) -> OpenedCase:
+        self.contents = [file.read_bytes() for file in new.references]
+        ask(self.early)
+        if self.fault:
+            raise UsageError(f"{new.references[0]} {self.fault}")
+        self.may_describe.wait()
+        for file in new.references:
+            progress(f"describing {file.name}", 1.0, 2.0)
+        preview([PIECE])
+        ask([])
+        self.opened.append(new)
+        return OpenedCase("case-x", datetime.now(UTC), {"r1": new.references[-1].name} if new.references else {})
+
+
+def uploads(folder: Path) -> list[Path]:
+    return list(folder.glob("upload-*"))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+async def client(tmp_path: Path, desk: Desk) -> AsyncIterator[tuple[Site, httpx.AsyncClient]]:
+    settings = load_settings(desk_folder=tmp_path)
+    openings = Openings(settings, nothing, desk.open)
+    with made_site(folder=tmp_path, openings=openings) as (site, _):
+        async with browser(site) as one:
+            yield site, one
+        desk.may_describe.set()
+        await openings.stop()
+    assert uploads(tmp_path) == []
+
+
+async def send(site: Site, client: httpx.AsyncClient, draft: str = "d1", **fields: str) -> httpx.Response:
+    data = {"token": token(site), "draft": draft, "name": "violet", "terms": "one\n\n two ", "minor": "on"} | fields
+    files = [("files", ("클립.mp4", b"film", "video/mp4")), ("files", ("../../클립.mp4", b"other", "video/mp4"))]
+    return await client.post("/open", data=data, files=files)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not is_so():  # noqa: ASYNC110 - a thread sets it
+            await asyncio.sleep(0.01)
+
+
+async def test_nothing_is_written_before_the_person_agrees(client: tuple[Site, httpx.AsyncClient], desk: Desk) -> None:
+    site, browsing = client
+    sent = await send(site, browsing)
+    opening = site.openings.find("d1")
+    assert opening is not None
+    await until(lambda: opening.stage == "asking")
+    html = (await browsing.get(sent.headers["location"])).text
+    assert "Frames as numbers: 3" in html
+    assert "0.0 kB" in html
+    assert desk.opened == []
+    await browsing.post("/open/d1", data={"token": token(site), "answer": "yes"})
+    await until(lambda: opening.stage == "opened")
+    (new,) = desk.opened
+    assert (new.name, new.terms, new.minor) == ("violet", ["one", "two"], True)
+    assert [file.name for file in new.references] == ["클립.mp4", "2-클립.mp4"]
+    assert desk.contents == [b"film", b"other"]
+    assert set(opening.progress) == {"describing 클립.mp4", "describing 2-클립.mp4"}
+    assert CaseBook(site.settings).file_names("case-x") == {"r1": "2-클립.mp4"}
+    assert "/cases/case-x" in (await browsing.get("/open/d1")).text
+
+
+async def test_a_person_who_says_no_opens_nothing(client: tuple[Site, httpx.AsyncClient], desk: Desk) -> None:
+    site, browsing = client
+    await send(site, browsing)
+    opening = site.openings.find("d1")
+    assert opening is not None
+    await until(lambda: opening.stage == "asking")
+    await browsing.post("/open/d1", data={"token": token(site), "answer": "no"})
+    await until(lambda: opening.stage == "dropped")
+    twice = await browsing.post("/open/d1", data={"token": token(site), "answer": "yes"})
+    assert (twice.status_code, desk.opened) == (409, [])
+    assert "Nothing was done twice" in twice.text
+
+
+async def test_concerns_are_asked_before_the_files_are_described(
+    client: tuple[Site, httpx.AsyncClient], desk: Desk
+) -> None:
+    site, browsing = client
+    desk.early = [Concern("the pseudonym resembles the term", is_severe=True)]
+    await send(site, browsing)
+    opening = site.openings.find("d1")
+    assert opening is not None
+    await until(lambda: opening.stage == "asking")
+    html = (await browsing.get("/open/d1")).text
+    assert "the pseudonym resembles the term" in html
+    assert "Go on all the same" in html
+    assert opening.progress == {}
+
+
+async def test_a_form_sent_twice_describes_once(client: tuple[Site, httpx.AsyncClient], desk: Desk) -> None:
+    site, browsing = client
+    desk.may_describe.clear()
+    await send(site, browsing)
+    await send(site, browsing)
+    assert len(site.openings.running()) == 1
+    await send(site, browsing, "d2")
+    third = await send(site, browsing, "d3")
+    assert (third.status_code, "Two cases are being opened already" in third.text) == (409, True)
+
+
+async def test_a_wrong_file_is_a_sentence_without_this_machines_folders(
+    client: tuple[Site, httpx.AsyncClient], desk: Desk, tmp_path: Path
+) -> None:
+    site, browsing = client
+    desk.fault = "is no medium"
+    await send(site, browsing)
+    opening = site.openings.find("d1")
+    assert opening is not None
+    await until(lambda: opening.stage == "failed")
+    html = (await browsing.get("/open/d1")).text
+    assert "클립.mp4 is no medium" in html
+    assert str(tmp_path) not in html
+
+
+async def test_a_console_that_stops_drops_what_is_not_agreed(tmp_path: Path, desk: Desk) -> None:
+    openings = Openings(load_settings(desk_folder=tmp_path), nothing, desk.open)
+    opening = await openings.begin("d1", NewCase("violet", ()), [])
+    await until(lambda: opening.stage == "asking")
+    await openings.stop()
+    assert desk.opened == []
+    assert uploads(tmp_path) == []
+
+
+def test_folders_of_a_killed_console_are_deleted_and_those_of_a_running_one_kept(tmp_path: Path) -> None:
+    settings = load_settings(desk_folder=tmp_path)
+    left = tmp_path / "upload-left"
+    left.mkdir()
+    (left / "clip.mp4").write_bytes(b"film")
+    with upload_folder(settings) as held:
+        assert sweep(settings) == 1
+        assert held.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\videos\\클립.mp4", "클립.mp4"),
+        ("..", "file-1"),
+        ("", "file-1"),
+        ("a\x00b\n.mp4", "ab.mp4"),
+        (".hidden.png", "hidden.png"),
+    ],
+)
+def test_a_files_name_is_one_that_a_disk_can_hold(name: str, safe: str) -> None:
+    assert safe_name(name, 1) == safe
+
+
+def test_a_long_name_of_any_script_is_cut_and_keeps_its_ending() -> None:
+    safe = safe_name("가" * 300 + ".mp4", 1)
+    assert safe.endswith("가.mp4")
+    assert len(safe.encode()) < 200
+
+
+async def test_a_full_disk_is_an_error_of_the_form(tmp_path: Path) -> None:
+    class Upload:
+        filename = "a.mp4"
+
+        async def read(self, size: int = -1) -> bytes:
+            raise OSError(28, f"No space left on device, {size}")
+
+    with pytest.raises(OSError, match="No space"):
+        await store_uploads(tmp_path, [Upload()])
