@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from streams.commands.needs import needs
 from streams.settings import load_settings
 from streams.telemetry.logs import configure_service_logging
 
 
+@needs("check")
 def console(
     port: Annotated[int, typer.Option(help="Port on this machine; 0 for any free one.", min=0, max=65535)] = 8082,
     officer: Annotated[

@@ -16,6 +16,9 @@ from streams.console.render import go_to, safe_path
 from streams.console.site import Site
 from streams.console.words import languages
 from streams.errors import TransientError, UsageError
+from streams.rights.check import require
+from streams.rights.person import Person
+from streams.rights.table import MACHINE
 
 log = structlog.get_logger()
 
@@ -24,11 +27,18 @@ _STATIC = files("streams.console").joinpath("static")
 _KINDS = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
+class NoRightError(Exception):
+    """The person may not do this."""
+
+
 def create_app(site: Site) -> Litestar:
     """Return the application, to be served behind the guard."""
 
     def refuse(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         return error_page(site, request, error)
+
+    async def check(request: Request[Any, Any, Any]) -> None:
+        await check_request(site.person, request)
 
     return Litestar(
         [
@@ -40,7 +50,7 @@ def create_app(site: Site) -> Litestar:
             *live.routes(site),
             *dead_letters.routes(site),
         ],
-        before_request=check_form,
+        before_request=check,
         exception_handlers={Exception: refuse},
         logging_config=None,
         openapi_config=None,
@@ -48,8 +58,14 @@ def create_app(site: Site) -> Litestar:
     )
 
 
-async def check_form(request: Request[Any, Any, Any]) -> None:
-    """Refuse a form without the token of its session."""
+async def check_request(person: Person, request: Request[Any, Any, Any]) -> None:
+    """Refuse what the person has no right to, and a form without the token of its session."""
+    right = request.route_handler.opt["right"]
+    if right != MACHINE:
+        try:
+            require(person, right)
+        except UsageError as error:
+            raise NoRightError(str(error)) from error
     if request.method == "POST":
         form = await request.form()
         if not session_of(request.scope).owns(str(form.get("token", ""))):
@@ -57,7 +73,7 @@ async def check_form(request: Request[Any, Any, Any]) -> None:
 
 
 def _entrance(site: Site) -> list[Any]:
-    @get("/enter/{link:str}", opt={"right": "machine"})
+    @get("/enter/{link:str}", opt={"right": MACHINE})
     async def enter(request: Request[Any, Any, Any], link: FromPath[str]) -> Response[Any]:
         cookie = site.sessions.enter(link)
         if cookie is None:
@@ -85,7 +101,7 @@ def _entrance(site: Site) -> list[Any]:
         site.sessions.leave(cookie_of({"cookie": request.headers.get("cookie", "")}))
         return Response(site.renderer.words(request)("session.left"), media_type=MediaType.TEXT)
 
-    @get("/static/{name:str}", opt={"right": "machine"})
+    @get("/static/{name:str}", opt={"right": MACHINE})
     async def static(name: FromPath[str]) -> Response[bytes]:
         if name not in _KINDS:
             raise NotFoundException
@@ -99,6 +115,8 @@ def error_page(site: Site, request: Request[Any, Any, Any], error: Exception) ->
     """Return a page that says in one sentence what went wrong and what to do."""
     detail = ""
     match error:
+        case NoRightError():
+            status, key, detail = HTTPStatus.FORBIDDEN, "fault.right", str(error)
         case UsageError():
             status, key, detail = HTTPStatus.CONFLICT, "fault.refused", str(error)
         case TimeoutError():

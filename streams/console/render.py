@@ -16,6 +16,8 @@ from streams.console.guard import session_of
 from streams.console.sessions import Session
 from streams.console.words import Words, languages, preferred, words
 from streams.desk.local_time import LocalTime, clock
+from streams.rights.check import scope_of
+from streams.rights.person import Person
 from streams.settings import Settings
 
 type AnyRequest = Request[Any, Any, Any]
@@ -42,12 +44,15 @@ class Renderer:
     Parameters
     ----------
     person
-        Name of the person who uses the console.
+        Person who uses the console; pages lead only to what the person may see and do.
+    signature
+        Pseudonym that signs the person's decisions.
     """
 
-    def __init__(self, settings: Settings, person: str) -> None:
+    def __init__(self, settings: Settings, person: Person, signature: str) -> None:
         self._zone = LocalTime(settings)
-        self.person = person
+        self._person = person
+        self._signature = signature
 
     def words(self, request: AnyRequest) -> Words:
         """Return the words in the language of a request."""
@@ -65,11 +70,9 @@ class Renderer:
         """Return a part of a page as HTML."""
         session, t = session_of(request.scope), self.words(request)
         common = _common(t, session, self._zone)
-        return (
-            environment()
-            .get_template(f"{template}.html.jinja")
-            .render(**common, person=self.person, here=request.url.path, query=address(request), **values)
-        )
+        common |= {"may": lambda right: bool(scope_of(self._person, right)), "person": self._signature}
+        common |= {"here": request.url.path, "query": address(request)}
+        return environment().get_template(f"{template}.html.jinja").render(**common, **values)
 
 
 def _common(t: Words, session: Session, zone: LocalTime) -> dict[str, object]:

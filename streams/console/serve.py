@@ -1,8 +1,6 @@
 """Service of `jikimi console`: pages for one person, on this machine only, until it is stopped."""
 
 import asyncio
-import os
-import pwd
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -24,6 +22,7 @@ from streams.engine.stop_signals import stopping_on_signals
 from streams.errors import TransientError, UsageError
 from streams.feeds.http.server import StoppableServer, listen
 from streams.kafka.wait_for_broker import wait_for_broker
+from streams.rights.person import current_person
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -34,12 +33,12 @@ _MAX_REQUESTS = 64
 """Requests at once; more are answered 503."""
 
 
-async def serve_console(settings: Settings, port: int, person: str, write: Callable[[str], object]) -> None:
+async def serve_console(settings: Settings, port: int, signature: str, write: Callable[[str], object]) -> None:
     """Serve the pages until the process is stopped.
 
     Parameters
     ----------
-    person
+    signature
         Pseudonym that signs decisions; the system's user by default.
     write
         Writes a line for the person: the one-time link, and a new one when it was used.
@@ -61,7 +60,7 @@ async def serve_console(settings: Settings, port: int, person: str, write: Calla
 
         store = FollowedStore(settings, crash)
         stack.push_async_callback(store.stop)
-        site = make_site(settings, store, person or pwd.getpwuid(os.getuid()).pw_name)
+        site = make_site(settings, store, signature)
         stack.callback(site.figures.close)
         stack.push_async_callback(site.decisions.flush)
         stack.push_async_callback(site.openings.stop)
@@ -77,19 +76,22 @@ async def serve_console(settings: Settings, port: int, person: str, write: Calla
         raise UsageError(f"a topic can no longer be read, start the console again: {failed[0]}")
 
 
-def make_site(settings: Settings, store: FollowedStore, person: str) -> Site:
+def make_site(settings: Settings, store: FollowedStore, signature: str) -> Site:
     """Return the console's parts over a store."""
-    actions = Actions(settings, store, person)
+    person = current_person(settings)
+    signature = signature or person.name
+    actions = Actions(settings, store, signature)
     return Site(
         settings=settings,
         store=store,
         sessions=Sessions(),
-        renderer=Renderer(settings, person),
+        renderer=Renderer(settings, person, signature),
         actions=actions,
         decisions=Decisions(actions.label),
         figures=LiveFigures(settings),
         openings=Openings(settings, lambda: store.current("cases")),
         person=person,
+        signature=signature,
     )
 
 

@@ -11,6 +11,7 @@ from streams.console.render import Renderer
 from streams.console.sessions import Sessions
 from streams.console.store.store import Store
 from streams.desk.case_book import CaseBook
+from streams.rights.person import Person
 from streams.settings import Settings
 
 
@@ -26,8 +27,10 @@ class Site:
     decisions: Decisions
     figures: LiveFigures
     openings: Openings
-    person: str
-    """Name that signs what the person does."""
+    person: Person
+    """Person of this machine, by its account."""
+    signature: str
+    """Pseudonym that signs what the person decides."""
 
     def file_names(self, case_id: str) -> Mapping[str, str]:
         """Return the names of a case's files by reference id, as far as this machine has them."""

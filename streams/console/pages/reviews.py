@@ -116,7 +116,7 @@ async def _decide(site: Site, request: Request[Any, Any, Any], form: dict[str, s
         post_id=job.verdict.post.post_id,
         case_id=job.verdict.case_id or "",
         decision=decision,
-        reviewer=site.person,
+        reviewer=site.signature,
         at=datetime.now(UTC),
         note=form.get("note", "")[:_MAX_NOTE],
     )

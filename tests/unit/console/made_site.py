@@ -1,6 +1,6 @@
 """A console over a store without a broker, and a browser for it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,8 @@ from streams.console.site import Site
 from streams.console.store.store import Store
 from streams.kafka.lag import StageLag
 from streams.kafka.topic_reader import Update
+from streams.rights.person import Person
+from streams.rights.settings import ROLES, Role
 from streams.settings import load_settings
 from tests.unit.made_messages import POLICY, delivery, takedown, verdict
 
@@ -95,21 +97,26 @@ def put(store: Store, topic: str, *messages: Message | tuple[str, Message | None
 
 @contextmanager
 def made_site(
-    undo_s: float = 3600.0, folder: Path | None = None, openings: Openings | None = None
+    undo_s: float = 3600.0,
+    folder: Path | None = None,
+    openings: Openings | None = None,
+    roles: Collection[Role] = ROLES,
 ) -> Iterator[tuple[Site, RecordedActions]]:
     """Yield a site over an empty store, and the record of its acts."""
     settings, actions = load_settings(time_zone="Asia/Seoul", desk_folder=folder), RecordedActions()
+    person = Person("account", frozenset(roles))
     with closing(Store(settings)) as store:
         site = Site(
             settings=settings,
             store=store,
             sessions=Sessions(),
-            renderer=Renderer(settings, "mina"),
+            renderer=Renderer(settings, person, "mina"),
             actions=cast("Actions", actions),
             decisions=Decisions(actions.label, undo_s),
             figures=cast("LiveFigures", FixedFigures()),
             openings=openings or Openings(settings, nothing),
-            person="mina",
+            person=person,
+            signature="mina",
         )
         yield site, actions
 
