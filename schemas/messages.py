@@ -387,6 +387,9 @@ class Takedown(Message, frozen=True, kw_only=True):
     why: str = ""
     delivery: Delivery | None = None
     label: AppliedLabel | None = None
+    sequence: int = 0
+    key_id: str = ""
+    signature: bytes = b""
 
 
 class Label(Message, frozen=True, kw_only=True):
@@ -407,6 +410,22 @@ class Act(Message, frozen=True, kw_only=True):
     why: str
     at: datetime
     detail: str = ""
+    key_id: str = ""
+    signature: bytes = b""
+
+
+class Position(Message, frozen=True, kw_only=True):
+    topic: str
+    partition: int
+    end: int
+    digest: bytes
+
+
+class Checkpoint(Message, frozen=True, kw_only=True):
+    number: int
+    at: datetime
+    previous: bytes = b""
+    positions: list[Position] = []
     key_id: str = ""
     signature: bytes = b""
 

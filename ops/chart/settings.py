@@ -14,7 +14,13 @@ SET_BY_THE_CHART = {
     "key_file", "archive_dir", "metrics_port", "ready_file",
 }  # fmt: skip
 """Settings with chart values of their own, or fixed; so are all secrets."""
-_FROM_A_SECRET = {"JIKIMI_DELIVERY_PLATFORMS", "JIKIMI_DELIVERY_SECRETS_FOLDER", "JIKIMI_DELIVERY_SECRETS"}
+_FROM_A_SECRET = {
+    "JIKIMI_DELIVERY_PLATFORMS",
+    "JIKIMI_DELIVERY_SECRETS_FOLDER",
+    "JIKIMI_DELIVERY_SECRETS",
+    "JIKIMI_AUDIT_SIGNING_KEY_FILE",
+    "JIKIMI_AUDIT_TRUSTED_KEYS",
+}
 """Settings of nested classes, likewise."""
 
 

@@ -48,6 +48,15 @@ BOARD = Board(
                 {"{{state}}": signals.TAKEDOWNS_PENDING},
             ),
         ],
+        "Signed log": [
+            number(
+                "Frozen",
+                "Takedowns with an event that does not verify: nothing is done for them until a person decides.",
+                "short",
+                signals.TAKEDOWNS_FROZEN,
+                limits=(1,),
+            ),
+        ],
         "Delivery": [
             lines(
                 "Steps",

@@ -205,7 +205,13 @@ def takedowns() -> list[Rule]:
         severity="critical",
         summary="{{ $value }} takedowns are held: a reference matches a flood of posts, and a person has to decide.",
     )
-    return [*soon, overdue, held]
+    frozen = alert(
+        "JikimiTakedownsFrozen",
+        f"{signals.TAKEDOWNS_FROZEN} > 0",
+        severity="critical",
+        summary="{{ $value }} takedowns are frozen: an event of theirs does not verify, and a person has to decide.",
+    )
+    return [*soon, overdue, held, frozen]
 
 
 def models() -> list[Rule]:

@@ -112,6 +112,7 @@ NOTICES_FAILED = f"sum by (namespace, platform, outcome) (increase(jikimi_delive
 PLATFORM_ANSWERS = "sum by (namespace, kind, outcome) (increase(jikimi_answers_total[5m]))"
 DELIVERIES_OPEN = "sum by (namespace) (jikimi_deliveries_open)"
 TAKEDOWNS_PENDING = "max by (namespace, state) (jikimi_takedowns_pending)"
+TAKEDOWNS_FROZEN = "max by (namespace) (jikimi_takedowns_frozen)"
 TAKEDOWNS_HELD = 'max by (namespace) (jikimi_takedowns_pending{state="held"})'
 TAKEDOWN_AGE = "max by (namespace, state) (jikimi_takedown_age_seconds)"
 OLDEST_TAKEDOWN = "max by (namespace) (jikimi_takedown_age_seconds)"

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, PositiveFloat
 from pydantic_settings import SettingsConfigDict
 
 from streams.secrets.settings import SecretSettings
@@ -24,6 +24,13 @@ class AuditSettings(SecretSettings):
     user's data folder by default."""
     trusted_keys: Path | None = None
     """Public keys whose signatures are trusted, PEM: a file, or a folder of files; the own key alone by default."""
+
+    allow_unsigned: bool = False
+    """Act on unsigned events of takedowns also after the first signed one: only while a system is upgraded to a version
+    that signs."""
+
+    checkpoint_s: PositiveFloat = 60.0
+    """Interval between checkpoints, while records are written."""
 
     @property
     def key_file(self) -> Path:

@@ -1,4 +1,7 @@
-"""`jikimi audit`: the keys that sign events and acts."""
+"""`jikimi audit`: keys of the signed log, its verification, and decisions about what does not verify."""
+
+import getpass
+from typing import Annotated
 
 import typer
 
@@ -6,12 +9,10 @@ from streams.commands.console import console
 from streams.commands.needs import needs
 from streams.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Keys of the signed log of takedowns and acts.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keep the subcommand's name also while there is only one."""
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The signed log of takedowns and acts: its keys, and what to do where it does not verify.",
+)
 
 
 @app.command("keys")
@@ -26,3 +27,39 @@ def audit_keys() -> None:
     for key_id, pem in ({own.key_id: own.pem} | trusted_keys(settings).pems).items():
         whose = "this machine's" if key_id == own.key_id else "trusted"
         console.print(f"{key_id}  {whose}\n{pem.decode()}", soft_wrap=True, markup=False, highlight=False)
+
+
+@app.command("accept")
+def audit_accept(
+    event_id: Annotated[str, typer.Argument(metavar="EVENT", help="Event that does not verify.")],
+    why: Annotated[str, typer.Option(help="Reason; kept with the decision.")],
+    by: Annotated[str, typer.Option(help="Who decides; the system's user by default.")] = "",
+) -> None:
+    """Let a frozen takedown go on from its last event that verifies; what does not, up to now, is passed over."""
+    from streams.desk.audit.accept import accept_event  # noqa: PLC0415 - likewise
+
+    act = accept_event(load_settings(), event_id, by or getpass.getuser(), why)
+    takedown_id = act.detail.split(" ")[0]
+    console.print(f"takedown {takedown_id} goes on; then: jikimi dead-letters redrive --reason takedown_frozen")
+
+
+@app.command("anchor")
+def audit_anchor() -> None:
+    """Print the last checkpoint as one line, to keep elsewhere: on paper, in a mail to somebody else."""
+    from streams.audit.checkpoints import anchor_line  # noqa: PLC0415 - likewise
+    from streams.desk.audit.verify import last_checkpoint  # noqa: PLC0415 - likewise
+
+    print(anchor_line(last_checkpoint(load_settings())))  # noqa: T201
+
+
+@app.command("verify")
+def audit_verify(
+    case: Annotated[str, typer.Option(metavar="CASE", help="Only takedowns of this case.")] = "",
+    anchor: Annotated[str, typer.Option(metavar="LINE", help="Line of an earlier `jikimi audit anchor`.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Find missing, reordered, altered, forged, truncated and replayed records; exit code 1 if there are any."""
+    from streams.desk.audit.report import report  # noqa: PLC0415 - likewise
+
+    if report(load_settings(), console, case_id=case, anchor=anchor, as_json=json):
+        raise typer.Exit(1)

@@ -32,6 +32,8 @@ from streams.telemetry import metrics
 log = structlog.get_logger()
 
 _TICK_S = 0.25
+_REFUSED_S = 60.0
+"""Wait of a step that cannot be taken, because its takedown is frozen or its event cannot be read."""
 _ENDED: frozenset[State] = frozenset({"held", "withdrawn"})
 _NEXT_STATE: dict[str, State] = {"delivered": "sent", "acknowledged": "acknowledged", "refused": "refused"}
 """State after an attempt, by its outcome."""
@@ -188,7 +190,8 @@ class Deliverer:
                 await self._context.retry_while_unreachable(take)
         except UnprocessableError as error:
             log.warning("delivery step not taken", takedown=takedown_id, reason=error.reason, detail=error.detail)
-        finally:
+            timetable.end(takedown_id, not_before=self._now() + _REFUSED_S)
+        else:
             timetable.end(takedown_id)
 
     async def _take(self, timetable: Timetable, takedown_id: str) -> None:
@@ -273,7 +276,7 @@ class Deliverer:
                 assert last is not None
                 cause = msgspec.structs.replace(taken, notice=None)  # it is in the step's own record
                 event = step(last, state, taken.delivery_id, by=taken.by, why=taken.why, delivery=cause)
-                await self._context.send("takedowns", takedown_id, event)
+                await self._context.send("takedowns", takedown_id, self._log.signed(event))
                 metrics.TAKEDOWNS.labels(state).inc()
                 await self._log.current()
                 # Another worker's event may have come first; ours is then ignored by everybody.

@@ -102,11 +102,11 @@ class Timetable:
                 return takedown_id
         return None
 
-    def end(self, takedown_id: str) -> None:
-        """End what `begin_due` began; a timer that expired meanwhile is set again."""
+    def end(self, takedown_id: str, not_before: float = 0.0) -> None:
+        """End what `begin_due` began; its timer is set again, for `not_before` at the earliest."""
         self._running.discard(takedown_id)
         if (progress := self.get(takedown_id)) is not None:
-            self._arm(takedown_id, progress)
+            self._arm(takedown_id, progress, not_before)
 
     def _queue(self, takedown_id: str, now: float) -> None:
         found = self.step(takedown_id)
@@ -117,7 +117,7 @@ class Timetable:
         queue = progress.platform if step.kind == "notice" and not progress.dry else _NO_NOTICE
         heapq.heappush(self._due[queue], _Due(not progress.minor, progress.due_at or now, takedown_id))
 
-    def _arm(self, takedown_id: str, progress: Progress) -> None:
+    def _arm(self, takedown_id: str, progress: Progress, not_before: float = 0.0) -> None:
         step = next_step(progress, self._platform_of(progress.platform))
         if step is not None:
-            self._timers.set(takedown_id, step.at)
+            self._timers.set(takedown_id, max(step.at, not_before))

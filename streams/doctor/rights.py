@@ -13,7 +13,8 @@ ROLES = (*STAGES, *OPTIONAL, "feeds", "desk")
 Resource = Literal["topic", "group", "transactional-id"]
 
 _ALSO_READS = {
-    "takedown": ("takedowns",),  # its only state
+    "takedown": ("takedowns", "acts", "deliveries", "checkpoints"),  # its only state, and what its checkpoints cover
+    "delivery": ("acts",),
     "desk": ("cases", "posts", "verdicts", "labels", "takedowns", "dead-letters"),
 }
 

@@ -51,6 +51,18 @@ class RangeReader:
             first, _ = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_FETCH_S)
         return first
 
+    def end(self, partition: int) -> int:
+        """Return the offset after the last record."""
+        with self._lock:
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_FETCH_S)
+        return max(0, end)
+
+    def partitions(self) -> list[int]:
+        """Return the partitions of the topic, none if it does not exist."""
+        with self._lock:
+            found = self._consumer.list_topics(self._topic, timeout=_FETCH_S).topics[self._topic]
+        return sorted(found.partitions) if found.error is None else []
+
     def is_empty(self, partition: int) -> bool:
         """Return whether a partition never held a record: not every broker reports the end of such a one."""
         with self._lock:

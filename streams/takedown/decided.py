@@ -58,7 +58,7 @@ class Decisions:
                 event = await self._next_event(label, offset)
                 if event is None:
                     return
-                yield Output("takedowns", event.takedown_id, event)
+                yield Output("takedowns", event.takedown_id, self._log.signed(event))
                 metrics.TAKEDOWNS.labels(event.state).inc()
 
     async def _next_event(self, label: Label, offset: int) -> Takedown | None:
@@ -71,6 +71,7 @@ class Decisions:
         return self._withdrawn(label, offset, last) if label.decision == "other" else self._issued(label, offset, last)
 
     async def _last(self, label: Label) -> Takedown | None:
+        self._log.require_unfrozen(_takedown_id(label))
         entry = self._log.entry(_takedown_id(label))
         return await self._log.last(entry.row) if entry is not None else None
 

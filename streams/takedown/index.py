@@ -9,7 +9,7 @@ its event confirms.
 import sqlite3
 from collections.abc import Collection, Iterable
 from hashlib import blake2b
-from typing import NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from schemas.messages import PostRef, State, Takedown
 from streams.kafka.partitions import key_hash
@@ -19,6 +19,9 @@ CACHE_BYTES = 64 * 1024 * 1024
 PAGE_ROWS = 500
 """Rows of one query, so that none holds up the event loop for more than some milliseconds."""
 
+Applied = Literal["applied", "repeated", "gap"]
+"""Repeated: the event, or another that follows the same one, is applied already. Gap: an event before it is missing."""
+
 _STATES: tuple[State, ...] = get_args(State)
 _SCHEMA = f"""
 PRAGMA journal_mode = OFF;
@@ -26,7 +29,8 @@ PRAGMA synchronous = OFF;
 PRAGMA cache_size = -{CACHE_BYTES // 1024};
 CREATE TABLE takedown (
   row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, partition INTEGER NOT NULL, position INTEGER NOT NULL,
-  link INTEGER NOT NULL, state INTEGER NOT NULL, case_key INTEGER NOT NULL, post_hash INTEGER NOT NULL);
+  link INTEGER NOT NULL, sequence INTEGER NOT NULL, state INTEGER NOT NULL, case_key INTEGER NOT NULL,
+  post_hash INTEGER NOT NULL);
 CREATE TABLE found_by (key INTEGER, row INTEGER, PRIMARY KEY (key, row)) WITHOUT ROWID;
 """
 
@@ -90,24 +94,26 @@ class TakedownIndex:
     def __len__(self) -> int:
         return int(self._database.execute("SELECT coalesce(max(row), 0) FROM takedown").fetchone()[0])
 
-    def apply(self, event: Takedown, partition: int, offset: int) -> bool:
-        """Apply an event; return False if it is a repeated one or does not follow the last one, and change nothing."""
+    def apply(self, event: Takedown, partition: int, offset: int) -> Applied:
+        """Apply an event if it follows the takedown's last one; otherwise change nothing."""
         takedown_id = _takedown_key(event.takedown_id)
-        last = self._database.execute("SELECT row, link FROM takedown WHERE id = ?", (takedown_id,)).fetchone()
-        if last is not None and last[1] != _link(event.previous):
-            return False
-        place = (partition, offset, _link(event.hash), _STATES.index(event.state))
+        find = "SELECT row, link, sequence FROM takedown WHERE id = ?"
+        last = self._database.execute(find, (takedown_id,)).fetchone()
+        _, link, sequence = last if last is not None else (0, _link(b""), 0)
+        if link != _link(event.previous):
+            return "gap" if last is None or event.sequence > sequence else "repeated"
+        place = (partition, offset, _link(event.hash), event.sequence, _STATES.index(event.state))
         if last is not None:
-            (row, _) = last
-            update = "UPDATE takedown SET partition = ?, position = ?, link = ?, state = ? WHERE row = ?"
+            row = last[0]
+            update = "UPDATE takedown SET partition = ?, position = ?, link = ?, sequence = ?, state = ? WHERE row = ?"
             self._database.execute(update, (*place, row))
         else:
             keys = (case_key(event.case_id), key_hash(event.post.post_id.encode()))
-            insert = "INSERT INTO takedown VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
+            insert = "INSERT INTO takedown VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
             row = self._database.execute(insert, (takedown_id, *place, *keys)).lastrowid
         found_by = "INSERT OR IGNORE INTO found_by VALUES (?, ?)"
         self._database.executemany(found_by, [(key, row) for key in _keys(event)])
-        return True
+        return "applied"
 
     def find(self, takedown_id: str) -> Entry | None:
         """Return the entry of a takedown, None if it was never issued."""

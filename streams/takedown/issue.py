@@ -1,4 +1,4 @@
-"""verdicts, cases, standings -> takedowns: issue one takedown per verdict to act, or hold it under quarantine."""
+"""verdicts, cases, standings -> takedowns, checkpoints: issue one takedown per verdict to act, or hold it."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ def create(context: Context, takedown_log: TakedownLog, quarantine: Quarantine) 
             minor = case is not None and case.minor
             event = await next_event(takedown_log, message, message.case_id, decision, minor=minor)
             if event is not None:
-                yield Output("takedowns", event.takedown_id, event)
+                yield Output("takedowns", event.takedown_id, takedown_log.signed(event))
                 metrics.TAKEDOWNS.labels(event.state).inc()
                 if event.state == "issued" and message.reason != "late":
                     metrics.observe_end_to_end(event.post, "takedown", event.at)
@@ -46,6 +46,7 @@ async def next_event(
     held or withdrawn, but not after a person has decided that the post is no copy.
     """
     takedown_id = record_id("takedown", verdict.post.post_id, case_id)
+    takedown_log.require_unfrozen(takedown_id)
     entry = takedown_log.entry(takedown_id)
     if not may_follow(entry.state if entry else None, decision.state) or decision.state not in {"issued", "held"}:
         return None

@@ -33,7 +33,11 @@ _FOLLOWING: dict[State | None, frozenset[State]] = {
     "reappeared": frozenset({"approved", "sent", "acknowledged", "refused", "escalated", *_ENDS}),
     "withdrawn": frozenset({"issued", "held", "withdrawn"}),  # by a person, after the system
 }
-_OF_ONE_EVENT: dict[str, object] = {"by": "", "why": "", "delivery": None}
+_OF_ONE_EVENT: dict[str, object] = {"by": "", "why": "", "delivery": None, "key_id": "", "signature": b""}
+UNHASHED: dict[str, object] = {"hash": b"", "sequence": 0, "key_id": "", "signature": b""}
+"""Values, in what the hash of an event is over, of the fields that only its signature covers."""
+_UNSIGNED_FIELDS = UNHASHED.keys() - {"hash"}
+"""Left out of the JSON that is hashed, so that the hashes of events without them stay right."""
 assert _FOLLOWING.keys() == {None, *get_args(State)}
 
 
@@ -86,24 +90,27 @@ def step(last: Takedown, state: State, *cause: object, at: datetime | None = Non
 
 
 def chained(event: Takedown, previous: Takedown | None) -> Takedown:
-    """Return the event linked to the previous one, by `previous` and its own `hash`.
+    """Return the event linked to the previous one, by `previous`, its own `hash` and its number.
 
     The hash is SHA-256 over the event's canonical JSON, so a changed or missing event of a takedown is detected.
     """
-    linked = msgspec.structs.replace(event, previous=previous.hash if previous else b"", hash=b"")
+    link = (previous.hash, previous.sequence + 1) if previous else (b"", 1)
+    linked = msgspec.structs.replace(event, previous=link[0], sequence=link[1])
     return msgspec.structs.replace(linked, hash=sha256(canonical(linked)).digest())
 
 
 def canonical(event: Takedown) -> bytes:
     """Return the JSON that the hash of an event is over: sorted keys, bytes as base64, `hash` empty.
 
-    Each thumbnail is replaced by its SHA-256, so that the chain can be checked by those who get no pictures.
+    Number, key id and signature are left out. Each thumbnail is replaced by its SHA-256, so that the chain can be
+    checked by those who get no pictures.
     """
     evidence = [_digested(evidence) for evidence in event.evidence]
-    unhashed = msgspec.structs.replace(event, hash=b"", evidence=evidence)
+    unhashed = msgspec.structs.replace(event, **UNHASHED, evidence=evidence)
     # An int in a field of floats, such as a start of 0, comes back from the wire as 0.0.
     as_read = msgspec.json.decode(msgspec.json.encode(unhashed), type=Takedown)
-    return msgspec.json.encode(as_read, order="sorted")
+    fields = msgspec.to_builtins(as_read)
+    return msgspec.json.encode({name: fields[name] for name in fields.keys() - _UNSIGNED_FIELDS}, order="sorted")
 
 
 def _digested(evidence: Evidence) -> Evidence:

@@ -4,23 +4,34 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from typing import TYPE_CHECKING
 
+import structlog
+
 from schemas.messages import PostRef, State, Takedown
+from streams.audit.signing import own_signer
+from streams.audit.trusted_keys import trusted_keys
 from streams.kafka.compacted_topic import decode_or_refuse
 from streams.kafka.messages import read_messages
 from streams.kafka.topic_reader import TopicReader, Update
 from streams.settings import Settings
+from streams.takedown.accepted import Acceptance, Acceptances
 from streams.takedown.event_reader import EventReader
+from streams.takedown.frozen import FrozenTakedowns
 from streams.takedown.index import Entry, RemovalTarget, TakedownIndex
 from streams.takedown.life import OPEN, PENDING
+from streams.takedown.signed import signed
+from streams.takedown.verifier import Verifier
 
 if TYPE_CHECKING:
     from streams.engine.context import Context
+
+log = structlog.get_logger()
 
 
 class TakedownLog:
     """State of every takedown: an index of the whole takedowns topic, which is the stage's only state.
 
-    The events themselves stay in the topic and are read again when one is followed by another.
+    The events themselves stay in the topic and are read again when one is followed by another. An event that does not
+    verify freezes its takedown, and the last one that does remains its state.
     """
 
     def __init__(self, context: "Context") -> None:
@@ -29,7 +40,14 @@ class TakedownLog:
         self._reader = TopicReader(context.settings, topic, self._apply_updates, context.crash)
         self._events = EventReader(context.settings, topic, context.codec)
         self._index = TakedownIndex()
+        self._frozen = FrozenTakedowns()
+        self.signer = own_signer(context.settings)
+        self.keys = trusted_keys(context.settings)
+        self._verifier = Verifier(self.keys, allow_unsigned=context.settings.audit.allow_unsigned)
+        self._verifier.require(self.signer.key_id)
+        self.acceptances = Acceptances(context, self.keys, self._accept)
         self._listeners: list[Callable[[Takedown], None]] = []
+        self._thaw_listeners: list[Callable[[str], None]] = []
         self.lock = asyncio.Lock()
         """Held from the lookup of a takedown's last event to the write of its next one."""
 
@@ -42,8 +60,21 @@ class TakedownLog:
         """Call the listener with every event, on the event loop."""
         self._listeners.append(listener)
 
+    def listen_thaws(self, listener: Callable[[str], None]) -> None:
+        """Call the listener with the id of every takedown that is frozen no more, on the event loop."""
+        self._thaw_listeners.append(listener)
+
+    def signed(self, event: Takedown) -> Takedown:
+        """Return a takedown's next event as it is written: with this process's signature."""
+        return signed(event, self.signer)
+
+    def require_unfrozen(self, takedown_id: str) -> None:
+        """Return if a takedown is not frozen; raises `UnprocessableError` if it is."""
+        self._frozen.require_unfrozen(takedown_id)
+
     async def start(self) -> None:
         """Start to follow the topic, on the first call only, and return once it has been read to its end."""
+        await self.acceptances.start()
         await self._reader.start()
         await self._reader.ready()
 
@@ -68,9 +99,15 @@ class TakedownLog:
         ------
         BrokerError
             The broker does not answer.
+        UnprocessableError
+            The takedown is frozen.
         """
         entry = self._index.get(row)
-        return await self._events.read(entry.partition, entry.offset) if entry is not None else None
+        if entry is None:
+            return None
+        event = await self._events.read(entry.partition, entry.offset)
+        self._frozen.require_unfrozen(event.takedown_id)
+        return event
 
     async def entries(self, key: int, states: Collection[State]) -> AsyncIterator[Entry]:
         """Yield the takedowns that a key finds in these states; other work runs between two pages.
@@ -109,10 +146,22 @@ class TakedownLog:
         return bool(post.url) and self._index.has(target, case_id, OPEN if or_held else PENDING)
 
     def apply(self, event: Takedown, partition: int, offset: int) -> None:
-        """Apply an event; a repeated one, or one that does not follow the last event, is ignored."""
-        if self._index.apply(event, partition, offset):
-            for listener in self._listeners:
-                listener(event)
+        """Apply an event; a repeated one is ignored, and one that does not verify freezes its takedown."""
+        fault: str | None = self._verifier.fault(event, partition)
+        if fault is None:
+            applied = self._index.apply(event, partition, offset)
+            fault = "an event before it is missing" if applied == "gap" else None
+            if applied == "applied":
+                for listener in self._listeners:
+                    listener(event)
+        if fault is not None:
+            self._frozen.freeze(event, partition, offset, fault)
+
+    def _accept(self, acceptance: Acceptance) -> None:
+        if self._frozen.accept(acceptance):
+            log.warning("takedown goes on", takedown=acceptance.takedown_id)
+            for listener in self._thaw_listeners:
+                listener(acceptance.takedown_id)
 
     def _apply_updates(self, updates: list[Update]) -> None:
         for update in updates:

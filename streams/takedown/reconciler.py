@@ -49,6 +49,7 @@ class Reconciler:
         context.cases.listen_keys(self._case_changed)
         quarantine.listen(self._review_changed)
         takedown_log.listen(self._event_applied)
+        takedown_log.listen_thaws(self._check_one)
 
     async def run(self) -> None:
         """Reconcile takedowns after every change that concerns them, until cancelled."""
@@ -163,7 +164,7 @@ class Reconciler:
             state = await self._next_state(last) if last is not None else None
             if last is None or state is None:
                 return
-            await self._context.send("takedowns", last.takedown_id, step(last, state))
+            await self._context.send("takedowns", last.takedown_id, self._log.signed(step(last, state)))
             metrics.TAKEDOWNS.labels(state).inc()
 
     def _check_later(self, held: Takedown) -> None:

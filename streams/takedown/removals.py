@@ -10,13 +10,18 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from functools import partial
 
+import structlog
+
 from schemas.messages import Removal, RemovalKind, State, Takedown
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
+from streams.errors import UnprocessableError
 from streams.takedown.index import RemovalTarget, removal_targets, target_key
 from streams.takedown.life import GONE, OPEN, PENDING, pending, step
 from streams.takedown.log import TakedownLog
 from streams.telemetry import metrics
+
+log = structlog.get_logger()
 
 _MAX_RECENT = 100_000
 """Removals kept for the join: some hours of a very large platform."""
@@ -60,7 +65,11 @@ class Removals:
     async def run(self) -> None:
         """Close takedowns issued after their removal, until cancelled."""
         while True:
-            await self._context.retry_while_unreachable(partial(self._close, *await self._joined.get()))
+            takedown_id, removal = await self._joined.get()
+            try:
+                await self._context.retry_while_unreachable(partial(self._close, takedown_id, removal))
+            except UnprocessableError as error:
+                log.warning("takedown not closed", takedown=takedown_id, reason=error.reason, detail=error.detail)
 
     async def _close(self, takedown_id: str, removal: Removal) -> None:
         entry = self._log.entry(takedown_id)
@@ -71,15 +80,27 @@ class Removals:
                 await self._context.send(output.topic, output.key, output.message)
 
     async def apply(self, removal: Removal) -> AsyncGenerator[Output]:
-        """Yield the next events of the takedowns issued before a removal of their post."""
+        """Yield the next events of the takedowns issued before a removal of their post.
+
+        Raises
+        ------
+        UnprocessableError
+            One of them is frozen; raised after the events of the others.
+        """
+        refused: UnprocessableError | None = None
         target = _target(removal)
         # First stored, then looked up: a takedown issued in between is joined by one of the two.
         self._store(target, removal)
         await self._log.start()
         async for takedown in self._log.entries(target_key(target), _ENDS[removal.kind]):
-            async with aclosing(self._apply_to(takedown.row, removal)) as outputs:
-                async for output in outputs:
-                    yield output
+            try:
+                async with aclosing(self._apply_to(takedown.row, removal)) as outputs:
+                    async for output in outputs:
+                        yield output
+            except UnprocessableError as error:
+                refused = error
+        if refused is not None:
+            raise refused
 
     async def _apply_to(self, row: int, removal: Removal) -> AsyncGenerator[Output]:
         """Yield the next event of one takedown, again if another worker wrote first and the removal still applies."""
@@ -90,7 +111,7 @@ class Removals:
                 event = next_event(last, removal) if last is not None and _concerns(removal, last) else None
                 if event is None:
                     return
-                yield Output("takedowns", event.takedown_id, event)
+                yield Output("takedowns", event.takedown_id, self._log.signed(event))
                 metrics.TAKEDOWNS.labels(event.state).inc()
 
     def _store(self, target: RemovalTarget, removal: Removal) -> None:

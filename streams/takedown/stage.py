@@ -1,8 +1,11 @@
-"""Takedown stage: three agents that share one log, and the reconciler in the background."""
+"""Takedown stage: three agents that share one log; reconciler and checkpoints in the background."""
+
+from functools import partial
 
 from streams.cases.reference_reviews import ReferenceReviews
 from streams.engine.context import Context
 from streams.takedown import decided, issue, removals
+from streams.takedown.checkpointing import write_checkpoints
 from streams.takedown.log import TakedownLog
 from streams.takedown.quarantine import Quarantine
 from streams.takedown.reconciler import Reconciler
@@ -14,6 +17,7 @@ def create(context: Context) -> None:
     reviews = ReferenceReviews(context.settings, context.codec, context.crash)
     quarantine = Quarantine(takedown_log, reviews, context.settings.quarantine_posts)
     context.background(Reconciler(context, takedown_log, quarantine).run)
+    context.background(partial(write_checkpoints, context, takedown_log))
     issue.create(context, takedown_log, quarantine)
     removals.create(context, takedown_log)
     decided.create(context, takedown_log, quarantine)

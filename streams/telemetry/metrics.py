@@ -99,6 +99,9 @@ LATE_SEARCH_REFERENCES = _sum_gauge(
 OPEN_CASES = _max_gauge("jikimi_open_cases", "Open cases, as match and the monitor count them; 0 in other processes.")
 REFERENCE_PIECES = _max_gauge("jikimi_reference_pieces", "Active reference pieces.", ["modality"])
 TAKEDOWNS = Counter("jikimi_takedowns_total", "Takedown events.", ["state"])
+TAKEDOWNS_FROZEN = _max_gauge(
+    "jikimi_takedowns_frozen", "Takedowns with an event that does not verify: nothing is done until a person decides."
+)
 DELIVERY_STEPS = Counter(
     "jikimi_delivery_steps_total",
     "Steps of deliveries: attempts to send a notice, looks, reminders, escalations, by platform and outcome.",

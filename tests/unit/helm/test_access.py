@@ -98,7 +98,10 @@ def test_a_stage_may_read_and_write_only_the_topics_of_its_arrows(stage: str) ->
     read, written = granted(objects, stage, "topic", "Read"), granted(objects, stage, "topic", "Write")
     assert f"trial.{source(stage)}" in read
     assert written == {f"trial.{name}" for name, topic in TOPICS.items() if stage in topic.producers}
-    own = {"trial.takedowns"} if stage == "takedown" else set()
+    own = {
+        "takedown": {f"trial.{name}" for name in ("takedowns", "acts", "deliveries", "checkpoints")},
+        "delivery": {"trial.acts"},
+    }.get(stage, set())
     assert read == own | {f"trial.{name}" for name, topic in TOPICS.items() if {stage, "workers"} & {*topic.consumers}}
     assert granted(objects, stage, "group", "Read") == {f"trial.jkm-{stage}", "trial.jkm-followers"}
     transactional = {f"trial.jkm-{stage}-state-"} if stage in {"fusion", "delivery"} else set()

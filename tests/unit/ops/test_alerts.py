@@ -169,6 +169,12 @@ CASES = [
         {'jikimi_takedowns_pending{state="held"}': "0x10", 'jikimi_takedowns_pending{state="issued"}': "200x10"},
     ),
     Case(
+        "takedowns with an event that does not verify", "JikimiTakedownsFrozen", "5m",
+        {"jikimi_takedowns_frozen": "2x10"},
+        "2 takedowns are frozen: an event of theirs does not verify, and a person has to decide.",
+    ),
+    Case("no such takedown", "JikimiTakedownsFrozen", "5m", {"jikimi_takedowns_frozen": "0x10"}),
+    Case(
         "no takedown past the clock", "JikimiTakedownOverdue", "10m", {'jikimi_takedowns_overdue{clock="24h"}': "0x20"},
     ),
     Case(

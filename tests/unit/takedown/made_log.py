@@ -40,6 +40,10 @@ class MadeLog(TakedownLog):
         """Do nothing: a written event is applied at once."""
 
     def write(self, event: Takedown) -> None:
+        """Write an event as the stages do: signed."""
+        self.write_as_it_is(self.signed(event))
+
+    def write_as_it_is(self, event: Takedown) -> None:
         self.topic.append(event)
         self.apply(event, 0, len(self.topic) - 1)
 
@@ -49,6 +53,7 @@ class MadeLog(TakedownLog):
 
     async def stop(self) -> None:
         await self._reader.stop()
+        await self.acceptances.stop()
 
     async def _read(self, partition: int, offset: int) -> Takedown:
         assert partition == 0

@@ -67,7 +67,7 @@ def is_whole(event: Takedown, previous: Takedown | None) -> bool:
 
 
 def test_the_hash_covers_every_field() -> None:
-    assert set(CHANGES) | {"hash"} == set(Takedown.__struct_fields__)
+    assert set(CHANGES) | {"hash", "sequence", "key_id", "signature"} == set(Takedown.__struct_fields__)
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -156,8 +156,8 @@ async def test_the_log_has_the_last_event_of_each_takedown(takedown_log: MadeLog
     assert await takedown_log.last_of("t1") is None
     takedown_log.write(issued)
     takedown_log.write(sent)
-    assert await takedown_log.last_of("t1") == sent
-    assert [event async for event in all_of(takedown_log)] == [sent]
+    assert await takedown_log.last_of("t1") == takedown_log.signed(sent)
+    assert [event async for event in all_of(takedown_log)] == [takedown_log.signed(sent)]
 
 
 async def test_a_record_that_cannot_be_decoded_is_passed_over(takedown_log: MadeLog) -> None:
@@ -172,7 +172,7 @@ async def test_a_repeated_event_changes_nothing(takedown_log: MadeLog) -> None:
     issued, sent = life("issued", "sent")
     for event in (issued, issued, sent, issued, sent, sent):
         takedown_log.write(event)
-    assert await takedown_log.last_of("t1") == sent
+    assert await takedown_log.last_of("t1") == takedown_log.signed(sent)
 
 
 async def test_an_event_that_does_not_follow_the_last_one_is_ignored(takedown_log: MadeLog) -> None:
@@ -181,7 +181,7 @@ async def test_an_event_that_does_not_follow_the_last_one_is_ignored(takedown_lo
     out_of_nothing = chained(takedown(event_id="other", state="removed"), takedown(hash=b"unknown"))
     for event in (issued, sent, fork, out_of_nothing):
         takedown_log.write(event)
-    assert await takedown_log.last_of("t1") == sent
+    assert await takedown_log.last_of("t1") == takedown_log.signed(sent)
 
 
 async def test_a_takedown_issued_by_two_workers_is_issued_once(takedown_log: MadeLog) -> None:
@@ -189,7 +189,7 @@ async def test_a_takedown_issued_by_two_workers_is_issued_once(takedown_log: Mad
     second = chained(msgspec.structs.replace(first, at=first.at + timedelta(seconds=1)), None)
     takedown_log.write(first)
     takedown_log.write(second)
-    assert await takedown_log.last_of("t1") == first
+    assert await takedown_log.last_of("t1") == takedown_log.signed(first)
 
 
 async def test_the_log_reads_the_topic(takedown_log: MadeLog) -> None:

@@ -1,0 +1,109 @@
+"""Writer of checkpoints: reads what the audited topics got since the last one, and signs how far they are."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+
+import structlog
+from confluent_kafka import KafkaException
+
+from schemas.codec import Codec, WireError
+from schemas.messages import Checkpoint, Position
+from streams.audit import checkpoints
+from streams.audit.checkpoints import AUDITED, TOPIC
+from streams.audit.digest import NOTHING, extended
+from streams.audit.signing import Signer
+from streams.audit.trusted_keys import TrustedKeys
+from streams.errors import BrokerError
+from streams.kafka.range_reader import RangeReader, RangeRecord
+from streams.settings import Settings
+from streams.topology import readers_group
+
+log = structlog.get_logger()
+
+_TAIL = 50
+"""Last records of the topic of checkpoints, among which the last that verifies is looked for."""
+_MOST_RECORDS = 200_000
+"""Records of one partition between two checkpoints; the next one covers more."""
+
+
+class Checkpointer:
+    """The next checkpoint, from the topics alone; its memory does not depend on them.
+
+    Parameters
+    ----------
+    readers
+        Makes the reader of a topic, by its name without prefix.
+    """
+
+    def __init__(
+        self, settings: Settings, codec: Codec, signer: Signer, keys: TrustedKeys,
+        readers: Callable[[str], RangeReader] | None = None,
+    ) -> None:  # fmt: skip
+        prefix, group = settings.topic_prefix, readers_group(settings)
+        make = readers or (lambda name: RangeReader(settings, prefix + name, group))
+        self._readers = {name: make(name) for name in (*AUDITED, TOPIC)}
+        self._codec = codec
+        self._signer = signer
+        self._keys = keys
+
+    def next(self) -> Checkpoint | None:
+        """Return the next checkpoint, None where nothing was written since the last one; blocks while it reads.
+
+        Raises
+        ------
+        BrokerError
+            The broker does not answer.
+        """
+        try:
+            last = self._last()
+            positions = list(self._positions(last))
+        except KafkaException as error:
+            raise BrokerError(str(error)) from error
+        if last is not None and positions == last.positions:
+            return None
+        number, previous = (last.number + 1, checkpoints.hash_of(last)) if last is not None else (1, b"")
+        made = Checkpoint(number=number, at=datetime.now(UTC), previous=previous, positions=positions)
+        return checkpoints.signed(made, self._signer)
+
+    def _last(self) -> Checkpoint | None:
+        """Return the last checkpoint that verifies among the last records."""
+        reader = self._readers[TOPIC]
+        end = reader.end(0)
+        found = None
+        for record in reader.read(0, max(reader.first(0), end - _TAIL), end):
+            if (checkpoint := self._verified(record)) is not None:
+                found = checkpoint
+        return found
+
+    def _verified(self, record: RangeRecord) -> Checkpoint | None:
+        try:
+            checkpoint = self._codec.decode(TOPIC, record.value or b"")
+        except WireError as error:
+            log.error("checkpoint refused", offset=record.offset, reason=error.reason)  # noqa: TRY400 - has no more
+            return None
+        assert isinstance(checkpoint, Checkpoint)
+        if fault := checkpoints.signature_fault(checkpoint, self._keys):
+            log.error("checkpoint refused", offset=record.offset, reason=fault)
+            return None
+        return checkpoint
+
+    def _positions(self, last: Checkpoint | None) -> Iterator[Position]:
+        before = {(one.topic, one.partition): one for one in last.positions} if last is not None else {}
+        for topic in AUDITED:
+            for partition in self._readers[topic].partitions():
+                position = self._position(topic, partition, before)
+                if position.end:
+                    yield position
+
+    def _position(self, topic: str, partition: int, before: Mapping[tuple[str, int], Position]) -> Position:
+        fresh = Position(topic=topic, partition=partition, end=0, digest=NOTHING)
+        start, reader = before.get((topic, partition), fresh), self._readers[topic]
+        end = reader.end(partition)
+        if end < start.end:
+            log.error("a topic is shorter than at its last checkpoint: run `jikimi audit verify`", topic=topic, end=end)
+            start = fresh
+        digest, reached = start.digest, start.end
+        begin = max(start.end, reader.first(partition))
+        for record in reader.read(partition, begin, min(end, begin + _MOST_RECORDS)):
+            digest, reached = extended(digest, record.offset, record.key, record.value), record.offset + 1
+        return Position(topic=topic, partition=partition, end=reached, digest=digest)
