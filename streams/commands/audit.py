@@ -1,12 +1,12 @@
 """`jikimi audit`: keys of the signed log, its verification, and decisions about what does not verify."""
 
-import getpass
 from typing import Annotated
 
 import typer
 
 from streams.commands.console import console
 from streams.commands.needs import needs
+from streams.rights.person import current_person
 from streams.settings import load_settings
 
 app = typer.Typer(
@@ -30,20 +30,22 @@ def audit_keys() -> None:
 
 
 @app.command("accept")
+@needs("accept")
 def audit_accept(
     event_id: Annotated[str, typer.Argument(metavar="EVENT", help="Event that does not verify.")],
     why: Annotated[str, typer.Option(help="Reason; kept with the decision.")],
-    by: Annotated[str, typer.Option(help="Who decides; the system's user by default.")] = "",
 ) -> None:
     """Let a frozen takedown go on from its last event that verifies; what does not, up to now, is passed over."""
     from streams.desk.audit.accept import accept_event  # noqa: PLC0415 - likewise
 
-    act = accept_event(load_settings(), event_id, by or getpass.getuser(), why)
+    settings = load_settings()
+    act = accept_event(settings, event_id, current_person(settings).name, why)
     takedown_id = act.detail.split(" ")[0]
     console.print(f"takedown {takedown_id} goes on; then: jikimi dead-letters redrive --reason takedown_frozen")
 
 
 @app.command("anchor")
+@needs("verify")
 def audit_anchor() -> None:
     """Print the last checkpoint as one line, to keep elsewhere: on paper, in a mail to somebody else."""
     from streams.audit.checkpoints import anchor_line  # noqa: PLC0415 - likewise
@@ -53,6 +55,7 @@ def audit_anchor() -> None:
 
 
 @app.command("verify")
+@needs("verify")
 def audit_verify(
     case: Annotated[str, typer.Option(metavar="CASE", help="Only takedowns of this case.")] = "",
     anchor: Annotated[str, typer.Option(metavar="LINE", help="Line of an earlier `jikimi audit anchor`.")] = "",

@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 from streams.rights.settings import Role
 
 Right = Literal[
-    "open", "allow", "describe", "confirm", "withdraw", "send", "review", "label", "read", "evidence", "verify",
-    "promote", "replay", "redrive", "inspect", "operate", "keys", "check",
+    "open", "allow", "describe", "confirm", "withdraw", "send", "accept", "review", "label", "read", "evidence",
+    "verify", "promote", "replay", "redrive", "inspect", "operate", "keys", "check",
 ]  # fmt: skip
 """Right to one kind of act; the log of acts names acts by it."""
 MACHINE = "machine"
@@ -47,6 +47,7 @@ RIGHTS: Mapping[Right, Grant] = {
     "confirm": Grant("confirm a case of another person, or a reference", officer="all", reviewer="all"),
     "withdraw": Grant("erase a case or a reference", officer="own", reviewer="all"),
     "send": Grant("approve a takedown, and make a notice to send by hand", officer="own", reviewer="all"),
+    "accept": Grant("let a takedown whose log does not verify go on", reviewer="all"),
     "review": Grant("see the posts that wait for a decision", officer="own", reviewer="all"),
     "label": Grant("decide on a post", officer="own", reviewer="all"),
     "read": Grant("see cases, hits and notices", officer="own", reviewer="all", auditor="all"),
