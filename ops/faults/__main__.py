@@ -36,6 +36,7 @@ def main(
         list[str] | None, typer.Option(help="Other faults, all by default; `none` for kills alone.")
     ] = None,
     minutes: Annotated[float, typer.Option(help="After this time no further fault begins.")] = math.inf,
+    skip: Annotated[int, typer.Option(help="Faults of the plan that an earlier run has done.", min=0)] = 0,
     every: Annotated[int, typer.Option(help="Faults between two comparisons.", min=1)] = 25,
     folder: Annotated[Path | None, typer.Option(help="Keep logs and data here.")] = None,
 ) -> None:
@@ -45,7 +46,7 @@ def main(
     if unknown := set(others) - set(FAULTS):
         raise typer.BadParameter(f"no fault {unknown.pop()!r}: there are {', '.join(FAULTS)}")
     n_kills = kills if kills is not None else _LONG_KILLS if long else _KILLS
-    plan = make_plan(seed, n_kills, others, _LONG_ROUNDS if long else 1)
+    plan = make_plan(seed, n_kills, others, _LONG_ROUNDS if long else 1)[skip:]
     try:
         for outcome in run(plan, seed, folder=folder, minutes=minutes, every=every):
             if json_file is not None:

@@ -146,10 +146,9 @@ def _small_disk(folder: Path) -> Iterator[None]:
 
 
 def _fill(file: Path) -> None:
-    with file.open("wb") as filling:
+    with file.open("wb", buffering=0) as filling:  # what a buffer keeps would fail again when the file is closed
         try:
             while True:
                 filling.write(bytes(64 * 1024))
-                filling.flush()
         except OSError:
             return
