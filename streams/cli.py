@@ -23,6 +23,7 @@ from streams.commands import (
     evaluate,
     evidence,
     feed,
+    keys,
     notice,
     pages,
     promote,
@@ -49,6 +50,7 @@ app.add_typer(feed.app, name="feed")
 app.add_typer(notice.app, name="notice")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(keys.app, name="keys")
 app.command("doctor")(doctor.doctor)
 app.add_typer(review_app)
 app.add_typer(promote.app)

@@ -26,11 +26,15 @@ from streams.desk.hits.settings import HookSettings
 from streams.errors import UsageError
 from streams.feeds.http.settings import HttpSettings
 from streams.rights.settings import ROLES, OidcSettings, Role
+from streams.sealing.settings import SealingSettings
 from streams.secrets.redaction import hide
 from streams.secrets.settings import SecretSettings, hide_foreign_secrets
 
 _LEAST_KEY_BYTES = 16
-_GROUPS = (MediaSettings, HttpSettings, DeliverySettings, FilerSettings, HookSettings, AuditSettings, OidcSettings)
+_GROUPS = (
+    MediaSettings, HttpSettings, DeliverySettings, FilerSettings, HookSettings, AuditSettings, OidcSettings,
+    SealingSettings,
+)  # fmt: skip
 _PREFIXES = {group.__name__: group.model_config["env_prefix"] for group in _GROUPS}
 
 
@@ -160,6 +164,8 @@ class Settings(SecretSettings):
     """Keys of the audit trail, read from JIKIMI_AUDIT_…."""
     oidc: OidcSettings = Field(default_factory=OidcSettings)
     """Persons of a login outside, read from JIKIMI_OIDC_…."""
+    sealing: SealingSettings = Field(default_factory=SealingSettings)
+    """The keys that seal media on the broker, read from JIKIMI_SEALING_…."""
 
     @field_validator("time_zone")
     @classmethod

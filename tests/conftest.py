@@ -1,6 +1,7 @@
 """Fixtures of the whole suite, and what it says at its end about tests that this machine could not run."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -94,6 +95,13 @@ def embedded() -> Iterator[str]:
 def prefix() -> str:
     """Give a prefix for topics and groups that no other test has."""
     return new_prefix()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the sealing keys of all tests and of the processes that they start out of the user's own folder."""
+    folder = tempfile.TemporaryDirectory(prefix="jikimi-keys-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["JIKIMI_SEALING_KEY_FILE"] = f"{folder.name}/keys.json"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
