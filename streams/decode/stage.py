@@ -1,5 +1,6 @@
 """posts -> frames, sounds, texts: fetch a post's media and cut them into segments of pictures, sound and text."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from streams.decode.media_access import Failure, MediaAccess
 from streams.decode.post_records import PostRecords
 from streams.engine.record import Output, Record
 from streams.errors import TransientError, UnprocessableError
+from streams.sealing.media import MediaSeal
 
 if TYPE_CHECKING:
     from streams.engine.context import Context
@@ -31,11 +33,21 @@ def create(context: "Context") -> None:
         read_on_screen=context.settings.ocr,
     )
 
+    seal = context.shared.media_seal
+
     @context.stage("decode", reads="posts")
     async def decode(post: Post, record: Record) -> AsyncIterator[Output]:
-        async with aclosing(decode_post(post, record, media)) as outputs:
+        async with aclosing(decode_sealed(post, record, media, seal)) as outputs:
             async for output in outputs:
                 yield output
+
+
+async def decode_sealed(post: Post, record: Record, media: MediaAccess, seal: MediaSeal) -> AsyncGenerator[Output]:
+    """Yield the records of `decode_post` with their media sealed, as they go to the broker; raises as it does."""
+    async with aclosing(decode_post(post, record, media)) as outputs:
+        async for topic, key, message in outputs:
+            assert message is not None
+            yield Output(topic, key, await asyncio.to_thread(seal.sealed, message))
 
 
 async def decode_post(post: Post, record: Record, media: MediaAccess) -> AsyncGenerator[Output]:  # noqa: ARG001 - a handler's signature

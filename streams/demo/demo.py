@@ -139,7 +139,7 @@ def running(
         media.mkdir(parents=True, exist_ok=True)
         base_url = stack.enter_context(serve(media))
         servers = bootstrap_servers or stack.enter_context(EmbeddedBroker()).bootstrap
-        environment = _environment(servers, base_url)
+        environment = _environment(servers, base_url, folder)
         stack.enter_context(_in_environment(environment))  # the desk's part of the demo runs in this process
         settings = load_settings()
         topic_admin.create(settings)
@@ -163,11 +163,12 @@ def _in_environment(changes: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _environment(servers: str, base_url: str) -> dict[str, str]:
+def _environment(servers: str, base_url: str, folder: Path) -> dict[str, str]:
     return {
         "JIKIMI_BOOTSTRAP_SERVERS": servers,
         "JIKIMI_TOPIC_PREFIX": f"demo-{secrets.token_hex(3)}-",
         "JIKIMI_TERM_KEY": secrets.token_hex(16),
+        "JIKIMI_SEALING_KEY_FILE": str(folder / "keys.json"),
         "JIKIMI_SESSION_TIMEOUT_S": "6",  # on the embedded broker a worker waits half of it before it starts
         "JIKIMI_FETCH_WAIT_MS": "20",
         "JIKIMI_FILER_BODY": "A centre for victims",

@@ -16,9 +16,11 @@ def create(context: Context) -> None:
     describer = context.live_models.use("audio", lambda choice: context.models.audio(choice.audio))
 
     voices = VoiceDescriber(context.settings, context.models)
+    seal = context.shared.media_seal
 
     @context.stage("audio", reads="sounds")
-    async def describe(message: Sounds, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+    async def describe(sealed: Sounds, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        message = await asyncio.to_thread(seal.sounds, sealed)
         model = await describer.current()
         yield await asyncio.to_thread(describe_sounds, model, message)
         for output in await voices.describe(message):

@@ -43,10 +43,12 @@ def create(context: Context) -> None:
         The setting is off, or the OCR reader is not installed.
     """
     reader = _reader(enabled=context.settings.ocr)
+    seal = context.shared.media_seal
 
     @context.stage("screen", reads="frames")
-    async def read(message: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
-        if is_counted(message):
+    async def read(sealed: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        if is_counted(sealed):
+            message = await asyncio.to_thread(seal.frames, sealed)
             yield await asyncio.to_thread(read_frames, reader, message)
 
 

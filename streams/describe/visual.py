@@ -26,9 +26,11 @@ def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     describer = context.live_models.use("visual", partial(_Describer.of, context.models))
     rate = rater(context.settings, context.models)
+    seal = context.shared.media_seal
 
     @context.stage("visual", reads="frames")
-    async def describe(message: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+    async def describe(sealed: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
+        message = await asyncio.to_thread(seal.frames, sealed)
         model, batcher = await describer.current()
         prepared = await asyncio.to_thread(prepare, model, message)
         vectors = await batcher.submit(prepared.pixels) if len(prepared.pixels) else model.embed(prepared.pixels)

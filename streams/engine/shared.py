@@ -13,6 +13,7 @@ from streams.engine.isolation import Isolation
 from streams.kafka.clients import create_codec
 from streams.live_models.live import LiveModels
 from streams.live_models.selection import create_registry
+from streams.sealing.media import MediaSeal
 from streams.settings import Settings
 
 
@@ -43,6 +44,11 @@ class Shared:
         # The property would create one for an app that has not started.
         consumers = [cast("Consumer", app._consumer) for app in self.apps if app._consumer is not None]  # noqa: SLF001
         await asyncio.gather(*(within(ANSWER_S, consumer.leave()) for consumer in consumers))
+
+    @cached_property
+    def media_seal(self) -> MediaSeal:
+        """Seal of media; the keys are read if a stage uses it, and created if there are none."""
+        return MediaSeal(self._settings.sealing)
 
     @cached_property
     def live_models(self) -> LiveModels:

@@ -19,7 +19,7 @@ from schemas.validation import defect
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media_access import MediaAccess
-from streams.decode.stage import decode_post
+from streams.decode.stage import decode_sealed
 from streams.describe.audio import describe_sounds
 from streams.describe.text import describe_texts
 from streams.describe.visual import describe_frames
@@ -28,6 +28,7 @@ from streams.errors import UnprocessableError
 from streams.match.reference_index import ReferenceIndex
 from streams.match.scores import scores_record
 from streams.replay.naming import DESCRIBED
+from streams.sealing.media import MediaSeal
 from streams.settings import Settings
 
 type Work = Callable[[Any, Record], AsyncIterator[Output]]
@@ -70,15 +71,23 @@ class Stages:
             key = settings.required_term_key()
             text = await asyncio.to_thread(models.text, choice.text)
             self._add("texts", lambda message: describe_texts(text, message, key))
-        if source in {"posts", "frames"}:
-            self._add("frames", partial(describe_frames, await asyncio.to_thread(models.visual, choice.visual)))
-        if source in {"posts", "sounds"}:
-            self._add("sounds", partial(describe_sounds, await asyncio.to_thread(models.audio, choice.audio)))
+        if source in {"posts", "frames", "sounds"}:
+            await self._open_media(source, settings, models, choice)
+
+    async def _open_media(self, source: str, settings: Settings, models: Registry, choice: Choice) -> None:
+        seal = MediaSeal(settings.sealing)
+        if source != "sounds":
+            visual = await asyncio.to_thread(models.visual, choice.visual)
+            self._add("frames", lambda message: describe_frames(visual, seal.frames(message)))
+        if source != "frames":
+            audio = await asyncio.to_thread(models.audio, choice.audio)
+            self._add("sounds", lambda message: describe_sounds(audio, seal.sounds(message)))
         if source == "posts":
             fetcher = await self._resources.enter_async_context(Fetcher(settings.media))
             decoder = await self._resources.enter_async_context(Decoder(settings.media))
             media = MediaAccess(fetcher, decoder, settings.media.max_media)
-            self._by_topic["posts"] = Stage("decode", partial(decode_post, media=media))
+            # Sealed also in memory: a dead letter of the next stage holds its input.
+            self._by_topic["posts"] = Stage("decode", partial(decode_sealed, media=media, seal=seal))
 
     async def close(self) -> None:
         """Stop threads and child processes."""

@@ -29,6 +29,7 @@ from streams.errors import UsageError
 from streams.live_models.promotion import roll_back
 from streams.live_models.selection import default_choice
 from streams.replay.promote_run import promote_changes, promote_run
+from streams.sealing.media import MediaSeal
 from streams.settings import Settings
 from tests.integration.made import entry, post_ref
 from tests.integration.system import Kept, System, running, until
@@ -102,7 +103,8 @@ def post(system: System, post_id: str, frames: list[Frame]) -> None:
         start_s=0.0,
         duration_s=6.0,
     )
-    system.write("frames", f"{post_id}/0", Frames(segment=where, frames=frames))
+    sealed = MediaSeal(system.settings.sealing).sealed(Frames(segment=where, frames=frames))
+    system.write("frames", f"{post_id}/0", sealed)
 
 
 class Feed(threading.Thread):
