@@ -181,6 +181,7 @@ class Case(Message, frozen=True, kw_only=True):
     kind: CaseKind = "shared_without_consent"
     minor: bool = False
     authority: str = ""
+    data_key: bytes = b""
 
 
 class Standing(Message, frozen=True, kw_only=True):

@@ -28,7 +28,8 @@ class OpenCase(NamedTuple):
 class OpenCases(CompactedTopic[Case]):
     """Policies and kinds of the open cases and, where a matcher needs them, their references.
 
-    A case takes about 200 bytes. References, with all their vectors, are kept only after `keep_references`.
+    A case takes about 500 bytes, with its sealed key. References, with all their vectors, are kept only after
+    `keep_references`.
 
     Parameters
     ----------
@@ -43,6 +44,7 @@ class OpenCases(CompactedTopic[Case]):
     ) -> None:
         super().__init__(settings, codec, topic, crash, schema=TOPIC)
         self._open: dict[str, OpenCase] = {}
+        self._data_keys: dict[str, bytes] = {}
         self._references: dict[str, tuple[Case, int]] | None = None
 
     def keep_references(self) -> None:
@@ -77,6 +79,10 @@ class OpenCases(CompactedTopic[Case]):
         """Return an open case, None if there is no such one."""
         return self._open.get(case_key(case_id))
 
+    def data_key(self, case_id: str) -> bytes:
+        """Return a case's data key as its entry has it, sealed; empty for a case without one, or no open case."""
+        return self._data_keys.get(case_key(case_id), b"")
+
     async def fresh_policy(self, case_id: str) -> Policy | None:
         """Return a case's policy; None only after a read barrier.
 
@@ -92,13 +98,18 @@ class OpenCases(CompactedTopic[Case]):
             return
         if message.policy is not None:
             self._open[key] = _shared(message.policy, message.kind, message.minor, message.authority)
+            self._data_keys[key] = message.data_key
         else:
-            self._open.pop(key, None)
+            self._close(key)
         if self._references is not None:
             self._references[key] = message, offset
 
-    def _erase(self, key: str) -> None:
+    def _close(self, key: str) -> None:
         self._open.pop(key, None)
+        self._data_keys.pop(key, None)
+
+    def _erase(self, key: str) -> None:
+        self._close(key)
         if self._references is not None:
             self._references.pop(key, None)
 

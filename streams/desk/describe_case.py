@@ -53,7 +53,7 @@ async def _describe(
     pieces, _ = await describe_files(settings, maker, case_id, files)
     pieces += _terms(registry, maker, entries, choice, phrases)
     new = [piece for piece in pieces if _identity(piece) not in {_identity(old) for old in references_of(entries)}]
-    case = msgspec.structs.replace(entries[0], policy=None, reference=None)
+    case = msgspec.structs.replace(entries[0], policy=None, reference=None, data_key=b"")
     written = [msgspec.structs.replace(case, reference=piece) for piece in new]
     with writing(settings) as writer:
         for entry, piece in zip(written, new, strict=True):

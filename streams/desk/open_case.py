@@ -30,6 +30,8 @@ from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.live_models.deployments import read_history
 from streams.live_models.selection import create_registry, default_choice
+from streams.sealing.case_key import new_case_key
+from streams.sealing.keyring import Keyring
 from streams.settings import Settings
 
 _LINK = re.compile(r"(https?|ftp|s3|file):/+", re.IGNORECASE)
@@ -93,6 +95,7 @@ def open_case(
     """
     _check(new)
     case_id = new.case_id or f"{'allow' if new.benign else 'case'}-{secrets.token_hex(8)}"
+    data_key = b"" if new.benign else new_case_key(Keyring(settings.sealing), case_id)
     term_digests = digest_terms(new.terms, settings.required_term_key()) if new.terms else []
     digests = {file: digest_of(file) for file in new.references}
     ask([*name_concerns(new.name, new.terms), *_concerns_of_files(settings, new, digests)])
@@ -110,7 +113,7 @@ def open_case(
         minor=new.minor,
         authority=new.authority,
     )
-    _write(settings, case, pieces, approve=new.approve)
+    _write(settings, case, pieces, approve=new.approve, data_key=data_key)
     return OpenedCase(case_id, case.opened_at, {reference_id_of(case_id, digests[file]): file.name for file in once})
 
 
@@ -141,14 +144,16 @@ def _concerns_of_files(settings: Settings, new: NewCase, digests: Mapping[Path, 
     return file_concerns(new.references, digests, others)
 
 
-def _write(settings: Settings, case: Case, pieces: Sequence[Reference], *, approve: bool) -> None:
+def _write(settings: Settings, case: Case, pieces: Sequence[Reference], *, approve: bool, data_key: bytes) -> None:
     version = policy_version(settings.act, settings.review, approve=approve)
     policy = Policy(act=settings.act, review=settings.review, version=version, approve=approve)
     with writing(settings) as writer:
         # The policy first: a worker that has a reference of the case then has the policy for its matches. An allow-list
         # has none, because its matches have no verdict.
         if not case.benign:
-            writer.write("cases", case_key(case.case_id), msgspec.structs.replace(case, policy=policy))
+            writer.write(
+                "cases", case_key(case.case_id), msgspec.structs.replace(case, policy=policy, data_key=data_key)
+            )
         for piece in pieces:
             writer.write("cases", reference_key(case.case_id, piece), msgspec.structs.replace(case, reference=piece))
 

@@ -17,7 +17,7 @@ own late search.
 import asyncio
 import time
 import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from itertools import count
 from typing import NamedTuple
@@ -59,6 +59,9 @@ it is found live, but not late.
 """
 
 
+type SealThumbnails = Callable[[Descriptors, Sequence[Match]], list[Match]]
+
+
 class _PastSegment(NamedTuple):
     """Descriptors read from their topic again, and the headers that continue their trace."""
 
@@ -76,11 +79,14 @@ class _Paused(NamedTuple):
 class ArchiveSearch:
     """Search of each new reference in the archived partitions that this worker owns."""
 
-    def __init__(self, context: Context, archive: Archive, progress: Progress, live: LiveIndex) -> None:
+    def __init__(
+        self, context: Context, archive: Archive, progress: Progress, live: LiveIndex, seal_thumbnails: SealThumbnails
+    ) -> None:
         self._context = context
         self._archive = archive
         self._progress = progress
         self._live = live
+        self._seal_thumbnails = seal_thumbnails
         self._reader = RangeReader(context.settings, context.physical("descriptors"), context.group)
         self._generation = context.generation()
         self._caught_up: set[int] = set()
@@ -259,7 +265,8 @@ class ArchiveSearch:
 
     async def _send(self, past: _PastSegment, match: Match, token: str) -> None:
         with trace.span("late", "descriptors", past.headers):
-            scores = scores_record(past.descriptors, [match], token)
+            matches = self._seal_thumbnails(past.descriptors, [match])
+            scores = scores_record(past.descriptors, matches, token)
             await self._context.send("scores", past.descriptors.segment.post.post_id, scores)
 
     def _fetch(self, hit: Hit) -> _PastSegment | None:

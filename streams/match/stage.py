@@ -10,6 +10,7 @@ from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
 from streams.match.archive import Hit
 from streams.match.archive_search import ArchiveSearch
+from streams.match.evidence_thumbnails import EvidenceThumbnails
 from streams.match.live_index import LiveIndex
 from streams.match.milvus_archive import MilvusArchive
 from streams.match.progress import Progress
@@ -21,8 +22,9 @@ def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     archive = MilvusArchive(context.settings.archive_dir)
     live = LiveIndex(context.cases)
+    thumbnails = EvidenceThumbnails(context.shared.media_seal, context.cases)
     # In the archive's folder, so that the two are lost together.
-    late = ArchiveSearch(context, archive, Progress(archive.folder / "progress.sqlite"), live)
+    late = ArchiveSearch(context, archive, Progress(archive.folder / "progress.sqlite"), live, thumbnails.sealed)
     context.background(live.run)
     context.background(late.run)
 
@@ -37,4 +39,6 @@ def create(context: Context) -> None:
         matches = await asyncio.to_thread(index.search, message)
         if matches:
             metrics.SCORE.labels(message.modality).observe(matches[0].score)  # best first
-        yield Output("scores", message.segment.post.post_id, scores_record(message, matches))
+        yield Output(
+            "scores", message.segment.post.post_id, scores_record(message, thumbnails.sealed(message, matches))
+        )

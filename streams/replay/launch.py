@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 
 from models.registry import Registry
 from schemas.codec import Codec
-from schemas.messages import Run, Verdict
+from schemas.messages import Case, Run, Verdict
 from streams.cases.open_cases import OpenCases
 from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
 from streams.engine.stop_signals import stopping_on_signals
@@ -149,11 +149,19 @@ class _Session:
         )
         # Sorted by key because compaction changes the order of the live topic, and with it the order of ties.
         entries = {} if self._is_live else await read_latest(self._settings, CASES)
-        cases = {key: update.value or b"" for key, update in sorted(entries.items())}
+        cases = {key: self._without_key(key, update.value or b"") for key, update in sorted(entries.items())}
         await asyncio.to_thread(run_writer.pin, cases, progress)
         # A transaction is visible for certain once the next has begun.
         await asyncio.to_thread(run_writer.commit, Batch(run=self._started))
         return progress
+
+    def _without_key(self, key: bytes, value: bytes) -> bytes:
+        """Return a case's entry without its data key, which must have no copy: a run's evidence has no thumbnails."""
+        if b"/" in key:  # of a reference
+            return value
+        entry = self._codec.decode(CASES, value)
+        assert isinstance(entry, Case)
+        return self._codec.encode(CASES, msgspec.structs.replace(entry, data_key=b""))
 
     def _reader(self, progress: Progress) -> MergedReader:
         starts = {PartitionId.parse(text): offset for text, offset in progress.positions.items()}

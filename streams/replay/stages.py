@@ -13,6 +13,8 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, NamedTuple
 
+import msgspec
+
 from models.registry import Registry
 from schemas.messages import Choice, Descriptors, Texts
 from schemas.validation import defect
@@ -117,7 +119,9 @@ class Stages:
             raise UnprocessableError("descriptors_malformed", detail)
         index = await self._index()
         matches = await self._timed("match", index.search, message)
-        yield Output("scores", message.segment.post.post_id, scores_record(message, matches))
+        # A run's evidence is compared, never shown.
+        bare = [msgspec.structs.replace(match, thumbnail=None) for match in matches]
+        yield Output("scores", message.segment.post.post_id, scores_record(message, bare))
 
     async def _timed[T](self, name: str, work: Callable[[Any], T], message: object) -> T:
         seconds, result = await asyncio.get_running_loop().run_in_executor(self._pool, _measured, work, message)

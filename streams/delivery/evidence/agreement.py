@@ -88,4 +88,5 @@ def _pictures(context: Context, best: list[Evidence]) -> Iterator[tuple[str, str
         if (thumbnail := evidence.thumbnail) is not None:
             digest = thumbnail if len(thumbnail) == _SHA256_BYTES else sha256(thumbnail).digest()
             place = {"where": _where(context, evidence), "query": stretch(evidence.query)}
-            yield digest.hex(), context.words("thumbnail", **place)
+            if context.source.history.has_thumbnail(digest.hex()):
+                yield digest.hex(), context.words("thumbnail", **place)

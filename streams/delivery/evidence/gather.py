@@ -3,17 +3,21 @@
 from datetime import datetime
 
 import msgspec
+import structlog
 
 from schemas.messages import Case, CaseKind, Delivery, Policy, Standing, Takedown
 from streams.cases.coverage import model_of
 from streams.cases.entries import TOPIC as CASES
 from streams.cases.reference_reviews import read_reviews
 from streams.delivery.evidence.history import CaseHistory
+from streams.delivery.evidence.thumbnails import unseal_thumbnails
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.compacted_topic import decode_or_refuse
 from streams.kafka.topic_reader import Update, read_each
 from streams.settings import Settings
+
+log = structlog.get_logger()
 
 
 class ReferenceFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +70,8 @@ async def gather(settings: Settings, history: CaseHistory) -> CaseFacts:
     if not history.count():
         where = "the case has no takedown yet" if entries else "no case and no takedown has this id"
         raise UsageError(f"{history.identifier}: {where}: `jikimi case list` shows the open cases")
+    if dropped := unseal_thumbnails(settings, history, list(entries.values())):
+        log.warning("thumbnails left out: the case was withdrawn, or its key is not among ours", number=dropped)
     reviews = [review for review in (await read_reviews(settings)).values() if review.case_id == case_id]
     return facts_of(case_id, history, list(entries.values()), sorted(reviews, key=lambda review: review.at))
 

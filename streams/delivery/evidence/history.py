@@ -4,7 +4,7 @@ The database spills into an unlinked file of the temporary folder; nothing of it
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import msgspec
 from schemas.messages import Delivery, Notice, Takedown
 from streams.delivery.evidence.hashed_events import StoredEvent, stored
 from streams.delivery.evidence.withhold import without_victim
+from streams.sealing.case_key import Scene, is_sealed_for_case
 
 CACHE_BYTES = 32 * 1024 * 1024
 """Memory of the database."""
@@ -26,7 +27,7 @@ CREATE TABLE takedown (id TEXT PRIMARY KEY, case_id TEXT, first_seen REAL, last 
 CREATE TABLE event (takedown TEXT, number INTEGER, json BLOB, hash BLOB, "check" TEXT, PRIMARY KEY (takedown, number));
 CREATE TABLE delivery (takedown TEXT, at REAL, json BLOB, notice BLOB, UNIQUE (takedown, at, json, notice));
 CREATE TABLE notice (digest BLOB PRIMARY KEY, json BLOB);
-CREATE TABLE thumbnail (digest BLOB PRIMARY KEY, jpeg BLOB);
+CREATE TABLE thumbnail (digest BLOB PRIMARY KEY, jpeg BLOB, case_id TEXT, post_id TEXT, medium INTEGER);
 CREATE TABLE reference (id TEXT PRIMARY KEY);
 """
 
@@ -108,8 +109,9 @@ class CaseHistory:
         for evidence in event.evidence:
             self._database.execute("INSERT OR IGNORE INTO reference VALUES (?)", (evidence.reference_id,))
             if self._thumbnails and evidence.thumbnail is not None:
-                row = (sha256(evidence.thumbnail).digest(), evidence.thumbnail)
-                self._database.execute("INSERT OR IGNORE INTO thumbnail VALUES (?, ?)", row)
+                scene = Scene(event.case_id, event.post.post_id, evidence.medium)
+                row = (sha256(evidence.thumbnail).digest(), evidence.thumbnail, *scene)
+                self._database.execute("INSERT OR IGNORE INTO thumbnail VALUES (?, ?, ?, ?, ?)", row)
 
     def add_delivery(self, delivery: Delivery) -> None:
         """Add a step of the id's delivery; an equal record is kept once."""
@@ -172,11 +174,33 @@ class CaseHistory:
         """Yield the JSON of every notice."""
         yield from (body for (body,) in self._database.execute("SELECT json FROM notice ORDER BY digest"))
 
+    def has_sealed_thumbnails(self) -> bool:
+        """Return whether any kept thumbnail is sealed; those of earlier versions are not."""
+        return any(is_sealed_for_case(jpeg) for _, jpeg in self.thumbnails())
+
+    def unseal_thumbnails(self, unseal: Callable[[bytes, Scene], bytes | None]) -> int:
+        """Replace the sealed thumbnails by their JPEG, and drop those that do not unseal; return the number dropped."""
+        dropped = 0
+        for digest, sealed, *scene in self._database.execute("SELECT * FROM thumbnail").fetchall():
+            if not is_sealed_for_case(sealed):
+                continue
+            if (jpeg := unseal(sealed, Scene(*scene))) is None:
+                self._database.execute("DELETE FROM thumbnail WHERE digest = ?", (digest,))
+                dropped += 1
+            else:
+                self._database.execute("UPDATE thumbnail SET jpeg = ? WHERE digest = ?", (jpeg, digest))
+        return dropped
+
+    def has_thumbnail(self, digest: str) -> bool:
+        """Return whether a thumbnail is kept, by the SHA-256 of what its event contains, hexadecimal."""
+        query = "SELECT 1 FROM thumbnail WHERE digest = ?"
+        return self._database.execute(query, (bytes.fromhex(digest),)).fetchone() is not None
+
     def thumbnail(self, digest: str) -> bytes:
-        """Return a kept thumbnail by its SHA-256, hexadecimal."""
+        """Return a kept thumbnail by the SHA-256 of what its event contains, hexadecimal."""
         query = "SELECT jpeg FROM thumbnail WHERE digest = ?"
         return bytes(self._database.execute(query, (bytes.fromhex(digest),)).fetchone()[0])
 
     def thumbnails(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield SHA-256 and JPEG of every kept thumbnail."""
+        """Yield the SHA-256 of what its event contains, and the JPEG, of every kept thumbnail."""
         yield from self._database.execute("SELECT digest, jpeg FROM thumbnail ORDER BY digest")

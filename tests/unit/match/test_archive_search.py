@@ -135,7 +135,7 @@ class Rig:
             owned=lambda _: {0},
             send=self.send,
         )
-        self.search = ArchiveSearch(context, self.archive, self.progress, self.live)
+        self.search = ArchiveSearch(context, self.archive, self.progress, self.live, lambda _, matches: list(matches))
         self.search._reader = self.topic  # type: ignore[assignment]
 
     async def _run_in_background(self, work: Callable[[], Awaitable[None]]) -> None:

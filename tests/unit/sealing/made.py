@@ -23,7 +23,8 @@ SOUNDS = Sounds(segment=segment(), rate_hz=16_000, pcm=PCM)
 
 
 def settings(folder: Path, **changes: Any) -> SealingSettings:
-    return SealingSettings(**{"key_file": folder / "keys.json", "key_delay_s": 0.0} | changes)
+    fields: dict[str, Any] = {"key_file": folder / "keys.json", "key_delay_s": 0.0}
+    return SealingSettings(**fields | changes)
 
 
 def aged(file: Path, **ages: timedelta) -> None:
