@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from streams.commands.console import console
+from streams.commands.needs import needs
 from streams.errors import UsageError
 from streams.sealing.purposes import PURPOSES
 from streams.settings import load_settings
@@ -13,6 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Make, list, rotate and destroy the
 
 
 @app.command("create")
+@needs("keys")
 def keys_create() -> None:
     """Create the key file; workers create it themselves unless JIKIMI_SEALING_CREATE is false."""
     from streams.sealing.rotation import create  # noqa: PLC0415 - loads the cryptography
@@ -22,6 +24,7 @@ def keys_create() -> None:
 
 
 @app.command("list")
+@needs("keys")
 def keys_list() -> None:
     """Show the keys: id, purpose, when each was made, and whether it seals or only unseals."""
     from streams.sealing.rotation import listed  # noqa: PLC0415 - likewise
@@ -31,6 +34,7 @@ def keys_list() -> None:
 
 
 @app.command("rotate")
+@needs("keys")
 def keys_rotate(
     purpose: Annotated[
         list[str] | None, typer.Option(metavar="PURPOSE", help="Only of this purpose; may be repeated.")
@@ -50,6 +54,7 @@ def keys_rotate(
 
 
 @app.command("destroy")
+@needs("keys")
 def keys_destroy(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the key, as `jikimi keys list` shows it.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
