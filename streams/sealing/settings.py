@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from pydantic import Field, NonNegativeFloat
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from streams.secrets.settings import SecretSettings
 
 
-class SealingSettings(BaseSettings):
+class SealingSettings(SecretSettings):
     """Settings of the sealing of media; every field can be set as JIKIMI_SEALING_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix="JIKIMI_SEALING_", frozen=True)
