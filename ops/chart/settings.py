@@ -20,6 +20,8 @@ _FROM_A_SECRET = {
     "JIKIMI_DELIVERY_SECRETS",
     "JIKIMI_AUDIT_SIGNING_KEY_FILE",
     "JIKIMI_AUDIT_TRUSTED_KEYS",
+    "JIKIMI_SEALING_KEY_FILE",
+    "JIKIMI_SEALING_CREATE",
 }
 """Settings of nested classes, likewise."""
 

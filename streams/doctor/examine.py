@@ -11,6 +11,8 @@ from streams.doctor.delivery import delivery
 from streams.doctor.finding import Finding
 from streams.doctor.permissions import permissions
 from streams.doctor.schemas import schemas
+from streams.doctor.sealing import ROLES as SEALING_ROLES
+from streams.doctor.sealing import sealing
 from streams.settings import Settings
 
 
@@ -27,6 +29,8 @@ def examine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
         yield from _cluster(settings, roles)
     yield from schemas(settings)
     yield from _models(settings, roles, models.live_choice(settings) if connection.health == "ok" else None)
+    if SEALING_ROLES & set(roles):
+        yield sealing(settings, roles, connected=connection.health == "ok")
     yield from _machine(settings, roles)
 
 

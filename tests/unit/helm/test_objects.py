@@ -11,7 +11,7 @@ import pytest
 
 from ops.chart.render import CASES, NAMESPACE, values_of
 from ops.chart.written import CHART
-from tests.unit.helm.made import containers, of_kind, pod_labels, pods, rendered
+from tests.unit.helm.made import containers, environment, of_kind, pod_labels, pods, rendered
 
 _CRDS = Path(__file__).parent / "crds"
 _OLDEST, _NEWEST = "1.27", "1.37"
@@ -114,3 +114,18 @@ def test_a_selector_finds_pods(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_objects_are_in_the_release_s_namespace(case: str) -> None:
     assert {found["metadata"].get("namespace", NAMESPACE) for found in rendered(case)} == {NAMESPACE}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_sealing_keys_are_mounted_where_media_are_sealed_or_unsealed_and_nowhere_else(case: str) -> None:
+    for name, pod in pods(rendered(case)).items():
+        component = name.rpartition("-")[2]
+        needs_keys = component in {"decode", "visual", "audio", "screen", "match", "shadow"}
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        assert ("sealing" in volumes) is needs_keys
+        assert environment(pod).get("JIKIMI_SEALING_CREATE") == ("false" if needs_keys else None)
+        if needs_keys:
+            assert volumes["sealing"]["secret"] == {"secretName": "jikimi-sealing-keys", "defaultMode": 0o440}
+            mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+            file = environment(pod)["JIKIMI_SEALING_KEY_FILE"]
+            assert file == f"{mounts['sealing']}/keys.json"

@@ -74,6 +74,7 @@ def test_a_typo_is_refused_and_named(typo: dict[str, Any], message: str) -> None
     [
         ({"kafka": {"bootstrapServers": ""}}, "kafka.bootstrapServers: name the brokers"),
         ({"termKey": {"existingSecret": ""}}, "termKey.existingSecret: name the Secret"),
+        ({"sealing": {"existingSecret": ""}}, "sealing.existingSecret: name the Secret"),
         ({"kafka": {"securityProtocol": "SASL_SSL"}}, "kafka.sasl.existingSecret: name the Secret"),
         ({"strimzi": {"enabled": True}}, "strimzi.cluster: name the Kafka object"),
         ({"feeds": {"push": {"kind": "http"}}}, "feeds.push.tokenSecret: name the Secret"),

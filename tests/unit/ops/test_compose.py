@@ -105,3 +105,11 @@ def test_every_mount_source_exists() -> None:
         assert (HERE / source).exists() if source.startswith(".") else source in FILE["volumes"]
     build = SERVICES["topics"]["build"]
     assert (HERE / build["context"] / build["dockerfile"]).is_file()
+
+
+def test_all_that_seal_or_unseal_share_the_keys_and_nobody_else_has_them() -> None:
+    mount = "sealing:/var/lib/jikimi-sealing"
+    sharing = {name for name, service in SERVICES.items() if mount in service.get("volumes", [])}
+    assert sharing == {"decode", "visual", "audio", "match", "desk"}
+    for name in sharing:
+        assert OURS[name]["environment"]["JIKIMI_SEALING_KEY_FILE"] == "/var/lib/jikimi-sealing/keys.json"
