@@ -1,5 +1,6 @@
 """From a post to the proof that it is gone: real feed, models and Kafka, local platforms that speak the real wires."""
 
+import asyncio
 import json
 import re
 import time
@@ -15,6 +16,8 @@ import yaml
 from standardwebhooks import Webhook
 
 from schemas.messages import Delivery, Medium, Post, Takedown
+from streams.decode.decoder import Decoder
+from streams.decode.settings import MediaSettings
 from streams.demo.posts import build_posts
 from streams.demo.processes import Process
 from streams.demo.scenario import CLOVER, SCENES
@@ -22,6 +25,7 @@ from streams.evaluation.edits import EDITS
 from streams.kafka.serving import free_port
 from tests.e2e.local_platforms import LocalPlatforms
 from tests.integration.system import System
+from tests.support.media_traces import files_with_traces, log_folders, samples_of, traces
 from tests.support.platforms import bluesky, mastodon, webhook
 
 pytestmark = pytest.mark.timeout(1800)
@@ -177,6 +181,7 @@ def test_from_a_post_to_its_removal_and_back(
         print(f"\nfrom post to notice, {len(seconds)} notices: p50 {p50:.1f} s, p99 {p99:.1f} s")  # noqa: T201
         print(f"Seoul 2023: {_SEOUL_2023_S:g} s at best; 2025: {_SEOUL_2025_S:g} s to a drafted notice")  # noqa: T201
     _check_pack(system, case_id)
+    _check_sealed(system, copies["mirrored"])
 
 
 def _run(system: System, platforms: LocalPlatforms, copies: dict[str, Path], case_id: str, port: int) -> None:
@@ -232,6 +237,30 @@ def _seconds(system: System) -> list[float]:
         if kept.message.kind == "attempt":
             first.setdefault(kept.message.takedown_id, kept.message.at)
     return [(at - seen[takedown_id]).total_seconds() for takedown_id, at in first.items()]
+
+
+def _check_sealed(system: System, copy: Path) -> None:
+    """Assert that no medium is on the broker's disk, in its records as a reader gets them, or in our files."""
+    samples = samples_of(asyncio.run(_sound_of(copy)))
+    assert samples
+    assert traces(copy.read_bytes())  # the search finds what lies in clear
+    for topic in ("frames", "sounds", "texts", "descriptors", "scores", "verdicts", "takedowns", "deliveries", "cases"):
+        records = system.records(topic)
+        assert records or topic == "texts", topic
+        assert [kept.key for kept in records if traces(kept.raw, samples)] == [], topic
+    assert any(thumbnail for kept in system.records("takedowns") for thumbnail in _thumbnails(kept.message))
+    bootstrap, prefix = (system.environment[f"JIKIMI_{name}"] for name in ("BOOTSTRAP_SERVERS", "TOPIC_PREFIX"))
+    assert list(files_with_traces([system.folder, *log_folders(bootstrap, prefix)], samples)) == []
+
+
+def _thumbnails(takedown: Takedown) -> list[bytes]:
+    return [evidence.thumbnail for evidence in takedown.evidence if evidence.thumbnail is not None]
+
+
+async def _sound_of(file: Path) -> bytes:
+    async with Decoder(MediaSettings()) as decoder:
+        info = await decoder.scan(file)
+        return b"".join([segment.pcm async for segment in decoder.segments(file, info)])
 
 
 def _check_pack(system: System, case_id: str) -> None:

@@ -1,0 +1,51 @@
+"""Traces of media in bytes: pictures, samples of a known sound, and the first bytes of containers."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+# At least six bytes each: sealed bytes are random, and gigabytes of them must hold none by chance.
+_PICTURE_OR_CONTAINER = re.compile(
+    rb"\xff\xd8\xff[\xe0\xe1]..(?:JFIF|Exif)"
+    rb"|\xff\xd8\xff\xdb\x00[\x43\x84]"
+    rb"|ftyp(?:isom|iso[2-9]|mp4[12]|M4[AV] |avif|heic|qt  )"
+    rb"|\x1aE\xdf\xa3.{0,64}?(?:webm|matroska)"
+    rb"|RIFF....(?:WAVE|AVI |WEBP)"
+    rb"|OggS\x00\x02",
+    re.DOTALL,
+)
+_SAMPLE_BYTES = 64
+_CHUNK_BYTES = 64 * 1024 * 1024
+
+
+def samples_of(pcm: bytes) -> list[bytes]:
+    """Return short runs of a sound, from the places where it is not silent."""
+    runs = [pcm[start : start + _SAMPLE_BYTES] for start in range(0, len(pcm) - _SAMPLE_BYTES, 997 * 2)]
+    return [run for run in runs if len(set(run)) > _SAMPLE_BYTES // 4]
+
+
+def traces(content: bytes, samples: Sequence[bytes] = ()) -> list[bytes]:
+    """Return what in some bytes is of media."""
+    return [*_PICTURE_OR_CONTAINER.findall(content), *(sample for sample in samples if sample in content)]
+
+
+def files_with_traces(folders: Sequence[Path], samples: Sequence[bytes] = ()) -> Iterator[Path]:
+    """Yield the files below folders that hold traces of media."""
+    for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                if traces(chunk, samples):
+                    yield path
+                    break
+
+
+def log_folders(bootstrap: str, prefix: str) -> list[Path]:
+    """Return the folders of a broker's partitions of topics with a prefix; none where the broker's disk is not ours."""
+    client = AdminClient({"bootstrap.servers": bootstrap})
+    (broker, *_) = client.list_topics(timeout=30).brokers
+    resource = ConfigResource(ResourceType.BROKER, str(broker))
+    (answer,) = client.describe_configs([resource]).values()
+    folders = [Path(name) for name in answer.result(30)["log.dirs"].value.split(",")]
+    return [path for folder in folders if folder.is_dir() for path in folder.glob(f"{prefix}*")]
