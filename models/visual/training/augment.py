@@ -14,6 +14,10 @@ from torch.nn import functional
 
 N_CAPTIONS = 256
 _WORDS = ["who is this", "follow", "for more", "part two", "link in bio", "do not share", "@somebody", "live now"]
+_GREY = 0.2
+"""Probability of a picture without colours: at a twentieth, copies in grey were the weakest of all (card.md)."""
+_COARSE = (28, 40, 56, 80, 112)
+"""Sides to which pictures are reduced and enlarged again."""
 _LUMA = (0.299, 0.587, 0.114)
 _LUMA_STEPS = (
     (16, 11, 10, 16, 24, 40, 51, 61),
@@ -41,7 +45,7 @@ class Strength:
 
 
 LIGHT = Strength(crop=0.4, least_part=0.6, odd=0.15)
-HEAVY = Strength(crop=0.6, least_part=0.25, odd=1.0)
+HEAVY = Strength(crop=0.7, least_part=0.18, odd=1.0)
 
 
 class _Draw:
@@ -219,15 +223,15 @@ def _captioned(draw: _Draw, pictures: Tensor, captions: Tensor) -> Tensor:
 
 
 def _recoloured(draw: _Draw, pictures: Tensor) -> Tensor:
-    """Change brightness, contrast, saturation, tint and gamma; grey some."""
+    """Change brightness, contrast, saturation, tint and gamma of some; lose the colours of a fifth."""
     grey = luma(pictures)
     mean = grey.mean(dim=(2, 3), keepdim=True)
     changed = draw.chance(0.5)
     contrast, light = draw.uniform(0.55, 1.5), draw.uniform(-40, 40)
     edited = torch.where(changed, (pictures - mean) * contrast + mean + light, pictures)
     grey = luma(edited)
-    saturation = torch.where(draw.chance(0.12), 0 * mean, draw.uniform(0.3, 1.8))
-    edited = torch.where(draw.chance(0.4), grey + saturation * (edited - grey), edited)
+    edited = torch.where(draw.chance(0.35), grey + draw.uniform(0.2, 1.8) * (edited - grey), edited)
+    edited = torch.where(draw.chance(_GREY), grey, edited)
     edited = torch.where(draw.chance(0.25), edited * draw.uniform(0.7, 1.3, 3, 1, 1), edited)
     edited = edited.clamp(0, 255)
     gamma = draw.uniform(-0.7, 0.7).exp()
@@ -254,17 +258,22 @@ def screened(pictures: Tensor, frequency: Tensor, angle: Tensor) -> Tensor:
 
 
 def _dimmed(draw: _Draw, pictures: Tensor) -> Tensor:
-    """Return some pictures dark with noise, some green as by night vision, some with noise only."""
+    """Return some pictures dark with noise, some by night vision, green or grey, some with noise only."""
     noise = torch.randn_like(pictures)
     dark = pictures * draw.uniform(0.12, 0.5) + draw.uniform(2, 9) * noise
     grey = luma(pictures)
-    green = torch.cat([0.25 * grey, grey * 0.9 + 20, 0.3 * grey], dim=1) + draw.uniform(5, 25) * noise[:, :1]
+    shade = torch.where(draw.chance(0.5), _planes(pictures, 0.25, 0.9, 0.3), _planes(pictures, 0.9, 0.9, 0.9))
+    night = (grey * draw.uniform(0.4, 1.0) + 20) * shade + draw.uniform(5, 25) * noise[:, :1]
     noisy = pictures + draw.uniform(3, 25) * noise
     kind = torch.rand(draw.n, 1, 1, 1, device=draw.device)
-    kind = torch.where(draw.chance(0.35), kind, torch.full_like(kind, 2))
+    kind = torch.where(draw.chance(0.4), kind, torch.full_like(kind, 2))
     edited = torch.where(kind < 0.35, dark, pictures)  # noqa: PLR2004 - shares
-    edited = torch.where((kind >= 0.35) & (kind < 0.5), green, edited)  # noqa: PLR2004
-    return torch.where((kind >= 0.5) & (kind <= 1), noisy, edited).clamp(0, 255)  # noqa: PLR2004
+    edited = torch.where((kind >= 0.35) & (kind < 0.6), night, edited)  # noqa: PLR2004
+    return torch.where((kind >= 0.6) & (kind <= 1), noisy, edited).clamp(0, 255)  # noqa: PLR2004
+
+
+def _planes(like: Tensor, *shares: float) -> Tensor:
+    return torch.tensor(shares, device=like.device).view(1, 3, 1, 1)
 
 
 def _coarsened(draw: _Draw, pictures: Tensor) -> Tensor:
@@ -273,15 +282,12 @@ def _coarsened(draw: _Draw, pictures: Tensor) -> Tensor:
     smooth = functional.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
     sharp = (pictures + draw.uniform(0.3, 1.5) * (pictures - smooth)).clamp(0, 255)
     edited = torch.where(draw.chance(0.12), sharp, pictures)
-    sizes = np.random.default_rng(int(torch.randint(1 << 30, (1,)))).integers(28, 128, 4)
-    group = draw.one_of(len(sizes)).view(-1)
-    few = draw.chance(0.35).view(-1)
-    for index, small in enumerate(sizes.tolist()):
-        rows = ((group == index) & few).nonzero()[:, 0]
-        if len(rows):
-            low = functional.interpolate(edited[rows], size=(small, small), mode="area")
-            edited = edited.index_copy(0, rows, functional.interpolate(low, size, mode="bilinear"))
-    return edited
+    chosen = torch.where(draw.chance(0.4), draw.one_of(len(_COARSE)), -1)
+    coarse = edited
+    for index, side in enumerate(_COARSE):
+        low = functional.interpolate(edited, size=(side, side), mode="area")
+        coarse = torch.where(chosen == index, functional.interpolate(low, size, mode="bilinear"), coarse)
+    return coarse
 
 
 def compressed(pictures: Tensor, quality: Tensor) -> Tensor:

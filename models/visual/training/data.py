@@ -20,7 +20,7 @@ from PIL import Image
 
 SIDE = 224
 """Pictures are stored as squares of this side, without keeping their shape, as the model sees them."""
-HELD_OUT = frozenset({"endless-sky-data", "hedgewars-data", "mate-backgrounds", "neverball-data", "trigger-rally-data"})
+HELD_OUT = frozenset({"endless-sky-data", "hedgewars-data", "mate-backgrounds", "neverball-data"})
 """Packages excluded from training; the figures that train.py prints are of these."""
 
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tga"})
@@ -38,7 +38,7 @@ _LONG_SIDE = 4 * SIDE
 _MOST_PIXELS = 20_000_000
 _SAME_BITS = 6
 """Most different bits, of 64, of the gradients of a repeated picture."""
-_QUALITY = 72
+_QUALITY = 60
 _MOST = {"openclipart-png": 900, "gcompris-qt-data": 600, "supertuxkart-data": 500, "visp-images-data": 60}
 _MOST_OF_ONE = 340
 """Most pictures of one package, drawn at random."""

@@ -41,6 +41,13 @@ def test_a_stretched_recompressed_copy_is_closer_than_another_picture(model: Vis
     assert first @ third < 0.5
 
 
+def test_copies_without_colours_are_closer_than_other_pictures(model: VisualModel) -> None:
+    originals = [picture(seed) for seed in range(12)]
+    cosines = whole(model, *(image.convert("L").convert("RGB") for image in originals)) @ whole(model, *originals).T
+    assert cosines.diagonal().min() > 0.6
+    assert cosines.diagonal().min() > cosines[~np.eye(12, dtype=bool)].max() + 0.05
+
+
 def test_a_reference_has_many_views_a_post_few(model: VisualModel) -> None:
     frames = [jpeg(picture(seed)) for seed in range(8)]
     reference, post = model.prepare(frames, views=False), model.prepare(frames, views=True)

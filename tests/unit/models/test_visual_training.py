@@ -138,12 +138,39 @@ def test_the_graph_computes_what_was_trained() -> None:
 def test_a_few_steps_of_training_change_the_weights_and_keep_them_finite() -> None:
     torch = pytest.importorskip("torch")
     from models.visual.training.network import Descriptor  # noqa: PLC0415 - needs PyTorch
-    from models.visual.training.train import train  # noqa: PLC0415 - needs PyTorch
+    from models.visual.training.train import Plan, train  # noqa: PLC0415 - needs PyTorch
 
     torch.manual_seed(0)
     pictures = torch.from_numpy(np.stack([np.asarray(picture(seed, (SIDE, SIDE))) for seed in range(4)]))
     network = Descriptor()
     before = network.linear.weight.detach().clone()
-    trained = train(network, pictures.permute(0, 3, 1, 2), 0.1, batch=4, seed=1, channels_last=False)
+    trained = train(network, pictures.permute(0, 3, 1, 2), torch.zeros(4, dtype=torch.int64), Plan(0.1, 4, 1))
     assert not torch.equal(before, trained.linear.weight)
     assert all(bool(torch.isfinite(value).all()) for value in trained.state_dict().values())
+
+
+def test_a_batch_has_several_pictures_of_each_package_and_a_round_has_each_picture_once() -> None:
+    torch = pytest.importorskip("torch")
+    from models.visual.training.train import batches  # noqa: PLC0415 - needs PyTorch
+
+    packages = torch.arange(640) % 40
+    found = batches(packages, 64, 1)
+    first = [next(found) for _ in range(10)]
+    assert sorted(torch.cat(first).tolist()) == list(range(640))
+    assert all(torch.bincount(packages[rows]).max() >= 8 for rows in first)
+    assert not torch.equal(next(found), first[0])
+
+
+def test_a_share_of_the_reposts_has_no_colours() -> None:
+    torch = pytest.importorskip("torch")
+    from models.visual.training.augment import HEAVY, drawn_captions, reposted  # noqa: PLC0415 - needs PyTorch
+
+    torch.manual_seed(0)
+    pictures = torch.from_numpy(np.stack([np.asarray(picture(seed % 4, (SIDE, SIDE))) for seed in range(128)]))
+    pictures = pictures.permute(0, 3, 1, 2).float()
+    edited = reposted(pictures, pictures.roll(64, 0), drawn_captions(SIDE, 1), HEAVY, 64)
+    assert edited.shape == (128, 3, 64, 64)
+    assert edited.min() >= 0
+    assert edited.max() <= 255
+    colour = (edited.amax(dim=1) - edited.amin(dim=1)).mean(dim=(1, 2))
+    assert 0.08 < (colour < 8).float().mean() < 0.4
