@@ -77,7 +77,7 @@ def main() -> None:
     n_rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         seal = MediaSeal(SealingSettings(key_file=Path(folder) / "keys.json"))
-        pairs = [pair for pair in asyncio.run(_pairs(seal, n_rounds)) if pair]
+        pairs = asyncio.run(_pairs(seal, n_rounds))
     ratios = [sealed.cpu_s / plain.cpu_s for sealed, plain in pairs]
     sealed = [pair[0] for pair in pairs]
     media_s = sealed[0].media_s
