@@ -22,8 +22,6 @@ class Topic:
     retention_hours: int = FOREVER
     compacted: bool = False
     """Only the last record of each key is kept, and a tombstone erases it."""
-    segment_hours: int | None = None
-    """Hours until a compacted topic's segment may be compacted; the broker's default is days."""
     internal: bool = False
     """A stage's own state, not an arrow between stages."""
     max_bytes: int

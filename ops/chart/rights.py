@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from schemas.topics import TOPICS
+from streams.desk.erasure.places import copied_topics
 from streams.doctor.rights import ROLES, Right, rights_of
+from streams.replay.naming import CASES
 from streams.settings import load_settings
 from streams.topology import STAGES
 
@@ -28,6 +30,9 @@ def rights() -> dict[str, list[Rule]]:
         _rule("group", "-", "prefix", "Describe"),
         _rule("group", "-followers", "literal", "Read"),
     ]
+    # copies of cases in runs are erased with the case, and all of a run's topics are searched for what is left of it
+    rules["desk"] += [_rule("topic", f"{CASES}.", "prefix", "AlterConfigs", "Write")]
+    rules["desk"] += [_rule("topic", f"{name}.", "prefix", "Read") for name in copied_topics()]
     made_by_stages = (name for name, topic in TOPICS.items() if not set(STAGES).isdisjoint(topic.producers))
     rules["replay"] = [
         *_topics(TOPICS, "Read"),

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from schemas.messages import Case, Reference
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
-from streams.kafka.topic_reader import read_latest
+from streams.kafka.topic_reader import Update, read_each, read_latest
 from streams.settings import Settings
 
 TOPIC = "cases"
@@ -35,7 +35,14 @@ async def read_keys(settings: Settings) -> list[str]:
     UsageError
         The broker does not answer, or has no such topic.
     """
-    return [key.decode() for key in await read_latest(settings, TOPIC)]
+    active: dict[bytes, None] = {}
+
+    def apply(updates: list[Update]) -> None:
+        for update in updates:  # without the values: together these are as large as the topic
+            active.pop(update.key, None) if update.value is None else active.setdefault(update.key)
+
+    await read_each(settings, TOPIC, apply)
+    return [key.decode() for key in active]
 
 
 async def read_cases(settings: Settings) -> dict[str, list[Case]]:

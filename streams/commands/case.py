@@ -22,6 +22,10 @@ _Officer = Annotated[
 ]
 _Yes = Annotated[bool, typer.Option("--yes", help="Open it without asking, whatever the warnings.")]
 _Why = Annotated[str, typer.Option(help="The reason; it is stored.")]
+_WAIT_S = 300.0
+_Wait = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0, help="How long the broker may take to compact what was erased.")
+]
 
 
 @app.command("add")
@@ -153,19 +157,28 @@ def case_confirm(case_id: str, reference_id: str, why: _Why = "", officer: _Offi
 
 @app.command("deconfirm")
 @needs("withdraw")
-def case_deconfirm(case_id: str, reference_id: str, why: _Why = "", officer: _Officer = "desk") -> None:
+def case_deconfirm(
+    case_id: str, reference_id: str, why: _Why = "", officer: _Officer = "desk", wait: _Wait = _WAIT_S
+) -> None:
     """Erase a reference that is not the victim's: it no longer matches, and takedowns on it alone are withdrawn."""
-    from streams.desk.reviewing import ReviewRequest, withdraw_reference  # noqa: PLC0415 - likewise
+    from streams.commands.withdrawing import deconfirm  # noqa: PLC0415 - likewise
 
-    n_erased = withdraw_reference(load_settings(), ReviewRequest(case_id, reference_id, officer, why))
-    print(f"{n_erased} entries erased")  # noqa: T201
+    deconfirm(load_settings(), case_id, reference_id, why, officer, wait)
 
 
 @app.command("withdraw")
 @needs("withdraw")
-def case_withdraw(case_id: str) -> None:
-    """Erase a case or an allow-list; a case's pending takedowns are withdrawn."""
-    from streams.desk.withdraw_case import withdraw_case  # noqa: PLC0415 - likewise
+def case_withdraw(  # noqa: PLR0917 - options are passed by name
+    case_id: str,
+    why: _Why = "",
+    officer: _Officer = "desk",
+    yes: Annotated[bool, typer.Option("--yes", help="Withdraw it without asking.")] = False,
+    wait: _Wait = _WAIT_S,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the proof to this file.")
+    ] = None,
+) -> None:
+    """Erase a case or an allow-list and prove it; a case's pending takedowns are withdrawn."""
+    from streams.commands.withdrawing import WithdrawRequest, withdraw  # noqa: PLC0415 - likewise
 
-    print(f"{withdraw_case(load_settings(), case_id)} entries erased")  # noqa: T201
-    hint("`jikimi case list --all` still lists its pseudonym, times and counts")
+    withdraw(load_settings(), WithdrawRequest(case_id, why, officer, yes=yes, wait_s=wait, json=json))

@@ -10,10 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.messages import Case, Standing, StandingKind, Takedown
-from streams.cases.entries import read_cases, read_keys, references_of
+from streams.cases.entries import read_cases, references_of
 from streams.cases.reference_reviews import TOPIC, read_reviews, standing_key
+from streams.desk.erasure.entries import Entries, find_entries
+from streams.desk.erasure.erase import erase, write_tombstones
+from streams.desk.erasure.proof import Proof, Show
+from streams.desk.erasure.subject import Subject
 from streams.desk.local_time import LocalTime
-from streams.desk.withdraw_case import erase_entries
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.settings import Settings
@@ -66,17 +69,27 @@ def withdraw_reference(settings: Settings, request: ReviewRequest) -> int:
     UsageError
         No open case has or had this reference.
     """
+    entries = _review_withdrawn(settings, request)
+    with writing(settings) as writer:
+        return write_tombstones(writer, entries)
+
+
+def erase_reference(settings: Settings, request: ReviewRequest, *, wait_s: float, show: Show) -> Proof:
+    """Withdraw a reference, have the broker compact it away, and return the proof; raises as `withdraw_reference`."""
+    entries = _review_withdrawn(settings, request)
+    subject = Subject(request.case_id, request.reference_id)
+    return erase(settings, subject, entries, wait_s=wait_s, show=show, by=request.by, why=request.why)
+
+
+def _review_withdrawn(settings: Settings, request: ReviewRequest) -> Entries:
+    """Write the review, which verdicts in flight must find, and return the entries to erase."""
     cases, reviews = asyncio.run(_read(settings))
     key = standing_key(request.case_id, request.reference_id)
     if not _has_reference(cases, request) and key not in reviews:
         raise UsageError(_refusal(request, reviews))
-    keys = [entry for entry in asyncio.run(read_keys(settings)) if entry.startswith(f"{key}/")]
     with writing(settings) as writer:
-        # The review first: verdicts in flight with this reference must find it withdrawn.
         writer.write(TOPIC, key, _review(request, "withdrawn"))
-        writer.flush()
-        erase_entries(settings, writer, keys)
-    return len(keys)
+    return find_entries(settings, Subject(request.case_id, request.reference_id))
 
 
 async def read_quarantined(settings: Settings) -> list[QuarantinedReference]:

@@ -1,62 +1,118 @@
-"""`jikimi case withdraw`: erasure of entries of the cases topic and of their copies in replays and shadows."""
+"""`jikimi case withdraw`: a case erased, with what a person sees before and the proof after.
+
+What is in force is erased by tombstones, and workers drop it when they read them; `streams.desk.erasure` does the rest.
+"""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
-from confluent_kafka.admin import AdminClient
+import msgspec
 
-from streams.cases.entries import TOPIC, read_keys
-from streams.cases.reference_reviews import TOPIC as REVIEWS
-from streams.cases.reference_reviews import read_reviews
+from schemas.messages import Label, State, Takedown
 from streams.desk.case_book import CaseBook
+from streams.desk.erasure.entries import Entries, find_entries
+from streams.desk.erasure.erase import erase, write_tombstones
+from streams.desk.erasure.proof import Proof, Show
+from streams.desk.erasure.subject import Subject
 from streams.errors import UsageError
-from streams.kafka.clients import client_config
-from streams.kafka.producer import TopicWriter, writing
-from streams.kafka.topic_reader import read_latest
+from streams.kafka.messages import each_message
+from streams.kafka.producer import writing
 from streams.settings import Settings
-from streams.topology import run_topic
+from streams.takedown.life import PENDING
 
-_ANSWER_S = 30.0
+
+@dataclass
+class Withdrawal:
+    """What a withdrawal of a case erases, and what it ends."""
+
+    case_id: str
+    entries: Entries
+    states: dict[str, State] = field(default_factory=dict)
+    """Last state of each takedown."""
+    labels: int = 0
+    files: int = 0
+    """Names of files on this machine."""
+
+    @property
+    def takedowns(self) -> Counter[State]:
+        """Number of takedowns in each state."""
+        return Counter(self.states.values())
+
+    @property
+    def pending(self) -> int:
+        """Number of takedowns that request a removal."""
+        return sum(n for state, n in self.takedowns.items() if state in PENDING)
+
+
+def plan_withdrawal(settings: Settings, case_id: str) -> Withdrawal:
+    """Return what there is of a case; one that was withdrawn before can be erased again, after a kill or a refusal.
+
+    Raises
+    ------
+    UsageError
+        There is and was no such case, or the broker does not answer.
+    """
+    found = Withdrawal(case_id, find_entries(settings, Subject(case_id)))
+    note = CaseBook(settings).find(case_id)
+    found.files = len(note.files) if note is not None else 0
+    asyncio.run(_read_kept(settings, found))
+    was_withdrawn = note is not None and note.withdrawn_at is not None
+    if not (any(topic.last_key for topic in found.entries.topics) or found.states or was_withdrawn):
+        raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
+    return found
+
+
+def erase_case(
+    settings: Settings, found: Withdrawal, *, wait_s: float, show: Show, by: str = "", why: str = ""
+) -> Proof:
+    """Erase a case and return the proof; raises as `erase` does."""
+    proof = erase(settings, Subject(found.case_id), found.entries, wait_s=wait_s, show=show, by=by, why=why)
+    _forget_files(settings, found.case_id)
+    return proof
 
 
 def withdraw_case(settings: Settings, case_id: str) -> int:
-    """Erase every entry of a case and return their number; matchers drop it and pending takedowns are withdrawn.
+    """Write the tombstones alone and return their number in `cases`: matchers drop it, pending takedowns are withdrawn.
 
     Raises
     ------
     UsageError
         There is no such case.
     """
-    keys = _of_case(case_id, asyncio.run(read_keys(settings)))
-    if not keys:
-        raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
-    keys.sort(reverse=True)  # the policy, whose key is the shortest, last: after a crash the command can be repeated
-    reviews = _of_case(case_id, asyncio.run(read_reviews(settings)))
+    entries = find_entries(settings, Subject(case_id))
     with writing(settings) as writer:
-        erase_entries(settings, writer, keys)
-        for key in reviews:
-            writer.write(REVIEWS, key, None)
+        if not (n_erased := write_tombstones(writer, entries)):
+            raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
+    _forget_files(settings, case_id)
+    return n_erased
+
+
+def write_proof(proof: Proof, file: Path) -> None:
+    """Write a proof as JSON; raises a `UsageError` where the file cannot be written."""
+    try:
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(proof), indent=2) + b"\n")
+    except OSError as error:
+        raise UsageError(f"the proof cannot be written to {file}: {error.strerror}") from error
+
+
+async def _read_kept(settings: Settings, found: Withdrawal) -> None:
+    """Count the takedowns and labels of the case."""
+
+    def event(event: Takedown) -> None:
+        if event.case_id == found.case_id:
+            found.states[event.takedown_id] = event.state
+
+    def label(label: Label) -> None:
+        found.labels += label.case_id == found.case_id
+
+    await each_message(settings, "takedowns", Takedown, event, found.case_id)
+    await each_message(settings, "labels", Label, label, found.case_id)
+
+
+def _forget_files(settings: Settings, case_id: str) -> None:
     with suppress(OSError):  # a note that cannot be changed has no names that others could read
         CaseBook(settings).withdraw(case_id, datetime.now(UTC))
-    return len(keys)
-
-
-def erase_entries(settings: Settings, writer: TopicWriter, keys: Sequence[str]) -> None:
-    """Write tombstones for these keys, first to the runs' copies; a run in progress applies them at once."""
-    for topic in (*_copies(settings), TOPIC):
-        for key in keys:
-            writer.write(topic, key, None)
-
-
-def _copies(settings: Settings) -> list[str]:
-    """Return the topics, without prefix, with the runs' copies of cases."""
-    existing = AdminClient(client_config(settings)).list_topics(timeout=_ANSWER_S).topics
-    run_ids = [key.decode(errors="replace") for key in asyncio.run(read_latest(settings, "runs"))]
-    copies = [run_topic(TOPIC, run_id) for run_id in run_ids]
-    return [topic for topic in copies if settings.topic_prefix + topic in existing]
-
-
-def _of_case(case_id: str, keys: Iterable[str]) -> list[str]:
-    return [key for key in keys if key.split("/", 1)[0] == case_id]

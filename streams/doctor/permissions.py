@@ -14,7 +14,8 @@ from streams.kafka.clients import client_config
 from streams.settings import Settings
 
 _ANSWER_S = 20.0
-_OPERATIONS = {"Read": AclOperation.READ, "Write": AclOperation.WRITE}
+_OPERATIONS = {"Read": AclOperation.READ, "Write": AclOperation.WRITE, "AlterConfigs": AclOperation.ALTER_CONFIGS}
+_WORDS = {"Read": "read", "Write": "write", "AlterConfigs": "alter settings of"}
 
 type Allowed = set[AclOperation] | None
 """Allowed operations; None if the broker does not report them."""
@@ -44,7 +45,7 @@ def _findings(role: str, rights: list[Right], allowed: dict[Right, Allowed], use
     reported = {right: operations for right in rights if (operations := allowed[right]) is not None}
     missing = [right for right, operations in reported.items() if _OPERATIONS[right.operation] not in operations]
     for right in missing:
-        message = f"{user} may not {right.operation.lower()} {right.resource} {right.name}"
+        message = f"{user} may not {_WORDS[right.operation]} {right.resource} {right.name}"
         yield wrong(check, message, right.remedy(user))
     if not missing:
         unknown = f", {len(rights) - len(reported)} not reported" if len(reported) < len(rights) else ""

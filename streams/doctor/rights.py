@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from schemas.topics import TOPICS
+from streams.desk.erasure.places import erased_topics, searched_topics
 from streams.settings import Settings
 from streams.topology import OPTIONAL, STAGES, group, group_prefix, readers_group, redriven_topics
 
@@ -15,7 +16,7 @@ Resource = Literal["topic", "group", "transactional-id"]
 _ALSO_READS = {
     "takedown": ("takedowns", "acts", "deliveries", "checkpoints"),  # its only state, and what its checkpoints cover
     "delivery": ("acts",),
-    "desk": ("cases", "posts", "verdicts", "labels", "takedowns", "dead-letters"),
+    "desk": ("posts", "labels", "takedowns", "dead-letters", *searched_topics(set())),
 }
 
 
@@ -25,7 +26,7 @@ class Right(NamedTuple):
     resource: Resource
     name: str
     """Name on the broker; for transactional ids, their common prefix."""
-    operation: Literal["Read", "Write"]
+    operation: Literal["Read", "Write", "AlterConfigs"]
 
     @property
     def prefixed(self) -> bool:
@@ -54,17 +55,25 @@ def rights_of(role: str, settings: Settings) -> Iterator[Right]:
     yield Right("group", readers_group(settings), "Read")
     if role in (*STAGES, *OPTIONAL):
         yield Right("group", group(settings, role), "Read")
-    if role == "desk":  # redrives dead letters
-        redriven = {topic for stage in STAGES for topic in redriven_topics(stage)}
-        for name in sorted(name for name in redriven if role not in TOPICS[name].producers):
-            yield Right("topic", prefix + name, "Write")
-        yield Right("transactional-id", f"{group_prefix(settings)}redrive", "Write")
-        yield Right("group", group(settings, "notify"), "Read")
+    if role == "desk":
+        yield from _desk(settings)
     for state in TOPICS.values():
         if state.internal and role in state.producers:
             yield Right("transactional-id", f"{group_prefix(settings)}{state.name}-", "Write")
     if role == "feeds":
         yield Right("transactional-id", f"{group_prefix(settings)}feed-", "Write")
+
+
+def _desk(settings: Settings) -> Iterator[Right]:
+    """Yield the rights to redrive dead letters, to compact what was erased, and to notify officers."""
+    prefix = settings.topic_prefix
+    redriven = {topic for stage in STAGES for topic in redriven_topics(stage)}
+    for name in sorted(name for name in redriven if "desk" not in TOPICS[name].producers):
+        yield Right("topic", prefix + name, "Write")
+    for name in erased_topics():
+        yield Right("topic", prefix + name, "AlterConfigs")
+    yield Right("transactional-id", f"{group_prefix(settings)}redrive", "Write")
+    yield Right("group", group(settings, "notify"), "Read")
 
 
 def _reads(role: str, name: str) -> bool:

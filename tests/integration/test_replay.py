@@ -400,7 +400,7 @@ def test_a_withdrawn_case_is_erased_from_runs_too(system: System, kafka: str) ->
     answer = system.jikimi("replay", "--run", "r1", *DESCRIPTORS, "--nice", "0")
     assert answer.code == 0, answer.err
     assert {case.case_id for case in broker.messages("cases", "r1")} == {"case-a", "case-b"}
-    assert system.jikimi("case", "withdraw", "case-a").code == 0
+    assert system.jikimi("case", "withdraw", "case-a", "--yes", "--why", "a test").code == 0
     for topic in ("cases", "cases.r1"):
         last = {kept.key: kept.value for partition in broker.read(topic).values() for kept in partition}
         assert {key for key, value in last.items() if value} == {key for key in last if key and key[:6] == b"case-b"}

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from streams.cases.entries import reference_key
 from streams.demo.processes import Worker
 from streams.doctor.rights import ROLES, rights_of
 from streams.settings import load_settings
 from streams.topology import STAGES
+from tests.integration.made import entry, footage, reference
 from tests.integration.system import System, running
 from tests.support.brokers import new_prefix
 from tests.support.secured import PASSWORD, SecuredKafka, certify
@@ -25,7 +27,8 @@ def system(secured: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> I
     prefix = new_prefix()
     settings = load_settings(topic_prefix=prefix)
     rights = {role: list(rights_of(role, settings)) for role in ROLES}
-    secured.add_users(rights | {"nobody": [], "most": rights["feeds"][1:]})
+    unaltering = [right for right in rights["desk"] if right.operation != "AlterConfigs"]
+    secured.add_users(rights | {"nobody": [], "most": rights["feeds"][1:], "unaltering": unaltering})
     yield from running(secured.plain, prefix, tmp_path_factory.mktemp("secured"))
 
 
@@ -82,6 +85,23 @@ def test_the_doctor_finds_every_right_of_nobody_missing(system: System, secured:
     assert all(right.name in findings for right in rights_of("fusion", system.settings))
     findings = " ".join(doctor(system, secured, "nobody", "feeds")["wrong"])
     assert "--resource-pattern-type prefixed --transactional-id" in findings
+
+
+def test_a_case_is_erased_with_only_the_rights_of_the_desk_and_less_is_named(
+    system: System, secured: SecuredKafka
+) -> None:
+    piece = reference(footage(1))
+    for case_id in ("case-one", "case-two"):
+        system.write("cases", case_id, entry(case_id))
+        system.write("cases", reference_key(case_id, piece), entry(case_id, piece))
+    system.flush()
+    withdraw = ["case", "withdraw", "--yes", "--why", "a test"]
+    erased = system.jikimi(*withdraw, "case-one", environment=secured.environment("desk"))
+    assert (erased.code, erased.out.splitlines()[0]) == (0, "2 entries erased"), erased.out + erased.err
+    refused = system.jikimi(*withdraw, "case-two", "--wait", "2", environment=secured.environment("unaltering"))
+    assert "was not compacted at once: the broker refuses to change" in refused.out
+    assert "with the topic's next record after 30 min" in refused.out
+    assert refused.code == 1
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def _container() -> Iterator[KafkaContainer]:
     container.with_env("KAFKA_MESSAGE_MAX_BYTES", str(16 * 1024 * 1024))
     container.with_env("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
     container.with_env("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
+    container.with_env("KAFKA_LOG_CLEANER_BACKOFF_MS", "200")
     container.start(timeout=int(DEADLINE_S))
     try:
         yield container

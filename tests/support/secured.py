@@ -1,5 +1,6 @@
 """A Kafka that asks who one is: TLS, SCRAM and access rules, beside a plain door for the test itself."""
 
+import re
 import subprocess
 import tempfile
 import time
@@ -128,7 +129,7 @@ def certify(folder: Path) -> Path:
 
 def _binding(user: str, right: Right) -> AclBinding:
     pattern = ResourcePatternType.PREFIXED if right.prefixed else ResourcePatternType.LITERAL
-    operation = AclOperation[right.operation.upper()]
+    operation = AclOperation[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", right.operation).upper()]
     principal, host = f"User:{user}", "*"
     kind = _TYPES[right.resource]
     return AclBinding(kind, right.name, pattern, principal, host, operation, AclPermissionType.ALLOW)

@@ -1,0 +1,91 @@
+"""Scan of all bytes that a topic still holds: what is superseded, erased or aborted too, until it is compacted."""
+
+from collections.abc import Iterator
+
+import stamina
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from streams.kafka.clients import reader_config
+from streams.kafka.polling import offset_of
+from streams.kafka.topic_reader import is_temporary
+from streams.settings import Settings
+from streams.topology import readers_group
+
+_ANSWER_S = 20.0
+_QUEUE_KIB = 32 * 1024
+"""Limit of the client's queue of fetched records; one record may exceed it."""
+_BATCH = 200
+
+
+class RawScan:
+    """Records of every partition of a topic up to its end, one at a time; closes its connection after the last.
+
+    Parameters
+    ----------
+    topic
+        Physical name.
+
+    Attributes
+    ----------
+    ranges
+        First offset and end of each partition with records, once the scan has begun.
+    """
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._topic = topic
+        self.ranges: dict[int, tuple[int, int]] = {}
+        self._consumer = Consumer(
+            reader_config(
+                settings,
+                readers_group(settings),
+                auto_offset_reset="earliest",
+                isolation_level="read_uncommitted",
+                queued_max_messages_kbytes=_QUEUE_KIB,
+                fetch_wait_max_ms=50,
+            )
+        )
+
+    def __iter__(self) -> Iterator[Message]:
+        """Yield the records; raises `KafkaException` if the broker does not answer, refuses or has no such topic."""
+        try:
+            self.ranges = self._find_ranges()
+            self._consumer.assign([TopicPartition(self._topic, p, first) for p, (first, _) in self.ranges.items()])
+            unread = set(self.ranges)
+            while unread:
+                yield from self._read(unread)
+        finally:
+            self._consumer.close()
+
+    def _read(self, unread: set[int]) -> Iterator[Message]:
+        """Yield what comes next of the partitions that are not read to their end."""
+        if not (messages := self._consumer.consume(_BATCH, _ANSWER_S)):
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
+        for message in messages:
+            partition, error = message.partition() or 0, message.error()
+            if error is None and partition in unread:  # not what was written after its end was reached
+                yield message
+            elif error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - likewise
+                first, _ = self.ranges[partition]
+                self.ranges[partition] = first, offset_of(message)
+                unread.discard(partition)
+            elif error is not None:
+                raise KafkaException(error)
+
+    @stamina.retry(on=is_temporary, timeout=_ANSWER_S)
+    def _find_ranges(self) -> dict[int, tuple[int, int]]:
+        """Return the offsets of each partition that holds records: not every broker reports the end of an empty one."""
+        found = self._consumer.list_topics(self._topic, timeout=_ANSWER_S).topics[self._topic]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        partitions = [TopicPartition(self._topic, number) for number in found.partitions]
+        ranges = {p.partition: self._consumer.get_watermark_offsets(p, timeout=_ANSWER_S) for p in partitions}
+        return {number: (first, end) for number, (first, end) in ranges.items() if first < end}
+
+
+def topic_names(settings: Settings) -> set[str]:
+    """Return the physical names of all topics that this user may see."""
+    consumer = Consumer(reader_config(settings, readers_group(settings)))
+    try:
+        return set(consumer.list_topics(timeout=_ANSWER_S).topics)
+    finally:
+        consumer.close()
