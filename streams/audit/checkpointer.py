@@ -6,22 +6,21 @@ from datetime import UTC, datetime
 import structlog
 from confluent_kafka import KafkaException
 
-from schemas.codec import Codec, WireError
+from schemas.codec import Codec
 from schemas.messages import Checkpoint, Position
 from streams.audit import checkpoints
 from streams.audit.checkpoints import AUDITED, TOPIC
 from streams.audit.digest import NOTHING, extended
+from streams.audit.last_checkpoint import last_of
 from streams.audit.signing import Signer
 from streams.audit.trusted_keys import TrustedKeys
 from streams.errors import BrokerError
-from streams.kafka.range_reader import RangeReader, RangeRecord
+from streams.kafka.range_reader import RangeReader
 from streams.settings import Settings
 from streams.topology import readers_group
 
 log = structlog.get_logger()
 
-_TAIL = 50
-"""Last records of the topic of checkpoints, among which the last that verifies is looked for."""
 _MOST_RECORDS = 200_000
 """Records of one partition between two checkpoints; the next one covers more."""
 
@@ -55,37 +54,15 @@ class Checkpointer:
             The broker does not answer.
         """
         try:
-            last = self._last()
+            last = last_of(self._readers[TOPIC], self._codec, self._keys)
             positions = list(self._positions(last))
         except KafkaException as error:
             raise BrokerError(str(error)) from error
-        if last is not None and positions == last.positions:
+        if positions == (last.positions if last is not None else []):
             return None
         number, previous = (last.number + 1, checkpoints.hash_of(last)) if last is not None else (1, b"")
         made = Checkpoint(number=number, at=datetime.now(UTC), previous=previous, positions=positions)
         return checkpoints.signed(made, self._signer)
-
-    def _last(self) -> Checkpoint | None:
-        """Return the last checkpoint that verifies among the last records."""
-        reader = self._readers[TOPIC]
-        end = reader.end(0)
-        found = None
-        for record in reader.read(0, max(reader.first(0), end - _TAIL), end):
-            if (checkpoint := self._verified(record)) is not None:
-                found = checkpoint
-        return found
-
-    def _verified(self, record: RangeRecord) -> Checkpoint | None:
-        try:
-            checkpoint = self._codec.decode(TOPIC, record.value or b"")
-        except WireError as error:
-            log.error("checkpoint refused", offset=record.offset, reason=error.reason)  # noqa: TRY400 - has no more
-            return None
-        assert isinstance(checkpoint, Checkpoint)
-        if fault := checkpoints.signature_fault(checkpoint, self._keys):
-            log.error("checkpoint refused", offset=record.offset, reason=fault)
-            return None
-        return checkpoint
 
     def _positions(self, last: Checkpoint | None) -> Iterator[Position]:
         before = {(one.topic, one.partition): one for one in last.positions} if last is not None else {}

@@ -6,6 +6,7 @@ import typer
 
 from streams.commands.console import console
 from streams.commands.needs import needs
+from streams.errors import UsageError
 from streams.rights.person import current_person
 from streams.settings import load_settings
 
@@ -49,9 +50,11 @@ def audit_accept(
 def audit_anchor() -> None:
     """Print the last checkpoint as one line, to keep elsewhere: on paper, in a mail to somebody else."""
     from streams.audit.checkpoints import anchor_line  # noqa: PLC0415 - likewise
-    from streams.desk.audit.verify import last_checkpoint  # noqa: PLC0415 - likewise
+    from streams.audit.last_checkpoint import last_checkpoint  # noqa: PLC0415 - likewise
 
-    print(anchor_line(last_checkpoint(load_settings())))  # noqa: T201
+    if (checkpoint := last_checkpoint(load_settings())) is None:
+        raise UsageError("no checkpoint yet: the takedown stage writes one a minute while something is written")
+    print(anchor_line(checkpoint))  # noqa: T201
 
 
 @app.command("verify")

@@ -89,5 +89,7 @@ def evidence_verify(
         f"{name} {found.statement.get(name, '?')}" for name in ("case", "takedowns", "events", "signed-at")
     )
     console.print(f"as it was signed: {signed}", soft_wrap=True, markup=False)
+    if anchor := found.statement.get("anchor"):
+        console.print(f"the log's last checkpoint then: {anchor}", soft_wrap=True, markup=False)
     whose = "the key given" if key else "the pack's own key: compare it with what the centre told you by another way"
     console.print(f"key's SHA-256 {found.key}, {whose}", soft_wrap=True, markup=False)

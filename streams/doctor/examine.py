@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from schemas.messages import Choice
 from streams.doctor import broker, clock, decoder, machine, models
-from streams.doctor.audit import audit_keys
+from streams.doctor.audit import audit_keys, newest_events
 from streams.doctor.broker_probe import Probe
 from streams.doctor.consumers import consumers
 from streams.doctor.delivery import delivery
@@ -41,6 +41,8 @@ def _cluster(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
     yield from permissions(settings, roles, probe)
     yield from clock.records_clock(settings)
     yield from consumers(settings, roles)
+    if {"takedown", "delivery", "desk"} & set(roles):
+        yield newest_events(settings)
 
 
 def _models(settings: Settings, roles: Collection[str], live: Choice | None) -> Iterator[Finding]:

@@ -3,12 +3,18 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+import structlog
+
 from streams.audit.checkpointer import Checkpointer
 from streams.audit.checkpoints import KEY, TOPIC
+from streams.errors import BrokerError
 from streams.takedown.log import TakedownLog
 
 if TYPE_CHECKING:
     from streams.engine.context import Context
+
+
+log = structlog.get_logger()
 
 
 async def write_checkpoints(context: "Context", takedown_log: TakedownLog) -> None:
@@ -19,7 +25,12 @@ async def write_checkpoints(context: "Context", takedown_log: TakedownLog) -> No
     checkpointer = Checkpointer(context.settings, context.codec, takedown_log.signer, takedown_log.keys)
     while True:
         await asyncio.sleep(context.settings.audit.checkpoint_s)
-        if 0 in context.owned("verdicts"):
+        if 0 not in context.owned("verdicts"):
+            continue
+        try:
             checkpoint = await asyncio.to_thread(checkpointer.next)
-            if checkpoint is not None:
-                await context.send(TOPIC, KEY, checkpoint)
+        except (BrokerError, ConnectionError) as error:  # the registry's, too; takedowns go on without checkpoints
+            log.error("no checkpoint written", error=str(error))  # noqa: TRY400 - its trace has no more
+            continue
+        if checkpoint is not None:
+            await context.send(TOPIC, KEY, checkpoint)

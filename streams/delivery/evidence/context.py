@@ -20,6 +20,8 @@ class Source(NamedTuple):
     filer: Filer
     clock: Clock
     thumbnails: bool = False
+    anchor: str = ""
+    """Line of the last checkpoint of the log, empty without one."""
 
     def platform(self, post: PostRef) -> Platform:
         """Return the platform of a post."""

@@ -19,6 +19,10 @@ class StoredEvent(NamedTuple):
     """JSON on one line; if recomputable, its SHA-256 is the hash."""
     hash: bytes
     check: Check
+    key_id: str = ""
+    """Id of the key that signed the event, empty where none did."""
+    signature: bytes = b""
+    sequence: int = 0
 
 
 def stored(event: Takedown, *, thumbnails: bool) -> StoredEvent:
@@ -38,5 +42,5 @@ def stored(event: Takedown, *, thumbnails: bool) -> StoredEvent:
     else:
         check = "unchecked"
     if check == "recomputable" and hashed is not None:
-        return StoredEvent(hashed, event.hash, check)
-    return StoredEvent(canonical(shown), event.hash, check)
+        return StoredEvent(hashed, event.hash, check, event.key_id, event.signature, event.sequence)
+    return StoredEvent(canonical(shown), event.hash, check, event.key_id, event.signature, event.sequence)

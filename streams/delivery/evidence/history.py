@@ -24,7 +24,9 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -{CACHE_BYTES // 1024};
 CREATE TABLE takedown (id TEXT PRIMARY KEY, case_id TEXT, first_seen REAL, last BLOB, events INTEGER, ignored INTEGER);
-CREATE TABLE event (takedown TEXT, number INTEGER, json BLOB, hash BLOB, "check" TEXT, PRIMARY KEY (takedown, number));
+CREATE TABLE event (
+  takedown TEXT, number INTEGER, json BLOB, hash BLOB, "check" TEXT, key_id TEXT, signature BLOB, sequence INTEGER,
+  PRIMARY KEY (takedown, number));
 CREATE TABLE delivery (takedown TEXT, at REAL, json BLOB, notice BLOB, UNIQUE (takedown, at, json, notice));
 CREATE TABLE notice (digest BLOB PRIMARY KEY, json BLOB);
 CREATE TABLE thumbnail (digest BLOB PRIMARY KEY, jpeg BLOB, case_id TEXT, post_id TEXT, medium INTEGER);
@@ -95,7 +97,7 @@ class CaseHistory:
         update = "UPDATE takedown SET last = ?, events = events + 1 WHERE id = ?"
         self._database.execute(update, (event.hash, event.takedown_id))
         kept = (event.takedown_id, number + 1, *stored(event, thumbnails=self._thumbnails))
-        self._database.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?)", kept)
+        self._database.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept)
         self.as_of, self.minor = max(self.as_of, event.at), self.minor or event.minor
         self._add_evidence(event)
 
@@ -157,7 +159,7 @@ class CaseHistory:
             yield TakedownHistory(number, takedown_id, events, deliveries, ignored)
 
     def _events(self, takedown_id: str) -> list[StoredEvent]:
-        query = 'SELECT json, hash, "check" FROM event WHERE takedown = ? ORDER BY number'
+        query = 'SELECT json, hash, "check", key_id, signature, sequence FROM event WHERE takedown = ? ORDER BY number'
         return [StoredEvent._make(row) for row in self._database.execute(query, (takedown_id,))]
 
     def _deliveries(self, takedown_id: str) -> list[StoredDelivery]:

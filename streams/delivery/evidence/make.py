@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemas.messages import Filer
+from streams.audit.checkpoints import anchor_line
+from streams.audit.last_checkpoint import last_checkpoint
 from streams.audit.signing import load_key
 from streams.delivery.evidence.context import Source
 from streams.delivery.evidence.gather import gather
@@ -41,10 +43,15 @@ def make_pack(settings: Settings, request: PackRequest) -> Written:
     history = CaseHistory(request.identifier, thumbnails=request.thumbnails)
     try:
         facts = asyncio.run(gather(settings, history))
-        source = Source(facts, history, registry, _filer(settings), clock, request.thumbnails)
+        source = Source(facts, history, registry, _filer(settings), clock, request.thumbnails, _anchor(settings))
         return write_pack(request.out, source, key, request.languages, pdf_posts=request.pdf_posts)
     finally:
         history.close()
+
+
+def _anchor(settings: Settings) -> str:
+    last = last_checkpoint(settings)
+    return anchor_line(last) if last is not None else ""
 
 
 def _filer(settings: Settings) -> Filer:

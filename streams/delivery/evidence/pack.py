@@ -13,6 +13,7 @@ from streams.audit.signing import fingerprint, public_pem
 from streams.delivery.evidence import pack_file
 from streams.delivery.evidence.blocks import Block, Heading, Paragraph
 from streams.delivery.evidence.context import Context, Source
+from streams.delivery.evidence.hashed_events import StoredEvent
 from streams.delivery.evidence.history import StoredDelivery, TakedownHistory
 from streams.delivery.evidence.html import html
 from streams.delivery.evidence.overview import overview
@@ -94,8 +95,15 @@ def _lines(bodies: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _chain(takedown: TakedownHistory) -> bytes:
-    events = [{"check": event.check, "hash": event.hash.hex()} for event in takedown.events]
+    events = [_chained(event) for event in takedown.events]
     return msgspec.json.encode({"takedown_id": takedown.takedown_id, "events": events, "ignored": takedown.ignored})
+
+
+def _chained(event: StoredEvent) -> dict[str, object]:
+    link: dict[str, object] = {"check": event.check, "hash": event.hash.hex()}
+    if not event.key_id:  # an earlier version wrote it
+        return link
+    return link | {"sequence": event.sequence, "key_id": event.key_id, "signature": event.signature.hex()}
 
 
 def _delivery(step: StoredDelivery) -> bytes:
@@ -169,6 +177,7 @@ def _sign(pack: PackWriter, source: Source, key: Ed25519PrivateKey, at: datetime
         "takedowns": source.facts.takedowns,
         "events": source.facts.events,
         "last-record": f"{source.facts.as_of:%Y-%m-%dT%H:%M:%S.%fZ}",
+        **({"anchor": source.anchor} if source.anchor else {}),
         "signed-at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
     }
     sign(pack, facts, key)

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from confluent_kafka import KafkaException
-
 from schemas.codec import Codec
 from schemas.messages import Checkpoint
 from streams.audit.checkpoints import AUDITED, TOPIC, Anchor
@@ -13,7 +11,6 @@ from streams.desk.audit.finding import Finding, Record
 from streams.desk.audit.person_acts import PersonActs
 from streams.desk.audit.positions import Checkpoints, PartitionDigest
 from streams.desk.audit.takedown_chains import TakedownChains
-from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.range_reader import RangeReader
 from streams.kafka.wait_for_broker import wait_for_broker
@@ -114,24 +111,3 @@ def open_audit(settings: Settings) -> Audit:
     wait_for_broker(settings)
     keys, codec = trusted_keys(settings), create_codec(settings)
     return Audit(codec, keys, lambda name: RangeReader(settings, settings.topic_prefix + name, readers_group(settings)))
-
-
-def last_checkpoint(settings: Settings) -> Checkpoint:
-    """Return the last checkpoint that verifies.
-
-    Raises
-    ------
-    UsageError
-        There is none, or the broker does not answer.
-    """
-    wait_for_broker(settings)
-    reader = RangeReader(settings, settings.topic_prefix + TOPIC, readers_group(settings))
-    found = Checkpoints(create_codec(settings), trusted_keys(settings))
-    try:
-        for record in _records(reader, TOPIC, 0):
-            list(found.apply(record))
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error}") from error
-    if found.last is None:
-        raise UsageError("no checkpoint yet: the takedown stage writes one a minute while something is written")
-    return found.last

@@ -42,6 +42,7 @@ def rig(tmp_path: Path) -> Rig:
 
 
 def test_a_checkpoint_is_written_only_after_something_else_was(rig: Rig) -> None:
+    assert rig.next() is None
     rig.act(1)
     first = rig.next()
     assert first is not None

@@ -2,9 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
 from streams.audit.signing import own_signer
-from streams.doctor.audit import audit_keys
+from streams.doctor import audit
+from streams.doctor.audit import audit_keys, newest_events
 from streams.settings import load_settings
+from streams.takedown.life import chained
+from streams.takedown.signed import signed
+from tests.unit.audit.made_topics import MadeTopics
+from tests.unit.made_messages import takedown
 
 
 def test_a_key_that_is_not_made_yet_is_well_and_not_made(tmp_path: Path) -> None:
@@ -30,3 +37,15 @@ def test_a_key_that_everybody_can_read_is_wrong(tmp_path: Path) -> None:
     own_signer(settings)
     (tmp_path / "key").chmod(0o644)
     assert audit_keys(settings).health == "wrong"
+
+
+def test_an_event_that_does_not_verify_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(audit={"signing_key_file": tmp_path / "key"})
+    thief = own_signer(load_settings(audit={"signing_key_file": tmp_path / "thief"}))
+    topics, event = MadeTopics(), chained(takedown(), None)
+    monkeypatch.setattr(audit, "RangeReader", lambda *_: topics.reader("takedowns"))
+    topics.write("takedowns", "t1", signed(event, own_signer(settings)))
+    assert newest_events(settings).health == "ok"
+    topics.write("takedowns", "t1", signed(event, thief))
+    found = newest_events(settings)
+    assert (found.health, f"{event.event_id} at 0@1: unknown key" in found.message) == ("wrong", True)

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from schemas.messages import Delivery, Filer, Takedown
+from streams.audit.signing import Signer
 from streams.delivery.evidence import pack_file
 from streams.delivery.evidence.moments import stretch
 from streams.delivery.evidence.pack import POSTS_PER_PAGE, write_pack
@@ -20,6 +21,7 @@ from streams.delivery.evidence.verify import verify_pack
 from streams.delivery.platforms.registry import Platform, Registry
 from streams.errors import UsageError
 from streams.takedown.life import chained, step
+from streams.takedown.signed import signed
 from tests.unit.delivery.evidence.conftest import KEY
 from tests.unit.delivery.evidence.made_history import (
     delivery,
@@ -87,6 +89,17 @@ def test_a_picture_is_in_a_pack_only_where_it_was_asked_for(tmp_path: Path, thum
     assert b64encode(jpeg()) not in content
     assert (name in FolderReader(tmp_path / "pack").names()) is thumbnails
     assert (f'src="{name}"' in (tmp_path / "pack" / "index.en.html").read_text()) is thumbnails
+
+
+def test_a_pack_names_the_keys_of_its_events_and_the_last_checkpoint(tmp_path: Path) -> None:
+    first, signer = issued(1), Signer(KEY)
+    history = ([signed(first, signer), signed(step(first, "sent", "x"), signer)], [])
+    write_pack(tmp_path / "pack", source(history)._replace(anchor="jikimi-anchor-v1 7"), KEY, ("en",), pdf_posts=0)
+    (line,) = (tmp_path / "pack" / "data" / "chains.jsonl").read_bytes().splitlines()
+    links = msgspec.json.decode(line)["events"]
+    assert [(link["key_id"], link["sequence"]) for link in links] == [(signer.key_id, 1), (signer.key_id, 2)]
+    found = verify_pack(tmp_path / "pack")
+    assert (found.faults, found.statement["anchor"]) == ([], "jikimi-anchor-v1 7")
 
 
 def test_no_pack_has_the_cases_name_or_the_name_of_a_victim_who_filed(tmp_path: Path) -> None:
