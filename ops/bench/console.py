@@ -1,12 +1,17 @@
-"""Speed of the console's store: records applied a second from their bytes, and memory."""
+"""Speed of the console: records applied a second from their bytes, memory, and the server's time for each page."""
 
 import argparse
+import asyncio
 import resource
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import batched
+from statistics import quantiles
+from typing import TYPE_CHECKING, Any, cast
+
+import httpx
 
 from schemas.codec import Codec
 from schemas.messages import (
@@ -23,11 +28,28 @@ from schemas.messages import (
     Takedown,
     Verdict,
 )
+from streams.console.app import create_app
+from streams.console.decisions import Decisions
+from streams.console.guard import Guard
+from streams.console.live_figures import LiveFigures
+from streams.console.openings import Openings
+from streams.console.render import Renderer
+from streams.console.sessions import Sessions
+from streams.console.site import Site
 from streams.console.store.store import Store
 from streams.kafka.topic_reader import Update
-from streams.settings import load_settings
+from streams.rights.person import Person
+from streams.rights.settings import ROLES
+from streams.settings import Settings, load_settings
 
-CASES, BATCH = 500, 500
+if TYPE_CHECKING:
+    from streams.console.actions import Actions
+
+CASES, BATCH, REPEATS = 500, 500, 40
+PAGES = (
+    "/", "/cases/case-7", "/reviews", "/takedowns", "/takedowns?state=sent&platform=mastodon", "/takedowns?overdue=1",
+    "/takedowns/takedown-7", "/dead-letters",
+)  # fmt: skip
 STATES: tuple[State, ...] = ("issued", "sent", "acknowledged", "removed")
 POLICY = Policy(act=0.95, review=0.5, version="1")
 
@@ -158,6 +180,36 @@ def fill(store: Store, takedowns: int, reviews: int) -> tuple[int, float, float]
     return n, wall_s, cpu_s
 
 
+async def page_times(settings: Settings, store: Store) -> dict[str, tuple[float, int]]:
+    """Return, for each page, the 95th percentile of the server's time, ms, and its size, bytes."""
+    person = Person("bench", frozenset(ROLES))
+    site = Site(
+        settings=settings,
+        store=store,
+        sessions=Sessions(),
+        renderer=Renderer(settings, person, "bench"),
+        actions=cast("Actions", None),
+        decisions=Decisions(cast("Any", None)),
+        figures=LiveFigures(settings),
+        openings=Openings(settings, cast("Any", None)),
+        person=person,
+        signature="bench",
+    )
+    transport = httpx.ASGITransport(app=Guard(create_app(site), site.sessions, {"bench"}))  # type: ignore[arg-type]
+    found = {}
+    async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:
+        await client.get(f"/enter/{site.sessions.link}")
+        job = (await client.get("/reviews/next")).headers["location"]
+        for path in (*PAGES, job):
+            times, size = [], 0
+            for _ in range(REPEATS):
+                start_s = time.perf_counter()
+                size = len((await client.get(path)).raise_for_status().content)
+                times.append(1000 * (time.perf_counter() - start_s))
+            found[path.partition("?post")[0]] = (quantiles(times, n=20)[-1], size)
+    return found
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -169,6 +221,8 @@ def main() -> None:
         memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         rates = f"{n / wall_s:.0f} a second, {n / cpu_s:.0f} a second of processor"
         print(f"{n} records: {rates}, {memory_mib:.0f} MiB")  # noqa: T201
+        for path, (p95_ms, size) in asyncio.run(page_times(load_settings(), store)).items():
+            print(f"{p95_ms:6.1f} ms p95  {size / 1000:6.1f} kB  {path}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -38,7 +38,14 @@ _MAX_LINES = 6
 def shown_matches(t: Words, evidence: Sequence[Evidence], file_names: Mapping[str, str]) -> list[ShownMatch]:
     """Return the matches of a post, the surest first."""
     surest = sorted(evidence, key=lambda one: one.probability, reverse=True)[:MAX_EVIDENCE]
-    return [_shown(t, one, file_names.get(one.reference_id) or one.reference_id[:8]) for one in surest]
+    return [
+        _shown(t, one, file_names.get(one.reference_id) or t("match.reference", id=one.reference_id[:8]))
+        for one in surest
+    ]
+
+
+def _unnamed(t: Words, reference_id: str) -> str:
+    return t("match.reference", id=reference_id[:8])
 
 
 def _shown(t: Words, one: Evidence, name: str) -> ShownMatch:

@@ -1,5 +1,6 @@
 """A console over a store without a broker, and a browser for it."""
 
+import os
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -7,8 +8,10 @@ from pathlib import Path
 from typing import cast
 
 import httpx
+import numpy as np
 
 from schemas.codec import Codec
+from schemas.matrix import pack
 from schemas.messages import (
     Case,
     Contribution,
@@ -19,6 +22,7 @@ from schemas.messages import (
     Message,
     Passage,
     PostRef,
+    Reference,
     Takedown,
     Verdict,
 )
@@ -43,6 +47,9 @@ HOST = "127.0.0.1:8082"
 CODEC = Codec()
 EVIL = '"><script>alert(1)</script>'
 """Text of a platform that would be a script in a page that does not escape it."""
+PICTURES = os.environ.get("JIKIMI_PICTURES", "")
+"""Folder for pictures of the pages, for the documents; none by default. Their texts are plain."""
+SUFFIX = "" if PICTURES else EVIL
 
 
 class RecordedActions:
@@ -148,12 +155,13 @@ def evidence(**changes: object) -> Evidence:
     """Return a match in two stretches, with a picture that no page may show."""
     first = Interval(start_s=2.0, end_s=14.0)
     second = Interval(start_s=20.0, end_s=31.0)
+    third = Interval(start_s=34.0, end_s=45.0)
     fields: dict[str, object] = {
         "modality": "visual", "model": "m", "version": "1", "reference_id": "reference-1", "medium": 0, "score": 0.93,
         "probability": 0.81, "query": first, "reference": first, "thumbnail": b"\xff\xd8\xff\xe0JFIF",
         "passages": [
             Passage(query=first, reference=second, score=0.9, speed=1.25),
-            Passage(query=second, reference=first, score=0.8),
+            Passage(query=second, reference=third, score=0.8),
         ],
     }  # fmt: skip
     return Evidence(**fields | changes)  # type: ignore[arg-type]
@@ -161,8 +169,8 @@ def evidence(**changes: object) -> Evidence:
 
 def post(post_id: str = "at://did:plc:x/app.bsky.feed.post/3k", **changes: object) -> PostRef:
     fields: dict[str, object] = {
-        "post_id": post_id, "platform": "bluesky", "url": f"https://bsky.example/{post_id[-4:]}", "author": f"@a{EVIL}",
-        "published_at": ago(days=2), "seen_at": ago(days=1),
+        "post_id": post_id, "platform": "bluesky", "url": f"https://bsky.example/{post_id[-4:]}",
+        "author": f"@dawn.example{SUFFIX}", "published_at": ago(days=2), "seen_at": ago(days=1),
     }  # fmt: skip
     return PostRef(**fields | changes)  # type: ignore[arg-type]
 
@@ -174,7 +182,7 @@ def waiting(
     fields: dict[str, object] = {
         "post": post(post_id), "case_id": case_id, "decision": "review", "decided_at": ago(hours=3),
         "probability": 0.81, "evidence": [evidence(), evidence(modality="text", terms=2, passages=[], probability=0.6)],
-        "missing": ["audio"], "links": [f"https://t.example/{EVIL}", "javascript:alert(1)"],
+        "missing": ["audio"], "links": [f"https://t.example/{SUFFIX}", *([] if PICTURES else ["javascript:alert(1)"])],
         "contributions": [Contribution(modality="visual", added=2.0, why="several pictures in order")],
     }  # fmt: skip
     return verdict(**fields | changes)
@@ -183,6 +191,16 @@ def waiting(
 def case(case_id: str = "case-a", name: str = "violet", **changes: object) -> tuple[str, Case]:
     fields: dict[str, object] = {"case_id": case_id, "name": name, "opened_at": ago(days=9), "policy": POLICY}
     return case_id, Case(**fields | changes)  # type: ignore[arg-type]
+
+
+def piece(case_id: str = "case-a") -> tuple[str, Case]:
+    """Return the entry of a piece of a video."""
+    reference = Reference(
+        reference_id="reference-1", segment=0, modality="visual", model="m", version="1", start_s=0, duration_s=48,
+        vectors=pack(np.ones((3, 4), np.float16)), times_s=[0.0, 1.0, 2.0],
+    )  # fmt: skip
+    entry = Case(case_id=case_id, name="violet", opened_at=ago(days=9), reference=reference)
+    return f"{case_id}/reference-1/visual/0/m@1", entry
 
 
 def found(number: int = 0, **changes: object) -> Takedown:
@@ -197,14 +215,14 @@ def found(number: int = 0, **changes: object) -> Takedown:
 def letter(number: int = 0) -> DeadLetter:
     return DeadLetter(
         dead_letter_id=f"letter-{number}", stage="decode", topic="posts", partition=0, offset=number,
-        reason="media_decode", fate="unprocessable", detail=f"broken{EVIL}", key=b"k",
+        reason="media_decode", fate="unprocessable", detail=f"no sample can be read{SUFFIX}", key=b"k",
         value=b"v", at=ago(minutes=number),
     )  # fmt: skip
 
 
 def fill(store: Store) -> None:
     """Put a little of everything into a store."""
-    put(store, "cases", case(), case("case-m", "maple", minor=True))
+    put(store, "cases", case(), case("case-m", "maple", minor=True), piece())
     put(store, "verdicts", waiting(), waiting("post-m", "case-m"))
     put(store, "takedowns", found(), found(1, state="held", held_for=["reference-1"]), found(2, state="removed"))
     put(store, "takedowns", found(event_id="event-0-2", state="sent", at=ago(hours=29)))

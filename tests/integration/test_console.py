@@ -1,0 +1,74 @@
+"""The console over a broker: topics read whole and followed, and a decision that is read back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from schemas.messages import Label
+from streams.console.actions import Actions
+from streams.console.store.store import TOPICS, FollowedStore
+from streams.errors import TransientError
+from streams.kafka.producer import writing
+from streams.kafka.topic_admin import create
+from streams.settings import Settings, load_settings
+from tests.support.deadline import DEADLINE_S
+from tests.unit.console.made_site import ago, case, found, letter, waiting
+
+POST = "post-1"
+
+
+@pytest.fixture
+def settings(embedded: str, prefix: str) -> Settings:
+    made = load_settings(bootstrap_servers=embedded, topic_prefix=prefix)
+    create(made)
+    with writing(made) as writer:
+        writer.write("cases", *case())
+        writer.write("verdicts", POST, waiting(POST))
+        writer.write("takedowns", "takedown-0", found())
+        writer.write("dead-letters", "k", letter())
+    return made
+
+
+@pytest.fixture
+async def store(settings: Settings) -> AsyncIterator[FollowedStore]:
+    crashes: list[Exception] = []
+    opened = FollowedStore(settings, crashes.append)
+    async with asyncio.timeout(DEADLINE_S):
+        await opened.start()
+        yield opened
+        await opened.stop()
+    assert crashes == []
+
+
+async def test_what_is_in_the_topics_is_in_the_store_and_a_decision_is_read_back(
+    settings: Settings, store: FollowedStore
+) -> None:
+    assert [job.verdict.post.post_id for job in store.reviews.queue()] == [POST]
+    assert store.takedowns.find("takedown-0") is not None
+    assert store.dead_letters.count("open") == 1
+    label = Label(post_id=POST, case_id="case-a", decision="copy", reviewer="mina", at=ago(seconds=0))
+    await Actions(settings, store, "mina").label(label)
+    assert store.reviews.queue() == []
+    decided = store.reviews.label_of(f"{POST}/case-a")
+    assert decided is not None
+    assert decided[:2] == ("copy", "mina")
+
+
+async def test_a_second_console_shows_the_same_and_follows_the_first(settings: Settings, store: FollowedStore) -> None:
+    other = FollowedStore(settings, lambda _: None)
+    await other.start()
+    await Actions(settings, store, "mina").withdraw("case-a")
+    await other.current("cases")
+    assert other.cases.find("case-a") is None
+    assert other.reviews.queue() == []
+    await other.stop()
+
+
+async def test_a_missing_topic_is_named(embedded: str, prefix: str) -> None:
+    lacking = FollowedStore(load_settings(bootstrap_servers=embedded, topic_prefix=f"{prefix}none."), lambda _: None)
+    with pytest.raises(ExceptionGroup) as raised:
+        await lacking.start()
+    assert raised.group_contains(TransientError, match="run `jikimi topics create`")
+    await lacking.stop()
+    assert len(TOPICS) == 7
