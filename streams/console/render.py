@@ -70,7 +70,7 @@ class Renderer:
         """Return a part of a page as HTML."""
         session, t = session_of(request.scope), self.words(request)
         common = _common(t, session, self._zone)
-        common |= {"may": lambda right: bool(scope_of(self._person, right)), "person": self._signature}
+        common |= {"may": lambda right: scope_of(self._person, right) == "all", "person": self._signature}
         common |= {"here": request.url.path, "query": address(request)}
         return environment().get_template(f"{template}.html.jinja").render(**common, **values)
 

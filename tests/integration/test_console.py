@@ -1,14 +1,19 @@
 """The console over a broker: topics read whole and followed, and a decision that is read back."""
 
 import asyncio
+import re
+import signal
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from schemas.messages import Label
 from streams.console.actions import Actions
+from streams.console.serve import serve_console
 from streams.console.store.store import TOPICS, FollowedStore
 from streams.errors import TransientError
+from streams.kafka.messages import read_messages
 from streams.kafka.producer import writing
 from streams.kafka.topic_admin import create
 from streams.settings import Settings, load_settings
@@ -72,3 +77,32 @@ async def test_a_missing_topic_is_named(embedded: str, prefix: str) -> None:
     assert raised.group_contains(TransientError, match="run `jikimi topics create`")
     await lacking.stop()
     assert len(TOPICS) == 7
+
+
+async def test_the_service_prints_a_link_takes_a_decision_and_writes_it_when_it_is_stopped(settings: Settings) -> None:
+    printed: list[str] = []
+    serving = asyncio.create_task(serve_console(settings, 0, "mina", printed.append))
+    async with asyncio.timeout(DEADLINE_S):
+        while not (links := re.findall(r"http://\S+", " ".join(printed))):
+            assert not serving.done(), serving.result()
+            await asyncio.sleep(0.05)
+        base = links[0].partition("/enter/")[0]
+        async with httpx.AsyncClient(timeout=DEADLINE_S, base_url=base, headers={"accept-language": "en"}) as client:
+            assert (await client.get(links[0])).headers["location"] == "/"
+            job = (await client.get("/reviews/next")).headers["location"]
+            html = (await client.get(job)).text
+            hidden = dict(re.findall(r'type="hidden" name="(token|post|case|seen)" value="([^"]*)"', html))
+            assert (await client.post("/review/decide", data=hidden | {"decision": "copy"})).status_code == 303
+            live = (await client.get("/live")).text
+        assert "The broker does not answer" not in live
+        assert "Which models are live?" in live
+        assert await labels(settings) == []
+        signal.raise_signal(signal.SIGTERM)
+        await serving
+    assert [(label.decision, label.reviewer, label.verdict is None) for label in await labels(settings)] == [
+        ("copy", "mina", False)
+    ]
+
+
+async def labels(settings: Settings) -> list[Label]:
+    return await read_messages(settings, "labels", Label)

@@ -101,7 +101,7 @@ def _list(site: Site, after: str | None) -> dict[str, Any]:
         "waiting": waiting,
         "overdue": overdue,
         "counts": store.takedowns.counts([row.case_id for row in [*urgent, *rows]]),
-        "n_waiting": n_waiting - len(decided),
+        "n_waiting": max(0, n_waiting - len(decided)),
         "oldest_s": oldest_s,
         "n_overdue": sum(overdue.values()),
         "n_held": states.get("held", 0),

@@ -68,7 +68,7 @@ def _queue(site: Site) -> dict[str, Any]:
     return {
         "jobs": jobs,
         "names": names,
-        "n_waiting": n_waiting - len(site.decisions.keys()),
+        "n_waiting": max(0, n_waiting - len(site.decisions.keys())),
         "oldest_s": oldest_s,
         "address": job_address,
         "pending": site.decisions.pending()[:PAGE],
