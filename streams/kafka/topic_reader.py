@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import stamina
 import structlog
@@ -240,24 +241,40 @@ async def read_latest(settings: Settings, topic: str) -> dict[bytes, Update]:
 
 
 async def read_each(settings: Settings, topic: str, apply: Callable[[list[Update]], None]) -> None:
-    """Call `apply` with every record of a topic, for a command that ends; raises as `read_whole` does."""
+    """Call `apply` with every record of a topic, for a command that ends; raises as `read_whole` and `apply` do."""
     await asyncio.to_thread(wait_for_broker, settings)
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def apply_in_time(updates: list[Update]) -> None:
         timer.reschedule(asyncio.get_running_loop().time() + settings.start_grace_s)  # a long topic is no timeout
         apply(updates)
 
-    reader = TopicReader(settings, settings.topic_prefix + topic, apply_in_time, lambda _: None)
+    def fail(error: Exception) -> None:
+        if not failed.done():
+            failed.set_exception(error)
+
+    reader = TopicReader(settings, settings.topic_prefix + topic, apply_in_time, fail)
     try:
         async with asyncio.timeout(settings.start_grace_s) as timer:
             await reader.start()
-            await reader.ready()
+            await _first_of(reader.ready(), failed)
     except TimeoutError as error:
         raise UsageError(f"{settings.bootstrap_servers} does not answer") from error
     except TransientError as error:
         raise UsageError(error.detail) from error
     finally:
         await reader.stop()
+
+
+async def _first_of(work: Coroutine[Any, Any, None], failed: asyncio.Future[None]) -> None:
+    """Return when the work is done; raise the error of the future if it has one first."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task, failed}, return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            failed.result()
+    finally:
+        task.cancel()
 
 
 def _consumer(settings: Settings, **options: int) -> Consumer:

@@ -1,9 +1,13 @@
-"""From a post to the proof that it is gone: real feed, models and Kafka, local platforms that speak the real wires."""
+"""From a post to the proof that it is gone: real feed, models and Kafka, local platforms that speak the real wires.
+
+The run's secrets and a term of its case have marks; nothing that it wrote, logged, traced or showed has them.
+"""
 
 import asyncio
 import json
 import re
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +27,10 @@ from streams.demo.processes import Process
 from streams.demo.scenario import CLOVER, SCENES
 from streams.evaluation.edits import EDITS
 from streams.kafka.serving import free_port
+from tests.e2e import canaries
 from tests.e2e.local_platforms import LocalPlatforms
 from tests.integration.system import System
+from tests.support.collector import Collector, collecting
 from tests.support.media_traces import files_with_traces, log_folders, samples_of, traces
 from tests.support.platforms import bluesky, mastodon, webhook
 
@@ -46,7 +52,10 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def platforms(media: Path) -> Iterator[LocalPlatforms]:
+def platforms(media: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPlatforms]:
+    monkeypatch.setattr(bluesky, "PASSWORD", f"{canaries.MARK}-of-bluesky")
+    monkeypatch.setattr(mastodon, "TOKEN", f"{canaries.MARK}-of-mastodon")
+    monkeypatch.setattr(webhook, "SECRET", "whsec_" + b64encode(f"{canaries.MARK}-of-the-site".encode()).decode())
     with LocalPlatforms.running(media) as running:
         yield running
 
@@ -71,13 +80,15 @@ def registry_of(platforms: LocalPlatforms) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def prepare(system: System, platforms: LocalPlatforms) -> None:
+def prepare(system: System, platforms: LocalPlatforms, folder: Path) -> None:
     """Write the platforms' file and the settings of a centre that sends."""
     file = system.folder / "platforms.yaml"
     file.write_text(yaml.safe_dump(registry_of(platforms)))
     secrets = {"bluesky": bluesky.PASSWORD, "mastodon": mastodon.TOKEN, "site": webhook.SECRET}
     del system.environment["JIKIMI_FUSION_MODEL"]  # the default one
-    system.environment |= {
+    (system.folder / "tmp").mkdir()
+    system.environment |= canaries.planted(folder / "secrets") | {
+        "TMPDIR": str(system.folder / "tmp"),
         "JIKIMI_DELIVERY_SEND": "true",
         "JIKIMI_DELIVERY_PLATFORMS": str(file),
         "JIKIMI_DELIVERY_SECRETS": json.dumps(secrets),
@@ -156,25 +167,37 @@ def claim_removal(port: int, takedown_id: str) -> httpx.Response:
     return httpx.post(f"http://127.0.0.1:{port}/v1/answers/site", content=body, headers=headers, timeout=30)
 
 
+@pytest.fixture
+def collector(
+    system: System, platforms: LocalPlatforms, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Collector]:
+    """Return the collector of the traces of a system that is ready to send."""
+    prepare(system, platforms, tmp_path_factory.mktemp("planted"))
+    with collecting() as collector:
+        system.environment["JIKIMI_TRACE_ENDPOINT"] = collector.endpoint
+        yield collector
+
+
 def test_from_a_post_to_its_removal_and_back(
-    system: System, platforms: LocalPlatforms, media: Path, capsys: pytest.CaptureFixture[str]
+    system: System, platforms: LocalPlatforms, media: Path, collector: Collector, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    prepare(system, platforms)
     copies = {edit: next(media.glob(f"{edit.replace('_', '-')}-*")) for edit in _EDITS}
     assert all(EDITS[edit].suffix == ".mp4" for edit in copies)
     references = [f"--reference={file}" for file in CLOVER.references]
-    opened = system.jikimi("case", "add", "--name", "clover", *references)
+    opened = system.jikimi("case", "add", "--name", "clover", "--term", f"Kim {canaries.TERM}", *references)
     assert opened.code == 0, opened.err
     (case_id,) = re.findall(r"case-[0-9a-f]{16}", opened.out)
-    system.worker("all")
+    worker = system.worker("all")
     port = free_port()
     feed = ["feed", "jetstream", "--wire", "1", "--url", f"ws://127.0.0.1:{platforms.jetstream.port}",
             "--pds", platforms.bluesky.url]  # fmt: skip
     with (
-        Process("feed", feed, system.folder, system.environment),
-        Process("answers", ["answers", "--port", str(port)], system.folder, system.environment),
+        Process("feed", feed, system.folder, system.environment) as fed,
+        Process("answers", ["answers", "--port", str(port)], system.folder, system.environment) as answers,
     ):
         _run(system, platforms, copies, case_id, port)
+        shown = {one.metrics_url: httpx.get(one.metrics_url).content for one in (worker, fed, answers)}
+        assert not list(canaries.in_processes(canaries.forms(canaries.MARK)))
     seconds = _seconds(system)
     p50, p99 = np.percentile(seconds, [50, 99])
     with capsys.disabled():
@@ -182,6 +205,7 @@ def test_from_a_post_to_its_removal_and_back(
         print(f"Seoul 2023: {_SEOUL_2023_S:g} s at best; 2025: {_SEOUL_2025_S:g} s to a drafted notice")  # noqa: T201
     _check_pack(system, case_id)
     _check_sealed(system, copies["mirrored"])
+    _check_secrets(system, shown | {"traces": b"".join(collector.bodies), "outputs": system.outputs})
 
 
 def _run(system: System, platforms: LocalPlatforms, copies: dict[str, Path], case_id: str, port: int) -> None:
@@ -273,3 +297,22 @@ def _check_pack(system: System, case_id: str) -> None:
     nowhere = {"JIKIMI_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
     verified = system.jikimi("evidence", "verify", str(pack), environment=nowhere)
     assert verified.code == 0, verified.out + verified.err
+
+
+def _check_secrets(system: System, shown: dict[str, object]) -> None:
+    """Find no secret, key or term of the case in files, records, metrics, traces and outputs; then planted ones."""
+    key_file = system.folder / "signing.pem"
+    secrets = [*canaries.forms(canaries.MARK), *canaries.lines_of_key(key_file)]
+    terms = canaries.forms(canaries.TERM)
+    assert shown["traces"]
+    assert len(shown) == 5
+    assert list(canaries.in_texts(shown, secrets + terms)) == []
+    assert list(canaries.in_files(system.folder, secrets, but=key_file)) == []
+    assert list(canaries.in_files(system.folder, terms, but=system.folder / "desk")) == []
+    assert list(canaries.in_topics(*system.broker, secrets + terms)) == []
+    for text in (canaries.MARK, canaries.TERM.lower()):
+        system.write_raw("dead-letters", "planted", b64encode(f"login {text}".encode()))  # which no worker reads
+    system.flush()
+    found = [one.place for one in canaries.in_topics(*system.broker, secrets + terms)]
+    assert len(found) == 2
+    assert all(place.startswith(f"{system.broker[1]}dead-letters/") for place in found)

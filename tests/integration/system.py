@@ -48,6 +48,8 @@ class System:
             "JIKIMI_FUSION_MODEL": "noisy-or@1",  # scores do not depend on the training of the default model
         }
         self._bootstrap, self._prefix = bootstrap, prefix
+        self.outputs: list[str] = []
+        """What the commands have printed."""
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -58,6 +60,11 @@ class System:
         )
         self._tails: dict[str, _Tail] = {}
         self._stack = ExitStack()
+
+    @property
+    def broker(self) -> tuple[str, str]:
+        """Bootstrap servers, and the prefix of its topics."""
+        return self._bootstrap, self._prefix
 
     @property
     def settings(self) -> Settings:
@@ -83,7 +90,8 @@ class System:
             check=False,
             env={**os.environ, **self.environment, **(environment or {})},
         )
-        return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+        self.outputs += [done.stdout.decode(), done.stderr.decode()]
+        return Answer(done.returncode, *self.outputs[-2:])
 
     def write(self, topic: str, key: str, message: Message | None) -> None:
         """Queue one message, or a tombstone; `flush` waits for the broker."""

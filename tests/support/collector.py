@@ -31,6 +31,8 @@ class Collector(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.endpoint = f"http://127.0.0.1:{self.server_port}/v1/traces"
         self.spans: list[Kept] = []
+        self.bodies: list[bytes] = []
+        """Requests as they came."""
 
     def of(self, trace_id: str) -> list[Kept]:
         """Return the spans of one trace."""
@@ -41,7 +43,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: Collector
 
     def do_POST(self) -> None:
-        request = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        request = ExportTraceServiceRequest.FromString(self.server.bodies[-1])
         for resource in request.resource_spans:
             service = next(a.value.string_value for a in resource.resource.attributes if a.key == "service.name")
             for scope in resource.scope_spans:

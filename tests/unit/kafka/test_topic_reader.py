@@ -10,8 +10,10 @@ from confluent_kafka import KafkaError
 from structlog.testing import capture_logs
 
 from streams.errors import BrokerError
-from streams.kafka.topic_reader import TopicReader
+from streams.kafka import topic_reader
+from streams.kafka.topic_reader import TopicReader, read_each
 from streams.settings import load_settings
+from tests.support.deadline import DEADLINE_S
 
 
 class ClientError:
@@ -121,3 +123,46 @@ async def test_a_reader_holds_a_few_batches_at_most_while_they_are_not_applied(
     await asyncio.sleep(0)
     assert applied == 4 * [records_of_a_batch]
     await reader.stop()
+
+
+class OneRecord:
+    """The only record of a topic."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def error(self) -> None:
+        return None
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return 0
+
+    def key(self) -> bytes:
+        return b"k"
+
+    def value(self) -> bytes:
+        return b"v"
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 1000
+
+
+async def test_an_error_of_what_is_done_with_a_record_is_not_taken_for_a_silent_broker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def start(self: TopicReader) -> None:
+        await asyncio.sleep(0)
+        record: Any = OneRecord()
+        self._apply_batch([record])
+
+    def apply(_: object) -> None:
+        raise KeyError("what no version of ours has written")
+
+    monkeypatch.setattr(topic_reader, "wait_for_broker", lambda _: None)
+    monkeypatch.setattr(TopicReader, "start", start)
+    settings = load_settings(bootstrap_servers="127.0.0.1:9", start_grace_s=DEADLINE_S)
+    with pytest.raises(KeyError, match="no version of ours"):
+        await read_each(settings, "cases", apply)
