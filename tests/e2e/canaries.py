@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
@@ -107,9 +108,9 @@ def in_processes(wanted: list[bytes]) -> Iterator[Found]:
                 yield from search((process / "environ").read_bytes(), wanted, f"environment of {process.name}")
 
 
-def lines_of_key(file: Path) -> list[bytes]:
-    """Return the base64 of a private key in PEM, which must be in no other file."""
-    return [line.encode() for line in file.read_text().splitlines() if line and not line.startswith("-")]
+def keys_in(file: Path) -> list[bytes]:
+    """Return the base64 in a file of keys, PEM or JSON, none if there is no such file; it must be in no other file."""
+    return re.findall(rb"[A-Za-z0-9+/=]{40,}", file.read_bytes()) if file.is_file() else []
 
 
 def in_texts(texts: Mapping[str, object], wanted: list[bytes]) -> Iterator[Found]:

@@ -5,6 +5,7 @@ The run's secrets and a term of its case have marks; nothing that it wrote, logg
 
 import asyncio
 import json
+import os
 import re
 import time
 from base64 import b64encode
@@ -302,8 +303,11 @@ def _check_pack(system: System, case_id: str) -> None:
 def _check_secrets(system: System, shown: dict[str, object]) -> None:
     """Find no secret, key or term of the case in files, records, metrics, traces and outputs; then planted ones."""
     key_file = system.folder / "signing.pem"
-    secrets = [*canaries.forms(canaries.MARK), *canaries.lines_of_key(key_file)]
+    sealing = system.environment.get("JIKIMI_SEALING_KEY_FILE") or os.environ.get("JIKIMI_SEALING_KEY_FILE", "")
+    keys = canaries.keys_in(key_file) + canaries.keys_in(Path(sealing))
+    secrets = [*canaries.forms(canaries.MARK), *keys]
     terms = canaries.forms(canaries.TERM)
+    assert keys
     assert shown["traces"]
     assert len(shown) == 5
     assert list(canaries.in_texts(shown, secrets + terms)) == []
