@@ -1,67 +1,95 @@
-"""Acts of a person through the functions of the desk's commands, each followed by a read barrier on the store."""
+"""Acts of a person through the functions of the desk's commands, each on record first, and read back by the store."""
 
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from schemas.messages import Label
-from streams.cases.labels import write_label
+from streams.audit.acts import write_act
+from streams.cases.labels import label_key, write_label
 from streams.console.store.store import FollowedStore
 from streams.desk.approve import approve_takedown
 from streams.desk.reviewing import ReviewRequest, confirm_reference, withdraw_reference
 from streams.desk.withdraw_case import withdraw_case
 from streams.engine.dead_letter_index import Selection
 from streams.engine.redrive import redrive
+from streams.rights.person import Person
+from streams.rights.table import Right
 from streams.settings import Settings
 
 PATIENCE_S = 15.0
 """Longest wait of an act for the broker: a person waits for the page."""
+NOT_GIVEN = "not given"
+"""Reason of an act whose person gave none."""
+_MAX_DETAIL = 300
+
+
+class _Act(NamedTuple):
+    right: Right
+    subject: str
+    why: str
+    detail: str = ""
 
 
 class Actions:
     """Acts, one at a time, so that a double click finds the first one done.
 
-    Every one raises `UsageError` with one line for the person.
+    The act is written before anything changes: what is killed half way has been traced. Every one raises `UsageError`
+    with one line for the person.
+
+    Parameters
+    ----------
+    signature
+        Pseudonym that signs what leaves; the acts name the person's account.
     """
 
-    def __init__(self, settings: Settings, store: FollowedStore, person: str) -> None:
+    def __init__(self, settings: Settings, store: FollowedStore, person: Person, signature: str) -> None:
         patience_s = min(settings.start_grace_s, PATIENCE_S)
         self._settings = settings.model_copy(update={"start_grace_s": patience_s})
         self._store = store
         self._person = person
+        self._signature = signature
         self._lock = asyncio.Lock()
         self._packing = asyncio.Lock()
 
     async def label(self, label: Label) -> None:
         """Write a decision on a post."""
-        await self._act(lambda: write_label(self._settings, label), "labels")
+        act = _Act("label", label_key(label.post_id, label.case_id), label.note, label.decision)
+        await self._act(act, lambda: write_label(self._settings, label), "labels")
 
     async def approve(self, takedown_id: str, why: str) -> None:
         """Approve a takedown."""
-        await self._act(
-            lambda: asyncio.run(approve_takedown(self._settings, takedown_id, self._person, why)), "deliveries"
-        )
+
+        def approve() -> None:
+            asyncio.run(approve_takedown(self._settings, takedown_id, self._signature, why))
+
+        await self._act(_Act("send", takedown_id, why), approve, "deliveries")
 
     async def withdraw(self, case_id: str) -> int:
         """Erase a case; return the number of its entries."""
-        return await self._act(lambda: withdraw_case(self._settings, case_id), "cases", "standings")
+        act = _Act("withdraw", case_id, "")
+        return await self._act(act, lambda: withdraw_case(self._settings, case_id), "cases", "standings")
 
     async def confirm_reference(self, case_id: str, reference_id: str, why: str) -> None:
         """Confirm a reference as the victim's."""
-        request = ReviewRequest(case_id, reference_id, self._person, why)
-        await self._act(lambda: confirm_reference(self._settings, request), "standings")
+        request = ReviewRequest(case_id, reference_id, self._signature, why)
+        act = _Act("confirm", f"{case_id}/{reference_id}", why)
+        await self._act(act, lambda: confirm_reference(self._settings, request), "standings")
 
     async def withdraw_reference(self, case_id: str, reference_id: str, why: str) -> None:
         """Erase a reference that is not the victim's."""
-        request = ReviewRequest(case_id, reference_id, self._person, why)
-        await self._act(lambda: withdraw_reference(self._settings, request), "cases", "standings")
+        request = ReviewRequest(case_id, reference_id, self._signature, why)
+        act = _Act("withdraw", f"{case_id}/{reference_id}", why)
+        await self._act(act, lambda: withdraw_reference(self._settings, request), "cases", "standings")
 
     async def redrive(self, letter_id: str) -> str:
         """Put one dead letter back, unless it was before; return what became of it."""
         selection = Selection(ids=frozenset({letter_id}))
-        return str(await self._act(lambda: redrive(self._settings, selection), "dead-letters"))
+        act = _Act("redrive", letter_id, "")
+        return str(await self._act(act, lambda: redrive(self._settings, selection), "dead-letters"))
 
     @asynccontextmanager
     async def pack(self, case_id: str) -> AsyncIterator[Path]:
@@ -72,11 +100,25 @@ class Actions:
             with tempfile.TemporaryDirectory(prefix="jikimi-evidence-") as folder:
                 out = Path(folder) / f"{case_id}.zip"
                 request = PackRequest(case_id, out, ("ko", "en"), thumbnails=False, zone="", pdf_posts=50)
-                await asyncio.to_thread(make_pack, self._settings, request)
+                act = _Act("evidence", case_id, "")
+                await asyncio.to_thread(self._on_record, act, lambda: make_pack(self._settings, request))
                 yield out
 
-    async def _act[T](self, act: Callable[[], T], *topics: str) -> T:
+    async def _act[T](self, act: _Act, do: Callable[[], T], *topics: str) -> T:
         async with self._lock:
-            done = await asyncio.to_thread(act)
+            done = await asyncio.to_thread(self._on_record, act, do)
             await self._store.current(*topics)
         return done
+
+    def _on_record[T](self, act: _Act, do: Callable[[], T]) -> T:
+        self._write(act, f"as {self._signature}{f', {act.detail}' if act.detail else ''}")
+        try:
+            return do()
+        except BaseException as error:
+            with suppress(Exception):
+                self._write(act, f"failed: {' '.join(str(error).split())}"[:_MAX_DETAIL])
+            raise
+
+    def _write(self, act: _Act, detail: str) -> None:
+        why = act.why.strip() or NOT_GIVEN
+        write_act(self._settings, act.right, act.subject, self._person.name, why, detail)

@@ -80,7 +80,7 @@ def make_site(settings: Settings, store: FollowedStore, signature: str) -> Site:
     """Return the console's parts over a store."""
     person = current_person(settings)
     signature = signature or person.name
-    actions = Actions(settings, store, signature)
+    actions = Actions(settings, store, person, signature)
     return Site(
         settings=settings,
         store=store,

@@ -4,28 +4,34 @@ import asyncio
 import re
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from schemas.messages import Label
+from schemas.messages import Act, Label
+from streams.audit.settings import AuditSettings
 from streams.console.actions import Actions
 from streams.console.serve import serve_console
 from streams.console.store.store import TOPICS, FollowedStore
-from streams.errors import TransientError
+from streams.errors import TransientError, UsageError
 from streams.kafka.messages import read_messages
 from streams.kafka.producer import writing
 from streams.kafka.topic_admin import create
+from streams.rights.person import Person
+from streams.rights.settings import ROLES
 from streams.settings import Settings, load_settings
 from tests.support.deadline import DEADLINE_S
 from tests.unit.console.made_site import ago, case, found, letter, waiting
 
 POST = "post-1"
+MINA = Person("account-of-mina", frozenset(ROLES))
 
 
 @pytest.fixture
-def settings(embedded: str, prefix: str) -> Settings:
-    made = load_settings(bootstrap_servers=embedded, topic_prefix=prefix)
+def settings(embedded: str, prefix: str, tmp_path: Path) -> Settings:
+    audit = AuditSettings(signing_key_file=tmp_path / "key.pem")
+    made = load_settings(bootstrap_servers=embedded, topic_prefix=prefix, audit=audit, desk_folder=tmp_path)
     create(made)
     with writing(made) as writer:
         writer.write("cases", *case())
@@ -53,17 +59,30 @@ async def test_what_is_in_the_topics_is_in_the_store_and_a_decision_is_read_back
     assert store.takedowns.find("takedown-0") is not None
     assert store.dead_letters.count("open") == 1
     label = Label(post_id=POST, case_id="case-a", decision="copy", reviewer="mina", at=ago(seconds=0))
-    await Actions(settings, store, "mina").label(label)
+    await Actions(settings, store, MINA, "mina").label(label)
     assert store.reviews.queue() == []
     decided = store.reviews.label_of(f"{POST}/case-a")
     assert decided is not None
     assert decided[:2] == ("copy", "mina")
+    (act,) = await read_messages(settings, "acts", Act)
+    assert (act.act, act.subject, act.by) == ("label", f"{POST}/case-a", "account-of-mina")
+    assert act.detail == "as mina, copy"
+
+
+async def test_an_act_that_fails_is_on_record_twice(settings: Settings, store: FollowedStore) -> None:
+    with pytest.raises(UsageError, match="no takedown none"):
+        await Actions(settings, store, MINA, "mina").approve("none", "hers")
+    acts = await read_messages(settings, "acts", Act)
+    assert [(act.act, act.why, act.detail.partition(":")[0]) for act in acts] == [
+        ("send", "hers", "as mina"),
+        ("send", "hers", "failed"),
+    ]
 
 
 async def test_a_second_console_shows_the_same_and_follows_the_first(settings: Settings, store: FollowedStore) -> None:
     other = FollowedStore(settings, lambda _: None)
     await other.start()
-    await Actions(settings, store, "mina").withdraw("case-a")
+    await Actions(settings, store, MINA, "mina").withdraw("case-a")
     await other.current("cases")
     assert other.cases.find("case-a") is None
     assert other.reviews.queue() == []
