@@ -48,7 +48,7 @@ def opened(system: System, film: Path, name: str = "river") -> str:
 
 def pieces(system: System, case_id: str) -> list[Reference]:
     entries: list[Case] = [kept.message for kept in system.records("cases") if kept.key.split("/")[0] == case_id]
-    return [entry.reference for entry in entries if entry and entry.reference]
+    return [entry.reference for entry in entries if entry.reference]
 
 
 def runs_of(found: list[Reference]) -> DescriptorRuns:

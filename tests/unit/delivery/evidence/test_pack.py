@@ -93,7 +93,8 @@ def test_a_picture_is_in_a_pack_only_where_it_was_asked_for(tmp_path: Path, thum
 
 def test_a_pack_names_the_keys_of_its_events_and_the_last_checkpoint(tmp_path: Path) -> None:
     first, signer = issued(1), Signer(KEY)
-    history = ([signed(first, signer), signed(step(first, "sent", "x"), signer)], [])
+    events = [signed(first, signer), signed(step(first, "sent", "x"), signer)]
+    history: tuple[list[Takedown], list[Delivery]] = (events, [])
     write_pack(tmp_path / "pack", source(history)._replace(anchor="jikimi-anchor-v1 7"), KEY, ("en",), pdf_posts=0)
     (line,) = (tmp_path / "pack" / "data" / "chains.jsonl").read_bytes().splitlines()
     links = msgspec.json.decode(line)["events"]
