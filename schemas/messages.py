@@ -156,6 +156,7 @@ class Policy(Message, frozen=True, kw_only=True):
     review: float
     version: str
     approve: bool = False
+    four_eyes: bool = False
 
 
 class Reference(Message, frozen=True, kw_only=True):
@@ -182,6 +183,7 @@ class Case(Message, frozen=True, kw_only=True):
     minor: bool = False
     authority: str = ""
     data_key: bytes = b""
+    opened_by: str = ""
 
 
 class Standing(Message, frozen=True, kw_only=True):
@@ -191,6 +193,8 @@ class Standing(Message, frozen=True, kw_only=True):
     why: str
     by: str
     at: datetime
+    account: str = ""
+    references: list[str] = []
 
 
 class Interval(Message, frozen=True, kw_only=True):

@@ -106,6 +106,9 @@ class Settings(SecretSettings):
     quarantine_posts: NonNegativeInt = 200
     """Takedowns an hour by a reference that nobody has confirmed; more are held for a person. 0: no limit."""
 
+    four_eyes: bool = True
+    """Whether takedowns of a case are held until a second person has confirmed it; the same for desk and takedown."""
+
     archive_dir: Path = Path("var/archive")
     """Folder of match's archive of vectors; rebuilt from the topic if lost. One folder per worker."""
     model_cache_dir: Path | None = None

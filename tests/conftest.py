@@ -45,10 +45,12 @@ _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _folder_of_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep keys and notes out of the developer's folder of data, also those of child processes."""
+def _environment_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep keys and notes out of the developer's folder of data, and cases from waiting, also in child processes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        # Nobody confirms the cases of the tests; those about the four-eyes rule switch it on.
+        patch.setenv("JIKIMI_FOUR_EYES", "false")
         yield
 
 

@@ -106,6 +106,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> tuple[list[Sample], dic
         "JIKIMI_FUSION_MEMORY_S": str(arguments.retention_s),
         "JIKIMI_FUSION_DEADLINE_S": str(_DEADLINE_S),
         "JIKIMI_QUARANTINE_POSTS": "0",  # every copy is one of the same reference
+        "JIKIMI_FOUR_EYES": "false",
     }
     with Kafka(folder / "kafka") as kafka:
         settings = load_settings(bootstrap_servers=kafka.bootstrap)

@@ -171,6 +171,7 @@ def _environment(bootstrap: str, folder: Path, name: str) -> dict[str, str]:
         "JIKIMI_BOOTSTRAP_SERVERS": bootstrap,
         "JIKIMI_TOPIC_PREFIX": f"{name}{time.time_ns() // 1_000_000 % 10**9}-",
         "JIKIMI_TERM_KEY": "a key for this bench only",
+        "JIKIMI_FOUR_EYES": "false",  # nobody confirms the cases here
         "JIKIMI_MEDIA_FILE_ROOTS": json.dumps([str(folder / "media")]),
     }
 

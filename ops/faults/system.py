@@ -192,6 +192,7 @@ def _environment(bootstrap: str, base_url: str) -> dict[str, str]:
         "JIKIMI_TERM_KEY": secrets.token_hex(16),
         "JIKIMI_SESSION_TIMEOUT_S": "6",  # the least that a broker takes
         "JIKIMI_FETCH_WAIT_MS": "200",
+        "JIKIMI_FOUR_EYES": "false",  # nobody confirms the cases here
         "JIKIMI_QUARANTINE_POSTS": "0",  # the same copy is posted repeatedly
         "JIKIMI_MEDIA_ALLOWED_HOSTS": f'["{base_url.removeprefix("http://")}"]',
     }

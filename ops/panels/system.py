@@ -110,6 +110,7 @@ def _environment(servers: str, base_url: str) -> dict[str, str]:
         "JIKIMI_BOOTSTRAP_SERVERS": servers,
         "JIKIMI_TOPIC_PREFIX": f"panels-{secrets.token_hex(3)}-",
         "JIKIMI_TERM_KEY": secrets.token_hex(16),
+        "JIKIMI_FOUR_EYES": "false",  # nobody confirms the cases here
         "JIKIMI_QUARANTINE_POSTS": "0",  # the same copies are posted repeatedly
         "JIKIMI_MEDIA_ALLOWED_HOSTS": f'["{base_url.removeprefix("http://")}"]',
     }

@@ -76,7 +76,7 @@ def what_follows(label: Label) -> str:
                 f"no verdict on this post and case in the last {days} days: the label is kept for the evaluation of "
                 "models, and issues a takedown only if one is held or withdrawn"
             )
-        return "the takedown is issued, unless it is requested already, or the post is gone"
+        return "the takedown is issued, unless it is requested already, the post is gone, or the case waits"
     if label.decision == "other":
         return "the takedown is withdrawn if there is one, and no later verdict issues it; `copy` would"
     return f"nothing changes: the post stays in `jikimi reviews --case {label.case_id}`"

@@ -23,6 +23,8 @@ class OpenCase(NamedTuple):
     kind: CaseKind
     minor: bool
     authority: str
+    opened_by: str = ""
+    """Account of the person who opened it."""
 
 
 class OpenCases(CompactedTopic[Case]):
@@ -97,7 +99,7 @@ class OpenCases(CompactedTopic[Case]):
             log.warning("case entry refused", key=key, reason="reference_malformed", detail=detail, offset=offset)
             return
         if message.policy is not None:
-            self._open[key] = _shared(message.policy, message.kind, message.minor, message.authority)
+            self._open[key] = _shared(message.policy, message.kind, message.minor, message.authority, message.opened_by)
             self._data_keys[key] = message.data_key
         else:
             self._close(key)
@@ -115,6 +117,6 @@ class OpenCases(CompactedTopic[Case]):
 
 
 @lru_cache(maxsize=1024)
-def _shared(policy: Policy, kind: CaseKind, minor: bool, authority: str) -> OpenCase:
+def _shared(policy: Policy, kind: CaseKind, minor: bool, authority: str, opened_by: str) -> OpenCase:
     """Return one object for equal cases: most have the default policy and kind."""
-    return OpenCase(policy, kind, minor, authority)
+    return OpenCase(policy, kind, minor, authority, opened_by)

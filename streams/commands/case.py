@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 
 from schemas.messages import CaseKind
+from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.hints import hint, hint_workers
 from streams.commands.needs import needs
 from streams.commands.opening import open_and_note
-from streams.settings import load_settings
+from streams.commands.reason import reason
+from streams.errors import UsageError
+from streams.rights.person import current_person
+from streams.settings import Settings, load_settings
 
 app = typer.Typer(
     no_args_is_help=True, help="Open, show and withdraw cases; allow harmless media; review quarantined references."
@@ -46,6 +50,7 @@ def case_add(  # noqa: PLR0917 - options are passed by name
     approve: Annotated[
         bool, typer.Option("--approve", help="A person approves each notice before it is sent.")
     ] = False,
+    why: _Why = "",
     yes: _Yes = False,
 ) -> None:
     """Open a case: describe its files on this machine and send the descriptors."""
@@ -60,6 +65,7 @@ def case_add(  # noqa: PLR0917 - options are passed by name
         minor=minor,
         authority=authority,
         approve=approve,
+        why=reason(why),
     )
     case_id = open_and_note(load_settings(), new, yes=yes)
     hint(f"`jikimi watch --case {case_id}` prints hits as they come, `jikimi case show {case_id}` all of them")
@@ -70,6 +76,7 @@ def case_add(  # noqa: PLR0917 - options are passed by name
 def case_allow(
     name: Annotated[str, typer.Argument(help="What the files show, such as 'intro of channel 5'.")],
     files: Annotated[list[Path], typer.Argument(help="Harmless files; they stay on this machine.")],
+    why: _Why = "",
     yes: _Yes = False,
 ) -> None:
     """Allow the pictures and sounds of these files: logos, intros, test cards, songs that posts share with references.
@@ -79,7 +86,7 @@ def case_allow(
     """
     from streams.desk.open_case import NewCase  # noqa: PLC0415 - likewise
 
-    case_id = open_and_note(load_settings(), NewCase(name, files, benign=True), yes=yes)
+    case_id = open_and_note(load_settings(), NewCase(name, files, benign=True, why=reason(why)), yes=yes)
     hint(f"to allow these files no longer: `jikimi case withdraw {case_id}`")
 
 
@@ -98,11 +105,16 @@ def case_describe(
             "--with", metavar="CHANGES", help="Models beside the live ones, such as visual=NAME@VERSION,text=NAME."
         ),
     ] = "",
+    why: _Why = "",
 ) -> None:
     """Describe a case's own files by further models, before these are replayed or promoted."""
     from streams.desk.describe_case import describe_case  # noqa: PLC0415 - likewise
+    from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
 
-    gaps = describe_case(load_settings(), case_id, reference or [], phrase or [], with_)
+    settings, person = load_settings(), current_person(load_settings())
+    require_case(settings, person, "describe", case_id)
+    with acting(settings, person, "describe", case_id, reason(why), detail=with_):
+        gaps = describe_case(settings, case_id, reference or [], phrase or [], with_)
     print("\n".join(f"still lacks {gap}" for gap in gaps) or "all of the case is described")  # noqa: T201
 
 
@@ -115,9 +127,11 @@ def case_list(
 ) -> None:
     """Show the open cases and allow-lists with their hits: found, to review, open, overdue."""
     from streams.desk.list_cases import print_cases  # noqa: PLC0415 - likewise
+    from streams.desk.own_cases import visible_cases  # noqa: PLC0415 - likewise
 
     settings = load_settings()
-    asyncio.run(print_cases(settings, print, with_withdrawn=every))
+    only = visible_cases(settings, current_person(settings), "read")
+    asyncio.run(print_cases(settings, print, with_withdrawn=every, only=only))
     hint_workers(settings)
 
 
@@ -128,9 +142,11 @@ def case_show(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document, with times in UTC.")] = False,
 ) -> None:
     """Show one case: its references, its hits with links, times, matched seconds and history, and waiting reviews."""
+    from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
     from streams.desk.show import print_case, print_case_json  # noqa: PLC0415 - likewise
 
     settings = load_settings()
+    require_case(settings, current_person(settings), "read", case_id)
     asyncio.run((print_case_json if json else print_case)(settings, case_id, print))
     if not json:
         hint_workers(settings)
@@ -140,19 +156,62 @@ def case_show(
 @needs("read")
 def case_quarantine() -> None:
     """Show the references under quarantine after a flood of matches, and how many takedowns are held for each."""
+    from streams.desk.own_cases import visible_cases  # noqa: PLC0415 - likewise
     from streams.desk.reviewing import print_quarantined  # noqa: PLC0415 - likewise
 
-    print_quarantined(load_settings(), console)
+    settings = load_settings()
+    print_quarantined(settings, console, visible_cases(settings, current_person(settings), "read"))
 
 
 @app.command("confirm")
 @needs("confirm")
-def case_confirm(case_id: str, reference_id: str, why: _Why = "", officer: _Officer = "desk") -> None:
-    """Confirm a reference as the victim's: takedowns held for it are issued, and it is never quarantined again."""
+def case_confirm(
+    case_id: Annotated[str | None, typer.Argument(help="Case that another person opened.")] = None,
+    reference_id: Annotated[
+        str | None, typer.Argument(help="Only this reference: its takedowns are never held after a flood again.")
+    ] = None,
+    without_opener: Annotated[
+        bool, typer.Option("--without-opener", help="Every waiting case from before cases had an opener, once.")
+    ] = False,
+    why: _Why = "",
+    officer: _Officer = "desk",
+) -> None:
+    """Confirm a case as its second person, or one of its references: takedowns held for it are issued."""
+    if (case_id is None) is not without_opener:
+        raise UsageError("name the case to confirm, or give --without-opener")
+    settings, why = load_settings(), reason(why)
+    if case_id is None:
+        _confirm_without_opener(settings, officer, why)
+    elif reference_id is None:
+        _confirm_case(settings, case_id, officer, why)
+    else:
+        _confirm_reference(settings, case_id, reference_id, officer, why)
+    if case_id is not None:
+        hint(f"`jikimi case show {case_id}` shows the takedowns that were held for it")
+
+
+def _confirm_case(settings: Settings, case_id: str, officer: str, why: str) -> None:
+    from streams.desk.confirm_case import CaseConfirmation, confirm_case  # noqa: PLC0415 - likewise
+
+    person = current_person(settings)
+    with acting(settings, person, "confirm", case_id, why, detail=f"as {officer}"):
+        confirm_case(settings, CaseConfirmation(case_id, person.name, officer, why))
+
+
+def _confirm_reference(settings: Settings, case_id: str, reference_id: str, officer: str, why: str) -> None:
     from streams.desk.reviewing import ReviewRequest, confirm_reference  # noqa: PLC0415 - likewise
 
-    confirm_reference(load_settings(), ReviewRequest(case_id, reference_id, officer, why))
-    hint(f"`jikimi case show {case_id}` shows the takedowns that were held for it")
+    person = current_person(settings)
+    with acting(settings, person, "confirm", f"{case_id}/{reference_id}", why, detail=f"as {officer}"):
+        confirm_reference(settings, ReviewRequest(case_id, reference_id, officer, why, person.name))
+
+
+def _confirm_without_opener(settings: Settings, officer: str, why: str) -> None:
+    from streams.desk.confirm_case import waiting_without_opener  # noqa: PLC0415 - likewise
+
+    for case in waiting_without_opener(settings):
+        _confirm_case(settings, case.case_id, officer, why)
+        print(f"{case.case_id}  opened {case.opened_at:%Y-%m-%d %H:%M} UTC")  # noqa: T201
 
 
 @app.command("deconfirm")
@@ -162,8 +221,11 @@ def case_deconfirm(
 ) -> None:
     """Erase a reference that is not the victim's: it no longer matches, and takedowns on it alone are withdrawn."""
     from streams.commands.withdrawing import deconfirm  # noqa: PLC0415 - likewise
+    from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
 
-    deconfirm(load_settings(), case_id, reference_id, why, officer, wait)
+    settings = load_settings()
+    require_case(settings, current_person(settings), "withdraw", case_id)
+    deconfirm(settings, case_id, reference_id, why, officer, wait)
 
 
 @app.command("withdraw")
@@ -180,5 +242,8 @@ def case_withdraw(  # noqa: PLR0917 - options are passed by name
 ) -> None:
     """Erase a case or an allow-list and prove it; a case's pending takedowns are withdrawn."""
     from streams.commands.withdrawing import WithdrawRequest, withdraw  # noqa: PLC0415 - likewise
+    from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
 
-    withdraw(load_settings(), WithdrawRequest(case_id, why, officer, yes=yes, wait_s=wait, json=json))
+    settings = load_settings()
+    require_case(settings, current_person(settings), "withdraw", case_id)
+    withdraw(settings, WithdrawRequest(case_id, why, officer, yes=yes, wait_s=wait, json=json))

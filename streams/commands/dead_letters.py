@@ -5,14 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
+from streams.commands.reason import reason as asked
+from streams.rights.person import current_person
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from streams.engine.dead_letter_index import Selection
+
+_MAX_SUBJECT = 200
 
 app = typer.Typer(no_args_is_help=True, help="Show records that stages failed to process, and redrive them.")
 
@@ -60,12 +65,17 @@ def letters_redrive(  # noqa: PLR0917 - the options of the command
     since: Since = None,
     again: Annotated[bool, typer.Option("--again", help="Also those that were redriven before.")] = False,
     rate: Annotated[float, typer.Option(help="Limit of records a second; 0 is no limit.", min=0)] = 20,
+    why: Annotated[str, typer.Option(help="The reason; it is stored.")] = "",
 ) -> None:
     """Write the original records back to their topics, once the cause is fixed; each once, also after a kill."""
     from streams.engine.redrive import redrive  # noqa: PLC0415 - likewise
 
     selection = _selection(stage, reason, since, ids or ())
-    print(redrive(load_settings(), selection, again=again, rate=rate))  # noqa: T201
+    settings, wanted = load_settings(), [*(ids or ()), *filter(None, (stage, reason, since))]
+    subject = ", ".join(wanted)[:_MAX_SUBJECT] or "all"
+    with acting(settings, current_person(settings), "redrive", subject, asked(why), detail="again" * again):
+        line = redrive(settings, selection, again=again, rate=rate)
+    print(line)  # noqa: T201
 
 
 def _selection(stage: str | None, reason: str | None, since: str | None, ids: "Iterable[str]" = ()) -> "Selection":

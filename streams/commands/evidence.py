@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, override
 import typer
 from typer.core import TyperGroup
 
+from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
+from streams.commands.reason import reason
+from streams.rights.person import current_person
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
@@ -52,13 +55,18 @@ def evidence_write(  # noqa: PLR0917 - the options of the command
     pdf_posts: Annotated[
         int, typer.Option(help="Most posts in a PDF, 0 for none; HTML and data hold all.", min=0)
     ] = _PDF_POSTS,
+    why: Annotated[str, typer.Option(help="The reason, such as the file number of the police; it is stored.")] = "",
 ) -> None:
     """Write a pack; the word `write` may be left out."""
     from streams.delivery.evidence.make import PackRequest, make_pack  # noqa: PLC0415 - loads PDF and fonts
+    from streams.desk.own_cases import require_case_or_takedown  # noqa: PLC0415 - likewise
 
     languages: tuple[Language, ...] = ("ko", "en") if lang == "both" else (lang,)
     request = PackRequest(identifier, out, languages, thumbnails, zone, pdf_posts)
-    written = make_pack(load_settings(), request)
+    settings, person = load_settings(), current_person(load_settings())
+    require_case_or_takedown(settings, person, "evidence", identifier)
+    with acting(settings, person, "evidence", identifier, reason(why)):
+        written = make_pack(settings, request)
     console.print(f"{out}: {written.takedowns} takedowns, {written.events} events", soft_wrap=True)
     if 0 < written.pdf_posts < written.takedowns:
         limit = f"the PDF holds the first {written.pdf_posts} posts; HTML and data hold all: --pdf-posts changes that"

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.audit.acting import acting
 from streams.commands.needs import needs
+from streams.commands.reason import reason
+from streams.rights.person import current_person
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
@@ -28,8 +31,11 @@ def notice_show(takedown_id: str, lang: _Language = "", html: _Html = None) -> N
     A notice that was sent is shown in its own language; with another `--lang` a draft in that language is.
     """
     from streams.desk.notices import takedown_notice  # noqa: PLC0415 - only this command needs it
+    from streams.desk.own_cases import require_takedown  # noqa: PLC0415 - likewise
 
-    _print([asyncio.run(takedown_notice(load_settings(), takedown_id, lang))], html)
+    settings = load_settings()
+    require_takedown(settings, current_person(settings), "read", takedown_id)
+    _print([asyncio.run(takedown_notice(settings, takedown_id, lang))], html)
 
 
 @app.command("bundle")
@@ -39,14 +45,20 @@ def notice_bundle(
     platform: Annotated[str, typer.Option(metavar="NAME", help="Platform's name in the registry, such as bluesky.")],
     lang: _Language = "",
     html: _Html = None,
+    why: Annotated[str, typer.Option(help="The reason; it is stored.")] = "",
 ) -> None:
     """Show one notice for all posts of a case that are pending on a platform.
 
     Posts whose text alone names the victim need a second one, and so does every further 200 posts.
     """
     from streams.desk.notices import bundle  # noqa: PLC0415 - likewise
+    from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
 
-    _print(asyncio.run(bundle(load_settings(), case, platform, lang)), html)
+    settings, person = load_settings(), current_person(load_settings())
+    require_case(settings, person, "send", case)
+    with acting(settings, person, "send", case, reason(why), detail=f"bundle for {platform}"):
+        shown = asyncio.run(bundle(settings, case, platform, lang))
+    _print(shown, html)
 
 
 def _print(shown: "Iterable[ShownNotice]", html: Path | None) -> None:

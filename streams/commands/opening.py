@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,8 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from streams.audit.acting import NOT_GIVEN
 from streams.commands.hints import hint, hint_workers
 from streams.errors import UsageError
+from streams.rights.person import current_person
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ def open_and_note(settings: Settings, new: "NewCase", *, yes: bool) -> str:
         pause()  # a bar would be drawn over the question
         decide(concerns, yes=yes, is_terminal=sys.stdin.isatty())
 
+    new = replace(new, opened_by=current_person(settings).name, four_eyes=settings.four_eyes, why=new.why or NOT_GIVEN)
     with progress() as (show, pause):
         opened = open_case(settings, new, show, ask)
     print(opened.case_id)  # noqa: T201 - output of a command
@@ -40,6 +44,8 @@ def open_and_note(settings: Settings, new: "NewCase", *, yes: bool) -> str:
         CaseBook(settings).write(note)
     except OSError as error:
         hint(f"the names of the files are not kept, set JIKIMI_DESK_FOLDER to a folder that can be written: {error}")
+    if new.four_eyes and not new.benign:
+        hint(f"it waits for a second person: `jikimi case confirm {opened.case_id}`; until then its takedowns are held")
     hint_workers(settings)
     return opened.case_id
 

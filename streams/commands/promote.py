@@ -4,9 +4,12 @@ from typing import Annotated
 
 import typer
 
+from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
+from streams.commands.reason import reason
 from streams.errors import UsageError
+from streams.rights.person import current_person
 from streams.settings import load_settings
 
 app = typer.Typer()
@@ -18,6 +21,8 @@ _By = Annotated[
     str,
     typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided."),
 ]
+
+_Why = Annotated[str, typer.Option(help="The reason, unless --force gives it; it is stored.")]
 
 
 @app.command()
@@ -34,6 +39,7 @@ def promote(
     ] = None,
     force: _Force = None,
     by: _By = "desk",
+    why: _Why = "",
 ) -> None:
     """Make other models live, once `jikimi replay compare` is a go: one record, which every worker applies."""
     from streams.replay.promote_run import promote_changes, promote_run  # noqa: PLC0415 - loads every model library
@@ -41,17 +47,26 @@ def promote(
     if (run_id is None) is (with_ is None):
         raise UsageError("promote a RUN_ID, or --with CHANGES")
     change, what = (promote_run, run_id) if run_id else (promote_changes, with_)
-    changed = change(load_settings(), what or "", by=by, force=force)
+    settings, detail = load_settings(), _detail(by, force)
+    with acting(settings, current_person(settings), "promote", what or "", force or reason(why), detail=detail):
+        changed = change(settings, what or "", by=by, force=force)
     print("\n".join(changed))  # noqa: T201
 
 
 @app.command()
 @needs("promote")
-def rollback(force: _Force = None, by: _By = "desk") -> None:
+def rollback(force: _Force = None, by: _By = "desk", why: _Why = "") -> None:
     """Restore the choice that the last promotion replaced."""
     from streams.live_models.promotion import roll_back  # noqa: PLC0415 - likewise
 
-    print("\n".join(roll_back(load_settings(), by=by, force=force)))  # noqa: T201
+    settings, detail = load_settings(), _detail(by, force)
+    with acting(settings, current_person(settings), "promote", "rollback", force or reason(why), detail=detail):
+        changed = roll_back(settings, by=by, force=force)
+    print("\n".join(changed))  # noqa: T201
+
+
+def _detail(by: str, force: str | None) -> str:
+    return f"as {by}, by force" if force else f"as {by}"
 
 
 @app.command()

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
 from streams.errors import UsageError
+from streams.rights.person import current_person
 from streams.settings import load_settings
 
 app = typer.Typer(help="Replay recorded traffic with other models or another policy, apart from live traffic.")
@@ -40,6 +42,7 @@ def replay(  # noqa: PLR0917 - the options of the command
     with_: Annotated[str, typer.Option("--with", metavar="CHANGES", help=WITH)] = "",
     max_rate: Annotated[float, typer.Option(help="Limit of records a second; 0 is no limit.", min=0)] = 0,
     nice: Annotated[int, typer.Option(help="Niceness of the process.", min=0, max=19)] = 10,
+    why: Annotated[str, typer.Option(help="The reason; it is stored.")] = "",
 ) -> None:
     """Replay a span of recorded traffic; the same command resumes it after a kill."""
     if context.invoked_subcommand is not None:
@@ -53,7 +56,9 @@ def replay(  # noqa: PLR0917 - the options of the command
     request = RunRequest(
         run_id=run, kind="replay", source=from_, since=since, until=until, changes=with_, max_rate=max_rate
     )
-    asyncio.run(run_replay(load_settings(), request, console))
+    settings = load_settings()
+    with acting(settings, current_person(settings), "replay", run, why, detail=with_):
+        asyncio.run(run_replay(settings, request, console))
 
 
 @app.command()
@@ -103,7 +108,9 @@ def replay_clean(run: Annotated[str, typer.Argument(help="Id of the replay or sh
     """Delete the topics, consumer group and record of a replay or shadow."""
     from streams.replay.runs import clean  # noqa: PLC0415 - likewise
 
-    asyncio.run(clean(load_settings(), run))
+    settings = load_settings()
+    with acting(settings, current_person(settings), "replay", run, "", detail="clean"):
+        asyncio.run(clean(settings, run))
 
 
 def lower_priority(nice: int) -> None:

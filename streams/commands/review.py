@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 import typer
 
 from schemas.messages import Label
+from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.hints import hint_workers
 from streams.commands.needs import needs
+from streams.rights.person import current_person
 from streams.settings import load_settings
 
 app = typer.Typer()
@@ -32,12 +34,16 @@ def label(
     A later decision on the same post and case replaces an earlier one. All are kept for the evaluation of models.
     """
     from streams.cases.labels import what_follows, write_label  # noqa: PLC0415 - only this command needs it
+    from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
 
     written = Label(
         post_id=post_id, case_id=case_id, decision=decision, reviewer=reviewer, at=datetime.now(UTC), note=note
     )
-    settings = load_settings()
-    print(what_follows(write_label(settings, written)))  # noqa: T201
+    settings, person = load_settings(), current_person(load_settings())
+    require_case(settings, person, "label", case_id)
+    with acting(settings, person, "label", f"{post_id}/{case_id}", note, detail=f"{decision}, as {reviewer}"):
+        label = write_label(settings, written)
+    print(what_follows(label))  # noqa: T201
     if decision != "unsure":
         hint_workers(settings, ["takedown"])
 
@@ -50,9 +56,12 @@ def reviews(
     """Show the posts on which a person has to decide: minors first, then those that have waited longest."""
     import asyncio  # noqa: PLC0415 - likewise
 
+    from streams.desk.own_cases import visible_cases  # noqa: PLC0415 - likewise
     from streams.desk.reviews import print_reviews  # noqa: PLC0415 - likewise
 
-    asyncio.run(print_reviews(load_settings(), console, case, json=json))
+    settings = load_settings()
+    only = visible_cases(settings, current_person(settings), "review")
+    asyncio.run(print_reviews(settings, console, case, json=json, only=only))
 
 
 @app.command()
@@ -66,10 +75,14 @@ def watch(
 ) -> None:
     """Print hits as they come: verdicts to act or review, new states of takedowns, overdue ones. Ctrl-C ends it."""
     from streams.desk.hits.watch import watch as watch_hits  # noqa: PLC0415 - likewise
+    from streams.desk.own_cases import require_any, require_case  # noqa: PLC0415 - likewise
     from streams.replay.span import parse_time  # noqa: PLC0415 - likewise
 
-    now = datetime.now(UTC)
-    watch_hits(load_settings(), console, case, parse_time(since, now) if since else now, json=json)
+    now, settings = datetime.now(UTC), load_settings()
+    require_any(current_person(settings), "read", case)
+    if case is not None:
+        require_case(settings, current_person(settings), "read", case)
+    watch_hits(settings, console, case, parse_time(since, now) if since else now, json=json)
 
 
 @app.command()

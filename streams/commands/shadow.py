@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
 from streams.commands.replay import WITH, lower_priority
+from streams.rights.person import current_person
 from streams.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Run other models or another policy beside the live ones.")
@@ -34,6 +36,7 @@ def shadow_run(  # noqa: PLR0917 - the options of the command
     share: Annotated[float, typer.Option(metavar="SHARE", help="Share of the posts, chosen by id.")] = 1.0,
     max_rate: Annotated[float, typer.Option(help="Limit of records a second; 0 is no limit.", min=0)] = 0,
     nice: Annotated[int, typer.Option(help="Niceness of the process.", min=0, max=19)] = 10,
+    why: Annotated[str, typer.Option(help="The reason; it is stored.")] = "",
 ) -> None:
     """Follow live traffic from now on until stopped; the same command resumes it. Never issues a takedown."""
     lower_priority(nice)
@@ -41,4 +44,6 @@ def shadow_run(  # noqa: PLR0917 - the options of the command
     from streams.replay.shadow import run_shadow  # noqa: PLC0415 - likewise
 
     request = RunRequest(run_id=run, kind="shadow", source=from_, changes=with_, share=share, max_rate=max_rate)
-    asyncio.run(run_shadow(load_settings(), request, console))
+    settings = load_settings()
+    with acting(settings, current_person(settings), "replay", run, why, detail=f"shadow {with_}"):
+        asyncio.run(run_shadow(settings, request, console))

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 from rich.console import Console
 
+from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.hints import hint, hint_workers
 from streams.errors import UsageError
+from streams.rights.person import current_person
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ def withdraw(settings: Settings, request: WithdrawRequest) -> None:
     print_withdrawal(found, Console(stderr=True, width=None if sys.stderr.isatty() else 160))
     why = _confirm(found, request)
     hint_workers(settings, _STAGES)
-    proof = erase_case(settings, found, wait_s=request.wait_s, show=Progress().show, by=request.by, why=why)
+    with acting(settings, current_person(settings), "withdraw", request.case_id, why, detail=f"as {request.by}"):
+        proof = erase_case(settings, found, wait_s=request.wait_s, show=Progress().show, by=request.by, why=why)
     if request.json is not None:
         write_proof(proof, request.json)
     _end(settings, proof)
@@ -53,8 +56,11 @@ def deconfirm(settings: Settings, case_id: str, reference_id: str, why: str, by:
     """Withdraw a reference; exit code 1 if anything is left that should have been erased."""
     from streams.desk.reviewing import ReviewRequest, erase_reference  # noqa: PLC0415 - only this command needs it
 
-    request = ReviewRequest(case_id, reference_id, by, why)
-    _end(settings, erase_reference(settings, request, wait_s=wait_s, show=Progress().show))
+    person = current_person(settings)
+    request = ReviewRequest(case_id, reference_id, by, why, person.name)
+    with acting(settings, person, "withdraw", f"{case_id}/{reference_id}", why, detail=f"as {by}"):
+        proof = erase_reference(settings, request, wait_s=wait_s, show=Progress().show)
+    _end(settings, proof)
 
 
 def _confirm(found: "Withdrawal", request: WithdrawRequest) -> str:

@@ -171,6 +171,7 @@ def _environment(servers: str, base_url: str, folder: Path) -> dict[str, str]:
         "JIKIMI_SEALING_KEY_FILE": str(folder / "keys.json"),
         "JIKIMI_SESSION_TIMEOUT_S": "6",  # on the embedded broker a worker waits half of it before it starts
         "JIKIMI_FETCH_WAIT_MS": "20",
+        "JIKIMI_FOUR_EYES": "false",  # nobody confirms the cases here
         "JIKIMI_FILER_BODY": "A centre for victims",
         "JIKIMI_FILER_EMAIL": "notices@centre.example",
         "JIKIMI_MEDIA_ALLOWED_HOSTS": f'["{base_url.removeprefix("http://")}"]',

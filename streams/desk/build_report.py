@@ -20,6 +20,8 @@ from schemas.messages import (
 )
 from streams.cases.coverage import model_of
 from streams.cases.entries import references_of
+from streams.cases.four_eyes import confirmation_of
+from streams.cases.reference_reviews import standing_key
 from streams.delivery.families import Family, families, repeat_uploaders
 from streams.desk.case_report import (
     CaseReport,
@@ -34,6 +36,7 @@ from streams.desk.case_report import (
     UploaderReport,
     WaitingReview,
 )
+from streams.desk.own_cases import opener
 from streams.desk.reviewing import QuarantinedReference, quarantined_references
 from streams.takedown.life import OPEN, PENDING
 
@@ -49,6 +52,8 @@ class CaseRecords(NamedTuple):
     """Reviews of its references, by key."""
     file_names: Mapping[str, str]
     """File names by reference id."""
+    waits: bool = False
+    """Whether takedowns are held until a second person confirms the case."""
 
 
 def build_report(records: CaseRecords, now: datetime) -> CaseReport:
@@ -57,6 +62,7 @@ def build_report(records: CaseRecords, now: datetime) -> CaseReport:
     policy = next((entry.policy for entry in records.entries if entry.policy is not None), None)
     pieces = references_of(records.entries)
     hits = build_hits(records, now)
+    confirmation = confirmation_of(records.reviews.get(standing_key(case.case_id)))
     return CaseReport(
         case_id=case.case_id,
         name=case.name,
@@ -68,6 +74,9 @@ def build_report(records: CaseRecords, now: datetime) -> CaseReport:
         act=policy.act if policy else None,
         review=policy.review if policy else None,
         approve=policy.approve if policy else False,
+        opened_by=opener(records.entries),
+        confirmed_by=confirmation.account if confirmation is not None else "",
+        waits=records.waits,
         terms=n_terms(digest for piece in pieces for digest in piece.digests),
         phrases=max((piece.vectors.rows for piece in pieces if piece.modality == "text"), default=0),
         models=_models(pieces),
@@ -168,7 +177,7 @@ def _models(pieces: Iterable[Reference]) -> dict[Modality, list[str]]:
 
 def _references(pieces: Sequence[Reference], records: CaseRecords) -> list[ReferenceReport]:
     """Return the references, also those that a person has erased, with their reviews."""
-    reviews = {review.reference_id: review for review in records.reviews.values()}
+    reviews = {review.reference_id: review for review in records.reviews.values() if review.reference_id}
     quarantined = {found.reference_id: found for found in quarantined_references(records.events, records.reviews)}
     of_one: dict[str, list[Reference]] = {piece.reference_id: [] for piece in pieces}
     of_one |= {reference_id: [] for reference_id in [*quarantined, *reviews]}

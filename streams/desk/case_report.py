@@ -168,6 +168,12 @@ class CaseReport(Part, frozen=True, kw_only=True):
     review: float | None = None
     approve: bool = False
     """Whether a person approves each notice."""
+    opened_by: str = ""
+    """Account that opened it."""
+    confirmed_by: str = ""
+    """Account that confirmed it last."""
+    waits: bool = False
+    """Whether takedowns are held until a second person confirms it."""
     terms: int = 0
     phrases: int = 0
     models: dict[Modality, list[str]] = {}

@@ -1,13 +1,15 @@
 """`jikimi case list`: cases with the counts of their hits."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from models.text.terms import n_terms
 from schemas.messages import Case, Delivery, State, Takedown
 from streams.cases.entries import read_cases, references_of
+from streams.cases.reference_reviews import read_reviews
 from streams.desk.case_book import CaseBook
+from streams.desk.confirm_case import waits
 from streams.desk.local_time import LocalTime
 from streams.desk.print_report import printable
 from streams.desk.waiting_reviews import acted_on, read_waiting
@@ -61,13 +63,24 @@ class HitCounter:
         return found
 
 
-async def print_cases(settings: Settings, write: Callable[[str], object], *, with_withdrawn: bool = False) -> None:
-    """Write a line for each open case or allow-list, and for each withdrawn case if asked."""
+async def print_cases(
+    settings: Settings,
+    write: Callable[[str], object],
+    *,
+    with_withdrawn: bool = False,
+    only: Collection[str] | None = None,
+) -> None:
+    """Write a line for each open case or allow-list, of all or some, and for each withdrawn case if asked."""
     cases = await read_cases(settings)
+    reviews = await read_reviews(settings)
     counts = await _read_counts(settings)
     zone = LocalTime(settings)
-    rows = [_row(entries, counts.get(case_id, Counts()), zone) for case_id, entries in sorted(cases.items())]
-    if with_withdrawn:
+    rows = [
+        _row(entries, counts.get(case_id, Counts()), zone, waits=waits(settings, entries, reviews))
+        for case_id, entries in sorted(cases.items())
+        if only is None or case_id in only
+    ]
+    if with_withdrawn and only is None:  # a withdrawn case has no opener any more
         rows += _withdrawn_rows(CaseBook(settings), cases, counts, zone)
     for line in aligned([_HEAD, *rows]):
         write(line)
@@ -89,11 +102,12 @@ async def _read_counts(settings: Settings) -> dict[str, Counts]:
     return counts
 
 
-def _row(entries: Sequence[Case], counts: Counts, zone: LocalTime) -> tuple[str, ...]:
+def _row(entries: Sequence[Case], counts: Counts, zone: LocalTime, *, waits: bool) -> tuple[str, ...]:
     case, pieces = entries[0], references_of(entries)
     n_references = len({piece.reference_id for piece in pieces if piece.modality != "text"})
     terms = n_terms(digest for piece in pieces for digest in piece.digests)
     kind = "allowed" if case.benign else case.kind.replace("_", " ") + (", minor" if case.minor else "")
+    kind += ", waits for a second person" if waits else ""
     numbers = (n_references, terms, counts.hits, counts.to_review, counts.n_open, counts.overdue)
     return case.case_id, printable(case.name), zone.minute(case.opened_at), kind, *map(str, numbers)
 

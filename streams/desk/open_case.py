@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.messages import Case, CaseKind, Policy, Reference
 from schemas.topics import TOPICS
+from streams.audit.acts import write_act
 from streams.cases.entries import case_key, read_keys, reference_key
 from streams.cases.policy import policy_version
 from streams.decode.decoder import Decoder
@@ -62,6 +63,12 @@ class NewCase:
     """Reference of the authority's file, for notices."""
     approve: bool = False
     """Whether a person approves each notice."""
+    four_eyes: bool = False
+    """Whether its takedowns are held until a second person has confirmed it."""
+    opened_by: str = ""
+    """Account of the person; empty for a program, whose case is nobody's act."""
+    why: str = ""
+    """The reason, for the log of acts."""
 
 
 class OpenedCase(NamedTuple):
@@ -74,7 +81,10 @@ class OpenedCase(NamedTuple):
 
 
 def add_case(settings: Settings, new: NewCase) -> str:
-    """Open a case for a program, which no concern stops, and return its id; raises as `open_case` does."""
+    """Open a case for a program, which no concern stops, and return its id; raises as `open_case` does.
+
+    It is nobody's act, and asks for no second person: workers with JIKIMI_FOUR_EYES, the default, hold its takedowns.
+    """
     return open_case(settings, new).case_id
 
 
@@ -112,8 +122,9 @@ def open_case(
         kind=new.kind,
         minor=new.minor,
         authority=new.authority,
+        opened_by=new.opened_by,
     )
-    _write(settings, case, pieces, approve=new.approve, data_key=data_key)
+    _write(settings, case, pieces, new, data_key)
     return OpenedCase(case_id, case.opened_at, {reference_id_of(case_id, digests[file]): file.name for file in once})
 
 
@@ -144,10 +155,15 @@ def _concerns_of_files(settings: Settings, new: NewCase, digests: Mapping[Path, 
     return file_concerns(new.references, digests, others)
 
 
-def _write(settings: Settings, case: Case, pieces: Sequence[Reference], *, approve: bool, data_key: bytes) -> None:
-    version = policy_version(settings.act, settings.review, approve=approve)
-    policy = Policy(act=settings.act, review=settings.review, version=version, approve=approve)
+def _write(settings: Settings, case: Case, pieces: Sequence[Reference], new: NewCase, data_key: bytes) -> None:
+    version = policy_version(settings.act, settings.review, approve=new.approve)
+    policy = Policy(
+        act=settings.act, review=settings.review, version=version, approve=new.approve, four_eyes=new.four_eyes
+    )
     with writing(settings) as writer:
+        if new.opened_by:
+            detail = f"{len(new.references)} files, {len(new.terms)} terms, {len(new.phrases)} phrases"
+            write_act(writer, "allow" if case.benign else "open", case.case_id, new.opened_by, new.why, detail)
         # The policy first: a worker that has a reference of the case then has the policy for its matches. An allow-list
         # has none, because its matches have no verdict.
         if not case.benign:

@@ -72,6 +72,11 @@ class ReportLines:
             yield f"acts from {report.act:g}, review by a person from {report.review:g}"
         if report.approve:
             yield "a person approves each notice"
+        if report.opened_by:
+            confirmed = f", confirmed by {printable(report.confirmed_by)}" if report.confirmed_by else ""
+            yield f"opened by {printable(report.opened_by)}{confirmed}"
+        if report.waits:
+            yield f"takedowns are held until a second person confirms it: `jikimi case confirm {report.case_id}`"
 
     def _reference(self, reference: ReferenceReport) -> Iterator[str]:
         length = f"{reference.duration_s:.1f} s" if reference.duration_s else ""

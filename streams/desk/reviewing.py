@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ class ReviewRequest(NamedTuple):
     reference_id: str
     by: str
     why: str
+    account: str = ""
 
 
 class QuarantinedReference(NamedTuple):
@@ -111,21 +112,28 @@ def quarantined_references(events: Iterable[Takedown], reviews: Mapping[str, Sta
     last: dict[str, Takedown] = {}
     for event in events:
         last[event.takedown_id] = event
-        for reference_id in event.held_for:
+        for reference_id in _references_of(event):
             since.setdefault((event.case_id, reference_id), event.at)
     held = defaultdict[tuple[str, str], int](int)
     for event in last.values():
-        for reference_id in event.held_for if event.state == "held" else ():
+        for reference_id in _references_of(event) if event.state == "held" else ():
             held[event.case_id, reference_id] += 1
     open_since = {ids: at for ids, at in since.items() if standing_key(*ids) not in reviews}
     found = [QuarantinedReference(*ids, at, held[ids]) for ids, at in open_since.items()]
     return sorted(found, key=lambda reference: reference.held, reverse=True)
 
 
-def print_quarantined(settings: Settings, console: Console) -> None:
-    """Print one line per reference under quarantine."""
+def _references_of(event: Takedown) -> list[str]:
+    """Return the references for which a takedown is held; the case itself is none."""
+    return [one for one in event.held_for if one != event.case_id]
+
+
+def print_quarantined(settings: Settings, console: Console, only: Collection[str] | None = None) -> None:
+    """Print one line per reference under quarantine, of all cases or some."""
     table, zone = Table("case", "reference", "since", "takedowns held", box=None), LocalTime(settings)
     for reference in asyncio.run(read_quarantined(settings)):
+        if only is not None and reference.case_id not in only:
+            continue
         since = zone.second(reference.since)
         table.add_row(reference.case_id, reference.reference_id, since, str(reference.held))
     console.print(table)
@@ -156,4 +164,5 @@ def _review(request: ReviewRequest, kind: StandingKind) -> Standing:
         why=request.why,
         by=request.by,
         at=datetime.now(UTC),
+        account=request.account,
     )

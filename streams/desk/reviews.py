@@ -2,7 +2,7 @@
 
 import asyncio
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -81,15 +81,22 @@ class OpenReviews:
         return sorted(reviews, key=lambda review: (not review.minor, review.verdict.decided_at))
 
 
-async def print_reviews(settings: Settings, console: Console, case_id: str | None, *, json: bool) -> None:
-    """Print the open reviews, of one case or all.
+async def print_reviews(
+    settings: Settings,
+    console: Console,
+    case_id: str | None,
+    *,
+    json: bool,
+    only: Collection[str] | None = None,
+) -> None:
+    """Print the open reviews, of one case or all that are visible.
 
     Raises
     ------
     UsageError
         The broker does not answer, or there is no such open case.
     """
-    reviews = await _read(settings, case_id)
+    reviews = await _read(settings, case_id, only)
     found = reviews.sorted()
     if json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())  # noqa: T201 - output of a command
@@ -113,8 +120,8 @@ def review_lines(review: Review, zone: LocalTime) -> Iterator[str]:
     yield f"    jikimi label {shlex.quote(verdict.post.post_id)} {verdict.case_id} copy"
 
 
-async def _read(settings: Settings, case_id: str | None) -> OpenReviews:
-    cases = await _open_cases(settings)
+async def _read(settings: Settings, case_id: str | None, only: Collection[str] | None) -> OpenReviews:
+    cases = {one: case for one, case in (await _open_cases(settings)).items() if only is None or one in only}
     if case_id is not None and case_id not in cases:
         raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
     reviews = OpenReviews({one: case for one, case in cases.items() if case_id in {None, one}})

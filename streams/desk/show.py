@@ -13,6 +13,7 @@ from streams.delivery.history import read_deliveries
 from streams.desk.build_report import CaseRecords, build_report
 from streams.desk.case_book import CaseBook
 from streams.desk.case_report import CaseReport
+from streams.desk.confirm_case import waits
 from streams.desk.local_time import LocalTime
 from streams.desk.print_report import ReportLines
 from streams.desk.waiting_reviews import acted_on, read_waiting
@@ -56,6 +57,7 @@ async def read_report(settings: Settings, case_id: str) -> CaseReport:
         waiting=sorted(waiting.values(), key=lambda verdict: verdict.decided_at),
         reviews={key: review for key, review in reviews.items() if review.case_id == case_id},
         file_names=CaseBook(settings).file_names(case_id),
+        waits=waits(settings, entries, reviews),
     )
     return build_report(records, datetime.now(UTC))
 

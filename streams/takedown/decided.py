@@ -5,7 +5,7 @@ person wants, and no later verdict issues one that a person has withdrawn. Each 
 with its offset, so that the order of labels is that of their topic, and a repeated label changes nothing.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -84,25 +84,31 @@ class Decisions:
         return step(last, "withdrawn", "label", offset, **_changes(label, offset))
 
     def _issued(self, label: Label, offset: int, last: Takedown | None) -> Takedown | None:
-        if last is None:
-            event = self._first(label, offset, "issued")
-        elif last.state in PENDING | GONE:
+        if last is not None and last.state in PENDING | GONE:
             return None
-        else:
-            event = step(last, "issued", "label", offset, **_basis(label), **_changes(label, offset))
+        event = self._wanted(label, offset, last, TakedownDecision("issued"))
         if event is None or self._log.has_pending(event.post, event.case_id):
             return None
-        # All of its references may have been withdrawn since the verdict.
-        is_supported = self._quarantine.decide(event.case_id, event, event.at).state == "issued"
-        return event if is_supported else None
+        # All of its references may have been withdrawn since the verdict, or its case waits for the second person.
+        decision = self._quarantine.decide(event.case_id, event, event.at)
+        if decision.state == "held":
+            return self._wanted(label, offset, last, decision)
+        return event if decision.state == "issued" else None
 
-    def _first(self, label: Label, offset: int, state: State) -> Takedown | None:
+    def _wanted(self, label: Label, offset: int, last: Takedown | None, decision: TakedownDecision) -> Takedown | None:
+        """Return the event of a takedown that a person wants; None without a verdict or an earlier event."""
+        if last is None:
+            return self._first(label, offset, decision.state, decision.held_for)
+        changes = _basis(label) | {"held_for": list(decision.held_for)} | _changes(label, offset)
+        return step(last, decision.state, "label", offset, **changes)
+
+    def _first(self, label: Label, offset: int, state: State, held_for: Sequence[str] = ()) -> Takedown | None:
         """Return the first event of a takedown, None without the verdict that has the post and the evidence."""
         if label.verdict is None:
             return None
         case = self._context.cases.case(label.case_id)
         minor = case is not None and case.minor
-        event = event_of(_takedown_id(label), label.verdict, TakedownDecision(state), None, minor=minor)
+        event = event_of(_takedown_id(label), label.verdict, TakedownDecision(state, held_for), None, minor=minor)
         event_id = record_id("takedown-event", event.takedown_id, state, "label", offset)
         return chained(msgspec.structs.replace(event, event_id=event_id, **_changes(label, offset)), None)
 
@@ -118,8 +124,7 @@ def _changes(label: Label, offset: int) -> dict[str, Any]:
 
 def _basis(label: Label) -> dict[str, Any]:
     """Return the fields of the verdict that the person decided on; without one, the takedown keeps its own."""
-    fields = {name: getattr(label.verdict, name) for name in _OF_VERDICT} if label.verdict is not None else {}
-    return fields | {"held_for": []}
+    return {name: getattr(label.verdict, name) for name in _OF_VERDICT} if label.verdict is not None else {}
 
 
 def _check(label: Label) -> None:

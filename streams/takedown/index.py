@@ -69,6 +69,11 @@ def reference_key(case_id: str, reference_id: str) -> int:
     return _digest("reference", case_id, reference_id)
 
 
+def waiting_key(case_id: str) -> int:
+    """Return the key that finds the takedowns that were held for the second person of a case."""
+    return _digest("waiting", case_id)
+
+
 def target_key(target: RemovalTarget) -> int:
     """Return the key that finds the takedowns of a post or of an account's posts."""
     return _digest("target", target.platform, target.url or "", target.author or "")
@@ -159,6 +164,8 @@ def _made(found: tuple[int, int, int, int, int]) -> Entry:
 def _keys(event: Takedown) -> Iterable[int]:
     yield case_key(event.case_id)
     yield from map(target_key, removal_targets(event.post))
+    if event.case_id in event.held_for:
+        yield waiting_key(event.case_id)
     for reference_id in {evidence.reference_id for evidence in event.evidence}:
         yield reference_key(event.case_id, reference_id)
 

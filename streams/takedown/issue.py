@@ -48,7 +48,8 @@ async def next_event(
     takedown_id = record_id("takedown", verdict.post.post_id, case_id)
     takedown_log.require_unfrozen(takedown_id)
     entry = takedown_log.entry(takedown_id)
-    if not may_follow(entry.state if entry else None, decision.state) or decision.state not in {"issued", "held"}:
+    state = entry.state if entry else None
+    if decision.state not in {"issued", "held"} or decision.state == state or not may_follow(state, decision.state):
         return None
     if takedown_log.has_pending(verdict.post, case_id, or_held=decision.state == "held"):
         return None

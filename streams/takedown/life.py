@@ -21,7 +21,7 @@ GONE: frozenset[State] = frozenset({"removed", "gone_before_notice"})
 _ENDS: frozenset[State] = frozenset({"removed", "withdrawn"})
 _FOLLOWING: dict[State | None, frozenset[State]] = {
     None: frozenset({"issued", "held", "withdrawn"}),  # withdrawn by a person, before a verdict issued it
-    "held": frozenset({"issued", *_ENDS}),
+    "held": frozenset({"issued", "held", *_ENDS}),  # held: with a person's label, while the case waits
     "issued": frozenset({"approved", "sent", "acknowledged", "refused", "escalated", "gone_before_notice", *_ENDS}),
     "approved": frozenset({"sent", "acknowledged", "refused", "escalated", "gone_before_notice", *_ENDS}),
     "sent": frozenset({"acknowledged", "refused", "escalated", *_ENDS}),

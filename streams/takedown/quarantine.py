@@ -4,6 +4,8 @@ A test card, a popular song or a common intro taken for a victim's file would se
 notices. So no more than a set number of takedowns an hour may rest on a reference that nobody has confirmed; later ones
 are held. The takedowns topic holds the whole state: issued events are counted, and held events name their references.
 These stay under quarantine, over any restart, until a person confirms or withdraws them.
+
+A takedown is held likewise while its case waits for a second person; the held event then names the case.
 """
 
 from collections import OrderedDict, defaultdict, deque
@@ -14,6 +16,7 @@ from typing import NamedTuple
 
 from schemas.messages import Evidence, StandingKind, State, Takedown, Verdict
 from streams.cases.reference_reviews import ReferenceReviews
+from streams.takedown.four_eyes import FourEyes
 from streams.takedown.life import labelled
 from streams.takedown.log import TakedownLog
 
@@ -30,7 +33,7 @@ class TakedownDecision(NamedTuple):
     state: State
     """Issued; held; or withdrawn when no remaining evidence is sufficient."""
     held_for: Sequence[str] = ()
-    """Quarantined references on which it rests."""
+    """Quarantined references on which it rests, after the case if that waits for its second person."""
 
 
 class Quarantine:
@@ -40,12 +43,21 @@ class Quarantine:
     ----------
     max_takedowns
         Takedowns an hour that may rest on an unconfirmed reference; 0 is no limit.
+    four_eyes
+        Rule about the second person of a case; None if no case waits for one.
     """
 
-    def __init__(self, takedown_log: TakedownLog, reviews: ReferenceReviews, max_takedowns: int) -> None:
+    def __init__(
+        self,
+        takedown_log: TakedownLog,
+        reviews: ReferenceReviews,
+        max_takedowns: int,
+        four_eyes: FourEyes | None = None,
+    ) -> None:
         self._log = takedown_log
         self._reviews = reviews
         self._max_takedowns = max_takedowns
+        self._four_eyes = four_eyes
         self._quarantined: dict[str, set[str]] = defaultdict(set)
         # Of the last hour only, and per reference no more than decide: memory follows the active references.
         self._issued_at: OrderedDict[tuple[str, str], deque[datetime]] = OrderedDict()
@@ -67,19 +79,23 @@ class Quarantine:
     def decide(self, case_id: str, basis: Basis, now: datetime) -> TakedownDecision:
         """Return the decision on a takedown by the current reviews of the case's references.
 
-        A takedown that a person wants is under no rate limit, and any of its evidence is sufficient.
+        A takedown that a person wants is under no rate limit, and any of its evidence is sufficient. It waits for the
+        second person of its case all the same: whoever opens a false case could also label posts as copies.
         """
         withdrawn = self._reviews.references(case_id, "withdrawn")
         if not is_supported(basis, withdrawn):
             return TakedownDecision("withdrawn")
         limited = set() if is_wanted(basis) else self._limited(case_id, basis, now) - withdrawn
-        if is_supported(basis, withdrawn | limited):
+        unseen = self._unseen(case_id, basis)
+        if is_supported(basis, withdrawn | limited | unseen) and (basis.evidence or not unseen):
             return TakedownDecision("issued")
-        return TakedownDecision("held", sorted(limited & supporting_references(basis)) or sorted(limited))
+        held_for = sorted(limited & supporting_references(basis)) or sorted(limited)
+        return TakedownDecision("held", [case_id, *held_for] if unseen else held_for)
 
     def limited_for_s(self, case_id: str, basis: Basis, now: datetime) -> float | None:
         """Return when to decide on a held takedown again, seconds from now; None if it waits for a review."""
         held_for = self._quarantined.get(case_id, set()) - self._reviews.references(case_id, "confirmed")
+        held_for |= self._unseen(case_id, basis)
         if not is_supported(basis, held_for | self._reviews.references(case_id, "withdrawn")):
             return None
         ends = [
@@ -87,6 +103,13 @@ class Quarantine:
             for reference_id in self._limited(case_id, basis, now) - held_for
         ]
         return max(_LEAST_WAIT_S, (min(ends) - now).total_seconds()) if ends else None
+
+    def _unseen(self, case_id: str, basis: Basis) -> set[str]:
+        """Return the references of the evidence that no second person has confirmed; the empty one without evidence."""
+        if self._four_eyes is None:
+            return set()
+        references = {evidence.reference_id for evidence in basis.evidence} or {""}
+        return self._four_eyes.unconfirmed(case_id, references)
 
     def _limited(self, case_id: str, basis: Basis, now: datetime) -> AbstractSet[str]:
         """Return the references of the evidence that are under quarantine or have reached the limit."""
@@ -101,7 +124,7 @@ class Quarantine:
 
     def _apply(self, event: Takedown) -> None:
         if event.state == "held":
-            self._quarantined[event.case_id].update(event.held_for)
+            self._quarantined[event.case_id].update(set(event.held_for) - {event.case_id})
         elif event.state == "issued" and not is_wanted(event):
             for reference_id in supporting_references(event):
                 self._count(event.case_id, reference_id, event.at)

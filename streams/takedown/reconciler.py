@@ -1,4 +1,4 @@
-"""Reconciliation of takedowns after their case was closed or one of their references was confirmed or withdrawn.
+"""Reconciliation of takedowns after their case was closed or confirmed, or one of its references reviewed.
 
 The work follows the changes: a closed case or a review finds its takedowns by the log's index, and a new event is
 compared with the cases and reviews once, because they may have changed while it was written. Only partitions that are
@@ -16,7 +16,7 @@ import structlog
 from schemas.messages import StandingKind, State, Takedown
 from streams.engine.context import Context
 from streams.errors import UnprocessableError
-from streams.takedown.index import case_key, reference_key
+from streams.takedown.index import case_key, reference_key, waiting_key
 from streams.takedown.life import GONE, OPEN, step
 from streams.takedown.log import TakedownLog
 from streams.takedown.quarantine import Quarantine
@@ -74,8 +74,10 @@ class Reconciler:
         open_cases = {case_key(case_id) for case_id in self._context.cases.case_ids()}
         for case in await self._log.cases(OPEN) - open_cases:
             await self._reconcile_all((case, OPEN), partitions)
+        held = await self._log.cases(_HELD)
         for case_id, reference_id, kind in self._quarantine.reviews():
-            await self._reconcile_all(_cause(case_id, reference_id, kind), partitions)
+            if reference_id or case_key(case_id) in held:  # with four eyes nearly every case has a review
+                await self._reconcile_all(_cause(case_id, reference_id, kind), partitions)
 
     async def _follow_changes(self) -> None:
         self._changed.clear()
@@ -176,5 +178,10 @@ class Reconciler:
 
 
 def _cause(case_id: str, reference_id: str, kind: StandingKind | None) -> _Cause:
-    """Return what a review may change: a confirmed reference, or one no longer reviewed, ends no takedown."""
+    """Return what a review may change: a confirmed reference, or one no longer reviewed, ends no takedown.
+
+    The review of a case, which has no reference, concerns only what was held for its second person.
+    """
+    if not reference_id:
+        return waiting_key(case_id), _HELD
     return reference_key(case_id, reference_id), _NOT_WITHDRAWN if kind == "withdrawn" else _HELD

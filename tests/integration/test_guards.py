@@ -10,6 +10,7 @@ from schemas.ids import record_id
 from schemas.messages import Takedown, Verdict
 from streams.cases.entries import reference_key
 from streams.desk.withdraw_case import withdraw_case
+from streams.rights.person import current_person
 from tests.integration.made import entry, footage, reference
 from tests.integration.system import System, by_key, until
 from tests.integration.test_match import live_matches, pairs, write_post, write_reference
@@ -115,6 +116,33 @@ def test_no_held_takedown_is_lost_or_issued_twice_over_kills(system: System) -> 
     assert all(states(system, post) in (["issued"], ["held", "issued"]) for post in posts)
     events = [kept.message.event_id for kept in system.records("takedowns")]
     assert len(set(events)) == len(events)
+
+
+def test_a_case_acts_only_once_another_person_has_confirmed_it(system: System) -> None:
+    system.environment["JIKIMI_FOUR_EYES"] = "true"
+    me = current_person(system.settings).name
+    open_case(system, CASE, "r1")
+    system.write("cases", CASE, msgspec.structs.replace(entry(CASE), opened_by=me))
+    system.worker("takedown")
+    flood(system, 2)
+    assert last_states(system) == {"held": 2}
+    assert all(kept.message.held_for == [CASE] for kept in system.records("takedowns"))
+    assert "waits for a second person" in system.jikimi("case", "list").out
+    refused = system.jikimi("case", "confirm", CASE, "--officer", "another-pseudonym")
+    assert (refused.code, f"{me} opened {CASE}" in refused.err) == (2, True)
+    system.write("cases", CASE, msgspec.structs.replace(entry(CASE), opened_by="kim"))
+    system.flush()
+    assert system.jikimi("case", "confirm", CASE, "--why", "saw the files", "--officer", "ann").code == 0
+    until(lambda: last_states(system) == {"issued": 2})
+    flood(system, 1, first=10)
+    assert last_states(system) == {"issued": 3}
+    shown = system.jikimi("case", "show", CASE).out
+    assert f"opened by kim, confirmed by {me}" in shown
+    assert "takedowns are held" not in shown
+    acts = [kept.message for kept in system.records("acts")]
+    assert [(act.act, act.subject, act.by) for act in acts] == [("confirm", CASE, me)] * 3
+    assert ["failed" in act.detail for act in acts] == [False, True, False]
+    assert (acts[-1].why, acts[-1].detail) == ("saw the files", "as ann")
 
 
 def test_withdrawing_a_reference_withdraws_takedowns_that_rest_on_it_alone(system: System) -> None:

@@ -7,17 +7,30 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
 from streams.cases.entries import reference_key
 from streams.demo.processes import Worker
 from streams.doctor.rights import ROLES, rights_of
+from streams.kafka.clients import client_config
 from streams.settings import load_settings
 from streams.topology import STAGES
 from tests.integration.made import entry, footage, reference
 from tests.integration.system import System, running
 from tests.support.brokers import new_prefix
+from tests.support.deadline import DEADLINE_S
 from tests.support.secured import PASSWORD, SecuredKafka, certify
 
+WRITERS = {
+    "cases": {"desk"},
+    "standings": {"desk"},
+    "acts": {"desk"},
+    "labels": {"desk"},
+    "deployments": {"desk"},
+    "verdicts": {"fusion", "desk"},  # desk: redrives
+    "takedowns": {"takedown", "delivery"},
+}
+"""Only users of these roles may write the topics that decide what is taken down."""
 LINE = b'{"platform": "made", "url": "https://made.example/1", "caption": "a caption that nobody looks for"}\n'
 
 
@@ -60,6 +73,25 @@ def test_a_post_is_processed_to_its_verdict_with_only_the_rights_that_the_doctor
         assert [worker.stop() for worker in workers.values()] == [0] * len(STAGES)
     logs = {stage: worker.log_file.read_text() for stage, worker in workers.items()}
     assert {stage for stage, log in logs.items() if "uthoriz" in log or '"level": "error"' in log} == set()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_user_is_refused_the_topics_that_decide_what_is_taken_down(
+    system: System, secured: SecuredKafka, role: str
+) -> None:
+    forbidden = {system.settings.topic_prefix + topic for topic, writers in WRITERS.items() if role not in writers}
+    config = client_config(load_settings(**given(secured.environment(role))))
+    producer, refused = Producer(config | {"message.timeout.ms": DEADLINE_S * 1000}), {}
+    for topic in forbidden:
+        producer.produce(topic, b"forged", on_delivery=lambda error, message: refused.update({message.topic(): error}))
+    producer.flush(DEADLINE_S)
+    assert {topic: error and error.name() for topic, error in refused.items()} == dict.fromkeys(
+        forbidden, "TOPIC_AUTHORIZATION_FAILED"
+    )
+
+
+def given(environment: dict[str, str]) -> dict[str, str]:
+    return {name.removeprefix("JIKIMI_").lower(): value for name, value in environment.items()}
 
 
 def test_the_doctor_confirms_the_rights_of_a_role(system: System, secured: SecuredKafka) -> None:

@@ -27,7 +27,7 @@ def agreement(context: Context, event: Takedown) -> Iterator[Block]:
     yield Paragraph(words("together", policy=event.policy_version, **figures))
     yield Paragraph(decision(context, event))
     if event.held_for:
-        yield Paragraph(words("held_for"))
+        yield Paragraph(words("held_for_case" if event.case_id in event.held_for else "held_for"))
     if context.source.thumbnails and (pictures := list(_pictures(context, best))):
         yield Heading(words("thumbnails"), 3)
         yield Pictures(pictures)

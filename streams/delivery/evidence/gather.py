@@ -72,7 +72,8 @@ async def gather(settings: Settings, history: CaseHistory) -> CaseFacts:
         raise UsageError(f"{history.identifier}: {where}: `jikimi case list` shows the open cases")
     if dropped := unseal_thumbnails(settings, history, list(entries.values())):
         log.warning("thumbnails left out: the case was withdrawn, or its key is not among ours", number=dropped)
-    reviews = [review for review in (await read_reviews(settings)).values() if review.case_id == case_id]
+    found = (await read_reviews(settings)).values()
+    reviews = [review for review in found if review.case_id == case_id and review.reference_id]
     return facts_of(case_id, history, list(entries.values()), sorted(reviews, key=lambda review: review.at))
 
 

@@ -222,7 +222,7 @@ def test_the_json_has_stable_fields_and_times_in_utc() -> None:
     assert set(found) == {
         "case_id", "name", "opened_at", "withdrawn_at", "is_allowed", "kind", "minor", "authority", "act", "review",
         "approve", "terms", "phrases", "models", "references", "states", "hits", "reviews", "families",
-        "repeat_uploaders",
+        "repeat_uploaders", "opened_by", "confirmed_by", "waits",
     }  # fmt: skip
     assert msgspec.json.decode(msgspec.json.encode(report), type=CaseReport) == report
 

@@ -124,8 +124,9 @@ async def test_a_bundle_of_nothing_is_refused(given: Given) -> None:
 
 
 def test_the_command_prints_the_text_and_writes_pages(
-    given: Given, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    given: Given, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("streams.audit.acting.write_act", lambda *_: None)
     given([made_takedown(), made_takedown(2, evidence=[text_evidence()])])
     command.notice_show("t1", "ko")
     output = capsys.readouterr()

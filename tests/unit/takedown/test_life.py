@@ -20,9 +20,9 @@ def test_every_state_can_be_reached_and_a_withdrawal_ends_each() -> None:
     assert all(may_follow(state, "withdrawn") for state in (None, *STATES))
 
 
-def test_only_a_withdrawal_follows_itself_and_nothing_is_sent_after_an_end() -> None:
-    # A person withdraws for good what the system has withdrawn.
-    assert [state for state in STATES if may_follow(state, state)] == ["withdrawn"]
+def test_only_what_is_withdrawn_or_held_follows_itself_and_nothing_is_sent_after_an_end() -> None:
+    # A person withdraws for good what the system has withdrawn, and labels what is held for its case.
+    assert {state for state in STATES if may_follow(state, state)} == {"withdrawn", "held"}
     for last, state in product(
         [*GONE, "withdrawn", "held"], ["approved", "sent", "acknowledged", "refused", "escalated"]
     ):
