@@ -84,7 +84,7 @@ def test_an_officer_sees_and_withdraws_own_cases_only() -> None:
     for other in ("case-b", "case-old", "no-such"):
         with pytest.raises(UsageError, match="another's"):
             require_case(SETTINGS, kim("officer"), "withdraw", other)
-    assert visible_cases(SETTINGS, kim("officer"), "read") == {"case-a"}
+    assert visible_cases(SETTINGS, kim("officer"), "read") == frozenset({"case-a"})
     assert visible_cases(SETTINGS, kim("officer", "auditor"), "read") is None
     with pytest.raises(UsageError, match="--case"):
         require_any(kim("officer"), "read", None)
