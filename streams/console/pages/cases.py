@@ -1,5 +1,6 @@
 """Pages of cases: who waits, the list, one case, and its withdrawal."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -20,9 +21,9 @@ from streams.desk.build_report import CaseRecords, build_report
 from streams.errors import UsageError
 from streams.takedown.life import OPEN
 
-_FIRST = 30
+_FIRST = 15
 """Cases with somebody waiting that are listed first."""
-_NEWEST = 50
+_NEWEST = 30
 _OF_CASE = 500
 """Takedowns whose families are shown."""
 _MAX_WHY = 500
@@ -90,6 +91,7 @@ def _list(site: Site, after: str | None) -> dict[str, Any]:
     urgent = [] if after else store.cases.chosen(first)
     place = cursor(after)
     rows = store.cases.page(benign=False, after=place, limit=_NEWEST + 1)
+    counts = store.takedowns.counts([row.case_id for row in [*urgent, *rows]])
     n_waiting, oldest_s = store.reviews.waiting()
     n_cases, n_allowed = store.cases.count()
     states = store.takedowns.counts().get("", {})
@@ -100,7 +102,7 @@ def _list(site: Site, after: str | None) -> dict[str, Any]:
         "next": _next(rows),
         "waiting": waiting,
         "overdue": overdue,
-        "counts": store.takedowns.counts([row.case_id for row in [*urgent, *rows]]),
+        "hits": {case_id: _hits(of_case) for case_id, of_case in counts.items()},
         "n_waiting": max(0, n_waiting - len(decided)),
         "oldest_s": oldest_s,
         "n_overdue": sum(overdue.values()),
@@ -108,8 +110,12 @@ def _list(site: Site, after: str | None) -> dict[str, Any]:
         "n_letters": store.dead_letters.count("open"),
         "n_cases": n_cases,
         "n_allowed": n_allowed,
-        "open_states": OPEN,
     }
+
+
+def _hits(counts: Mapping[str, int]) -> tuple[int, int]:
+    """Return how many takedowns of a case are open, and how many there are."""
+    return sum(n for state, n in counts.items() if state in OPEN), sum(counts.values())
 
 
 def _next(rows: list[CaseRow]) -> str | None:
