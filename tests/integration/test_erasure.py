@@ -60,7 +60,7 @@ def runs_of(found: list[Reference]) -> DescriptorRuns:
 
 def records_with(system: System, runs: DescriptorRuns) -> set[str]:
     """Return the topics in whose records any of the runs lies."""
-    return {topic for topic in TOPICS if any(runs.found_in(value) for value in values(system, topic))}
+    return {topic for topic in TOPICS if any([runs.found_in(value) for value in values(system, topic)])}  # noqa: C419 - to the end
 
 
 def values(system: System, topic: str) -> Iterator[bytes]:
@@ -71,14 +71,16 @@ def values(system: System, topic: str) -> Iterator[bytes]:
     partitions = [TopicPartition(name, number, 0) for number in range(TOPICS[topic].partitions)]
     consumer.assign(partitions)
     unread = set(range(len(partitions)))
-    while unread:
-        record = consumer.poll(DEADLINE_S)
-        assert record is not None
-        if record.error():
-            unread.discard(record.partition())
-        else:
-            yield record.value() or b""
-    consumer.close()
+    try:
+        while unread:
+            record = consumer.poll(DEADLINE_S)
+            assert record is not None
+            if record.error():
+                unread.discard(record.partition())
+            else:
+                yield record.value() or b""
+    finally:
+        consumer.close()
 
 
 def files_with(kafka: Kafka, runs: DescriptorRuns) -> set[str]:
