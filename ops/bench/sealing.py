@@ -1,4 +1,4 @@
-"""Print what sealing costs of the CPU: ``python -m ops.bench.sealing [--rounds N]``.
+"""Print what sealing costs of the CPU: ``python -m ops.bench.sealing [--rounds N] [--clips N]``.
 
 The demonstration's clips go through decode, the wire format, visual and audio, in pairs of one run with sealing and one
 without, the order changing from pair to pair. CPU seconds are of this process and of the decoders that it started. The
@@ -18,7 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from models.audio.model import AudioModel
 from models.registry import Registry
+from models.visual.model import VisualModel
 from schemas.codec import Codec
 from schemas.messages import Frames, Medium, Post, Sounds
 from streams.decode.decoder import Decoder
@@ -35,6 +37,11 @@ from streams.sealing.settings import SealingSettings
 
 _CODEC = Codec()
 _RECORD = Record("posts", 0, 0, b"", b"")
+
+
+class _Models(NamedTuple):
+    visual: VisualModel
+    audio: AudioModel
 
 
 class Cost(NamedTuple):
@@ -74,10 +81,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=5)
-    n_rounds = parser.parse_args().rounds
+    parser.add_argument("--clips", type=int, default=len(list(MEDIA.glob("*.mp4"))))
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         seal = MediaSeal(SealingSettings(key_file=Path(folder) / "keys.json"))
-        pairs = asyncio.run(_pairs(seal, n_rounds))
+        pairs = asyncio.run(_pairs(seal, arguments.rounds, arguments.clips))
     ratios = [sealed.cpu_s / plain.cpu_s for sealed, plain in pairs]
     sealed = [pair[0] for pair in pairs]
     media_s = sealed[0].media_s
@@ -92,18 +100,19 @@ def main() -> None:
     )
 
 
-async def _pairs(seal: MediaSeal, n_rounds: int) -> list[tuple[Cost, Cost]]:
-    registry, clips = Registry(), sorted(MEDIA.glob("*.mp4"))
-    await _run(None, registry, clips)  # models are loaded
+async def _pairs(seal: MediaSeal, n_rounds: int, n_clips: int) -> list[tuple[Cost, Cost]]:
+    registry, clips = Registry(), sorted(MEDIA.glob("*.mp4"))[:n_clips]
+    models = _Models(registry.visual(), registry.audio())
+    await _run(None, models, clips[:1])  # everything is loaded
     pairs = []
     for number in range(n_rounds):
         order: list[MediaSeal | None] = [seal, None] if number % 2 else [None, seal]
-        costs = {one: await _run(one, registry, clips) for one in order}
+        costs = {one: await _run(one, models, clips) for one in order}
         pairs.append((costs[seal], costs[None]))
     return pairs
 
 
-async def _run(seal: MediaSeal | None, registry: Registry, clips: Sequence[Path]) -> Cost:
+async def _run(seal: MediaSeal | None, models: _Models, clips: Sequence[Path]) -> Cost:
     timed, before_s = _Timed(seal), _cpu_s()
     media_s, n_bytes = 0.0, 0
     for clip in clips:
@@ -113,21 +122,21 @@ async def _run(seal: MediaSeal | None, registry: Registry, clips: Sequence[Path]
             async with aclosing(decode_post(_post(clip), _RECORD, access)) as outputs:
                 async for topic, _, message in outputs:
                     if isinstance(message, Frames | Sounds):
-                        n_bytes += _describe(registry, timed, topic, message)
+                        n_bytes += _describe(models, timed, topic, message)
                         media_s += message.segment.duration_s if isinstance(message, Frames) else 0.0
     return Cost(_cpu_s() - before_s, timed.seconds, media_s, n_bytes)
 
 
-def _describe(registry: Registry, timed: _Timed, topic: str, message: Frames | Sounds) -> int:
+def _describe(models: _Models, timed: _Timed, topic: str, message: Frames | Sounds) -> int:
     """Describe a message as the next stage does and return its size on the wire."""
     value = _CODEC.encode(topic, timed.sealed(message))
     received = _CODEC.decode(topic, value)
     assert isinstance(received, Frames | Sounds)
     opened = timed.unsealed(received)
     if isinstance(opened, Frames):
-        describe_frames(registry.visual(), opened)
+        describe_frames(models.visual, opened)
     else:
-        describe_sounds(registry.audio(), opened)
+        describe_sounds(models.audio, opened)
     return len(value)
 
 

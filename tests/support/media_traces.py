@@ -17,13 +17,17 @@ _PICTURE_OR_CONTAINER = re.compile(
     re.DOTALL,
 )
 _SAMPLE_BYTES = 64
+_MAX_SAMPLES = 16
+_WITHOUT_RECORDS = {".index", ".timeindex"}
+"""Files of a broker that it lays out with megabytes of zeros, and that hold offsets and times."""
 _CHUNK_BYTES = 64 * 1024 * 1024
 
 
 def samples_of(pcm: bytes) -> list[bytes]:
     """Return short runs of a sound, from the places where it is not silent."""
     runs = [pcm[start : start + _SAMPLE_BYTES] for start in range(0, len(pcm) - _SAMPLE_BYTES, 997 * 2)]
-    return [run for run in runs if len(set(run)) > _SAMPLE_BYTES // 4]
+    loud = [run for run in runs if len(set(run)) > _SAMPLE_BYTES // 4]
+    return loud[:: -(-len(loud) // _MAX_SAMPLES) or 1]
 
 
 def traces(content: bytes, samples: Sequence[bytes] = ()) -> list[bytes]:
@@ -33,7 +37,8 @@ def traces(content: bytes, samples: Sequence[bytes] = ()) -> list[bytes]:
 
 def files_with_traces(folders: Sequence[Path], samples: Sequence[bytes] = ()) -> Iterator[Path]:
     """Yield the files below folders that hold traces of media."""
-    for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
+    found = (path for folder in folders for path in folder.rglob("*") if path.suffix not in _WITHOUT_RECORDS)
+    for path in (path for path in found if path.is_file()):
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 if traces(chunk, samples):
