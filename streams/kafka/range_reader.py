@@ -4,10 +4,12 @@ import threading
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+import stamina
 from confluent_kafka import Consumer, TopicPartition
 
 from streams.kafka.clients import headers_of, reader_config
 from streams.kafka.polling import offset_of, poll_in_time
+from streams.kafka.topic_reader import is_temporary
 from streams.settings import Settings
 
 _FETCH_S = 20.0
@@ -47,15 +49,11 @@ class RangeReader:
 
     def first(self, partition: int) -> int:
         """Return the first offset that is still retained."""
-        with self._lock:
-            first, _ = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_FETCH_S)
-        return first
+        return self._watermarks(partition)[0]
 
     def end(self, partition: int) -> int:
         """Return the offset after the last record."""
-        with self._lock:
-            _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_FETCH_S)
-        return max(0, end)
+        return max(0, self._watermarks(partition)[1])
 
     def partitions(self) -> list[int]:
         """Return the partitions of the topic, none if it does not exist."""
@@ -65,10 +63,14 @@ class RangeReader:
 
     def is_empty(self, partition: int) -> bool:
         """Return whether a partition never held a record: not every broker reports the end of such a one."""
+        return self._watermarks(partition)[1] == 0
+
+    @stamina.retry(on=is_temporary, timeout=_FETCH_S)
+    def _watermarks(self, partition: int) -> tuple[int, int]:
         with self._lock:
             topic_partition = TopicPartition(self._topic, partition)
-            _, end = self._consumer.get_watermark_offsets(topic_partition, timeout=_FETCH_S)
-        return end == 0
+            found: tuple[int, int] = self._consumer.get_watermark_offsets(topic_partition, timeout=_FETCH_S)
+        return found
 
     def read(self, partition: int, start: int, end: int) -> Iterator[RangeRecord]:
         """Yield the retained records from `start` to before `end`.
