@@ -13,11 +13,13 @@ import structlog
 
 from models.manifest import ModelError
 from schemas.messages import Reference
+from streams.audit.acting import NOT_GIVEN
 from streams.console.uploads import Upload, store_uploads, upload_folder
 from streams.desk.case_book import CaseBook, CaseNote
 from streams.desk.concerns import Concern
 from streams.desk.open_case import Ask, NewCase, OpenedCase, Preview, Progress, open_case
 from streams.errors import UsageError
+from streams.rights.person import current_person
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -204,7 +206,13 @@ class Openings:
     async def _open(self, opening: Opening, new: NewCase, files: list[Path]) -> None:
         loop = asyncio.get_running_loop()
         try:
-            with_files = replace(new, references=files)
+            with_files = replace(
+                new,
+                references=files,
+                four_eyes=self._settings.four_eyes,
+                opened_by=current_person(self._settings).name,
+                why=new.why or NOT_GIVEN,
+            )
             hooks = (opening.show, opening.ask, opening.preview)
             opened = await loop.run_in_executor(self._pool, self._open_one, self._settings, with_files, *hooks)
             _note(self._settings, new.name, opened)
