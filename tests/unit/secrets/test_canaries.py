@@ -21,6 +21,7 @@ SECRET = f"{MARK}-of-somebody"
         SECRET.encode().hex().encode(),
         *(base64.b64encode(before + SECRET.encode() + b"!") for before in (b"", b"u", b"us", b"\0u\0", b"user:")),
     ],
+    ids=[f"form-{n}" for n in range(8)],  # the mark differs in each of xdist's processes
 )
 def test_every_form_is_found(content: bytes) -> None:
     assert list(search(b"before " + content + b" after", forms(MARK), "here"))
