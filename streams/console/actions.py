@@ -12,6 +12,7 @@ from streams.audit.acts import write_act
 from streams.cases.labels import label_key, write_label
 from streams.console.store.store import FollowedStore
 from streams.desk.approve import approve_takedown
+from streams.desk.confirm_case import CaseConfirmation, confirm_case
 from streams.desk.reviewing import ReviewRequest, confirm_reference, withdraw_reference
 from streams.desk.withdraw_case import withdraw_case
 from streams.engine.dead_letter_index import Selection
@@ -73,15 +74,21 @@ class Actions:
         act = _Act("withdraw", case_id, "")
         return await self._act(act, lambda: withdraw_case(self._settings, case_id), "cases", "standings")
 
+    async def confirm_case(self, case_id: str, why: str) -> None:
+        """Confirm a case as its second person."""
+        request = CaseConfirmation(case_id, self._person.name, self._signature, why)
+        act = _Act("confirm", case_id, why)
+        await self._act(act, lambda: confirm_case(self._settings, request), "standings")
+
     async def confirm_reference(self, case_id: str, reference_id: str, why: str) -> None:
         """Confirm a reference as the victim's."""
-        request = ReviewRequest(case_id, reference_id, self._signature, why)
+        request = ReviewRequest(case_id, reference_id, self._signature, why, self._person.name)
         act = _Act("confirm", f"{case_id}/{reference_id}", why)
         await self._act(act, lambda: confirm_reference(self._settings, request), "standings")
 
     async def withdraw_reference(self, case_id: str, reference_id: str, why: str) -> None:
         """Erase a reference that is not the victim's."""
-        request = ReviewRequest(case_id, reference_id, self._signature, why)
+        request = ReviewRequest(case_id, reference_id, self._signature, why, self._person.name)
         act = _Act("withdraw", f"{case_id}/{reference_id}", why)
         await self._act(act, lambda: withdraw_reference(self._settings, request), "cases", "standings")
 

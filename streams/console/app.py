@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException, NotFoundException, PermissionDeni
 from litestar.params import FromPath
 
 from streams.console.guard import COOKIE, cookie_of, session_of
-from streams.console.pages import cases, dead_letters, live, opening, reviews, takedowns
+from streams.console.pages import cases, dead_letters, live, opening, reviews, second_person, takedowns
 from streams.console.render import go_to, safe_path
 from streams.console.site import Site
 from streams.console.words import languages
@@ -46,6 +46,7 @@ def create_app(site: Site) -> Litestar:
         [
             *_entrance(site),
             *cases.routes(site),
+            *second_person.routes(site),
             *opening.routes(site),
             *reviews.routes(site),
             *takedowns.routes(site),

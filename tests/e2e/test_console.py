@@ -40,6 +40,8 @@ PAGES = {
     "live": "/live",
     "dead-letters": "/dead-letters",
     "open": "/open",
+    "unconfirmed": "/unconfirmed",
+    "confirm": "/cases/case-w/confirm",
     "missing": "/nowhere",
 }
 

@@ -11,6 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import File
 
+from streams.cases.four_eyes import is_second_person
 from streams.console.pages.parts import cursor, next_page
 from streams.console.render import go_to
 from streams.console.site import Site
@@ -94,6 +95,7 @@ def _list(site: Site, after: str | None) -> dict[str, Any]:
     counts = store.takedowns.counts([row.case_id for row in [*urgent, *rows]])
     n_waiting, oldest_s = store.reviews.waiting()
     n_cases, n_allowed = store.cases.count()
+    n_unconfirmed, oldest_unconfirmed_s = store.cases.count_waiting()
     states = store.takedowns.counts().get("", {})
     return {
         "urgent": urgent,
@@ -105,6 +107,8 @@ def _list(site: Site, after: str | None) -> dict[str, Any]:
         "hits": {case_id: _hits(of_case) for case_id, of_case in counts.items()},
         "n_waiting": max(0, n_waiting - len(decided)),
         "oldest_s": oldest_s,
+        "n_unconfirmed": n_unconfirmed,
+        "oldest_unconfirmed_s": oldest_unconfirmed_s,
         "n_overdue": sum(overdue.values()),
         "n_held": states.get("held", 0),
         "n_letters": store.dead_letters.count("open"),
@@ -147,6 +151,8 @@ def _case(site: Site, case_id: str, after: str | None) -> dict[str, Any]:
     counts = store.takedowns.counts([case_id]).get(case_id, {})
     return {
         "row": row,
+        "waits": store.cases.waits(case_id),
+        "is_second": is_second_person(row.opened_by, site.person.name),
         "report": report,
         "references": report.references[:_MAX_REFERENCES],
         "n_references": len(report.references),

@@ -7,9 +7,12 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.messages import Case, CaseKind, Standing
+from streams.desk.confirm_case import waits
+from streams.settings import Settings
 
 PAGE = 100
 """Rows of a page."""
+_COLUMNS = "case_id, name, opened_s, kind, minor, benign, opened_by"
 _CASE = msgspec.msgpack.Decoder(Case)
 _STANDING = msgspec.msgpack.Decoder(Standing)
 
@@ -23,21 +26,28 @@ class CaseRow(NamedTuple):
     kind: CaseKind
     minor: bool
     benign: bool
+    opened_by: str
+    """Account; empty if it is not known."""
 
 
 class Cases:
     """Open cases and allow-lists; vectors are not kept, so a piece of a reference takes a few hundred bytes."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, settings: Settings) -> None:
         self._database = database
+        self._settings = settings
+        self._changed: set[str] = set()
+        """Cases of which it is not known yet whether they wait for a second person."""
 
     def put(self, key: str, case: Case) -> None:
         """Set an entry."""
+        self._changed.add(case.case_id)
         encoded = msgspec.msgpack.encode(_slim(case))
         self._database.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", (key, case.case_id, encoded))
         if key == case.case_id or case.benign:
             row = (case.case_id, case.name, case.opened_at.timestamp(), case.kind, case.minor, case.benign)
-            self._database.execute("INSERT OR REPLACE INTO cases VALUES (?, ?, ?, ?, ?, ?)", row)
+            query = f"INSERT OR REPLACE INTO cases ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - no text of others in it
+            self._database.execute(query, (*row, case.opened_by))
         if key == case.case_id:
             self._set_reviews(case.case_id, minor=case.minor)
 
@@ -45,12 +55,14 @@ class Cases:
         """Erase an entry; without its policy a case is closed, and its reviews wait for nobody."""
         self._database.execute("DELETE FROM entries WHERE key = ?", (key,))
         case_id = key.partition("/")[0]
+        self._changed.add(case_id)
         if key == case_id or not self._has_entries(case_id):
             self._database.execute("DELETE FROM cases WHERE case_id = ?", (case_id,))
             self._database.execute("DELETE FROM reviews WHERE case_id = ?", (case_id,))
 
     def put_standing(self, key: str, standing: Standing | None) -> None:
-        """Set or erase the review of a reference."""
+        """Set or erase the review of a reference or of a case."""
+        self._changed.add(key.partition("/")[0])
         if standing is None:
             self._database.execute("DELETE FROM standings WHERE key = ?", (key,))
             return
@@ -59,7 +71,7 @@ class Cases:
 
     def find(self, case_id: str) -> CaseRow | None:
         """Return an open case, None if there is no such one."""
-        found = self._database.execute("SELECT * FROM cases WHERE case_id = ?", (case_id,)).fetchone()
+        found = self._database.execute(f"SELECT {_COLUMNS} FROM cases WHERE case_id = ?", (case_id,)).fetchone()  # noqa: S608 - likewise
         return _row(found) if found else None
 
     def entries(self, case_id: str) -> list[Case]:
@@ -75,7 +87,7 @@ class Cases:
     def page(self, *, benign: bool, after: tuple[float, str] | None = None, limit: int = PAGE) -> list[CaseRow]:
         """Return open cases or allow-lists, the newest first, after the time and id of the page before's last row."""
         more, values = ("AND (-opened_s, case_id) > (?, ?)", (-after[0], after[1])) if after else ("", ())
-        query = f"SELECT * FROM cases WHERE benign = ? {more} ORDER BY opened_s DESC, case_id LIMIT ?"  # noqa: S608 - no text of others in it
+        query = f"SELECT {_COLUMNS} FROM cases WHERE benign = ? {more} ORDER BY opened_s DESC, case_id LIMIT ?"  # noqa: S608 - no text of others in it
         return [_row(found) for found in self._database.execute(query, (benign, *values, limit))]
 
     def chosen(self, case_ids: Sequence[str]) -> list[CaseRow]:
@@ -83,10 +95,36 @@ class Cases:
         rows = (self.find(case_id) for case_id in case_ids)
         return [row for row in rows if row is not None]
 
+    def waits(self, case_id: str) -> bool:
+        """Return whether a case waits for its second person."""
+        self._refresh()
+        query = "SELECT 1 FROM cases WHERE case_id = ? AND waits"
+        return self._database.execute(query, (case_id,)).fetchone() is not None
+
+    def waiting(self, limit: int = PAGE) -> list[CaseRow]:
+        """Return the first cases that wait for their second person, the oldest first."""
+        self._refresh()
+        query = f"SELECT {_COLUMNS} FROM cases WHERE waits ORDER BY opened_s, case_id LIMIT ?"  # noqa: S608 - likewise
+        return [_row(found) for found in self._database.execute(query, (limit,))]
+
+    def count_waiting(self) -> tuple[int, float | None]:
+        """Return how many cases wait for their second person, and when the oldest was opened, s since the epoch."""
+        self._refresh()
+        n, oldest_s = self._database.execute("SELECT count(*), min(opened_s) FROM cases WHERE waits").fetchone()
+        return int(n), oldest_s
+
     def count(self) -> tuple[int, int]:
         """Return the numbers of open cases and of allow-lists."""
         found = dict(self._database.execute("SELECT benign, count(*) FROM cases GROUP BY benign").fetchall())
         return int(found.get(0, 0)), int(found.get(1, 0))
+
+    def _refresh(self) -> None:
+        """Ask the desk's rule about the cases that have changed, once for all their records."""
+        for case_id in self._changed:
+            entries = self.entries(case_id)
+            is_waiting = bool(entries) and waits(self._settings, entries, self.standings(case_id))
+            self._database.execute("UPDATE cases SET waits = ? WHERE case_id = ?", (is_waiting, case_id))
+        self._changed.clear()
 
     def _has_entries(self, case_id: str) -> bool:
         query = "SELECT 1 FROM entries WHERE case_id = ? LIMIT 1"
@@ -103,6 +141,6 @@ def _slim(case: Case) -> Case:
     return msgspec.structs.replace(case, reference=msgspec.structs.replace(piece, vectors=vectors, times_s=[]))
 
 
-def _row(found: tuple[str, str, float, CaseKind, int, int]) -> CaseRow:
-    case_id, name, opened_s, kind, minor, benign = found
-    return CaseRow(case_id, name, opened_s, kind, bool(minor), bool(benign))
+def _row(found: tuple[str, str, float, CaseKind, int, int, str]) -> CaseRow:
+    case_id, name, opened_s, kind, minor, benign, opened_by = found
+    return CaseRow(case_id, name, opened_s, kind, bool(minor), bool(benign), opened_by)

@@ -9,9 +9,10 @@ CREATE TABLE entries (key TEXT PRIMARY KEY, case_id TEXT NOT NULL, entry BLOB NO
 CREATE INDEX entries_of_case ON entries (case_id);
 CREATE TABLE cases (
     case_id TEXT PRIMARY KEY, name TEXT NOT NULL, opened_s REAL NOT NULL, kind TEXT NOT NULL,
-    minor INT NOT NULL, benign INT NOT NULL
+    minor INT NOT NULL, benign INT NOT NULL, opened_by TEXT NOT NULL, waits INT NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX cases_by_time ON cases (benign, opened_s DESC, case_id);
+CREATE INDEX waiting_cases ON cases (opened_s, case_id) WHERE waits;
 CREATE TABLE standings (key TEXT PRIMARY KEY, case_id TEXT NOT NULL, standing BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX standings_of_case ON standings (case_id);
 

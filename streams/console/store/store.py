@@ -31,7 +31,7 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         self._codec = create_codec(settings)
         self._database = open_database()
-        self.cases = Cases(self._database)
+        self.cases = Cases(self._database, settings)
         self.takedowns = Takedowns(self._database)
         self.reviews = Reviews(self._database)
         self.dead_letters = DeadLetterIndex((), self._codec, Selection())

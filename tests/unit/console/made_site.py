@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import httpx
+import msgspec
 import numpy as np
 
 from schemas.codec import Codec
@@ -45,6 +46,7 @@ from tests.unit.made_messages import POLICY, delivery, takedown, verdict
 
 HOST = "127.0.0.1:8082"
 CODEC = Codec()
+FOUR_EYES = msgspec.structs.replace(POLICY, four_eyes=True)
 EVIL = '"><script>alert(1)</script>'
 """Text of a platform that would be a script in a page that does not escape it."""
 PICTURES = os.environ.get("JIKIMI_PICTURES", "")
@@ -68,6 +70,9 @@ class RecordedActions:
     async def withdraw(self, case_id: str) -> int:
         self.done.append(("withdraw", case_id))
         return 3
+
+    async def confirm_case(self, case_id: str, why: str) -> None:
+        self.done.append(("confirm_case", case_id, why))
 
     async def confirm_reference(self, case_id: str, reference_id: str, why: str) -> None:
         self.done.append(("confirm", case_id, reference_id, why))
@@ -223,6 +228,7 @@ def letter(number: int = 0) -> DeadLetter:
 def fill(store: Store) -> None:
     """Put a little of everything into a store."""
     put(store, "cases", case(), case("case-m", "maple", minor=True), piece())
+    put(store, "cases", case("case-w", "willow", policy=FOUR_EYES, opened_by="june"), piece("case-w"))
     put(store, "verdicts", waiting(), waiting("post-m", "case-m"))
     put(store, "takedowns", found(), found(1, state="held", held_for=["reference-1"]), found(2, state="removed"))
     put(store, "takedowns", found(event_id="event-0-2", state="sent", at=ago(hours=29)))

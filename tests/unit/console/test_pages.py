@@ -33,7 +33,8 @@ POST = "at://did:plc:x/app.bsky.feed.post/3k"
 JOB = f"/review?{urlencode({'post': POST, 'case': 'case-a'})}"
 PAGES = [
     "/", "/cases/case-a", "/cases/case-a/withdraw", "/reviews", JOB, "/takedowns", "/takedowns?state=sent&overdue=1",
-    "/takedowns/takedown-0", "/live", "/open", "/dead-letters", "/dead-letters?state=all&page=0",
+    "/takedowns/takedown-0", "/live", "/open", "/unconfirmed", "/cases/case-w",
+    "/cases/case-w/confirm", "/dead-letters", "/dead-letters?state=all&page=0",
 ]  # fmt: skip
 
 
