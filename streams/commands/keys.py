@@ -4,11 +4,16 @@ from typing import Annotated
 
 import typer
 
+from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
+from streams.commands.reason import reason
 from streams.errors import UsageError
+from streams.rights.person import current_person
 from streams.sealing.purposes import PURPOSES
 from streams.settings import load_settings
+
+Why = Annotated[str, typer.Option(help="The reason; it is stored.")]
 
 app = typer.Typer(no_args_is_help=True, help="Make, list, rotate and destroy the keys that seal media on the broker.")
 
@@ -16,7 +21,10 @@ app = typer.Typer(no_args_is_help=True, help="Make, list, rotate and destroy the
 @app.command("create")
 @needs("keys")
 def keys_create() -> None:
-    """Create the key file; workers create it themselves unless JIKIMI_SEALING_CREATE is false."""
+    """Create the key file; workers create it themselves unless JIKIMI_SEALING_CREATE is false.
+
+    It is no act on record: the file comes before the broker that would keep the record, and replaces nothing.
+    """
     from streams.sealing.rotation import create  # noqa: PLC0415 - loads the cryptography
 
     file = create(load_settings().sealing)
@@ -39,16 +47,19 @@ def keys_rotate(
     purpose: Annotated[
         list[str] | None, typer.Option(metavar="PURPOSE", help="Only of this purpose; may be repeated.")
     ] = None,
+    why: Why = "",
 ) -> None:
     """Make a further key of each purpose, and remove those that nothing on the broker needs any more."""
     from streams.sealing.rotation import rotate  # noqa: PLC0415 - likewise
 
-    settings = load_settings().sealing
+    settings = load_settings()
     if unknown := sorted(set(purpose or ()) - set(PURPOSES)):
         raise UsageError(f"unknown purpose {unknown[0]!r}: expected some of {', '.join(PURPOSES)}")
-    done = rotate(settings, [each for each in PURPOSES if each in (purpose or PURPOSES)])
+    purposes = [each for each in PURPOSES if each in (purpose or PURPOSES)]
+    with acting(settings, current_person(settings), "keys", ", ".join(purposes), reason(why), detail="rotate"):
+        done = rotate(settings.sealing, purposes)
     for key in done.made:
-        _print(f"{key.key_id:08x} seals the {key.purpose} from {settings.key_delay_s:g} s from now on")
+        _print(f"{key.key_id:08x} seals the {key.purpose} from {settings.sealing.key_delay_s:g} s from now on")
     for key in done.removed:
         _print(f"{key.key_id:08x} removed: nothing on the broker needs it")
 
@@ -58,15 +69,18 @@ def keys_rotate(
 def keys_destroy(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the key, as `jikimi keys list` shows it.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    why: Why = "",
 ) -> None:
     """Destroy a key that no longer seals; what was sealed with it becomes unreadable."""
     from streams.sealing.rotation import destroy, loss  # noqa: PLC0415 - likewise
 
-    settings, number = load_settings().sealing, _number(key_id)
-    _print(loss(settings, number))
+    settings, number = load_settings(), _number(key_id)
+    lost = loss(settings.sealing, number)
+    _print(lost)
     if not yes:
         typer.confirm(f"destroy key {key_id}?", abort=True)
-    destroy(settings, number)
+    with acting(settings, current_person(settings), "keys", f"{number:08x}", reason(why), detail=f"destroy: {lost}"):
+        destroy(settings.sealing, number)
     _print(f"{key_id} destroyed; destroy it in copies of the file too")
 
 

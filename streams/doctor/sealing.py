@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
 from schemas.codec import WireError
 from schemas.messages import Descriptors, Frames, Sounds
 from streams.doctor.finding import Finding, ok, warn, wrong
 from streams.errors import UsageError
-from streams.kafka.clients import create_codec, reader_config
+from streams.kafka.clients import create_codec
+from streams.kafka.range_reader import RangeReader
 from streams.sealing.key_file import KeyFile, StoredKey
 from streams.sealing.keyring import key_id_of
 from streams.sealing.purposes import Purpose
@@ -21,7 +22,6 @@ ROLES = frozenset({"decode", "visual", "audio", "screen", "match", "desk"})
 """Roles that need the keys."""
 _TOPICS = {"visual": "frames", "screen": "frames", "audio": "sounds", "match": "descriptors"}
 _OLDEST = timedelta(days=31)
-_ANSWER_S = 10.0
 _SHARED = "mount the file of the other machines, or seal on all with this one: ops/docs/sealing.md"
 
 
@@ -65,7 +65,7 @@ def _used(settings: Settings, roles: Collection[str]) -> Iterator[_Used]:
     codec = create_codec(settings)
     for topic in topics:
         try:
-            values = list(_newest(settings, settings.topic_prefix + topic))
+            values = list(_newest(RangeReader(settings, settings.topic_prefix + topic, readers_group(settings))))
         except KafkaException:
             continue  # no topic or no right to it, reported by other checks
         for value in values:
@@ -89,16 +89,10 @@ def _keys_of(topic: str, message: object) -> Iterator[_Used]:
     yield from (_Used(topic, purpose, key_id) for purpose, key_id in ids if key_id is not None)
 
 
-def _newest(settings: Settings, topic: str) -> Iterator[bytes]:
-    consumer = Consumer(reader_config(settings, readers_group(settings), auto_offset_reset="earliest"))
-    try:
-        found = consumer.list_topics(topic, timeout=_ANSWER_S).topics[topic]
-        for number in found.partitions:
-            first, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_ANSWER_S)
-            if end > first:
-                consumer.assign([TopicPartition(topic, number, end - 1)])
-                record = consumer.poll(_ANSWER_S)  # None behind the mark of a transaction
-                if record is not None and record.error() is None and (value := record.value()) is not None:
-                    yield value
-    finally:
-        consumer.close()
+def _newest(reader: RangeReader) -> Iterator[bytes]:
+    """Yield the value of the last record of each partition; none where that is the mark of a transaction."""
+    for partition in reader.partitions():
+        end = reader.end(partition)
+        for record in reader.read(partition, max(reader.first(partition), end - 1), end):
+            if record.value is not None:
+                yield record.value

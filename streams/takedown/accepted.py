@@ -40,6 +40,16 @@ def acceptance(act: Act) -> Acceptance | None:
             return None
 
 
+def accepted_by_person(act: Act, keys: TrustedKeys) -> Acceptance | None:
+    """Return what a person's act accepts, None if it accepts nothing, has no person or reason, or does not verify."""
+    if (accepted := acceptance(act)) is None:
+        return None
+    if fault := signature_fault(act, keys):
+        log.error("act refused", act=act.act_id, subject=act.subject, reason=fault)
+        return None
+    return accepted if act.by and act.why else None
+
+
 class Acceptances:
     """Reader of the acts topic.
 
@@ -66,11 +76,7 @@ class Acceptances:
 
     def apply(self, act: Act) -> None:
         """Apply one act."""
-        if (accepted := acceptance(act)) is None:
-            return
-        if fault := signature_fault(act, self._keys):
-            log.error("act refused", act=act.act_id, subject=act.subject, reason=fault)
-        elif act.by and act.why:
+        if (accepted := accepted_by_person(act, self._keys)) is not None:
             self._apply(accepted)
 
     def _apply_updates(self, updates: list[Update]) -> None:
