@@ -13,24 +13,17 @@ from litestar.params import FromPath
 from streams.console.guard import COOKIE, cookie_of, session_of
 from streams.console.pages import cases, dead_letters, live, opening, reviews, second_person, takedowns
 from streams.console.render import go_to, safe_path
+from streams.console.scope import NoRightError, require_route
 from streams.console.site import Site
 from streams.console.words import languages
 from streams.errors import TransientError, UsageError
-from streams.rights.check import require
-from streams.rights.person import Person
 from streams.rights.table import MACHINE
 
 log = structlog.get_logger()
 
 MAX_FORM_BYTES = 256 * 1024
-OF_NOBODY = ""
-"""Owner of every case: the pages do not tell cases apart by who opened them, so a right to own cases opens none."""
 _STATIC = files("streams.console").joinpath("static")
 _KINDS = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
-
-
-class NoRightError(Exception):
-    """The person may not do this."""
 
 
 def create_app(site: Site) -> Litestar:
@@ -40,7 +33,7 @@ def create_app(site: Site) -> Litestar:
         return error_page(site, request, error)
 
     async def check(request: Request[Any, Any, Any]) -> None:
-        await check_request(site.person, request)
+        await check_request(site, request)
 
     return Litestar(
         [
@@ -61,14 +54,9 @@ def create_app(site: Site) -> Litestar:
     )
 
 
-async def check_request(person: Person, request: Request[Any, Any, Any]) -> None:
+async def check_request(site: Site, request: Request[Any, Any, Any]) -> None:
     """Refuse what the person has no right to, and a form without the token of its session."""
-    right = request.route_handler.opt["right"]
-    if right != MACHINE:
-        try:
-            require(person, right, OF_NOBODY)
-        except UsageError as error:
-            raise NoRightError(str(error)) from error
+    await require_route(site.person, site.store, request)
     if request.method == "POST":
         form = await request.form()
         if not session_of(request.scope).owns(str(form.get("token", ""))):

@@ -16,8 +16,9 @@ from streams.console.guard import session_of
 from streams.console.sessions import Session
 from streams.console.words import Words, languages, preferred, words
 from streams.desk.local_time import LocalTime, clock
-from streams.rights.check import scope_of
+from streams.rights.check import is_own, scope_of
 from streams.rights.person import Person
+from streams.rights.table import Right
 from streams.settings import Settings
 
 type AnyRequest = Request[Any, Any, Any]
@@ -70,9 +71,14 @@ class Renderer:
         """Return a part of a page as HTML."""
         session, t = session_of(request.scope), self.words(request)
         common = _common(t, session, self._zone)
-        common |= {"may": lambda right: scope_of(self._person, right) == "all", "person": self._signature}
+        common |= {"may": self._may, "person": self._signature}
         common |= {"here": request.url.path, "query": address(request)}
         return environment().get_template(f"{template}.html.jinja").render(**common, **values)
+
+    def _may(self, right: Right, owner: str | None = None) -> bool:
+        """Return whether the person has a right on a case of this owner, None for any case."""
+        scope = scope_of(self._person, right)
+        return scope == "all" or (scope == "own" and (owner is None or is_own(self._person, owner)))
 
 
 def _common(t: Words, session: Session, zone: LocalTime) -> dict[str, object]:

@@ -11,7 +11,9 @@ from streams.console.render import Renderer
 from streams.console.sessions import Sessions
 from streams.console.store.store import Store
 from streams.desk.case_book import CaseBook
+from streams.rights.check import scope_of
 from streams.rights.person import Person
+from streams.rights.table import Right
 from streams.settings import Settings
 
 
@@ -31,6 +33,10 @@ class Site:
     """Person of this machine, by its account."""
     signature: str
     """Pseudonym that signs what the person decides."""
+
+    def owner(self, right: Right) -> str | None:
+        """Return the account whose cases alone the person's right concerns, None for all cases."""
+        return None if scope_of(self.person, right) == "all" else self.person.name
 
     def file_names(self, case_id: str) -> Mapping[str, str]:
         """Return the names of a case's files by reference id, as far as this machine has them."""

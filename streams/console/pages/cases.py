@@ -14,6 +14,7 @@ from litestar.response import File
 from streams.cases.four_eyes import is_second_person
 from streams.console.pages.parts import cursor, next_page
 from streams.console.render import go_to
+from streams.console.scope import of_case, of_listed, require_right
 from streams.console.site import Site
 from streams.console.store.cases import PAGE, CaseRow
 from streams.console.store.takedowns import Filter
@@ -35,15 +36,15 @@ _TAKEDOWNS = 25
 def routes(site: Site) -> list[Any]:
     """Return the handlers."""
 
-    @get("/", opt={"right": "read"})
+    @get("/", opt={"right": "read", "owner": of_listed})
     async def start(request: Request[Any, Any, Any]) -> Response[Any]:
         return site.renderer.page(request, "cases", **_list(site, request.query_params.get("after")))
 
-    @get("/cases/{case_id:str}", opt={"right": "read"})
+    @get("/cases/{case_id:str}", opt={"right": "read", "owner": of_case})
     async def one(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
         return site.renderer.page(request, "case", **_case(site, case_id, request.query_params.get("after")))
 
-    @get("/cases/{case_id:str}/withdraw", opt={"right": "withdraw"})
+    @get("/cases/{case_id:str}/withdraw", opt={"right": "withdraw", "owner": of_case})
     async def ask_withdraw(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
         counts = site.store.takedowns.counts([case_id]).get(case_id, {})
         n_open = sum(n for state, n in counts.items() if state in OPEN)
@@ -53,7 +54,7 @@ def routes(site: Site) -> list[Any]:
         row = _find(site, case_id)
         return site.renderer.page(request, "withdraw", row=row, n_open=n_open, n_references=n_references)
 
-    @post("/cases/{case_id:str}/withdraw", opt={"right": "withdraw"})
+    @post("/cases/{case_id:str}/withdraw", opt={"right": "withdraw", "owner": of_case})
     async def withdraw(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
         row, form = _find(site, case_id), await request.form()
         if str(form.get("name", "")).strip() != row.name:
@@ -61,7 +62,7 @@ def routes(site: Site) -> list[Any]:
         n_erased = await site.actions.withdraw(case_id)
         return site.renderer.page(request, "withdrawn", row=row, n_erased=n_erased)
 
-    @post("/cases/{case_id:str}/evidence", opt={"right": "evidence"})
+    @post("/cases/{case_id:str}/evidence", opt={"right": "evidence", "owner": of_case})
     async def evidence(case_id: FromPath[str]) -> File:
         _find(site, case_id)
         packing = site.actions.pack(case_id)
@@ -69,7 +70,7 @@ def routes(site: Site) -> list[Any]:
         sent = BackgroundTask(packing.__aexit__, None, None, None)
         return File(path, filename=path.name, media_type="application/zip", background=sent)
 
-    @post("/cases/{case_id:str}/references/{reference_id:str}", opt={"right": "confirm"})
+    @post("/cases/{case_id:str}/references/{reference_id:str}", opt={"right": "confirm", "owner": of_case})
     async def decide_reference(
         request: Request[Any, Any, Any], case_id: FromPath[str], reference_id: FromPath[str]
     ) -> Response[Any]:
@@ -78,6 +79,7 @@ def routes(site: Site) -> list[Any]:
         if form.get("standing") == "confirmed":
             await site.actions.confirm_reference(case_id, reference_id, why)
         elif form.get("standing") == "withdrawn":
+            require_right(site.person, "withdraw", site.store.cases.owner(case_id))
             await site.actions.withdraw_reference(case_id, reference_id, why)
         return go_to(f"/cases/{quote(case_id, safe='')}")
 
@@ -86,21 +88,21 @@ def routes(site: Site) -> list[Any]:
 
 def _list(site: Site, after: str | None) -> dict[str, Any]:
     now_s = datetime.now(UTC).timestamp()
-    store, decided = site.store, site.decisions.keys()
-    waiting, overdue = store.reviews.waiting_by_case(), store.takedowns.overdue(now_s)
+    store, decided, owner = site.store, site.decisions.keys(), site.owner("read")
+    waiting, overdue = store.reviews.waiting_by_case(owner), store.takedowns.overdue(now_s, owner)
     first = sorted({*waiting, *overdue}, key=lambda one: waiting.get(one, (0, now_s))[1])[:_FIRST]
     urgent = [] if after else store.cases.chosen(first)
     place = cursor(after)
-    rows = store.cases.page(benign=False, after=place, limit=_NEWEST + 1)
+    rows = store.cases.page(benign=False, after=place, limit=_NEWEST + 1, owner=owner)
     counts = store.takedowns.counts([row.case_id for row in [*urgent, *rows]])
-    n_waiting, oldest_s = store.reviews.waiting()
-    n_cases, n_allowed = store.cases.count()
+    n_waiting, oldest_s = store.reviews.waiting(owner)
+    n_cases, n_allowed = store.cases.count(owner)
     n_unconfirmed, oldest_unconfirmed_s = store.cases.count_waiting()
-    states = store.takedowns.counts().get("", {})
+    states = store.takedowns.counts(owner=owner).get("", {})
     return {
         "urgent": urgent,
         "rows": rows[:_NEWEST],
-        "allowed": [] if after else store.cases.page(benign=True, limit=PAGE),
+        "allowed": [] if after else store.cases.page(benign=True, limit=PAGE, owner=owner),
         "next": _next(rows),
         "waiting": waiting,
         "overdue": overdue,

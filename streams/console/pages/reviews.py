@@ -12,6 +12,7 @@ from streams.cases.labels import label_key
 from streams.console.decisions import UNDO_S, TooManyError
 from streams.console.pages.parts import shown_matches
 from streams.console.render import go_to, local_url
+from streams.console.scope import first_values, of_job, of_listed
 from streams.console.site import Site
 from streams.console.store.reviews import PAGE, Job
 from streams.errors import UsageError
@@ -24,26 +25,25 @@ DECISIONS: tuple[LabelDecision, ...] = get_args(LabelDecision)
 def routes(site: Site) -> list[Any]:
     """Return the handlers."""
 
-    @get("/reviews", opt={"right": "review"})
+    @get("/reviews", opt={"right": "review", "owner": of_listed})
     async def queue(request: Request[Any, Any, Any]) -> Response[Any]:
         return site.renderer.page(request, "reviews", **_queue(site))
 
-    @get("/reviews/next", opt={"right": "review"})
+    @get("/reviews/next", opt={"right": "review", "owner": of_listed})
     async def next_job() -> Response[Any]:
-        jobs = site.store.reviews.queue(1, leaving_out=site.decisions.keys())
+        jobs = site.store.reviews.queue(1, leaving_out=site.decisions.keys(), owner=site.owner("review"))
         return go_to(job_address(jobs[0]) if jobs else "/reviews")
 
-    @get("/review", opt={"right": "review"})
+    @get("/review", opt={"right": "review", "owner": of_job})
     async def one(request: Request[Any, Any, Any]) -> Response[Any]:
         query = request.query_params
         return site.renderer.page(request, "review", **_job(site, request, query.get("post"), query.get("case")))
 
-    @post("/review/decide", opt={"right": "label"})
+    @post("/review/decide", opt={"right": "label", "owner": of_job})
     async def decide(request: Request[Any, Any, Any]) -> Response[Any]:
-        form = {name: str(value) for name, value in (await request.form()).items()}
-        return await _decide(site, request, form)
+        return await _decide(site, request, first_values(await request.form()))
 
-    @post("/review/undo", opt={"right": "label"})
+    @post("/review/undo", opt={"right": "label", "owner": of_job})
     async def undo(request: Request[Any, Any, Any]) -> Response[Any]:
         form, t = await request.form(), site.renderer.words(request)
         post_id, case_id = str(form.get("post", "")), str(form.get("case", ""))
@@ -60,8 +60,9 @@ def job_address(job: Job) -> str:
 
 
 def _queue(site: Site) -> dict[str, Any]:
-    jobs = site.store.reviews.queue(PAGE, leaving_out=site.decisions.keys())
-    n_waiting, oldest_s = site.store.reviews.waiting()
+    owner = site.owner("review")
+    jobs = site.store.reviews.queue(PAGE, leaving_out=site.decisions.keys(), owner=owner)
+    n_waiting, oldest_s = site.store.reviews.waiting(owner)
     names = {
         job.verdict.case_id: case.name for job in jobs if (case := site.store.cases.find(job.verdict.case_id or ""))
     }
@@ -83,9 +84,9 @@ def _job(site: Site, request: Request[Any, Any, Any], post_id: str | None, case_
     if job is None:
         raise NotFoundException
     verdict = job.verdict
-    author = verdict.post.author
-    earlier = site.store.takedowns.of_author(verdict.post.platform, author, _MAX_OF_AUTHOR) if author else []
-    others = [one for one in site.store.reviews.of_post(verdict.post.post_id) if one.key != key]
+    author, owner = verdict.post.author, site.owner("review")
+    earlier = site.store.takedowns.of_author(verdict.post.platform, author, _MAX_OF_AUTHOR, owner) if author else []
+    others = [one for one in site.store.reviews.of_post(verdict.post.post_id, owner=owner) if one.key != key]
     return {
         "job": job,
         "verdict": verdict,

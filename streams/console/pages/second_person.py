@@ -17,7 +17,7 @@ _MAX_WHY = 500
 
 
 def routes(site: Site) -> list[Any]:
-    """Return the handlers; a person who may confirm a case may not always read it."""
+    """Return the handlers; a person who may confirm every case may not read them all."""
 
     @get("/unconfirmed", opt={"right": "confirm"})
     async def waiting(request: Request[Any, Any, Any]) -> Response[Any]:

@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from schemas.messages import Delivery, State
 from streams.console.pages.parts import cursor, next_page, shown_matches
 from streams.console.render import go_to
+from streams.console.scope import of_listed, of_takedown
 from streams.console.site import Site
 from streams.console.store.takedowns import PAGE, Filter
 from streams.desk.case_report import Step
@@ -23,15 +24,15 @@ _MAX_TEXT = 100
 def routes(site: Site) -> list[Any]:
     """Return the handlers."""
 
-    @get("/takedowns", opt={"right": "read"})
+    @get("/takedowns", opt={"right": "read", "owner": of_listed})
     async def page(request: Request[Any, Any, Any]) -> Response[Any]:
         return site.renderer.page(request, "takedowns", **_list(site, request))
 
-    @get("/takedowns/{takedown_id:str}", opt={"right": "read"})
+    @get("/takedowns/{takedown_id:str}", opt={"right": "read", "owner": of_takedown})
     async def one(request: Request[Any, Any, Any], takedown_id: FromPath[str]) -> Response[Any]:
         return site.renderer.page(request, "takedown", **_takedown(site, request, takedown_id))
 
-    @post("/takedowns/{takedown_id:str}/approve", opt={"right": "send"})
+    @post("/takedowns/{takedown_id:str}/approve", opt={"right": "send", "owner": of_takedown})
     async def approve(request: Request[Any, Any, Any], takedown_id: FromPath[str]) -> Response[Any]:
         form = await request.form()
         await site.actions.approve(takedown_id, str(form.get("why", ""))[:1000])
@@ -46,12 +47,15 @@ def _in_order(states: Sequence[Step], steps: Sequence[Delivery]) -> list[Step | 
 
 
 def _list(site: Site, request: Request[Any, Any, Any]) -> dict[str, Any]:
-    now_s = datetime.now(UTC).timestamp()
+    now_s, owner = datetime.now(UTC).timestamp(), site.owner("read")
     state = request.query_params.get("state")
     platform = (request.query_params.get("platform") or "")[:_MAX_TEXT] or None
     is_overdue = request.query_params.get("overdue") == "1"
     chosen = Filter(
-        state=state if state in STATES else None, platform=platform, overdue_at_s=now_s if is_overdue else None
+        state=state if state in STATES else None,
+        platform=platform,
+        overdue_at_s=now_s if is_overdue else None,
+        owner=owner,
     )
     rows = site.store.takedowns.page(chosen, cursor(request.query_params.get("after")), PAGE + 1)
     names = {row.last.case_id: case.name for row in rows if (case := site.store.cases.find(row.last.case_id))}
@@ -61,8 +65,8 @@ def _list(site: Site, request: Request[Any, Any, Any]) -> dict[str, Any]:
         "names": names,
         "chosen": chosen,
         "is_overdue": is_overdue,
-        "counts": site.store.takedowns.counts().get("", {}),
-        "n_overdue": sum(site.store.takedowns.overdue(now_s).values()),
+        "counts": site.store.takedowns.counts(owner=owner).get("", {}),
+        "n_overdue": sum(site.store.takedowns.overdue(now_s, owner).values()),
         "states": STATES,
     }
 

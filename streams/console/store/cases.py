@@ -7,11 +7,13 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.messages import Case, CaseKind, Standing
+from streams.console.store.database import OWN
 from streams.desk.confirm_case import waits
 from streams.settings import Settings
 
 PAGE = 100
 """Rows of a page."""
+_OWN = OWN.format("case_id")
 _COLUMNS = "case_id, name, opened_s, kind, minor, benign, opened_by"
 _CASE = msgspec.msgpack.Decoder(Case)
 _STANDING = msgspec.msgpack.Decoder(Standing)
@@ -74,6 +76,11 @@ class Cases:
         found = self._database.execute(f"SELECT {_COLUMNS} FROM cases WHERE case_id = ?", (case_id,)).fetchone()  # noqa: S608 - likewise
         return _row(found) if found else None
 
+    def owner(self, case_id: str) -> str:
+        """Return the account that opened a case; empty if that is not known, or without such an open case."""
+        row = self.find(case_id)
+        return row.opened_by if row is not None else ""
+
     def entries(self, case_id: str) -> list[Case]:
         """Return the entries of a case, without vectors."""
         found = self._database.execute("SELECT entry FROM entries WHERE case_id = ? ORDER BY key", (case_id,))
@@ -84,11 +91,15 @@ class Cases:
         found = self._database.execute("SELECT key, standing FROM standings WHERE case_id = ?", (case_id,))
         return {key: _STANDING.decode(standing) for key, standing in found}
 
-    def page(self, *, benign: bool, after: tuple[float, str] | None = None, limit: int = PAGE) -> list[CaseRow]:
-        """Return open cases or allow-lists, the newest first, after the time and id of the page before's last row."""
+    def page(
+        self, *, benign: bool, after: tuple[float, str] | None = None, limit: int = PAGE, owner: str | None = None
+    ) -> list[CaseRow]:
+        """Return open cases or allow-lists, of one owner or all, the newest first; after the page before's last row."""
         more, values = ("AND (-opened_s, case_id) > (?, ?)", (-after[0], after[1])) if after else ("", ())
-        query = f"SELECT {_COLUMNS} FROM cases WHERE benign = ? {more} ORDER BY opened_s DESC, case_id LIMIT ?"  # noqa: S608 - no text of others in it
-        return [_row(found) for found in self._database.execute(query, (benign, *values, limit))]
+        query = (
+            f"SELECT {_COLUMNS} FROM cases WHERE benign = ? AND {_OWN} {more} ORDER BY opened_s DESC, case_id LIMIT ?"  # noqa: S608 - no text of others in it
+        )
+        return [_row(found) for found in self._database.execute(query, (benign, owner, owner, *values, limit))]
 
     def chosen(self, case_ids: Sequence[str]) -> list[CaseRow]:
         """Return the open ones of these cases, in their order."""
@@ -113,9 +124,10 @@ class Cases:
         n, oldest_s = self._database.execute("SELECT count(*), min(opened_s) FROM cases WHERE waits").fetchone()
         return int(n), oldest_s
 
-    def count(self) -> tuple[int, int]:
-        """Return the numbers of open cases and of allow-lists."""
-        found = dict(self._database.execute("SELECT benign, count(*) FROM cases GROUP BY benign").fetchall())
+    def count(self, owner: str | None = None) -> tuple[int, int]:
+        """Return the numbers of open cases and of allow-lists, of one owner or all."""
+        query = f"SELECT benign, count(*) FROM cases WHERE {_OWN} GROUP BY benign"  # noqa: S608 - likewise
+        found = dict(self._database.execute(query, (owner, owner)).fetchall())
         return int(found.get(0, 0)), int(found.get(1, 0))
 
     def _refresh(self) -> None:

@@ -12,6 +12,7 @@ CREATE TABLE cases (
     minor INT NOT NULL, benign INT NOT NULL, opened_by TEXT NOT NULL, waits INT NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX cases_by_time ON cases (benign, opened_s DESC, case_id);
+CREATE INDEX cases_of_owner ON cases (opened_by);
 CREATE INDEX waiting_cases ON cases (opened_s, case_id) WHERE waits;
 CREATE TABLE standings (key TEXT PRIMARY KEY, case_id TEXT NOT NULL, standing BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX standings_of_case ON standings (case_id);
@@ -59,6 +60,8 @@ CREATE TABLE labels (
     reviewer TEXT NOT NULL, at_s REAL NOT NULL
 ) WITHOUT ROWID;
 """
+OWN = "(? IS NULL OR {0} IN (SELECT case_id FROM cases WHERE opened_by = ?))"
+"""Condition on the column of a case, which takes its owner twice; None accepts every case."""
 NEVER_S = 9e11
 """Due time of a takedown that has none: after all others."""
 

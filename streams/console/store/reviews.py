@@ -10,6 +10,7 @@ import msgspec
 from schemas.messages import Label, LabelDecision, Verdict
 from schemas.topics import TOPICS
 from streams.cases.labels import label_key
+from streams.console.store.database import OWN
 
 PAGE = 50
 """Rows of a page."""
@@ -23,6 +24,7 @@ INSERT OR REPLACE INTO reviews VALUES (
 )
 """
 _OPEN = "waiting = 1 AND minor IS NOT NULL"
+_OWN = OWN.format("reviews.case_id")
 _ROW = (
     f"SELECT verdict, minor, labels.decision, reviews.key, {_OPEN} "  # noqa: S608 - no text of others in it
     "FROM reviews LEFT JOIN labels USING (key)"
@@ -82,17 +84,27 @@ class Reviews:
         oldest_s = now.timestamp() - TOPICS["verdicts"].retention_hours * 3600
         self._database.execute("DELETE FROM reviews WHERE decided_s < ?", (oldest_s,))
 
-    def queue(self, limit: int = PAGE, case_id: str | None = None, leaving_out: Collection[str] = ()) -> list[Job]:
+    def queue(
+        self,
+        limit: int = PAGE,
+        case_id: str | None = None,
+        leaving_out: Collection[str] = (),
+        owner: str | None = None,
+    ) -> list[Job]:
         """Return the first of those that wait: minors first, then the oldest.
 
         Parameters
         ----------
         leaving_out
             Keys of jobs that are decided and not yet written.
+        owner
+            Account whose cases alone count; None for all.
         """
         where, values = (f"{_OPEN} AND reviews.case_id = ?", [case_id]) if case_id else (_OPEN, [])
         order = "ORDER BY minor DESC, decided_s, reviews.key LIMIT ?"
-        found = self._database.execute(f"{_ROW} WHERE {where} {order}", (*values, limit + len(leaving_out)))
+        found = self._database.execute(
+            f"{_ROW} WHERE {where} AND {_OWN} {order}", (*values, owner, owner, limit + len(leaving_out))
+        )
         jobs = [_job(*row) for row in found]
         return [job for job in jobs if job.key not in leaving_out][:limit]
 
@@ -101,21 +113,22 @@ class Reviews:
         found = self._database.execute(f"{_ROW} WHERE reviews.key = ?", (key,)).fetchone()
         return _job(*found) if found else None
 
-    def of_post(self, post_id: str, limit: int = 10) -> list[Job]:
-        """Return the jobs of one post, for every case that it resembles."""
-        found = self._database.execute(f"{_ROW} WHERE reviews.post_id = ? LIMIT ?", (post_id, limit))
+    def of_post(self, post_id: str, limit: int = 10, owner: str | None = None) -> list[Job]:
+        """Return the jobs of one post, for every case, of one owner or all, that it resembles."""
+        query = f"{_ROW} WHERE reviews.post_id = ? AND {_OWN} LIMIT ?"
+        found = self._database.execute(query, (post_id, owner, owner, limit))
         return [_job(*row) for row in found]
 
-    def waiting(self) -> tuple[int, float | None]:
-        """Return the number of jobs that wait, and the time of the oldest, seconds since the epoch."""
-        query = f"SELECT count(*), min(decided_s) FROM reviews WHERE {_OPEN}"  # noqa: S608 - likewise
-        n, oldest_s = self._database.execute(query).fetchone()
+    def waiting(self, owner: str | None = None) -> tuple[int, float | None]:
+        """Return the number of jobs that wait, of one owner or all, and the time of the oldest, s since the epoch."""
+        query = f"SELECT count(*), min(decided_s) FROM reviews WHERE {_OPEN} AND {_OWN}"  # noqa: S608 - likewise
+        n, oldest_s = self._database.execute(query, (owner, owner)).fetchone()
         return int(n), oldest_s
 
-    def waiting_by_case(self) -> dict[str, tuple[int, float]]:
+    def waiting_by_case(self, owner: str | None = None) -> dict[str, tuple[int, float]]:
         """Return the number of jobs that wait for each case that has any, and the time of its oldest."""
-        query = f"SELECT case_id, count(*), min(decided_s) FROM reviews WHERE {_OPEN} GROUP BY case_id"  # noqa: S608 - likewise
-        return {case_id: (n, oldest_s) for case_id, n, oldest_s in self._database.execute(query)}
+        query = f"SELECT case_id, count(*), min(decided_s) FROM reviews WHERE {_OPEN} AND {_OWN} GROUP BY case_id"  # noqa: S608 - likewise
+        return {case_id: (n, oldest_s) for case_id, n, oldest_s in self._database.execute(query, (owner, owner))}
 
     def label_of(self, key: str) -> tuple[LabelDecision, str, float] | None:
         """Return the decision in force on a post and case, who made it and when; None without one."""

@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.messages import Delivery, Takedown
 from streams.cases.labels import label_key
-from streams.console.store.database import NEVER_S
+from streams.console.store.database import NEVER_S, OWN
 from streams.desk.case_report import Step
 from streams.takedown.life import PENDING
 
@@ -17,6 +17,7 @@ PAGE = 50
 """Rows of a page."""
 MAX_STEPS = 200
 """Events of one takedown that are shown, and steps of its delivery."""
+_OWN = OWN.format("case_id")
 _EVENT = msgspec.msgpack.Decoder(Takedown)
 _STEP = msgspec.msgpack.Decoder(Delivery)
 _PUT = """
@@ -45,6 +46,8 @@ class Filter(NamedTuple):
     platform: str | None = None
     overdue_at_s: float | None = None
     """Only pending ones that were due then."""
+    owner: str | None = None
+    """Only of cases that this account opened."""
 
 
 class Takedowns:
@@ -82,7 +85,8 @@ class Takedowns:
         if after is not None:
             where.append("(due_s, takedown_id) > (?, ?)")
             values += after
-        query = f"SELECT last, found_s, due_s FROM takedowns {_all(where)} ORDER BY due_s, takedown_id LIMIT ?"  # noqa: S608 - no text of others in it
+        chosen_ones = " AND ".join(where)
+        query = f"SELECT last, found_s, due_s FROM takedowns WHERE {chosen_ones} ORDER BY due_s, takedown_id LIMIT ?"  # noqa: S608 - no text of others in it
         return [_row(*found) for found in self._database.execute(query, (*values, limit))]
 
     def find(self, takedown_id: str) -> Row | None:
@@ -113,10 +117,17 @@ class Takedowns:
         steps = [_STEP.decode(blob) for (blob,) in blobs]
         return sorted(taken, key=lambda step: step.at), sorted(steps, key=lambda step: step.at)
 
-    def counts(self, case_ids: Sequence[str] | None = None) -> dict[str, dict[str, int]]:
-        """Return the number of takedowns of each case by state; of all together under the empty id by default."""
+    def counts(self, case_ids: Sequence[str] | None = None, owner: str | None = None) -> dict[str, dict[str, int]]:
+        """Return the number of takedowns of each case by state; of all together under the empty id by default.
+
+        Parameters
+        ----------
+        owner
+            Account whose cases alone count if all are counted together; None for every case.
+        """
         if case_ids is None:
-            found = self._database.execute("SELECT '', state, sum(n) FROM counts GROUP BY state").fetchall()
+            query = f"SELECT '', state, sum(n) FROM counts WHERE {_OWN} GROUP BY state"  # noqa: S608 - no text of others in it
+            found = self._database.execute(query, (owner, owner)).fetchall()
         else:
             marks = ",".join("?" * len(case_ids))
             query = f"SELECT case_id, state, n FROM counts WHERE case_id IN ({marks})"  # noqa: S608 - question marks
@@ -127,17 +138,18 @@ class Takedowns:
                 counts.setdefault(case_id, {})[state] = n
         return counts
 
-    def overdue(self, now_s: float) -> dict[str, int]:
-        """Return the number of overdue takedowns of each case that has any."""
-        query = "SELECT case_id, count(*) FROM takedowns WHERE pending = 1 AND due_s < ? GROUP BY case_id"
-        return dict(self._database.execute(query, (now_s,)).fetchall())
+    def overdue(self, now_s: float, owner: str | None = None) -> dict[str, int]:
+        """Return the number of overdue takedowns of each case that has any, of one owner or all."""
+        query = f"SELECT case_id, count(*) FROM takedowns WHERE pending = 1 AND due_s < ? AND {_OWN} GROUP BY case_id"  # noqa: S608 - likewise
+        return dict(self._database.execute(query, (now_s, owner, owner)).fetchall())
 
-    def of_author(self, platform: str, author: str, limit: int) -> list[Row]:
-        """Return the takedowns of an account's posts, the newest first."""
+    def of_author(self, platform: str, author: str, limit: int, owner: str | None = None) -> list[Row]:
+        """Return the takedowns of an account's posts, in cases of one owner or all, the newest first."""
         query = (
-            "SELECT last, found_s, due_s FROM takedowns WHERE author = ? AND platform = ? ORDER BY found_s DESC LIMIT ?"
+            "SELECT last, found_s, due_s FROM takedowns "  # noqa: S608 - likewise
+            f"WHERE author = ? AND platform = ? AND {_OWN} ORDER BY found_s DESC LIMIT ?"
         )
-        return [_row(*found) for found in self._database.execute(query, (author, platform, limit))]
+        return [_row(*found) for found in self._database.execute(query, (author, platform, owner, owner, limit))]
 
 
 def _columns(event: Takedown) -> tuple[object, ...]:
@@ -176,11 +188,8 @@ def _where(chosen: Filter) -> tuple[list[str], list[object]]:
         ("pending = 1 AND due_s < ?", chosen.overdue_at_s),
     ]
     wanted = [(condition, value) for condition, value in found if value is not None]
-    return [condition for condition, _ in wanted], [value for _, value in wanted]
-
-
-def _all(conditions: Sequence[str]) -> str:
-    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    conditions, values = [condition for condition, _ in wanted], [value for _, value in wanted]
+    return [*conditions, _OWN], [*values, chosen.owner, chosen.owner]
 
 
 def due_of(row: Row) -> datetime | None:

@@ -3,18 +3,14 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 from urllib.parse import urlencode
 
 import pytest
-from litestar.routes import HTTPRoute
 
 from schemas.messages import Label
 from streams.console.app import create_app
 from streams.console.site import Site
 from streams.console.words import languages
-from streams.rights.settings import ROLES, Role
-from streams.rights.table import MACHINE, RIGHTS, Right
 from tests.unit.console.made_site import (
     EVIL,
     RecordedActions,
@@ -89,32 +85,6 @@ async def test_a_form_without_its_token_is_refused(site: Site, actions: Recorded
                 answer = await client.post(re.sub(r"{[^}]+}", "x", path), data=sent)
                 assert answer.status_code == 403, path
     assert (actions.done, actions.labels) == ([], [])
-
-
-@pytest.mark.parametrize("role", ROLES)
-async def test_a_role_sees_and_does_what_the_table_of_rights_gives(role: Role, tmp_path: Path) -> None:
-    with made_site(folder=tmp_path, roles=[role]) as (site, actions):
-        fill(site.store)
-        rights = dict(handlers(site))
-        assert len(rights) > 20
-        async with browser(site) as client:
-            for (method, path), right in rights.items():
-                sent = {"token": token(site)} if method == "POST" else None
-                answer = await client.request(method, re.sub(r"{[^}]+}", "x", path), data=sent)
-                may = right == MACHINE or RIGHTS[cast("Right", right)].scope(role) == "all"
-                assert ("You have no right" in answer.text) is not may, path
-                assert may or answer.status_code == 403, path
-    allowed = {"approve": "send", "redrive": "redrive"}
-    assert all(RIGHTS[cast("Right", allowed[act[0]])].scope(role) == "all" for act in actions.done)
-
-
-def handlers(site: Site) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield method, path and right of each handler but the stream, which does not end, and the way out."""
-    for route in create_app(site).routes:
-        for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
-            for method in handler.http_methods - {"OPTIONS", "HEAD"}:
-                if route.path not in {"/live/events", "/leave"}:
-                    yield (str(method), route.path), str(handler.opt["right"])
 
 
 @pytest.mark.parametrize(
