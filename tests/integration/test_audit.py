@@ -11,7 +11,6 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from schemas.ids import record_id
 from schemas.messages import Checkpoint, Takedown
 from streams.audit.checkpoints import AUDITED, TOPIC, anchor_line, parse_anchor
-from streams.audit.last_checkpoint import last_checkpoint
 from streams.audit.signing import Signer, own_signer
 from streams.desk.audit.finding import Finding
 from streams.desk.audit.verify import open_audit
@@ -27,8 +26,6 @@ from tests.support.deadline import DEADLINE_S
 
 KINDS = ("missing", "reordered", "altered", "forged", "replayed")
 """Ways in which one takedown's events are tampered with; its post is named like the way."""
-COVERED = 2 * len(KINDS)
-"""Events that the checkpoint covers: issued and withdrawn."""
 
 
 @pytest.fixture
@@ -37,20 +34,28 @@ def thief(tmp_path: Path) -> Signer:
     return own_signer(load_settings(audit={"signing_key_file": tmp_path / "thief"}))
 
 
-def fill(system: System) -> None:
-    """Let the takedown stage write two events for each post, and a checkpoint over all of them."""
-    open_case(system, "case")
-    system.environment["JIKIMI_AUDIT_CHECKPOINT_S"] = "0.5"
-    system.worker("takedown")
-    del system.environment["JIKIMI_AUDIT_CHECKPOINT_S"]  # a setting of the worker's alone
-    write_verdicts(system, *(verdict(post, "case") for post in KINDS))
-    system.wait("takedowns", lambda kept: len(kept) == len(KINDS))
-    withdraw_case(system.settings, "case")
-    system.wait(TOPIC, lambda kept: any(n_covered(one.message) == COVERED for one in kept))
+@pytest.fixture(scope="module")
+def filled(shared: System) -> System:
+    """Return a system whose takedown stage wrote two events for each post, and a checkpoint over all of them."""
+    open_case(shared, "case")
+    shared.environment["JIKIMI_AUDIT_CHECKPOINT_S"] = "0.5"
+    shared.worker("takedown")
+    del shared.environment["JIKIMI_AUDIT_CHECKPOINT_S"]  # a setting of the worker's alone
+    write_verdicts(shared, *(verdict(post, "case") for post in KINDS))
+    shared.wait("takedowns", lambda kept: len(kept) == len(KINDS))
+    withdraw_case(shared.settings, "case")
+    shared.wait("takedowns", lambda kept: len(kept) == 2 * len(KINDS))
+    return shared
 
 
-def n_covered(checkpoint: Checkpoint) -> int:
-    return next((one.end for one in checkpoint.positions if one.topic == "takedowns"), 0)
+def covering(system: System, n_events: int) -> Checkpoint:
+    """Return the checkpoint over this number of events, as soon as it is written."""
+
+    def covers(checkpoint: Checkpoint) -> bool:
+        return any((one.topic, one.end) == ("takedowns", n_events) for one in checkpoint.positions)
+
+    found: list[Checkpoint] = system.wait(TOPIC, lambda kept: [k.message for k in kept if covers(k.message)])
+    return found[0]
 
 
 def copy(system: System, takedowns: Iterable[Kept]) -> Settings:
@@ -97,47 +102,44 @@ def findings(lines: str) -> list[Finding]:
     return [msgspec.json.decode(line, type=Finding) for line in lines.splitlines()[:-1]]
 
 
-def test_a_clean_log_verifies_and_each_kind_of_tampering_is_named(system: System, thief: Signer) -> None:
-    fill(system)
-    kept = system.records("takedowns")
-    last = last_checkpoint(system.settings)
-    assert last is not None
-    assert list(open_audit(copy(system, kept)).findings(anchor=parse_anchor(anchor_line(last)))) == []
-    (cut,) = open_audit(copy(system, kept[:-1])).findings()
-    assert (cut.kind, cut.topic, cut.offset) == ("truncated", "takedowns", COVERED - 1)
+def test_a_clean_log_verifies_and_each_kind_of_tampering_is_named(filled: System, thief: Signer) -> None:
+    kept = filled.records("takedowns")
+    anchor = anchor_line(covering(filled, len(kept)))
+    assert list(open_audit(copy(filled, kept)).findings(anchor=parse_anchor(anchor))) == []
+    (cut,) = open_audit(copy(filled, kept[:-1])).findings()
+    assert (cut.kind, cut.topic, cut.offset) == ("truncated", "takedowns", len(kept) - 1)
 
-    prefix = copy(system, tampered(system.settings, kept, thief)).topic_prefix
-    answer = system.jikimi("audit", "verify", "--json", environment={"JIKIMI_TOPIC_PREFIX": prefix})
+    prefix = copy(filled, tampered(filled.settings, kept, thief)).topic_prefix
+    answer = filled.jikimi("audit", "verify", "--json", environment={"JIKIMI_TOPIC_PREFIX": prefix})
     assert answer.code == 1, answer
     found = findings(answer.out)
     expected = {(kind, record_id("takedown", kind, "case")) for kind in KINDS}
     assert {(one.kind, one.takedown_id) for one in found if one.takedown_id} == expected
     assert [(one.kind, one.topic) for one in found if not one.takedown_id] == [("altered", "takedowns")]
 
-    answer = system.jikimi("audit", "verify", "--anchor", anchor_line(last))
+    answer = filled.jikimi("audit", "verify", "--anchor", anchor)
     assert (answer.code, "was cut or replaced" in answer.out) == (0, True), answer
 
 
-def test_a_forged_event_freezes_its_takedown_until_a_person_accepts_it(system: System, thief: Signer) -> None:
-    open_case(system, "case")
-    system.worker("takedown")
-    write_verdicts(system, verdict("one", "case"))
-    until(lambda: bool(events_of(system, "one", "case")))
-    (issued,) = events_of(system, "one", "case")
+def test_a_forged_event_freezes_its_takedown_until_a_person_accepts_it(filled: System, thief: Signer) -> None:
+    open_case(filled, "other")
+    write_verdicts(filled, verdict("one", "other"))
+    until(lambda: bool(events_of(filled, "one", "other")))
+    (issued,) = events_of(filled, "one", "other")
     forged = signed(step(issued, "removed", "by a thief"), thief)
-    system.write("takedowns", issued.takedown_id, forged)
-    system.flush()  # before the verdicts, whose read barrier then covers it
-    write_verdicts(system, verdict("one", "case"), verdict("two", "case"))
-    letters = system.wait("dead-letters", lambda kept: [one.message for one in kept])
+    filled.write("takedowns", issued.takedown_id, forged)
+    filled.flush()  # before the verdicts, whose read barrier then covers it
+    write_verdicts(filled, verdict("one", "other"), verdict("two", "other"))
+    letters = filled.wait("dead-letters", lambda kept: [one.message for one in kept])
     assert [letter.reason for letter in letters] == ["takedown_frozen"]
-    until(lambda: bool(events_of(system, "two", "case")))  # the other takedowns go on
-    withdraw_case(system.settings, "case")
-    until(lambda: len(events_of(system, "two", "case")) == 2)
-    assert events_of(system, "one", "case") == [issued, forged]
+    until(lambda: bool(events_of(filled, "two", "other")))  # the other takedowns go on
+    withdraw_case(filled.settings, "other")
+    until(lambda: len(events_of(filled, "two", "other")) == 2)
+    assert events_of(filled, "one", "other") == [issued, forged]
 
-    answer = system.jikimi("audit", "accept", forged.event_id, "--why", "the key was stolen")
+    answer = filled.jikimi("audit", "accept", forged.event_id, "--why", "the key was stolen")
     assert (answer.code, issued.takedown_id in answer.out) == (0, True), answer
     key = issued.takedown_id
-    events: list[Takedown] = system.wait("takedowns", lambda kept: by_key(kept, key)[2:])
+    events: list[Takedown] = filled.wait("takedowns", lambda kept: by_key(kept, key)[2:])
     assert [(one.state, one.previous) for one in events] == [("withdrawn", issued.hash)]
-    assert list(open_audit(system.settings).findings()) == []
+    assert list(open_audit(filled.settings).findings()) == []
