@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from models.registry import Registry
-from schemas.messages import Choice, Descriptors, Texts
+from schemas.messages import Choice, Descriptors, Frames, Texts
 from schemas.validation import defect
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
@@ -80,7 +80,7 @@ class Stages:
         seal = MediaSeal(settings.sealing)
         if source != "sounds":
             visual = await asyncio.to_thread(models.visual, choice.visual)
-            self._add("frames", lambda message: describe_frames(visual, seal.frames(message)))
+            self._add("frames", lambda message: describe_frames(visual, _bare(seal.frames(message))))
         if source != "frames":
             audio = await asyncio.to_thread(models.audio, choice.audio)
             self._add("sounds", lambda message: describe_sounds(audio, seal.sounds(message)))
@@ -127,6 +127,11 @@ class Stages:
         seconds, result = await asyncio.get_running_loop().run_in_executor(self._pool, _measured, work, message)
         self._seconds[name] += seconds
         return result
+
+
+def _bare(message: Frames) -> Frames:
+    """Return frames without thumbnails: their seals differ each time, and a run's descriptors do not."""
+    return msgspec.structs.replace(message, thumbnails=[])
 
 
 def _measured[T](work: Callable[[Any], T], message: object) -> tuple[float, T]:

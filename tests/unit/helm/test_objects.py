@@ -128,4 +128,4 @@ def test_the_sealing_keys_are_mounted_where_media_are_sealed_or_unsealed_and_now
             assert volumes["sealing"]["secret"] == {"secretName": "jikimi-sealing-keys", "defaultMode": 0o440}
             mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
             file = environment(pod)["JIKIMI_SEALING_KEY_FILE"]
-            assert file == f"{mounts['sealing']}/keys.json"
+            assert file.rpartition("/")[0] == mounts["sealing"]
