@@ -61,7 +61,7 @@ def plan_withdrawal(settings: Settings, case_id: str) -> Withdrawal:
     found.files = len(note.files) if note is not None else 0
     asyncio.run(_read_kept(settings, found))
     was_withdrawn = note is not None and note.withdrawn_at is not None
-    if not (any(topic.last_key for topic in found.entries.topics) or found.states or was_withdrawn):
+    if not (any(topic.first_key for topic in found.entries.topics) or found.states or was_withdrawn):
         raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
     return found
 

@@ -1,14 +1,18 @@
 """Erasure of a case: after the proof, neither the broker's records nor its files hold any of its descriptors."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from msgspec.structs import replace
 
 from models.text.terms import n_terms
@@ -102,6 +106,38 @@ def lag(system: System, topic: str) -> tuple[str, bool]:
 DECLARED = ("1800000", False)
 
 
+def set_lag(system: System, lag_ms: str) -> None:
+    """Set the lag as an operator may."""
+    entry = ConfigEntry("max.compaction.lag.ms", lag_ms, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, f"{system.settings.topic_prefix}cases", incremental_configs=[entry])
+    client = AdminClient({"bootstrap.servers": system.settings.bootstrap_servers})
+    client.incremental_alter_configs([resource])[resource].result(DEADLINE_S)
+    until(lambda: lag(system, "cases") == (lag_ms, False))
+
+
+def killed_amid_compaction(system: System, case_id: str) -> subprocess.Popen[bytes]:
+    """Begin a withdrawal and kill it once the broker has the settings of an erasure."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _STANDING_STILL, "case", "withdraw", case_id, *WHY],
+        env={**os.environ, **system.environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: lag(system, "cases") == ("1", True))
+    process.kill()
+    process.wait()
+    return process
+
+
+_STANDING_STILL = """
+import time
+from streams import cli
+from streams.desk.erasure import erase
+erase._wait = lambda topics, *_: [topic.is_done() for topic in topics] and time.sleep(3600)
+cli.main()
+"""
+
+
 def test_nothing_of_a_withdrawn_case_is_left_in_records_and_files(
     system: System, own_kafka: Kafka, film: Path, tmp_path: Path
 ) -> None:
@@ -129,6 +165,31 @@ def test_nothing_of_a_withdrawn_case_is_left_in_records_and_files(
     until(lambda: not files_with(own_kafka, runs))
     assert (lag(system, "cases"), lag(system, "standings")) == (DECLARED, DECLARED)
     assert worker.stop() == 0
+
+
+def test_a_killed_erasure_is_completed_by_the_next_and_a_second_finds_nothing(
+    system: System, own_kafka: Kafka, film: Path, tmp_path: Path
+) -> None:
+    (mine, other), by_operator = (opened(system, film), opened(system, film, "lake")), "7200000"
+    set_lag(system, by_operator)
+    own = runs_of(pieces(system, mine))
+    process = killed_amid_compaction(system, mine)
+    assert process.returncode == -signal.SIGKILL
+    assert lag(system, "cases") == ("1", True)
+
+    withdrawn(system, mine, tmp_path)
+
+    assert lag(system, "cases") == (by_operator, False)
+    assert records_with(system, own) == {"cases"}
+    withdrawn(system, other, tmp_path)
+    assert records_with(system, own) == set()
+    until(lambda: not files_with(own_kafka, own))
+    again = withdrawn(system, mine, tmp_path)
+    assert again.out.startswith("0 entries erased")
+    assert "of its descriptors nothing was left to search for" in again.out
+    unknown = system.jikimi("case", "withdraw", "case-unknown", *WHY)
+    assert (unknown.code, unknown.out) == (2, "")
+    assert unknown.err.startswith("jikimi: no case case-unknown")
 
 
 def withdrawn(system: System, case_id: str, folder: Path) -> Answer:

@@ -38,7 +38,7 @@ class CompactedTopicWait:
 @contextmanager
 def compacting(settings: Settings, writer: TopicWriter, topic: TopicEntries) -> Iterator[CompactedTopicWait]:
     """Yield the entries of a topic while it is compacted at once; at the end its settings are restored."""
-    compaction = Compaction(settings, writer, topic.topic, topic.last_key)
+    compaction = Compaction(settings, writer, topic.topic, topic.first_key)
     with closing(Retained(settings, topic.topic)) as retained:
         try:
             yield CompactedTopicWait(compaction, retained, topic.values)

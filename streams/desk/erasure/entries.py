@@ -29,8 +29,8 @@ class TopicEntries:
     """Keys with a value that no tombstone has erased."""
     values: list[tuple[int, int]] = field(default_factory=list)
     """Partition and offset of each record with a value, erased or not."""
-    last_key: str = ""
-    """Of any record of it, tombstones too."""
+    first_key: str = ""
+    """The shortest key of any record of it, tombstones too: of a case that of its policy, which is erased last."""
 
 
 @dataclass
@@ -84,7 +84,8 @@ def _read(settings: Settings, subject: Subject) -> Entries:
 
 
 def _apply(entries: TopicEntries, message: Message) -> None:
-    key = entries.last_key = (message.key() or b"").decode(errors="replace")
+    key = (message.key() or b"").decode(errors="replace")
+    entries.first_key = min(entries.first_key or key, key, key=len)
     if message.value() is None:
         entries.in_force.pop(key, None)
     else:
