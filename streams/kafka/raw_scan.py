@@ -58,15 +58,15 @@ class RawScan:
 
     def _read(self, unread: set[int]) -> Iterator[Message]:
         """Yield what comes next of the partitions that are not read to their end."""
-        if not (messages := self._consumer.consume(_BATCH, _ANSWER_S)):
+        if (first := self._consumer.poll(_ANSWER_S)) is None:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
-        for message in messages:
+        # Those that have come already: `consume` would wait until a batch is full, or for all of its time.
+        for message in [first, *self._consumer.consume(_BATCH, 0)]:
             partition, error = message.partition() or 0, message.error()
             if error is None and partition in unread:  # not what was written after its end was reached
                 yield message
             elif error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - likewise
-                first, _ = self.ranges[partition]
-                self.ranges[partition] = first, offset_of(message)
+                self.ranges[partition] = self.ranges[partition][0], offset_of(message)
                 unread.discard(partition)
             elif error is not None:
                 raise KafkaException(error)
