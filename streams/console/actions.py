@@ -3,12 +3,12 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from schemas.messages import Label
-from streams.audit.acts import write_act
+from streams.audit.acting import acting
 from streams.cases.labels import label_key, write_label
 from streams.console.store.store import FollowedStore
 from streams.desk.approve import approve_takedown
@@ -23,9 +23,6 @@ from streams.settings import Settings
 
 PATIENCE_S = 15.0
 """Longest wait of an act for the broker: a person waits for the page."""
-NOT_GIVEN = "not given"
-"""Reason of an act whose person gave none."""
-_MAX_DETAIL = 300
 
 
 class _Act(NamedTuple):
@@ -118,14 +115,6 @@ class Actions:
         return done
 
     def _on_record[T](self, act: _Act, do: Callable[[], T]) -> T:
-        self._write(act, f"as {self._signature}{f', {act.detail}' if act.detail else ''}")
-        try:
+        detail = f"as {self._signature}{f', {act.detail}' if act.detail else ''}"
+        with acting(self._settings, self._person, act.right, act.subject, act.why, detail=detail):
             return do()
-        except BaseException as error:
-            with suppress(Exception):
-                self._write(act, f"failed: {' '.join(str(error).split())}"[:_MAX_DETAIL])
-            raise
-
-    def _write(self, act: _Act, detail: str) -> None:
-        why = act.why.strip() or NOT_GIVEN
-        write_act(self._settings, act.right, act.subject, self._person.name, why, detail)

@@ -128,7 +128,7 @@ async def test_the_desk_confirms_for_the_account_after_the_act_is_written(monkey
 
     for name in ("confirm_case", "confirm_reference", "withdraw_reference"):
         record(name)
-    monkeypatch.setattr(acts, "write_act", lambda _, *fields: done.append(("act", fields)))
+    monkeypatch.setattr("streams.audit.acting.write_act", lambda _, *fields: done.append(("act", fields)))
     actions = Actions(load_settings(), cast("FollowedStore", ReadAtOnce()), Person("account", frozenset(ROLES)), "mina")
     await actions.confirm_case("c", "hers")
     await actions.confirm_reference("c", "r", "hers")
