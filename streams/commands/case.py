@@ -111,7 +111,8 @@ def case_describe(
     from streams.desk.describe_case import describe_case  # noqa: PLC0415 - likewise
     from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
 
-    settings, person = load_settings(), current_person(load_settings())
+    settings = load_settings()
+    person = current_person(settings)
     require_case(settings, person, "describe", case_id)
     with acting(settings, person, "describe", case_id, reason(why), detail=with_):
         gaps = describe_case(settings, case_id, reference or [], phrase or [], with_)

@@ -44,10 +44,6 @@ def shown_matches(t: Words, evidence: Sequence[Evidence], file_names: Mapping[st
     ]
 
 
-def _unnamed(t: Words, reference_id: str) -> str:
-    return t("match.reference", id=reference_id[:8])
-
-
 def _shown(t: Words, one: Evidence, name: str) -> ShownMatch:
     lines = list(_sentences(t, one, name))
     drawing = (
