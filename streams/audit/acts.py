@@ -3,17 +3,14 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import msgspec
-
 from schemas.messages import Act
-from streams.audit.signing import Signer, own_signer
-from streams.audit.trusted_keys import Fault, TrustedKeys
+from streams.audit.signatures import signed
+from streams.audit.signing import own_signer
 from streams.errors import UsageError
 from streams.kafka.producer import TopicWriter, writing
 from streams.settings import Settings
 
 TOPIC = "acts"
-DOMAIN = "jikimi-act-v1"
 
 
 def write_act(to: TopicWriter | Settings, act: str, subject: str, by: str, why: str, detail: str = "") -> Act:  # noqa: PLR0917 - the fields of an act
@@ -53,27 +50,3 @@ def write_act(to: TopicWriter | Settings, act: str, subject: str, by: str, why: 
         with writing(settings) as writer:
             writer.write(TOPIC, subject, written)
     return written
-
-
-def signed(act: Act, signer: Signer) -> Act:
-    """Return an act with the signer's key id and signature."""
-    unsigned = msgspec.structs.replace(act, key_id=signer.key_id, signature=b"")
-    return msgspec.structs.replace(unsigned, signature=signer.sign(DOMAIN, canonical(unsigned)))
-
-
-def signature_fault(act: Act, keys: TrustedKeys) -> Fault | None:
-    """Return what is wrong with an act's signature, None if it is right."""
-    return keys.fault(act.key_id, act.signature, DOMAIN, canonical(act))
-
-
-def canonical(message: msgspec.Struct) -> bytes:
-    """Return the JSON that is signed: the fields that differ from their defaults, sorted, without `signature`.
-
-    A field that a later version adds is left out where it has its default, so its signature stays right.
-    """
-    fields = {
-        field.name: value
-        for field in msgspec.structs.fields(message)
-        if field.name != "signature" and (value := getattr(message, field.name)) != field.default
-    }
-    return msgspec.json.encode(fields, order="sorted")

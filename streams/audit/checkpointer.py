@@ -12,6 +12,7 @@ from streams.audit import checkpoints
 from streams.audit.checkpoints import AUDITED, TOPIC
 from streams.audit.digest import NOTHING, extended
 from streams.audit.last_checkpoint import last_of
+from streams.audit.signatures import signed
 from streams.audit.signing import Signer
 from streams.audit.trusted_keys import TrustedKeys
 from streams.errors import BrokerError
@@ -62,7 +63,7 @@ class Checkpointer:
             return None
         number, previous = (last.number + 1, checkpoints.hash_of(last)) if last is not None else (1, b"")
         made = Checkpoint(number=number, at=datetime.now(UTC), previous=previous, positions=positions)
-        return checkpoints.signed(made, self._signer)
+        return signed(made, self._signer)
 
     def _positions(self, last: Checkpoint | None) -> Iterator[Position]:
         before = {(one.topic, one.partition): one for one in last.positions} if last is not None else {}

@@ -6,13 +6,10 @@ import msgspec
 
 from schemas.messages import Checkpoint
 from schemas.topics import FOREVER, TOPICS
-from streams.audit.acts import canonical
-from streams.audit.signing import Signer
-from streams.audit.trusted_keys import Fault, TrustedKeys
+from streams.audit.signatures import canonical
 
 TOPIC = "checkpoints"
 KEY = "log"
-DOMAIN = "jikimi-checkpoint-v1"
 AUDITED = ("acts", "labels", "deployments", "deliveries", "takedowns")
 """Topics whose records are covered: those that keep every record for ever."""
 assert all(TOPICS[name].retention_hours == FOREVER and not TOPICS[name].compacted for name in AUDITED)
@@ -25,17 +22,6 @@ class Anchor(msgspec.Struct, frozen=True):
 
     number: int
     hash: str
-
-
-def signed(checkpoint: Checkpoint, signer: Signer) -> Checkpoint:
-    """Return a checkpoint with the signer's key id and signature."""
-    unsigned = msgspec.structs.replace(checkpoint, key_id=signer.key_id, signature=b"")
-    return msgspec.structs.replace(unsigned, signature=signer.sign(DOMAIN, canonical(unsigned)))
-
-
-def signature_fault(checkpoint: Checkpoint, keys: TrustedKeys) -> Fault | None:
-    """Return what is wrong with a checkpoint's signature, None if it is right."""
-    return keys.fault(checkpoint.key_id, checkpoint.signature, DOMAIN, canonical(checkpoint))
 
 
 def hash_of(checkpoint: Checkpoint) -> bytes:

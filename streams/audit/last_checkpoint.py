@@ -6,6 +6,7 @@ from confluent_kafka import KafkaException
 from schemas.codec import Codec, WireError
 from schemas.messages import Checkpoint
 from streams.audit import checkpoints
+from streams.audit.signatures import signature_fault
 from streams.audit.trusted_keys import TrustedKeys, trusted_keys
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
@@ -51,7 +52,7 @@ def _verified(record: RangeRecord, codec: Codec, keys: TrustedKeys) -> Checkpoin
         log.error("checkpoint refused", offset=record.offset, reason=error.reason)  # noqa: TRY400 - has no more
         return None
     assert isinstance(checkpoint, Checkpoint)
-    if fault := checkpoints.signature_fault(checkpoint, keys):
+    if fault := signature_fault(checkpoint, keys):
         log.error("checkpoint refused", offset=record.offset, reason=fault)
         return None
     return checkpoint

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from schemas.messages import Act
-from streams.audit.acts import TOPIC, signature_fault
+from streams.audit.acts import TOPIC
+from streams.audit.signatures import signature_fault
 from streams.audit.trusted_keys import TrustedKeys
 from streams.kafka.compacted_topic import decode_or_refuse
 from streams.kafka.topic_reader import TopicReader, Update

@@ -1,18 +1,17 @@
 """Acts of persons: each signed, once, with who, when and why."""
 
-import sqlite3
 from collections.abc import Iterator
 
 from schemas.codec import Codec, WireError
 from schemas.messages import Act
-from streams.audit.acts import signature_fault
+from streams.audit.signatures import signature_fault
 from streams.audit.trusted_keys import TrustedKeys
 from streams.desk.audit.finding import Finding, Kind, Record
+from streams.desk.audit.scratch import scratch_database
 from streams.desk.audit.takedown_chains import latest
 from streams.takedown.accepted import acceptance
 
-_SCHEMA = """
-PRAGMA journal_mode = OFF;
+_TABLES = """
 CREATE TABLE seen (id TEXT PRIMARY KEY, position INTEGER) WITHOUT ROWID;
 """
 
@@ -23,9 +22,7 @@ class PersonActs:
     def __init__(self, codec: Codec, keys: TrustedKeys) -> None:
         self._codec = codec
         self._keys = keys
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.executescript(_SCHEMA)
-        self._database.execute("BEGIN")
+        self._database = scratch_database(_TABLES)
         self.accepted: dict[tuple[str, int], int] = {}
         """What persons have accepted, by takedown and partition."""
         self.n_verified = 0

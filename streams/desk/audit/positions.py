@@ -1,6 +1,5 @@
 """Checkpoints against the log: their own chain, and the digest of each partition at each of them."""
 
-import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -9,12 +8,12 @@ from schemas.messages import Checkpoint
 from streams.audit import checkpoints
 from streams.audit.checkpoints import TOPIC, Anchor
 from streams.audit.digest import NOTHING, extended
+from streams.audit.signatures import signature_fault
 from streams.audit.trusted_keys import TrustedKeys
-from streams.desk.audit.finding import Finding, Record
+from streams.desk.audit.finding import Finding, Kind, Record
+from streams.desk.audit.scratch import scratch_database
 
-_SCHEMA = """
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
+_TABLES = """
 CREATE TABLE checkpoint (hash BLOB PRIMARY KEY, number INTEGER, position INTEGER) WITHOUT ROWID;
 CREATE TABLE position (
   topic TEXT, partition INTEGER, end INTEGER, digest BLOB, number INTEGER, PRIMARY KEY (topic, partition, end, digest)
@@ -34,9 +33,7 @@ class Checkpoints:
     def __init__(self, codec: Codec, keys: TrustedKeys) -> None:
         self._codec = codec
         self._keys = keys
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.executescript(_SCHEMA)
-        self._database.execute("BEGIN")
+        self._database = scratch_database(_TABLES)
         self.last: Checkpoint | None = None
         self.n_verified = 0
 
@@ -49,7 +46,7 @@ class Checkpoints:
             return
         assert isinstance(checkpoint, Checkpoint)
         name = f"checkpoint {checkpoint.number}"
-        if fault := checkpoints.signature_fault(checkpoint, self._keys):
+        if fault := signature_fault(checkpoint, self._keys):
             yield _finding(record, "forged", f"{name}: {fault} {checkpoint.key_id}")
             return
         digest = checkpoints.hash_of(checkpoint)
@@ -74,10 +71,11 @@ class Checkpoints:
         if self._position_of(bytes.fromhex(anchor.hash)) is not None:
             return None
         last = self.last.number if self.last is not None else 0
-        kind, words = "altered", f"checkpoint {anchor.number} is not the one of the anchor"
+        kind: Kind = "altered"
+        words = f"checkpoint {anchor.number} is not the one of the anchor"
         if last < anchor.number:
             kind, words = "truncated", f"the last checkpoint is {last}, the anchor's is {anchor.number}"
-        return Finding(kind=kind, topic=TOPIC, partition=0, offset=0, words=words)  # type: ignore[arg-type]
+        return Finding(kind=kind, topic=TOPIC, partition=0, offset=0, words=words)
 
     def partitions(self) -> set[tuple[str, int]]:
         """Return the topics and partitions that checkpoints cover."""
@@ -129,9 +127,9 @@ class PartitionDigest:
         words = f"records from here to offset {last} are not those that checkpoint {expected.number} has seen"
         yield self._found("altered", self._right_until, words)
 
-    def _found(self, kind: str, offset: int, words: str) -> Finding:
-        return Finding(kind=kind, topic=self._topic, partition=self._partition, offset=offset, words=words)  # type: ignore[arg-type]
+    def _found(self, kind: Kind, offset: int, words: str) -> Finding:
+        return Finding(kind=kind, topic=self._topic, partition=self._partition, offset=offset, words=words)
 
 
-def _finding(record: Record, kind: str, words: str) -> Finding:
-    return Finding(kind=kind, topic=TOPIC, partition=record.partition, offset=record.offset, words=words)  # type: ignore[arg-type]
+def _finding(record: Record, kind: Kind, words: str) -> Finding:
+    return Finding(kind=kind, topic=TOPIC, partition=record.partition, offset=record.offset, words=words)

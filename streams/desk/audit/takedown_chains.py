@@ -3,21 +3,18 @@
 What was read is kept in a temporary SQLite database, of which little is in memory, however long the log is.
 """
 
-import sqlite3
 from collections.abc import Iterator
 
 from schemas.codec import Codec, WireError
 from schemas.messages import Takedown
 from streams.audit.trusted_keys import TrustedKeys
 from streams.desk.audit.finding import Finding, Kind, Record
+from streams.desk.audit.scratch import scratch_database
 from streams.takedown.accepted import Acceptance
 from streams.takedown.hashed import is_hashed
 from streams.takedown.signed import signature_fault
 
-_SCHEMA = """
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-PRAGMA cache_size = -65536;
+_TABLES = """
 CREATE TABLE last (takedown TEXT PRIMARY KEY, hash BLOB, sequence INTEGER) WITHOUT ROWID;
 CREATE TABLE seen (hash BLOB PRIMARY KEY, position INTEGER) WITHOUT ROWID;
 CREATE TABLE bad (
@@ -41,9 +38,7 @@ class TakedownChains:
         self._keys = keys
         self._accepted = accepted
         self._signed: set[int] = set()
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.executescript(_SCHEMA)
-        self._database.execute("BEGIN")
+        self._database = scratch_database(_TABLES)
         self.n_verified = self.n_unsigned = self.n_accepted = self.n_at_once = 0
 
     def apply(self, record: Record) -> None:

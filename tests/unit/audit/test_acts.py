@@ -9,7 +9,8 @@ import pytest
 from schemas.codec import Codec
 from schemas.messages import Act
 from streams.audit import acts
-from streams.audit.acts import signature_fault, write_act
+from streams.audit.acts import write_act
+from streams.audit.signatures import canonical, signature_fault
 from streams.audit.signing import own_signer
 from streams.audit.trusted_keys import TrustedKeys, trusted_keys
 from streams.errors import UsageError
@@ -71,7 +72,7 @@ def test_an_act_without_a_person_or_a_reason_is_refused(settings: Settings, by: 
 def test_a_field_that_a_later_version_adds_leaves_the_signature_right(settings: Settings) -> None:
     act = written(settings)
     later = msgspec.defstruct("Later", [("place", str, "")], bases=(Act,), kw_only=True, frozen=True)
-    assert acts.canonical(later(**msgspec.structs.asdict(act))) == acts.canonical(act)
+    assert canonical(later(**msgspec.structs.asdict(act))) == canonical(act)
 
 
 def test_trusted_keys_are_read_from_a_file_and_from_a_folder(settings: Settings, tmp_path: Path) -> None:

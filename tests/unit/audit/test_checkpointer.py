@@ -10,6 +10,7 @@ from schemas.messages import Act, Checkpoint
 from streams.audit import checkpoints
 from streams.audit.checkpointer import Checkpointer
 from streams.audit.digest import NOTHING, extended
+from streams.audit.signatures import signature_fault, signed
 from streams.audit.signing import own_signer
 from streams.audit.trusted_keys import TrustedKeys
 from streams.settings import load_settings
@@ -52,7 +53,7 @@ def test_a_checkpoint_is_written_only_after_something_else_was(rig: Rig) -> None
     assert second is not None
     assert (first.number, second.number) == (1, 2)
     assert (first.previous, second.previous) == (b"", checkpoints.hash_of(first))
-    assert checkpoints.signature_fault(second, rig.keys) is None
+    assert signature_fault(second, rig.keys) is None
 
 
 def test_its_digest_is_over_every_record_also_where_offsets_have_gaps(rig: Rig) -> None:
@@ -75,7 +76,7 @@ def test_a_forged_or_broken_checkpoint_is_passed_over(rig: Rig, tmp_path: Path) 
     assert first is not None
     thief = own_signer(load_settings(audit={"signing_key_file": tmp_path / "thief"}))
     forged = msgspec.structs.replace(first, number=7, positions=[])
-    rig.write(checkpoints.TOPIC, checkpoints.KEY, checkpoints.signed(forged, thief))
+    rig.write(checkpoints.TOPIC, checkpoints.KEY, signed(forged, thief))
     rig.write(checkpoints.TOPIC, checkpoints.KEY, msgspec.structs.replace(first, number=8))
     broken = rig.records[checkpoints.TOPIC][-1]
     rig.records[checkpoints.TOPIC].append(broken._replace(offset=broken.offset + 1, value=b"no avro"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas.messages import Act
-from streams.audit import acts
+from streams.audit import signatures
 from streams.audit.signing import own_signer
 from streams.doctor import audit
 from streams.doctor.audit import audit_keys, newest_events
@@ -68,9 +68,9 @@ def test_what_a_person_accepted_is_well_and_what_comes_after_is_not(
     )  # fmt: skip
 
     topics.write("takedowns", event.takedown_id, signed(event, thief))
-    topics.write("acts", "x", acts.signed(accepted, thief))
+    topics.write("acts", "x", signatures.signed(accepted, thief))
     assert newest_events(settings).health == "wrong", "nobody's act"
-    topics.write("acts", "x", acts.signed(accepted, own))
+    topics.write("acts", "x", signatures.signed(accepted, own))
     found = newest_events(settings)
     assert (found.health, "1 that a person has accepted" in found.message) == ("ok", True)
     topics.write("takedowns", event.takedown_id, signed(event, thief))

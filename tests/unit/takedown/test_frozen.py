@@ -11,7 +11,7 @@ import pytest
 
 from schemas.ids import record_id
 from schemas.messages import Act, Takedown
-from streams.audit import acts
+from streams.audit import signatures
 from streams.audit.signing import own_signer
 from streams.errors import UnprocessableError, UsageError
 from streams.settings import load_settings
@@ -50,7 +50,7 @@ def accepts(log: MadeLog, until: int, **changes: Any) -> Act:
     """Return an act of a person that accepts what is there of the takedown before an offset."""
     fields = {"act": "accept", "subject": "e2", "by": "officer", "why": "looked", "at": datetime.now(UTC)} | changes
     detail = Acceptance(ISSUED.takedown_id, 0, until).detail()
-    return acts.signed(Act(act_id="a1", detail=detail, **fields), log.signer)  # type: ignore[arg-type]
+    return signatures.signed(Act(act_id="a1", detail=detail, **fields), log.signer)  # type: ignore[arg-type]
 
 
 BAD: dict[str, tuple[Callable[[MadeLog, Path], Takedown], str]] = {

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from schemas.messages import Act, Takedown
-from streams.audit import acts, checkpoints
+from streams.audit import checkpoints, signatures
 from streams.audit.checkpointer import Checkpointer
 from streams.audit.signing import own_signer
 from streams.audit.trusted_keys import TrustedKeys
@@ -54,7 +54,7 @@ class Log(MadeTopics):
         made = Act(
             act_id=str(self.end("acts")), act=act, subject="c", by=by, why="why", at=datetime.now(UTC), detail=detail
         )
-        self.write("acts", "c", acts.signed(made, self.signer))
+        self.write("acts", "c", signatures.signed(made, self.signer))
 
     def checkpoint(self) -> None:
         made = Checkpointer(self.settings, self.codec, self.signer, self.keys, self.reader).next()
@@ -192,7 +192,7 @@ def test_forged_replayed_and_unexplained_acts_are_named(log: Log) -> None:
     log.act("label", by=" ")
     made = log.codec.decode("acts", record.value or b"")
     assert isinstance(made, Act)
-    log.write("acts", "c", acts.signed(msgspec.structs.replace(made, act_id="x"), log.thief))
+    log.write("acts", "c", signatures.signed(msgspec.structs.replace(made, act_id="x"), log.thief))
     log.write("acts", "c", msgspec.structs.replace(made, why="another"))
     assert [(one.kind, one.offset) for one in log.found()] == [
         ("replayed", 1), ("unexplained", 2), ("forged", 3), ("forged", 4),
@@ -202,7 +202,7 @@ def test_forged_replayed_and_unexplained_acts_are_named(log: Log) -> None:
 def test_forged_replayed_and_missing_checkpoints_are_named(log: Log) -> None:
     records = log.records[checkpoints.TOPIC]
     first = log.codec.decode(checkpoints.TOPIC, records[0].value or b"")
-    log.write(checkpoints.TOPIC, checkpoints.KEY, checkpoints.signed(first, log.thief))  # type: ignore[arg-type]
+    log.write(checkpoints.TOPIC, checkpoints.KEY, signatures.signed(first, log.thief))  # type: ignore[type-var]
     records.append(records[0]._replace(offset=4))
     assert [(one.kind, one.offset) for one in log.found()] == [("forged", 3), ("replayed", 4)]
     del records[1]
