@@ -198,13 +198,13 @@ def case(case_id: str = "case-a", name: str = "violet", **changes: object) -> tu
     return case_id, Case(**fields | changes)  # type: ignore[arg-type]
 
 
-def piece(case_id: str = "case-a") -> tuple[str, Case]:
+def piece(case_id: str = "case-a", *, benign: bool = False) -> tuple[str, Case]:
     """Return the entry of a piece of a video."""
     reference = Reference(
         reference_id="reference-1", segment=0, modality="visual", model="m", version="1", start_s=0, duration_s=48,
         vectors=pack(np.ones((3, 4), np.float16)), times_s=[0.0, 1.0, 2.0],
     )  # fmt: skip
-    entry = Case(case_id=case_id, name="violet", opened_at=ago(days=9), reference=reference)
+    entry = Case(case_id=case_id, name="violet", opened_at=ago(days=9), reference=reference, benign=benign)
     return f"{case_id}/reference-1/visual/0/m@1", entry
 
 

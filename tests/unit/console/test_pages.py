@@ -1,8 +1,6 @@
 """Pages of the console: what each shows, and what none may show."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -17,9 +15,7 @@ from tests.unit.console.made_site import (
     ago,
     browser,
     case,
-    fill,
     found,
-    made_site,
     put,
     token,
     waiting,
@@ -32,23 +28,6 @@ PAGES = [
     "/takedowns/takedown-0", "/live", "/open", "/unconfirmed", "/cases/case-w",
     "/cases/case-w/confirm", "/dead-letters", "/dead-letters?state=all&page=0",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[tuple[Site, RecordedActions]]:
-    with made_site(folder=tmp_path) as pair:
-        fill(pair[0].store)
-        yield pair
-
-
-@pytest.fixture
-def site(made: tuple[Site, RecordedActions]) -> Site:
-    return made[0]
-
-
-@pytest.fixture
-def actions(made: tuple[Site, RecordedActions]) -> RecordedActions:
-    return made[1]
 
 
 @pytest.mark.parametrize("language", languages())

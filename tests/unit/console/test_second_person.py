@@ -1,7 +1,5 @@
 """A case that waits for its second person: who sees that it waits, who may confirm it, and what is recorded."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -23,24 +21,10 @@ from tests.unit.console.made_site import (
     ago,
     browser,
     case,
-    fill,
-    made_site,
     piece,
     put,
     token,
 )
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[tuple[Site, RecordedActions]]:
-    with made_site(folder=tmp_path) as pair:
-        fill(pair[0].store)
-        yield pair
-
-
-@pytest.fixture
-def site(made: tuple[Site, RecordedActions]) -> Site:
-    return made[0]
 
 
 def confirmed(by: str, *references: str) -> tuple[str, Standing]:

@@ -4,16 +4,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import pytest
 
 from schemas.codec import Codec
-from schemas.matrix import pack
-from schemas.messages import Case, Evidence, Interval, Label, Message, PostRef, Reference, Standing
+from schemas.messages import Case, Evidence, Interval, Label, Message, PostRef, Standing
 from streams.console.store.store import Store
 from streams.console.store.takedowns import Filter
 from streams.kafka.topic_reader import Update
 from streams.settings import load_settings
+from tests.unit.console.made_site import piece, put
 from tests.unit.made_messages import NOW, POLICY, delivery, post_ref, takedown, verdict
 
 CODEC = Codec()
@@ -26,34 +25,9 @@ def store() -> Iterator[Store]:
         yield opened
 
 
-def put(store: Store, topic: str, *messages: Message | tuple[str, Message | None]) -> None:
-    pairs = [one if isinstance(one, tuple) else ("key", one) for one in messages]
-    updates = [
-        Update(key.encode(), CODEC.encode(topic, one) if one is not None else None, 0, offset)
-        for offset, (key, one) in enumerate(pairs)
-    ]
-    store.apply(topic, updates)
-
-
 def case(case_id: str = "case-a", *, minor: bool = False, **changes: object) -> tuple[str, Case]:
     fields = {"name": "violet", "opened_at": NOW, "policy": POLICY, "minor": minor}
     return case_id, Case(case_id=case_id, **fields | changes)  # type: ignore[arg-type]
-
-
-def piece(case_id: str = "case-a", *, benign: bool = False) -> tuple[str, Case]:
-    reference = Reference(
-        reference_id="r1",
-        segment=0,
-        modality="visual",
-        model="m",
-        version="1",
-        start_s=0.0,
-        duration_s=12.0,
-        vectors=pack(np.ones((3, 64), np.float16)),
-        times_s=[0.0, 1.0, 2.0],
-    )
-    entry = Case(case_id=case_id, name="violet", opened_at=NOW, reference=reference, benign=benign)
-    return f"{case_id}/r1/visual/0/m@1", entry
 
 
 def review(post_id: str = "p1", case_id: str = "case-a", minutes: int = 0, decision: str = "review") -> Message:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 import msgspec
 import pytest
@@ -18,7 +17,7 @@ from streams.takedown.reconciler import Reconciler
 from tests.unit.made_messages import POLICY, post_ref, takedown, verdict
 from tests.unit.takedown.test_decided import Rig as Deciding
 from tests.unit.takedown.test_quarantine import evidence_of
-from tests.unit.takedown.test_reconciler import NOW
+from tests.unit.takedown.test_reconciler import NOW, running
 
 CASE = "case-a"
 ISSUED, WAITS = TakedownDecision("issued"), TakedownDecision("held", [CASE])
@@ -66,14 +65,8 @@ class Rig(Deciding):
 
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
-    made = Rig()
-    task = asyncio.create_task(made.reconciler.run())
-    await made.settle()
-    yield made
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    await made.log.stop()
+    async with running(Rig()) as made:
+        yield made
 
 
 async def test_a_takedown_is_held_for_its_case_until_another_person_confirms_it(rig: Rig) -> None:

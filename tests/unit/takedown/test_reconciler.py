@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -84,9 +84,9 @@ class Rig:
         return {event.takedown_id: event.state for event in self.log.topic}
 
 
-@pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    made = Rig()
+@asynccontextmanager
+async def running[R: Rig](made: R) -> AsyncIterator[R]:
+    """Run a rig's reconciler, and yield the rig once nothing is due."""
     task = asyncio.create_task(made.reconciler.run())
     await made.settle()
     yield made
@@ -94,6 +94,12 @@ async def rig() -> AsyncIterator[Rig]:
     with suppress(asyncio.CancelledError):
         await task
     await made.log.stop()
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with running(Rig()) as made:
+        yield made
 
 
 async def test_a_review_reads_the_takedowns_of_its_reference_only(rig: Rig) -> None:
