@@ -1,6 +1,5 @@
 """Ed25519 signatures, and the key file of this process."""
 
-import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from streams.errors import UsageError
+from streams.secrets import whole_file
 from streams.settings import Settings
 
 _SETTING = "JIKIMI_AUDIT_SIGNING_KEY_FILE"
@@ -64,7 +64,7 @@ def load_key(file: Path) -> Ed25519PrivateKey:
     """
     try:
         if not file.exists():
-            _create(file)
+            whole_file.create(file, _new_pem())
         if file.stat().st_mode & _READABLE_BY_ALL:
             raise UsageError(f"{file}: every user of this machine can read the signing key: chmod 600 {file}")
         key = load_pem_private_key(file.read_bytes(), password=None)
@@ -75,20 +75,8 @@ def load_key(file: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _create(file: Path) -> None:
-    """Write a new key under a name of its own, then give it the file's: two first uses end with one whole key."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    new = file.with_name(f"{file.name}.{os.getpid()}")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:  # noqa: PTH123 - a descriptor
-        opened.write(pem)
-        os.fsync(opened.fileno())
-    try:
-        os.link(new, file)
-    except FileExistsError:
-        pass
-    finally:
-        new.unlink()
+def _new_pem() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def public_pem(key: Ed25519PrivateKey) -> bytes:

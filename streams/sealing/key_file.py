@@ -7,7 +7,7 @@ derives which key is in use. With a master key the list is encrypted, else the f
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from streams.errors import UsageError
 from streams.sealing.master_key import master_key
 from streams.sealing.purposes import Purpose
 from streams.sealing.settings import SealingSettings
+from streams.secrets import whole_file
 
 SETTING = "JIKIMI_SEALING_KEY_FILE"
 _FORMAT = "jikimi-keys-1"
@@ -100,7 +101,8 @@ class KeyFile:
         UsageError
             The file cannot be written.
         """
-        return self._written(keys, _link)
+        with self._writing():
+            return whole_file.create(self.path, self._content(keys))
 
     @contextmanager
     def changing(self) -> Iterator[Callable[[list[StoredKey]], None]]:
@@ -111,31 +113,24 @@ class KeyFile:
         UsageError
             The file cannot be written: on several machines it is changed where it is made, and then distributed.
         """
-        try:
+        with self._writing():
             lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise UsageError(f"{SETTING}: {self.path}: {_line(error)}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield lambda keys: (self._written(keys, _replace), None)[1]
+            yield self._replace
         finally:
             os.close(lock)
 
-    def _written(self, keys: list[StoredKey], put: Callable[[Path, Path], bool]) -> bool:
-        """Write the keys under a name of its own, then give it the file's."""
-        new = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+    def _replace(self, keys: list[StoredKey]) -> None:
+        with self._writing():
+            whole_file.replace(self.path, self._content(keys))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "wb") as opened:  # noqa: PTH123 - a descriptor
-                opened.write(self._content(keys))
-                os.fsync(descriptor)
-            return put(new, self.path)
+            yield
         except OSError as error:
             raise UsageError(f"{SETTING}: {self.path}: {_line(error)}") from error
-        finally:
-            with suppress(OSError):
-                new.unlink()
 
     def _content(self, keys: list[StoredKey]) -> bytes:
         if not self._kms_uri:
@@ -166,19 +161,6 @@ class KeyFile:
         closed = _BY_ANYBODY | (_BY_GROUP if status.st_uid == os.geteuid() else 0)
         if status.st_mode & closed:
             raise UsageError(f"{self.path}: others can read the sealing keys: chmod 600 {self.path}")
-
-
-def _link(new: Path, file: Path) -> bool:
-    try:
-        os.link(new, file)
-    except FileExistsError:
-        return False
-    return True
-
-
-def _replace(new: Path, file: Path) -> bool:
-    new.replace(file)
-    return True
 
 
 def _line(error: Exception) -> str:
