@@ -51,9 +51,13 @@ class Decisions:
         self.faults: list[tuple[Label, str]] = []
         """Decisions that could not be written, and why; the newest ones. Their jobs wait in the queue again."""
 
-    def pending(self) -> list[Pending]:
-        """Return the decisions that are not written yet, the newest first."""
-        return list(self._pending.values())[::-1]
+    def pending(self, reviewer: str) -> list[Pending]:
+        """Return the decisions of a reviewer that are not written yet, the newest first."""
+        return [one for one in self._pending.values() if one.label.reviewer == reviewer][::-1]
+
+    def faults_of(self, reviewer: str) -> list[tuple[Label, str]]:
+        """Return the decisions of a reviewer that could not be written, and why; the newest ones last."""
+        return [(label, why) for label, why in self.faults if label.reviewer == reviewer]
 
     def find(self, key: str) -> Pending | None:
         """Return the decision on a post and case that is not written yet, None without one."""
@@ -81,10 +85,10 @@ class Decisions:
         pending.task = asyncio.create_task(self._write_later(key, pending))
         return True
 
-    def undo(self, key: str) -> bool:
-        """Drop a decision; False if it is written, being written, or never was."""
+    def undo(self, key: str, reviewer: str) -> bool:
+        """Drop a decision of a reviewer; False if it is written, being written, another's, or never was."""
         pending = self._pending.get(key)
-        if pending is None or pending.is_being_written:
+        if pending is None or pending.is_being_written or pending.label.reviewer != reviewer:
             return False
         del self._pending[key]
         if pending.task is not None:

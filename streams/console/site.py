@@ -1,10 +1,11 @@
 """What every page of the console needs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streams.console.actions import Actions
 from streams.console.decisions import Decisions
+from streams.console.leases import Leases
 from streams.console.live_figures import LiveFigures
 from streams.console.openings import Openings
 from streams.console.render import Renderer
@@ -33,6 +34,8 @@ class Site:
     """Person of this machine, by its account."""
     signature: str
     """Pseudonym that signs what the person decides."""
+    leases: Leases = field(default_factory=Leases)
+    """Review jobs that persons have open."""
 
     def owner(self, right: Right) -> str | None:
         """Return the account whose cases alone the person's right concerns, None for all cases."""

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -29,6 +30,8 @@ _ROW = (
     f"SELECT verdict, minor, labels.decision, reviews.key, {_OPEN} "  # noqa: S608 - no text of others in it
     "FROM reviews LEFT JOIN labels USING (key)"
 )
+_KEY = 3
+"""Column of a row."""
 _PRUNED_EVERY = 10_000
 
 
@@ -90,23 +93,26 @@ class Reviews:
         case_id: str | None = None,
         leaving_out: Collection[str] = (),
         owner: str | None = None,
+        not_by: str = "",
     ) -> list[Job]:
         """Return the first of those that wait: minors first, then the oldest.
 
         Parameters
         ----------
         leaving_out
-            Keys of jobs that are decided and not yet written.
+            Keys of jobs that are decided and not yet written, or that others have open.
         owner
             Account whose cases alone count; None for all.
+        not_by
+            Pseudonym of a person; jobs that the person has left undecided are another's to decide.
         """
         where, values = (f"{_OPEN} AND reviews.case_id = ?", [case_id]) if case_id else (_OPEN, [])
-        order = "ORDER BY minor DESC, decided_s, reviews.key LIMIT ?"
         found = self._database.execute(
-            f"{_ROW} WHERE {where} AND {_OWN} {order}", (*values, owner, owner, limit + len(leaving_out))
+            f"{_ROW} WHERE {where} AND {_OWN} AND (labels.reviewer IS NULL OR labels.reviewer <> ?) "
+            "ORDER BY minor DESC, decided_s, reviews.key",
+            (*values, owner, owner, not_by),
         )
-        jobs = [_job(*row) for row in found]
-        return [job for job in jobs if job.key not in leaving_out][:limit]
+        return [_job(*row) for row in islice((row for row in found if row[_KEY] not in leaving_out), limit)]
 
     def find(self, key: str) -> Job | None:
         """Return a job by its key, also one that waits no more; None if the store has no such verdict."""
