@@ -34,7 +34,7 @@ from streams.console.guard import Guard
 from streams.console.live_figures import LiveFigures
 from streams.console.openings import Openings
 from streams.console.render import Renderer
-from streams.console.sessions import Sessions
+from streams.console.sessions import Identity, Sessions
 from streams.console.site import Site
 from streams.console.store.store import Store
 from streams.kafka.topic_reader import Update
@@ -43,7 +43,7 @@ from streams.rights.settings import ROLES
 from streams.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from streams.console.actions import Actions
+    pass
 
 CASES, BATCH, REPEATS = 500, 500, 40
 PAGES = (
@@ -190,18 +190,16 @@ class PageTime(NamedTuple):
 
 async def page_times(settings: Settings, store: Store) -> dict[str, PageTime]:
     """Return the time and size of each page."""
-    person = Person("bench", frozenset(ROLES))
+    bench = Identity(Person("bench", frozenset(ROLES)), "bench")
     site = Site(
         settings=settings,
         store=store,
-        sessions=Sessions(),
-        renderer=Renderer(settings, person, "bench"),
-        actions=cast("Actions", None),
+        sessions=Sessions(bench),
+        renderer=Renderer(settings),
+        acts=cast("Any", None),
         decisions=Decisions(cast("Any", None)),
         figures=LiveFigures(settings),
         openings=Openings(settings, cast("Any", None)),
-        person=person,
-        signature="bench",
     )
     transport = httpx.ASGITransport(app=Guard(create_app(site), site.sessions, {"bench"}))  # type: ignore[arg-type]
     found = {}

@@ -32,8 +32,16 @@ class _Act(NamedTuple):
     detail: str = ""
 
 
+class Turns:
+    """Locks of a console's acts: one act at a time, so that a double click finds the first one done."""
+
+    def __init__(self) -> None:
+        self.act = asyncio.Lock()
+        self.pack = asyncio.Lock()
+
+
 class Actions:
-    """Acts, one at a time, so that a double click finds the first one done.
+    """Acts of one person.
 
     The act is written before anything changes: what is killed half way has been traced. Every one raises `UsageError`
     with one line for the person.
@@ -42,16 +50,19 @@ class Actions:
     ----------
     signature
         Pseudonym that signs what leaves; the acts name the person's account.
+    turns
+        Those of the whole console.
     """
 
-    def __init__(self, settings: Settings, store: FollowedStore, person: Person, signature: str) -> None:
+    def __init__(
+        self, settings: Settings, store: FollowedStore, person: Person, signature: str, turns: Turns | None = None
+    ) -> None:
         patience_s = min(settings.start_grace_s, PATIENCE_S)
         self._settings = settings.model_copy(update={"start_grace_s": patience_s})
         self._store = store
         self._person = person
         self._signature = signature
-        self._lock = asyncio.Lock()
-        self._packing = asyncio.Lock()
+        self._turns = turns or Turns()
 
     async def label(self, label: Label) -> None:
         """Write a decision on a post."""
@@ -100,7 +111,7 @@ class Actions:
         """Yield a new evidence pack of a case, one at a time; the file is deleted afterwards."""
         from streams.delivery.evidence.make import PackRequest, make_pack  # noqa: PLC0415 - loads PDF and fonts
 
-        async with self._packing:
+        async with self._turns.pack:
             with tempfile.TemporaryDirectory(prefix="jikimi-evidence-") as folder:
                 out = Path(folder) / f"{case_id}.zip"
                 request = PackRequest(case_id, out, ("ko", "en"), thumbnails=False, zone="", pdf_posts=50)
@@ -109,7 +120,7 @@ class Actions:
                 yield out
 
     async def _act[T](self, act: _Act, do: Callable[[], T], *topics: str) -> T:
-        async with self._lock:
+        async with self._turns.act:
             done = await asyncio.to_thread(self._on_record, act, do)
             await self._store.current(*topics)
         return done

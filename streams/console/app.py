@@ -56,7 +56,7 @@ def create_app(site: Site) -> Litestar:
 
 async def check_request(site: Site, request: Request[Any, Any, Any]) -> None:
     """Refuse what the person has no right to, and a form without the token of its session."""
-    await require_route(site.person, site.store, request)
+    await require_route(site.person(request), site.store, request)
     if request.method == "POST":
         form = await request.form()
         if not session_of(request.scope).owns(str(form.get("token", ""))):

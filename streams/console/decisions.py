@@ -1,4 +1,4 @@
-"""Decisions of a reviewer that are written after a time in which they can be undone."""
+"""Decisions of reviewers that are written after a time in which they can be undone."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,6 +9,7 @@ import structlog
 
 from schemas.messages import Label
 from streams.cases.labels import label_key
+from streams.console.sessions import Identity
 
 log = structlog.get_logger()
 
@@ -27,6 +28,7 @@ class Pending:
     """A decision that is not written yet."""
 
     label: Label
+    by: Identity
     due_at: datetime
     """When it is written."""
     is_being_written: bool = False
@@ -39,12 +41,12 @@ class Decisions:
     Parameters
     ----------
     write
-        Writes a label, and returns once the store has it.
+        Writes a label of a person, and returns once the store has it.
     undo_s
         Time in which a decision can be undone, s.
     """
 
-    def __init__(self, write: Callable[[Label], Awaitable[None]], undo_s: float = UNDO_S) -> None:
+    def __init__(self, write: Callable[[Label, Identity], Awaitable[None]], undo_s: float = UNDO_S) -> None:
         self._write = write
         self._undo_s = undo_s
         self._pending: dict[str, Pending] = {}
@@ -67,7 +69,7 @@ class Decisions:
         """Return the keys of posts and cases whose decisions are not written yet."""
         return frozenset(self._pending)
 
-    def decide(self, label: Label) -> bool:
+    def decide(self, label: Label, by: Identity) -> bool:
         """Take a decision, to be written later; False if one on the same post and case waits already.
 
         Raises
@@ -80,7 +82,7 @@ class Decisions:
             return False
         if len(self._pending) >= MAX_PENDING:
             raise TooManyError
-        pending = Pending(label, datetime.now(UTC) + timedelta(seconds=self._undo_s))
+        pending = Pending(label, by, datetime.now(UTC) + timedelta(seconds=self._undo_s))
         self._pending[key] = pending
         pending.task = asyncio.create_task(self._write_later(key, pending))
         return True
@@ -112,7 +114,7 @@ class Decisions:
     async def _write_now(self, key: str, pending: Pending) -> None:
         pending.is_being_written = True
         try:
-            await self._write(pending.label)
+            await self._write(pending.label, pending.by)
         except Exception as error:  # noqa: BLE001 - shown to the person, whatever it is
             log.warning("decision not written", error=type(error).__name__)
             self.faults = [*self.faults, (pending.label, str(error))][-_KEPT_FAULTS:]

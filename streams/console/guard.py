@@ -8,7 +8,7 @@ from typing import Any, cast
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from streams.console.sessions import Session, Sessions
+from streams.console.sessions import NOBODY, Session, Sessions
 from streams.console.words import preferred, words
 
 COOKIE = "jikimi_console"
@@ -66,7 +66,7 @@ class Guard:
             language = preferred(headers.get("accept-language", ""))
             await _refuse(send_safely, HTTPStatus.UNAUTHORIZED, words(language)("fault.no_session"))
             return
-        cast("dict[str, Any]", scope)[SESSION] = session or Session(0.0)  # of nobody, for the public paths
+        cast("dict[str, Any]", scope)[SESSION] = session or Session(0.0, NOBODY)  # for the public paths
         await self._app(scope, receive, send_safely)
 
     def _refusal(self, method: str, headers: Mapping[str, str]) -> tuple[HTTPStatus, str] | None:

@@ -19,7 +19,7 @@ from streams.desk.case_book import CaseBook, CaseNote
 from streams.desk.concerns import Concern
 from streams.desk.open_case import Ask, NewCase, OpenedCase, Preview, Progress, open_case
 from streams.errors import UsageError
-from streams.rights.person import current_person
+from streams.rights.person import Person
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -32,6 +32,8 @@ PATIENCE_S = 3600.0
 """Longest wait for the person's answer; then nothing is written."""
 
 type OpenCase = Callable[[Settings, NewCase, Progress, Ask, Preview], OpenedCase]
+type _Key = tuple[str, str]
+"""Account of the person, and id of the opening."""
 type Stage = Literal["describing", "asking", "writing", "opened", "dropped", "failed"]
 
 
@@ -59,6 +61,7 @@ class Opening:
 
     opening_id: str
     name: str
+    by: Person
     stage: Stage = "describing"
     progress: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Seconds described and in all, by what is under way."""
@@ -142,18 +145,18 @@ class Openings:
         self._open_one = open_one
         self._written = written
         self._pool = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="opening")
-        self._known: dict[str, Opening] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._known: dict[_Key, Opening] = {}
+        self._tasks: dict[_Key, asyncio.Task[None]] = {}
 
-    def find(self, opening_id: str) -> Opening | None:
-        """Return an opening, None if there is none."""
-        return self._known.get(opening_id)
+    def find(self, opening_id: str, by: Person) -> Opening | None:
+        """Return an opening of a person, None if there is none."""
+        return self._known.get((by.name, opening_id))
 
-    def running(self) -> list[Opening]:
-        """Return those that are not finished."""
-        return [self._known[opening_id] for opening_id in self._tasks]
+    def running(self, by: Person) -> list[Opening]:
+        """Return those of a person that are not finished."""
+        return [self._known[key] for key in self._tasks if key[0] == by.name]
 
-    async def begin(self, draft: str, new: NewCase, uploads: Sequence[Upload]) -> Opening:
+    async def begin(self, draft: str, new: NewCase, uploads: Sequence[Upload], by: Person) -> Opening:
         """Begin to describe a case; a repeated form, with the same draft, begins nothing.
 
         Raises
@@ -163,25 +166,26 @@ class Openings:
         OSError
             The disk is full.
         """
-        if (known := self._known.get(draft)) is not None:
+        key = by.name, draft
+        if (known := self._known.get(key)) is not None:
             return known
         if len(self._tasks) >= MAX_AT_ONCE:
             raise BusyError
-        opening = self._known[draft] = Opening(draft, new.name)
+        opening = self._known[key] = Opening(draft, new.name, by)
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._tasks[draft] = asyncio.create_task(self._run(opening, new, uploads, stored))
+        self._tasks[key] = asyncio.create_task(self._run(opening, new, uploads, stored))
         self._forget()
         try:
             await asyncio.shield(stored)
         except OSError:
-            del self._known[draft]
+            del self._known[key]
             raise
         return opening
 
     async def stop(self) -> None:
         """Drop what waits for an answer and end; what is being written is written whole."""
-        for opening in self.running():
-            opening.close()
+        for key in self._tasks:
+            self._known[key].close()
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -201,7 +205,7 @@ class Openings:
                 opening.where = f"{folder}/"
                 await self._open(opening, new, files)
         finally:
-            del self._tasks[opening.opening_id]
+            del self._tasks[opening.by.name, opening.opening_id]
 
     async def _open(self, opening: Opening, new: NewCase, files: list[Path]) -> None:
         loop = asyncio.get_running_loop()
@@ -210,7 +214,7 @@ class Openings:
                 new,
                 references=files,
                 four_eyes=self._settings.four_eyes,
-                opened_by=current_person(self._settings).name,
+                opened_by=opening.by.name,
                 why=new.why or NOT_GIVEN,
             )
             hooks = (opening.show, opening.ask, opening.preview)
@@ -228,8 +232,8 @@ class Openings:
 
     def _forget(self) -> None:
         finished = [known for known in self._known if known not in self._tasks]
-        for opening_id in finished[: max(0, len(self._known) - MAX_KEPT)]:
-            del self._known[opening_id]
+        for key in finished[: max(0, len(self._known) - MAX_KEPT)]:
+            del self._known[key]
 
 
 def new_draft() -> str:

@@ -1,7 +1,7 @@
 """Pages from templates: escaped throughout, in the language of the session."""
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -40,20 +40,10 @@ def environment() -> Environment:
 
 
 class Renderer:
-    """Renders templates.
+    """Renders templates; pages lead only to what the person of the session may see and do."""
 
-    Parameters
-    ----------
-    person
-        Person who uses the console; pages lead only to what the person may see and do.
-    signature
-        Pseudonym that signs the person's decisions.
-    """
-
-    def __init__(self, settings: Settings, person: Person, signature: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._zone = LocalTime(settings)
-        self._person = person
-        self._signature = signature
 
     def words(self, request: AnyRequest) -> Words:
         """Return the words in the language of a request."""
@@ -71,14 +61,15 @@ class Renderer:
         """Return a part of a page as HTML."""
         session, t = session_of(request.scope), self.words(request)
         common = _common(t, session, self._zone)
-        common |= {"may": self._may, "person": self._signature}
+        common |= {"may": partial(_may, session.identity.person), "person": session.identity.signature}
         common |= {"here": request.url.path, "query": address(request)}
         return environment().get_template(f"{template}.html.jinja").render(**common, **values)
 
-    def _may(self, right: Right, owner: str | None = None) -> bool:
-        """Return whether the person has a right on a case of this owner, None for any case."""
-        scope = scope_of(self._person, right)
-        return scope == "all" or (scope == "own" and (owner is None or is_own(self._person, owner)))
+
+def _may(person: Person, right: Right, owner: str | None = None) -> bool:
+    """Return whether a person has a right on a case of this owner, None for any case."""
+    scope = scope_of(person, right)
+    return scope == "all" or (scope == "own" and (owner is None or is_own(person, owner)))
 
 
 def _common(t: Words, session: Session, zone: LocalTime) -> dict[str, object]:

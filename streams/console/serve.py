@@ -7,14 +7,14 @@ from contextlib import AsyncExitStack
 import structlog
 import uvicorn
 
-from streams.console.actions import Actions
+from streams.console.actions import Actions, Turns
 from streams.console.app import create_app
 from streams.console.decisions import Decisions
 from streams.console.guard import Guard
 from streams.console.live_figures import LiveFigures
 from streams.console.openings import Openings
 from streams.console.render import Renderer
-from streams.console.sessions import Sessions
+from streams.console.sessions import Identity, Sessions
 from streams.console.site import Site
 from streams.console.store.store import FollowedStore
 from streams.console.uploads import sweep
@@ -78,20 +78,20 @@ async def serve_console(settings: Settings, port: int, signature: str, write: Ca
 
 def make_site(settings: Settings, store: FollowedStore, signature: str) -> Site:
     """Return the console's parts over a store."""
-    person = current_person(settings)
-    signature = signature or person.name
-    actions = Actions(settings, store, person, signature)
+    person, turns = current_person(settings), Turns()
+
+    def acts(by: Identity) -> Actions:
+        return Actions(settings, store, by.person, by.signature, turns)
+
     return Site(
         settings=settings,
         store=store,
-        sessions=Sessions(),
-        renderer=Renderer(settings, person, signature),
-        actions=actions,
-        decisions=Decisions(actions.label),
+        sessions=Sessions(Identity(person, signature or person.name)),
+        renderer=Renderer(settings),
+        acts=acts,
+        decisions=Decisions(lambda label, by: acts(by).label(label)),
         figures=LiveFigures(settings),
         openings=Openings(settings, lambda: store.current("cases")),
-        person=person,
-        signature=signature,
     )
 
 

@@ -1,10 +1,13 @@
-"""Sessions of one person on this machine: a one-time link opens one, a cookie keeps it."""
+"""Sessions of persons: a one-time link opens one, a cookie keeps it."""
 
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hmac import compare_digest
+from typing import NamedTuple
+
+from streams.rights.person import Person
 
 MAX_SESSIONS = 8
 """Open at once; the one unused longest ends for a new one."""
@@ -12,11 +15,23 @@ IDLE_S = 4 * 3600.0
 """Time without a request after which a session ends."""
 
 
+class Identity(NamedTuple):
+    """Person of a session."""
+
+    person: Person
+    signature: str
+    """Pseudonym that signs what the person decides."""
+
+
+NOBODY = Identity(Person("", frozenset()), "")
+
+
 @dataclass(slots=True)
 class Session:
-    """One browser that has opened the link."""
+    """One browser of a person."""
 
     used_s: float
+    identity: Identity
     language: str = ""
     """Chosen by the person; the browser's if empty."""
     keys: bool = True
@@ -30,9 +45,16 @@ class Session:
 
 
 class Sessions:
-    """Open sessions by cookie, and the one link that opens the next."""
+    """Open sessions by cookie, and the one link that opens the next.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    Parameters
+    ----------
+    owner
+        Person whom the link lets in.
+    """
+
+    def __init__(self, owner: Identity, clock: Callable[[], float] = time.monotonic) -> None:
+        self._owner = owner
         self._clock = clock
         self._open: dict[str, Session] = {}
         self.link = secrets.token_urlsafe(24)
@@ -46,10 +68,14 @@ class Sessions:
             return None
         self.link = secrets.token_urlsafe(24)
         self.announce(self.link)
+        return self.open(self._owner)
+
+    def open(self, identity: Identity) -> str:
+        """Return the cookie of a person's new session."""
         if len(self._open) >= MAX_SESSIONS:
             del self._open[min(self._open, key=lambda cookie: self._open[cookie].used_s)]
         cookie = secrets.token_urlsafe(24)
-        self._open[cookie] = Session(self._clock())
+        self._open[cookie] = Session(self._clock(), identity)
         return cookie
 
     def find(self, cookie: str) -> Session | None:

@@ -1,21 +1,27 @@
 """What every page of the console needs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from litestar import Request
 
 from streams.console.actions import Actions
 from streams.console.decisions import Decisions
+from streams.console.guard import session_of
 from streams.console.leases import Leases
 from streams.console.live_figures import LiveFigures
 from streams.console.openings import Openings
 from streams.console.render import Renderer
-from streams.console.sessions import Sessions
+from streams.console.sessions import Identity, Sessions
 from streams.console.store.store import Store
 from streams.desk.case_book import CaseBook
 from streams.rights.check import scope_of
 from streams.rights.person import Person
 from streams.rights.table import Right
 from streams.settings import Settings
+
+type AnyRequest = Request[Any, Any, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,20 +32,34 @@ class Site:
     store: Store
     sessions: Sessions
     renderer: Renderer
-    actions: Actions
+    acts: Callable[[Identity], Actions]
+    """Acts of a person."""
     decisions: Decisions
     figures: LiveFigures
     openings: Openings
-    person: Person
-    """Person of this machine, by its account."""
-    signature: str
-    """Pseudonym that signs what the person decides."""
     leases: Leases = field(default_factory=Leases)
     """Review jobs that persons have open."""
 
-    def owner(self, right: Right) -> str | None:
+    def identity(self, request: AnyRequest) -> Identity:
+        """Return the person of a request's session, with the pseudonym."""
+        return session_of(request.scope).identity
+
+    def person(self, request: AnyRequest) -> Person:
+        """Return the person of a request's session."""
+        return self.identity(request).person
+
+    def signature(self, request: AnyRequest) -> str:
+        """Return the pseudonym that signs what the person of a request decides."""
+        return self.identity(request).signature
+
+    def actions(self, request: AnyRequest) -> Actions:
+        """Return the acts of the person of a request."""
+        return self.acts(self.identity(request))
+
+    def owner(self, request: AnyRequest, right: Right) -> str | None:
         """Return the account whose cases alone the person's right concerns, None for all cases."""
-        return None if scope_of(self.person, right) == "all" else self.person.name
+        person = self.person(request)
+        return None if scope_of(person, right) == "all" else person.name
 
     def file_names(self, case_id: str) -> Mapping[str, str]:
         """Return the names of a case's files by reference id, as far as this machine has them."""

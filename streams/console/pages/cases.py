@@ -15,7 +15,7 @@ from streams.cases.four_eyes import is_second_person
 from streams.console.pages.parts import cursor, next_page
 from streams.console.render import go_to
 from streams.console.scope import of_case, of_listed, require_right
-from streams.console.site import Site
+from streams.console.site import AnyRequest, Site
 from streams.console.store.cases import PAGE, CaseRow
 from streams.console.store.takedowns import Filter
 from streams.delivery.families import families, repeat_uploaders
@@ -38,11 +38,11 @@ def routes(site: Site) -> list[Any]:
 
     @get("/", opt={"right": "read", "owner": of_listed})
     async def start(request: Request[Any, Any, Any]) -> Response[Any]:
-        return site.renderer.page(request, "cases", **_list(site, request.query_params.get("after")))
+        return site.renderer.page(request, "cases", **_list(site, request))
 
     @get("/cases/{case_id:str}", opt={"right": "read", "owner": of_case})
     async def one(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
-        return site.renderer.page(request, "case", **_case(site, case_id, request.query_params.get("after")))
+        return site.renderer.page(request, "case", **_case(site, request, case_id))
 
     @get("/cases/{case_id:str}/withdraw", opt={"right": "withdraw", "owner": of_case})
     async def ask_withdraw(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
@@ -59,13 +59,13 @@ def routes(site: Site) -> list[Any]:
         row, form = _find(site, case_id), await request.form()
         if str(form.get("name", "")).strip() != row.name:
             raise UsageError(site.renderer.words(request)("withdraw.other_name", name=row.name))
-        n_erased = await site.actions.withdraw(case_id)
+        n_erased = await site.actions(request).withdraw(case_id)
         return site.renderer.page(request, "withdrawn", row=row, n_erased=n_erased)
 
     @post("/cases/{case_id:str}/evidence", opt={"right": "evidence", "owner": of_case})
-    async def evidence(case_id: FromPath[str]) -> File:
+    async def evidence(request: Request[Any, Any, Any], case_id: FromPath[str]) -> File:
         _find(site, case_id)
-        packing = site.actions.pack(case_id)
+        packing = site.actions(request).pack(case_id)
         path = await packing.__aenter__()
         sent = BackgroundTask(packing.__aexit__, None, None, None)
         return File(path, filename=path.name, media_type="application/zip", background=sent)
@@ -77,18 +77,18 @@ def routes(site: Site) -> list[Any]:
         form = await request.form()
         why = str(form.get("why", ""))[:_MAX_WHY]
         if form.get("standing") == "confirmed":
-            await site.actions.confirm_reference(case_id, reference_id, why)
+            await site.actions(request).confirm_reference(case_id, reference_id, why)
         elif form.get("standing") == "withdrawn":
-            require_right(site.person, "withdraw", site.store.cases.owner(case_id))
-            await site.actions.withdraw_reference(case_id, reference_id, why)
+            require_right(site.person(request), "withdraw", site.store.cases.owner(case_id))
+            await site.actions(request).withdraw_reference(case_id, reference_id, why)
         return go_to(f"/cases/{quote(case_id, safe='')}")
 
     return [start, one, ask_withdraw, withdraw, evidence, decide_reference]
 
 
-def _list(site: Site, after: str | None) -> dict[str, Any]:
-    now_s = datetime.now(UTC).timestamp()
-    store, decided, owner = site.store, site.decisions.keys(), site.owner("read")
+def _list(site: Site, request: AnyRequest) -> dict[str, Any]:
+    now_s, after = datetime.now(UTC).timestamp(), request.query_params.get("after")
+    store, decided, owner = site.store, site.decisions.keys(), site.owner(request, "read")
     waiting, overdue = store.reviews.waiting_by_case(owner), store.takedowns.overdue(now_s, owner)
     first = sorted({*waiting, *overdue}, key=lambda one: waiting.get(one, (0, now_s))[1])[:_FIRST]
     urgent = [] if after else store.cases.chosen(first)
@@ -135,7 +135,7 @@ def _find(site: Site, case_id: str) -> CaseRow:
     return row
 
 
-def _case(site: Site, case_id: str, after: str | None) -> dict[str, Any]:
+def _case(site: Site, request: AnyRequest, case_id: str) -> dict[str, Any]:
     row, store, now = _find(site, case_id), site.store, datetime.now(UTC)
     last = store.takedowns.last_of_case(case_id, _OF_CASE)
     held = [event for event in store.takedowns.held_of_case(case_id, _OF_CASE) if event not in last]
@@ -149,12 +149,13 @@ def _case(site: Site, case_id: str, after: str | None) -> dict[str, Any]:
         file_names=site.file_names(case_id),
     )
     report = build_report(records, now)
-    found, rows = families(last), store.takedowns.page(Filter(case_id=case_id), cursor(after), _TAKEDOWNS + 1)
+    found, place = families(last), cursor(request.query_params.get("after"))
+    rows = store.takedowns.page(Filter(case_id=case_id), place, _TAKEDOWNS + 1)
     counts = store.takedowns.counts([case_id]).get(case_id, {})
     return {
         "row": row,
         "waits": store.cases.waits(case_id),
-        "is_second": is_second_person(row.opened_by, site.person.name),
+        "is_second": is_second_person(row.opened_by, site.person(request).name),
         "report": report,
         "references": report.references[:_MAX_REFERENCES],
         "n_references": len(report.references),

@@ -43,7 +43,7 @@ def routes(site: Site) -> list[Any]:
     async def redrive(request: Request[Any, Any, Any], letter_id: FromPath[str]) -> Response[Any]:
         if not letter_id:
             raise NotFoundException
-        outcome = await site.actions.redrive(letter_id)
+        outcome = await site.actions(request).redrive(letter_id)
         return site.renderer.page(request, "redriven", outcome=outcome)
 
     return [page, redrive]

@@ -15,7 +15,6 @@ from streams.console.openings import BusyError, Opening, new_draft
 from streams.console.render import go_to
 from streams.console.site import Site
 from streams.console.uploads import MAX_FILES, MAX_UPLOAD_BYTES
-from streams.console.words import Words
 from streams.desk.open_case import NewCase
 from streams.errors import UsageError
 
@@ -30,26 +29,31 @@ def routes(site: Site) -> list[Any]:
     @get("/open", opt={"right": "open"})
     async def form(request: Request[Any, Any, Any]) -> Response[Any]:
         return site.renderer.page(
-            request, "open", draft=new_draft(), kinds=KINDS, most=MAX_UPLOAD_BYTES, running=site.openings.running()
+            request,
+            "open",
+            draft=new_draft(),
+            kinds=KINDS,
+            most=MAX_UPLOAD_BYTES,
+            running=site.openings.running(site.person(request)),
         )
 
     @post("/open", opt={"right": "open"}, request_max_body_size=MAX_UPLOAD_BYTES)
     async def begin(request: Request[Any, Any, Any]) -> Response[Any]:
-        opening = await _begin(site, site.renderer.words(request), await request.form())
+        opening = await _begin(site, request, await request.form())
         return go_to(f"/open/{opening.opening_id}")
 
     @get("/open/{opening_id:str}", opt={"right": "open"})
     async def progress(request: Request[Any, Any, Any], opening_id: FromPath[str]) -> Response[Any]:
-        return site.renderer.page(request, "opening", opening=_find(site, opening_id))
+        return site.renderer.page(request, "opening", opening=_find(site, request, opening_id))
 
     @get("/open/{opening_id:str}/events", opt={"right": "open"})
     async def events(request: Request[Any, Any, Any], opening_id: FromPath[str]) -> ServerSentEvent:
-        opening = _find(site, opening_id)
+        opening = _find(site, request, opening_id)
         return ServerSentEvent(_bars(opening, lambda: site.renderer.fragment(request, "bars", opening=opening)))
 
     @post("/open/{opening_id:str}", opt={"right": "open"})
     async def answer(request: Request[Any, Any, Any], opening_id: FromPath[str]) -> Response[Any]:
-        opening, sent = _find(site, opening_id), await request.form()
+        opening, sent = _find(site, request, opening_id), await request.form()
         if not opening.answer(wanted=sent.get("answer") == "yes"):
             raise UsageError(site.renderer.words(request)("open.answered"))
         return go_to(f"/open/{opening.opening_id}")
@@ -57,11 +61,12 @@ def routes(site: Site) -> list[Any]:
     return [form, begin, progress, events, answer]
 
 
-async def _begin(site: Site, t: Words, sent: FormMultiDict) -> Opening:
+async def _begin(site: Site, request: Request[Any, Any, Any], sent: FormMultiDict) -> Opening:
+    t = site.renderer.words(request)
     draft = str(sent.get("draft", ""))[:_MAX_DRAFT] or new_draft()
     files = [one for one in sent.getall("files", []) if isinstance(one, UploadFile) and one.filename]
     try:
-        return await site.openings.begin(draft, _new_case(sent), files[:MAX_FILES])
+        return await site.openings.begin(draft, _new_case(sent), files[:MAX_FILES], site.person(request))
     except BusyError:
         raise UsageError(t("open.busy")) from None
     except OSError:
@@ -80,8 +85,8 @@ async def _bars(opening: Opening, html: Callable[[], str]) -> AsyncIterator[Serv
         await asyncio.sleep(_TICK_S)
 
 
-def _find(site: Site, opening_id: str) -> Opening:
-    if (opening := site.openings.find(opening_id)) is None:
+def _find(site: Site, request: Request[Any, Any, Any], opening_id: str) -> Opening:
+    if (opening := site.openings.find(opening_id, site.person(request))) is None:
         raise NotFoundException
     return opening
 

@@ -27,7 +27,8 @@ def routes(site: Site) -> list[Any]:
     async def decide(request: Request[Any, Any, Any]) -> Response[Any]:
         form, t, reviewer = first_values(await request.form()), site.renderer.words(request), reviewer_of(site, request)
         job, decision = _decidable(site, t, form, reviewer), _decision(t, form)
-        if not _take(site, t, label_of(job, decision, form.get("note", ""), reviewer)):
+        label = label_of(job, decision, form.get("note", ""), reviewer)
+        if not _take(site, request, label):
             raise UsageError(t("review.decided_twice"))
         site.leases.end(job.key)
         return go_to("/reviews/next")
@@ -74,8 +75,8 @@ def _decision(t: Words, form: dict[str, str]) -> LabelDecision:
     return found[0]
 
 
-def _take(site: Site, t: Words, label: Label) -> bool:
+def _take(site: Site, request: Request[Any, Any, Any], label: Label) -> bool:
     try:
-        return site.decisions.decide(label)
+        return site.decisions.decide(label, site.identity(request))
     except TooManyError:
-        raise UsageError(t("review.too_many")) from None
+        raise UsageError(site.renderer.words(request)("review.too_many")) from None

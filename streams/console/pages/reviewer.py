@@ -18,6 +18,7 @@ class Reviewer(NamedTuple):
     """Account whose cases alone the person may see, None for all."""
 
 
-def reviewer_of(site: Site, request: Request[Any, Any, Any]) -> Reviewer:  # noqa: ARG001 - until persons are of sessions
+def reviewer_of(site: Site, request: Request[Any, Any, Any]) -> Reviewer:
     """Return the person of a request."""
-    return Reviewer(site.person.name, site.signature, site.owner("review"))
+    person, signature = site.identity(request)
+    return Reviewer(person.name, signature, site.owner(request, "review"))

@@ -34,7 +34,7 @@ def routes(site: Site) -> list[Any]:
             row=row,
             n_references=len({piece.reference_id for piece in pieces}),
             waits=site.store.cases.waits(case_id),
-            is_second=is_second_person(row.opened_by, site.person.name),
+            is_second=is_second_person(row.opened_by, site.person(request).name),
         )
 
     @post("/cases/{case_id:str}/confirm", opt={"right": "confirm"})
@@ -46,7 +46,7 @@ def routes(site: Site) -> list[Any]:
             raise UsageError(t("second.no_reason"))
         if not site.store.cases.waits(case_id):
             raise UsageError(t("second.confirmed"))
-        await site.actions.confirm_case(case_id, why)
+        await site.actions(request).confirm_case(case_id, why)
         return go_to(f"/cases/{quote(case_id, safe='')}/confirm")
 
     return [waiting, ask, confirm]

@@ -35,7 +35,7 @@ def routes(site: Site) -> list[Any]:
     @post("/takedowns/{takedown_id:str}/approve", opt={"right": "send", "owner": of_takedown})
     async def approve(request: Request[Any, Any, Any], takedown_id: FromPath[str]) -> Response[Any]:
         form = await request.form()
-        await site.actions.approve(takedown_id, str(form.get("why", ""))[:1000])
+        await site.actions(request).approve(takedown_id, str(form.get("why", ""))[:1000])
         return go_to(f"/takedowns/{takedown_id}")
 
     return [page, one, approve]
@@ -47,7 +47,7 @@ def _in_order(states: Sequence[Step], steps: Sequence[Delivery]) -> list[Step | 
 
 
 def _list(site: Site, request: Request[Any, Any, Any]) -> dict[str, Any]:
-    now_s, owner = datetime.now(UTC).timestamp(), site.owner("read")
+    now_s, owner = datetime.now(UTC).timestamp(), site.owner(request, "read")
     state = request.query_params.get("state")
     platform = (request.query_params.get("platform") or "")[:_MAX_TEXT] or None
     is_overdue = request.query_params.get("overdue") == "1"

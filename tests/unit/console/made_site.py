@@ -30,11 +30,11 @@ from schemas.messages import (
 from streams.console.actions import Actions
 from streams.console.app import create_app
 from streams.console.decisions import Decisions
-from streams.console.guard import Guard
+from streams.console.guard import COOKIE, Guard
 from streams.console.live_figures import Figures, LiveFigures
 from streams.console.openings import Openings
 from streams.console.render import Renderer
-from streams.console.sessions import Sessions
+from streams.console.sessions import Identity, Sessions
 from streams.console.site import Site
 from streams.console.store.store import Store
 from streams.kafka.lag import StageLag
@@ -44,6 +44,9 @@ from streams.rights.settings import ROLES, Role
 from streams.settings import load_settings
 from tests.unit.made_messages import POLICY, delivery, takedown, verdict
 
+MINA = Identity(Person("account", frozenset(ROLES)), "mina")
+JUNE = Identity(Person("june", frozenset(ROLES)), "june-7")
+"""Two persons; the first is the one of a made site."""
 HOST = "127.0.0.1:8082"
 CODEC = Codec()
 FOUR_EYES = msgspec.structs.replace(POLICY, four_eyes=True)
@@ -60,6 +63,12 @@ class RecordedActions:
     def __init__(self) -> None:
         self.done: list[tuple[str, ...]] = []
         self.labels: list[Label] = []
+        self.by: list[Identity] = []
+
+    def of(self, identity: Identity) -> Actions:
+        """Return the acts of a person, which is recorded."""
+        self.by.append(identity)
+        return cast("Actions", self)
 
     async def label(self, label: Label) -> None:
         self.labels.append(label)
@@ -116,39 +125,41 @@ def made_site(
 ) -> Iterator[tuple[Site, RecordedActions]]:
     """Yield a site over an empty store, and the record of its acts."""
     settings, actions = load_settings(time_zone="Asia/Seoul", desk_folder=folder), RecordedActions()
-    person = Person("account", frozenset(roles))
+    identity = MINA._replace(person=Person(MINA.person.name, frozenset(roles)))
     with closing(Store(settings)) as store:
         site = Site(
             settings=settings,
             store=store,
-            sessions=Sessions(),
-            renderer=Renderer(settings, person, "mina"),
-            actions=cast("Actions", actions),
-            decisions=Decisions(actions.label, undo_s),
+            sessions=Sessions(identity),
+            renderer=Renderer(settings),
+            acts=actions.of,
+            decisions=Decisions(lambda label, by: actions.of(by).label(label), undo_s),
             figures=cast("LiveFigures", FixedFigures()),
             openings=openings or Openings(settings, nothing),
-            person=person,
-            signature="mina",
         )
         yield site, actions
 
 
 @asynccontextmanager
-async def browser(site: Site, *, signed_in: bool = True, language: str = "en") -> AsyncIterator[httpx.AsyncClient]:
-    """Yield a browser of the site, which has opened the link."""
+async def browser(
+    site: Site, *, signed_in: bool = True, language: str = "en", identity: Identity | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a browser of the site, which has opened the link, or of another person."""
     app = Guard(create_app(site), site.sessions, {HOST})
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
     async with httpx.AsyncClient(
         transport=transport, base_url=f"http://{HOST}", headers={"accept-language": language}
     ) as client:
-        if signed_in:
+        if identity is not None:
+            client.cookies.set(COOKIE, site.sessions.open(identity), domain=HOST.partition(":")[0])
+        elif signed_in:
             await client.get(f"/enter/{site.sessions.link}")
         yield client
 
 
-def token(site: Site) -> str:
-    """Return the token of the one session's forms."""
-    (session,) = site.sessions._open.values()
+def token(site: Site, identity: Identity | None = None) -> str:
+    """Return the token of the forms of the one session, or of the person's one."""
+    (session,) = (one for one in site.sessions._open.values() if identity in {None, one.identity})
     return session.csrf
 
 

@@ -7,7 +7,7 @@ import pytest
 from schemas.messages import Label
 from streams.console.leases import LEASE_S, MAX_LEASES, MAX_OF_HOLDER, Leases
 from streams.console.site import Site
-from tests.unit.console.made_site import RecordedActions, ago, browser, put, token
+from tests.unit.console.made_site import JUNE, RecordedActions, ago, browser, put, token
 from tests.unit.console.test_pages import JOB, POST
 
 KEY, MINOR = f"{POST}/case-a", "post-m/case-m"
@@ -106,8 +106,8 @@ async def test_a_job_that_another_has_open_is_decided_only_after_it_is_taken_ove
 async def test_a_decision_that_is_not_written_yet_is_undone_by_its_reviewer_only(
     site: Site, actions: RecordedActions
 ) -> None:
-    label = Label(post_id=POST, case_id="case-a", decision="copy", reviewer="june", at=ago(seconds=1))
-    site.decisions.decide(label)
+    label = Label(post_id=POST, case_id="case-a", decision="copy", reviewer=JUNE.signature, at=ago(seconds=1))
+    site.decisions.decide(label, JUNE)
     async with browser(site) as client:
         html = (await client.get(JOB)).text
         assert "Another reviewer has just decided this post" in html

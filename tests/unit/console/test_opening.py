@@ -21,7 +21,7 @@ from streams.desk.open_case import Ask, NewCase, OpenedCase, Preview, Progress
 from streams.errors import UsageError
 from streams.settings import Settings, load_settings
 from tests.support.deadline import DEADLINE_S
-from tests.unit.console.made_site import browser, made_site, nothing, token
+from tests.unit.console.made_site import MINA, browser, made_site, nothing, token
 
 PIECE = Reference(
     reference_id="r1", segment=0, modality="visual", model="m", version="1", start_s=0, duration_s=1,
@@ -90,7 +90,7 @@ async def until(is_so: Callable[[], bool]) -> None:
 async def test_nothing_is_written_before_the_person_agrees(client: tuple[Site, httpx.AsyncClient], desk: Desk) -> None:
     site, browsing = client
     sent = await send(site, browsing)
-    opening = site.openings.find("d1")
+    opening = site.openings.find("d1", MINA.person)
     assert opening is not None
     await until(lambda: opening.stage == "asking")
     html = (await browsing.get(sent.headers["location"])).text
@@ -111,7 +111,7 @@ async def test_nothing_is_written_before_the_person_agrees(client: tuple[Site, h
 async def test_a_person_who_says_no_opens_nothing(client: tuple[Site, httpx.AsyncClient], desk: Desk) -> None:
     site, browsing = client
     await send(site, browsing)
-    opening = site.openings.find("d1")
+    opening = site.openings.find("d1", MINA.person)
     assert opening is not None
     await until(lambda: opening.stage == "asking")
     await browsing.post("/open/d1", data={"token": token(site), "answer": "no"})
@@ -127,7 +127,7 @@ async def test_concerns_are_asked_before_the_files_are_described(
     site, browsing = client
     desk.early = [Concern("the pseudonym resembles the term", is_severe=True)]
     await send(site, browsing)
-    opening = site.openings.find("d1")
+    opening = site.openings.find("d1", MINA.person)
     assert opening is not None
     await until(lambda: opening.stage == "asking")
     html = (await browsing.get("/open/d1")).text
@@ -141,7 +141,7 @@ async def test_a_form_sent_twice_describes_once(client: tuple[Site, httpx.AsyncC
     desk.may_describe.clear()
     await send(site, browsing)
     await send(site, browsing)
-    assert len(site.openings.running()) == 1
+    assert len(site.openings.running(MINA.person)) == 1
     await send(site, browsing, "d2")
     third = await send(site, browsing, "d3")
     assert (third.status_code, "Two cases are being opened already" in third.text) == (409, True)
@@ -153,7 +153,7 @@ async def test_a_wrong_file_is_a_sentence_without_this_machines_folders(
     site, browsing = client
     desk.fault = "is no medium"
     await send(site, browsing)
-    opening = site.openings.find("d1")
+    opening = site.openings.find("d1", MINA.person)
     assert opening is not None
     await until(lambda: opening.stage == "failed")
     html = (await browsing.get("/open/d1")).text
@@ -163,7 +163,7 @@ async def test_a_wrong_file_is_a_sentence_without_this_machines_folders(
 
 async def test_a_console_that_stops_drops_what_is_not_agreed(tmp_path: Path, desk: Desk) -> None:
     openings = Openings(load_settings(desk_folder=tmp_path), nothing, desk.open)
-    opening = await openings.begin("d1", NewCase("violet", ()), [])
+    opening = await openings.begin("d1", NewCase("violet", ()), [], MINA.person)
     await until(lambda: opening.stage == "asking")
     await openings.stop()
     assert desk.opened == []

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.messages import Label
 from streams.console.app import create_app
+from streams.console.sessions import Identity
 from streams.console.site import Site
 from streams.console.words import languages
 from tests.unit.console.made_site import (
@@ -202,7 +203,7 @@ async def test_a_job_that_another_person_decided_is_not_decided_again(site: Site
 
 
 async def test_a_decision_that_cannot_be_written_waits_again_and_is_named(site: Site) -> None:
-    async def fail(_: Label) -> None:
+    async def fail(_: Label, __: Identity) -> None:
         raise ConnectionError("no broker")
 
     site.decisions._write = fail
