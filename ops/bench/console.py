@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     pass
 
 CASES, BATCH, REPEATS = 500, 500, 40
+APART = 1_000
+"""Takedowns between two events of one: they are seldom in one batch."""
 PAGES = (
     "/", "/cases/case-7", "/reviews", "/takedowns", "/takedowns?state=sent&platform=mastodon", "/takedowns?overdue=1",
     "/takedowns/takedown-7", "/dead-letters",
@@ -94,8 +96,10 @@ def records(takedowns: int, reviews: int) -> Iterator[tuple[str, str, Message]]:
         case_id = f"case-{number}"
         case = Case(case_id=case_id, name=f"pseudonym {number}", opened_at=now, policy=POLICY, minor=number % 20 == 0)
         yield "cases", case_id, case
-    for number in range(takedowns):
-        yield from life(number, now)
+    for number in range(takedowns + 3 * APART):
+        for place in range(4):
+            if 0 <= (one := number - place * APART) < takedowns:
+                yield from life(one, place, now)
     for number in range(takedowns, takedowns + reviews):
         yield "verdicts", "", verdict(number, now, "review")
         for other in range(9):  # of ten verdicts one is to review
@@ -104,45 +108,41 @@ def records(takedowns: int, reviews: int) -> Iterator[tuple[str, str, Message]]:
         yield "labels", "", label
 
 
-def life(number: int, now: datetime) -> Iterator[tuple[str, str, Message]]:
-    """Yield the records of one takedown; a fifth are pending."""
-    found, case_id = evidence(number), f"case-{number % CASES}"
+def life(number: int, place: int, now: datetime) -> Iterator[tuple[str, str, Message]]:
+    """Yield the event and the step at one place of the life of a takedown; a fifth are pending."""
+    case_id, at = f"case-{number % CASES}", now - timedelta(hours=number % 150, minutes=-place)
     states = STATES[: 2 + number % 5 if number % 5 < 2 else 4]  # noqa: PLR2004 - two to four events
-    for place, state in enumerate(states):
-        yield (
-            "takedowns",
-            "",
-            Takedown(
-                event_id=f"event-{number}-{place}",
-                takedown_id=f"takedown-{number}",
-                state=state,
-                post=post(number, now),
-                case_id=case_id,
-                verdict_id="v",
-                probability=0.97,
-                act_at=0.95,
-                policy_version="1",
-                evidence=found,
-                at=now - timedelta(hours=number % 150, minutes=-place),
-                minor=number % CASES % 20 == 0,
-                hash=b"h" * 32,
-                previous=b"h" * 32,
-            ),
-        )
-    for place, kind in enumerate(("attempt", "answer", "look", "look")):
-        due = now + timedelta(hours=number % 97 - 48) if place == 0 else None
-        step = Delivery(
-            delivery_id=f"step-{number}-{place}",
+    if place < len(states):
+        event = Takedown(
+            event_id=f"event-{number}-{place}",
             takedown_id=f"takedown-{number}",
+            state=states[place],
+            post=post(number, now),
             case_id=case_id,
-            kind=kind,  # type: ignore[arg-type]
-            outcome="delivered",
-            number=1,
-            at=now - timedelta(hours=number % 150, minutes=-place),
-            due_at=due,
-            channel="mail",
+            verdict_id="v",
+            probability=0.97,
+            act_at=0.95,
+            policy_version="1",
+            evidence=evidence(number),
+            at=at,
+            minor=number % CASES % 20 == 0,
+            hash=b"h" * 32,
+            previous=b"h" * 32,
         )
-        yield "deliveries", "", step
+        yield "takedowns", event.takedown_id, event
+    due = now + timedelta(hours=number % 97 - 48) if place == 0 else None
+    step = Delivery(
+        delivery_id=f"step-{number}-{place}",
+        takedown_id=f"takedown-{number}",
+        case_id=case_id,
+        kind=("attempt", "answer", "look", "look")[place],  # type: ignore[arg-type]
+        outcome="delivered",
+        number=1,
+        at=at,
+        due_at=due,
+        channel="mail",
+    )
+    yield "deliveries", step.takedown_id, step
 
 
 def verdict(number: int, now: datetime, decision: str) -> Verdict:
@@ -164,7 +164,7 @@ def verdict(number: int, now: datetime, decision: str) -> Verdict:
 
 
 def fill(store: Store, takedowns: int, reviews: int) -> tuple[int, float, float]:
-    """Apply all records; return their number, and the wall and processor time of applying them, s."""
+    """Apply all records and serve; return their number, and the wall and processor time of that, s."""
     codec, n, wall_s, cpu_s = Codec(), 0, 0.0, 0.0
     by_topic: dict[str, list[Update]] = {}
     for batch in batched(records(takedowns, reviews), 10 * BATCH):
@@ -177,7 +177,9 @@ def fill(store: Store, takedowns: int, reviews: int) -> tuple[int, float, float]
                 store.apply(topic, part)
         wall_s, cpu_s, n = wall_s + time.perf_counter() - wall, cpu_s + time.process_time() - cpu, n + len(batch)
         by_topic.clear()
-    return n, wall_s, cpu_s
+    wall, cpu = time.perf_counter(), time.process_time()
+    store.filled()
+    return n, wall_s + time.perf_counter() - wall, cpu_s + time.process_time() - cpu
 
 
 class PageTime(NamedTuple):
@@ -223,7 +225,7 @@ def main() -> None:
     parser.add_argument("--takedowns", type=int, default=100_000)
     parser.add_argument("--reviews", type=int, default=10_000)
     chosen = parser.parse_args()
-    with closing(Store(load_settings())) as store:
+    with closing(Store(load_settings(), is_filled=False)) as store:
         n, wall_s, cpu_s = fill(store, chosen.takedowns, chosen.reviews)
         memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         rates = f"{n / wall_s:.0f} a second, {n / cpu_s:.0f} a second of processor"

@@ -101,8 +101,9 @@ class DeadLetterIndex:
 
     def count(self, state: State = "all") -> int:
         """Return the number of selected dead letters in this state."""
-        (n,) = self._database.execute(f"SELECT count(*) {_FOUND} {_STATES[state]}").fetchone()
-        return int(n)
+        (n_all,) = self._database.execute("SELECT count(*) FROM letters").fetchone()
+        (n_redriven,) = self._database.execute("SELECT count(*) FROM marks JOIN letters USING (id)").fetchone()
+        return int({"all": n_all, "redriven": n_redriven, "open": n_all - n_redriven}[state])
 
     def newest(self, state: State = "all", limit: int = -1) -> Iterator[Entry]:
         """Yield the selected dead letters in this state, the newest first; all without a limit."""

@@ -1,6 +1,5 @@
 """Pages of cases: who waits, the list, one case, and its withdrawal."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +20,6 @@ from streams.console.store.takedowns import Filter
 from streams.delivery.families import families, repeat_uploaders
 from streams.desk.build_report import CaseRecords, build_report
 from streams.errors import UsageError
-from streams.takedown.life import OPEN
 
 _FIRST = 15
 """Cases with somebody waiting that are listed first."""
@@ -46,8 +44,7 @@ def routes(site: Site) -> list[Any]:
 
     @get("/cases/{case_id:str}/withdraw", opt={"right": "withdraw", "owner": of_case})
     async def ask_withdraw(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
-        counts = site.store.takedowns.counts([case_id]).get(case_id, {})
-        n_open = sum(n for state, n in counts.items() if state in OPEN)
+        n_open = site.store.counts.of(case_id).n_open
         n_references = len(
             {entry.reference.reference_id for entry in site.store.cases.entries(case_id) if entry.reference}
         )
@@ -89,39 +86,30 @@ def routes(site: Site) -> list[Any]:
 def _list(site: Site, request: AnyRequest) -> dict[str, Any]:
     now_s, after = datetime.now(UTC).timestamp(), request.query_params.get("after")
     store, decided, owner = site.store, site.decisions.keys(), site.owner(request, "read")
-    waiting, overdue = store.reviews.waiting_by_case(owner), store.takedowns.overdue(now_s, owner)
-    first = sorted({*waiting, *overdue}, key=lambda one: waiting.get(one, (0, now_s))[1])[:_FIRST]
-    urgent = [] if after else store.cases.chosen(first)
+    store.counts.pass_time(now_s)
+    first = [*store.reviews.longest_waiting(_FIRST, owner), *store.counts.most_late(_FIRST, owner)]
+    urgent = [] if after else store.cases.chosen(list(dict.fromkeys(first))[:_FIRST])
     place = cursor(after)
     rows = store.cases.page(benign=False, after=place, limit=_NEWEST + 1, owner=owner)
-    counts = store.takedowns.counts([row.case_id for row in [*urgent, *rows]])
-    n_waiting, oldest_s = store.reviews.waiting(owner)
     n_cases, n_allowed = store.cases.count(owner)
     n_unconfirmed, oldest_unconfirmed_s = store.cases.count_waiting()
-    states = store.takedowns.counts(owner=owner).get("", {})
+    counts = store.counts.of_all(owner)
     return {
         "urgent": urgent,
         "rows": rows[:_NEWEST],
         "allowed": [] if after else store.cases.page(benign=True, limit=PAGE, owner=owner),
         "next": _next(rows),
-        "waiting": waiting,
-        "overdue": overdue,
-        "hits": {case_id: _hits(of_case) for case_id, of_case in counts.items()},
-        "n_waiting": max(0, n_waiting - len(decided)),
-        "oldest_s": oldest_s,
+        "counts": store.counts.of_cases([row.case_id for row in [*urgent, *rows]]),
+        "n_waiting": max(0, counts.to_review - len(decided)),
+        "oldest_s": store.reviews.oldest_s(owner),
         "n_unconfirmed": n_unconfirmed,
         "oldest_unconfirmed_s": oldest_unconfirmed_s,
-        "n_overdue": sum(overdue.values()),
-        "n_held": states.get("held", 0),
+        "n_overdue": counts.late,
+        "n_held": counts.states.get("held", 0),
         "n_letters": store.dead_letters.count("open"),
         "n_cases": n_cases,
         "n_allowed": n_allowed,
     }
-
-
-def _hits(counts: Mapping[str, int]) -> tuple[int, int]:
-    """Return how many takedowns of a case are open, and how many there are."""
-    return sum(n for state, n in counts.items() if state in OPEN), sum(counts.values())
 
 
 def _next(rows: list[CaseRow]) -> str | None:
@@ -151,7 +139,7 @@ def _case(site: Site, request: AnyRequest, case_id: str) -> dict[str, Any]:
     report = build_report(records, now)
     found, place = families(last), cursor(request.query_params.get("after"))
     rows = store.takedowns.page(Filter(case_id=case_id), place, _TAKEDOWNS + 1)
-    counts = store.takedowns.counts([case_id]).get(case_id, {})
+    store.counts.pass_time(now.timestamp())
     return {
         "row": row,
         "waits": store.cases.waits(case_id),
@@ -163,11 +151,9 @@ def _case(site: Site, request: AnyRequest, case_id: str) -> dict[str, Any]:
         "n_families": len(found),
         "n_of_families": len(last),
         "uploaders": repeat_uploaders(last)[:_MAX_UPLOADERS],
-        "counts": counts,
-        "n_takedowns": sum(counts.values()),
+        "counts": store.counts.of(case_id),
         "takedowns": rows[:_TAKEDOWNS],
         "next": next_page(rows, _TAKEDOWNS),
         "jobs": jobs[:_MAX_REVIEWS],
         "has_more_jobs": len(jobs) > _MAX_REVIEWS,
-        "overdue": store.takedowns.overdue(now.timestamp()).get(case_id, 0),
     }

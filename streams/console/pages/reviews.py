@@ -33,15 +33,14 @@ def routes(site: Site) -> list[Any]:
 
 def _queue(site: Site, reviewer: Reviewer) -> dict[str, Any]:
     jobs = site.store.reviews.queue(PAGE, leaving_out=site.decisions.keys(), owner=reviewer.owner)
-    n_waiting, oldest_s = site.store.reviews.waiting(reviewer.owner)
     names = {
         job.verdict.case_id: case.name for job in jobs if (case := site.store.cases.find(job.verdict.case_id or ""))
     }
     return {
         "jobs": jobs,
         "names": names,
-        "n_waiting": max(0, n_waiting - len(site.decisions.keys())),
-        "oldest_s": oldest_s,
+        "n_waiting": max(0, site.store.counts.of_all(reviewer.owner).to_review - len(site.decisions.keys())),
+        "oldest_s": site.store.reviews.oldest_s(reviewer.owner),
         "address": job_address,
         "taken": site.leases.of_others(reviewer.account),
         "pending": site.decisions.pending(reviewer.signature)[:PAGE],

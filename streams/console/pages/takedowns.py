@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from schemas.messages import Delivery, State
+from schemas.messages import Delivery
 from streams.console.pages.parts import cursor, next_page, shown_matches
 from streams.console.render import go_to
 from streams.console.scope import of_listed, of_takedown
 from streams.console.site import Site
+from streams.console.store.counts import STATES
 from streams.console.store.takedowns import PAGE, Filter
 from streams.desk.case_report import Step
 from streams.takedown.life import PENDING
 
-STATES: tuple[State, ...] = get_args(State)
 _MAX_TEXT = 100
 
 
@@ -57,6 +57,7 @@ def _list(site: Site, request: Request[Any, Any, Any]) -> dict[str, Any]:
         overdue_at_s=now_s if is_overdue else None,
         owner=owner,
     )
+    site.store.counts.pass_time(now_s)
     rows = site.store.takedowns.page(chosen, cursor(request.query_params.get("after")), PAGE + 1)
     names = {row.last.case_id: case.name for row in rows if (case := site.store.cases.find(row.last.case_id))}
     return {
@@ -65,8 +66,7 @@ def _list(site: Site, request: Request[Any, Any, Any]) -> dict[str, Any]:
         "names": names,
         "chosen": chosen,
         "is_overdue": is_overdue,
-        "counts": site.store.takedowns.counts(owner=owner).get("", {}),
-        "n_overdue": sum(site.store.takedowns.overdue(now_s, owner).values()),
+        "counts": site.store.counts.of_all(owner),
         "states": STATES,
     }
 

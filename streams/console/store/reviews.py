@@ -25,6 +25,8 @@ INSERT OR REPLACE INTO reviews VALUES (
 )
 """
 _OPEN = "waiting = 1 AND minor IS NOT NULL"
+_WAITS = "waiting AND minor IS NOT NULL"
+"""As in the index by time."""
 _OWN = OWN.format("reviews.case_id")
 _ROW = (
     f"SELECT verdict, minor, labels.decision, reviews.key, {_OPEN} "  # noqa: S608 - no text of others in it
@@ -33,6 +35,7 @@ _ROW = (
 _KEY = 3
 """Column of a row."""
 _PRUNED_EVERY = 10_000
+_LOOKED_AT = 2_000
 
 
 class Job(NamedTuple):
@@ -125,16 +128,17 @@ class Reviews:
         found = self._database.execute(query, (post_id, owner, owner, limit))
         return [_job(*row) for row in found]
 
-    def waiting(self, owner: str | None = None) -> tuple[int, float | None]:
-        """Return the number of jobs that wait, of one owner or all, and the time of the oldest, s since the epoch."""
-        query = f"SELECT count(*), min(decided_s) FROM reviews WHERE {_OPEN} AND {_OWN}"  # noqa: S608 - likewise
-        n, oldest_s = self._database.execute(query, (owner, owner)).fetchone()
-        return int(n), oldest_s
+    def oldest_s(self, owner: str | None = None) -> float | None:
+        """Return the time of the oldest job that waits, of one owner or all, s since the epoch; None without one."""
+        query = f"SELECT decided_s FROM reviews WHERE {_WAITS} AND {_OWN} ORDER BY decided_s LIMIT 1"  # noqa: S608 - likewise
+        found = self._database.execute(query, (owner, owner)).fetchone()
+        return float(found[0]) if found else None
 
-    def waiting_by_case(self, owner: str | None = None) -> dict[str, tuple[int, float]]:
-        """Return the number of jobs that wait for each case that has any, and the time of its oldest."""
-        query = f"SELECT case_id, count(*), min(decided_s) FROM reviews WHERE {_OPEN} AND {_OWN} GROUP BY case_id"  # noqa: S608 - likewise
-        return {case_id: (n, oldest_s) for case_id, n, oldest_s in self._database.execute(query, (owner, owner))}
+    def longest_waiting(self, limit: int, owner: str | None = None) -> list[str]:
+        """Return the cases of the jobs that have waited longest, as far as the first `_LOOKED_AT` jobs show them."""
+        first = f"SELECT case_id, decided_s FROM reviews WHERE {_WAITS} AND {_OWN} ORDER BY decided_s LIMIT ?"  # noqa: S608 - likewise
+        query = f"SELECT case_id FROM ({first}) GROUP BY case_id ORDER BY min(decided_s) LIMIT ?"  # noqa: S608 - likewise
+        return [case_id for (case_id,) in self._database.execute(query, (owner, owner, _LOOKED_AT, limit))]
 
     def label_of(self, key: str) -> tuple[LabelDecision, str, float] | None:
         """Return the decision in force on a post and case, who made it and when; None without one."""

@@ -6,7 +6,8 @@ from functools import partial
 
 from schemas.messages import Case, Delivery, Label, Message, Standing, Takedown, Verdict
 from streams.console.store.cases import Cases
-from streams.console.store.database import open_database
+from streams.console.store.counts import Counts
+from streams.console.store.database import add_indexes, open_database
 from streams.console.store.reviews import Reviews
 from streams.console.store.takedowns import Takedowns
 from streams.engine.dead_letter_index import DeadLetterIndex, Selection
@@ -26,11 +27,17 @@ class Store:
     """Tables over the followed topics; used on one event loop only.
 
     A record that cannot be decoded is logged and changes nothing.
+
+    Parameters
+    ----------
+    is_filled
+        Whether pages are served at once; otherwise `filled` comes first, after the records that are there already.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, is_filled: bool = True) -> None:
         self._codec = create_codec(settings)
         self._database = open_database()
+        self.counts = Counts(self._database)
         self.cases = Cases(self._database, settings)
         self.takedowns = Takedowns(self._database)
         self.reviews = Reviews(self._database)
@@ -46,6 +53,12 @@ class Store:
             "verdicts": lambda updates: self.reviews.add_verdicts(self._messages("verdicts", updates, Verdict)),
             "dead-letters": self._apply_dead_letters,
         }
+        if is_filled:
+            self.filled()
+
+    def filled(self) -> None:
+        """Add what pages need, once, and faster than with each record of a long topic."""
+        add_indexes(self._database)
 
     def close(self) -> None:
         """Close the database, which ends with it."""
@@ -93,7 +106,7 @@ class FollowedStore(Store):
     """
 
     def __init__(self, settings: Settings, crash: Callable[[Exception], None]) -> None:
-        super().__init__(settings)
+        super().__init__(settings, is_filled=False)
         self._readers = {
             topic: TopicReader(
                 settings, settings.topic_prefix + topic, partial(self.apply, topic), crash, queue_kib=_QUEUE_KIB
@@ -112,6 +125,7 @@ class FollowedStore(Store):
         async with asyncio.TaskGroup() as tasks:
             for reader in self._readers.values():
                 tasks.create_task(_begin(reader))
+        self.filled()
 
     async def stop(self) -> None:
         """Stop following and close."""

@@ -1,7 +1,7 @@
 """Takedowns of the console's store: their last events, their history, and pages of them by state and due time."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -18,15 +18,17 @@ PAGE = 50
 MAX_STEPS = 200
 """Events of one takedown that are shown, and steps of its delivery."""
 _OWN = OWN.format("case_id")
+_OF_OWNER = "case_id IN (SELECT case_id FROM cases WHERE opened_by = ?)"
 _EVENT = msgspec.msgpack.Decoder(Takedown)
 _STEP = msgspec.msgpack.Decoder(Delivery)
 _PUT = """
 INSERT INTO takedowns VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT due_s FROM dues WHERE takedown_id = ?), ?), ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT due_s FROM dues WHERE takedown_id = ?), ?), ?, ?, 0
 ) ON CONFLICT DO UPDATE SET
     state = excluded.state, pending = excluded.pending, held = excluded.held, minor = excluded.minor,
-    last = excluded.last
+    last = excluded.last, late = late AND excluded.pending
 """
+_NEW_DUE = "UPDATE takedowns SET due_s = ?, late = 0 WHERE takedown_id = ? AND due_s <> ?"
 
 
 class Row(NamedTuple):
@@ -51,27 +53,35 @@ class Filter(NamedTuple):
 
 
 class Takedowns:
-    """Every takedown with its events and deliveries; work and memory of a query are those of one page."""
+    """Every takedown with its events and deliveries.
+
+    Work and memory of a query are those of one page; those of an owner are in proportion to the owner's takedowns.
+    """
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
     def add_events(self, events: Iterable[Takedown]) -> None:
         """Apply events in their order; a repeated one changes nothing."""
+        changed: dict[str, tuple[float, Takedown]] = {}
         for event in events:
-            row = (event.takedown_id, event.event_id, event.at.timestamp(), event.state, event.by, event.why)
+            at_s = event.at.timestamp()
+            row = (event.takedown_id, event.event_id, at_s, event.state, event.by, event.why)
             if self._database.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?)", row).rowcount:
-                self._database.execute(_PUT, _columns(_slim(event)))
+                changed[event.takedown_id] = (changed.get(event.takedown_id, (at_s,))[0], event)
+        rows = [_columns(_slim(event), found_s) for found_s, event in changed.values()]
+        self._database.executemany(_PUT, rows)
 
     def add_steps(self, steps: Iterable[Delivery]) -> None:
-        """Apply steps of deliveries in their order; a repeated one replaces itself."""
-        slim = [msgspec.structs.replace(step, notice=None) for step in steps]
-        rows = [(step.takedown_id, step.delivery_id, msgspec.msgpack.encode(step)) for step in slim]
-        self._database.executemany("INSERT OR REPLACE INTO steps VALUES (?, ?, ?)", rows)
-        dues = [(step.takedown_id, step.due_at.timestamp()) for step in slim if step.due_at is not None]
+        """Apply steps of deliveries in their order."""
+        rows, dues = [], []
+        for step in steps:
+            rows.append((step.takedown_id, msgspec.msgpack.encode(_without_notice(step))))
+            if step.due_at is not None:
+                dues.append((step.takedown_id, step.due_at.timestamp()))
+        self._database.executemany("INSERT INTO steps VALUES (?, ?)", rows)
         self._database.executemany("INSERT OR REPLACE INTO dues VALUES (?, ?)", dues)
-        update = "UPDATE takedowns SET due_s = ? WHERE takedown_id = ?"
-        self._database.executemany(update, [(due_s, takedown_id) for takedown_id, due_s in dues])
+        self._database.executemany(_NEW_DUE, [(due_s, takedown_id, due_s) for takedown_id, due_s in dues])
 
     def page(self, chosen: Filter, after: tuple[float, str] | None = None, limit: int = PAGE) -> list[Row]:
         """Return the chosen takedowns by due time, those without one last.
@@ -111,37 +121,10 @@ class Takedowns:
             "SELECT at_s, state, by, why FROM events WHERE takedown_id = ? LIMIT ?", (takedown_id, MAX_STEPS)
         )
         taken = [Step(at=datetime.fromtimestamp(at_s, UTC), state=s, by=by, why=why) for at_s, s, by, why in states]
-        blobs = self._database.execute(
-            "SELECT step FROM steps WHERE takedown_id = ? LIMIT ?", (takedown_id, MAX_STEPS)
-        ).fetchall()
-        steps = [_STEP.decode(blob) for (blob,) in blobs]
-        return sorted(taken, key=lambda step: step.at), sorted(steps, key=lambda step: step.at)
-
-    def counts(self, case_ids: Sequence[str] | None = None, owner: str | None = None) -> dict[str, dict[str, int]]:
-        """Return the number of takedowns of each case by state; of all together under the empty id by default.
-
-        Parameters
-        ----------
-        owner
-            Account whose cases alone count if all are counted together; None for every case.
-        """
-        if case_ids is None:
-            query = f"SELECT '', state, sum(n) FROM counts WHERE {_OWN} GROUP BY state"  # noqa: S608 - no text of others in it
-            found = self._database.execute(query, (owner, owner)).fetchall()
-        else:
-            marks = ",".join("?" * len(case_ids))
-            query = f"SELECT case_id, state, n FROM counts WHERE case_id IN ({marks})"  # noqa: S608 - question marks
-            found = self._database.execute(query, case_ids).fetchall()
-        counts: dict[str, dict[str, int]] = {}
-        for case_id, state, n in found:
-            if n:
-                counts.setdefault(case_id, {})[state] = n
-        return counts
-
-    def overdue(self, now_s: float, owner: str | None = None) -> dict[str, int]:
-        """Return the number of overdue takedowns of each case that has any, of one owner or all."""
-        query = f"SELECT case_id, count(*) FROM takedowns WHERE pending = 1 AND due_s < ? AND {_OWN} GROUP BY case_id"  # noqa: S608 - likewise
-        return dict(self._database.execute(query, (now_s, owner, owner)).fetchall())
+        query = "SELECT step FROM steps WHERE takedown_id = ? LIMIT ?"
+        found = (_STEP.decode(blob) for (blob,) in self._database.execute(query, (takedown_id, MAX_STEPS)))
+        steps = {step.delivery_id: step for step in found}  # a repeated one is there once
+        return sorted(taken, key=lambda step: step.at), sorted(steps.values(), key=lambda step: step.at)
 
     def of_author(self, platform: str, author: str, limit: int, owner: str | None = None) -> list[Row]:
         """Return the takedowns of an account's posts, in cases of one owner or all, the newest first."""
@@ -152,7 +135,7 @@ class Takedowns:
         return [_row(*found) for found in self._database.execute(query, (author, platform, owner, owner, limit))]
 
 
-def _columns(event: Takedown) -> tuple[object, ...]:
+def _columns(event: Takedown, found_s: float) -> tuple[object, ...]:
     return (
         event.takedown_id,
         event.case_id,
@@ -162,12 +145,16 @@ def _columns(event: Takedown) -> tuple[object, ...]:
         event.post.author,
         event.minor,
         event.state in PENDING,
-        event.at.timestamp(),
+        found_s,
         event.takedown_id,
         NEVER_S,
         bool(event.held_for),
         msgspec.msgpack.encode(event),
     )
+
+
+def _without_notice(step: Delivery) -> Delivery:
+    return step if step.notice is None else msgspec.structs.replace(step, notice=None)
 
 
 def _slim(event: Takedown) -> Takedown:
@@ -186,10 +173,10 @@ def _where(chosen: Filter) -> tuple[list[str], list[object]]:
         ("state = ?", chosen.state),
         ("platform = ?", chosen.platform),
         ("pending = 1 AND due_s < ?", chosen.overdue_at_s),
+        (_OF_OWNER, chosen.owner),
     ]
     wanted = [(condition, value) for condition, value in found if value is not None]
-    conditions, values = [condition for condition, _ in wanted], [value for _, value in wanted]
-    return [*conditions, _OWN], [*values, chosen.owner, chosen.owner]
+    return [condition for condition, _ in wanted] or ["TRUE"], [value for _, value in wanted]
 
 
 def due_of(row: Row) -> datetime | None:

@@ -209,7 +209,7 @@ async def test_a_decision_that_cannot_be_written_waits_again_and_is_named(site: 
     site.decisions._write = fail
     await decide(site)
     await site.decisions.flush()
-    assert site.store.reviews.waiting()[0] == 2
+    assert site.store.counts.of_all().to_review == 2
     async with browser(site) as client:
         assert "could not be written, and the post waits again: no broker" in (await client.get("/reviews")).text
 

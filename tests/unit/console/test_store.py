@@ -1,5 +1,6 @@
 """Store of the console: the topics as tables."""
 
+import random
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -108,8 +109,8 @@ def test_the_last_event_is_the_state_and_a_repeated_event_changes_nothing(store:
     assert row is not None
     assert (row.last.state, row.found_s) == ("sent", NOW.timestamp())
     assert [event.state for event in store.takedowns.history("t1")[0]] == ["issued", "sent"]
-    assert store.takedowns.counts() == {"": {"sent": 1}}
-    assert store.takedowns.counts(["case-a", "case-b"]) == {"case-a": {"sent": 1}}
+    assert store.counts.of_all().states == {"sent": 1}
+    assert [store.counts.of(case_id).states for case_id in ("case-a", "case-b")] == [{"sent": 1}, {}]
 
 
 @pytest.mark.parametrize("step_first", [True, False])
@@ -119,7 +120,8 @@ def test_a_due_time_is_found_whichever_topic_is_read_first(store: Store, step_fi
         put(store, topic, message)
     (row,) = store.takedowns.page(Filter(overdue_at_s=LATER.timestamp() + 1))
     assert row.due_s == LATER.timestamp()
-    assert store.takedowns.overdue(LATER.timestamp() + 1) == {"case-a": 1}
+    store.counts.pass_time(LATER.timestamp() + 1)
+    assert (store.counts.of("case-a").late, store.counts.most_late(5)) == (1, ["case-a"])
     assert store.takedowns.page(Filter(overdue_at_s=LATER.timestamp())) == []
 
 
@@ -167,7 +169,7 @@ def test_a_review_of_a_reference_is_set_and_erased(store: Store) -> None:
 def test_a_record_that_cannot_be_decoded_changes_nothing(store: Store) -> None:
     for topic in ("cases", "labels", "takedowns", "deliveries", "verdicts", "dead-letters", "standings"):
         store.apply(topic, [Update(b"k", b"broken", 0, 0)])
-    assert store.takedowns.counts() == {}
+    assert store.counts.of_all() == ({}, 0, 0)
     assert store.dead_letters.count() == 0
 
 
@@ -175,3 +177,53 @@ def test_the_takedowns_of_an_account_are_found(store: Store) -> None:
     post = PostRef(post_id="p1", platform="demo", url="", author="@x", published_at=NOW, seen_at=NOW)
     put(store, "takedowns", takedown(post=post), takedown(takedown_id="t2", event_id="e2"))
     assert [row.last.takedown_id for row in store.takedowns.of_author("demo", "@x", 10)] == ["t1"]
+
+
+def counted(store: Store, owner: str | None = None) -> tuple[dict[str, int], int, int]:
+    """Return what the counts should be, from the rows themselves."""
+    own = "IN (SELECT case_id FROM cases WHERE opened_by = ?)" if owner else "<> ?"
+    query = store._database.execute
+    states = dict(query(f"SELECT state, count(*) FROM takedowns WHERE case_id {own} GROUP BY state", (owner or "",)))
+    late = f"SELECT count(*) FROM takedowns WHERE pending AND due_s < {LATER.timestamp()} AND case_id {own}"
+    waits = f"SELECT count(*) FROM reviews WHERE waiting AND minor IS NOT NULL AND case_id {own}"
+    return states, *(query(one, (owner or "",)).fetchone()[0] for one in (late, waits))
+
+
+def records(seed: int) -> list[tuple[str, Message | tuple[str, Message | None]]]:
+    """Return records that come, are repeated and change each other, in any order."""
+    cases = [case("case-a", opened_by="mina"), case("case-b", opened_by="june"), ("case-b", None)]
+    states = ("issued", "sent", "removed", "reappeared", "withdrawn")
+    made: list[tuple[str, Message | tuple[str, Message | None]]] = [("cases", one) for one in cases]
+    for n in range(12):
+        of = {"takedown_id": f"t{n}", "case_id": f"case-{'ab'[n % 2]}", "post": post_ref(f"p{n}")}
+        made += [("takedowns", takedown(event_id=f"e{n}-{s}", state=s, **of)) for s in states[: 1 + n % 5]]
+        made += [("deliveries", delivery(delivery_id=f"d{n}-{h}", takedown_id=f"t{n}", due_at=NOW + timedelta(hours=h)))
+                 for h in range(3)]  # fmt: skip
+    made += [("verdicts", review(f"p{n}", f"case-{'ab'[n % 2]}", n)) for n in range(8, 20)]
+    made += [("verdicts", review("p14", "case-a", decision="dismiss")), ("labels", label("copy", "p16"))]
+    random.Random(seed).shuffle(made)
+    return [*made, *made[:20]]
+
+
+@pytest.mark.parametrize(("n_before", "seed"), [(0, 1), (30, 2), (60, 3), (1000, 4)])
+def test_counts_are_those_of_the_rows_whatever_comes_and_whenever_the_store_is_filled(n_before: int, seed: int) -> None:
+    made = records(seed)
+    with closing(Store(load_settings(), is_filled=False)) as store:
+        for topic, message in made[:n_before]:
+            put(store, topic, message)
+        store.filled()
+        for topic, message in made[n_before:]:
+            put(store, topic, message)
+            store.counts.pass_time(LATER.timestamp())
+        store.counts.pass_time(LATER.timestamp())
+        for owner in (None, "mina", "june"):
+            assert store.counts.of_all(owner) == counted(store, owner), owner
+        assert store.counts.of("case-a") == counted(store, "mina")
+
+
+def test_the_cases_that_have_waited_longest_come_first(store: Store) -> None:
+    put(store, "cases", *(case(f"case-{one}", opened_by=one) for one in "abc"))
+    put(store, "verdicts", review("p1", "case-c", 1), review("p2", "case-a", 2), review("p3", "case-c", 3))
+    assert store.reviews.longest_waiting(5) == ["case-c", "case-a"]
+    assert store.reviews.longest_waiting(1, "a") == ["case-a"]
+    assert store.reviews.oldest_s("a") == pytest.approx((store.reviews.oldest_s() or 0) + 60)
