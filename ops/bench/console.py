@@ -17,6 +17,7 @@ from schemas.codec import Codec
 from schemas.messages import (
     Case,
     Delivery,
+    DeliveryKind,
     Evidence,
     Interval,
     Label,
@@ -53,6 +54,7 @@ PAGES = (
     "/takedowns/takedown-7", "/dead-letters",
 )  # fmt: skip
 STATES: tuple[State, ...] = ("issued", "sent", "acknowledged", "removed")
+KINDS: tuple[DeliveryKind, ...] = ("attempt", "answer", "look", "look")
 POLICY = Policy(act=0.95, review=0.5, version="1")
 
 
@@ -135,7 +137,7 @@ def life(number: int, place: int, now: datetime) -> Iterator[tuple[str, str, Mes
         delivery_id=f"step-{number}-{place}",
         takedown_id=f"takedown-{number}",
         case_id=case_id,
-        kind=("attempt", "answer", "look", "look")[place],  # type: ignore[arg-type]
+        kind=KINDS[place],
         outcome="delivered",
         number=1,
         at=at,

@@ -54,7 +54,8 @@ _COUNT = "INSERT INTO counts VALUES ({0}, {1}, 1), ('', {1}, 1) ON CONFLICT DO U
 _UNCOUNT = "UPDATE counts SET n = n - 1 WHERE case_id IN ({0}, '') AND what = {1};"
 _TO_REVIEW = "{0}.waiting AND {0}.minor IS NOT NULL"
 _INDEXES = f"""
-CREATE INDEX by_due ON takedowns (pending, due_s, takedown_id, state, platform);
+CREATE INDEX by_due ON takedowns (due_s, takedown_id);
+CREATE INDEX by_late ON takedowns (pending, due_s, takedown_id, state, platform);
 CREATE INDEX by_state ON takedowns (state, due_s, takedown_id, platform);
 CREATE INDEX by_platform ON takedowns (platform, due_s, takedown_id);
 CREATE INDEX by_case ON takedowns (case_id, due_s, takedown_id, state, platform);
