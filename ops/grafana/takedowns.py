@@ -48,6 +48,21 @@ BOARD = Board(
                 {"{{state}}": signals.TAKEDOWNS_PENDING},
             ),
         ],
+        "Second person": [
+            number(
+                "Cases that wait",
+                "Cases whose takedowns are held until a second person confirms them.",
+                "short",
+                signals.UNCONFIRMED_CASES,
+            ),
+            number(
+                "Oldest case that waits",
+                f"Time since it was opened; an alert after {alerts.UNCONFIRMED_H} hours.",
+                "s",
+                signals.UNCONFIRMED_CASE_AGE,
+                limits=(3600.0 * alerts.UNCONFIRMED_H,),
+            ),
+        ],
         "Signed log": [
             number(
                 "Frozen",

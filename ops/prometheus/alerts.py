@@ -27,6 +27,8 @@ CLOCKS_H = {"24h": 24, "48h": 48}
 """Legal clocks by the label in the monitor's metrics: Korea, United States."""
 WARNING_H = 4
 """Time before a clock runs out at which the warning fires, hours."""
+UNCONFIRMED_H = 4
+"""Time for which a case may wait for its second person, hours: a sixth of the shortest clock."""
 
 Severity = Literal["critical", "warning", "info"]
 Rule = dict[str, Any]
@@ -211,7 +213,13 @@ def takedowns() -> list[Rule]:
         severity="critical",
         summary="{{ $value }} takedowns are frozen: an event of theirs does not verify, and a person has to decide.",
     )
-    return [*soon, overdue, held, frozen]
+    unconfirmed = alert(
+        "JikimiCaseUnconfirmed",
+        f"{signals.UNCONFIRMED_CASE_AGE} > {3600 * UNCONFIRMED_H}",
+        severity="warning",
+        summary="A case has waited for its second person for {{ $value | humanizeDuration }}.",
+    )
+    return [*soon, overdue, held, frozen, unconfirmed]
 
 
 def models() -> list[Rule]:

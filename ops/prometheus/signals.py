@@ -103,6 +103,8 @@ SHADOW_DIFFERENCE = (
 
 # Cases, verdicts and takedowns.
 OPEN_CASES = "max by (namespace) (jikimi_open_cases)"
+UNCONFIRMED_CASES = "max by (namespace) (jikimi_unconfirmed_cases)"
+UNCONFIRMED_CASE_AGE = "max by (namespace) (jikimi_unconfirmed_case_age_seconds)"
 VERDICTS = "sum by (namespace, decision) (rate(jikimi_verdicts_total[5m]))"
 VERDICT_REASONS = "sum by (namespace, reason) (rate(jikimi_verdicts_total[5m]))"
 TAKEDOWN_EVENTS = "sum by (namespace, state) (increase(jikimi_takedowns_total[5m]))"

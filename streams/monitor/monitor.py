@@ -11,8 +11,9 @@ from confluent_kafka import KafkaException
 from streams.errors import UsageError
 from streams.kafka.lag import LagReader
 from streams.kafka.wait_for_broker import wait_for_broker
-from streams.monitor.open_cases import OpenCaseCount
+from streams.monitor.open_cases import OpenCases
 from streams.monitor.pending_takedowns import PendingTakedowns
+from streams.monitor.waiting_cases import WaitingCases
 from streams.settings import Settings
 from streams.telemetry import metrics
 from streams.telemetry.metrics_server import serve_metrics
@@ -48,19 +49,21 @@ def run_monitor(settings: Settings) -> None:
 
 
 class Monitor:
-    """Metrics of consumer lag, topics, open cases and pending takedowns."""
+    """Metrics of consumer lag, topics, open and waiting cases, and pending takedowns."""
 
     def __init__(self, settings: Settings) -> None:
         self._prefix = settings.topic_prefix
         self._lag_reader = LagReader(settings)
         self._takedowns = PendingTakedowns(settings)
-        self._cases = OpenCaseCount(settings)
+        self._cases = OpenCases(settings)
+        self._waiting = WaitingCases(settings, self._cases)
 
     def close(self) -> None:
         """Close the connections."""
         self._lag_reader.close()
         self._takedowns.close()
         self._cases.close()
+        self._waiting.close()
 
     def check(self) -> None:
         """Raise a `UsageError` if a topic that a stage reads does not exist."""
@@ -78,6 +81,7 @@ class Monitor:
         lags = self._lag_reader.lags(ends)
         self._takedowns.read()
         self._cases.read()
+        self._waiting.read()
         now_s = time.time()
         for topic in {topic for topic, _ in ends}:
             records = sum(end for (name, _), end in ends.items() if name == topic)
@@ -88,4 +92,5 @@ class Monitor:
             metrics.WAITING_RECORDS.labels(stage).set(lag.records)
         self._takedowns.set_metrics(now_s)
         self._cases.set_metrics()
+        self._waiting.set_metrics(now_s)
         metrics.MONITOR_LOOKED.set(now_s)

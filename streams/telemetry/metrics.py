@@ -97,6 +97,12 @@ LATE_SEARCH_REFERENCES = _sum_gauge(
     "jikimi_late_search_references", "References, all and those not yet compared with all old posts.", ["state"]
 )
 OPEN_CASES = _max_gauge("jikimi_open_cases", "Open cases, as match and the monitor count them; 0 in other processes.")
+UNCONFIRMED_CASES = _max_gauge(
+    "jikimi_unconfirmed_cases", "Open cases that wait for their second person; 0 in other processes than the monitor."
+)
+UNCONFIRMED_CASE_AGE_SECONDS = _max_gauge(
+    "jikimi_unconfirmed_case_age_seconds", "Time since the oldest case that waits for its second person was opened."
+)
 REFERENCE_PIECES = _max_gauge("jikimi_reference_pieces", "Active reference pieces.", ["modality"])
 TAKEDOWNS = Counter("jikimi_takedowns_total", "Takedown events.", ["state"])
 TAKEDOWNS_FROZEN = _max_gauge(

@@ -173,6 +173,15 @@ CASES = [
         {"jikimi_takedowns_frozen": "2x10"},
         "2 takedowns are frozen: an event of theirs does not verify, and a person has to decide.",
     ),
+    Case(
+        "a case without its second person", "JikimiCaseUnconfirmed", "10m",
+        {"jikimi_unconfirmed_case_age_seconds": "18000x10"},
+        "A case has waited for its second person for 5h 0m 0s.",
+    ),
+    Case(
+        "a case that was opened today", "JikimiCaseUnconfirmed", "10m",
+        {"jikimi_unconfirmed_case_age_seconds": "9000x10"},
+    ),
     Case("no such takedown", "JikimiTakedownsFrozen", "5m", {"jikimi_takedowns_frozen": "0x10"}),
     Case(
         "no takedown past the clock", "JikimiTakedownOverdue", "10m", {'jikimi_takedowns_overdue{clock="24h"}': "0x20"},
