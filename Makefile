@@ -22,8 +22,8 @@ help: ## Show this list
 
 setup: $(INSTALLED) ## Create .venv with exactly the locked packages, and the command .venv/bin/jikimi
 
-demo: setup ## Run Jikimi on reposts of a fictional victim's clips; needs no Docker and no Java
-	$(BIN)/jikimi demo
+demo: setup ## Run Jikimi on reposts of a fictional victim's clips, and its console; no Docker, no Java; KEEP=1
+	$(BIN)/jikimi demo $(if $(KEEP),--keep)
 
 test: setup ## Run all tests; a real Kafka comes from Docker or Java, and skipped tests are named at the end
 	$(PYTEST)

@@ -118,11 +118,18 @@ def demo(
     ] = None,
     separate: Annotated[bool, typer.Option(help="Run every stage in its own process.")] = False,
     media: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep the copies here for the next run.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep system and console running until Ctrl-C.")] = False,
 ) -> None:
-    """Run real copies and other posts through the whole system and show the results."""
+    """Run real copies and other posts through the whole system; show it in the browser, and the results.
+
+    It prints a link to its console, where the run can be watched: cases, reviews, takedowns, operation.
+    """
     from streams.demo.demo import run_demo  # noqa: PLC0415 - likewise
 
-    sys.exit(run_demo(console, json_file=json, bootstrap_servers=bootstrap_servers, separate=separate, media=media))
+    code = run_demo(
+        console, json_file=json, bootstrap_servers=bootstrap_servers, separate=separate, media=media, keep=keep
+    )
+    sys.exit(code)
 
 
 if __name__ == "__main__":

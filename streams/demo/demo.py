@@ -2,10 +2,11 @@
 
 import os
 import secrets
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from rich.progress import Progress
 from schemas.ids import record_id
 from streams.demo.live_view import LiveView
 from streams.demo.posts import DemoPost, build_posts
-from streams.demo.processes import Worker
+from streams.demo.processes import ConsoleProcess, Worker
 from streams.demo.report import Observed, OpenedCase, Report, report, to_json
 from streams.demo.scenario import CASES, DemoCase
 from streams.demo.server import serve
@@ -36,6 +37,8 @@ _LONGEST_S = 300.0
 _SETTLE_S = 3.0
 _FIRST_METRICS_PORT = 9464
 """Customary port of Prometheus exporters in applications."""
+_CONSOLE_PORT = 8082
+"""Default port of `jikimi console`; the next free one if it is taken."""
 
 
 def run_demo(
@@ -45,13 +48,23 @@ def run_demo(
     bootstrap_servers: str | None = None,
     separate: bool = False,
     media: Path | None = None,
+    keep: bool = False,
 ) -> int:
-    """Run the demo; return 0 if every copy was found and no other post acted on, else 1."""
+    """Run the demo; return 0 if every copy was found and no other post acted on, else 1.
+
+    Parameters
+    ----------
+    keep
+        Keep the system and its console running afterwards, until SIGINT or SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its processes are stopped in order then too
     with running(console, bootstrap_servers=bootstrap_servers, separate=separate, media=media) as demo:
         made = demo.play()
-    print_table(made, console)
-    if json_file is not None:
-        json_file.write_bytes(to_json(made))
+        print_table(made, console)
+        if json_file is not None:
+            json_file.write_bytes(to_json(made))
+        if keep:
+            demo.hold()
     return 0 if made.passed else 1
 
 
@@ -63,9 +76,11 @@ class Demo:
     settings: Settings
     posts: Sequence[DemoPost]
     workers: Sequence[Worker]
+    pages: ConsoleProcess
     cases: dict[str, OpenedCase] = field(default_factory=dict)
     fed_at: dict[str, datetime] = field(default_factory=dict)
     watcher: Watcher | None = None
+    _shown_link: str = ""
 
     def play(self) -> Report:
         """Open the first cases, feed the posts, open the late cases, and return the report.
@@ -90,6 +105,20 @@ class Demo:
             )
             time.sleep(_SETTLE_S)  # time for wrong verdicts and takedowns to arrive
             return self._report(watcher)
+
+    def hold(self) -> None:
+        """Return at SIGINT or SIGTERM; decisions in the console have their effect until then.
+
+        Raises
+        ------
+        UsageError
+            A process ended by itself.
+        """
+        self.console.print("\nThe system and its console stay up until Ctrl-C.")
+        with suppress(KeyboardInterrupt):
+            while True:
+                self._check()
+                time.sleep(0.5)
 
     def open(self, case: DemoCase) -> None:
         """Open a case as a case officer would."""
@@ -123,16 +152,27 @@ class Demo:
     def _wait(self, watcher: Watcher, done: Callable[[Report], bool]) -> None:
         deadline = time.monotonic() + _LONGEST_S
         while not done(self._report(watcher)) and time.monotonic() < deadline:
-            for worker in self.workers:
-                worker.check()
+            self._check()
             time.sleep(0.2)
+
+    def _check(self) -> None:
+        for one in (*self.workers, self.pages):
+            one.check()
+        self.show_link()
+
+    def show_link(self) -> None:
+        """Print the console's link, and a new one once it was used."""
+        if (link := self.pages.link) != self._shown_link:
+            also = "In the browser too" if not self._shown_link else "For another browser"
+            self.console.print(f"{also}: open {link} (once)", highlight=False, soft_wrap=True)
+            self._shown_link = link
 
 
 @contextmanager
 def running(
     console: Console, *, bootstrap_servers: str | None = None, separate: bool = False, media: Path | None = None
 ) -> Iterator[Demo]:
-    """Start broker and workers, make the posts, and stop everything at the end."""
+    """Start broker, workers and console, make the posts, and stop everything at the end."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jikimi-demo-")))
         media = media or folder / "media"
@@ -144,12 +184,15 @@ def running(
         settings = load_settings()
         topic_admin.create(settings)
         workers = _start(stack, folder, environment, separate=separate)
+        pages = stack.enter_context(ConsoleProcess(folder, environment, free_port(_CONSOLE_PORT)))
         console.print(f"{len(workers)} worker process(es) on {servers}, {'given' if bootstrap_servers else 'embedded'}")
         console.print(f"Prometheus can scrape {', '.join(worker.metrics_url for worker in workers)}", highlight=False)
         posts = _make_posts(console, base_url, media)
-        for worker in workers:
-            worker.wait_until_ready()
-        yield Demo(console, settings, posts, workers)
+        for one in (*workers, pages):
+            one.wait_until_ready()
+        demo = Demo(console, settings, posts, workers, pages)
+        demo.show_link()
+        yield demo
 
 
 @contextmanager
@@ -168,7 +211,10 @@ def _environment(servers: str, base_url: str, folder: Path) -> dict[str, str]:
         "JIKIMI_BOOTSTRAP_SERVERS": servers,
         "JIKIMI_TOPIC_PREFIX": f"demo-{secrets.token_hex(3)}-",
         "JIKIMI_TERM_KEY": secrets.token_hex(16),
+        # Nothing of it stays among the keys and the names of files of the person who runs it.
         "JIKIMI_SEALING_KEY_FILE": str(folder / "keys.json"),
+        "JIKIMI_AUDIT_SIGNING_KEY_FILE": str(folder / "signing-key.pem"),
+        "JIKIMI_DESK_FOLDER": str(folder / "desk"),
         "JIKIMI_SESSION_TIMEOUT_S": "6",  # on the embedded broker a worker waits half of it before it starts
         "JIKIMI_FETCH_WAIT_MS": "20",
         "JIKIMI_FOUR_EYES": "false",  # nobody confirms the cases here

@@ -1,11 +1,13 @@
 """Processes of the system as the demo and the end-to-end tests run them: started, checked, killed, restarted."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +19,7 @@ from streams.kafka.serving import free_port
 
 _START_TIMEOUT_S = 300.0
 _STOP_TIMEOUT_S = 300.0
+_LINK = re.compile(r"http://\S+/enter/\S+")
 
 
 class Process:
@@ -145,3 +148,24 @@ class Worker(Process):
 
     def _is_ready(self) -> bool:
         return self._ready_file.exists()
+
+
+class ConsoleProcess(Process):
+    """`jikimi console` on a port; ready when it has read its topics and printed its link."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], port: int) -> None:
+        super().__init__("console", ["console", "--port", str(port)], folder, environment, port)
+        self._link, self._n_read = "", 0
+
+    @property
+    def link(self) -> str:
+        """The newest link, which opens one session; empty before the first."""
+        with suppress(FileNotFoundError), self.log_file.open("rb") as log:
+            log.seek(self._n_read)
+            printed, newline, _ = log.read().rpartition(b"\n")
+            self._n_read += len(printed + newline)
+            self._link = next(reversed(_LINK.findall(printed.decode(errors="replace"))), self._link)
+        return self._link
+
+    def _is_ready(self) -> bool:
+        return bool(self.link)

@@ -1,12 +1,13 @@
 """From a post to the proof that it is gone: real feed, models and Kafka, local platforms that speak the real wires.
 
-The run's secrets and a term of its case have marks; nothing that it wrote, logged, traced or showed has them.
+Where this machine has Chromium, the officer works in the console: opens the case by its file chooser, decides by a key,
+looks at every page in two languages, takes the evidence pack. The run's secrets and a term of its case have marks;
+nothing that it wrote, logged, traced or showed has them, and no page has a picture or an address of a medium to load.
 """
 
 import asyncio
 import json
 import os
-import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -30,14 +31,16 @@ from streams.evaluation.edits import EDITS
 from streams.kafka.serving import free_port
 from tests.e2e import canaries
 from tests.e2e.local_platforms import LocalPlatforms
+from tests.e2e.officer import Officer, at_work, received
 from tests.integration.system import System
 from tests.support.collector import Collector, collecting
-from tests.support.media_traces import files_with_traces, log_folders, samples_of, traces
+from tests.support.media_traces import files_with_traces, log_folders, media_of_page, samples_of, traces
+from tests.support.net_log import Responses
 from tests.support.platforms import bluesky, mastodon, webhook
 
 pytestmark = pytest.mark.timeout(1800)
 
-_EDITS = ("reencoded", "mirrored", "captioned", "cropped")
+_EDITS = ("reencoded", "mirrored", "captioned", "cropped", "sound_only")
 _N_COPIES = 12
 """Posts on the site whose notices are timed."""
 _SEOUL_2023_S, _SEOUL_2025_S = 22.0, 360.0
@@ -182,34 +185,39 @@ def collector(
 def test_from_a_post_to_its_removal_and_back(
     system: System, platforms: LocalPlatforms, media: Path, collector: Collector, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    browsed = media / "browsed"  # has what the browser sent, too
+    browsed.mkdir()
     copies = {edit: next(media.glob(f"{edit.replace('_', '-')}-*")) for edit in _EDITS}
     assert all(EDITS[edit].suffix == ".mp4" for edit in copies)
-    references = [f"--reference={file}" for file in CLOVER.references]
-    opened = system.jikimi("case", "add", "--name", "clover", "--term", f"Kim {canaries.TERM}", *references)
-    assert opened.code == 0, opened.err
-    (case_id,) = re.findall(r"case-[0-9a-f]{16}", opened.out)
     worker = system.worker("all")
     port = free_port()
     feed = ["feed", "jetstream", "--wire", "1", "--url", f"ws://127.0.0.1:{platforms.jetstream.port}",
             "--pds", platforms.bluesky.url]  # fmt: skip
     with (
+        at_work(system, browsed, platforms.site.page("planted")) as officer,
         Process("feed", feed, system.folder, system.environment) as fed,
         Process("answers", ["answers", "--port", str(port)], system.folder, system.environment) as answers,
     ):
-        _run(system, platforms, copies, case_id, port)
+        watched = _run(system, platforms, copies, officer, port)
         shown = {one.metrics_url: httpx.get(one.metrics_url).content for one in (worker, fed, answers)}
         assert not list(canaries.in_processes(canaries.forms(canaries.MARK)))
+        text = officer.look(watched.case_id, watched.takedown_id)
+        assert [word for word in (watched.post.url, "removed", "reappeared") if word not in text] == [], text
+        pack = officer.pack(watched.case_id)
     seconds = _seconds(system)
     p50, p99 = np.percentile(seconds, [50, 99])
     with capsys.disabled():
         print(f"\nfrom post to notice, {len(seconds)} notices: p50 {p50:.1f} s, p99 {p99:.1f} s")  # noqa: T201
         print(f"Seoul 2023: {_SEOUL_2023_S:g} s at best; 2025: {_SEOUL_2025_S:g} s to a drafted notice")  # noqa: T201
-    _check_pack(system, case_id)
+    _check_pack(system, pack)
     _check_sealed(system, copies["mirrored"])
     _check_secrets(system, shown | {"traces": b"".join(collector.bodies), "outputs": system.outputs})
+    _check_pages(received(browsed), platforms.site.url)
 
 
-def _run(system: System, platforms: LocalPlatforms, copies: dict[str, Path], case_id: str, port: int) -> None:
+def _run(system: System, platforms: LocalPlatforms, copies: dict[str, Path], officer: Officer, port: int) -> Takedown:
+    """Return the first event of the takedown that is removed, reappears, and is noticed again."""
+    case_id = officer.open_case("clover", f"Kim {canaries.TERM}", CLOVER.references)
     first = platforms.bluesky.add_post("3first", did="did:plc:mallory")
     platforms.call(platforms.jetstream.send(commit("3first", "did:plc:mallory", copies["reencoded"].stem)))
     status = platforms.mastodon.add_status("11")
@@ -245,21 +253,34 @@ def _run(system: System, platforms: LocalPlatforms, copies: dict[str, Path], cas
     second = platforms.bluesky.add_post("3second", did="did:plc:trudy")
     platforms.call(platforms.jetstream.send(commit("3second", "did:plc:trudy", copies["captioned"].stem)))
     assert states(system, second, "issued", "acknowledged")[0].case_id == case_id
+    # The sound alone is no proof: the officer decides.
+    heard = post_on("site", platforms.site.page("heard"), f"{platforms.site.url}/media/{copies['sound_only'].name}")
+    system.write("posts", "h", heard)
+    system.flush()
+    verdict = system.wait("verdicts", lambda kept: [one.message for one in kept if one.message.post.url == heard.url])[
+        0
+    ]
+    assert verdict.decision == "review"
+    officer.accept(heard.post_id, case_id)
     cropped = f"{platforms.site.url}/media/{copies['cropped'].name}"
     for number in range(_N_COPIES):
         system.write("posts", f"copy-{number}", post_on("site", platforms.site.page(f"copy-{number}"), cropped))
         system.flush()
         time.sleep(1.0)  # a feed, not a backlog: what is measured is the time of one post
-    attempts(system, lambda made: len({one.takedown_id for one in made}) == 5 + _N_COPIES)
+    assert states(system, heard.url, "issued", "acknowledged")[0].label
+    attempts(system, lambda made: len({one.takedown_id for one in made}) == 6 + _N_COPIES)
     assert platforms.site.duplicates == []
+    return site[0]
 
 
 def _seconds(system: System) -> list[float]:
-    """Return the time from each post's arrival to its first notice, seconds."""
-    seen = {kept.message.takedown_id: kept.message.post.seen_at for kept in system.records("takedowns")}
+    """Return the time from each post's arrival to its first notice, seconds, but for those that waited for a person."""
+    events = [kept.message for kept in system.records("takedowns")]
+    by_person = {event.takedown_id for event in events if event.label}
+    seen = {event.takedown_id: event.post.seen_at for event in events if event.takedown_id not in by_person}
     first: dict[str, datetime] = {}
     for kept in system.records("deliveries"):
-        if kept.message.kind == "attempt":
+        if kept.message.kind == "attempt" and kept.message.takedown_id in seen:
             first.setdefault(kept.message.takedown_id, kept.message.at)
     return [(at - seen[takedown_id]).total_seconds() for takedown_id, at in first.items()]
 
@@ -288,16 +309,21 @@ async def _sound_of(file: Path) -> bytes:
         return b"".join([segment.pcm async for segment in decoder.segments(file, info)])
 
 
-def _check_pack(system: System, case_id: str) -> None:
-    shown = system.jikimi("case", "show", case_id)
-    assert shown.code == 0, shown.err
-    assert "https://board.example/17" in shown.out
-    pack = system.folder / "pack.zip"
-    made = system.jikimi("evidence", case_id, "--out", str(pack))
-    assert made.code == 0, made.err
+def _check_pack(system: System, pack: Path) -> None:
     nowhere = {"JIKIMI_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
     verified = system.jikimi("evidence", "verify", str(pack), environment=nowhere)
     assert verified.code == 0, verified.out + verified.err
+
+
+def _check_pages(received: Responses, site: str) -> None:
+    """Find no medium, none to load, and no term of the case in any response of the console; then those of the site."""
+    of_site = {address for address in received if address.startswith(site)}
+    terms = canaries.forms(canaries.TERM)
+    found = {address: media_of_page(content) for address, content in received.items() if address not in of_site}
+    assert {address: media for address, media in found.items() if media} == {}
+    assert [one.place for address in found for one in canaries.search(received[address], terms, address)] == []
+    assert not received or [address for address in of_site if media_of_page(received[address])]
+    assert list(canaries.search(b"<h1>Kim %s</h1>" % canaries.TERM.encode(), terms, "planted"))
 
 
 def _check_secrets(system: System, shown: dict[str, object]) -> None:

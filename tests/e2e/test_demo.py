@@ -1,10 +1,14 @@
 """The system on real video: in one process on the embedded broker, and a process per stage on Kafka."""
 
+import re
+import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import httpx
 import msgspec
@@ -14,7 +18,9 @@ from rich.console import Console
 from schemas.messages import Takedown
 from streams.demo.demo import Demo, running
 from streams.demo.report import Report
+from streams.demo.scenario import CASES, CLOVER
 from streams.topology import STAGES
+from tests.integration.system import until
 
 pytestmark = pytest.mark.timeout(1800)  # several waits of the demo, each with a limit of its own
 
@@ -48,30 +54,77 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("media")
 
 
+class InOneProcess(NamedTuple):
+    """Result of the command."""
+
+    report: Report
+    late: str
+    """First page of its console afterwards."""
+    jobs: str
+    """Its review queue afterwards."""
+
+
 @pytest.fixture(scope="module")
-def in_one_process(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """Return the report of the command: all stages in one process, on the embedded broker."""
-    result = tmp_path_factory.mktemp("demo") / "out.json"
-    command = [sys.executable, "-m", "streams.cli", "demo", "--json", str(result), "--media", str(media)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return msgspec.json.decode(result.read_bytes(), type=Report)
+def in_one_process(media: Path, tmp_path_factory: pytest.TempPathFactory) -> InOneProcess:
+    """Return the result of the command: all stages in one process, on the embedded broker."""
+    folder = tmp_path_factory.mktemp("demo")
+    result = folder / "out.json"
+    command = [sys.executable, "-m", "streams.cli", "demo", "--keep", "--json", str(result), "--media", str(media)]
+    with (folder / "errors").open("w+") as errors, started(command, errors) as demo, httpx.Client() as browser:
+        first = browser.get(printed(demo, r"http://\S+/enter/\S+"), follow_redirects=True)
+        until(lambda: CLOVER.name in browser.get(first.url).text)  # while the posts are fed
+        assert printed(demo, r"http://\S+/enter/\S+").startswith(str(first.url))  # for another browser
+        printed(demo, "stay up")
+        late, jobs = browser.get(first.url), browser.get(first.url.join("/reviews"))
+        demo.send_signal(signal.SIGINT)
+        demo.communicate()
+        assert demo.returncode == 0, errors.seek(0) or errors.read()
+    report = msgspec.json.decode(result.read_bytes(), type=Report)
+    return InOneProcess(report, late.raise_for_status().text, jobs.raise_for_status().text)
 
 
-def test_the_command_finds_every_copy_on_the_embedded_broker(in_one_process: Report) -> None:
-    assert in_one_process.summary.posts >= 24
-    assert (in_one_process.summary.missed, in_one_process.summary.wrong_acts) == (0, 0)
-    assert_every_broken_post_has_its_reason(in_one_process)
+@contextmanager
+def started(command: list[str], errors: IO[str]) -> Iterator[subprocess.Popen[str]]:
+    """Yield a process whose output is read line by line."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def printed(demo: subprocess.Popen[str], pattern: str) -> str:
+    """Return the next text of a pattern that it prints."""
+    assert demo.stdout is not None
+    lines = []
+    for line in demo.stdout:
+        lines.append(line)
+        if found := re.search(pattern, line):
+            return found[0]
+    pytest.fail(f"it ended: {''.join(lines)}")
+
+
+def test_the_command_finds_every_copy_on_the_embedded_broker(in_one_process: InOneProcess) -> None:
+    report = in_one_process.report
+    assert report.summary.posts >= 24
+    assert (report.summary.missed, report.summary.wrong_acts) == (0, 0)
+    assert_every_broken_post_has_its_reason(report)
+
+
+def test_its_console_shows_what_was_found_and_stays_up_until_it_is_interrupted(in_one_process: InOneProcess) -> None:
+    summary = in_one_process.report.summary
+    assert {case.name for case in CASES} <= set(re.findall(r"\w+", in_one_process.late))
+    assert in_one_process.jobs.count('href="/review?') == summary.reviews
 
 
 @pytest.mark.long
 def test_a_process_per_stage_on_kafka_comes_to_the_same_verdicts_and_takes_each_copy_down_once(
-    kafka: str, media: Path, in_one_process: Report
+    kafka: str, media: Path, in_one_process: InOneProcess
 ) -> None:
     with running(QUIET, bootstrap_servers=kafka, separate=True, media=media) as demo:
         undisturbed = outcome(demo)
     assert undisturbed.report.passed, decisions(undisturbed.report)
-    assert decisions(undisturbed.report) == decisions(in_one_process)
+    assert decisions(undisturbed.report) == decisions(in_one_process.report)
     assert_every_broken_post_has_its_reason(undisturbed.report)
     events = Counter(event.event_id for event in undisturbed.takedowns)
     assert events

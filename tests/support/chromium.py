@@ -14,6 +14,8 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 PROGRAMS = ("chromium", "chromedriver")
 HOW_TO_GET_IT = "install Debian's packages chromium and chromium-driver"
+_ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+              "--disable-component-update")  # fmt: skip
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 _AXE = files("axe_selenium_python").joinpath("node_modules", "axe-core", "axe.min.js")
 _RUN = """
@@ -37,14 +39,27 @@ def missing() -> list[str]:
 
 
 @contextmanager
-def chromium() -> Iterator[Chrome]:
-    """Yield a browser with an empty profile."""
+def chromium(*, net_log: Path | None = None, downloads: Path | None = None) -> Iterator[Chrome]:
+    """Yield a browser with an empty profile.
+
+    Parameters
+    ----------
+    net_log
+        File for everything that it sends and receives, complete when the browser has ended.
+    downloads
+        Folder for downloads.
+    """
     with tempfile.TemporaryDirectory(prefix="jikimi-chromium-") as profile:
         options = ChromeOptions()
         options.binary_location = str(shutil.which("chromium"))
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"):
+        for argument in (*_ARGUMENTS, f"--user-data-dir={profile}"):
             options.add_argument(argument)
         options.add_argument("--window-size=1280,900")
+        if net_log is not None:
+            options.add_argument(f"--log-net-log={net_log}")
+            options.add_argument("--net-log-capture-mode=Everything")
+        if downloads is not None:
+            options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
         options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
         driver = Chrome(options=options, service=ChromeService(executable_path=str(shutil.which("chromedriver"))))
         try:

@@ -13,9 +13,16 @@ _PICTURE_OR_CONTAINER = re.compile(
     rb"|ftyp(?:isom|iso[2-9]|mp4[12]|M4[AV] |avif|heic|qt  )"
     rb"|\x1aE\xdf\xa3.{0,64}?(?:webm|matroska)"
     rb"|RIFF....(?:WAVE|AVI |WEBP)"
-    rb"|OggS\x00\x02",
+    rb"|OggS\x00\x02"
+    rb"|\x89PNG\r\n\x1a\n"
+    rb"|GIF8[79]a.{4}[\x80-\xff]"
+    rb"|/9j/4[\w+/]{3}(?:SkZJRg|RXhpZg)|/9j/2w(?:BD|CE)|iVBORw0KGgo|UklGR[\w+/]{6}XRUJQ",  # pictures in base64
     re.DOTALL,
 )
+_LOADED = re.compile(
+    rb"""(?:\b(?:src|srcset|poster|background)\s*=\s*["']?|url\(["']?)(?!/static/)[^"'\s>)]+|data:(?:image|video|audio)/"""
+)
+"""What a page loads by itself, but for the files of the console's own look."""
 _SAMPLE_BYTES = 64
 _MAX_SAMPLES = 16
 _WITHOUT_RECORDS = {".index", ".timeindex"}
@@ -33,6 +40,11 @@ def samples_of(pcm: bytes) -> list[bytes]:
 def traces(content: bytes, samples: Sequence[bytes] = ()) -> list[bytes]:
     """Return what in some bytes is of media."""
     return [*_PICTURE_OR_CONTAINER.findall(content), *(sample for sample in samples if sample in content)]
+
+
+def media_of_page(content: bytes) -> list[bytes]:
+    """Return what in a response is of media, or is loaded by a page that shows it."""
+    return [*traces(content), *_LOADED.findall(content)]
 
 
 def files_with_traces(folders: Sequence[Path], samples: Sequence[bytes] = ()) -> Iterator[Path]:

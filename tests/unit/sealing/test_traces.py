@@ -10,7 +10,7 @@ from streams.decode.decoder import Decoder
 from streams.decode.settings import MediaSettings
 from streams.demo.scenario import MEDIA
 from streams.sealing.media import MediaSeal
-from tests.support.media_traces import files_with_traces, samples_of, traces
+from tests.support.media_traces import files_with_traces, media_of_page, samples_of, traces
 from tests.unit.made_messages import segment
 from tests.unit.sealing.made import settings
 
@@ -54,3 +54,19 @@ async def test_a_clip_shows_in_unsealed_records_and_in_its_file_and_not_in_seale
 def test_each_kind_of_medium_is_found(content: bytes) -> None:
     assert traces(b"before" + content + b"after")
     assert traces(b"before" + content[:-1]) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'<img alt="" src="https://cdn.example/1.jpg">', b"<video poster=/thumbnails/1>", b"<img srcset='/1 2x'>",
+        b'<a href="data:image/webp;base64,AA">', b"p { background-image: url(/1.png) }", b'<source src="clip.mp4">',
+    ],
+)  # fmt: skip
+def test_each_way_of_a_page_to_load_a_medium_is_found(content: bytes) -> None:
+    assert media_of_page(b"<html>" + content)
+
+
+def test_the_files_of_the_look_and_the_links_to_posts_are_no_media() -> None:
+    own = b'<link href="/static/console.css"><script src="/static/console.js"></script>'
+    assert media_of_page(own + b'<a href="https://board.example/clip.mp4">https://board.example/clip.mp4</a>') == []
