@@ -66,6 +66,7 @@ class Post(Message, frozen=True, kw_only=True):
     tags: list[str] = []
     language: str | None = None
     media: list[Medium] = []
+    notes: list[str] = []
 
     def ref(self) -> PostRef:
         """Return the identity of the post, which all its later records carry."""

@@ -6,7 +6,8 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import Removal, RemovalKind
-from streams.feeds.entry import EntryError, utc
+from streams.feeds.entry_error import EntryError
+from streams.feeds.times import plausible
 
 
 class RemovalEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -16,7 +17,7 @@ class RemovalEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     platform: str
     url: str | None = None
     author: str | None = None
-    status: str = ""
+    status: str | None = None
     """The platform's own term for it."""
     at: datetime | None = None
     """Time of the removal, ISO 8601; now if left out."""
@@ -40,7 +41,7 @@ class RemovalEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             kind=self.kind,
             url=self.url,
             author=self.author,
-            status=self.status,
-            at=utc(self.at or now),
+            status=self.status or "",
+            at=(self.at and plausible(self.at)) or now,
             seen_at=now,
         )

@@ -40,7 +40,7 @@ _PAUSE_S = 0.05
 _POSITION_INTERVAL_S = 5.0
 """Between writes of positions that have no records."""
 _RECORD_OVERHEAD_BYTES = 8192
-"""Size of a record without its value."""
+"""Size of a record without its key and value."""
 
 
 async def run_feed(settings: Settings, name: str, feed: Feed, console: Console) -> None:
@@ -142,9 +142,10 @@ class _FeedRun:
         """Return the record, or its dead letter if the broker would refuse it and with it the whole transaction."""
         topic, key = destination(record)
         value = self._writer.codec.encode(topic, record)
-        if isinstance(record, DeadLetter) or len(value) + _RECORD_OVERHEAD_BYTES <= TOPICS[topic].max_bytes:
+        size_bytes = len(key.encode()) + len(value) + _RECORD_OVERHEAD_BYTES
+        if isinstance(record, DeadLetter) or size_bytes <= TOPICS[topic].max_bytes:
             return record
-        log.error("record too large", topic=topic, key=key, size_bytes=len(value))
+        log.error("record too large", topic=topic, key=key[:200], size_bytes=len(value))
         letter_id, detail = record_id("feed-dead-letter", self._name, key), f"{len(value):,} bytes"
         return feed_dead_letter(
             letter_id, self._label, "feed_record_too_large", detail, topic=topic, key=key.encode(), value=value

@@ -64,14 +64,14 @@ def test_a_folder_becomes_posts_with_the_fields_of_sidecars(system: System, tmp_
     (tmp_path / "two.png.json").write_text(json.dumps({"caption": "beside it", "platform": "made"}))
     (tmp_path / "three.png.json").write_text("{")
     (tmp_path / "notes.txt").write_text("no medium")
-    for output in ("2 posts, 1 refused\n", "0 posts, 0 refused\n"):
+    for output in ("3 posts, 1 refused\n", "0 posts, 0 refused\n"):
         answer = system.jikimi("feed", "folder", str(tmp_path), "--once")
         assert (answer.code, answer.out, answer.err) == (0, output, "")
     posts = {kept.message.post_id: kept.message for kept in system.records("posts")}
-    assert len(system.records("posts")) == 2
+    assert len(system.records("posts")) == 3
     assert {(post.platform, post.caption) for post in posts.values()} == {(PLATFORM, ""), ("made", "beside it")}
     assert {post.media[0].url for post in posts.values()} == {
-        (tmp_path / name).as_uri() for name in ("one.png", "two.png")
+        (tmp_path / name).as_uri() for name in ("one.png", "two.png", "three.png")
     }
     assert len(system.records("dead-letters")) == 1
 

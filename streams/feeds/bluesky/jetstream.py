@@ -6,7 +6,7 @@ their identity.
 """
 
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -20,11 +20,12 @@ from streams.errors import UsageError
 from streams.feeds.batch import Batch, FeedRecord
 from streams.feeds.bluesky.posts import to_record
 from streams.feeds.bluesky.server import MAX_FRAME_BYTES, JetstreamOptions, error_name, next_frame, refusal, subscribe
-from streams.feeds.bluesky.wire import Event, Notice, ServerError, parse_wire_1, parse_wire_2
+from streams.feeds.bluesky.wire import Event, Notice, parse_wire_1, parse_wire_2
 from streams.feeds.connection import ConnectionLostError, report_connected
 from streams.feeds.cursor import Progress
-from streams.feeds.dead_letters import entry_dead_letter, gap_dead_letter
+from streams.feeds.dead_letters import entry_dead_letter, gap_dead_letter, unread_dead_letters
 from streams.feeds.deduplication import Deduplicator
+from streams.feeds.guard import Refusal, guarded
 from streams.telemetry import metrics
 
 log = structlog.get_logger()
@@ -128,51 +129,70 @@ class JetstreamFeed:
         requested_us
             Time since which events were requested, in the first frame of a connection.
         """
-        try:
-            parsed = parse_wire_1(frame) if self._options.wire == 1 else parse_wire_2(frame)
-            if isinstance(parsed, Event) and parsed.time_us > (time.time() + _FUTURE_S) * _US:
-                raise msgspec.ValidationError("an event from the future")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            yield self._malformed(frame, str(error))
-            return
-        except ServerError as error:
-            raise ConnectionLostError("too_slow" if error.name == "ConsumerTooSlow" else "cut", str(error)) from error
-        if isinstance(parsed, Notice):
-            log.warning("notice from the server", feed=FEED, notice=parsed.name, message=parsed.message)
-            if parsed.name == "OutdatedCursor" and requested_us is not None:
-                yield self._gap(requested_us, None, parsed.message)
+        parse = parse_wire_1 if self._options.wire == 1 else parse_wire_2
+        parsed = guarded(FEED, lambda: parse(frame), lambda refusal: refusal)
+        if isinstance(parsed, Refusal):
+            yield self._malformed(frame, parsed)
+        elif isinstance(parsed, Notice):
+            yield from self._notice_batches(parsed, requested_us)
         elif parsed is None:
             yield Batch(ignored=1)
         else:
-            if self._skip_us or (requested_us is not None and _is_truncated(requested_us, parsed.time_us)):
+            event = self._timed(parsed)
+            if self._skip_us or (requested_us is not None and _is_truncated(requested_us, event.time_us)):
                 detail = "the server retains no older events, or a frame was too large"
-                yield self._gap(self._recent.newest_us, parsed.time_us, detail)
-            yield self._event_batch(parsed, frame)
+                yield self._gap(self._recent.newest_us, event.time_us, detail)
+            yield self._event_batch(event, frame)
+
+    def _notice_batches(self, notice: Notice, requested_us: int | None) -> Iterator[Batch]:
+        text = f"{notice.name}: {notice.message}"
+        if notice.ends_stream:
+            raise ConnectionLostError("too_slow" if notice.name == "ConsumerTooSlow" else "cut", text)
+        log.warning("notice from the server", feed=FEED, notice=notice.name, message=notice.message)
+        if notice.name == "OutdatedCursor" and requested_us is not None:
+            yield self._gap(requested_us, None, notice.message)
+
+    def _timed(self, event: Event) -> Event:
+        """Return an event with a time: one without, or from the future, gets that of the newest event if there is one.
+
+        Any later time, such as now, would make the events between the two count as old.
+        """
+        now_us = round(time.time() * _US)
+        if 0 < event.time_us <= now_us + _FUTURE_S * _US:
+            return event
+        event.notes.add("the event's time is missing or not from 1970 to now, as seen")
+        return msgspec.structs.replace(event, time_us=self._recent.newest_us)
 
     def _event_batch(self, event: Event, frame: str | bytes) -> Batch:
         self._live, self._skip_us = False, 0
-        metrics.FEED_LAG_SECONDS.labels(FEED).set(max(0.0, time.time() - event.time_us / _US))
+        if event.time_us:
+            metrics.FEED_LAG_SECONDS.labels(FEED).set(max(0.0, time.time() - event.time_us / _US))
         if self._recent.is_duplicate(event.identity, event.time_us):
             return Batch(ignored=1)
         self._rewind_s = _REWIND_S
-        record: FeedRecord | None
-        try:
-            record = to_record(event, pds=self._options.pds)
-        except msgspec.ValidationError as error:
-            record = _dead_letter(frame, str(error))
-        if record is None or (self._options.media_only and isinstance(record, Post) and not record.media):
+        found = guarded(FEED, lambda: self._records(event, frame), lambda refusal: [_dead_letter(frame, refusal)])
+        if not found:
             self._recent.newest_us = max(self._recent.newest_us, event.time_us)
             return Batch(position=self._position, ignored=1)
         parts = self._recent.add(event.identity, event.time_us)
-        return Batch([record], self._position, parts)
+        return Batch(found, self._position, parts)
+
+    def _records(self, event: Event, frame: str | bytes) -> Sequence[FeedRecord]:
+        """Return the record of an event, and the dead letters beside it."""
+        record = to_record(event, pds=self._options.pds)
+        if not isinstance(record, Post):
+            return [] if record is None else [record]
+        letters = unread_dead_letters(event.notes, record.post_id, _bytes(frame), feed=FEED)
+        is_left_out = self._options.media_only and not record.media
+        return [*([] if is_left_out else [record]), *letters]
 
     @property
     def _position(self) -> str:
         return msgspec.json.encode(_Position(self._recent.newest_us, self._options.url)).decode()
 
-    def _malformed(self, frame: str | bytes, detail: str) -> Batch:
+    def _malformed(self, frame: str | bytes, refusal: Refusal) -> Batch:
         """Return the dead letter of a frame without a time; deduplication stores it beside the newest event."""
-        letter = _dead_letter(frame, detail)
+        letter = _dead_letter(frame, refusal)
         if self._recent.is_duplicate(letter.dead_letter_id, self._recent.newest_us):
             return Batch(ignored=1)
         return Batch([letter], parts=self._recent.add(letter.dead_letter_id, self._recent.newest_us))
@@ -189,9 +209,12 @@ def _is_truncated(requested_us: int, first_us: int) -> bool:
     return time.time() - requested_us / _US > _RETENTION_S and first_us - requested_us > _GAP_S * _US
 
 
-def _dead_letter(frame: str | bytes, detail: str) -> DeadLetter:
-    raw = frame.encode() if isinstance(frame, str) else frame
-    return entry_dead_letter(raw, feed=FEED, source=FEED, line=0, detail=detail)
+def _dead_letter(frame: str | bytes, refusal: Refusal) -> DeadLetter:
+    return entry_dead_letter(_bytes(frame), feed=FEED, source=FEED, line=0, refusal=refusal)
+
+
+def _bytes(frame: str | bytes) -> bytes:
+    return frame.encode(errors="surrogatepass") if isinstance(frame, str) else frame
 
 
 def _iso(time_us: int) -> str:

@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from streams.errors import UsageError
-from streams.feeds.bluesky.posts import ENTRYWAY
+from streams.feeds.bluesky.embeds import ENTRYWAY
 from streams.feeds.bluesky.wire import POSTS
 from streams.feeds.connection import ConnectionLostError
 
@@ -52,7 +52,7 @@ def subscribe(options: JetstreamOptions, cursor_us: int | None) -> connect:
     )
 
 
-async def next_frame(connection: ClientConnection, stall_s: float) -> str | bytes:
+async def next_frame(connection: ClientConnection, stall_s: float) -> bytes:
     """Return the next frame.
 
     Raises
@@ -64,7 +64,7 @@ async def next_frame(connection: ClientConnection, stall_s: float) -> str | byte
     """
     try:
         async with asyncio.timeout(stall_s):
-            return await connection.recv()
+            return await connection.recv(decode=False)  # text that is not UTF-8 would end the connection
     except TimeoutError as error:
         raise ConnectionLostError("stalled", f"silent for {stall_s:g} s") from error
 

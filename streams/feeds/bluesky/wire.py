@@ -3,25 +3,37 @@
 Wire 1 is the older, at /subscribe; wire 2 is network.bsky.jetstream.subscribeEvents, framed as xrpc.v1.json.
 """
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from streams.feeds.entry_error import EntryError
+from streams.feeds.fields import Fields
+from streams.feeds.json_text import read_json
+from streams.feeds.notes import Notes
+from streams.feeds.times import EARLIEST, from_epoch, from_text
+
 POSTS = "app.bsky.feed.post"
-_MESSAGE, _ERROR = "message", "error"
+_OPERATIONS = {"create", "update", "delete"}
+_US = 1_000_000
 
 
 class Account(msgspec.Struct, frozen=True):
     """Status of an account, as the relay reports it."""
 
     active: bool
-    status: str | None = None
+    status: str = ""
     seq: int = 0
     """The relay's, the same on every server."""
 
 
-class _Change(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Change of a record or of an account, with its account and time."""
+
+    did: str
+    time_us: int = 0
+    """When the server received it; grows along the stream, and is about the same on every server. 0 if not given."""
+    notes: Notes
     rev: str = ""
     operation: str = ""
     """create, update or delete; empty for an account."""
@@ -31,19 +43,12 @@ class _Change(msgspec.Struct, frozen=True, kw_only=True):
     record: Any = None
     account: Account | None = None
 
-
-class Event(_Change, frozen=True, kw_only=True):
-    """Change of a record or of an account, with its account and time."""
-
-    did: str
-    time_us: int
-    """When the server received it; grows along the stream, and is about the same on every server."""
-
     @property
     def identity(self) -> str:
         """The same when this or another server repeats the event."""
         if self.account is not None:
-            return f"{self.did} {self.account.seq or self.time_us} {self.account.active} {self.account.status}"
+            status = self.account.status or None
+            return f"{self.did} {self.account.seq or self.time_us} {self.account.active} {status}"
         return f"{self.did} {self.rev} {self.operation} {self.collection}/{self.rkey} {self.cid}"
 
 
@@ -52,53 +57,8 @@ class Notice(msgspec.Struct, frozen=True):
 
     name: str
     message: str = ""
-
-
-class ServerError(Exception):
-    """The server ends the stream and gives a reason.
-
-    Parameters
-    ----------
-    name
-        As in the lexicon.
-    """
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(f"{name}: {message}")
-        self.name = name
-
-
-class _Commit(msgspec.Struct, frozen=True):
-    rev: str
-    operation: str
-    collection: str
-    rkey: str
-    cid: str = ""
-    record: Any = None
-
-
-class _Frame1(msgspec.Struct, frozen=True):
-    did: str
-    time_us: int
-    kind: str
-    commit: _Commit | None = None
-    account: Account | None = None
-
-
-class _Payload2(_Change, frozen=True, kw_only=True):
-    type: str = msgspec.field(name="$type")
-    did: str = ""
-    time: datetime | None = None
-    witnessed_at: datetime | None = msgspec.field(name="witnessedAt", default=None)
-    name: str = ""
-    message: str = ""
-
-
-class _Frame2(msgspec.Struct, frozen=True):
-    type: str = msgspec.field(name="$type")
-    payload: msgspec.Raw = msgspec.Raw(b"")
-    error: str = ""
-    message: str = ""
+    ends_stream: bool = False
+    """True if the server closes the connection and gives a reason, named as in the lexicon."""
 
 
 def parse_wire_1(frame: str | bytes) -> Event | None:
@@ -106,16 +66,18 @@ def parse_wire_1(frame: str | bytes) -> Event | None:
 
     Raises
     ------
-    msgspec.MsgspecError
+    EntryError
         The frame is malformed.
     """
-    parsed = msgspec.json.decode(frame, type=_Frame1)
-    if parsed.commit is not None:
-        return Event(did=parsed.did, time_us=parsed.time_us, **_commit_fields(parsed.commit))
-    if parsed.account is not None:
-        return Event(did=parsed.did, time_us=parsed.time_us, account=parsed.account)
-    if parsed.kind in {"commit", "account"}:
-        raise msgspec.ValidationError(f"no {parsed.kind} in a frame of this kind")
+    notes = Notes()
+    fields = Fields(read_json(frame, notes), notes)
+    kind = fields.text("kind")
+    if fields.has("commit"):
+        return _commit(fields, fields.within("commit"), _time_us(fields))
+    if fields.has("account"):
+        return _account(fields, _time_us(fields))
+    if kind in {"", "commit", "account"}:
+        raise EntryError("a frame without its commit or account")
     return None
 
 
@@ -124,37 +86,63 @@ def parse_wire_2(frame: str | bytes) -> Event | Notice | None:
 
     Raises
     ------
-    msgspec.MsgspecError
+    EntryError
         The frame is malformed.
-    ServerError
-        The server ends the stream.
     """
-    parsed = msgspec.json.decode(frame, type=_Frame2)
-    if parsed.type == _ERROR:
-        raise ServerError(parsed.error, parsed.message)
-    if parsed.type != _MESSAGE:
-        raise msgspec.ValidationError(f"a frame of type {parsed.type!r}")
-    payload = msgspec.json.decode(parsed.payload, type=_Payload2)
-    match payload.type.partition("#")[2]:
+    notes = Notes()
+    fields = Fields(read_json(frame, notes), notes)
+    kind = fields.text("$type")
+    if kind == "error":
+        return Notice(fields.text("error"), fields.text("message"), ends_stream=True)
+    if kind != "message":
+        raise EntryError(f"a frame of type {kind[:50]!r}")
+    payload = fields.within("payload")
+    match payload.text("$type").partition("#")[2]:
         case "commit":
-            return _event_2(payload, **_commit_fields(payload))
-        case "account" if payload.account is not None:
-            return _event_2(payload, account=payload.account)
-        case "info":
-            return Notice(payload.name, payload.message)
+            return _commit(payload, payload, _witnessed_us(payload))
         case "account":
-            raise msgspec.ValidationError("no account in a frame of this kind")
+            return _account(payload, _witnessed_us(payload))
+        case "info":
+            return Notice(payload.text("name"), payload.text("message"))
+        case "":
+            raise EntryError("a message without a type")
         case _:
             return None
 
 
-def _commit_fields(commit: _Commit | _Payload2) -> dict[str, Any]:
-    return {name: getattr(commit, name) for name in _Commit.__struct_fields__}
+def _commit(fields: Fields, commit: Fields, time_us: int) -> Event:
+    operation = commit.text("operation")
+    if operation not in _OPERATIONS:
+        raise EntryError(f"a commit of operation {operation[:50]!r}")
+    return Event(
+        did=fields.id("did"),
+        time_us=time_us,
+        notes=fields.notes,
+        rev=commit.text("rev"),
+        operation=operation,
+        collection=commit.id("collection"),
+        rkey=commit.id("rkey"),
+        cid=commit.text("cid"),
+        record=commit.raw("record"),
+    )
 
 
-def _event_2(payload: _Payload2, **fields: Any) -> Event:  # noqa: ANN401 - as in Event
-    # Not `time`: an operator may have imported another one, and it then does not grow along the stream.
-    time = payload.witnessed_at or payload.time
-    if time is None or time.tzinfo is None or not payload.did:
-        raise msgspec.ValidationError("an event without a time or an account")
-    return Event(did=payload.did, time_us=round(time.timestamp() * 1_000_000), **fields)
+def _account(fields: Fields, time_us: int) -> Event:
+    account = fields.within("account")
+    if (active := account.flag("active")) is None:
+        raise EntryError("an account event that does not give whether the account is active")
+    seq = account.raw("seq")
+    is_whole = isinstance(seq, int) and not isinstance(seq, bool)
+    found = Account(active, account.text("status"), seq if is_whole else 0)
+    return Event(did=fields.id("did"), time_us=time_us, notes=fields.notes, account=found)
+
+
+def _time_us(fields: Fields) -> int:
+    number = fields.raw("time_us")
+    return round(number) if from_epoch(number, _US) is not None else 0
+
+
+def _witnessed_us(payload: Fields) -> int:
+    # Not `time` first: an operator may have imported another one, and it then does not grow along the stream.
+    time = from_text(payload.raw("witnessedAt")) or from_text(payload.raw("time"))
+    return 0 if time is None else round((time - EARLIEST).total_seconds() * _US)

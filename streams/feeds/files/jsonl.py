@@ -11,11 +11,14 @@ from typing import BinaryIO
 
 import msgspec
 
-from schemas.messages import DeadLetter, Post
-from streams.feeds.batch import Batch
+from streams.feeds.batch import Batch, FeedRecord
 from streams.feeds.cursor import Progress
-from streams.feeds.dead_letters import entry_dead_letter
-from streams.feeds.entry import MAX_ENTRY_BYTES, EntryError, parse_entry, post_of
+from streams.feeds.dead_letters import entry_dead_letter, unread_dead_letters
+from streams.feeds.entry import MAX_ENTRY_BYTES, parse_entry, post_of
+from streams.feeds.guard import Refusal, guarded
+from streams.feeds.notes import Notes
+
+FEED = "jsonl"
 
 _MAX_READ_AHEAD = 64
 """Lines."""
@@ -68,7 +71,7 @@ async def read_jsonl(stream: BinaryIO, source: str, progress: Progress) -> Async
         number += 1
         position = _Position(number=number, start=start, end=start + line.n_bytes, digest=_digest(line.raw))
         start = position.end
-        records = [_record(line.raw, source, number)] if line.raw.strip() else []
+        records = _records(line.raw, source, number) if line.raw.strip() else []
         yield Batch(records, msgspec.json.encode(position).decode() if stream.seekable() else None)
 
 
@@ -93,11 +96,19 @@ def _digest(raw: bytes) -> str:
     return sha256(raw[:_DIGEST_BYTES]).hexdigest()
 
 
-def _record(raw: bytes, source: str, number: int) -> Post | DeadLetter:
-    try:
-        return post_of(parse_entry(raw), feed="jsonl", raw=raw)
-    except EntryError as error:
-        return entry_dead_letter(raw.rstrip(b"\r\n"), feed="jsonl", source=source, line=number, detail=str(error))
+def _records(raw: bytes, source: str, number: int) -> list[FeedRecord]:
+    """Return the post of a line and the dead letters beside it, or the dead letter of the line."""
+    line = raw.rstrip(b"\r\n")
+
+    def read() -> list[FeedRecord]:
+        notes = Notes()
+        post = post_of(parse_entry(raw, notes), feed=FEED, raw=raw, notes=notes)
+        return [post, *unread_dead_letters(notes, post.post_id, line, feed=FEED)]
+
+    def refused(refusal: Refusal) -> list[FeedRecord]:
+        return [entry_dead_letter(line, feed=FEED, source=source, line=number, refusal=refusal)]
+
+    return guarded(FEED, read, refused)
 
 
 async def _lines(stream: BinaryIO) -> AsyncIterator[_Line]:

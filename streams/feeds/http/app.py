@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -19,11 +20,14 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.messages import Post, Removal
 from streams.feeds.cursor import Progress
-from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, EntryError, post_of
+from streams.feeds.entry import ALT, MAX_ENTRY_BYTES, Entry, post_of
+from streams.feeds.entry_error import EntryError
+from streams.feeds.guard import Refusal, guarded
 from streams.feeds.http.idempotency_keys import IdempotencyKeys
 from streams.feeds.http.problems import error_response, problem_responses
 from streams.feeds.http.record_queue import BrokerUnavailableError, RecordQueue
 from streams.feeds.http.settings import HttpSettings
+from streams.feeds.notes import Notes
 from streams.feeds.removal import RemovalEntry
 from streams.rights.table import MACHINE
 from streams.telemetry import metrics
@@ -109,7 +113,7 @@ def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Lite
         idempotency_key: Key = None,
     ) -> Accepted:
         assert ingestor is not None
-        posts = [_post(entry) for entry in ingestor.as_list(data)]
+        posts = [_guarded(partial(_post, entry, _json(entry))) for entry in ingestor.as_list(data)]
         return await ingestor.ingest(posts, idempotency_key, b"posts " + await request.body())
 
     @post(
@@ -125,7 +129,8 @@ def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Lite
         idempotency_key: Key = None,
     ) -> Accepted:
         assert ingestor is not None
-        removals = [entry.to_removal() for entry in ingestor.as_list(data)]
+        entries = [entry for entry in ingestor.as_list(data) if _json(entry)]
+        removals = [_guarded(entry.to_removal) for entry in entries]
         return await ingestor.ingest(removals, idempotency_key, b"removals " + await request.body())
 
     @get(
@@ -171,13 +176,30 @@ def count_responses(app: ASGIApp) -> ASGIApp:
     return counting_app
 
 
-def _post(entry: Entry) -> Post:
+def _guarded[T](read: Callable[[], T]) -> T:
+    """Return the record of an entry; one that cannot be read is refused, because the client still has it."""
+
+    def refused(refusal: Refusal) -> T:
+        raise EntryError(refusal.detail)
+
+    return guarded(FEED, read, refused)
+
+
+def _post(entry: Entry, raw: bytes) -> Post:
+    if entry.alt:
+        raise EntryError(ALT)
+    return post_of(entry, feed=FEED, raw=raw, notes=Notes())
+
+
+def _json(entry: Entry | RemovalEntry) -> bytes:
+    """Return an entry in JSON, unless it is too large."""
     raw = msgspec.json.encode(entry)
     if len(raw) > MAX_ENTRY_BYTES:
         raise HTTPException(
-            f"a post holds at most {MAX_ENTRY_BYTES} bytes", status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            f"a post or a removal holds at most {MAX_ENTRY_BYTES} bytes",
+            status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         )
-    return post_of(entry, feed=FEED, raw=raw)
+    return raw
 
 
 def _guard(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:

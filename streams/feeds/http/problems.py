@@ -10,7 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
-from streams.feeds.entry import EntryError
+from streams.feeds.entry_error import EntryError
 from streams.feeds.http.idempotency_keys import KeyReusedError
 from streams.feeds.http.record_queue import BrokerUnavailableError, QueueFullError
 

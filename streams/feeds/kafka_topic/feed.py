@@ -8,19 +8,21 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.ids import record_id
-from schemas.messages import DeadLetter, Post, Removal
+from schemas.messages import DeadLetter, Post
 from streams.errors import UsageError
-from streams.feeds.batch import Batch
+from streams.feeds.batch import Batch, FeedRecord
 from streams.feeds.cursor import Progress
-from streams.feeds.dead_letters import feed_dead_letter
-from streams.feeds.entry import EntryError
+from streams.feeds.dead_letters import feed_dead_letter, unread_dead_letters
+from streams.feeds.guard import Refusal, guarded
 from streams.feeds.kafka_topic.mapping import TopicMapping
 from streams.feeds.kafka_topic.record_format import Decode
+from streams.feeds.notes import Notes
 from streams.kafka.clients import client_config
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
@@ -34,8 +36,6 @@ _MAX_BATCH = 500
 _POLL_TIMEOUT_S = 0.2
 _QUERY_TIMEOUT_S = 20.0
 _PARTITION_DISCOVERY_S = 30.0
-_MAX_VALUE_BYTES = 10 * 1024 * 1024
-"""Largest part of a record's value in a dead letter."""
 _FATAL_ERRORS = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -168,35 +168,48 @@ class TopicFeed:
         log.warning("error of the source", topic=self._topic, error=error.str())
 
     def _batch(self, messages: Sequence[Message]) -> Batch:
-        mapped = [self._record(message) for message in messages]
+        mapped = [self._records(message) for message in messages]
         next_offsets = {message.partition() or 0: (message.offset() or 0) + 1 for message in messages}
         self._next_offsets |= next_offsets
         newest_ms = max(message.timestamp()[1] for message in messages)
         metrics.FEED_LAG_SECONDS.labels(FEED).set(max(0.0, time.time() - newest_ms / 1000))
-        records = [record for record in mapped if record is not None]
-        return Batch(records, parts=self._parts(next_offsets), ignored=len(mapped) - len(records))
+        records = [record for found in mapped for record in found]
+        return Batch(records, parts=self._parts(next_offsets), ignored=sum(not found for found in mapped))
 
     def _parts(self, next_offsets: Mapping[int, int]) -> dict[str, str]:
         return {f"{self._topic}/{partition}": str(offset) for partition, offset in next_offsets.items()}
 
-    def _record(self, message: Message) -> Post | Removal | DeadLetter | None:
+    def _records(self, message: Message) -> list[FeedRecord]:
+        """Return the post or removal of a record with the dead letters beside it, or its dead letter."""
         if (value := message.value()) is None:  # a tombstone
-            return None
-        try:
-            return self._mapping.to_record(self._decode(value))
-        except EntryError as error:
-            return self._dead_letter(message, value, str(error))
+            return []
 
-    def _dead_letter(self, message: Message, value: bytes, detail: str) -> DeadLetter:
-        partition, offset = message.partition() or 0, message.offset() or 0
+        def read() -> list[FeedRecord]:
+            notes = Notes()
+            record = self._mapping.to_record(self._decode(value, notes), value, notes)
+            if not isinstance(record, Post):
+                return [] if record is None else [record]
+            origin = self._origin(message)
+            return [record, *unread_dead_letters(notes, record.post_id, value, feed=FEED, origin=origin)]
+
+        return guarded(FEED, read, lambda refusal: [self._dead_letter(message, value, refusal)])
+
+    def _origin(self, message: Message) -> dict[str, Any]:
+        """Return the origin of a dead letter; not the bare name of the topic, which one of our own may have too."""
+        return {
+            "topic": f"feed-{FEED}/{self._topic}",
+            "partition": message.partition() or 0,
+            "offset": message.offset() or 0,
+            "key": message.key(),
+        }
+
+    def _dead_letter(self, message: Message, value: bytes, refusal: Refusal) -> DeadLetter:
+        origin = self._origin(message)
+        letter_id = record_id(
+            "feed-dead-letter", FEED, self._mapping.name, self._topic, origin["partition"], origin["offset"]
+        )
+        bug = {"fate": "bug", "traceback": refusal.traceback} if refusal.traceback else {}
+        reason = "bug" if bug else "feed_record_unmappable"
         return feed_dead_letter(
-            record_id("feed-dead-letter", FEED, self._mapping.name, self._topic, partition, offset),
-            FEED,
-            "feed_record_unmappable",
-            f"{self._mapping.name}: {detail}" if len(value) <= _MAX_VALUE_BYTES else f"{detail}; the value is cut",
-            topic=f"feed-{FEED}/{self._topic}",  # not the bare name, which one of our own topics may have too
-            partition=partition,
-            offset=offset,
-            key=message.key(),
-            value=value[:_MAX_VALUE_BYTES],
+            letter_id, FEED, reason, f"{self._mapping.name}: {refusal.detail}", value=value, **bug, **origin
         )

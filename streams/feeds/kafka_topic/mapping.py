@@ -9,10 +9,12 @@ import msgspec
 import yaml
 
 from schemas.ids import record_id
-from schemas.messages import Medium, Post, Removal, RemovalKind
+from schemas.messages import Post, Removal, RemovalKind
 from streams.errors import UsageError
-from streams.feeds.entry import Entry, EntryError, post_of
+from streams.feeds.entry import Entry, EntryMedium, post_of
+from streams.feeds.entry_error import EntryError
 from streams.feeds.kafka_topic.values import Media, Spec, find, media, steps, text, texts, time
+from streams.feeds.notes import Notes
 from streams.feeds.removal import RemovalEntry
 from streams.secrets.settings import has_credentials
 
@@ -69,7 +71,7 @@ class PostMapping(_RecordMapping, frozen=True, forbid_unknown_fields=True, kw_on
     language: Spec | None = None
     media: str | Media | list[str | Media] = []
 
-    def to_post(self, document: Any, platform: str) -> Post:  # noqa: ANN401 - JSON
+    def to_post(self, document: Any, platform: str, raw: bytes, notes: Notes) -> Post:  # noqa: ANN401 - JSON
         """Return the post.
 
         Raises
@@ -78,24 +80,31 @@ class PostMapping(_RecordMapping, frozen=True, forbid_unknown_fields=True, kw_on
             The record lacks a required part of a post.
         """
         specs = self.media if isinstance(self.media, list) else [self.media]
-        found: list[str | Medium] = [medium for spec in specs for medium in media(document, spec)]
+        found: list[str | EntryMedium | None] = [
+            EntryMedium(url=medium.url, kind=medium.kind, alt=medium.alt)
+            for spec in specs
+            for medium in media(document, spec, notes)
+        ]
         entry = Entry(
-            post_id=self._id(document, platform),
+            post_id=self._id(document, platform, notes),
             platform=platform,
-            url=text(document, self.url),
-            author=text(document, self.author),
-            published_at=time(document, self.published_at),
-            caption=text(document, self.caption) or "",
-            tags=texts(document, self.tags),
-            language=text(document, self.language),
+            url=text(document, self.url, notes),
+            author=text(document, self.author, notes),
+            published_at=time(document, self.published_at, notes),
+            caption=text(document, self.caption, notes) or "",
+            tags=[*texts(document, self.tags, notes)],
+            language=text(document, self.language, notes),
             media=found,
         )
-        return post_of(entry, feed="topic", raw=msgspec.json.encode(document))
+        try:
+            return post_of(entry, feed="topic", raw=raw, notes=notes)
+        except EntryError as error:
+            raise EntryError("; ".join([str(error), *notes.lines])) from error
 
-    def _id(self, document: Any, platform: str) -> str | None:  # noqa: ANN401 - JSON
+    def _id(self, document: Any, platform: str, notes: Notes) -> str | None:  # noqa: ANN401 - JSON
         if self.id is None:
             return None
-        ids = [text(document, spec) for spec in (self.id if isinstance(self.id, list) else [self.id])]
+        ids = [text(document, spec, notes) for spec in (self.id if isinstance(self.id, list) else [self.id])]
         if None in ids:
             raise EntryError(f"no id at {self.id}")
         return record_id("feed-topic", platform, *ids)
@@ -108,7 +117,7 @@ class RemovalMapping(_RecordMapping, frozen=True, forbid_unknown_fields=True, kw
     status: Spec | None = None
     at: Spec | None = None
 
-    def to_removal(self, document: Any, platform: str) -> Removal:  # noqa: ANN401 - JSON
+    def to_removal(self, document: Any, platform: str, notes: Notes) -> Removal:  # noqa: ANN401 - JSON
         """Return the removal.
 
         Raises
@@ -119,10 +128,10 @@ class RemovalMapping(_RecordMapping, frozen=True, forbid_unknown_fields=True, kw
         return RemovalEntry(
             kind=self.kind,
             platform=platform,
-            url=text(document, self.url),
-            author=text(document, self.author),
-            status=text(document, self.status) or "",
-            at=time(document, self.at),
+            url=text(document, self.url, notes),
+            author=text(document, self.author, notes),
+            status=text(document, self.status, notes),
+            at=time(document, self.at, notes),
         ).to_removal()
 
 
@@ -136,8 +145,15 @@ class TopicMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     post: list[PostMapping]
     removal: list[RemovalMapping] = []
 
-    def to_record(self, document: Any) -> Post | Removal | None:  # noqa: ANN401 - JSON
+    def to_record(self, document: Any, raw: bytes, notes: Notes) -> Post | Removal | None:  # noqa: ANN401 - JSON
         """Return the post or removal of a record, None if no mapping matches.
+
+        Parameters
+        ----------
+        raw
+            The original bytes; the post's id depends on them if it has neither id nor url.
+        notes
+            Get what the post lacks of the record.
 
         Raises
         ------
@@ -146,10 +162,10 @@ class TopicMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         """
         for post in self.post:
             if post.matches(document):
-                return post.to_post(document, self.platform)
+                return post.to_post(document, self.platform, raw, notes)
         for removal in self.removal:
             if removal.matches(document):
-                return removal.to_removal(document, self.platform)
+                return removal.to_removal(document, self.platform, notes)
         return None
 
 

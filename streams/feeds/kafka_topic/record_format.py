@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
-import msgspec
 
 from schemas.avro import Parsed
 from schemas.registry import SchemaRegistry, UnknownSchemaError
 from streams.errors import UsageError
-from streams.feeds.entry import EntryError
+from streams.feeds.entry_error import EntryError
+from streams.feeds.json_text import read_json
 from streams.feeds.kafka_topic.mapping import Source
 from streams.feeds.kafka_topic.source import named_secret
+from streams.feeds.notes import Notes
 
-type Decode = Callable[[bytes], Any]
-"""Raises `EntryError` for malformed bytes."""
+type Decode = Callable[[bytes, Notes], Any]
+"""Raises `EntryError` for malformed bytes; notes get a line if they had to be repaired."""
 
 _HEADER = struct.Struct(">bI")
 """Confluent's framing: a zero, the schema's id."""
@@ -41,14 +42,7 @@ def value_decoder(source: Source) -> Iterator[Decode]:
         with closing(SchemaRegistry(source.schema_registry_url, auth=auth)) as registry:
             yield _registry_decoder(registry)
     else:
-        yield _decode_json
-
-
-def _decode_json(value: bytes) -> Any:  # noqa: ANN401 - JSON
-    try:
-        return msgspec.json.decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise EntryError(f"invalid JSON: {error}") from error
+        yield read_json
 
 
 def _schema_file_decoder(file: Path) -> Decode:
@@ -56,11 +50,11 @@ def _schema_file_decoder(file: Path) -> Decode:
         schema = fastavro.parse_schema(json.loads(file.read_text("utf-8")))
     except (OSError, ValueError, fastavro.schema.SchemaParseException, fastavro.schema.UnknownType) as error:
         raise UsageError(f"{file}: not an Avro schema: {error}") from error
-    return lambda value: _decode_avro(schema, value, 0)
+    return lambda value, _: _decode_avro(schema, value, 0)
 
 
 def _registry_decoder(registry: SchemaRegistry) -> Decode:
-    def decode(value: bytes) -> Any:  # noqa: ANN401 - Avro
+    def decode(value: bytes, _: Notes) -> Any:  # noqa: ANN401 - Avro
         if len(value) < _HEADER.size or value[0]:
             raise EntryError("not in Confluent's framing of Avro")
         _, schema_id = _HEADER.unpack_from(value)

@@ -2,18 +2,24 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
 
 from schemas.messages import Medium
-from streams.feeds.entry import EntryError
+from streams.feeds.notes import Notes
+from streams.feeds.times import from_epoch, from_text, plausible
 
 TimeFormat = Literal["iso", "s", "ms", "us"]
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _WHOLE = "."
+_MAX_BITS = 256
+"""Of a number that is taken for a text."""
+UNREADABLE = "feed_medium_unreadable"
+"""Reason of a dead letter beside a post."""
 
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,82 +84,84 @@ def steps(path: str) -> list[str]:
     return names
 
 
-def text(document: Any, spec: Spec | None) -> str | None:  # noqa: ANN401 - JSON
-    """Return a text, None if there is none.
-
-    Raises
-    ------
-    EntryError
-        The value has another type.
-    """
+def text(document: Any, spec: Spec | None, notes: Notes) -> str | None:  # noqa: ANN401 - JSON
+    """Return a text, None if there is none; a value of another type is none too, and noted."""
     spec = Value(spec) if isinstance(spec, str) else spec
     if spec is None:
         return None
     if spec.value is not None:
         return spec.value
     if spec.template is not None:
-        parts = {path: text(document, path) for path in _PLACEHOLDER.findall(spec.template)}
+        parts = {path: text(document, path, notes) for path in _PLACEHOLDER.findall(spec.template)}
         if None in parts.values():
             return None
         return _PLACEHOLDER.sub(lambda match: str(parts[match[1]]), spec.template)
     assert spec.path is not None
-    return _text(find(document, spec.path), spec.path)
+    return _text(find(document, spec.path), spec.path, notes)
 
 
-def time(document: Any, spec: Spec | None) -> datetime | None:  # noqa: ANN401 - JSON
-    """Return a time, None if there is none.
-
-    Raises
-    ------
-    EntryError
-        The value is not a time in this format.
-    """
+def time(document: Any, spec: Spec | None, notes: Notes) -> datetime | None:  # noqa: ANN401 - JSON
+    """Return a time, None if there is none; what is no time from 1970 to 2100 in this format is none too, and noted."""
     spec = Value(spec) if isinstance(spec, str) else spec
     if spec is None or spec.path is None or (found := find(document, spec.path)) is None:
         return None
-    if isinstance(found, datetime):  # a logical type of Avro
-        return found
-    try:
-        return _time(found, spec.format)
-    except (ValueError, TypeError, OverflowError, OSError) as error:  # also of msgspec
-        raise EntryError(f"{spec.path}: {str(found)[:80]!r} is not a time in the format {spec.format}") from error
+    time = _time(found, spec.format)
+    if time is None:
+        notes.add(f"{spec.path}: no time from 1970 to 2100 in the format {spec.format}, as seen")
+    return time
 
 
-def texts(document: Any, path: str | None) -> list[str]:  # noqa: ANN401 - JSON
-    """Return the texts of a list, or a single text as a list."""
+def texts(document: Any, path: str | None, notes: Notes) -> list[str]:  # noqa: ANN401 - JSON
+    """Return the texts of a list, or a single text as a list; values of other types are left out and noted."""
     found = None if path is None else find(document, path)
     items: list[Any] = found if isinstance(found, list) else [found]
-    return [item_text for item in items if (item_text := _text(item, str(path)))]
+    return [item_text for item in items if (item_text := _text(item, str(path), notes))]
 
 
-def media(document: Any, spec: str | Media) -> Iterator[Medium]:  # noqa: ANN401 - JSON
-    """Yield the media of a record.
-
-    Raises
-    ------
-    EntryError
-        A list item has no url, or a value has another type.
-    """
+def media(document: Any, spec: str | Media, notes: Notes) -> Iterator[Medium]:  # noqa: ANN401 - JSON
+    """Yield the media of a record; one without a link is noted for a dead letter beside the post."""
     if isinstance(spec, str):
-        yield from (Medium(url=url) for url in texts(document, spec))
+        yield from _links(document, spec, notes)
         return
     found = document if spec.each is None else find(document, spec.each)
     for item in found if spec.each is not None and isinstance(found, list) else [found]:
-        if url := text(item, spec.url):
-            yield Medium(url=url, kind=text(item, spec.kind), alt=text(item, spec.alt) or "")
-        elif spec.each is not None and item is not None:
-            raise EntryError(f"{spec.each}: an item has no url")
+        if url := text(item, spec.url, notes):
+            yield Medium(url=url, kind=text(item, spec.kind, notes), alt=text(item, spec.alt, notes) or "")
+        elif item is not None and (spec.each is not None or _is_odd(item, spec.url)):
+            notes.add_unread(UNREADABLE, f"{spec.each or 'media'}: an item without a url")
 
 
-def _time(found: Any, time_format: TimeFormat) -> datetime:  # noqa: ANN401 - JSON
+def _links(document: Any, path: str, notes: Notes) -> Iterator[Medium]:  # noqa: ANN401 - JSON
+    found = find(document, path)
+    for item in found if isinstance(found, list) else [found]:
+        if url := _text(item, path, notes):
+            yield Medium(url=url)
+        elif item is not None and not isinstance(item, str):
+            notes.add_unread(UNREADABLE, f"{path}: not a link")
+
+
+def _is_odd(item: Any, spec: Spec) -> bool:  # noqa: ANN401 - JSON
+    """Return whether something that is no text is where a link is expected."""
+    path = spec if isinstance(spec, str) else spec.path
+    found = None if path is None else find(item, path)
+    return found is not None and not isinstance(found, str)
+
+
+def _time(found: Any, time_format: TimeFormat) -> datetime | None:  # noqa: ANN401 - JSON
+    if isinstance(found, datetime):  # a logical type of Avro
+        return plausible(found)
     if time_format == "iso":
-        return msgspec.convert(found, datetime)
-    return datetime.fromtimestamp(float(found) / _PER_SECOND[time_format], UTC)
+        return from_text(found)
+    try:
+        return from_epoch(float(found) if isinstance(found, str | Decimal) else found, _PER_SECOND[time_format])
+    except ValueError:
+        return None
 
 
-def _text(found: Any, path: str) -> str | None:  # noqa: ANN401 - JSON
+def _text(found: Any, path: str, notes: Notes) -> str | None:  # noqa: ANN401 - JSON
     if found is None or isinstance(found, str):
         return found
-    if isinstance(found, int) and not isinstance(found, bool):
+    if isinstance(found, int) and not isinstance(found, bool) and found.bit_length() <= _MAX_BITS:
         return str(found)
-    raise EntryError(f"{path}: expected a text, got {type(found).__name__}")
+    notes.add(f"{path}: expected a text, got {type(found).__name__}")
+    return None

@@ -8,16 +8,20 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-import msgspec
 import structlog
 
-from streams.feeds.batch import Batch
+from streams.feeds.batch import Batch, FeedRecord
 from streams.feeds.connection import report_connected
 from streams.feeds.cursor import Progress
-from streams.feeds.dead_letters import entry_dead_letter, gap_dead_letter
+from streams.feeds.dead_letters import entry_dead_letter, gap_dead_letter, unread_dead_letters
+from streams.feeds.entry_error import EntryError
+from streams.feeds.fields import Fields
+from streams.feeds.guard import Refusal, guarded
+from streams.feeds.json_text import read_json
 from streams.feeds.mastodon.recent_posts import RecentPost, RecentPosts, age_key
 from streams.feeds.mastodon.server import Server
-from streams.feeds.mastodon.wire import MALFORMED, Status, StreamEvent, to_post, to_removal
+from streams.feeds.mastodon.wire import MALFORMED, Status, StreamEvent, parse_status, to_post, to_removal
+from streams.feeds.notes import Notes
 from streams.telemetry import metrics
 
 log = structlog.get_logger()
@@ -79,34 +83,48 @@ class MastodonFeed:
         yield self._gap(since_id)
 
     def _batch(self, event: StreamEvent) -> Batch:
-        try:
-            match event.event:
-                case "update" | "status.update":
-                    return self._publication(msgspec.json.decode(event.payload, type=Status))
-                case "delete":
-                    return self._deletion(event.payload)
-                case name if name == MALFORMED:
-                    return self._malformed(event, "not an event")
-                case _:
-                    return Batch(ignored=1)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            return self._malformed(event, str(error))
+        return guarded(FEED, lambda: self._read(event), lambda refusal: self._malformed(event, refusal))
 
-    def _publication(self, status: Status) -> Batch:
+    def _read(self, event: StreamEvent) -> Batch:
+        match event.event:
+            case "update" | "status.update":
+                return self._publication(parse_status(event.payload), event.payload)
+            case "delete":
+                return self._deletion(_id(event.payload))
+            case name if name == MALFORMED:
+                raise EntryError("not an event")
+            case _:
+                return Batch(ignored=1)
+
+    def _publication(self, status: Status, payload: str) -> Batch:
         parts: dict[str, str | None] = {}
+        original = status.reblog or status
+        # Read all before the state changes: what cannot be read leaves no trace in it.
+        fresh = [(original, self._records(original, payload))] if self._is_new(original) else []
+        fresh += guarded(FEED, lambda: self._quoted(original, payload), lambda _: [])
         if status.reblog is not None:
             parts |= self._recent.add(status.id, RecentPost(url=None))
         self._newest_id = max(self._newest_id or "", status.id, key=age_key)
-        original = status.reblog or status
-        recent = self._recent.get(original.id)
-        version = original.edited_at or ""
-        if recent is not None and (recent.gone or version in recent.versions):
-            return Batch(position=self._newest_id, parts=parts, ignored=1)
-        post = to_post(original)
-        metrics.FEED_LAG_SECONDS.labels(FEED).set(max(0.0, time.time() - status.created_at.timestamp()))
-        versions = [*(recent.versions if recent is not None else ()), version]
-        parts |= self._recent.add(original.id, RecentPost(original.address, versions))
-        return Batch([post], self._newest_id, parts)
+        if status.created_at is not None:
+            metrics.FEED_LAG_SECONDS.labels(FEED).set(max(0.0, time.time() - status.created_at.timestamp()))
+        for one, _ in fresh:
+            parts |= self._recent.add_version(one.id, one.address, one.version)
+        return Batch([record for _, records in fresh for record in records], self._newest_id, parts, int(not fresh))
+
+    def _quoted(self, status: Status, payload: str) -> list[tuple[Status, list[FeedRecord]]]:
+        """Return the post that a status quotes and its records, if it is new: it may come with no event of its own."""
+        quote = status.quote
+        return [(quote, self._records(quote, payload))] if quote is not None and self._is_new(quote) else []
+
+    def _is_new(self, status: Status) -> bool:
+        recent = self._recent.get(status.id)
+        return recent is None or not (recent.gone or status.version in recent.versions)
+
+    def _records(self, status: Status, payload: str) -> list[FeedRecord]:
+        """Return the post of a status, and the dead letters beside it."""
+        post = to_post(status, self._server.url)
+        raw = payload.encode(errors="backslashreplace")
+        return [post, *unread_dead_letters(status.fields.notes, post.post_id, raw, feed=FEED)]
 
     def _deletion(self, status_id: str) -> Batch:
         recent = self._recent.get(status_id)
@@ -117,9 +135,9 @@ class MastodonFeed:
         removal = to_removal(self._server.url, status_id, url)
         return Batch([removal], parts=self._recent.add(status_id, RecentPost(url, gone=True)))
 
-    def _malformed(self, event: StreamEvent, detail: str) -> Batch:
+    def _malformed(self, event: StreamEvent, refusal: Refusal) -> Batch:
         raw = event.payload.encode(errors="backslashreplace")
-        letter = entry_dead_letter(raw, feed=FEED, source=self._server.url, line=0, detail=detail)
+        letter = entry_dead_letter(raw, feed=FEED, source=self._server.url, line=0, refusal=refusal)
         name = f"refused {letter.dead_letter_id}"  # a page may contain it again
         if self._recent.get(name) is not None:
             return Batch(ignored=1)
@@ -139,13 +157,16 @@ def _rewound(status_id: str) -> str:
     return str(max(0, int(status_id) - ((_REWIND_S * 1000) << _SNOWFLAKE_BITS)))
 
 
+def _id(payload: str) -> str:
+    """Return the id of a deleted status; some servers write it as JSON."""
+    text = payload.strip().strip('"')
+    return Fields({"id": text}, Notes()).id("id")
+
+
 def _id_of(status: str) -> str:
     """Return the id of a status that may be malformed, empty if it has none."""
     try:
-        return msgspec.json.decode(status, type=_Id).id
-    except (msgspec.MsgspecError, RecursionError):
+        notes = Notes()
+        return Fields(read_json(status, notes), notes).id("id")
+    except EntryError:
         return ""
-
-
-class _Id(msgspec.Struct, frozen=True):
-    id: str

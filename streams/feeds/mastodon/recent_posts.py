@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+_MAX_VERSIONS = 100
+"""Of one post; of more edits the last ones are kept, and a repeat of an older one is the same post again."""
 _MAX_POSTS = 20_000
 """About half an hour of a very large server, days of a small one."""
 
@@ -47,6 +49,12 @@ class RecentPosts:
             del self._posts[oldest]
             changed[oldest] = None
         return changed
+
+    def add_version(self, name: str, url: str, version: str) -> dict[str, str | None]:
+        """Store that a version of a post was processed; return the changed parts of the cursor."""
+        recent = self._posts.get(name)
+        versions = [*(recent.versions if recent is not None else ()), version][-_MAX_VERSIONS:]
+        return self.add(name, RecentPost(url, versions))
 
 
 def age_key(status_id: str) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Literal
@@ -13,12 +13,16 @@ import msgspec
 import structlog
 from httpx_sse import SSEError, aconnect_sse
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus, InvalidURI
 
 from streams.errors import UsageError
 from streams.feeds.connection import ConnectionLostError
+from streams.feeds.entry_error import EntryError
+from streams.feeds.fields import Fields
+from streams.feeds.json_text import read_json
 from streams.feeds.mastodon.stream import Stream
 from streams.feeds.mastodon.wire import MALFORMED, StreamEvent
+from streams.feeds.notes import Notes
 from streams.secrets.redaction import masked
 
 log = structlog.get_logger()
@@ -97,8 +101,8 @@ class Server:
         path, parameters = self._stream.timeline
         response = await self._get(self.url + path, parameters | {"min_id": since, "limit": str(_PAGE_SIZE)})
         try:
-            return [bytes(status).decode() for status in msgspec.json.decode(response, type=list[msgspec.Raw])]
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return _statuses(response)
+        except EntryError as error:
             raise ConnectionLostError("cut", f"{path} does not answer with a list: {error}") from error
 
     async def _get(self, url: str, parameters: dict[str, str]) -> bytes:
@@ -114,11 +118,12 @@ class Server:
 
     async def _streaming_url(self) -> str:
         """Return the address of the streams: large servers have a separate host for them."""
+        notes = Notes()
         try:
-            instance = msgspec.json.decode(await self._get(f"{self.url}/api/v2/instance", {}), type=_Instance)
-        except msgspec.MsgspecError as error:
+            instance = Fields(read_json(await self._get(f"{self.url}/api/v2/instance", {}), notes), notes)
+        except EntryError as error:
             raise ConnectionLostError("cut", f"{self.url} does not give the address of its streams: {error}") from error
-        return instance.configuration.urls.streaming.rstrip("/") or self.url
+        return instance.within("configuration").within("urls").text("streaming").rstrip("/") or self.url
 
     @asynccontextmanager
     async def _sse(self, base: str) -> AsyncIterator[AsyncGenerator[StreamEvent]]:
@@ -149,8 +154,10 @@ class Server:
         ) as connection:
 
             async def events() -> AsyncGenerator[StreamEvent]:
-                async for frame in connection:
-                    yield _parse_frame(frame)
+                with suppress(ConnectionClosedOK):
+                    while True:
+                        # Not decoded: text that is not UTF-8 would end the connection, and again after the next one.
+                        yield _parse_frame(await connection.recv(decode=False))
 
             yield events()
 
@@ -163,30 +170,26 @@ class Server:
         return ConnectionLostError("refused", answer)
 
 
-class _Urls(msgspec.Struct, frozen=True):
-    streaming: str = ""
-
-
-class _Configuration(msgspec.Struct, frozen=True):
-    urls: _Urls = _Urls()
-
-
-class _Instance(msgspec.Struct, frozen=True):
-    configuration: _Configuration = _Configuration()
-
-
-class _Envelope(msgspec.Struct, frozen=True):
-    event: str
-    payload: str = ""
-
-
-def _parse_frame(frame: str | bytes) -> StreamEvent:
-    """Return the event in a WebSocket frame, whose payload is JSON in a string; a malformed frame is the payload."""
+def _statuses(page: bytes) -> list[str]:
+    """Return the JSON of each status of a page: as it is, unless the page had to be repaired."""
     try:
-        envelope = msgspec.json.decode(frame, type=_Envelope)
+        return [bytes(status).decode() for status in msgspec.json.decode(page, type=list[msgspec.Raw])]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return StreamEvent(MALFORMED, frame if isinstance(frame, str) else frame.decode(errors="backslashreplace"))
-    return StreamEvent(envelope.event, envelope.payload)
+        if not isinstance(statuses := read_json(page, Notes()), list):
+            raise EntryError("not a list") from None
+        return [msgspec.json.encode(status).decode() for status in statuses]
+
+
+def _parse_frame(frame: bytes) -> StreamEvent:
+    """Return the event in a WebSocket frame, whose payload is JSON in a string; a malformed frame is the payload."""
+    notes = Notes()
+    try:
+        envelope = Fields(read_json(frame, notes), notes)
+        payload = envelope.raw("payload")
+        text = payload if isinstance(payload, str) else "" if payload is None else msgspec.json.encode(payload).decode()
+        return StreamEvent(envelope.id("event"), text)
+    except EntryError:
+        return StreamEvent(MALFORMED, frame.decode(errors="backslashreplace"))
 
 
 def _with_scheme(url: str, scheme: str) -> str:

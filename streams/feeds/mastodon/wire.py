@@ -1,19 +1,28 @@
-"""Posts and removals from Mastodon's events."""
+"""Posts and removals from Mastodon's events, also as other servers with its interface write them."""
 
 from datetime import UTC, datetime
+from functools import cached_property
 
 import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import Medium, Post, Removal
-from streams.feeds.entry import utc
-from streams.links.markup import Piece, pieces
+from streams.feeds.entry_error import EntryError
+from streams.feeds.fields import Fields
+from streams.feeds.json_text import read_json
+from streams.feeds.mastodon.attachments import is_placeholder, media
+from streams.feeds.mastodon.html import Html
+from streams.feeds.notes import Notes
+from streams.feeds.text import joined
+from streams.feeds.times import from_text, seen
 
 PLATFORM = "mastodon"
 
 MALFORMED = "broken"
 """Event name of a malformed frame; the payload is the frame."""
-_KINDS = {"video": "video", "gifv": "video", "image": "image", "audio": "audio"}
+_MAX_ADDRESS = 2_048
+"""Characters of an address, as in browsers: addresses become keys, which are small."""
+_MAX_VERSION = 64
 
 
 class StreamEvent(msgspec.Struct, frozen=True):
@@ -24,60 +33,96 @@ class StreamEvent(msgspec.Struct, frozen=True):
     """JSON of a status, or the bare id of a deleted one."""
 
 
-class _Account(msgspec.Struct, frozen=True):
-    url: str
+class Status:
+    """A post, which Mastodon calls a status.
 
+    Parameters
+    ----------
+    fields
+        Of the status; its notes get what its post lacks.
 
-class _Attachment(msgspec.Struct, frozen=True):
-    type: str = "unknown"
-    url: str | None = None
-    """On the server of the stream; null if that has not fetched it."""
-    remote_url: str | None = None
-    description: str | None = None
+    Raises
+    ------
+    EntryError
+        It has no id, or no address.
+    """
 
-
-class _Tag(msgspec.Struct, frozen=True):
-    name: str
-
-
-class Status(msgspec.Struct, frozen=True):
-    """A post, which Mastodon calls a status; only the fields that the feed uses."""
-
-    id: str
-    """On the server of the stream."""
-    uri: str
-    """The same on every server."""
-    account: _Account
-    created_at: datetime
-    url: str | None = None
-    edited_at: str | None = None
-    content: str = ""
-    """HTML."""
-    spoiler_text: str = ""
-    language: str | None = None
-    media_attachments: list[_Attachment] = []
-    tags: list[_Tag] = []
-    reblog: "Status | None" = None
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
+        self.id = fields.id("id")
+        """On the server of the stream."""
+        self.uri = _bounded(fields.text("uri")) or _bounded(fields.text("url"))
+        """The same on every server."""
+        self.address = _bounded(fields.text("url")) or self.uri
+        """Address of its page."""
+        if not self.uri:
+            raise EntryError(f"neither uri nor url, of at most {_MAX_ADDRESS} characters")
+        self.version = fields.text("edited_at")[:_MAX_VERSION]
+        """Time of the last edit, empty if there was none."""
 
     @property
-    def address(self) -> str:
-        """Address of its page."""
-        return self.url or self.uri
+    def created_at(self) -> datetime | None:
+        """Time of publication, None if it is none from 1970 to 2100."""
+        return from_text(self.fields.raw("created_at"))
+
+    @cached_property
+    def reblog(self) -> "Status | None":
+        """The post that this one boosts."""
+        return _status(self.fields, "reblog")
+
+    @cached_property
+    def quote(self) -> "Status | None":
+        """The post that this one quotes: in Mastodon's form, or as forks of it and Pleroma write it."""
+        quoted = self.fields.raw("quote")
+        if isinstance(quoted, dict) and isinstance(quoted.get("quoted_status"), dict):
+            return _status(self.fields.within("quote"), "quoted_status")
+        return _status(self.fields, "quote") or _status(_extension(self.fields, "pleroma"), "quote")
 
 
-def to_post(status: Status) -> Post:
-    """Return the post of a status other than a boost; an edit is another post at the same url."""
+def parse_status(payload: str | bytes) -> Status:
+    """Return the status in JSON.
+
+    Raises
+    ------
+    EntryError
+        It is malformed, or lacks an id or an address.
+    """
+    notes = Notes()
+    return Status(Fields(read_json(payload, notes), notes))
+
+
+def to_post(status: Status, server: str = "") -> Post:
+    """Return the post of a status other than a boost; an edit is another post at the same url.
+
+    Parameters
+    ----------
+    server
+        Address of the server of the stream.
+
+    Raises
+    ------
+    EntryError
+        It has nothing that can be read.
+    """
+    fields, notes, seen_at = status.fields, status.fields.notes, datetime.now(UTC)
+    content = Html(fields.text("content"))
+    caption = joined(fields.text("spoiler_text"), content.caption, *_extra_texts(fields))
+    tags = [tag for item in fields.each("tags") if (tag := item.text("name"))]
+    found = [*media(fields, server), *content.media, *_card_picture(fields.within("card"))]
+    if not (caption or tags or found) and (odd := str(notes)):
+        raise EntryError(odd)
     return Post(
-        post_id=record_id(PLATFORM, status.uri, status.edited_at or ""),
+        post_id=record_id(PLATFORM, status.uri, status.version),
         platform=PLATFORM,
         url=status.address,
-        author=status.account.url,
-        published_at=utc(status.created_at),
-        seen_at=datetime.now(UTC),
-        caption="\n\n".join(filter(None, [status.spoiler_text, plain_text(status.content)])),
-        tags=[tag.name for tag in status.tags],
-        language=status.language,
-        media=[medium for attachment in status.media_attachments if (medium := _medium(attachment)) is not None],
+        author=_author(fields.within("account")),
+        published_at=seen(status.created_at, seen_at, notes, "created_at"),
+        seen_at=seen_at,
+        caption=caption,
+        tags=tags,
+        language=fields.text("language") or None,
+        media=found,
+        notes=notes.lines,
     )
 
 
@@ -96,17 +141,42 @@ def to_removal(server: str, status_id: str, url: str) -> Removal:
 
 def plain_text(html: str) -> str:
     """Return the text of a status's HTML, as people read it."""
-    return "".join(map(_text, pieces(html))).strip()
+    return Html(html).text
 
 
-def _text(piece: Piece) -> str:
-    if piece.is_end:
-        return "\n\n" if piece.name == "p" else ""
-    return f"\n{piece.text}" if piece.name in {"br", "li"} else piece.text
-
-
-def _medium(attachment: _Attachment) -> Medium | None:
-    url = attachment.url or attachment.remote_url
-    if url is None:
+def _status(fields: Fields, name: str) -> Status | None:
+    """Return the status in a field; one that is not whole, such as a quote without its post, is none."""
+    if not isinstance(fields.raw(name), dict):
         return None
-    return Medium(url=url, kind=_KINDS.get(attachment.type), alt=attachment.description or "")
+    found = Fields(fields.raw(name), Notes())
+    return Status(found) if found.has("id") and (found.has("uri") or found.has("url")) else None
+
+
+def _extension(fields: Fields, name: str) -> Fields:
+    return fields.within(name) if isinstance(fields.raw(name), dict) else Fields({}, fields.notes)
+
+
+def _bounded(address: str) -> str:
+    return address if len(address) <= _MAX_ADDRESS else ""
+
+
+def _author(account: Fields) -> str | None:
+    return next((found for name in ("url", "uri", "acct") if (found := _bounded(account.text(name)))), None)
+
+
+def _extra_texts(fields: Fields) -> list[str]:
+    """Return the texts beside the content: title, options of a poll, and a card's words and addresses."""
+    card = fields.within("card")
+    options = [option.text("title") for option in fields.within("poll").each("options")]
+    names = ("url", "title", "description", "author_name", "author_url", "provider_name", "embed_url")
+    words = [Html(card.text(name)).text if name == "description" else card.text(name) for name in names]
+    authors = [author.text("name") for author in card.each("authors")]
+    titles = [_extension(fields, name).text("title") for name in ("friendica",)]
+    content = fields.text("content")
+    return [*titles, *options, *(word for word in [*words, *authors] if word not in content)]
+
+
+def _card_picture(card: Fields) -> list[Medium]:
+    image = card.text("image")
+    is_link = image.startswith(("http://", "https://")) and not is_placeholder(image)
+    return [Medium(url=image, kind="image", alt=card.text("image_description"))] if is_link else []

@@ -67,17 +67,22 @@ async def test_a_sidecar_adds_fields_that_the_file_lacks(tmp_path: Path) -> None
     assert post.published_at == datetime(2026, 1, 1, 18, 4, 5, tzinfo=UTC)
 
 
-async def test_a_broken_sidecar_is_a_dead_letter_and_is_retried_when_corrected(tmp_path: Path) -> None:
+async def test_a_broken_sidecar_is_a_dead_letter_beside_its_file_and_is_read_again_when_corrected(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"media")
     sidecar = tmp_path / "clip.mp4.json"
     sidecar.write_text('{"captoin": "x"}')
     feed = follow_folder(tmp_path, NEW, interval_s=FAST_S)
-    (refused,) = (await asyncio.wait_for(anext(feed), DEADLINE_S)).records
+    first, refused = (await asyncio.wait_for(anext(feed), DEADLINE_S)).records
+    assert isinstance(first, Post)
     assert isinstance(refused, DeadLetter)
     assert refused.value == b'{"captoin": "x"}'
     assert "captoin" in refused.detail
     sidecar.write_text('{"caption": "corrected"}')
-    assert (await next_post(feed)).caption == "corrected"
+    corrected = await next_post(feed)
+    assert (corrected.caption, corrected.media) == ("corrected", first.media)
+    assert corrected.post_id != first.post_id
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mp4.json"])

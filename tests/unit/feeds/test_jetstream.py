@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
@@ -107,12 +108,14 @@ async def take(feed: JetstreamFeed, n_records: int) -> list[Batch]:
 @pytest.mark.parametrize("wire", [1, 2])
 async def test_both_wires_give_the_same_records(server: Server, wire: int) -> None:
     server.scripts = [sending(*recorded(f"jetstream-{wire}.jsonl"))]
-    found = records(await take(server.feed(wire=wire), 15))
+    found = records(await take(server.feed(wire=wire), 16))
     posts = [record for record in found if isinstance(record, Post)]
     removals = [record for record in found if isinstance(record, Removal)]
     kinds = ["post_deleted", "account_gone", "account_back", "account_gone", "account_gone", "account_gone"]
-    assert [len(post.media) for post in posts] == [0, 2, 1, 1, 2, 0, 0, 0, 0]
+    assert [len(post.media) for post in posts] == [0, 2, 1, 1, 2, 1, 0, 0, 0]
     assert [removal.kind for removal in removals] == kinds
+    (letter,) = [record for record in found if isinstance(record, DeadLetter)]
+    assert (letter.reason, "org.example.embed.hologram" in letter.detail) == ("feed_embed_unknown", True)
     assert posts[0].tags == ["herons"]
     assert posts[2].media[0].alt == "A heron fishing in a creek"
     assert "com.atproto.sync.getBlob?did=did:plc:" in posts[2].media[0].url
@@ -125,8 +128,8 @@ async def test_both_wires_give_the_same_ids(server: Server) -> None:
     ids = []
     for wire in (1, 2):
         server.scripts = [sending(*recorded(f"jetstream-{wire}.jsonl"))]
-        found = records(await take(server.feed(wire=wire), 15))
-        ids.append([record.post_id if isinstance(record, Post) else record.removal_id for record in found])
+        found = records(await take(server.feed(wire=wire), 16))
+        ids.append([record[0] for record in map(msgspec.structs.astuple, found)])
     assert ids[0] == ids[1]
 
 
@@ -163,14 +166,34 @@ async def test_a_malformed_frame_is_one_dead_letter_and_the_next_is_read(server:
     assert (letter.value, letter.reason) == (frame.encode(), "feed_entry_malformed")
 
 
-@pytest.mark.parametrize("wrong", [event(1, record={"text": 5}), event(1, us=NOW_US + 86_400_000_000)])
-async def test_a_record_outside_its_lexicon_or_from_the_future_is_a_dead_letter_and_the_next_is_read(
-    server: Server, wrong: dict[str, Any]
-) -> None:
-    server.scripts = [sending(wrong, event(2))]
+async def test_a_record_without_anything_readable_is_a_dead_letter_and_the_next_is_read(server: Server) -> None:
+    server.scripts = [sending(event(1, record={"text": 5}), event(2))]
     letter, post = records(await take(server.feed(wire=1), 2))
     assert isinstance(letter, DeadLetter)
+    assert "text: expected a text, got int" in letter.detail
     assert post.url.endswith("r2")
+
+
+@pytest.mark.parametrize("time_us", [NOW_US + 86_400_000_000, 10**30, -1, 0, True, None, "soon", 1e300, [], 10**18])
+async def test_an_event_without_a_plausible_time_is_as_seen_and_makes_no_later_one_old(
+    server: Server, time_us: object
+) -> None:
+    server.scripts = [sending(event(1) | {"time_us": time_us}, event(2))]
+    odd, post = records(await take(server.feed(wire=1), 2))
+    assert odd.url.endswith("r1")
+    assert odd.notes == ["the event's time is missing or not from 1970 to now, as seen"]
+    assert (post.url[-2:], post.notes) == ("r2", [])
+
+
+async def test_a_frame_that_is_not_utf_8_ends_no_connection(server: Server) -> None:
+    async def script(client: ServerConnection) -> None:
+        await client.send(json.dumps(event(1)).encode().replace(b'"text":"', b'"text":"\xff'), text=True)
+        await client.send(json.dumps(event(2)))
+
+    server.scripts = [script]
+    odd, post = records(await take(server.feed(wire=1), 2))
+    assert (odd.url[-2:], post.url[-2:]) == ("r1", "r2")
+    assert len(server.requests) == 1
 
 
 async def test_silence_ends_a_connection(server: Server) -> None:
@@ -236,6 +259,6 @@ async def test_a_server_error_leads_to_a_reconnection(server: Server) -> None:
 
 async def test_posts_without_media_can_be_left_out(server: Server) -> None:
     server.scripts = [sending(*recorded("jetstream-1.jsonl"))]
-    found = records(await take(server.feed(wire=1, media_only=True), 10))
+    found = records(await take(server.feed(wire=1, media_only=True), 12))
     assert all(record.media for record in found if isinstance(record, Post))
     assert sum(isinstance(record, Removal) for record in found) == 6

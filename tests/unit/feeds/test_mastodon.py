@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, cast
 
-import msgspec
 import pytest
 
 from schemas.messages import DeadLetter, Post, Removal
@@ -20,7 +19,7 @@ from streams.feeds.mastodon.feed import FEED, MastodonFeed
 from streams.feeds.mastodon.recent_posts import RecentPost, RecentPosts
 from streams.feeds.mastodon.server import Server
 from streams.feeds.mastodon.stream import STREAMS, Stream
-from streams.feeds.mastodon.wire import MALFORMED, Status, StreamEvent, plain_text, to_post
+from streams.feeds.mastodon.wire import MALFORMED, StreamEvent, parse_status, plain_text, to_post
 from tests.faults.platforms import recorded
 from tests.unit.decode.served import Server as Answers
 from tests.unit.decode.served import response
@@ -82,7 +81,7 @@ async def all_of(server: Scripted, progress: Progress = NEW) -> list[Batch]:
 
 
 def test_a_status_becomes_a_post() -> None:
-    text, film, pictures, elsewhere, _, korean = (to_post(msgspec.convert(status, Status)) for status in STATUSES)
+    text, film, pictures, elsewhere, _, korean = (to_post(parse_status(json.dumps(status))) for status in STATUSES)
     assert text.caption == "Good morning from the #creek\n\nsecond & last"
     assert (text.tags, text.author) == (["creek"], "https://birds.example/@heron")
     assert film.caption == "feathers\n\nA film"

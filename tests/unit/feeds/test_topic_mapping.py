@@ -1,6 +1,7 @@
 """Mapping files: values they find in records, and errors in them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,16 @@ import pytest
 
 from schemas.messages import Medium, Post, Removal
 from streams.errors import UsageError
-from streams.feeds.entry import EntryError
+from streams.feeds.entry_error import EntryError
 from streams.feeds.kafka_topic.mapping import TopicMapping, load_mapping
 from streams.feeds.kafka_topic.source import source_settings
 from streams.feeds.kafka_topic.values import Media, Value, find, media, text, time
+from streams.feeds.notes import Notes
 from streams.settings import load_settings
 
 EXAMPLES = Path(__file__).parents[3] / "ops" / "docs"
 DOCUMENT = {"a": {"b": [{"c": "found"}, 7], "x.y": 1, "no": None}, "flag": True}
+KINDS = [("flag", "bool"), ("a", "dict"), ("a.b", "list")]
 TEN = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
@@ -28,13 +31,15 @@ def test_paths(found: Any, paths: list[str]) -> None:
 
 
 def test_texts_are_text_or_whole_numbers_and_nothing_else() -> None:
-    assert text(DOCUMENT, "a.b.1") == "7"
-    assert text(DOCUMENT, Value(template="https://a/{a.b.0.c}/{a.b.1}")) == "https://a/found/7"
-    assert text(DOCUMENT, Value(template="https://a/{a.no}")) is None
-    assert text(DOCUMENT, Value(value="always")) == "always"
+    notes = Notes()
+    assert text(DOCUMENT, "a.b.1", notes) == "7"
+    assert text(DOCUMENT, Value(template="https://a/{a.b.0.c}/{a.b.1}"), notes) == "https://a/found/7"
+    assert text(DOCUMENT, Value(template="https://a/{a.no}"), notes) is None
+    assert text(DOCUMENT, Value(value="always"), notes) == "always"
+    assert not notes.lines
     for path in ("flag", "a", "a.b"):
-        with pytest.raises(EntryError, match=path):
-            text(DOCUMENT, path)
+        assert text(DOCUMENT, path, notes) is None
+    assert notes.lines == [f"{path}: expected a text, got {kind}" for path, kind in KINDS]
 
 
 @pytest.mark.parametrize(
@@ -49,25 +54,36 @@ def test_texts_are_text_or_whole_numbers_and_nothing_else() -> None:
     ],
 )
 def test_times(value: Any, time_format: Any) -> None:
-    assert time({"at": value}, Value(path="at", format=time_format)) == TEN
+    notes = Notes()
+    assert time({"at": value}, Value(path="at", format=time_format), notes) == TEN
+    assert not notes.lines
 
 
 @pytest.mark.parametrize(
-    ("value", "time_format"), [("x", "iso"), ("x", "s"), (1e300, "s"), ([], "ms"), (float("nan"), "s")]
+    ("value", "time_format"),
+    [
+        *(("x", "iso"), ("x", "s"), (1e300, "s"), ([], "ms"), (float("nan"), "s"), (True, "s"), (10**400, "us")),
+        *((-1, "s"), ("inf", "ms"), (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=9))), "iso")),
+    ],
 )
-def test_a_malformed_time_is_an_error(value: Any, time_format: Any) -> None:
-    with pytest.raises(EntryError, match="not a time"):
-        time({"at": value}, Value(path="at", format=time_format))
+def test_a_malformed_time_is_none_and_noted(value: Any, time_format: Any) -> None:
+    notes = Notes()
+    assert time({"at": value}, Value(path="at", format=time_format), notes) is None
+    assert "as seen" in str(notes)
 
 
 def test_media_by_link_by_list_and_with_attributes() -> None:
     document = {"one": "https://a", "more": ["https://b", "https://c"], "rich": [{"u": "https://d", "alt": "d"}]}
-    urls = [medium.url for spec in ("one", "more", "none") for medium in media(document, spec)]
+    notes = Notes()
+    urls = [medium.url for spec in ("one", "more", "none") for medium in media(document, spec, notes)]
     assert urls == ["https://a", "https://b", "https://c"]
     rich = Media(each="rich", url="u", kind=Value(value="video"), alt="alt")
-    assert list(media(document, rich)) == [Medium(url="https://d", kind="video", alt="d")]
-    with pytest.raises(EntryError, match="no url"):
-        list(media({"rich": [{"alt": "x"}]}, rich))
+    assert list(media(document, rich, notes)) == [Medium(url="https://d", kind="video", alt="d")]
+    assert not notes.unread
+    assert list(media({"rich": [{"alt": "x"}, {"u": "https://e", "alt": []}]}, rich, notes)) == [
+        Medium(url="https://e", kind="video")
+    ]
+    assert "without a url" in notes.unread["feed_medium_unreadable"][0]
 
 
 YAML = """
@@ -93,7 +109,7 @@ def mapping(folder: Path, old: str = "", new: str = "") -> TopicMapping:
 
 
 def test_a_yaml_mapping_gives_posts_and_removals_and_an_edit_is_another_post(tmp_path: Path) -> None:
-    to_record = mapping(tmp_path).to_record
+    to_record = partial(mapping(tmp_path).to_record, raw=b"", notes=Notes())
     posts = [to_record({"type": "reel", "id": 1, "version": version, "text": "x"}) for version in (1, 1, 2)]
     first, again, edited = (post.post_id for post in posts if isinstance(post, Post))
     assert first == again != edited
@@ -108,7 +124,7 @@ def test_a_yaml_mapping_gives_posts_and_removals_and_an_edit_is_another_post(tmp
 
 @pytest.mark.parametrize("document", [None, 1, "x", [], [1], {}, {"type": []}, {"type": {}}])
 def test_a_record_of_any_other_shape_matches_no_mapping(tmp_path: Path, document: Any) -> None:
-    assert mapping(tmp_path).to_record(document) is None
+    assert mapping(tmp_path).to_record(document, b"", Notes()) is None
 
 
 @pytest.mark.parametrize(
