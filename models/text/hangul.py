@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby, product
 
 _INITIAL = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
@@ -88,3 +88,18 @@ def typed_latin(name: str) -> str:
 def typed_hangul(word: str) -> str:
     """Return a Latin word typed on a Korean keyboard layout, as jamo."""
     return word.translate(_JAMO_OF_KEY).translate(_CLUSTERS)
+
+
+_PARTICLES = (
+    "이 가 은 는 을 를 의 에 에서 에게 에게서 께 께서 한테 한테서 와 과 랑 이랑 하고 도 만 까지 부터 조차 마저 로 으로 로서 "
+    "으로서 보다 처럼 같은 같이 나 이나 든 이든 라 이라 라고 이라고 라는 이라는 란 이란 라도 이라도 라며 이라며 야 이야 아 여 "
+    "이여 씨 님 양 군 네 이네 들 뿐 밖에 마다 대로 요 이요 예요 이예요 이에요 에요 입니다 이다 다 였다 이었다 인 인데 이고 고 "
+    "이며 며 거 꺼 때"
+)
+_PARTICLE = re.compile(f"(?:{'|'.join(sorted(_PARTICLES.split(), key=len, reverse=True))}){{0,3}}")
+
+
+@lru_cache(4096)
+def is_particle(ending: str) -> bool:
+    """Return whether an ending is empty or one to three particles, titles or endings that follow a name."""
+    return bool(_PARTICLE.fullmatch(ending))

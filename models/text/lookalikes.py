@@ -6,14 +6,16 @@ confusable-homoglyphs; in addition the digits and signs of leet, few of which ar
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
-from itertools import groupby, pairwise
+from itertools import combinations, groupby, pairwise
 
 from confusable_homoglyphs.confusables import confusables_data
 
 _LEET = str.maketrans("0134567892|!@$+€£", "oieasgtbgziiastel")
 _ONE_STROKE = str.maketrans("l", "i")
 """l, I, 1 and | look the same, so they are one letter here."""
+_TWO_FOR_ONE = {"m": "rn", "w": "vv", "d": "cl"}
 _EXCLAMATION = re.compile(r"[!+|]+$")
 _NAMED = re.compile(r"LATIN (?:SMALL |CAPITAL )?LETTER (?:SMALL CAPITAL )?([A-Z])(?: WITH .*)?")
 _PLAIN = re.compile(r"[a-z]*|[0-9]*")
@@ -42,6 +44,17 @@ def _skeleton(word: str) -> str:
     folded = "".join(map(latin, word)).casefold().translate(_LEET).translate(_ONE_STROKE)
     letters = "".join(letter for letter in folded if letter.isalnum())
     return "".join(letter for letter, _ in groupby(letters)) if letters.isascii() else ""
+
+
+def wider(word: str) -> Iterator[str]:
+    """Yield the spellings with two letters for one that they look like: rninji for minji; one, or all of some kinds."""
+    yield from (
+        word[:at] + _TWO_FOR_ONE[letter] + word[at + 1 :] for at, letter in enumerate(word) if letter in _TWO_FOR_ONE
+    )
+    kinds = [kind for kind in _TWO_FOR_ONE if kind in word]
+    for size in range(1, len(kinds) + 1):
+        for chosen in combinations(kinds, size):
+            yield "".join(_TWO_FOR_ONE[letter] if letter in chosen else letter for letter in word)
 
 
 @cache

@@ -51,7 +51,7 @@ def spellings(name: str) -> list[str]:
     if len(name) not in _NAME:
         return ["".join(_of(syllable)[0] for syllable in name)]
     found: dict[str, None] = {}
-    for surname, given in _parted(name):
+    for surname, given in surname_and_given(name):
         fronts = SURNAMES[surname] if surname else [""]
         for front, *parts in product(fronts, *map(_of, given)):
             back = "".join(parts)
@@ -72,8 +72,8 @@ def readings(words: list[str]) -> list[str]:
     return list(found)[:_MOST_READINGS]
 
 
-def _parted(name: str) -> Iterator[tuple[str, str]]:
-    """Yield surname and given name; a name of two syllables is a given name alone."""
+def surname_and_given(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the possible surnames and given names; a name of two syllables is a given name alone."""
     for length in (1, 2):
         if name[:length] in SURNAMES and len(name) - length in (1, 2, 3) and len(name) > _NAME.start:
             yield name[:length], name[length:]

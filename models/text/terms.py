@@ -11,12 +11,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from models.text import hangul
-from models.text.forms import MAX_CHARACTERS, MAX_WORDS, Strength, term_forms, text_forms
-from models.text.words import normal_tokens
+from models.text.forms import Strength, term_forms, words_of
+from models.text.marked import MAX_CHARACTERS, MAX_WORDS
+from models.text.parts import is_unspaced
+from models.text.running_text import text_forms
 
 DIGEST_BYTES = 16
 _GROUP_BYTES = 4
-_MIN_HANGUL = 2
+_MIN_SYLLABLES = 2
 _MIN_OTHER = 3
 
 
@@ -39,12 +41,12 @@ def term_digests(term: str, key: bytes) -> set[bytes]:
     ValueError
         If the term is too short, too long or has too many words to be searched.
     """
-    tokens = normal_tokens(term)
-    plain = "".join(tokens)
-    least = _MIN_HANGUL if hangul.SYLLABLES.search(plain) else _MIN_OTHER
+    words = words_of(term)
+    plain = "".join(word.plain for word in words)
+    least = _MIN_SYLLABLES if hangul.SYLLABLES.search(plain) or is_unspaced(plain) else _MIN_OTHER
     if len(plain) < least:
         raise ValueError(f"a term needs at least {least} letters or digits: shorter ones are found everywhere")
-    if len(tokens) > MAX_WORDS or len(plain) > MAX_CHARACTERS:
+    if len(words) > MAX_WORDS or len(plain) > MAX_CHARACTERS:
         raise ValueError(f"a term has at most {MAX_WORDS} words and {MAX_CHARACTERS} letters")
     group = _digest(plain, key)[:_GROUP_BYTES]
     return {_digest(form, key) + bytes([strength]) + group for form, strength in term_forms(term).items()}

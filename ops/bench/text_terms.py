@@ -16,8 +16,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from models.text import hangul
-from models.text.forms import Strength, term_forms, text_forms
+from models.text.forms import Strength, term_forms
 from models.text.romanise import SURNAMES, spellings
+from models.text.running_text import text_forms
 
 _GIVEN = (
     "민준 서준 도윤 예준 시우 하준 지호 주원 지후 준우 준서 도현 건우 현우 우진 선우 서진 민재 현준 연우 "

@@ -1,0 +1,56 @@
+"""Names in texts as people write them, in all scripts; the first come from public reports."""
+
+from pathlib import Path
+
+import pytest
+
+from models.text.terms import Named, digests, named, term_digests
+
+KEY = b"k" * 32
+DATA = Path(__file__).parents[2] / "data"
+
+
+def rows(what: str) -> list[tuple[str, str]]:
+    """Return term and text: those of public reports first, then others of the same kinds."""
+    files = ("text_names_missed_and_false_alarms.tsv", "names_in_texts.tsv")
+    lines = [line.split("\t") for file in files for line in (DATA / file).read_text("utf-8").splitlines()[1:]]
+    return [(term, text) for kind, term, text in lines if kind == what]
+
+
+def names(term: str, text: str) -> Named:
+    return named(term_digests(term, KEY), digests(text, KEY))
+
+
+@pytest.mark.parametrize(("term", "text"), rows("miss"))
+def test_a_name_is_found_however_it_is_written(term: str, text: str) -> None:
+    assert names(term, text) == Named(1, 0)
+
+
+@pytest.mark.parametrize(("term", "text"), rows("other"))
+def test_another_name_is_not_found(term: str, text: str) -> None:
+    assert names(term, text) == Named(0, 0)
+
+
+EARLIER = {
+    "see Jane Roe now": ("6edea24a7d11767201cc9f3106722edc01717148cf 717148cf8dc24e20092871fc58708deb01717148cf "),
+    "민지가 왔다": (
+        "3bdff54086f6a0f24a03dfc231d636e7004e1a453d "
+        "4e1a453d90afae91d6c699c374c3a928014e1a453d "
+        "5943e800126a7310d053b886c842682a004e1a453d "
+        "64da38ef28a05a334e76282a7981ade9004e1a453d "
+        "6b87e58be8ccd328ae6ef5c28f32a7fc004e1a453d "
+        "84df4a92ba49419b8571c21c573fce22014e1a453d "
+        "a3154bc0f7dfa5b7fb9aabbbe8f1a668004e1a453d "
+        "b67b0d0e91d09bf59af414e711edb184004e1a453d "
+        "ce5cd38dfdbe8a9dcee94efac3e82260004e1a453d "
+        "fdb9b84f69c8861eac23d8ac0900bb16004e1a453d "
+    ),
+    "สมชาย ใจดี": ("5a124125584ab6c2fb119f0ffd75b75c015a124125 "),
+}
+"""Digests of the term in each text, "Jane Roe", "민지" and the whole, as the version before marks wrote them."""
+
+
+@pytest.mark.parametrize("text", EARLIER)
+def test_a_case_opened_by_an_earlier_version_is_found(text: str) -> None:
+    known = [bytes.fromhex(digest) for digest in EARLIER[text].split()]
+    assert named(known, digests(text, KEY)) == Named(1, 0)
