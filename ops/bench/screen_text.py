@@ -14,8 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.screen.gate import text_tiles
 from models.screen.reader import ScreenReader, missing
-from models.text.forms import Strength, term_forms, text_forms
+from models.text.forms import Strength, term_forms
 from models.text.links import links
+from models.text.running_text import text_forms
 
 _LINES = {
     "handle": ("dm @hidden_cam99 now", "hidden_cam99"),
