@@ -25,7 +25,7 @@ CaseKind = Literal[
 ]
 Law = Literal["US_TIDA", "EU_DSA16", "KR_TBA22_5", "UK_OSA", "PLATFORM_TOS"]
 FilerRole = Literal["agent", "designated_body", "trusted_flagger", "victim"]
-LabelDecision = Literal["copy", "other", "unsure"]
+LabelDecision = Literal["copy", "other", "unsure", "escalate"]
 DeliveryKind = Literal["approval", "attempt", "answer", "look", "reminder", "escalation"]
 DeliveryOutcome = Literal[
     "approved", "delivered", "acknowledged", "refused", "failed", "dry_run", "present", "gone", "unknown", "due"

@@ -8,7 +8,7 @@ import msgspec
 from confluent_kafka import KafkaException
 
 from schemas.codec import Codec, WireError
-from schemas.messages import Label, Verdict
+from schemas.messages import Label, LabelDecision, Verdict
 from schemas.topics import TOPICS
 from streams.cases.entries import read_case
 from streams.errors import UsageError
@@ -16,6 +16,9 @@ from streams.kafka.clients import create_codec
 from streams.kafka.producer import writing
 from streams.kafka.topic_scan import TopicScan
 from streams.settings import Settings
+
+DECIDING: frozenset[LabelDecision] = frozenset({"copy", "other"})
+"""Decisions that end a review. After `unsure` anybody may decide, after `escalate` another person only."""
 
 
 def label_key(post_id: str, case_id: str) -> str:
@@ -32,9 +35,10 @@ def write_label(settings: Settings, label: Label) -> Label:
     Raises
     ------
     UsageError
-        There is no such case, or no such post in the retained verdicts and posts.
+        There is no such case, or no such post in the retained verdicts and posts, or the reviewer has escalated it.
     """
     asyncio.run(read_case(settings, label.case_id))
+    _check_escalation(settings, label)
     values = _values(settings, "verdicts", label.post_id)
     if not values and not _values(settings, "posts", label.post_id):
         days = TOPICS["posts"].retention_hours // 24
@@ -57,8 +61,7 @@ def recent_labels(settings: Settings, case_id: str = "") -> list[Label]:
     UsageError
         The broker does not answer, or has no such topic.
     """
-    since = datetime.now(UTC) - timedelta(hours=TOPICS["verdicts"].retention_hours)
-    codec = create_codec(settings)
+    codec, since = create_codec(settings), _oldest_verdict()
     try:
         with closing(TopicScan(settings, "labels")) as scan:
             found = (_label(codec, record.value or b"") for record in scan.records(since))
@@ -79,7 +82,33 @@ def what_follows(label: Label) -> str:
         return "the takedown is issued, unless it is requested already, the post is gone, or the case waits"
     if label.decision == "other":
         return "the takedown is withdrawn if there is one, and no later verdict issues it; `copy` would"
-    return f"nothing changes: the post stays in `jikimi reviews --case {label.case_id}`"
+    stays = f"the post stays in `jikimi reviews --case {label.case_id}`"
+    return f"another person has to decide: {stays}" if label.decision == "escalate" else f"nothing changes: {stays}"
+
+
+def _check_escalation(settings: Settings, label: Label) -> None:
+    """Refuse the decision of whoever asked for another person's; pseudonyms are compared."""
+    last = _last_label(settings, label_key(label.post_id, label.case_id))
+    if last is None or last.decision != "escalate" or last.reviewer != label.reviewer or label.decision not in DECIDING:
+        return
+    raise UsageError(f"{label.reviewer} has escalated {label.post_id}: another reviewer has to decide on it")
+
+
+def _last_label(settings: Settings, key: str) -> Label | None:
+    """Return the label in force on a post and case, None if it is older than any retained verdict."""
+    codec, since = create_codec(settings), _oldest_verdict()
+    try:
+        with closing(TopicScan(settings, "labels")) as scan:
+            records = scan.records(since, partition_of_key=key.encode())
+            values = [record.value or b"" for record in records if record.key == key.encode()]
+    except KafkaException as error:
+        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+    labels = [label for value in values if (label := _label(codec, value)) is not None]
+    return labels[-1] if labels else None
+
+
+def _oldest_verdict() -> datetime:
+    return datetime.now(UTC) - timedelta(hours=TOPICS["verdicts"].retention_hours)
 
 
 def _label(codec: Codec, value: bytes) -> Label | None:

@@ -1,11 +1,11 @@
 """`jikimi label`, `reviews`, `watch`, `notify`: decisions of persons, and what they should know of."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from schemas.messages import Label
+from schemas.messages import Label, LabelDecision
 from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.hints import hint_workers
@@ -23,7 +23,7 @@ _Case = Annotated[str | None, typer.Option("--case", metavar="CASE", help="Only 
 def label(
     post_id: str,
     case_id: str,
-    decision: Annotated[Literal["copy", "other", "unsure"], typer.Argument(help="Is the post a copy of the case's?")],
+    decision: Annotated[LabelDecision, typer.Argument(help="Is the post a copy of the case's?")],
     note: Annotated[str, typer.Option(help="Free text; it is stored with the takedown.")] = "",
     reviewer: Annotated[
         str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
@@ -31,9 +31,10 @@ def label(
 ) -> None:
     """Decide on a post: copy issues its takedown, other withdraws it for good, unsure leaves it as it is.
 
-    A later decision on the same post and case replaces an earlier one. All are kept for the evaluation of models.
+    `escalate` leaves the decision to another person. A later decision on the same post and case replaces an earlier
+    one. All are kept for the evaluation of models.
     """
-    from streams.cases.labels import what_follows, write_label  # noqa: PLC0415 - only this command needs it
+    from streams.cases.labels import DECIDING, what_follows, write_label  # noqa: PLC0415 - only this command needs it
     from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
 
     written = Label(
@@ -44,7 +45,7 @@ def label(
     with acting(settings, person, "label", f"{post_id}/{case_id}", note, detail=f"{decision}, as {reviewer}"):
         label = write_label(settings, written)
     print(what_follows(label))  # noqa: T201
-    if decision != "unsure":
+    if decision in DECIDING:
         hint_workers(settings, ["takedown"])
 
 

@@ -31,6 +31,8 @@ class Pending:
     by: Identity
     due_at: datetime
     """When it is written."""
+    batch: str
+    """Key of the first of the posts that were decided on together, which are undone together."""
     is_being_written: bool = False
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
@@ -53,9 +55,13 @@ class Decisions:
         self.faults: list[tuple[Label, str]] = []
         """Decisions that could not be written, and why; the newest ones. Their jobs wait in the queue again."""
 
-    def pending(self, reviewer: str) -> list[Pending]:
-        """Return the decisions of a reviewer that are not written yet, the newest first."""
-        return [one for one in self._pending.values() if one.label.reviewer == reviewer][::-1]
+    def pending(self, reviewer: str) -> list[list[Pending]]:
+        """Return a reviewer's decisions that are not written yet, those made together in one list, the newest first."""
+        batches: dict[str, list[Pending]] = {}
+        for one in self._pending.values():
+            if one.label.reviewer == reviewer:
+                batches.setdefault(one.batch, []).append(one)
+        return list(batches.values())[::-1]
 
     def faults_of(self, reviewer: str) -> list[tuple[Label, str]]:
         """Return the decisions of a reviewer that could not be written, and why; the newest ones last."""
@@ -69,33 +75,37 @@ class Decisions:
         """Return the keys of posts and cases whose decisions are not written yet."""
         return frozenset(self._pending)
 
-    def decide(self, label: Label, by: Identity) -> bool:
-        """Take a decision, to be written later; False if one on the same post and case waits already.
+    def decide(self, *labels: Label, by: Identity) -> bool:
+        """Take decisions, to be written later; False, and none is taken, if one of the posts and cases has one already.
 
         Raises
         ------
         TooManyError
             Too many wait.
         """
-        key = label_key(label.post_id, label.case_id)
-        if key in self._pending:
+        keyed = {label_key(label.post_id, label.case_id): label for label in labels}
+        if keyed.keys() & self._pending.keys():
             return False
-        if len(self._pending) >= MAX_PENDING:
+        if len(self._pending) + len(keyed) > MAX_PENDING:
             raise TooManyError
-        pending = Pending(label, by, datetime.now(UTC) + timedelta(seconds=self._undo_s))
-        self._pending[key] = pending
-        pending.task = asyncio.create_task(self._write_later(key, pending))
+        due_at, batch = datetime.now(UTC) + timedelta(seconds=self._undo_s), next(iter(keyed), "")
+        for key, label in keyed.items():
+            pending = self._pending[key] = Pending(label, by, due_at, batch)
+            pending.task = asyncio.create_task(self._write_later(key, pending))
         return True
 
-    def undo(self, key: str, reviewer: str) -> bool:
-        """Drop a decision of a reviewer; False if it is written, being written, another's, or never was."""
-        pending = self._pending.get(key)
-        if pending is None or pending.is_being_written or pending.label.reviewer != reviewer:
-            return False
-        del self._pending[key]
-        if pending.task is not None:
-            pending.task.cancel()
-        return True
+    def undo(self, key: str, reviewer: str) -> int:
+        """Drop a reviewer's decision and those made together with it; return how many, but those being written."""
+        asked = self._pending.get(key)
+        if asked is None or asked.label.reviewer != reviewer:
+            return 0
+        batch = [(one, its) for one, its in self._pending.items() if its.batch == asked.batch]
+        undone = [(one, its) for one, its in batch if not its.is_being_written]
+        for one, its in undone:
+            del self._pending[one]
+            if its.task is not None:
+                its.task.cancel()
+        return len(undone)
 
     async def flush(self) -> None:
         """Write what waits, now."""

@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 from rich.console import Console
 
-from schemas.messages import Label, Verdict
-from streams.cases.labels import label_key, recent_labels
+from schemas.messages import Label, LabelDecision, Verdict
+from streams.cases.labels import DECIDING, label_key, recent_labels
 from streams.cases.open_cases import OpenCase, OpenCases
 from streams.desk.hits.lines import evidence_lines, print_line
 from streams.desk.local_time import LocalTime
@@ -28,8 +28,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
 
     verdict: Verdict
     minor: bool
-    label: Literal["", "unsure"]
-    """`unsure` if a person has looked and could not decide."""
+    label: LabelDecision | Literal[""]
+    """`unsure` if a person has looked and could not decide, `escalate` if another person has to; empty without one."""
 
 
 class OpenReviews:
@@ -44,7 +44,7 @@ class OpenReviews:
     def __init__(self, cases: Mapping[str, OpenCase]) -> None:
         self._cases = cases
         self._open: dict[str, Verdict] = {}
-        self._unsure: set[str] = set()
+        self._undecided: dict[str, LabelDecision] = {}
         self.left_out = 0
         """Reviews beyond `MAX_REVIEWS`."""
 
@@ -63,10 +63,10 @@ class OpenReviews:
     def decide(self, label: Label) -> None:
         """Apply a label, after all verdicts; the last one of a post and case is in force."""
         key = label_key(label.post_id, label.case_id)
-        if label.decision == "unsure":
-            self._unsure.add(key)
-        else:
+        if label.decision in DECIDING:
             self._open.pop(key, None)
+        else:
+            self._undecided[key] = label.decision
 
     def sorted(self) -> list[Review]:
         """Return the open reviews: those of minors first, then by the time of the verdict."""
@@ -74,7 +74,7 @@ class OpenReviews:
             Review(
                 verdict=verdict,
                 minor=self._cases[verdict.case_id or ""].minor,
-                label="unsure" if key in self._unsure else "",
+                label=self._undecided.get(key, ""),
             )
             for key, verdict in self._open.items()
         ]
@@ -105,15 +105,18 @@ async def print_reviews(
         for line in review_lines(review, LocalTime(settings)):
             print_line(console, line)
     more = f", and {reviews.left_out} later ones" if reviews.left_out else ""
-    print_line(console, f"{len(found)} reviews wait{more}: decide each with `jikimi label POST CASE copy|other|unsure`")
+    print_line(
+        console,
+        f"{len(found)} reviews wait{more}: decide each with `jikimi label POST CASE copy|other|unsure|escalate`",
+    )
 
 
 def review_lines(review: Review, zone: LocalTime) -> Iterator[str]:
     """Yield a review's address, its evidence on both sides, and the command that decides it."""
     verdict = review.verdict
     minor = "  minor" if review.minor else ""
-    unsure = "  unsure so far" if review.label else ""
-    yield f"{zone.second(verdict.decided_at)}  {verdict.case_id}  {verdict.probability:.2f}{minor}{unsure}"
+    so_far = {"unsure": "  unsure so far", "escalate": "  escalated: another person decides"}.get(review.label, "")
+    yield f"{zone.second(verdict.decided_at)}  {verdict.case_id}  {verdict.probability:.2f}{minor}{so_far}"
     author = f" by {verdict.post.author}" if verdict.post.author else ""
     yield f"    {verdict.post.url}{author}, posted {zone.second(verdict.post.published_at)}"
     yield from (f"    {line}" for line in evidence_lines(verdict.evidence))

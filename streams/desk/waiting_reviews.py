@@ -3,7 +3,7 @@
 import asyncio
 
 from schemas.messages import Takedown, Verdict
-from streams.cases.labels import label_key, recent_labels
+from streams.cases.labels import DECIDING, label_key, recent_labels
 from streams.kafka.messages import each_message
 from streams.settings import Settings
 
@@ -42,6 +42,6 @@ def acted_on(waiting: dict[str, Verdict], event: Takedown) -> None:
 
 
 async def _decided(settings: Settings, case_id: str) -> set[str]:
-    """Return the keys of the labels that decide; after `unsure` another person may."""
+    """Return the keys of the labels that decide; after any other a person still has to."""
     labels = await asyncio.to_thread(recent_labels, settings, case_id)
-    return {label_key(label.post_id, label.case_id) for label in labels if label.decision != "unsure"}
+    return {label_key(label.post_id, label.case_id) for label in labels if label.decision in DECIDING}

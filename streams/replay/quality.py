@@ -7,6 +7,7 @@ import msgspec
 
 from models.metrics import confusion, wilson_interval
 from schemas.messages import Decision, Label
+from streams.cases.labels import DECIDING
 from streams.cases.policy import RANK
 from streams.replay.sides import Pair, Side
 
@@ -38,9 +39,9 @@ _LEAST: dict[Kind, Decision] = {"act": "act", "act or review": "review"}
 
 
 def truth(labels: Iterable[Label], posts: frozenset[str]) -> Truth:
-    """Return the labels of these posts; the last label of a pair is in force, and unsure ones are left out."""
+    """Return the labels of these posts; the last label of a pair is in force, and undecided ones are left out."""
     last = {(label.post_id, label.case_id): label.decision for label in labels if label.post_id in posts}
-    return {pair: decision == "copy" for pair, decision in last.items() if decision != "unsure"}
+    return {pair: decision == "copy" for pair, decision in last.items() if decision in DECIDING}
 
 
 def qualities(side: Side, labelled: Truth) -> dict[Kind, Quality]:

@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import AppliedLabel, Label, State, Takedown
+from streams.cases.labels import DECIDING
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
@@ -53,7 +54,7 @@ class Decisions:
             The label holds the verdict of another post or case.
         """
         _check(label)
-        while label.decision != "unsure":
+        while label.decision in DECIDING:
             async with self._log.lock:  # first of all: its queue keeps the order of the labels
                 event = await self._next_event(label, offset)
                 if event is None:

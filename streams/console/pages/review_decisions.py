@@ -26,11 +26,8 @@ def routes(site: Site) -> list[Any]:
     @post("/review/decide", opt={"right": "label", "owner": of_job})
     async def decide(request: Request[Any, Any, Any]) -> Response[Any]:
         form, t, reviewer = first_values(await request.form()), site.renderer.words(request), reviewer_of(site, request)
-        job, decision = _decidable(site, t, form, reviewer), _decision(t, form)
-        label = label_of(job, decision, form.get("note", ""), reviewer)
-        if not _take(site, request, label):
-            raise UsageError(t("review.decided_twice"))
-        site.leases.end(job.key)
+        job, decision = decidable(site, t, form, reviewer), decision_of(t, form)
+        take(site, request, label_of(job, decision, form.get("note", ""), reviewer))
         return go_to("/reviews/next")
 
     @post("/review/undo", opt={"right": "label", "owner": of_job})
@@ -56,8 +53,14 @@ def label_of(job: Job, decision: LabelDecision, note: str, reviewer: Reviewer) -
     )
 
 
-def _decidable(site: Site, t: Words, form: dict[str, str], reviewer: Reviewer) -> Job:
-    """Return the job of a form, if the page that the person decided on is up to date."""
+def decidable(site: Site, t: Words, form: dict[str, str], reviewer: Reviewer) -> Job:
+    """Return the job of a form, if the page that the person decided on is up to date and the person may decide.
+
+    Raises
+    ------
+    UsageError
+        It is not; one sentence for the person.
+    """
     job = site.store.reviews.find(label_key(form.get("post", ""), form.get("case", "")))
     if job is None or not job.waits:
         raise UsageError(t("review.decided_elsewhere"))
@@ -65,18 +68,32 @@ def _decidable(site: Site, t: Words, form: dict[str, str], reviewer: Reviewer) -
         raise UsageError(t("review.changed"))
     if site.leases.taken(job.key, reviewer.account) is not None:
         raise UsageError(t("review.taken_over"))
+    if is_escalated_by(site, job.key, reviewer):
+        raise UsageError(t("review.escalated_by_you"))
     return job
 
 
-def _decision(t: Words, form: dict[str, str]) -> LabelDecision:
+def is_escalated_by(site: Site, key: str, reviewer: Reviewer) -> bool:
+    """Return whether a person has asked for another person's decision on a job."""
+    last = site.store.reviews.label_of(key)
+    return last is not None and last[:2] == ("escalate", reviewer.signature)
+
+
+def decision_of(t: Words, form: dict[str, str]) -> LabelDecision:
+    """Return the decision of a form; raises `UsageError` if it has none."""
     found = [one for one in DECISIONS if one == form.get("decision")]
     if not found:
         raise UsageError(t("review.no_decision"))
     return found[0]
 
 
-def _take(site: Site, request: Request[Any, Any, Any], label: Label) -> bool:
+def take(site: Site, request: Request[Any, Any, Any], *labels: Label) -> None:
+    """Take decisions, all or none, and end the leases of their jobs; raises `UsageError` as `decidable`."""
+    t = site.renderer.words(request)
     try:
-        return site.decisions.decide(label, site.identity(request))
+        if not site.decisions.decide(*labels, by=site.identity(request)):
+            raise UsageError(t("review.decided_twice"))
     except TooManyError:
-        raise UsageError(site.renderer.words(request)("review.too_many")) from None
+        raise UsageError(t("review.too_many")) from None
+    for label in labels:
+        site.leases.end(label_key(label.post_id, label.case_id))

@@ -8,6 +8,8 @@ from litestar.exceptions import NotFoundException
 from streams.cases.labels import label_key
 from streams.console.decisions import UNDO_S
 from streams.console.pages.parts import shown_matches
+from streams.console.pages.reasons import shown_reason
+from streams.console.pages.review_decisions import is_escalated_by
 from streams.console.pages.reviewer import Reviewer, reviewer_of
 from streams.console.render import go_to, local_url
 from streams.console.scope import first_values, of_job
@@ -55,19 +57,22 @@ def _job(site: Site, request: Request[Any, Any, Any], job: Job, reviewer: Review
     author, case_id, pending = verdict.post.author, verdict.case_id or "", site.decisions.find(job.key)
     is_own = pending is not None and pending.label.reviewer == reviewer.signature
     earlier = store.takedowns.of_author(verdict.post.platform, author, _MAX_OF_AUTHOR, reviewer.owner) if author else []
+    file_names, mine = site.file_names(case_id), site.decisions.pending(reviewer.signature)
     of_post = store.reviews.of_post(verdict.post.post_id, owner=reviewer.owner)
     return {
         "job": job,
         "verdict": verdict,
         "case": store.cases.find(case_id),
-        "matches": shown_matches(t, verdict.evidence, site.file_names(case_id)),
+        "matches": shown_matches(t, verdict.evidence, file_names),
+        "reasons": [shown_reason(t, one, file_names) for one in verdict.contributions],
         "links": verdict.links[:_MAX_LINKS],
         "earlier": earlier,
         "others": [one for one in of_post if one.key != job.key],
         "address": job_address,
         "decided": store.reviews.label_of(job.key),
-        "own": pending if is_own else None,
+        "is_escalated_by_me": is_escalated_by(site, job.key, reviewer),
+        "own": next((batch for batch in mine if pending in batch), None) if is_own else None,
         "of_another": pending is not None and not is_own,
-        "pending": site.decisions.pending(reviewer.signature)[:_MAX_NOTES],
+        "pending": mine[:_MAX_NOTES],
         "undo_s": round(UNDO_S),
     }

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Request, Response, get
 
 from streams.console.decisions import UNDO_S
-from streams.console.pages import review_decisions, review_job
+from streams.console.pages import review_decisions, review_family, review_job
 from streams.console.pages.review_job import job_address
 from streams.console.pages.reviewer import Reviewer, reviewer_of
 from streams.console.render import go_to
@@ -28,16 +28,20 @@ def routes(site: Site) -> list[Any]:
         jobs = site.store.reviews.queue(1, leaving_out=taken, owner=reviewer.owner, not_by=reviewer.signature)
         return go_to(job_address(jobs[0]) if jobs else "/reviews")
 
-    return [queue, next_job, *review_job.routes(site), *review_decisions.routes(site)]
+    return [queue, next_job, *review_job.routes(site), *review_decisions.routes(site), *review_family.routes(site)]
 
 
 def _queue(site: Site, reviewer: Reviewer) -> dict[str, Any]:
     jobs = site.store.reviews.queue(PAGE, leaving_out=site.decisions.keys(), owner=reviewer.owner)
+    escalated = [job for job in site.store.reviews.escalated(PAGE, reviewer.owner) if not site.decisions.find(job.key)]
     names = {
-        job.verdict.case_id: case.name for job in jobs if (case := site.store.cases.find(job.verdict.case_id or ""))
+        job.verdict.case_id: case.name
+        for job in [*jobs, *escalated]
+        if (case := site.store.cases.find(job.verdict.case_id or ""))
     }
     return {
-        "jobs": jobs,
+        "jobs": [job for job in jobs if job.label != "escalate"],
+        "escalated": escalated,
         "names": names,
         "n_waiting": max(0, site.store.counts.of_all(reviewer.owner).to_review - len(site.decisions.keys())),
         "oldest_s": site.store.reviews.oldest_s(reviewer.owner),

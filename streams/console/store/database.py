@@ -49,6 +49,7 @@ CREATE TABLE labels (
     key TEXT PRIMARY KEY, post_id TEXT NOT NULL, case_id TEXT NOT NULL, decision TEXT NOT NULL,
     reviewer TEXT NOT NULL, at_s REAL NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX escalations ON labels (key) WHERE decision = 'escalate';
 """
 _COUNT = "INSERT INTO counts VALUES ({0}, {1}, 1), ('', {1}, 1) ON CONFLICT DO UPDATE SET n = n + 1;"
 _UNCOUNT = "UPDATE counts SET n = n - 1 WHERE case_id IN ({0}, '') AND what = {1};"

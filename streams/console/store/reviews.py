@@ -1,7 +1,7 @@
 """Review queue of the console's store: verdicts that wait for a person, minors first, then the oldest."""
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.messages import Label, LabelDecision, Verdict
 from schemas.topics import TOPICS
-from streams.cases.labels import label_key
+from streams.cases.labels import DECIDING, label_key
 from streams.console.store.database import OWN
 
 PAGE = 50
@@ -19,7 +19,7 @@ _VERDICT = msgspec.msgpack.Decoder(Verdict)
 _PUT = """
 INSERT OR REPLACE INTO reviews VALUES (
     ?, ?, ?, ?, ?,
-    NOT EXISTS (SELECT 1 FROM labels WHERE key = ? AND decision <> 'unsure')
+    NOT EXISTS (SELECT 1 FROM labels WHERE key = ? AND decision IN ('copy', 'other'))
         AND NOT EXISTS (SELECT 1 FROM takedowns WHERE review = ?),
     (SELECT minor FROM cases WHERE case_id = ?), ?
 )
@@ -28,10 +28,8 @@ _OPEN = "waiting = 1 AND minor IS NOT NULL"
 _WAITS = "waiting AND minor IS NOT NULL"
 """As in the index by time."""
 _OWN = OWN.format("reviews.case_id")
-_ROW = (
-    f"SELECT verdict, minor, labels.decision, reviews.key, {_OPEN} "  # noqa: S608 - no text of others in it
-    "FROM reviews LEFT JOIN labels USING (key)"
-)
+_COLUMNS = f"verdict, minor, labels.decision, reviews.key, {_OPEN}"
+_ROW = f"SELECT {_COLUMNS} FROM reviews LEFT JOIN labels USING (key)"  # noqa: S608 - no text of others in it
 _KEY = 3
 """Column of a row."""
 _PRUNED_EVERY = 10_000
@@ -45,7 +43,7 @@ class Job(NamedTuple):
     """Without pictures."""
     minor: bool
     label: LabelDecision | None
-    """The last decision of a person: `unsure` while it waits."""
+    """The last decision of a person: `unsure` or `escalate` while it waits."""
     key: str
     waits: bool
 
@@ -82,7 +80,7 @@ class Reviews:
             key = label_key(label.post_id, label.case_id)
             row = (key, label.post_id, label.case_id, label.decision, label.reviewer, label.at.timestamp())
             self._database.execute("INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?, ?)", row)
-            if label.decision != "unsure":
+            if label.decision in DECIDING:
                 self._database.execute("UPDATE reviews SET waiting = 0 WHERE key = ?", (key,))
 
     def prune(self, now: datetime) -> None:
@@ -116,6 +114,20 @@ class Reviews:
             (*values, owner, owner, not_by),
         )
         return [_job(*row) for row in islice((row for row in found if row[_KEY] not in leaving_out), limit)]
+
+    def escalated(self, limit: int = PAGE, owner: str | None = None) -> list[Job]:
+        """Return the first of those that wait for another person than the one who looked, in the order of `queue`."""
+        escalated = f"SELECT {_COLUMNS} FROM labels CROSS JOIN reviews USING (key) WHERE decision = 'escalate'"  # noqa: S608 - likewise
+        order = "ORDER BY minor DESC, decided_s, reviews.key LIMIT ?"
+        found = self._database.execute(f"{escalated} AND {_OPEN} AND {_OWN} {order}", (owner, owner, limit))
+        return [_job(*row) for row in found]
+
+    def of_case(self, case_id: str, limit: int) -> Iterator[Job]:
+        """Yield the first jobs of a case that wait, in the order of `queue`."""
+        where = f"WHERE {_OPEN} AND reviews.case_id = ?"
+        order = "ORDER BY minor DESC, decided_s, reviews.key LIMIT ?"
+        for row in self._database.execute(f"{_ROW} {where} {order}", (case_id, limit)):
+            yield _job(*row)
 
     def find(self, key: str) -> Job | None:
         """Return a job by its key, also one that waits no more; None if the store has no such verdict."""
