@@ -152,6 +152,8 @@ class Settings(SecretSettings):
     default."""
     time_zone: str = ""
     """Time zone in which the desk shows times, such as Asia/Seoul; the machine's by default."""
+    break_after_min: NonNegativeFloat = 45.0
+    """Time of review without a break, minutes, after which the console suggests one; 0 for never."""
 
     media: MediaSettings = Field(default_factory=MediaSettings)
     """Settings of fetching and decoding, read from JIKIMI_MEDIA_…."""

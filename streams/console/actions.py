@@ -2,18 +2,19 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from schemas.messages import Label
+from schemas.messages import Case, Label, Verdict
 from streams.audit.acting import acting
 from streams.cases.labels import label_key, write_label
 from streams.console.store.store import FollowedStore
 from streams.desk.approve import approve_takedown
 from streams.desk.confirm_case import CaseConfirmation, confirm_case
 from streams.desk.reviewing import ReviewRequest, confirm_reference, withdraw_reference
+from streams.desk.thumbnail import read_thumbnail
 from streams.desk.withdraw_case import withdraw_case
 from streams.engine.dead_letter_index import Selection
 from streams.engine.redrive import redrive
@@ -105,6 +106,13 @@ class Actions:
         selection = Selection(ids=frozenset({letter_id}))
         act = _Act("redrive", letter_id, "")
         return str(await self._act(act, lambda: redrive(self._settings, selection), "dead-letters"))
+
+    async def thumbnail(self, verdict: Verdict, number: int, entries: Sequence[Case]) -> bytes | None:
+        """Return the blurred JPEG of a piece of a verdict's evidence, None if it has none; each call is on record."""
+        act = _Act("review", label_key(verdict.post.post_id, verdict.case_id or ""), "", f"picture {number} shown")
+        return await asyncio.to_thread(
+            self._on_record, act, lambda: read_thumbnail(self._settings, verdict, number, entries)
+        )
 
     @asynccontextmanager
     async def pack(self, case_id: str) -> AsyncIterator[Path]:

@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException, NotFoundException, PermissionDeni
 from litestar.params import FromPath
 
 from streams.console.guard import COOKIE, cookie_of, session_of
-from streams.console.pages import cases, dead_letters, live, opening, reviews, second_person, takedowns
+from streams.console.pages import cases, dead_letters, live, opening, quarantine, reviews, second_person, takedowns
 from streams.console.render import go_to, safe_path
 from streams.console.scope import NoRightError, require_route
 from streams.console.site import Site
@@ -43,6 +43,7 @@ def create_app(site: Site) -> Litestar:
             *opening.routes(site),
             *reviews.routes(site),
             *takedowns.routes(site),
+            *quarantine.routes(site),
             *live.routes(site),
             *dead_letters.routes(site),
         ],
@@ -89,6 +90,7 @@ def _entrance(site: Site) -> list[Any]:
 
     @post("/leave", opt={"right": "check"})
     async def leave(request: Request[Any, Any, Any]) -> Response[Any]:
+        site.leases.end_all(site.person(request).name)
         site.sessions.leave(cookie_of({"cookie": request.headers.get("cookie", "")}))
         return Response(site.renderer.words(request)("session.left"), media_type=MediaType.TEXT)
 

@@ -18,6 +18,7 @@ from streams.console.sessions import Identity, Sessions
 from streams.console.site import Site
 from streams.console.store.store import FollowedStore
 from streams.console.uploads import sweep
+from streams.console.wellbeing import Wellbeing
 from streams.engine.stop_signals import stopping_on_signals
 from streams.errors import TransientError, UsageError
 from streams.feeds.http.server import StoppableServer, listen
@@ -91,6 +92,7 @@ def make_site(settings: Settings, store: FollowedStore, signature: str) -> Site:
         acts=acts,
         decisions=Decisions(lambda label, by: acts(by).label(label)),
         figures=LiveFigures(settings),
+        wellbeing=Wellbeing(settings.break_after_min * 60),
         openings=Openings(settings, lambda: store.current("cases")),
     )
 

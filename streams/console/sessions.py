@@ -11,6 +11,8 @@ from streams.rights.person import Person
 
 MAX_SESSIONS = 8
 """Open at once; the one unused longest ends for a new one."""
+KEYS = {"copy": "1", "other": "2", "unsure": "3", "escalate": "4", "undo": "u"}
+"""Keys of the acts of a review until the person chooses others."""
 IDLE_S = 4 * 3600.0
 """Time without a request after which a session ends."""
 
@@ -36,6 +38,8 @@ class Session:
     """Chosen by the person; the browser's if empty."""
     keys: bool = True
     """Whether keys decide reviews."""
+    key_of: dict[str, str] = field(default_factory=lambda: dict(KEYS))
+    """Key of each act of a review; empty for none."""
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     """Token that every form carries."""
 

@@ -14,7 +14,9 @@ from streams.console.live_figures import LiveFigures
 from streams.console.openings import Openings
 from streams.console.render import Renderer
 from streams.console.sessions import Identity, Sessions
+from streams.console.shown_once import ShownOnce
 from streams.console.store.store import Store
+from streams.console.wellbeing import Wellbeing
 from streams.desk.case_book import CaseBook
 from streams.rights.check import scope_of
 from streams.rights.person import Person
@@ -39,6 +41,10 @@ class Site:
     openings: Openings
     leases: Leases = field(default_factory=Leases)
     """Review jobs that persons have open."""
+    wellbeing: Wellbeing = field(default_factory=Wellbeing)
+    """Exposures and breaks of reviewers."""
+    shown: ShownOnce = field(default_factory=ShownOnce)
+    """Pictures that wait to be shown."""
 
     def identity(self, request: AnyRequest) -> Identity:
         """Return the person of a request's session, with the pseudonym."""

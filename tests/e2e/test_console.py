@@ -28,13 +28,18 @@ if lacking := chromium.missing():
     pytest.skip(f"no {' and no '.join(lacking)} here: {chromium.HOW_TO_GET_IT}", allow_module_level=True)
 pytestmark = pytest.mark.timeout(1800)
 
-JOB = "/review?" + urlencode({"post": "at://did:plc:x/app.bsky.feed.post/3k", "case": "case-a"})
+POST = {"post": "at://did:plc:x/app.bsky.feed.post/3k", "case": "case-a"}
+JOB = "/review?" + urlencode(POST)
 PAGES = {
     "cases": "/",
     "case": "/cases/case-a",
     "withdraw": "/cases/case-a/withdraw",
     "reviews": "/reviews",
     "review": JOB,
+    "family": "/review/family?" + urlencode(POST),
+    "look": "/review/look?" + urlencode(POST | {"match": 0}),
+    "keys": "/keys",
+    "quarantine": "/cases/case-a/references/reference-1",
     "takedowns": "/takedowns",
     "takedown": "/takedowns/takedown-0",
     "live": "/live",
@@ -131,6 +136,22 @@ def test_a_key_decides_a_second_undoes_it_and_what_stays_is_written(console: Ser
     browser.back()
     browser.refresh()
     assert "Your decision: Not a copy" in browser.find_element(By.TAG_NAME, "main").text
+
+
+def test_the_keys_that_the_person_chose_decide_and_the_former_ones_do_nothing(console: Served, browser: Chrome) -> None:
+    browser.get(console.origin + "/keys?" + urlencode({"back": JOB}))
+    field = browser.find_element(By.ID, "key-escalate")
+    field.clear()
+    field.send_keys("e")
+    browser.find_element(By.CSS_SELECTOR, "main button.main").click()
+    wait(browser, lambda: urlsplit(browser.current_url).query == urlsplit(JOB).query)
+    press(browser, "4")
+    press(browser, "e")
+    wait(browser, lambda: "/review?post=post-m" in browser.current_url)
+    (made,) = console.site.decisions.keys()
+    pending = console.site.decisions.find(made)
+    assert pending is not None
+    assert pending.label.decision == "escalate"
 
 
 def test_without_scripts_a_decision_is_made_by_a_button(console: Served, browser: Chrome) -> None:

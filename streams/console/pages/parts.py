@@ -30,6 +30,8 @@ class ShownMatch(NamedTuple):
     drawing: Markup | None
     """Timelines; None for text."""
     model: str
+    number: int
+    """Of the piece in the evidence, from 0."""
 
 
 _MAX_LINES = 6
@@ -37,22 +39,21 @@ _MAX_LINES = 6
 
 def shown_matches(t: Words, evidence: Sequence[Evidence], file_names: Mapping[str, str]) -> list[ShownMatch]:
     """Return the matches of a post, the surest first."""
-    surest = sorted(evidence, key=lambda one: one.probability, reverse=True)[:MAX_EVIDENCE]
+    surest = sorted(enumerate(evidence), key=lambda pair: pair[1].probability, reverse=True)[:MAX_EVIDENCE]
     return [
-        _shown(t, one, file_names.get(one.reference_id) or t("match.reference", id=one.reference_id[:8]))
-        for one in surest
+        _shown(t, one, number, file_names.get(one.reference_id) or t("match.reference", id=one.reference_id[:8]))
+        for number, one in surest
     ]
 
 
-def _shown(t: Words, one: Evidence, name: str) -> ShownMatch:
+def _shown(t: Words, one: Evidence, number: int, name: str) -> ShownMatch:
     lines = list(_sentences(t, one, name))
     drawing = (
         None if one.modality == "text" else timeline(_stretches(one), t("match.drawing", lines=" ".join(lines[:3])))
     )
     model = f"{one.model}@{one.version}"
-    return ShownMatch(
-        one.modality, one.probability, one.score, lines[:_MAX_LINES], max(0, len(lines) - _MAX_LINES), drawing, model
-    )
+    n_more = max(0, len(lines) - _MAX_LINES)
+    return ShownMatch(one.modality, one.probability, one.score, lines[:_MAX_LINES], n_more, drawing, model, number)
 
 
 def _stretches(one: Evidence) -> list[Stretch]:

@@ -28,7 +28,8 @@ def routes(site: Site) -> list[Any]:
         may_wait = job.waits and site.decisions.find(job.key) is None
         held_since = site.leases.take(job.key, reviewer.account) if may_wait else None
         page = _job(site, request, job, reviewer)
-        return site.renderer.page(request, "review", held_since=held_since, **page)
+        lasted_s = site.wellbeing.reviewed(reviewer.account) if job.waits else None
+        return site.renderer.page(request, "review", held_since=held_since, lasted_s=lasted_s, **page)
 
     @post("/review/take", opt={"right": "label", "owner": of_job})
     async def take_over(request: Request[Any, Any, Any]) -> Response[Any]:
@@ -74,5 +75,6 @@ def _job(site: Site, request: Request[Any, Any, Any], job: Job, reviewer: Review
         "own": next((batch for batch in mine if pending in batch), None) if is_own else None,
         "of_another": pending is not None and not is_own,
         "pending": mine[:_MAX_NOTES],
+        "exposures": site.wellbeing.exposures(reviewer.account),
         "undo_s": round(UNDO_S),
     }

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Request, Response, get
 
 from streams.console.decisions import UNDO_S
-from streams.console.pages import review_decisions, review_family, review_job
+from streams.console.pages import review_decisions, review_family, review_job, review_keys, review_look
 from streams.console.pages.review_job import job_address
 from streams.console.pages.reviewer import Reviewer, reviewer_of
 from streams.console.render import go_to
@@ -28,7 +28,8 @@ def routes(site: Site) -> list[Any]:
         jobs = site.store.reviews.queue(1, leaving_out=taken, owner=reviewer.owner, not_by=reviewer.signature)
         return go_to(job_address(jobs[0]) if jobs else "/reviews")
 
-    return [queue, next_job, *review_job.routes(site), *review_decisions.routes(site), *review_family.routes(site)]
+    parts = (review_job, review_decisions, review_family, review_look, review_keys)
+    return [queue, next_job, *(handler for part in parts for handler in part.routes(site))]
 
 
 def _queue(site: Site, reviewer: Reviewer) -> dict[str, Any]:

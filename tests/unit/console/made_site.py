@@ -37,6 +37,7 @@ from streams.console.render import Renderer
 from streams.console.sessions import Identity, Sessions
 from streams.console.site import Site
 from streams.console.store.store import Store
+from streams.console.wellbeing import Wellbeing
 from streams.kafka.lag import StageLag
 from streams.kafka.topic_reader import Update
 from streams.rights.person import Person
@@ -89,6 +90,10 @@ class RecordedActions:
     async def withdraw_reference(self, case_id: str, reference_id: str, why: str) -> None:
         self.done.append(("withdraw_reference", case_id, reference_id, why))
 
+    async def thumbnail(self, verdict: Verdict, number: int, _: list[Case]) -> bytes | None:
+        self.done.append(("thumbnail", verdict.post.post_id, str(number)))
+        return b"JPEG of the test" if number == 0 else None
+
     async def redrive(self, letter_id: str) -> str:
         self.done.append(("redrive", letter_id))
         return "1 records put back"
@@ -135,6 +140,7 @@ def made_site(
             acts=actions.of,
             decisions=Decisions(lambda label, by: actions.of(by).label(label), undo_s),
             figures=cast("LiveFigures", FixedFigures()),
+            wellbeing=Wellbeing(settings.break_after_min * 60),
             openings=openings or Openings(settings, nothing),
         )
         yield site, actions

@@ -1,6 +1,5 @@
 """A post that one person leaves to another: it waits, apart, and its first reviewer decides nothing more on it."""
 
-
 import pytest
 
 from schemas.messages import Label

@@ -2,7 +2,6 @@
 
 import re
 from html import unescape
-from urllib.parse import urlencode
 
 import pytest
 
@@ -10,9 +9,8 @@ from schemas.messages import Interval
 from streams.console.decisions import MAX_PENDING
 from streams.console.site import Site
 from tests.unit.console.made_site import RecordedActions, browser, evidence, put, token, waiting
-from tests.unit.console.test_pages import POST
+from tests.unit.console.test_pages import FAMILY, POST
 
-FAMILY = f"/review/family?{urlencode({'post': POST, 'case': 'case-a'})}"
 ELSEWHERE = Interval(start_s=100.0, end_s=130.0)
 
 

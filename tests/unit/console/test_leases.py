@@ -87,6 +87,13 @@ async def test_opening_a_job_takes_it_and_deciding_gives_it_back(site: Site) -> 
         assert site.leases.of_others("june") == {KEY}
 
 
+async def test_who_leaves_gives_the_jobs_back(site: Site) -> None:
+    async with browser(site) as client:
+        await client.get(JOB)
+        await client.post("/leave", data={"token": token(site)})
+    assert site.leases.of_others("june") == frozenset()
+
+
 async def test_a_job_that_another_has_open_is_decided_only_after_it_is_taken_over(site: Site) -> None:
     site.leases.take(KEY, "june")
     async with browser(site) as client:
@@ -107,7 +114,7 @@ async def test_a_decision_that_is_not_written_yet_is_undone_by_its_reviewer_only
     site: Site, actions: RecordedActions
 ) -> None:
     label = Label(post_id=POST, case_id="case-a", decision="copy", reviewer=JUNE.signature, at=ago(seconds=1))
-    site.decisions.decide(label, JUNE)
+    site.decisions.decide(label, by=JUNE)
     async with browser(site) as client:
         html = (await client.get(JOB)).text
         assert "Another reviewer has just decided this post" in html

@@ -24,10 +24,13 @@ from tests.unit.console.made_site import (
 
 POST = "at://did:plc:x/app.bsky.feed.post/3k"
 JOB = f"/review?{urlencode({'post': POST, 'case': 'case-a'})}"
+FAMILY = f"/review/family?{urlencode({'post': POST, 'case': 'case-a'})}"
+LOOK = f"/review/look?{urlencode({'post': POST, 'case': 'case-a', 'match': 0})}"
+QUARANTINE = "/cases/case-a/references/reference-1"
 PAGES = [
     "/", "/cases/case-a", "/cases/case-a/withdraw", "/reviews", JOB, "/takedowns", "/takedowns?state=sent&overdue=1",
     "/takedowns/takedown-0", "/live", "/open", "/unconfirmed", "/cases/case-w",
-    "/cases/case-w/confirm", "/dead-letters", "/dead-letters?state=all&page=0",
+    "/cases/case-w/confirm", "/keys", FAMILY, LOOK, QUARANTINE, "/dead-letters", "/dead-letters?state=all&page=0",
 ]  # fmt: skip
 
 

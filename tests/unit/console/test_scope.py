@@ -18,7 +18,7 @@ from streams.rights.table import MACHINE, RIGHTS, Right
 from tests.unit.console.made_site import RecordedActions, browser, case, fill, found, made_site, put, token, waiting
 
 POST = "at://did:plc:x/app.bsky.feed.post/3k"
-LISTS = {"/", "/reviews", "/reviews/next", "/takedowns"}
+LISTS = {"/", "/reviews", "/reviews/next", "/review/picture/{name:str}", "/takedowns"}
 """Pages that show own cases alone, to a person with a right to those alone."""
 IDS = {"case_id": "case-a", "takedown_id": "takedown-0", "reference_id": "r1", "letter_id": "letter-1"}
 JOB = {"post": POST, "case": "case-a"}
