@@ -8,15 +8,18 @@ from datetime import UTC, datetime
 from os import environ
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.messages import Label, LabelDecision, Message
 from streams.cases.labels import what_follows, write_label
 from streams.desk.hits.notify import HitGroup
+from streams.desk.thumbnail import read_thumbnail
 from streams.errors import UsageError
 from tests.integration.made import entry
 from tests.integration.system import System, until
 from tests.integration.test_takedown import events_of, open_case, verdict, wait_until_processed, write_verdicts
+from tests.unit.console.made_site import evidence
 
 
 def label(post_id: str, case_id: str = "case-a", decision: LabelDecision = "copy") -> Label:
@@ -62,6 +65,28 @@ def test_copy_on_a_review_issues_its_takedown_and_other_withdraws_it_for_good(sy
     wait_until_processed(system, "open", "reviewed")
     assert [event.state for event in events_of(system, "reviewed", "open")] == ["issued", "withdrawn"]
     assert system.records("dead-letters") == []
+
+
+def test_an_escalated_post_waits_for_another_reviewer(system: System) -> None:
+    open_case(system, "open")
+    write_verdicts(system, verdict("escalated", "open", decision="review", probability=0.7))
+    written = write_label(system.settings, label("escalated", "open", "escalate"))
+    assert what_follows(written).startswith("another person has to decide")
+    with pytest.raises(UsageError, match="kim has escalated escalated: another reviewer has to decide"):
+        write_label(system.settings, label("escalated", "open", "copy"))
+    assert waiting(system) == ["escalated"]
+    write_label(system.settings, msgspec.structs.replace(label("escalated", "open", "other"), reviewer="june"))
+    assert waiting(system) == []
+
+
+def test_one_picture_is_read_from_the_record_of_its_verdict(system: System) -> None:
+    picture = evidence(thumbnail=b"blurred")
+    looked_at = verdict("looked-at", "open", decision="review", evidence=[picture])
+    write_verdicts(system, verdict("another", "open"), looked_at, verdict("later", "open"))
+    assert read_thumbnail(system.settings, looked_at, 0, []) == b"blurred"
+    never = verdict("never", "open", decision="review", evidence=[picture])
+    with pytest.raises(UsageError, match="no longer retained"):
+        read_thumbnail(system.settings, never, 0, [])
 
 
 def test_hits_are_printed_as_they_come(system: System) -> None:
