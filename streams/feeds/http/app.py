@@ -20,7 +20,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.messages import Post, Removal
 from streams.feeds.cursor import Progress
-from streams.feeds.entry import ALT, MAX_ENTRY_BYTES, Entry, post_of
+from streams.feeds.entry import ALT, MAX_ENTRY_BYTES, Entry, EntryMedium, post_of
 from streams.feeds.entry_error import EntryError
 from streams.feeds.guard import Refusal, guarded
 from streams.feeds.http.idempotency_keys import IdempotencyKeys
@@ -49,7 +49,8 @@ Key = Annotated[
         name="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="A request repeated with the same key is accepted once and answered the same, for a day.",
+        description="A request repeated with the same key is accepted once and answered the same, for a day. Another "
+        "request with it is refused.",
     ),
 ]
 
@@ -58,6 +59,10 @@ class Accepted(msgspec.Struct, frozen=True):
     """Ids of the accepted records, in the order of the request."""
 
     ids: list[str]
+
+
+_POSTS = "One post, or a list, accepted as a whole. A post needs media, a caption or tags; `alt` belongs to a medium."
+_REMOVALS = "One removal, or a list. A `post_deleted` needs its `url`, an account its `author`; all need a `platform`."
 
 
 class Ingestor:
@@ -103,12 +108,14 @@ class Ingestor:
 
 def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Litestar:
     """Return the application; without an ingestor it serves only to make its OpenAPI document."""
+    # JSON Schema applies them to lists alone.
+    limits = {"min_items": 1, "max_items": settings.max_records}
 
     @post(
         "/v1/posts", status_code=HTTPStatus.ACCEPTED, responses=_ERRORS, opt={"right": MACHINE}, summary="Submit posts"
     )
     async def submit_posts(
-        data: Annotated[Entry | list[Entry], Body(description="One post, or a list that is accepted as a whole.")],
+        data: Annotated[Entry | list[Entry], Body(description=_POSTS, schema_extra=limits)],
         request: Request[Any, Any, Any],
         idempotency_key: Key = None,
     ) -> Accepted:
@@ -124,7 +131,7 @@ def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Lite
         summary="Submit removals",
     )
     async def submit_removals(
-        data: Annotated[RemovalEntry | list[RemovalEntry], Body(description="One removal, or a list.")],
+        data: Annotated[RemovalEntry | list[RemovalEntry], Body(description=_REMOVALS, schema_extra=limits)],
         request: Request[Any, Any, Any],
         idempotency_key: Key = None,
     ) -> Accepted:
@@ -145,7 +152,7 @@ def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Lite
             raise BrokerUnavailableError
 
     token = settings.token.get_secret_value()
-    return Litestar(
+    app = Litestar(
         [submit_posts, submit_removals, ready],
         guards=[_json_only, _guard(token)],
         logging_config=None,
@@ -160,6 +167,9 @@ def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Lite
             render_plugins=[JsonRenderPlugin()],
         ),
     )
+    for kind in (Entry, EntryMedium, RemovalEntry):  # Litestar does not show that they refuse other fields
+        app.openapi_schema.components.schemas[kind.__name__].additional_properties = False
+    return app
 
 
 def count_responses(app: ASGIApp) -> ASGIApp:
