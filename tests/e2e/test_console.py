@@ -5,18 +5,22 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 import uvicorn
+from PIL import Image
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from streams.console import shown_once
 from streams.console.app import create_app
 from streams.console.guard import Guard
+from streams.console.pages import review_look
 from streams.console.site import Site
 from streams.console.words import languages
 from streams.feeds.http.server import StoppableServer, listen
@@ -152,6 +156,35 @@ def test_the_keys_that_the_person_chose_decide_and_the_former_ones_do_nothing(co
     pending = console.site.decisions.find(made)
     assert pending is not None
     assert pending.label.decision == "escalate"
+
+
+def test_without_scripts_a_picture_is_shown_on_request_and_the_page_leaves_it(
+    console: Served, browser: Chrome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(*_: object) -> bytes:
+        content = BytesIO()
+        Image.new("RGB", (32, 18), (90, 90, 90)).save(content, "JPEG")
+        return content.getvalue()
+
+    monkeypatch.setattr(console.actions, "thumbnail", read)
+    monkeypatch.setattr(shown_once, "SHOWN_S", 3600.0)
+    monkeypatch.setattr(review_look, "SHOWN_S", 3600.0)
+    browser.get(console.origin + PAGES["look"])
+    assert browser.find_elements(By.TAG_NAME, "img") == []
+    browser.find_element(By.CSS_SELECTOR, "main form button").click()
+    wait(browser, lambda: bool(browser.find_elements(By.TAG_NAME, "img")))
+    shown = browser.find_element(By.TAG_NAME, "img")
+    assert browser.execute_script("return arguments[0].naturalWidth", shown) == 32
+    assert chromium.violations(browser) == []
+    monkeypatch.setattr(review_look, "SHOWN_S", 1.0)
+    browser.get(console.origin + PAGES["look"])
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.find_element(By.CSS_SELECTOR, "main form button").click()
+        wait(browser, lambda: urlsplit(browser.current_url).query == urlsplit(JOB).query)
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert console.site.wellbeing.exposures("account") == 2
 
 
 def test_without_scripts_a_decision_is_made_by_a_button(console: Served, browser: Chrome) -> None:
