@@ -4,11 +4,12 @@ Each form is strong or weak: a form that ordinary text may hit by chance, or tha
 proof by itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
 from models.text import hangul
+from models.text.chance import Chance, chance_of
 from models.text.lookalikes import skeletons, wider
 from models.text.marked import AFFIX_LEAST, EXACT, INNER, MAX_CHARACTERS, REVERSED, SHORT, STRONG_SKELETON
 from models.text.marked import marked_skeleton as _marked
@@ -62,7 +63,24 @@ def term_forms(term: str) -> dict[str, Strength]:
         _add(forms, _unspaced_forms(words))
     elif not hangul.SYLLABLES.search(whole):
         _add(forms, _spaced_forms(words))
-    return {form: strength for form, strength in forms.items() if len(form) <= MAX_CHARACTERS}
+    weak = _weak_forms(words, whole)
+    return {form: min(strength, weak(form)) for form, strength in forms.items() if len(form) <= MAX_CHARACTERS}
+
+
+def chance_of_term(term: str) -> Chance:
+    """Return whether ordinary text often has a term's letters."""
+    return chance_of(_spellings_of(words_of(term))[:2])
+
+
+def _weak_forms(words: list[Word], whole: str) -> Callable[[str], Strength]:
+    """Return the most that each form proves: less if ordinary text has it by chance."""
+    chance = chance_of(_spellings_of(words)[:2])
+    weak = {whole} if hangul.is_hangul(whole) else set()
+    if chance.is_common:
+        return lambda _: Strength.WEAK
+    if chance.is_common_inside:
+        return lambda form: Strength(form not in weak and not form.startswith(INNER))
+    return lambda _: Strength.STRONG
 
 
 def _add(forms: dict[str, Strength], others: Iterator[tuple[str, Strength]]) -> None:

@@ -24,6 +24,7 @@ _HOSTS = (
     *("pixeldrain.com", "terabox.com"),
 )
 """Hosts on which a short path is a channel, a room or a file; also found without http."""
+_LEADING_AWAY = tuple(f"{host}/" for host in _HOSTS)
 _SAME = {"telegram.me": "t.me", "telegram.dog": "t.me", "discord.com/invite": "discord.gg"}
 _SAME["discordapp.com/invite"] = "discord.gg"
 
@@ -45,6 +46,11 @@ _MESSENGER_HANDLE = re.compile(
     r"\s*(?:@\s*)?(?P<name>[a-z][a-z0-9_.]{2,30}[a-z0-9_])(?![\w/@]|\.\w)",
     re.IGNORECASE,
 )
+
+
+def leads_away(link: str) -> bool:
+    """Return whether a link found by `links` leads to a channel, a room or a file of another service."""
+    return link.startswith(_LEADING_AWAY)
 
 
 def links(texts: Iterable[str]) -> list[str]:

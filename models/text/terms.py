@@ -2,22 +2,27 @@
 
 HMAC-SHA-256 cut to 16 bytes. Without the key a digest cannot be guessed from a list of names; with it it can, so the
 key stays in the deployment and is never sent. A text's digests are those of all its forms. A term's digests also
-contain, in the clear, the strength of each form and the group of each term; see forms.py.
+contain, in the clear, the strength of each form, the group of each term, and a mark if the term is a common word; see
+forms.py and chance.py.
 """
 
 import hashlib
 import hmac
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from models.text import hangul
-from models.text.forms import Strength, term_forms, words_of
+from models.text.forms import Strength, chance_of_term, term_forms, words_of
 from models.text.marked import MAX_CHARACTERS, MAX_WORDS
 from models.text.parts import is_unspaced
 from models.text.running_text import text_forms
 
 DIGEST_BYTES = 16
 _GROUP_BYTES = 4
+_GROUP = slice(DIGEST_BYTES + 1, DIGEST_BYTES + 1 + _GROUP_BYTES)
+_COMMON = b"c"
+"""Behind each digest of a term that is a common word; earlier versions read it as part of the group."""
 _MIN_SYLLABLES = 2
 _MIN_OTHER = 3
 
@@ -29,12 +34,15 @@ class Named(NamedTuple):
     """By a strong form."""
     perhaps: int
     """Only by a weak form: an abbreviation, or a form that other words share."""
+    commonly: int = 0
+    """A term that is itself a common word: less than `perhaps`."""
 
 
 def term_digests(term: str, key: bytes) -> set[bytes]:
     """Return the digests of the forms of one term: a name, a handle, or a title of at most five words.
 
-    Each is 16 bytes of digest, one of strength, four that the digests of one term have in common.
+    Each is 16 bytes of digest, one of strength, four that the digests of one term have in common, and one more if the
+    term is a common word.
 
     Raises
     ------
@@ -49,6 +57,7 @@ def term_digests(term: str, key: bytes) -> set[bytes]:
     if len(words) > MAX_WORDS or len(plain) > MAX_CHARACTERS:
         raise ValueError(f"a term has at most {MAX_WORDS} words and {MAX_CHARACTERS} letters")
     group = _digest(plain, key)[:_GROUP_BYTES]
+    group += _COMMON if chance_of_term(term).is_common else b""
     return {_digest(form, key) + bytes([strength]) + group for form, strength in term_forms(term).items()}
 
 
@@ -72,10 +81,11 @@ def named(terms: Iterable[bytes], found: Iterable[bytes]) -> Named:
     found
         Digests of a text from `digests`.
     """
-    texts = frozenset(found)
+    texts = found if isinstance(found, AbstractSet) else frozenset(found)
     hits = [digest for digest in terms if bare(digest) in texts]
     sure = {_group(digest) for digest in hits if digest[DIGEST_BYTES : DIGEST_BYTES + 1] != bytes([Strength.WEAK])}
-    return Named(len(sure), len({_group(digest) for digest in hits} - sure))
+    common = {_group(digest) for digest in hits if digest[_GROUP.stop :] == _COMMON} - sure
+    return Named(len(sure), len({_group(digest) for digest in hits} - sure - common), len(common))
 
 
 def n_terms(terms: Iterable[bytes]) -> int:
@@ -84,7 +94,7 @@ def n_terms(terms: Iterable[bytes]) -> int:
 
 
 def _group(digest: bytes) -> bytes:
-    return digest[DIGEST_BYTES + 1 :] or digest
+    return digest[_GROUP] or digest
 
 
 def _digest(form: str, key: bytes) -> bytes:

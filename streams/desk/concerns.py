@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from models.text.forms import chance_of_term
 from models.text.words import normal_tokens
 from schemas.messages import Frame
 from streams.decode.media.decoded import DecodedSegment, MediaInfo
@@ -42,6 +43,13 @@ def name_concerns(name: str, terms: Sequence[str]) -> list[Concern]:
             text = f"the pseudonym {name!r} resembles the term {term!r}: a pseudonym must not be the victim's name"
             return [Concern(text, is_severe=True)]
     return []
+
+
+def term_concerns(terms: Sequence[str]) -> list[Concern]:
+    """Return which terms are common words: a post with one of them alone is not even reviewed."""
+    advice = "a post with nothing else leads to no review; add a handle or a second name"
+    common = [term for term in terms if chance_of_term(term).is_common]
+    return [Concern(f"the term {term!r} is a common word: {advice}", is_severe=False) for term in common]
 
 
 def _plain(text: str) -> str:

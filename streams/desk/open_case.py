@@ -26,7 +26,7 @@ from streams.describe.reference_maker import (
     digest_terms,
     reference_id_of,
 )
-from streams.desk.concerns import Concern, FileMeasures, file_concerns, name_concerns
+from streams.desk.concerns import Concern, FileMeasures, file_concerns, name_concerns, term_concerns
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.live_models.deployments import read_history
@@ -108,7 +108,8 @@ def open_case(
     data_key = b"" if new.benign else new_case_key(Keyring(settings.sealing), case_id)
     term_digests = digest_terms(new.terms, settings.required_term_key()) if new.terms else []
     digests = {file: digest_of(file) for file in new.references}
-    ask([*name_concerns(new.name, new.terms), *_concerns_of_files(settings, new, digests)])
+    of_words = [*name_concerns(new.name, new.terms), *term_concerns(new.terms)]
+    ask([*of_words, *_concerns_of_files(settings, new, digests)])
     once = list({digest: file for file, digest in reversed(digests.items())}.values())[::-1]
     new = replace(new, references=once)
     pieces, concerns = asyncio.run(_describe(settings, case_id, new, term_digests, progress))

@@ -10,7 +10,8 @@ from models.voting import max_by
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match
 from streams.match.normalisation import NEVER, TWIN, Background, Normalisation, Rows, rivals
-from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher
+from streams.match.reference_matcher import ALIGNMENT, PHRASE_FLOOR, ReferenceMatcher
+from streams.match.term_index import TermIndex
 
 _STEP_ROWS = 32_768
 """Rows of references in one matrix product: bounds the memory of a search for an index of any size."""
@@ -29,6 +30,7 @@ class Gallery:
         self, matchers: Sequence[ReferenceMatcher], benign: Rows, rule: Normalisation = _NORMALISATION
     ) -> None:
         self._matchers = list(matchers)
+        self._terms = TermIndex(self._matchers)
         self._background = Background(benign, rule)
         number = {case_id: at for at, case_id in enumerate(dict.fromkeys(one.case_id for one in matchers))}
         self._owners = np.array([number[one.case_id] for one in matchers], np.intp)
@@ -37,7 +39,10 @@ class Gallery:
     def search(self, query: Descriptors) -> list[Match]:
         """Return the query's matches, unordered."""
         similarities = _QuerySimilarities(query, self._matchers, self._owners, self._background)
-        found = [self._match(query, similarities, number) for number in similarities.candidates()]
+        numbers = similarities.candidates()
+        if query.modality == "text":
+            numbers = sorted(self._terms.owners(query.digests) | set(similarities.resembling()))
+        found = [self._match(query, similarities, number) for number in numbers]
         return [match for match in found if match is not None]
 
     def match(self, matcher: ReferenceMatcher, query: Descriptors) -> Match | None:
@@ -88,6 +93,10 @@ class _QuerySimilarities:
         evidence = most_evidence(max_by(best, group, len(times)), self._parameters)
         order = np.argsort(-evidence, kind="stable")[:_MAX_ALIGNED]
         return [int(number) for number in order if evidence[number] > 0.0]
+
+    def resembling(self) -> list[int]:
+        """Return the references with a row of one meaning with a row of the query."""
+        return [int(number) for number in np.flatnonzero(self._maxima.max(axis=0, initial=NEVER) >= PHRASE_FLOOR)]
 
     def normalised(self, number: int) -> Rows:
         """Return the normalised similarities of the query's rows to one reference's; shape (rows, its rows)."""

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.alignment import AUDIO, VISUAL, Alignment, AlignmentParameters, alignments, joint_score
-from models.text.terms import named
+from models.text.links import leads_away
+from models.text.terms import Named, named
 from models.voice.likeness import most_similar_run
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Interval, Match, Modality, Passage, Reference, Thumbnail
@@ -21,6 +22,10 @@ ALIGNMENT: dict[Modality, AlignmentParameters] = {"visual": VISUAL, "audio": AUD
 
 PERHAPS_NAMED = 0.7
 """Score of a text that contains a term only as an abbreviation or in another weak form: never enough by itself."""
+JOINTLY_NAMED = 0.85
+"""Score of weak hits that support each other: a review, never an act."""
+_PERHAPS, _ENOUGH = 2, 3
+"""Points: two for a weak form or a phrase of the case, one for a common word or a link that leads away."""
 PHRASE_FLOOR = 0.6
 """Cosine from which two sentences may mean the same; see models/text/card.md."""
 
@@ -105,21 +110,36 @@ class ReferenceMatcher:
         )
 
     def _match_text(self, query: Descriptors, similarity: Rows) -> Match | None:
-        terms, perhaps = named(self.digests, query.digests)
+        found = named(self.digests, query.digests)
         likeness = float(similarity.max(initial=0.0))
-        if perhaps:
-            likeness = max(likeness, PERHAPS_NAMED)
-        if not terms and likeness < PHRASE_FLOOR:
+        score, terms = _text_score(found, likeness, any(map(leads_away, query.links)))
+        if score < PHRASE_FLOOR:
             return None
         no_interval = Interval(start_s=0.0, end_s=0.0)  # a text has no times
         return Match(
             case_id=self.case_id,
             reference_id=self.reference_id,
-            score=1.0 if terms else likeness,
+            score=score,
             query=no_interval,
             reference=no_interval,
             terms=terms,
         )
+
+
+def _text_score(found: Named, likeness: float, has_link: bool) -> tuple[float, int]:
+    """Return the score of a text, and how many terms it is evidence of.
+
+    A weak hit alone is no evidence: it counts with another hit, a link that leads away, or a phrase of the case.
+    """
+    n_terms = found.surely + found.perhaps + found.commonly
+    if found.surely:
+        return 1.0, n_terms
+    if not n_terms:
+        return likeness, 0
+    points = _PERHAPS * found.perhaps + found.commonly + has_link + _PERHAPS * (likeness >= PHRASE_FLOOR)
+    if points >= _ENOUGH:
+        return max(likeness, JOINTLY_NAMED), n_terms
+    return max(likeness, PERHAPS_NAMED), 0
 
 
 def _passage(found: Alignment) -> Passage:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from schemas.ids import record_id
 from streams.decode.decoder import Decoder
-from streams.desk.concerns import Concern, FileMeasures, file_concerns, name_concerns
+from streams.desk.concerns import Concern, FileMeasures, file_concerns, name_concerns, term_concerns
 from streams.settings import load_settings
 from tests.unit.decode.made import Pixels, moving, scene, tone, video
 
@@ -76,6 +76,12 @@ async def test_a_picture_is_neither_short_nor_still(tmp_path: Path) -> None:
 def test_a_pseudonym_like_a_term_is_severe(name: str, terms: list[str], *, is_wrong: bool) -> None:
     found = name_concerns(name, terms)
     assert [concern.is_severe for concern in found] == [True] * is_wrong
+
+
+def test_a_common_word_as_a_term_is_a_concern_before_the_case_opens() -> None:
+    (found,) = term_concerns(["Jane Roe", "Rose", "@minji_x97"])
+    assert "'Rose' is a common word" in found.text
+    assert not found.is_severe
 
 
 def test_a_file_given_twice_is_described_once_and_one_of_another_case_is_severe() -> None:

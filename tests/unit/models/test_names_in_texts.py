@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.text.terms import Named, digests, named, term_digests
+from models.text.terms import DIGEST_BYTES, Named, digests, n_terms, named, term_digests
 
 KEY = b"k" * 32
 DATA = Path(__file__).parents[2] / "data"
@@ -29,6 +29,32 @@ def test_a_name_is_found_however_it_is_written(term: str, text: str) -> None:
 @pytest.mark.parametrize(("term", "text"), rows("other"))
 def test_another_name_is_not_found(term: str, text: str) -> None:
     assert names(term, text) == Named(0, 0)
+
+
+@pytest.mark.parametrize(("term", "text"), rows("alarm"))
+def test_a_common_word_is_no_name(term: str, text: str) -> None:
+    assert names(term, text).surely == 0
+
+
+@pytest.mark.parametrize(
+    "term", ["이나라", "한송이", "정보라", "Andor", "Rose", "@summer", "高兴", "Любовь", "나라", "will young"]
+)
+def test_a_term_that_is_a_common_word_is_weak_in_every_form(term: str) -> None:
+    assert names(term, f"see {term} now") == Named(0, 0, 1)
+    assert n_terms(term_digests(term, KEY)) == 1
+
+
+@pytest.mark.parametrize(
+    "term", ["이지은", "하나은", "김민지", "Jane Roe", "hidden_cam99", "王小明", "winter night tape"]
+)
+def test_a_name_that_resembles_words_is_found_as_a_word(term: str) -> None:
+    assert names(term, f"see {term} now") == Named(1, 0)
+
+
+def test_an_earlier_reader_takes_a_common_word_for_a_weak_form_of_one_term() -> None:
+    found = term_digests("Rose", KEY)
+    assert {digest[DIGEST_BYTES] for digest in found} == {0}
+    assert len({digest[DIGEST_BYTES + 1 :] for digest in found}) == 1
 
 
 EARLIER = {
