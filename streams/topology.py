@@ -25,6 +25,9 @@ MODULES = {
 }
 """The module of each stage, with a function `create(context)`."""
 
+CLIENT_ID = "jikimi-worker"
+"""By which members of a consumer group are known to be workers."""
+
 _ORDER = (*STAGES[: STAGES.index("text")], *OPTIONAL, *STAGES[STAGES.index("text") :])
 
 

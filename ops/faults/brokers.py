@@ -1,5 +1,6 @@
 """Faults of the brokers: one killed or stopped, all restarted, all gone for a while."""
 
+import threading
 import time
 from collections.abc import Iterable
 
@@ -7,6 +8,7 @@ from confluent_kafka import ElectionType
 from confluent_kafka.admin import AdminClient
 
 from ops.broker.cluster import N_NODES, Cluster
+from ops.faults.outcome import LONG_OUTAGE
 from ops.faults.plan import Planned, SkippedError, between
 from ops.faults.system import System
 from streams.kafka.clients import client_config
@@ -47,11 +49,16 @@ def brokers_restart(system: System, _: Planned) -> Iterable[str]:
 
 
 def outage(system: System, fault: Planned) -> Iterable[str]:
-    """Kill all brokers, and start them after up to two minutes."""
+    """Kill all brokers, and start them after up to two minutes; a busy machine may need longer for it."""
     cluster = _cluster(system)
+    timer = threading.Timer(system.settings.delivery_timeout_s, setattr, (system, "fault", LONG_OUTAGE))
     cluster.kill()
-    time.sleep(max(0.0, between(*_OUTAGE_S, fault.share) - _START_S))
-    cluster.start()
+    timer.start()
+    try:
+        time.sleep(max(0.0, between(*_OUTAGE_S, fault.share) - _START_S))
+        cluster.start()
+    finally:
+        timer.cancel()
     return STAGES
 
 

@@ -9,8 +9,10 @@ from ops.faults.recovery import Recovery
 from ops.faults.system import Death
 from ops.faults.verify import Findings
 
-_ENDS_BY_DESIGN = "disk_full"
-"""Fault at which a worker stops by itself, so that no record is blamed for its disk."""
+LONG_OUTAGE = "long_outage"
+"""What is left of an outage after the time that workers wait for their broker; then they end in order."""
+_ENDS_BY_DESIGN = {"disk_full", LONG_OUTAGE}
+"""Faults at which a worker stops by itself, so that no record is blamed for its disk or its broker."""
 
 
 class Outcome(NamedTuple):
@@ -28,8 +30,8 @@ class Outcome(NamedTuple):
 
 
 def died(outcome: Outcome) -> list[Death]:
-    """Return the deaths of workers that had their partitions, without the stops on a full disk."""
-    return [death for death in outcome.deaths if death.was_ready and death.fault != _ENDS_BY_DESIGN]
+    """Return the deaths of workers that had their partitions, without the stops by design."""
+    return [death for death in outcome.deaths if death.was_ready and death.fault not in _ENDS_BY_DESIGN]
 
 
 def passed(outcome: Outcome) -> bool:

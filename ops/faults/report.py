@@ -20,7 +20,7 @@ def figures(outcome: Outcome) -> dict[str, object]:
         "doubled": len(found.doubled),
         "wrong": len(found.wrong),
         "worker_deaths": len(died(outcome)),
-        "full_disk_stops": sum(death.was_ready for death in outcome.deaths) - len(died(outcome)),
+        "stops_by_design": sum(death.was_ready for death in outcome.deaths) - len(died(outcome)),
         "refused_starts": sum(not death.was_ready for death in outcome.deaths),
         "recovery_p99_s": percentile([r.seconds for r in outcome.recoveries], 99),
         "not_recovered": sum(r.seconds is None for r in outcome.recoveries),

@@ -10,6 +10,7 @@ from streams.doctor.broker_probe import Probe
 from streams.doctor.finding import Finding, ok, warn, wrong
 from streams.errors import UsageError
 from streams.kafka import topic_admin
+from streams.kafka.advertised import look_at
 from streams.kafka.clients import client_config
 from streams.kafka.transactions import has_transactions
 from streams.kafka.wait_for_broker import underlying_error
@@ -35,6 +36,9 @@ def connection(settings: Settings) -> Finding:
         cause = underlying_error(client, client_errors, error)
         message = f"{settings.bootstrap_servers} does not answer {_protocol(settings)}: {cause.str()}"
         return wrong("broker", message, _REMEDY.get(cause.code(), _OTHER_REMEDY))
+    if (advertised := look_at(cluster)).unreachable:
+        remedy = "correct the brokers' advertised.listeners, or open the way to these addresses"
+        return wrong("broker", advertised.sentence(settings.bootstrap_servers), remedy)
     where = f"{len(cluster.brokers)} at {settings.bootstrap_servers}"
     return ok("broker", f"{where}, {_protocol(settings)}, cluster {cluster.cluster_id}")
 

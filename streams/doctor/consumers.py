@@ -14,7 +14,7 @@ from streams.kafka.clients import client_config, reader_config
 from streams.kafka.lag import LagReader, StageLag
 from streams.kafka.offsets import Partition, committed_offsets
 from streams.settings import Settings
-from streams.topology import all_stages, group, sources
+from streams.topology import CLIENT_ID, all_stages, group, sources
 
 _ANSWER_S = 30.0
 """A new broker needs a while to answer the first query of a group."""
@@ -39,7 +39,11 @@ class Consumers(NamedTuple):
 
     group: str
     members: int
+    """Workers."""
     assigned: Collection[Partition]
+    """Partitions of workers."""
+    strangers: Sequence[str] = ()
+    """Other members: client id and host."""
 
 
 def consumers(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
@@ -66,6 +70,10 @@ def _unknown(check: str, error: KafkaError) -> Finding:
 def reading(stage: str, found: Consumers, partitions: Sequence[Partition]) -> Finding:
     """Return whether the members of a stage's group are assigned all partitions of its topics."""
     check, name = f"consumers of {stage}", found.group
+    if found.strangers:
+        named = ", ".join(found.strangers[:_MAX_NAMED])
+        remedy = "give that program a group of its own, then run the doctor again: records that it has read are skipped"
+        return wrong(check, f"{len(found.strangers)} members of group {name} are no workers: {named}", remedy)
     topics = ", ".join(sources(stage))
     if not found.members:
         return wrong(check, f"no worker: group {name} has no members, {topics} is not read", _start(stage))
@@ -152,9 +160,11 @@ def _is_rebalancing(described: ConsumerGroupDescription) -> bool:
 
 
 def _members(settings: Settings, described: ConsumerGroupDescription) -> Consumers:
+    workers = [member for member in described.members if member.client_id == CLIENT_ID]
     assigned = {
         (tp.topic.removeprefix(settings.topic_prefix), tp.partition)
-        for member in described.members
+        for member in workers
         for tp in member.assignment.topic_partitions
     }
-    return Consumers(described.group_id, len(described.members), assigned)
+    strangers = [f"{one.client_id} at {one.host}" for one in described.members if one.client_id != CLIENT_ID]
+    return Consumers(described.group_id, len(workers), assigned, strangers)

@@ -16,13 +16,13 @@ from streams.engine.faust_driver import StageApp, Transport
 from streams.engine.shared import Shared
 from streams.kafka.clients import worker_credentials
 from streams.settings import Settings
-from streams.topology import MODULES, group, in_flow_order, source
+from streams.topology import CLIENT_ID, MODULES, group, in_flow_order, source
 
 log = structlog.get_logger()
 
 _LARGEST_BYTES = max(topic.max_bytes for topic in TOPICS.values())
 _READY_POLL_S = 0.1
-_METADATA_AGE_MS = 30_000
+_METADATA_AGE_MS = 15_000
 """How soon new partitions and a recreated topic are found; the client's own five minutes are as long a silence."""
 
 
@@ -64,6 +64,7 @@ def _faust_app(app_id: str, settings: Settings) -> faust.App:
         app_id,
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers.split(",")],
         broker_credentials=worker_credentials(settings),
+        broker_client_id=CLIENT_ID,
         store="memory://",
         datadir=Path(gettempdir()) / app_id,  # Faust makes this folder; tables in memory leave it empty
         autodiscover=False,

@@ -18,6 +18,9 @@
   those it has read, without a word.
 - A partition without a commit, or with one at 0, is sought to its beginning in a rebalance like any other. Otherwise
   records that were fetched and dropped in the rebalance would be skipped until the next start.
+- Members share an assignor under a name of their own: the broker refuses any other consumer that is given the group of
+  a stage, which would commit records that nobody has processed. A worker that is refused ends; Faust would wait for
+  ever.
 - Its search for stuck partitions is off. It reports every partition of a recovered table's changelog, which nobody
   fetches any longer, at each interval; the age of the oldest record in flight and the consumer lag are metrics.
 """
@@ -31,9 +34,12 @@ from typing import Any, cast
 import aiokafka
 import faust
 import structlog
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
+    GroupAuthorizationFailedError,
     IllegalStateError,
+    InconsistentGroupProtocolError,
     MessageSizeTooLargeError,
     RecordTooLargeError,
 )
@@ -44,6 +50,7 @@ from faust.types.tuples import TP, Message
 
 from streams.engine.commit_notes import CommitNotes
 from streams.engine.dead_letter_limit import DeadLetterLimit
+from streams.errors import WorkerError
 
 log = structlog.get_logger()
 
@@ -51,6 +58,10 @@ ANSWER_S = 2.0
 """Longest wait of a stopping worker for one answer of the broker."""
 _LOOK_S = 1.0
 """Time between two looks at whether the partitions of a commit still exist."""
+_REFUSALS = {
+    InconsistentGroupProtocolError: "another program has joined it; `jikimi doctor` names its members",
+    GroupAuthorizationFailedError: "this user has no right to it; see `jikimi doctor`",
+}
 
 
 def is_too_large(error: BaseException) -> bool:
@@ -58,22 +69,57 @@ def is_too_large(error: BaseException) -> bool:
     return isinstance(error.__cause__ or error, MessageSizeTooLargeError | RecordTooLargeError)
 
 
+class Assignor(RoundRobinPartitionAssignor):  # type: ignore[misc]  # aiokafka is untyped
+    """Assignment in turns, as Faust's own, under a name that no other consumer uses.
+
+    The broker refuses members without a common name. Under the usual one, any consumer that is given a stage's group by
+    mistake would be assigned partitions, and commit records that nobody has processed.
+    """
+
+    name = "jikimi"
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread with our fetch wait and isolation level."""
+    """Faust's consumer thread with our fetch wait, isolation level and assignor."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401 - narrowed here
         consumer = super()._create_worker_consumer(transport)
         # Private to aiokafka, hence its pinned version and this check.
-        for name in ("_fetch_max_wait_ms", "_isolation_level"):
+        for name in ("_fetch_max_wait_ms", "_isolation_level", "_partition_assignment_strategy"):
             if not hasattr(consumer, name):
                 raise RuntimeError(f"aiokafka no longer keeps {name}: correct streams/engine/faust_driver.py")
         consumer._fetch_max_wait_ms = transport.fetch_wait_ms  # noqa: SLF001 - see above
+        if (
+            self._assignor is RoundRobinPartitionAssignor
+        ):  # a stage with a table needs Faust's own, also named its own way
+            consumer._partition_assignment_strategy = [Assignor]  # noqa: SLF001 - likewise
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust sets it with its own transactions only
         return consumer
+
+    async def on_start(self) -> None:
+        """Start, and watch for a refusal of the group: Faust asks for errors only once it has partitions."""
+        await super().on_start()
+        self.add_future(self._end_if_refused())  # type: ignore[unused-awaitable]  # an error of it crashes the worker
+
+    async def _end_if_refused(self) -> None:
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - there is no public call
+        while not self.should_stop:
+            error = getattr(coordinator, "_pending_exception", None)
+            if isinstance(error, tuple(_REFUSALS)):
+                group = self.app.conf.id
+                raise WorkerError(
+                    "group_refused", f"the broker refuses consumer group {group}: {_REFUSALS[type(error)]}"
+                )
+            await asyncio.sleep(_LOOK_S)
 
     async def on_thread_stop(self) -> None:
         """Leave the group and close the connections; otherwise, in an outage, Faust would wait for this for ever."""
         await within(ANSWER_S, super().on_thread_stop())
+
+    def _stopped_set(self) -> None:
+        """Note the stop where the thread's loop still runs: a crash has closed it."""
+        if not self.thread_loop.is_closed():
+            super()._stopped_set()
 
     async def committed(self, partitions: AbstractSet[TP]) -> dict[TP, OffsetAndMetadata]:
         """Return the group's commits of these partitions, with their notes; offset -1 where it has none."""

@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +39,9 @@ _BATCH, _BATCH_BYTES = 500, 4 * 1024 * 1024
 _MAX_BATCHES = 4
 """Batches that wait for the event loop; at the limit the thread reads no more, and then the client fetches no more."""
 _POLL_S = 0.1
+_START_ANSWER_S = 20.0
+_LOOK_S, _LOOK_ANSWER_S = 10.0, 1.0
+"""Time between two looks for partitions that were added, and the longest wait for one answer."""
 _QUEUE_KIB = 64 * 1024
 """The client's own default."""
 _NO_LEADER = {
@@ -93,6 +98,7 @@ class TopicReader:
         self._places = threading.Semaphore(_MAX_BATCHES)
         self._thread: threading.Thread | None = None
         self._started: asyncio.Task[None] | None = None
+        self._looked_s = time.monotonic()
 
     async def start(self) -> None:
         """Start reading from the first record; calls after a successful one start nothing.
@@ -108,7 +114,7 @@ class TopicReader:
 
     async def _begin(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._partitions = await asyncio.to_thread(self._find_partitions)
+        self._partitions = await asyncio.to_thread(self._find_partitions, self._query_client, _START_ANSWER_S)
         ends = await asyncio.to_thread(self._find_ends)
         # Not every broker reports the end of a partition that never held a record.
         self._at_end = {partition for partition, end in ends.items() if end == 0}
@@ -142,9 +148,9 @@ class TopicReader:
             self._advanced.clear()
             await self._advanced.wait()
 
-    def _find_partitions(self) -> list[int]:
+    def _find_partitions(self, client: Consumer, answer_s: float) -> list[int]:
         try:
-            metadata = self._query_client.list_topics(self._topic, timeout=20).topics[self._topic]
+            metadata = client.list_topics(self._topic, timeout=answer_s).topics[self._topic]
         except KafkaException as error:
             raise BrokerError(str(error)) from error
         if metadata.error is not None or not metadata.partitions:
@@ -165,11 +171,24 @@ class TopicReader:
 
     def _read(self) -> None:
         while not self._stopping.is_set():
+            if self._caught_up.is_set() and time.monotonic() - self._looked_s > _LOOK_S:
+                self._take_added()
             if self._places.acquire(timeout=_POLL_S):
                 if messages := self._next_batch():
                     self._loop.call_soon_threadsafe(self._apply_batch, messages)
                 else:
                     self._places.release()
+
+    def _take_added(self) -> None:
+        """Read partitions that were added to the topic, from their beginning; a look that fails is tried again."""
+        with suppress(TransientError):
+            added = sorted(set(self._find_partitions(self._query_client, _LOOK_ANSWER_S)) - set(self._partitions))
+            if added:
+                self._find_partitions(self._consumer, _LOOK_ANSWER_S)  # each client must have asked for their leaders
+                log.info("partitions were added", topic=self._topic, partitions=added)
+                self._consumer.incremental_assign([TopicPartition(self._topic, p, OFFSET_BEGINNING) for p in added])
+                self._partitions = [*self._partitions, *added]
+        self._looked_s = time.monotonic()
 
     def _next_batch(self) -> list[Message]:
         """Return what the client has fetched: to wait for more would delay the first record, and every read barrier."""

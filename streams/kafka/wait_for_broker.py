@@ -7,34 +7,47 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import UsageError
+from streams.kafka.advertised import look_at, unreachable_in
 from streams.kafka.clients import client_config
 from streams.settings import Settings
 
 _CALL_S = 1.0
 """Longest wait in one call, which Ctrl-C cannot interrupt."""
+_RETRY_S = 0.5
 _CAUSES = {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE}  # noqa: SLF001 - their public names
 
 
 def wait_for_broker(settings: Settings) -> None:
-    """Return once the broker answers.
+    """Return once the broker answers, and one of the addresses that its cluster advertises can be connected to.
 
     Raises
     ------
     UsageError
-        The broker did not answer within `start_grace_s`.
+        The broker did not answer within `start_grace_s`, or only at the address that it was asked at: a client
+        connects to the addresses that the brokers advertise.
     """
     client_errors: list[KafkaError] = []
     client = AdminClient(client_config(settings) | {"error_cb": client_errors.append})
     deadline_s = time.monotonic() + settings.start_grace_s
     while True:
         try:
-            client.list_topics(timeout=max(0.1, min(_CALL_S, deadline_s - time.monotonic())))
+            cluster = client.list_topics(timeout=max(0.1, min(_CALL_S, deadline_s - time.monotonic())))
         except KafkaException as error:
             if time.monotonic() < deadline_s:
                 continue
-            reason = underlying_error(client, client_errors, error).str()
-            raise UsageError(f"no Kafka broker answers at {settings.bootstrap_servers}: {reason}") from error
-        return
+            raise UsageError(_failure(settings, client, client_errors, error)) from error
+        if not (advertised := look_at(cluster)).none_answers:
+            return
+        if time.monotonic() > deadline_s:
+            raise UsageError(f"{advertised.sentence(settings.bootstrap_servers)}; correct its advertised.listeners")
+        time.sleep(_RETRY_S)
+
+
+def _failure(settings: Settings, client: AdminClient, errors: list[KafkaError], error: KafkaException) -> str:
+    reason = underlying_error(client, errors, error).str()
+    if (advertised := unreachable_in(one.str() for one in errors)).unreachable:
+        return f"{advertised.sentence(settings.bootstrap_servers)}; correct its advertised.listeners"
+    return f"no Kafka broker answers at {settings.bootstrap_servers}: {reason}"
 
 
 def underlying_error(client: AdminClient, client_errors: Iterable[KafkaError], error: KafkaException) -> KafkaError:

@@ -23,6 +23,11 @@ def test_partitions_that_no_member_holds_are_wrong_and_named() -> None:
     assert_finding(found, "wrong", "posts/4 and 3 more")
 
 
+def test_members_that_are_no_workers_are_wrong_and_named_first() -> None:
+    found = reading("decode", Consumers("g", 1, POSTS, ["report at /10.0.0.9", "kcat at /10.0.0.8"]), POSTS)
+    assert_finding(found, "wrong", "2 members of group g are no workers", "report at /10.0.0.9, kcat", "a group of its")
+
+
 def test_a_stage_that_reads_everything_is_ok() -> None:
     assert_finding(reading("decode", Consumers("g", 2, POSTS), POSTS), "ok", "2 members of group g", "all 8")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiokafka
 import pytest
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import MessageSizeTooLargeError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
@@ -112,7 +113,7 @@ async def test_the_largest_record_fits_through_the_app(settings: Settings) -> No
 
 async def test_new_partitions_and_a_recreated_topic_are_looked_for_every_30_s(settings: Settings) -> None:
     app = _faust_app("trial", settings)
-    assert app.conf.consumer_metadata_max_age_ms == app.conf.producer_metadata_max_age_ms == 30_000
+    assert app.conf.consumer_metadata_max_age_ms == app.conf.producer_metadata_max_age_ms == 15_000
 
 
 @pytest.fixture
@@ -204,12 +205,17 @@ async def test_a_changelog_that_is_no_longer_fetched_is_no_error(
 
 
 async def test_our_fetch_wait_reaches_the_client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = SimpleNamespace(_fetch_max_wait_ms=1500, _isolation_level="read_uncommitted")
+    strategy = [RoundRobinPartitionAssignor]
+    client = SimpleNamespace(
+        _fetch_max_wait_ms=1500, _isolation_level="read_uncommitted", _partition_assignment_strategy=strategy
+    )
     monkeypatch.setattr(AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: client)
     thread = object.__new__(driver.ConsumerThread)
+    thread._assignor = strategy[0]
     thread._create_worker_consumer(SimpleNamespace(fetch_wait_ms=settings.fetch_wait_ms))
     assert client._fetch_max_wait_ms == settings.fetch_wait_ms
     assert client._isolation_level == "read_committed"
+    assert client._partition_assignment_strategy == [driver.Assignor]
 
 
 async def test_a_client_that_keeps_its_fetch_wait_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ops.faults.feed import Kind
 from ops.faults.offsets import Position
-from ops.faults.outcome import Outcome, passed
+from ops.faults.outcome import LONG_OUTAGE, Outcome, passed
 from ops.faults.plan import KILLS, Planned, make_plan
 from ops.faults.recovery import Recovery
 from ops.faults.report import figures, write_json
@@ -129,13 +129,14 @@ def test_an_outcome_passes_only_without_any_harm(harm: Outcome) -> None:
     assert not passed(harm)
 
 
-def test_a_refused_start_and_a_stop_on_a_full_disk_are_no_deaths() -> None:
+def test_a_refused_start_and_stops_by_design_are_no_deaths() -> None:
     refused = Death("text", "model_corrupt", was_ready=False, log_end="")
-    stopped = Death("match", "disk_full", was_ready=True, log_end="")
-    found = outcome(deaths=[refused, stopped])
+    stopped = [Death("match", fault, was_ready=True, log_end="") for fault in ("disk_full", LONG_OUTAGE)]
+    found = outcome(deaths=[refused, *stopped])
     assert passed(found)
     made = figures(found)
-    assert (made["worker_deaths"], made["refused_starts"], made["full_disk_stops"]) == (0, 1, 1)
+    assert (made["worker_deaths"], made["refused_starts"], made["stops_by_design"]) == (0, 1, 2)
+    assert not passed(outcome(deaths=[Death("match", "outage", was_ready=True, log_end="")]))
 
 
 class Played:
