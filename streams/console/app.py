@@ -11,7 +11,17 @@ from litestar.exceptions import HTTPException, NotFoundException, PermissionDeni
 from litestar.params import FromPath
 
 from streams.console.guard import COOKIE, cookie_of, session_of
-from streams.console.pages import cases, dead_letters, live, opening, quarantine, reviews, second_person, takedowns
+from streams.console.pages import (
+    cases,
+    dead_letters,
+    live,
+    opening,
+    quarantine,
+    reviews,
+    second_person,
+    takedown,
+    takedowns,
+)
 from streams.console.render import go_to, safe_path
 from streams.console.scope import NoRightError, require_route
 from streams.console.site import Site
@@ -43,6 +53,7 @@ def create_app(site: Site) -> Litestar:
             *opening.routes(site),
             *reviews.routes(site),
             *takedowns.routes(site),
+            *takedown.routes(site),
             *quarantine.routes(site),
             *live.routes(site),
             *dead_letters.routes(site),

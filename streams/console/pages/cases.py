@@ -152,6 +152,8 @@ def _case(site: Site, request: AnyRequest, case_id: str) -> dict[str, Any]:
         "n_of_families": len(last),
         "uploaders": repeat_uploaders(last)[:_MAX_UPLOADERS],
         "counts": store.counts.of(case_id),
+        "done": store.acts.of_case(case_id),
+        "checkpoint": store.acts.checkpoint(),
         "takedowns": rows[:_TAKEDOWNS],
         "next": next_page(rows, _TAKEDOWNS),
         "jobs": jobs[:_MAX_REVIEWS],

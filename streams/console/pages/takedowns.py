@@ -1,60 +1,78 @@
-"""Pages of takedowns: by state and due time, and one with its history."""
+"""Page of takedowns by due time: filters, and the views that a person has saved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Request, Response, get, post
-from litestar.exceptions import NotFoundException
-from litestar.params import FromPath
 
-from schemas.messages import Delivery
-from streams.console.pages.parts import cursor, next_page, shown_matches
-from streams.console.render import go_to
-from streams.console.scope import of_listed, of_takedown
-from streams.console.site import Site
+from streams.console.pages.parts import cursor, next_page
+from streams.console.render import go_to, local_url
+from streams.console.scope import of_listed
+from streams.console.site import AnyRequest, Site
 from streams.console.store.counts import STATES
 from streams.console.store.takedowns import PAGE, Filter
-from streams.desk.case_report import Step
-from streams.takedown.life import PENDING
+from streams.console.views import MAX_NAME, MAX_VIEWS, View, Views
 
+_FILTERS = ("state", "case", "platform", "overdue")
 _MAX_TEXT = 100
+_READY: Mapping[str, Mapping[str, str]] = {
+    "overdue": {"overdue": "1"},
+    "held": {"state": "held"},
+    "refused": {"state": "refused"},
+    "reappeared": {"state": "reappeared"},
+}
+"""Views that everybody has."""
 
 
 def routes(site: Site) -> list[Any]:
     """Return the handlers."""
+    views = Views(site.settings)
 
     @get("/takedowns", opt={"right": "read", "owner": of_listed})
     async def page(request: Request[Any, Any, Any]) -> Response[Any]:
-        return site.renderer.page(request, "takedowns", **_list(site, request))
+        mine = views.of(site.person(request).name)
+        values: dict[str, Any] = {
+            "views": mine,
+            "ready": _READY,
+            "max_name": MAX_NAME,
+            "may_save": len(mine) < MAX_VIEWS,
+        }
+        return site.renderer.page(request, "takedowns", **_list(site, request), **values)
 
-    @get("/takedowns/{takedown_id:str}", opt={"right": "read", "owner": of_takedown})
-    async def one(request: Request[Any, Any, Any], takedown_id: FromPath[str]) -> Response[Any]:
-        return site.renderer.page(request, "takedown", **_takedown(site, request, takedown_id))
-
-    @post("/takedowns/{takedown_id:str}/approve", opt={"right": "send", "owner": of_takedown})
-    async def approve(request: Request[Any, Any, Any], takedown_id: FromPath[str]) -> Response[Any]:
+    @post("/views", opt={"right": "read", "owner": of_listed})
+    async def save(request: Request[Any, Any, Any]) -> Response[Any]:
         form = await request.form()
-        await site.actions(request).approve(takedown_id, str(form.get("why", ""))[:1000])
-        return go_to(f"/takedowns/{takedown_id}")
+        view = View(str(form.get("name", "")).strip()[:MAX_NAME], filters_of(form))
+        if view.name:
+            views.save(site.person(request).name, view)
+        return go_to(local_url("/takedowns", **view.filters))
 
-    return [page, one, approve]
+    @post("/views/remove", opt={"right": "read", "owner": of_listed})
+    async def remove(request: Request[Any, Any, Any]) -> Response[Any]:
+        form = await request.form()
+        views.remove(site.person(request).name, str(form.get("name", "")))
+        return go_to("/takedowns")
+
+    return [page, save, remove]
 
 
-def _in_order(states: Sequence[Step], steps: Sequence[Delivery]) -> list[Step | Delivery]:
-    both: list[Step | Delivery] = [*states, *steps]
-    return sorted(both, key=lambda one: one.at)
+def filters_of(sent: Mapping[str, Any]) -> dict[str, str]:
+    """Return the filters of a query or a form that are known, without those that accept any."""
+    found = {name: str(sent.get(name) or "").strip()[:_MAX_TEXT] for name in _FILTERS}
+    found["state"] = found["state"] if found["state"] in STATES else ""
+    found["overdue"] = found["overdue"] if found["overdue"] == "1" else ""
+    return {name: value for name, value in found.items() if value}
 
 
-def _list(site: Site, request: Request[Any, Any, Any]) -> dict[str, Any]:
+def _list(site: Site, request: AnyRequest) -> dict[str, Any]:
     now_s, owner = datetime.now(UTC).timestamp(), site.owner(request, "read")
-    state = request.query_params.get("state")
-    platform = (request.query_params.get("platform") or "")[:_MAX_TEXT] or None
-    is_overdue = request.query_params.get("overdue") == "1"
+    filters = filters_of(request.query_params)
     chosen = Filter(
-        state=state if state in STATES else None,
-        platform=platform,
-        overdue_at_s=now_s if is_overdue else None,
+        case_id=filters.get("case"),
+        state=filters.get("state"),
+        platform=filters.get("platform"),
+        overdue_at_s=now_s if "overdue" in filters else None,
         owner=owner,
     )
     site.store.counts.pass_time(now_s)
@@ -64,27 +82,7 @@ def _list(site: Site, request: Request[Any, Any, Any]) -> dict[str, Any]:
         "rows": rows[:PAGE],
         "next": next_page(rows, PAGE),
         "names": names,
-        "chosen": chosen,
-        "is_overdue": is_overdue,
+        "filters": filters,
         "counts": site.store.counts.of_all(owner),
         "states": STATES,
-    }
-
-
-def _takedown(site: Site, request: Request[Any, Any, Any], takedown_id: str) -> dict[str, Any]:
-    row = site.store.takedowns.find(takedown_id)
-    if row is None:
-        raise NotFoundException
-    last, t = row.last, site.renderer.words(request)
-    states, steps = site.store.takedowns.history(takedown_id)
-    entries = site.store.cases.entries(last.case_id)
-    policy = next((entry.policy for entry in entries if entry.policy is not None), None)
-    return {
-        "row": row,
-        "last": last,
-        "case": site.store.cases.find(last.case_id),
-        "matches": shown_matches(t, last.evidence, site.file_names(last.case_id)),
-        "history": _in_order(states, steps),
-        "needs_approval": bool(policy and policy.approve) and last.state == "issued",
-        "is_pending": last.state in PENDING,
     }

@@ -31,7 +31,8 @@ CREATE TABLE events (
     takedown_id TEXT, event_id TEXT, at_s REAL NOT NULL, state TEXT NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL,
     PRIMARY KEY (takedown_id, event_id)
 ) WITHOUT ROWID;
-CREATE TABLE steps (takedown_id TEXT NOT NULL, step BLOB NOT NULL);
+CREATE TABLE steps (takedown_id TEXT NOT NULL, step BLOB NOT NULL, partition INT, offset INT);
+CREATE TABLE acts (act_id TEXT PRIMARY KEY, subject TEXT NOT NULL, at_s REAL NOT NULL, act BLOB NOT NULL);
 CREATE TABLE dues (takedown_id TEXT PRIMARY KEY, due_s REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE counts (case_id TEXT, what TEXT, n INT NOT NULL, PRIMARY KEY (case_id, what)) WITHOUT ROWID;
 CREATE INDEX counts_by_size ON counts (what, n);
@@ -64,6 +65,7 @@ CREATE INDEX by_author ON takedowns (author, platform) WHERE author IS NOT NULL;
 CREATE INDEX are_held ON takedowns (case_id) WHERE held;
 CREATE INDEX not_yet_late ON takedowns (due_s) WHERE pending AND NOT late;
 CREATE INDEX steps_of ON steps (takedown_id);
+CREATE INDEX acts_on ON acts (subject, at_s);
 
 UPDATE reviews SET waiting = 0 WHERE waiting AND key IN (SELECT review FROM takedowns);
 INSERT INTO counts SELECT case_id, state, count(*) FROM takedowns GROUP BY 1, 2;

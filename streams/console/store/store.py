@@ -2,24 +2,33 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 
-from schemas.messages import Case, Delivery, Label, Message, Standing, Takedown, Verdict
+from confluent_kafka import KafkaException
+
+from schemas.codec import WireError
+from schemas.messages import Act, Case, Checkpoint, Delivery, Label, Message, Notice, Standing, Takedown, Verdict
+from streams.console.store.acts import Acts
 from streams.console.store.cases import Cases
 from streams.console.store.counts import Counts
 from streams.console.store.database import add_indexes, open_database
 from streams.console.store.reviews import Reviews
-from streams.console.store.takedowns import Takedowns
+from streams.console.store.takedowns import Place, Takedowns
 from streams.engine.dead_letter_index import DeadLetterIndex, Selection
+from streams.errors import BrokerError
 from streams.kafka.clients import create_codec
 from streams.kafka.compacted_topic import decode_or_refuse
+from streams.kafka.range_reader import RangeReader
 from streams.kafka.topic_reader import TopicReader, Update
 from streams.kafka.topic_scan import ScannedRecord
 from streams.settings import Settings
+from streams.topology import readers_group
 
-TOPICS = ("cases", "standings", "labels", "takedowns", "deliveries", "verdicts", "dead-letters")
+TOPICS = (
+    "cases", "standings", "labels", "takedowns", "deliveries", "verdicts", "dead-letters", "acts", "checkpoints",
+)  # fmt: skip
 _QUEUE_KIB = 8 * 1024
-"""Of each topic: seven of them are followed at once."""
+"""Of each topic: all of them are followed at once."""
 _BARRIER_S = 20.0
 
 
@@ -41,6 +50,7 @@ class Store:
         self.cases = Cases(self._database, settings)
         self.takedowns = Takedowns(self._database)
         self.reviews = Reviews(self._database)
+        self.acts = Acts(self._database, settings)
         self.dead_letters = DeadLetterIndex((), self._codec, Selection())
         self.n_records = 0
         """Records applied since the start."""
@@ -49,9 +59,13 @@ class Store:
             "standings": self._apply_standings,
             "labels": lambda updates: self.reviews.add_labels(self._messages("labels", updates, Label)),
             "takedowns": lambda updates: self.takedowns.add_events(self._messages("takedowns", updates, Takedown)),
-            "deliveries": lambda updates: self.takedowns.add_steps(self._messages("deliveries", updates, Delivery)),
+            "deliveries": self._apply_deliveries,
             "verdicts": lambda updates: self.reviews.add_verdicts(self._messages("verdicts", updates, Verdict)),
             "dead-letters": self._apply_dead_letters,
+            "acts": lambda updates: self.acts.add(self._messages("acts", updates, Act)),
+            "checkpoints": lambda updates: self.acts.add_checkpoints(
+                self._messages("checkpoints", updates, Checkpoint)
+            ),
         }
         if is_filled:
             self.filled()
@@ -73,6 +87,29 @@ class Store:
     def _messages[M: Message](self, topic: str, updates: Sequence[Update], kind: type[M]) -> list[M]:
         decoded = (decode_or_refuse(self._codec, topic, update) for update in updates)
         return [message for message in decoded if isinstance(message, kind)]
+
+    async def notice(self, place: Place) -> Notice | None:
+        """Return the notice of a step from its record; None if that is no longer retained, or has none.
+
+        Raises
+        ------
+        BrokerError
+            The broker does not answer.
+        """
+        value = await self._delivery(place)
+        try:
+            step = self._codec.decode("deliveries", value) if value is not None else None
+        except WireError:
+            return None
+        return step.notice if isinstance(step, Delivery) else None
+
+    async def _delivery(self, place: Place) -> bytes | None:  # noqa: ARG002 - of the store that follows
+        """Return the value of a record of a delivery; None here, where no topic is read."""
+        return None
+
+    def _apply_deliveries(self, updates: Sequence[Update]) -> None:
+        read = ((decode_or_refuse(self._codec, "deliveries", one), Place(one.partition, one.offset)) for one in updates)
+        self.takedowns.add_steps((step, place) for step, place in read if isinstance(step, Delivery))
 
     def _apply_cases(self, updates: Sequence[Update]) -> None:
         for update in updates:
@@ -107,6 +144,7 @@ class FollowedStore(Store):
 
     def __init__(self, settings: Settings, crash: Callable[[Exception], None]) -> None:
         super().__init__(settings, is_filled=False)
+        self._settings = settings
         self._readers = {
             topic: TopicReader(
                 settings, settings.topic_prefix + topic, partial(self.apply, topic), crash, queue_kib=_QUEUE_KIB
@@ -132,6 +170,20 @@ class FollowedStore(Store):
         for reader in self._readers.values():
             await reader.stop()
         self.close()
+
+    async def _delivery(self, place: Place) -> bytes | None:
+        return await asyncio.to_thread(self._read_delivery, place)
+
+    def _read_delivery(self, place: Place) -> bytes | None:
+        try:
+            record = self._deliveries.record(*place)
+        except KafkaException as error:
+            raise BrokerError(str(error)) from error
+        return record.value if record is not None else None
+
+    @cached_property
+    def _deliveries(self) -> RangeReader:
+        return RangeReader(self._settings, self._settings.topic_prefix + "deliveries", readers_group(self._settings))
 
     async def current(self, *topics: str) -> None:
         """Return once everything written to these topics before the call is applied: a read barrier.

@@ -40,6 +40,23 @@ class Row(NamedTuple):
     due_s: float | None
 
 
+class Place(NamedTuple):
+    """Where a record is in its topic."""
+
+    partition: int
+    offset: int
+
+
+class History(NamedTuple):
+    """States of a takedown and steps of its delivery, the oldest first."""
+
+    states: list[Step]
+    steps: list[Delivery]
+    """Without notices."""
+    notices: dict[str, Place]
+    """Records of those steps that have a notice, by the step's id."""
+
+
 class Filter(NamedTuple):
     """Choice of takedowns; None accepts any."""
 
@@ -72,14 +89,15 @@ class Takedowns:
         rows = [_columns(_slim(event), found_s) for found_s, event in changed.values()]
         self._database.executemany(_PUT, rows)
 
-    def add_steps(self, steps: Iterable[Delivery]) -> None:
-        """Apply steps of deliveries in their order."""
+    def add_steps(self, steps: Iterable[tuple[Delivery, Place]]) -> None:
+        """Apply steps of deliveries in their order; of a notice only the place of its record is kept."""
         rows, dues = [], []
-        for step in steps:
-            rows.append((step.takedown_id, msgspec.msgpack.encode(_without_notice(step))))
+        for step, place in steps:
+            of_notice = (None, None) if step.notice is None else place
+            rows.append((step.takedown_id, msgspec.msgpack.encode(_without_notice(step)), *of_notice))
             if step.due_at is not None:
                 dues.append((step.takedown_id, step.due_at.timestamp()))
-        self._database.executemany("INSERT INTO steps VALUES (?, ?)", rows)
+        self._database.executemany("INSERT INTO steps VALUES (?, ?, ?, ?)", rows)
         self._database.executemany("INSERT OR REPLACE INTO dues VALUES (?, ?)", dues)
         self._database.executemany(_NEW_DUE, [(due_s, takedown_id, due_s) for takedown_id, due_s in dues])
 
@@ -115,16 +133,20 @@ class Takedowns:
         query = "SELECT last FROM takedowns WHERE case_id = ? AND held LIMIT ?"
         return [_EVENT.decode(last) for (last,) in self._database.execute(query, (case_id, limit))]
 
-    def history(self, takedown_id: str) -> tuple[list[Step], list[Delivery]]:
-        """Return the states of a takedown and the steps of its delivery, the oldest first."""
+    def history(self, takedown_id: str) -> History:
+        """Return what happened to a takedown."""
         states = self._database.execute(
             "SELECT at_s, state, by, why FROM events WHERE takedown_id = ? LIMIT ?", (takedown_id, MAX_STEPS)
         )
         taken = [Step(at=datetime.fromtimestamp(at_s, UTC), state=s, by=by, why=why) for at_s, s, by, why in states]
-        query = "SELECT step FROM steps WHERE takedown_id = ? LIMIT ?"
-        found = (_STEP.decode(blob) for (blob,) in self._database.execute(query, (takedown_id, MAX_STEPS)))
-        steps = {step.delivery_id: step for step in found}  # a repeated one is there once
-        return sorted(taken, key=lambda step: step.at), sorted(steps.values(), key=lambda step: step.at)
+        query = "SELECT step, partition, offset FROM steps WHERE takedown_id = ? LIMIT ?"
+        steps, notices = dict[str, Delivery](), dict[str, Place]()
+        for blob, partition, offset in self._database.execute(query, (takedown_id, MAX_STEPS)):
+            step = _STEP.decode(blob)
+            steps[step.delivery_id] = step  # a repeated one is there once
+            if offset is not None:
+                notices[step.delivery_id] = Place(partition, offset)
+        return History(sorted(taken, key=_time), sorted(steps.values(), key=_time), notices)
 
     def of_author(self, platform: str, author: str, limit: int, owner: str | None = None) -> list[Row]:
         """Return the takedowns of an account's posts, in cases of one owner or all, the newest first."""
@@ -151,6 +173,10 @@ def _columns(event: Takedown, found_s: float) -> tuple[object, ...]:
         bool(event.held_for),
         msgspec.msgpack.encode(event),
     )
+
+
+def _time(step: Step | Delivery) -> datetime:
+    return step.at
 
 
 def _without_notice(step: Delivery) -> Delivery:

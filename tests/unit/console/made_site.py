@@ -1,7 +1,7 @@
 """A console over a store without a broker, and a browser for it."""
 
 import os
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,12 +37,14 @@ from streams.console.render import Renderer
 from streams.console.sessions import Identity, Sessions
 from streams.console.site import Site
 from streams.console.store.store import Store
+from streams.console.store.takedowns import Place
 from streams.console.wellbeing import Wellbeing
 from streams.kafka.lag import StageLag
 from streams.kafka.topic_reader import Update
 from streams.rights.person import Person
 from streams.rights.settings import ROLES, Role
-from streams.settings import load_settings
+from streams.settings import Settings, load_settings
+from tests.unit.delivery.notices.made_notices import notice
 from tests.unit.made_messages import POLICY, delivery, takedown, verdict
 
 MINA = Identity(Person("account", frozenset(ROLES)), "mina")
@@ -107,6 +109,22 @@ class FixedFigures:
         return Figures(lag, 2.5, None, [("bluesky", datetime.now(UTC))])
 
 
+class MadeStore(Store):
+    """Store whose deliveries can be read again, as from their topic."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.deliveries: dict[Place, bytes | None] = {}
+
+    def apply(self, topic: str, updates: Sequence[Update]) -> None:
+        super().apply(topic, updates)
+        if topic == "deliveries":
+            self.deliveries |= {Place(one.partition, one.offset): one.value for one in updates}
+
+    async def _delivery(self, place: Place) -> bytes | None:
+        return self.deliveries.get(place)
+
+
 async def nothing() -> None:
     """Return at once, as if what was written was read."""
 
@@ -129,9 +147,10 @@ def made_site(
     roles: Collection[Role] = ROLES,
 ) -> Iterator[tuple[Site, RecordedActions]]:
     """Yield a site over an empty store, and the record of its acts."""
-    settings, actions = load_settings(time_zone="Asia/Seoul", desk_folder=folder), RecordedActions()
+    keys = {"signing_key_file": folder / "key"} if folder is not None else {}
+    settings, actions = load_settings(time_zone="Asia/Seoul", desk_folder=folder, audit=keys), RecordedActions()
     identity = MINA._replace(person=Person(MINA.person.name, frozenset(roles)))
-    with closing(Store(settings)) as store:
+    with closing(MadeStore(settings)) as store:
         site = Site(
             settings=settings,
             store=store,
@@ -249,5 +268,9 @@ def fill(store: Store) -> None:
     put(store, "verdicts", waiting(), waiting("post-m", "case-m"))
     put(store, "takedowns", found(), found(1, state="held", held_for=["reference-1"]), found(2, state="removed"))
     put(store, "takedowns", found(event_id="event-0-2", state="sent", at=ago(hours=29)))
-    put(store, "deliveries", delivery(takedown_id="takedown-0", due_at=ago(hours=5), channel="mail", at=ago(hours=29)))
+    sent = delivery(
+        delivery_id="sent", takedown_id="takedown-0", due_at=ago(hours=5), channel="mail", at=ago(hours=29),
+        notice=notice(language="ko"),
+    )  # fmt: skip
+    put(store, "deliveries", sent)
     put(store, "dead-letters", *map(letter, range(3)))

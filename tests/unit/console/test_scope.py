@@ -18,9 +18,17 @@ from streams.rights.table import MACHINE, RIGHTS, Right
 from tests.unit.console.made_site import RecordedActions, browser, case, fill, found, made_site, put, token, waiting
 
 POST = "at://did:plc:x/app.bsky.feed.post/3k"
-LISTS = {"/", "/reviews", "/reviews/next", "/review/picture/{name:str}", "/takedowns"}
+LISTS = {
+    "/", "/reviews", "/reviews/next", "/review/picture/{name:str}", "/takedowns", "/views", "/views/remove",
+}  # fmt: skip
 """Pages that show own cases alone, to a person with a right to those alone."""
-IDS = {"case_id": "case-a", "takedown_id": "takedown-0", "reference_id": "r1", "letter_id": "letter-1"}
+IDS = {
+    "case_id": "case-a",
+    "takedown_id": "takedown-0",
+    "reference_id": "r1",
+    "letter_id": "letter-1",
+    "step_id": "sent",
+}
 JOB = {"post": POST, "case": "case-a"}
 
 

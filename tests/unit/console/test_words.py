@@ -16,8 +16,11 @@ from schemas.messages import (
     StandingKind,
     State,
 )
+from streams.audit.trusted_keys import Fault
 from streams.console.words import CATALOGUES, languages, preferred, words
+from streams.delivery.plan import Kind
 from streams.desk.case_report import ReferenceKind
+from streams.rights.table import Right
 from streams.topology import OPTIONAL, STAGES
 
 CONSOLE = Path(str(CATALOGUES)).parent
@@ -25,6 +28,7 @@ USED = re.compile(r"""\bt\(\s*"([a-z_.]+)"|\bt\(\s*'([a-z_.]+)'|key[^=\n]*= "([a
 GROUPS: dict[str, object] = {
     "state": State, "next_step": State, "delivery_kind": DeliveryKind, "outcome": DeliveryOutcome, "kind": CaseKind,
     "decision": LabelDecision, "sense": Modality, "standing": StandingKind, "reference_kind": ReferenceKind,
+    "expected": Kind, "fault_of_signature": Fault, "right": Right,
 }  # fmt: skip
 
 
@@ -60,7 +64,18 @@ def test_every_word_that_the_console_names_exists() -> None:
 
 def test_no_word_is_left_that_nothing_uses() -> None:
     text = "\n".join(file.read_text("utf-8") for file in [*CONSOLE.rglob("*.py"), *CONSOLE.rglob("*.jinja")])
-    composed = (*GROUPS, "reason", "reason_part", "family_decision", "stage", "nav", "keys", "letters", "fault")
+    composed = (
+        *GROUPS,
+        "reason",
+        "reason_part",
+        "family_decision",
+        "stage",
+        "nav",
+        "keys",
+        "letters",
+        "fault",
+        "views",
+    )
     unused = [
         key for key in words("en").sentences if key not in text and not key.startswith(tuple(f"{g}." for g in composed))
     ]
