@@ -128,8 +128,9 @@ def feed_topic(
     mapping: Annotated[Path, typer.Option(help="Mapping file of records to posts and removals; TOML or YAML.")],
 ) -> None:
     """Make posts and removals from a platform's own Kafka topic."""
-    from streams.feeds.kafka_topic.feed import FEED, TopicFeed  # noqa: PLC0415 - likewise
+    from streams.feeds.kafka_topic.feed import TopicFeed  # noqa: PLC0415 - likewise
     from streams.feeds.kafka_topic.mapping import load_mapping  # noqa: PLC0415 - likewise
+    from streams.feeds.kafka_topic.offsets import FEED  # noqa: PLC0415 - likewise
     from streams.feeds.kafka_topic.record_format import value_decoder  # noqa: PLC0415 - likewise
     from streams.feeds.kafka_topic.source import source_settings  # noqa: PLC0415 - likewise
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import stamina
 
 from schemas.messages import Post
+from streams.decode import captions
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.fetch.turns import NoRoomError, Share
@@ -82,9 +83,8 @@ class MediaAccess:
             async with AsyncExitStack() as files:
                 async with waiting():
                     fetched = await _concurrently(partial(self._fetch, post.seen_at, share, files), links)
-                opened = await _concurrently(
-                    self._scan, {i: one for i, one in fetched.items() if isinstance(one, Path)}
-                )
+                files_by_kind = {i: (one, post.media[i].kind) for i, one in fetched.items() if isinstance(one, Path)}
+                opened = await _concurrently(self._scan, files_by_kind)
                 outcomes = {**fetched, **opened}
                 failures += [Failure(i, error) for i, error in outcomes.items() if isinstance(error, RecordError)]
                 links = {i: links[i] for i, outcome in outcomes.items() if isinstance(outcome, NoRoomError)}
@@ -120,8 +120,11 @@ class MediaAccess:
             await asyncio.sleep(min(pause_s, left_s))
             pause_s *= 2
 
-    async def _scan(self, index: int, path: Path) -> OpenMedium | RecordError:
+    async def _scan(self, index: int, fetched: tuple[Path, str | None]) -> OpenMedium | RecordError:
+        path, kind = fetched
         try:
+            if kind == captions.KIND:
+                return OpenMedium(index, path, captions.read_captions(path), [])
             info = await self.decoder.scan(path)
         except RecordError as error:
             return _of_the_medium(error)
@@ -129,6 +132,8 @@ class MediaAccess:
 
     async def segments(self, medium: OpenMedium, failures: list[Failure]) -> AsyncGenerator[DecodedSegment]:
         """Yield every segment in `medium.spans`, empty after decoding failed; append the reason to `failures`."""
+        if not medium.spans:
+            return
         n_done = 0
         try:
             async with aclosing(self.decoder.segments(medium.path, medium.info)) as segments:

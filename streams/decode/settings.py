@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from streams.secrets.settings import SecretSettings
@@ -26,8 +26,10 @@ class MediaSettings(SecretSettings):
     """Its secret key."""
     allowed_hosts: tuple[str, ...] = ()
     """Hosts, host:port or CIDRs that may resolve to private addresses, such as a media store in the same cluster."""
-    max_media: PositiveInt = 16
-    """Most media of one post; a post with more is taken for an attack."""
+    plc_directory: str = Field(default="https://plc.directory", pattern=r"^https?://\S+$")
+    """Server that resolves the did:plc of Bluesky's accounts, whose own servers have media that the network's lacks."""
+    max_media: PositiveInt = 48
+    """Most media of one post; a post with more is taken for an attack. A gallery has 20, a video 20 captions."""
     max_bytes: PositiveInt = 1024 * 1024 * 1024
     """Largest medium in bytes; two hours of phone video fit."""
     fetch_timeout_s: PositiveFloat = 120.0

@@ -1,5 +1,6 @@
 """The topic feed: the documented mapping, repeated kills, new partitions, malformed records and Avro."""
 
+import asyncio
 import io
 import json
 import random
@@ -14,7 +15,7 @@ from typing import Any
 
 import fastavro
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
@@ -76,6 +77,18 @@ class Source:
 
     def _n_partitions(self) -> int:
         return len(self._producer.list_topics(self.topic, timeout=DEADLINE_S).topics[self.topic].partitions)
+
+    def recreate(self, n_partitions: int = N_PARTITIONS) -> None:
+        """Delete the topic, and create another one of the same name."""
+        self._producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 0})  # the old one would create it
+        self._admin.delete_topics([self.topic])[self.topic].result(20)
+        until(lambda: self.topic not in self._admin.list_topics(timeout=DEADLINE_S).topics)
+        self._admin.create_topics([NewTopic(self.topic, n_partitions, 1)])[self.topic].result(20)
+
+    def delete_before(self, offset: int) -> None:
+        self._admin.delete_records([TopicPartition(self.topic, 0, offset)])[
+            TopicPartition(self.topic, 0, offset)
+        ].result(20)
 
     def grow(self, n_partitions: int) -> None:
         self._admin.create_partitions([NewPartitions(self.topic, n_partitions)])[self.topic].result(20)
@@ -195,7 +208,7 @@ async def records_from(mapped: TopicMapping, system: System, n_records: int, par
 async def test_new_partitions_are_read_from_their_beginning(
     system: System, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.feeds.kafka_topic.feed._PARTITION_DISCOVERY_S", 0.3)
+    monkeypatch.setattr("streams.feeds.kafka_topic.feed._COMPARISON_S", 0.3)
     mapped = load_mapping(mapping(tmp_path, source))
     source.write(action("create_post", 1, text="old"), 0)
     source.flush()
@@ -228,6 +241,63 @@ async def test_a_first_start_at_the_end_leaves_no_gap_after_it(system: System, s
     # a recreated source is shorter than the stored offset
     records = await records_from(mapped, system, 2, parts | {f"{source.topic}/0": "9"})
     assert [record.caption for record in records] == ["before", "between"]
+
+
+async def test_a_source_that_was_created_again_is_read_from_its_beginning_although_it_is_longer(
+    system: System, source: Source, tmp_path: Path
+) -> None:
+    mapped = load_mapping(mapping(tmp_path, source))
+    source.write(action("create_post", 1, text="old"), 0)
+    source.flush()
+    parts: dict[str, str | None] = {}
+    async with running_feed(mapped, system, Progress()) as batches:
+        async for batch in batches:
+            parts |= batch.parts
+            if batch.records:
+                break
+    source.recreate(N_PARTITIONS - 1)
+    for number in (2, 3):
+        source.write(action("create_post", number, text=f"new {number}"), 0)
+    source.flush()
+    known = {part: position for part, position in parts.items() if position is not None}
+    async with running_feed(mapped, system, Progress(parts=known)) as batches:
+        first = await anext(batches)
+        found: list[Any] = []
+        while len(found) < 2:
+            found += (await anext(batches)).records
+    assert [record.caption for record in found] == ["new 2", "new 3"]
+    assert first.parts[source.topic] not in {None, known[source.topic]}
+    assert first.parts[f"{source.topic}/{N_PARTITIONS - 1}"] is None  # the partition is gone
+
+
+async def test_a_source_created_again_under_a_running_feed_is_read_from_its_beginning(
+    system: System, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.feeds.kafka_topic.feed._COMPARISON_S", 0.3)
+    monkeypatch.setattr("streams.feeds.kafka_topic.feed._FATAL_ERRORS", set())  # while the topic is not there
+    mapped = load_mapping(mapping(tmp_path, source))
+    source.write(action("create_post", 1, text="old"), 0)
+    source.flush()
+    found: list[Any] = []
+    async with running_feed(mapped, system, Progress()) as batches:
+        while {record.caption for record in found} < {"old", "new 0", "new 1", "new 2"}:
+            found += (await anext(batches)).records
+            if len(found) == 1:
+                await asyncio.to_thread(source.recreate)
+                for number in range(3):
+                    source.write(action("create_post", 5 + number, text=f"new {number}"), 0)
+                source.flush()
+
+
+async def test_records_deleted_before_they_were_read_are_a_gap(system: System, source: Source, tmp_path: Path) -> None:
+    mapped = load_mapping(mapping(tmp_path, source))
+    for number in range(3):
+        source.write(action("create_post", number, text=f"post {number}"), 0)
+    source.flush()
+    source.delete_before(2)
+    gap, post = await records_from(mapped, system, 2, {f"{source.topic}/0": "1"})
+    assert (gap.reason, post.caption) == ("feed_gap", "post 2")
+    assert f"{source.topic}/0: records 1 to 1 were deleted" in gap.detail
 
 
 @pytest.fixture(params=["file", "registry"])

@@ -1,7 +1,9 @@
 """Source of media over HTTP and HTTPS, with every connection checked."""
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -9,12 +11,16 @@ from streams.decode.settings import MediaSettings
 from streams.errors import TransientError, UnprocessableError
 from streams.links.addresses import AddressPolicy
 from streams.links.client import guarded_client
+from streams.links.did import HomeServers
 
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _FORBIDDEN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}
 _NOT_YET = (b"BlobNotFound", b"Blob not found")
 """Bluesky's error of a blob that it never had, or is still processing: by name as in the lexicon, or by its sentence,
 with the name InvalidRequest, as its own server answers."""
+_BLOB_PATH = "/xrpc/com.atproto.sync.getBlob"
+_ELSEWHERE = {"link_gone", "link_forbidden", "link_refused", "link_not_yet"}
+"""Reasons why one server has no blob while another may have it."""
 _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -26,13 +32,14 @@ class HttpSource:
         self._client = guarded_client(
             policy, timeout_s=settings.connect_timeout_s, max_connections=settings.max_fetches
         )
+        self._home_servers = HomeServers(self._client, settings.plc_directory, settings.connect_timeout_s)
 
     async def close(self) -> None:
         """Close kept connections."""
         await self._client.aclose()
 
     async def read(self, url: str, declare: Callable[[int], None]) -> AsyncGenerator[bytes]:
-        """Yield the body in chunks.
+        """Yield the body in chunks; a blob of Bluesky that the link's server does not have, from its account's server.
 
         Parameters
         ----------
@@ -44,6 +51,28 @@ class HttpSource:
         UnprocessableError, TransientError
             As Fetcher.fetch.
         """
+        try:
+            async with aclosing(self._read(url, declare)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except UnprocessableError as error:  # only before the first chunk
+            if error.reason not in _ELSEWHERE or not (home := await self._home(url)):
+                raise
+            async with aclosing(self._read(home, declare)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _home(self, url: str) -> str:
+        """Return the link of a blob on its account's own server; empty for other links, or without another server."""
+        parts = urlsplit(url)
+        did = "".join(parse_qs(parts.query).get("did", [])[:1])
+        if parts.path != _BLOB_PATH or not did:
+            return ""
+        server = await self._home_servers.server(did)
+        same = urlsplit(server).netloc == parts.netloc
+        return "" if same or not server else f"{server}{_BLOB_PATH}?{parts.query}"
+
+    async def _read(self, url: str, declare: Callable[[int], None]) -> AsyncGenerator[bytes]:
         host = "the host"
         try:
             request = self._client.build_request("GET", url)

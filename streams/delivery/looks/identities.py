@@ -2,12 +2,12 @@
 
 from http import HTTPStatus
 from time import monotonic
-from urllib.parse import unquote
 
 import httpx
 
 from streams.delivery.looks.answers import json_of
 from streams.delivery.web_client import NoReply, Reply, ask
+from streams.links.did import document_address, server_of
 
 _MAX_KEPT = 10_000
 _KEEP_S = 600.0
@@ -69,25 +69,12 @@ class Identities:
             raise NoServer(none.error, none.address) from none
         if reply.status == HTTPStatus.GONE:
             raise NoServer("did_tombstoned", reply.address, reply)
-        server = _server_of(json_of(reply), did) if reply.status == HTTPStatus.OK else ""
+        server = server_of(json_of(reply), did) if reply.status == HTTPStatus.OK else ""
         if not server:
             raise NoServer("did_not_found", reply.address, reply)
         return server
 
     def _document(self, did: str) -> str:
-        method, _, name = did.removeprefix("did:").partition(":")
-        if method == "plc" and name.isalnum():
-            return f"{self._plc}/{did}"
-        if method == "web" and name and "/" not in (host := unquote(name)):
-            return f"https://{host}/.well-known/did.json"
-        raise NoServer("did_unsupported", did[:200])
-
-
-def _server_of(document: dict[str, object], did: str) -> str:
-    """Return the address of a document's #atproto_pds service, empty if it has none."""
-    services = document.get("service")
-    for service in services[:20] if isinstance(services, list) else ():
-        if isinstance(service, dict) and service.get("id") in {"#atproto_pds", f"{did}#atproto_pds"}:
-            endpoint = service.get("serviceEndpoint")
-            return endpoint.rstrip("/") if isinstance(endpoint, str) else ""
-    return ""
+        if not (address := document_address(did, self._plc)):
+            raise NoServer("did_unsupported", did[:200])
+        return address

@@ -75,6 +75,8 @@ class Embed:
 
     def _read_video(self, embed: Fields) -> None:
         self._add(embed, "video", "video", embed.text("alt"))
+        for caption in embed.each("captions"):
+            self._add(caption, "file", "captions", "")
 
     def _read_card(self, card: Fields) -> None:
         self.texts += [card.text("uri"), card.text("title"), card.text("description")]

@@ -7,11 +7,11 @@ although it is on another Kafka. Nothing is committed at the source, where the r
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Post
@@ -21,6 +21,7 @@ from streams.feeds.cursor import Progress
 from streams.feeds.dead_letters import feed_dead_letter, unread_dead_letters
 from streams.feeds.guard import Refusal, guarded
 from streams.feeds.kafka_topic.mapping import TopicMapping
+from streams.feeds.kafka_topic.offsets import FEED, SourceOffsets
 from streams.feeds.kafka_topic.record_format import Decode
 from streams.feeds.notes import Notes
 from streams.kafka.clients import client_config
@@ -31,17 +32,14 @@ from streams.topology import readers_group
 
 log = structlog.get_logger()
 
-FEED = "topic"
 _MAX_BATCH = 500
 _POLL_TIMEOUT_S = 0.2
-_QUERY_TIMEOUT_S = 20.0
-_PARTITION_DISCOVERY_S = 30.0
-_FATAL_ERRORS = {
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - its public name
-}
+_COMPARISON_S = 30.0
+"""How soon a change of the topic is noticed: new partitions, or another topic of the same name."""
+_FATAL_ERRORS = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED}
 """Errors that only a restart or a person can resolve."""
+_NO_OFFSET = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001 - its public name
+"""The next record is not there: the source deleted it, has shrunk or was created again."""
 
 
 class TopicFeed:
@@ -60,8 +58,7 @@ class TopicFeed:
         self._settings = settings
         self._topic = mapping.source.topic
         self._decode = decode
-        self._next_offsets: dict[int, int] = {}
-        self._discovered_at = 0.0
+        self._compared_at = 0.0
         self._poll_lock = threading.Lock()
 
     async def batches(self, progress: Progress) -> AsyncGenerator[Batch]:
@@ -81,103 +78,80 @@ class TopicFeed:
                 auto_offset_reset="error",  # a gap must not pass unnoticed: the next start logs its size
             )
         )
+        start_latest = self._mapping.source.start == "latest"
+        offsets = SourceOffsets(self._topic, self._settings, progress.parts, start_latest=start_latest)
         try:
-            await asyncio.to_thread(self._assign, consumer, progress)
-            yield Batch(parts=self._parts(self._next_offsets))  # so that a restart does not choose the offsets again
-            metrics.FEED_CONNECTED.labels(FEED).set(1)
+            # Yielded before any record, so that a restart does not choose the offsets again.
+            yield await asyncio.to_thread(self._assign, consumer, offsets)
             while True:
-                messages = await asyncio.to_thread(self._poll, consumer)
-                if messages:
-                    yield await asyncio.to_thread(self._batch, messages)
+                batch = await asyncio.to_thread(self._poll, consumer, offsets)
+                if batch is not None:
+                    yield batch
         finally:
             metrics.FEED_CONNECTED.labels(FEED).set(0)
             await asyncio.to_thread(self._close, consumer)
 
-    def _assign(self, consumer: Consumer, progress: Progress) -> None:
-        stored = {
-            int(part.rpartition("/")[2]): int(offset)
-            for part, offset in progress.parts.items()
-            if part.rpartition("/")[0] == self._topic  # else of an earlier source of the mapping
-        }
+    def _assign(self, consumer: Consumer, offsets: SourceOffsets) -> Batch:
+        """Compare all offsets with the topic and read on from them; return the change."""
         try:
-            for partition in self._partitions(consumer):
-                self._next_offsets[partition] = self._start_offset(
-                    consumer, partition, stored.get(partition), is_first=not stored
-                )
+            return self._change(consumer, offsets, check_all=True)
         except KafkaException as error:
             raise UsageError(f"{self._topic} at {self._settings.bootstrap_servers}: {error.args[0].str()}") from error
-        self._assign_next(consumer)
 
-    def _start_offset(self, consumer: Consumer, partition: int, stored: int | None, *, is_first: bool) -> int:
-        """Return the stored next offset, or the nearest available one."""
-        first, end = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_QUERY_TIMEOUT_S)
-        if stored is None:
-            # A partition added later is read from its beginning: its records are newer than the feed's first start.
-            return end if is_first and self._mapping.source.start == "latest" else first
-        if stored > end:
-            log.error("the source was recreated: reading from its beginning", topic=self._topic, partition=partition)
-            return first
-        if stored < first:
-            log.error("the source deleted records before they were read", topic=self._topic, records=first - stored)
-        return max(first, stored)
+    def _change(self, consumer: Consumer, offsets: SourceOffsets, *, check_all: bool) -> Batch:
+        """Compare the offsets with the topic; return the change of the cursor, and gaps."""
+        self._compared_at = time.monotonic()
+        parts = offsets.find(consumer, check_all=check_all)
+        if check_all or parts:
+            consumer.assign(offsets.assignment())
+        metrics.FEED_CONNECTED.labels(FEED).set(1)
+        return Batch(offsets.take_gaps(), parts=parts)
 
-    def _partitions(self, consumer: Consumer) -> list[int]:
-        self._discovered_at = time.monotonic()
-        found = consumer.list_topics(self._topic, timeout=_QUERY_TIMEOUT_S).topics[self._topic]
-        if found.error is not None:
-            raise KafkaException(found.error)
-        return sorted(found.partitions)
-
-    def _assign_next(self, consumer: Consumer) -> None:
-        consumer.assign(
-            [TopicPartition(self._topic, partition, offset) for partition, offset in self._next_offsets.items()]
-        )
-
-    def _poll(self, consumer: Consumer) -> list[Message]:
-        """Return the next records, none after the poll timeout."""
+    def _poll(self, consumer: Consumer, offsets: SourceOffsets) -> Batch | None:
+        """Return the next records, or else a change of the topic; None if there is neither."""
         with self._poll_lock:
-            if time.monotonic() - self._discovered_at > _PARTITION_DISCOVERY_S:
-                self._discover_partitions(consumer)
+            if time.monotonic() - self._compared_at > _COMPARISON_S and (change := self._compared(consumer, offsets)):
+                return change
             if (first := consumer.poll(_POLL_TIMEOUT_S)) is None:
-                return []
+                return None
             messages = [first, *consumer.consume(_MAX_BATCH - 1, timeout=0)]
-        for error in filter(None, (message.error() for message in messages)):
-            self._handle_error(error)
-        return [message for message in messages if message.error() is None]
+            errors = [error for message in messages if (error := message.error()) is not None]
+            read = [message for message in messages if message.error() is None]
+            batch = self._batch(read, offsets) if read else None
+            if any(error.code() == _NO_OFFSET for error in errors):
+                self._compared_at = 0.0  # at the next poll, after this batch
+                offsets.doubted = True
+            for error in errors:
+                self._handle_error(error)
+            return batch
+
+    def _compared(self, consumer: Consumer, offsets: SourceOffsets) -> Batch | None:
+        """Return the change of the topic since the last comparison, None without one or while it does not answer."""
+        try:
+            change = self._change(consumer, offsets, check_all=offsets.doubted)
+        except KafkaException as error:
+            metrics.FEED_CONNECTED.labels(FEED).set(0)
+            self._handle_error(error.args[0])
+            return None
+        offsets.doubted = False
+        return change if change.parts or change.records else None
 
     def _close(self, consumer: Consumer) -> None:
         with self._poll_lock:  # the last poll of a cancelled feed may still be running
             consumer.close()
-
-    def _discover_partitions(self, consumer: Consumer) -> None:
-        try:
-            new = set(self._partitions(consumer)) - set(self._next_offsets)
-        except KafkaException as error:
-            metrics.FEED_CONNECTED.labels(FEED).set(0)
-            self._handle_error(error.args[0])
-            return
-        metrics.FEED_CONNECTED.labels(FEED).set(1)
-        if new:
-            log.info("new partitions at the source", topic=self._topic, partitions=sorted(new))
-            self._next_offsets |= dict.fromkeys(sorted(new), 0)
-            self._assign_next(consumer)
 
     def _handle_error(self, error: KafkaError) -> None:
         if error.fatal() or error.code() in _FATAL_ERRORS:
             raise UsageError(f"{self._topic} at {self._settings.bootstrap_servers}: {error.str()}")
         log.warning("error of the source", topic=self._topic, error=error.str())
 
-    def _batch(self, messages: Sequence[Message]) -> Batch:
+    def _batch(self, messages: Sequence[Message], offsets: SourceOffsets) -> Batch:
         mapped = [self._records(message) for message in messages]
-        next_offsets = {message.partition() or 0: (message.offset() or 0) + 1 for message in messages}
-        self._next_offsets |= next_offsets
+        parts = offsets.advance({message.partition() or 0: (message.offset() or 0) + 1 for message in messages})
         newest_ms = max(message.timestamp()[1] for message in messages)
         metrics.FEED_LAG_SECONDS.labels(FEED).set(max(0.0, time.time() - newest_ms / 1000))
         records = [record for found in mapped for record in found]
-        return Batch(records, parts=self._parts(next_offsets), ignored=sum(not found for found in mapped))
-
-    def _parts(self, next_offsets: Mapping[int, int]) -> dict[str, str]:
-        return {f"{self._topic}/{partition}": str(offset) for partition, offset in next_offsets.items()}
+        return Batch(records, parts=parts, ignored=sum(not found for found in mapped))
 
     def _records(self, message: Message) -> list[FeedRecord]:
         """Return the post or removal of a record with the dead letters beside it, or its dead letter."""

@@ -20,6 +20,7 @@ from streams.feeds.files.jsonl import read_jsonl
 from streams.feeds.json_text import read_json
 from streams.feeds.kafka_topic.feed import TopicFeed
 from streams.feeds.kafka_topic.mapping import load_mapping
+from streams.feeds.kafka_topic.offsets import SourceOffsets
 from streams.feeds.mastodon.feed import MastodonFeed
 from streams.feeds.mastodon.server import Server, _parse_frame
 from streams.feeds.mastodon.wire import StreamEvent
@@ -237,7 +238,8 @@ TOPIC = TopicFeed(load_mapping(EXAMPLES / "osprey.toml"), read_json, load_settin
 
 
 def topic(value: bytes) -> list[Batch]:
-    return [TOPIC._batch([Sent(value)])]  # type: ignore[list-item]
+    offsets = SourceOffsets("osprey.actions_input", load_settings(), {}, start_latest=False)
+    return [TOPIC._batch([Sent(value)], offsets)]  # type: ignore[list-item]
 
 
 @many

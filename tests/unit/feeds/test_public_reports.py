@@ -155,3 +155,12 @@ def test_an_account_that_is_gone_is_a_removal(state: str) -> None:
     account = {"active": False, "status": state, "seq": 5}
     (gone,) = read({"did": "did:plc:a", "time_us": 1795690000000000, "kind": "account", "account": account})
     assert (gone.kind, gone.status, gone.author) == ("account_gone", state, "did:plc:a")
+
+
+def test_captions_of_a_video_are_media_of_their_own() -> None:
+    captions = [{"lang": "en", "file": BLOB_JSON | {"mimeType": "text/vtt"}}, None, {"lang": "ko", "file": None}]
+    (post, letter) = read(
+        with_embed({"$type": "app.bsky.embed.video", "video": BLOB_JSON, "alt": "a", "captions": captions})
+    )
+    assert [(medium.kind, medium.alt) for medium in post.media] == [("video", "a"), ("captions", "")]
+    assert letter.detail.endswith("captions without a link to its bytes")
