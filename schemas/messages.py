@@ -107,16 +107,25 @@ class Frame(Message, frozen=True, kw_only=True):
     jpeg: bytes
 
 
+class Coverage(Message, frozen=True, kw_only=True):
+    track: int
+    codec: str
+    present_s: float
+    decoded_s: float
+
+
 class Frames(Message, frozen=True, kw_only=True):
     segment: Segment
     frames: list[Frame]
     thumbnails: list[Thumbnail] = []
+    coverage: Coverage | None = None
 
 
 class Sounds(Message, frozen=True, kw_only=True):
     segment: Segment
     rate_hz: int
     pcm: bytes
+    coverage: Coverage | None = None
 
 
 class Text(Message, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Decoder of media files in the sandbox, used by the decode stage and the desk."""
 
+import math
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -7,11 +8,15 @@ from typing import Self
 
 import msgspec
 
-from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, cut
+from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, Span, cut
 from streams.decode.sandbox.memory import default_budget, most_children
 from streams.decode.sandbox.sandbox import Sandbox
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
+
+_MAX_LANES = 256
+"""More than the sandbox's parts and tracks give."""
+_ROUNDING_S = 1e-3
 
 
 def post_sampling(settings: MediaSettings) -> Sampling:
@@ -79,12 +84,12 @@ class Decoder:
             async with aclosing(answers):
                 (info,) = [_decoded(answer, MediaInfo) async for answer in answers]
         # A compromised child may send any number; the segments are counted from this one.
-        if not 0.0 <= info.duration_s <= self._settings.max_duration_s:
+        if not _is_possible(info, self._settings.max_duration_s):
             raise UnprocessableError("media_decode_crash", "the decoder's answer has an impossible duration")
         return info
 
-    def spans(self, info: MediaInfo) -> list[tuple[float, float]]:
-        """Return start and duration in seconds of each segment that `segments` will yield."""
+    def spans(self, info: MediaInfo) -> list[Span]:
+        """Return the segments that `segments` will yield."""
         return cut(info, self._settings.segment_s)
 
     async def segments(self, path: Path, info: MediaInfo, *, reference: bool = False) -> AsyncGenerator[DecodedSegment]:
@@ -118,6 +123,19 @@ def _opened(path: Path) -> Iterator[list[int]]:
     """Yield two descriptors of a file, each with a position of its own; the child can open no file itself."""
     with path.open("rb", buffering=0) as picture, path.open("rb", buffering=0) as sound:
         yield [picture.fileno(), sound.fileno()]
+
+
+def _is_possible(info: MediaInfo, longest_s: float) -> bool:
+    """Return whether all lanes together are no longer than allowed, and few."""
+    durations_s = [lane.duration_s for lane in info.lanes]
+    is_finite = all(math.isfinite(value) for lane in info.lanes for value in (lane.start_s, lane.duration_s))
+    return (
+        is_finite
+        and len(durations_s) <= _MAX_LANES
+        and min(durations_s, default=0.0) >= 0.0
+        and sum(durations_s) <= longest_s + _ROUNDING_S
+        and 0.0 <= info.duration_s <= longest_s + _ROUNDING_S
+    )
 
 
 def _decoded[M: MediaInfo | DecodedSegment](answer: bytes, kind: type[M]) -> M:

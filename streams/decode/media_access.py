@@ -16,7 +16,7 @@ from streams.decode import captions
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.fetch.turns import NoRoomError, Share
-from streams.decode.media.decoded import DecodedSegment, MediaInfo
+from streams.decode.media.decoded import DecodedSegment, MediaInfo, Span
 from streams.engine.waiting import waiting
 from streams.errors import RecordError, TransientError, UnprocessableError, WorkerError, worker_fault
 from streams.telemetry import metrics
@@ -32,8 +32,8 @@ class OpenMedium:
     """Position among the post's media."""
     path: Path
     info: MediaInfo
-    spans: list[tuple[float, float]]
-    """Start and duration of each segment, seconds."""
+    spans: list[Span]
+    """Its segments."""
 
 
 class Wave(NamedTuple):
@@ -130,20 +130,22 @@ class MediaAccess:
             return _of_the_medium(error)
         return OpenMedium(index, path, info, self.decoder.spans(info))
 
-    async def segments(self, medium: OpenMedium, failures: list[Failure]) -> AsyncGenerator[DecodedSegment]:
+    async def segments(
+        self, medium: OpenMedium, failures: list[Failure]
+    ) -> AsyncGenerator[tuple[Span, DecodedSegment]]:
         """Yield every segment in `medium.spans`, empty after decoding failed; append the reason to `failures`."""
         if not medium.spans:
             return
-        n_done = 0
+        left = iter(medium.spans)
         try:
             async with aclosing(self.decoder.segments(medium.path, medium.info)) as segments:
                 async for segment in segments:
-                    yield segment
-                    n_done += 1
+                    if (span := next(left, None)) is not None:  # a compromised child may send any number
+                        yield span, segment
         except UnprocessableError as error:
             failures.append(Failure(medium.index, error))
-        for start_s, duration_s in medium.spans[n_done:]:
-            yield DecodedSegment(start_s=start_s, duration_s=duration_s)
+        for span in left:
+            yield span, DecodedSegment(start_s=span.start_s, duration_s=span.duration_s)
 
 
 async def _concurrently[A, R](work: Callable[[int, A], Awaitable[R]], arguments: Mapping[int, A]) -> dict[int, R]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
 from schemas.messages import Frames, Modality, Parts, Post, Segment, Sounds, Text, Texts
-from streams.decode.media.decoded import DecodedSegment
+from streams.decode.media.decoded import DecodedSegment, Span
 from streams.decode.media_access import OpenMedium
 from streams.engine.record import Output
 
@@ -35,8 +35,9 @@ class PostRecords:
 
     def add(self, opened: Sequence[OpenMedium], *, last: bool) -> None:
         """Count media into `parts` of all further records; the numbers are final with the last ones."""
-        self._n_sounds += sum(len(medium.spans) for medium in opened if medium.info.has_sound)
-        self._n_frames += sum(len(medium.spans) for medium in opened if medium.info.has_picture)
+        spans = [span for medium in opened for span in medium.spans]
+        self._n_sounds += sum(span.has_sound for span in spans)
+        self._n_frames += sum(span.has_picture for span in spans)
         self._n_subtitles += sum(bool(medium.info.subtitles) for medium in opened)
         self._parts = self._counted(pending=not last)
 
@@ -62,15 +63,18 @@ class PostRecords:
                 segment = self._next("text", medium.index)
                 yield self._output("texts", "text", Texts(segment=segment, texts=medium.info.subtitles))
 
-    def segment(self, medium: OpenMedium, decoded: DecodedSegment, rate_hz: int) -> Iterator[Output]:
+    def segment(self, medium: OpenMedium, span: Span, decoded: DecodedSegment, rate_hz: int) -> Iterator[Output]:
         """Yield the records of one decoded segment."""
-        span = (decoded.start_s, decoded.duration_s)
-        if medium.info.has_sound:
-            sounds = Sounds(segment=self._next("audio", medium.index, *span), rate_hz=rate_hz, pcm=decoded.pcm)
+        times = (span.start_s, span.duration_s)
+        if span.has_sound:
+            segment = self._next("audio", medium.index, *times)
+            sounds = Sounds(segment=segment, rate_hz=rate_hz, pcm=decoded.pcm, coverage=decoded.sound)
             yield self._output("sounds", "audio", sounds)
-        if medium.info.has_picture:
-            segment = self._next("visual", medium.index, *span)
-            frames = Frames(segment=segment, frames=decoded.frames, thumbnails=decoded.thumbnails)
+        if span.has_picture:
+            segment = self._next("visual", medium.index, *times)
+            frames = Frames(
+                segment=segment, frames=decoded.frames, thumbnails=decoded.thumbnails, coverage=decoded.picture
+            )
             yield self._output("frames", "visual", frames)
 
     def _next(self, modality: Modality, medium: int, start_s: float = 0.0, duration_s: float = 0.0) -> Segment:

@@ -73,8 +73,8 @@ async def decode_post(post: Post, record: Record, media: MediaAccess) -> AsyncGe
                     yield output
                 for medium in wave.opened:
                     async with aclosing(media.segments(medium, failures)) as segments:
-                        async for segment in segments:
-                            for output in records.segment(medium, segment, media.decoder.sound_rate_hz):
+                        async for span, segment in segments:
+                            for output in records.segment(medium, span, segment, media.decoder.sound_rate_hz):
                                 yield output
     if failures:
         raise _summary(failures)

@@ -4,19 +4,22 @@ They are sent as MessagePack and validated in the parent: a child compromised by
 never code.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from schemas.messages import Frame, Text, Thumbnail
+from schemas.messages import Coverage, Frame, Text, Thumbnail
 
 Kind = Literal["video", "image", "audio"]
 MediaReason = Literal[
     "media_decode_crash",
     "media_decode_memory",
     "media_decode_timeout",
+    "media_encrypted",
+    "media_codec_unknown",
+    "media_partial",
     "media_no_streams",
     "media_too_long",
     "media_unreadable",
@@ -42,39 +45,97 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     sound_rate_hz: int
 
 
+type Stretch = tuple[float, float]
+"""Start and end on the media clock, seconds."""
+type Epoch = tuple[int, float]
+"""Number of the packet with which it begins, and seconds to add to the timestamps from there on."""
+type Part = tuple[int, int]
+"""First byte of a part of the file, and the one after its last."""
+
+
+class Track(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream of picture or sound that is decoded."""
+
+    stream: int
+    """Its index in its part of the file."""
+    codec: str
+    epochs: list[Epoch] = []
+    stretches: list[Stretch] = []
+    """Times for which it has packets, in order."""
+    width: int = 0
+    """Upright, in pixels; 0 for sound."""
+    height: int = 0
+    rotation: int = 0
+    """Degrees counter-clockwise that turn a decoded frame upright: 0, 90, 180 or 270."""
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True):
+    """What is decoded together, from start to end: one track of picture, one of sound, or both; or a still image."""
+
+    part: Part = (0, 0)
+    start_s: float = 0.0
+    duration_s: float = 0.0
+    is_still: bool = False
+    picture: Track | None = None
+    sound: Track | None = None
+
+    @property
+    def end_s(self) -> float:
+        """End on the media clock."""
+        return self.start_s + self.duration_s
+
+    @property
+    def has_picture(self) -> bool:
+        """True if its segments may carry frames."""
+        return self.is_still or self.picture is not None
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A track that is not decoded."""
+
+    reason: MediaReason
+    detail: str
+
+
 class MediaInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Properties of a medium, read from its packets without decoding any."""
 
     kind: Kind
     duration_s: float
-    """Duration of all streams together, on the media clock; at most the longest allowed. 0 for an image."""
+    """Duration of all lanes, on the media clock; at most the longest allowed. 0 for an image."""
     declared_s: float = 0.0
     """Duration by the file's header, which a truncated file keeps; 0 if it has none."""
-    origin_s: float = 0.0
-    """Start of the file's own timestamps: zero of the media clock."""
-    video: int | None = None
-    """Index of the video stream."""
-    audio: int | None = None
-    """Index of the audio stream."""
     width: int = 0
-    """Upright, in pixels."""
+    """Upright, in pixels, of the first lane."""
     height: int = 0
-    rotation: int = 0
-    """Degrees counter-clockwise that turn a decoded frame upright: 0, 90, 180 or 270."""
+    lanes: list[Lane] = []
+    """In the order in which they are decoded: of each part of the file, its default tracks first."""
+    refused: list[Refusal] = []
+    """Tracks that are not decoded, with the reason."""
     too_long: bool = False
-    """True if the file is longer than duration_s; the rest is not decoded."""
+    """True if the file is longer than what is decoded of it."""
     subtitles: list[Text] = []
     """In time order."""
 
     @property
     def has_picture(self) -> bool:
-        """True if its segments carry frames."""
-        return self.kind == "image" or self.video is not None
+        """True if some of its segments carry frames."""
+        return any(lane.has_picture for lane in self.lanes)
 
     @property
     def has_sound(self) -> bool:
-        """True if its segments carry sound."""
-        return self.audio is not None
+        """True if some of its segments carry sound."""
+        return any(lane.sound is not None for lane in self.lanes)
+
+
+class Span(NamedTuple):
+    """A segment to be decoded."""
+
+    start_s: float
+    duration_s: float
+    has_picture: bool
+    """True if the lane has packets of its picture there."""
+    has_sound: bool
 
 
 class DecodedSegment(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +146,11 @@ class DecodedSegment(msgspec.Struct, frozen=True, kw_only=True):
     frames: list[Frame] = []
     thumbnails: list[Thumbnail] = []
     pcm: bytes = b""
-    """Mono int16, little-endian, exactly duration_s long; empty without an audio stream."""
+    """Mono int16, little-endian, exactly duration_s long; empty without sound, or if every sample is 0."""
+    picture: Coverage | None = None
+    """How much of the picture's track was decoded."""
+    sound: Coverage | None = None
+    """How much of the sound's track was decoded."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,17 +160,39 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     info: MediaInfo | None = None
 
 
-def cut(info: MediaInfo, segment_s: float) -> list[tuple[float, float]]:
-    """Return start and duration in seconds of each segment: exact, available before decoding, at least one.
+def cut(info: MediaInfo, segment_s: float) -> list[Span]:
+    """Return the segments of all lanes: exact, available before decoding.
 
-    A tail below 0.1 s, which sound codecs add as padding, makes no segment.
+    Segments without any packet are left out. A tail below 0.1 s, which sound codecs add as padding, makes no segment.
     """
-    return list(_spans(info.duration_s, segment_s))
+    return [span for lane in info.lanes for span in lane_spans(lane, segment_s)]
 
 
-def _spans(duration_s: float, segment_s: float) -> Iterator[tuple[float, float]]:
+def lane_spans(lane: Lane, segment_s: float) -> list[Span]:
+    """Return the segments of one lane, as `cut` does for all."""
+    return [span for span in _spans(lane, segment_s) if span.has_picture or span.has_sound]
+
+
+def _spans(lane: Lane, segment_s: float) -> Iterator[Span]:
     for index in count():
-        start_s = index * segment_s
-        if index and duration_s - start_s < _SHORTEST_TAIL_S:
+        start_s = lane.start_s + index * segment_s
+        left_s = lane.end_s - start_s
+        if index and left_s < _SHORTEST_TAIL_S:
             return
-        yield start_s, min(segment_s, duration_s - start_s)
+        end_s = start_s + segment_s if left_s > segment_s + _SHORTEST_TAIL_S else lane.end_s
+        duration_s = min(segment_s, left_s)
+        has_picture = lane.is_still or _has(lane.picture, start_s, end_s)
+        yield Span(start_s, duration_s, has_picture, _has(lane.sound, start_s, end_s))
+
+
+def _has(track: Track | None, start_s: float, end_s: float) -> bool:
+    return track is not None and bool(within(track.stretches, start_s, end_s))
+
+
+def within(stretches: Iterable[Stretch], start_s: float, end_s: float) -> list[Stretch]:
+    """Return the parts of some stretches inside an interval; one of no duration may lie on its bounds."""
+    return [
+        (max(a, start_s), min(b, end_s))
+        for a, b in stretches
+        if (a < end_s and b > start_s) or (a == b and start_s <= a <= end_s)
+    ]

@@ -5,24 +5,28 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import AvifImagePlugin, Image, ImageFile, ImageFilter, ImageOps, UnidentifiedImageError
 
+from streams.decode.media.decoded import Part
+from streams.decode.media.parts import Window
 from streams.errors import UnprocessableError
 
 ImageFile.LOAD_TRUNCATED_IMAGES = True  # a browser shows the readable part, so that part can do harm
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the sandbox forbids starting threads
-
 Pixels = npt.NDArray[np.uint8]
 """RGB, shape (height, width, 3)."""
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
 _PILLOW_ERRORS = (ArithmeticError, LookupError, OSError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error)
 """Errors that its plugins raise for broken images, found by fuzzing."""
+_ANIMATED = ("PNG", "WEBP", "GIF", "AVIF")
+_ORIENTATION = 0x0112
+_SIDEWAYS = (5, 6, 7, 8)
 _QUALITY = 85
 _BLUR_WIDTH = 24
 _BLUR_RADIUS = 1.5
@@ -31,13 +35,15 @@ _THUMBNAIL_QUALITY = 50
 
 
 @contextmanager
-def opened_image(file: int) -> Iterator[Image.Image | None]:
+def opened_image(file: int, part: Part | None = None) -> Iterator[Image.Image | None]:
     """Yield an image whose header was read, None for a file that is no image.
 
     Parameters
     ----------
     file
         Descriptor; it stays open.
+    part
+        The part of the file that is the image; by default all of it.
 
     Raises
     ------
@@ -47,7 +53,7 @@ def opened_image(file: int) -> Iterator[Image.Image | None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own cap follows
-            image = Image.open(_from_start(file), formats=_FORMATS)
+            image = Image.open(_reader(file, part), formats=_FORMATS)
     except UnidentifiedImageError:
         yield None
         return
@@ -62,10 +68,26 @@ def opened_image(file: int) -> Iterator[Image.Image | None]:
         raise UnprocessableError("media_unreadable", f"the image is broken: {error}") from error
 
 
-def _from_start(file: int) -> BinaryIO:
+def _reader(file: int, part: Part | None) -> BinaryIO:
+    if part is not None and part != (0, os.fstat(file).st_size):
+        return BufferedReader(Window(file, part))
     reader = os.fdopen(file, "rb", closefd=False)
     reader.seek(0)
     return reader
+
+
+def is_animated(image: Image.Image) -> bool:
+    """Return whether an opened image is a film."""
+    return image.format in _ANIMATED and bool(getattr(image, "is_animated", False))
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height as an opened image is shown.
+
+    The orientation is read only if already loaded: otherwise Pillow decodes a whole PNG to find it.
+    """
+    is_turned = "exif" in image.info and image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
+    return (image.height, image.width) if is_turned else (image.width, image.height)
 
 
 def small_size(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -105,13 +127,27 @@ def thumbnail(tiny: Image.Image) -> bytes:
 
 
 def opaque(picture: Image.Image) -> Image.Image:
-    """Return RGB, upright by EXIF, transparent parts over black as FFmpeg shows them."""
-    upright = ImageOps.exif_transpose(picture)
-    if not upright.has_transparency_data:
-        return upright.convert("RGB")
-    rgba = upright.convert("RGBA")
-    ground = Image.new("RGBA", rgba.size, "black")
-    return Image.alpha_composite(ground, rgba).convert("RGB")
+    """Return RGB, upright by EXIF, transparent parts over white, as on the light page of a browser."""
+    upright = _eight_bits(ImageOps.exif_transpose(picture))
+    return on_white(upright.convert("RGBA")) if upright.has_transparency_data else upright.convert("RGB")
+
+
+def on_white(rgba: Image.Image) -> Image.Image:
+    """Return an RGBA picture over white, as RGB."""
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Return a grey picture of more than eight bits with eight; Pillow would cut off what is above 255."""
+    if picture.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        greys = np.nan_to_num(np.asarray(picture, np.float64))
+        darkest, brightest = float(greys.min()), float(greys.max())
+        most = next((most for most in (1.0, 255.0, 65535.0) if brightest <= most), brightest)
+        least = min(0.0, darkest)
+        return Image.fromarray(np.clip(255 * (greys - least) / (most - least), 0, 255).astype(np.uint8))
+    return picture
 
 
 def turned(pixels: Pixels, rotation: int) -> Image.Image:

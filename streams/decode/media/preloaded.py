@@ -5,7 +5,9 @@ from importlib import import_module
 
 import av
 
-PILLOW = [import_module(f"PIL.{name}ImagePlugin") for name in ("Avif", "Gif", "Jpeg", "Mpo", "Png", "Tiff", "WebP")]
+PILLOW = [
+    import_module(f"PIL.{name}ImagePlugin") for name in ("Avif", "Bmp", "Gif", "Jpeg", "Mpo", "Png", "Tiff", "WebP")
+]
 """MPO and TIFF may be parts of a JPEG."""
 PYAV = [
     import_module(module.name)

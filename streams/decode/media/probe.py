@@ -1,80 +1,120 @@
-"""Scan of a medium from its packets alone: streams, exact duration, subtitles. Runs in the sandbox."""
+"""Scan of a medium from its packets alone: tracks, exact duration, subtitles. Runs in the sandbox."""
 
-import math
-import struct
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterator
 
 import av
-from av.audio.stream import AudioStream
+import msgspec
 from av.container import InputContainer
-from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
-from av.video.stream import VideoStream
 
 from schemas.messages import Text
-from streams.decode.media.decoded import MediaInfo, Sampling
-from streams.decode.media.picture import opened_image
+from streams.decode.media.choice import Choice
+from streams.decode.media.clock import Clock
+from streams.decode.media.decoded import Lane, MediaInfo, Part, Refusal, Sampling, Track
+from streams.decode.media.heif import photo
+from streams.decode.media.parts import parts
+from streams.decode.media.picture import is_animated, opened_image, upright_size
 from streams.decode.media.subtitles import SubtitleReader
-from streams.decode.media.tracks import AnyPacket, opened, packets
+from streams.decode.media.tracks import opened, packets
 from streams.errors import UnprocessableError
 
-_ANIMATED = ("PNG", "WEBP", "GIF")
-_ORIENTATION = 0x0112
-_UPRIGHT = {3: 180, 6: 270, 8: 90}
-"""EXIF orientation to degrees counter-clockwise."""
+_JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
+"""Neither Pillow nor FFmpeg as PyAV builds it decodes it."""
+_LEAST_SEGMENTS = 16
+_BYTES_A_SEGMENT = 4096
+"""A file of fewer bytes for each further segment is no recording, and its records would cost far more than it did."""
 
 
 def scan(file: int, sampling: Sampling) -> MediaInfo:
-    """Return an open file's streams, duration and subtitles.
+    """Return an open file's tracks, duration and subtitles.
 
     Raises
     ------
     UnprocessableError
-        media_unreadable, media_no_streams, image_too_large.
+        media_unreadable, media_no_streams, media_encrypted, media_codec_unknown, image_too_large.
     """
-    return _scan_image(file, sampling.max_pixels) or _scan_streams(file, sampling)
+    found, error = _Found(longest_s(file, sampling)), None
+    for part in parts(file):
+        try:
+            _scan_part(file, part, sampling, found)
+        except UnprocessableError as refused:
+            error = error or refused
+            found.refused.append(Refusal(reason="media_partial", detail=f"bytes {part[0]}-{part[1]}: {refused.detail}"))
+    if not found.lanes:
+        raise error or UnprocessableError("media_unreadable", "the file ends before its first packet")
+    return found.info()
 
 
-def _scan_image(file: int, max_pixels: int) -> MediaInfo | None:
-    """Return the properties of a still image, None for any other file, also an animation."""
-    with opened_image(file) as image:
-        if image is None:
-            return None
-        _check_pixels(image.width, image.height, max_pixels)
-        if image.format in _ANIMATED and getattr(image, "is_animated", False):
-            return None
-        # Read only if already loaded: otherwise Pillow decodes a whole PNG to find it.
-        rotation = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1), 0) if "exif" in image.info else 0
-        width, height = _turned(image.width, image.height, rotation)
-        return MediaInfo(kind="image", duration_s=0.0, width=width, height=height, rotation=rotation)
+def longest_s(file: int, sampling: Sampling) -> float:
+    """Return the duration up to which a file is decoded: the longest allowed, less for one of very few bytes."""
+    n_segments = _LEAST_SEGMENTS + os.fstat(file).st_size // _BYTES_A_SEGMENT
+    return min(sampling.max_duration_s, n_segments * sampling.segment_s)
 
 
-def _scan_streams(file: int, sampling: Sampling) -> MediaInfo:
-    with opened(file) as container:
-        video, audio = _best_video(container), _first_audio(container)
-        if video is None and audio is None:
-            raise UnprocessableError("media_no_streams", "neither picture nor sound that we can decode")
-        width, height, rotation = 0, 0, 0
-        if video is not None:
-            _check_pixels(video.width, video.height, sampling.max_pixels)
-            rotation = _rotation(video)
-            width, height = _turned(video.width, video.height, rotation)
-        extent = _read_packets(container, video, audio, sampling.max_duration_s)
-        if not extent.n_packets:
-            raise UnprocessableError("media_unreadable", "the file ends before its first packet")
+class _Found:
+    """What the parts scanned so far contain."""
+
+    def __init__(self, longest_s: float) -> None:
+        self.left_s = longest_s
+        """Seconds that may still be decoded, of all tracks together but those that run beside others."""
+        self.end_s = 0.0
+        self.declared_s = 0.0
+        self.lanes: list[Lane] = []
+        self.refused: list[Refusal] = []
+        self.subtitles: list[Text] = []
+        self.too_long = False
+        self._size = (0, 0)
+
+    def add_still(self, part: Part, size: tuple[int, int]) -> None:
+        """Add a still image."""
+        self.lanes.append(Lane(part=part, start_s=self.end_s, is_still=True))
+        self._size = self._size if any(self._size) else size
+
+    def add(self, lane: Lane) -> None:
+        """Add a lane, as far as it may be decoded."""
+        duration_s = min(lane.duration_s, self.left_s)
+        self.too_long |= duration_s < lane.duration_s
+        self.left_s -= duration_s
+        if lane.picture and not any(self._size):
+            self._size = lane.picture.width, lane.picture.height
+        if duration_s or not lane.duration_s:
+            self.lanes.append(msgspec.structs.replace(lane, duration_s=duration_s))
+
+    def info(self) -> MediaInfo:
+        """Return all of it."""
+        has_video = any(lane.picture for lane in self.lanes)
+        has_sound = any(lane.sound for lane in self.lanes)
         return MediaInfo(
-            kind="audio" if video is None else "video",
-            duration_s=min(extent.end_s, sampling.max_duration_s),
-            declared_s=max(0, container.duration or 0) / av.time_base,
-            origin_s=extent.origin_s,
-            video=None if video is None else video.index,
-            audio=None if audio is None else audio.index,
-            width=width,
-            height=height,
-            rotation=rotation,
-            too_long=extent.end_s > sampling.max_duration_s,
-            subtitles=sorted(extent.subtitles, key=lambda text: text.time_s or 0.0),
+            kind="video" if has_video else "audio" if has_sound else "image",
+            duration_s=max(lane.end_s for lane in self.lanes),
+            declared_s=self.declared_s,
+            width=self._size[0],
+            height=self._size[1],
+            lanes=self.lanes,
+            refused=self.refused,
+            too_long=self.too_long,
+            subtitles=sorted(self.subtitles, key=lambda text: text.time_s or 0.0),
         )
+
+
+def _scan_part(file: int, part: Part, sampling: Sampling, found: _Found) -> None:
+    size = _photo_size(file, part, sampling.max_pixels) or _image_size(file, part, sampling.max_pixels)
+    if size is not None:
+        found.add_still(part, size)
+        return
+    if os.pread(file, 12, part[0]).startswith(_JPEG_XL):
+        raise UnprocessableError("media_codec_unknown", "JPEG XL")
+    _scan_streams(file, part, sampling, found)
+
+
+def _photo_size(file: int, part: Part, max_pixels: int) -> tuple[int, int] | None:
+    """Return width and height of a HEIC photo, None for any other file."""
+    found = photo(file, part)
+    if found is None:
+        return None
+    _check_pixels(found.width, found.height, max_pixels)
+    return (found.height, found.width) if found.rotation in (90, 270) else (found.width, found.height)
 
 
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:
@@ -82,74 +122,53 @@ def _check_pixels(width: int, height: int, max_pixels: int) -> None:
         raise UnprocessableError("image_too_large", f"{width} x {height} pixels, {max_pixels} allowed")
 
 
-def _turned(width: int, height: int, rotation: int) -> tuple[int, int]:
-    return (height, width) if rotation in (90, 270) else (width, height)
+def _image_size(file: int, part: Part, max_pixels: int) -> tuple[int, int] | None:
+    """Return width and height of a still image, None for any other file, also an animation."""
+    with opened_image(file, part) as image:
+        if image is None:
+            return None
+        _check_pixels(image.width, image.height, max_pixels)
+        if is_animated(image):
+            return None
+        return upright_size(image)
 
 
-def _best_video(container: InputContainer) -> VideoStream | None:
-    """Return the largest video stream that is no cover picture."""
-    streams = [s for s in container.streams.video if _decodable(s) and not s.disposition & Disposition.attached_pic]
-    return max(streams, key=lambda stream: stream.width * stream.height, default=None)
+def _scan_streams(file: int, part: Part, sampling: Sampling, found: _Found) -> None:
+    with opened(file, part) as container:
+        choice = Choice(container, sampling.max_pixels)
+        starts = [float(s.start_time * s.time_base) for s in choice.streams if s.start_time is not None]
+        clock = Clock(found.end_s, min(starts, default=None))
+        found.too_long |= not _read_packets(container, choice, clock, found)
+        pictures, sounds = choice.tracks(clock)
+        found.refused += choice.refused
+        found.declared_s += max(0, container.duration or 0) / av.time_base
+    if not pictures and not sounds:
+        raise choice.error()
+    lanes = list(_lanes(part, clock.start_s, pictures, sounds))
+    for lane in lanes:
+        found.add(lane)
+    found.end_s = max(lane.end_s for lane in lanes)
 
 
-def _first_audio(container: InputContainer) -> AudioStream | None:
-    return next((s for s in container.streams.audio if _decodable(s)), None)
-
-
-def _decodable(stream: Stream) -> bool:
-    """Return whether FFmpeg has a decoder; PyAV's codec_context is None without one, which its stubs omit."""
-    return bool(stream.codec_context)
-
-
-def _rotation(video: VideoStream) -> int:
-    """Return the display matrix as degrees counter-clockwise, to the nearest quarter."""
-    matrix = video.codec_context.coded_side_data.get("display_matrix")
-    if not matrix:
-        return 0
-    a, b = struct.unpack_from("=2i", matrix)
-    return round(math.degrees(math.atan2(-b, a)) / 90) * 90 % 360
-
-
-@dataclass
-class _Extent:
-    """Extent and subtitles of the packets read so far."""
-
-    origin_s: float
-    max_duration_s: float
-    end_s: float = 0.0
-    n_packets: int = 0
-    subtitles: list[Text] = field(default_factory=list)
-
-    def add(self, packet: AnyPacket) -> None:
-        """Extend to the end of a packet of picture or sound."""
-        start = packet.dts if packet.pts is None else packet.pts
-        if start is None or packet.is_discard:
-            return
-        duration = packet.duration or _usual_duration(packet)
-        self.n_packets += 1
-        self.end_s = max(self.end_s, float((start + duration) * packet.time_base) - self.origin_s)
-
-
-def _usual_duration(packet: AnyPacket) -> int:
-    """Return one frame's duration by the average rate, in units of the packet's time base; 0 without a rate."""
-    rate = packet.stream.average_rate if isinstance(packet.stream, VideoStream) else None
-    return round(1 / (rate * packet.time_base)) if rate else 0
-
-
-def _read_packets(
-    container: InputContainer, video: VideoStream | None, audio: AudioStream | None, max_duration_s: float
-) -> _Extent:
-    """Return the extent of the packets; reading stops soon after the longest duration."""
-    chosen = [stream for stream in (video, audio) if stream is not None]
-    starts = [float(s.start_time * s.time_base) for s in chosen if s.start_time is not None]
-    extent = _Extent(min(starts, default=0.0), max_duration_s)
-    reader = SubtitleReader(extent.origin_s)
-    texts = [stream for stream in container.streams.subtitles if _decodable(stream)]
-    for packet in packets(container, *chosen, *texts):
+def _read_packets(container: InputContainer, choice: Choice, clock: Clock, found: _Found) -> bool:
+    """Read the packets, and return False if reading stopped soon after the longest duration."""
+    reader = SubtitleReader()
+    if not choice.streams:
+        return True
+    for packet in packets(container, *choice.streams, *choice.texts):
         if isinstance(packet.stream, SubtitleStream):
-            extent.subtitles += reader.read(packet)
+            found.subtitles += reader.read(packet, clock.offset_s)
         else:
-            extent.add(packet)
-        if extent.end_s > max_duration_s:
-            break
-    return extent
+            choice.add(packet, clock)
+        if clock.passed_s - clock.start_s > found.left_s:
+            return False
+    return True
+
+
+def _lanes(part: Part, start_s: float, pictures: list[Track], sounds: list[Track]) -> Iterator[Lane]:
+    """Yield the tracks of a part, one of each kind at a time."""
+    for number in range(max(len(pictures), len(sounds))):
+        picture = pictures[number] if number < len(pictures) else None
+        sound = sounds[number] if number < len(sounds) else None
+        end_s = max(track.stretches[-1][1] for track in (picture, sound) if track is not None)
+        yield Lane(part=part, start_s=start_s, duration_s=max(0.0, end_s - start_s), picture=picture, sound=sound)

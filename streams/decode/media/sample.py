@@ -6,15 +6,17 @@ swscale, and only kept frames are scaled in colour and encoded.
 
 from collections.abc import Iterable
 
+import av
 import numpy as np
 import numpy.typing as npt
+from av.video.format import names
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from PIL import Image
 
 from schemas.messages import Frame, Thumbnail
 from streams.decode.media.decoded import Sampling
-from streams.decode.media.picture import blurred, jpeg, small_size, thumbnail, turned
+from streams.decode.media.picture import blurred, jpeg, on_white, small_size, thumbnail, turned
 
 Preview = npt.NDArray[np.int16]
 """A frame as 32 x 18 gray cells, shape (18, 32), 0-255."""
@@ -25,6 +27,8 @@ _CUT = 24.0
 """Mean change of a cell between previews above which a new shot begins."""
 _STILL = 10
 """Largest imperceptible change of a cell; noise is averaged out over a cell."""
+_TRANSPARENT = frozenset(name for name in names if any(c.is_alpha for c in av.VideoFormat(name).components))
+"""Pixel formats with a channel for transparency."""
 _SHORTEST_STEP_S = 0.5
 _WIDEST_PIXEL = 4.0
 """Old broadcast formats stay below 2; more is a broken header."""
@@ -91,6 +95,8 @@ class FrameSampler:
         return kept[: self._sampling.max_frames], thumbnails(tiny, self._sampling.max_thumbnails)
 
     def _preview(self, frame: VideoFrame) -> Preview:
+        if frame.format.name in _TRANSPARENT:
+            return np.asarray(self._picture(frame).convert("L").resize(_PREVIEW_SIZE, Image.Resampling.BOX), np.int16)
         width, height = _PREVIEW_SIZE
         gray = self._tiny.reformat(frame, width, height, "gray8", interpolation=Interpolation.AREA, threads=1)
         return gray.to_ndarray().astype(np.int16)
@@ -98,8 +104,11 @@ class FrameSampler:
     def _picture(self, frame: VideoFrame) -> Image.Image:
         shown_width = max(1, round(frame.width * self._pixel_aspect))
         width, height = small_size(shown_width, frame.height, self._sampling.short_side)
-        small = self._small.reformat(frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1)
-        return turned(small.to_ndarray().astype(np.uint8, copy=False), self._rotation)
+        is_transparent = frame.format.name in _TRANSPARENT
+        pixel_format = "rgba" if is_transparent else "rgb24"
+        small = self._small.reformat(frame, width, height, pixel_format, interpolation=Interpolation.AREA, threads=1)
+        picture = turned(small.to_ndarray().astype(np.uint8, copy=False), self._rotation)
+        return on_white(picture) if is_transparent else picture
 
 
 class _Selection:

@@ -9,25 +9,37 @@ from contextlib import ExitStack
 
 import msgspec
 from av.audio.frame import AudioFrame
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
+from PIL import Image
 
-from schemas.messages import Frame, Thumbnail
+from schemas.messages import Coverage, Frame, Thumbnail
 from streams.decode.media import preloaded  # noqa: F401 - before the sandbox closes
-from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, cut
+from streams.decode.media.clock import retimed
+from streams.decode.media.coverage import missing, seconds
+from streams.decode.media.decoded import (
+    DecodedSegment,
+    Job,
+    Lane,
+    MediaInfo,
+    Part,
+    Refusal,
+    Sampling,
+    Span,
+    Stretch,
+    Track,
+    lane_spans,
+    within,
+)
+from streams.decode.media.heif import photo
 from streams.decode.media.picture import blurred, jpeg, opaque, opened_image, shrunk, small_size, thumbnail
+from streams.decode.media.picture_track import PictureTrack
 from streams.decode.media.probe import scan
-from streams.decode.media.sample import FrameSampler, longest_gap, step
-from streams.decode.media.sound import SoundTrack
-from streams.decode.media.sparse import sparse
-from streams.decode.media.tracks import decoded, frames, opened, packets
+from streams.decode.media.sound import Pcm, SoundTrack
+from streams.decode.media.tiles import joined
+from streams.decode.media.tracks import decoded, opened, packets
 from streams.errors import UnprocessableError
 
-_ENOUGH_FRAMES_PER_SECOND = 12
-"""Rate from which frames that no other frame needs (B-frames) are skipped: half the work, and cuts are still found."""
-_WITHOUT_B_FRAMES = ("h264", "mpeg4", "mpeg2video")
-"""Codecs whose other frames hardly need B-frames: without any, cosines stay above 0.98. HEVC may have no others."""
-
+_MOST_NAMED = 5
+"""Stretches named of a track that was not decoded in full."""
 
 type Files = Sequence[int]
 """Two descriptors of one medium, each with a position of its own."""
@@ -55,83 +67,127 @@ def segments(files: Files, info: MediaInfo, sampling: Sampling) -> Iterator[Deco
     Raises
     ------
     UnprocessableError
-        After all segments: media_too_long if more would follow, media_unreadable if nothing could be decoded.
+        After all segments: media_unreadable if nothing could be decoded, media_too_long if more would follow, the
+        reason of the first track that was not decoded, or not in full.
     """
-    if info.kind == "image":
-        yield _image(files[0], sampling)
-        return
-    with ExitStack() as containers:
-        picture = _PictureTrack(containers, files[0], info, sampling) if info.video is not None else None
-        sound = _open_sound(containers, files[1], info, sampling) if info.audio is not None else None
-        for start_s, duration_s in cut(info, sampling.segment_s):
-            kept, thumbnails = picture.take(start_s, duration_s) if picture else ([], [])
-            pcm = sound.take(start_s, duration_s).astype("<i2").tobytes() if sound else b""
-            yield DecodedSegment(start_s=start_s, duration_s=duration_s, frames=kept, thumbnails=thumbnails, pcm=pcm)
-    if not (picture and picture.has_decoded) and not (sound and sound.has_decoded):
+    shortfalls: list[Refusal] = list(info.refused)
+    n_decoded = 0
+    for lane in info.lanes:
+        if lane.is_still:
+            yield _still(files[0], lane, sampling, shortfalls)
+            n_decoded += 1
+            continue
+        with ExitStack() as containers:
+            tracks = _Tracks(containers, files, lane, sampling)
+            yield from tracks.segments()
+            n_decoded += tracks.n_decoded
+            shortfalls += tracks.shortfalls()
+    if not n_decoded:
         raise UnprocessableError("media_unreadable", "no frame and no sound could be decoded")
     if info.too_long:
         raise UnprocessableError("media_too_long", f"decoded up to {info.duration_s:g} s, more follows")
+    if shortfalls:
+        raise UnprocessableError(shortfalls[0].reason, "; ".join(each.detail for each in shortfalls))
 
 
-class _PictureTrack:
-    """The frames of one medium, taken segment by segment."""
+class _Tracks:
+    """Picture and sound of one lane."""
 
-    def __init__(self, containers: ExitStack, file: int, info: MediaInfo, sampling: Sampling) -> None:
-        container = containers.enter_context(opened(file))
-        stream = container.streams[info.video or 0]
-        assert isinstance(stream, VideoStream)
-        context = stream.codec_context
-        context.thread_count = 1  # one core for each child: the pool runs in parallel
-        context.options = {**context.options, "max_pixels": str(sampling.max_pixels)}
-        if sampling.longest_gap_s:
-            context.options = {**context.options, "skip_loop_filter": "all"}  # no visible difference at 320 lines
-        if stream.average_rate and stream.average_rate >= _ENOUGH_FRAMES_PER_SECOND:
-            is_sparse = sampling.longest_gap_s and context.name in _WITHOUT_B_FRAMES
-            context.skip_frame = "BIDIR" if is_sparse else "NONREF"
-        self._origin_s = info.origin_s
-        step_s = step(sampling, info.duration_s)
-        wanted = packets(container, stream)
-        if sampling.longest_gap_s:
-            wanted = sparse(wanted, step_s=step_s / 4, gap_s=longest_gap(sampling, info.duration_s))
-        self._frames = decoded(wanted, VideoFrame)
-        self._sampler = FrameSampler(sampling, step_s, info.rotation, float(stream.sample_aspect_ratio or 1))
-        self._pending: tuple[float, VideoFrame] | None = None
-        self.has_decoded = False
+    def __init__(self, containers: ExitStack, files: Files, lane: Lane, sampling: Sampling) -> None:
+        self._lane, self._sampling = lane, sampling
+        self._picture = lane.picture and PictureTrack(containers, files[0], lane, lane.picture, sampling)
+        self._sound = lane.sound and _open_sound(containers, files[1], lane, lane.sound, sampling)
 
-    def take(self, start_s: float, duration_s: float) -> tuple[list[Frame], list[Thumbnail]]:
-        """Return the sampled frames and thumbnails of the next segment."""
-        return self._sampler.sample(start_s, self._until(start_s + duration_s))
+    def segments(self) -> Iterator[DecodedSegment]:
+        """Yield the segments of the lane."""
+        for span in lane_spans(self._lane, self._sampling.segment_s):
+            start_s, duration_s = span.start_s, span.duration_s
+            kept: list[Frame] = []
+            thumbnails: list[Thumbnail] = []
+            pcm = b""
+            if self._picture and span.has_picture:
+                kept, thumbnails = self._picture.take(start_s, duration_s)
+            if self._sound and span.has_sound:
+                pcm = _bytes(self._sound.take(start_s, duration_s))
+            yield DecodedSegment(
+                start_s=start_s,
+                duration_s=duration_s,
+                frames=kept,
+                thumbnails=thumbnails,
+                pcm=pcm,
+                picture=self._coverage(self._lane.picture, span) if span.has_picture else None,
+                sound=self._coverage(self._lane.sound, span) if span.has_sound else None,
+            )
 
-    def _until(self, end_s: float) -> Iterator[tuple[float, VideoFrame]]:
-        """Yield frames on the media clock, and keep the first one of the next segment."""
-        while timed := self._pending or next(self._frames, None):
-            self.has_decoded = True
-            time_s = max(0.0, timed[0] - self._origin_s)
-            self._pending = timed if time_s >= end_s else None
-            if self._pending:
-                return
-            yield time_s, timed[1]
+    @property
+    def n_decoded(self) -> int:
+        """Tracks of which something was decoded."""
+        return sum(bool(self._decoded(track)) for track in (self._lane.picture, self._lane.sound))
+
+    def shortfalls(self) -> Iterator[Refusal]:
+        """Yield the tracks of which a stretch was not decoded."""
+        for track in (self._lane.picture, self._lane.sound):
+            if track is None:
+                continue
+            present = within(track.stretches, self._lane.start_s, self._lane.end_s)
+            if left := missing(present, self._decoded(track)):
+                yield _shortfall(track, present, left)
+
+    def _coverage(self, track: Track | None, span: Span) -> Coverage | None:
+        if track is None:
+            return None
+        present = within(track.stretches, span.start_s, span.start_s + span.duration_s)
+        decoded = [each for stretch in present for each in within(self._decoded(track), *stretch)]
+        return Coverage(track=track.stream, codec=track.codec, present_s=seconds(present), decoded_s=seconds(decoded))
+
+    def _decoded(self, track: Track | None) -> list[Stretch]:
+        if track is None:
+            return []
+        source = self._picture if track is self._lane.picture else self._sound
+        return source.decoded.merged() if source else []
 
 
-def _open_sound(containers: ExitStack, file: int, info: MediaInfo, sampling: Sampling) -> SoundTrack:
-    container = containers.enter_context(opened(file))
-    stream = container.streams[info.audio or 0]
-    timed = ((time_s - info.origin_s, frame) for time_s, frame in frames(container, stream, AudioFrame))
-    return SoundTrack(timed, sampling.sound_rate_hz)
+def _shortfall(track: Track, present: Sequence[Stretch], left: Sequence[Stretch]) -> Refusal:
+    stretches = ", ".join(f"{start_s:.1f}-{end_s:.1f} s" for start_s, end_s in left[:_MOST_NAMED])
+    more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
+    total_s, missing_s = seconds(present), seconds(left)
+    detail = f"track {track.stream} ({track.codec}): {missing_s:.1f} of {total_s:.1f} s not decoded: {stretches}{more}"
+    return Refusal(reason="media_partial", detail=detail)
 
 
-def _image(file: int, sampling: Sampling) -> DecodedSegment:
+def _bytes(pcm: Pcm) -> bytes:
+    """Return samples as a record carries them; none if all are 0."""
+    return pcm.astype("<i2").tobytes() if pcm.any() else b""
+
+
+def _open_sound(containers: ExitStack, file: int, lane: Lane, track: Track, sampling: Sampling) -> SoundTrack:
+    container = containers.enter_context(opened(file, lane.part))
+    stream = container.streams[track.stream]
+    timed = retimed(packets(container, stream), track.epochs, lane.start_s)
+    return SoundTrack(decoded(timed, AudioFrame), sampling.sound_rate_hz, lane.start_s)
+
+
+def _still(file: int, lane: Lane, sampling: Sampling, shortfalls: list[Refusal]) -> DecodedSegment:
     """Return a still image as a segment of no duration."""
-    with opened_image(file) as image:
+    small = shrunk(_picture(file, lane.part, sampling, shortfalls), sampling.short_side)
+    return DecodedSegment(
+        start_s=lane.start_s,
+        duration_s=0.0,
+        frames=[Frame(time_s=lane.start_s, jpeg=jpeg(small))],
+        thumbnails=[Thumbnail(time_s=lane.start_s, jpeg=thumbnail(blurred(small)))] if sampling.max_thumbnails else [],
+    )
+
+
+def _picture(file: int, part: Part, sampling: Sampling, shortfalls: list[Refusal]) -> Image.Image:
+    if (found := photo(file, part)) is not None:
+        picture, n_missing = joined(file, part, found)
+        if n_missing:
+            detail = f"{n_missing} of {len(found.tiles)} tiles of the photo not decoded"
+            shortfalls.append(Refusal(reason="media_partial", detail=detail))
+        return picture
+    with opened_image(file, part) as image:
         if image is None:
             raise UnprocessableError("media_unreadable", "the image changed after it was scanned")
         width, height = small_size(image.width, image.height, sampling.short_side)
         image.draft("RGB", (2 * width, 2 * height))  # a large JPEG is decoded at a fraction of its size
-        picture = opaque(image)
-    small = shrunk(picture, sampling.short_side)
-    return DecodedSegment(
-        start_s=0.0,
-        duration_s=0.0,
-        frames=[Frame(time_s=0.0, jpeg=jpeg(small))],
-        thumbnails=[Thumbnail(time_s=0.0, jpeg=thumbnail(blurred(small)))] if sampling.max_thumbnails else [],
-    )
+        return opaque(image)

@@ -7,6 +7,8 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
+from streams.decode.media.coverage import Stretches
+
 Pcm = npt.NDArray[np.int16]
 """Mono samples, shape (n,)."""
 
@@ -23,22 +25,24 @@ class SoundTrack:
         Time on the media clock, seconds, and frame, of any format and rate.
     rate_hz
         Sample rate of the returned PCM.
+    start_s
+        Time before which there is no sound.
     """
 
-    def __init__(self, timed: Iterable[tuple[float, AudioFrame]], rate_hz: int) -> None:
+    def __init__(self, timed: Iterable[tuple[float, AudioFrame]], rate_hz: int, start_s: float = 0.0) -> None:
         self._rate_hz = rate_hz
-        self._chunks = placed(timed, rate_hz)
+        self._chunks = placed(timed, rate_hz, start_s)
         self._rest: tuple[int, Pcm] | None = None
-        self.has_decoded = False
-        """True once any sample was decoded."""
+        self.decoded = Stretches()
+        """Times of which samples were decoded."""
 
     def take(self, start_s: float, duration_s: float) -> Pcm:
         """Return exactly round(duration x rate) samples, silent where the medium has no sound."""
         start, stop = round(start_s * self._rate_hz), round((start_s + duration_s) * self._rate_hz)
         canvas = np.zeros(stop - start, np.int16)
         while chunk := self._rest or next(self._chunks, None):
-            self.has_decoded = True
             position, pcm = chunk
+            self.decoded.add(position / self._rate_hz, (position + len(pcm)) / self._rate_hz)
             if position >= stop:
                 self._rest = chunk
                 break
@@ -49,9 +53,9 @@ class SoundTrack:
         return canvas
 
 
-def placed(timed: Iterable[tuple[float, AudioFrame]], rate_hz: int) -> Iterator[tuple[int, Pcm]]:
+def placed(timed: Iterable[tuple[float, AudioFrame]], rate_hz: int, from_s: float = 0.0) -> Iterator[tuple[int, Pcm]]:
     """Yield stretches of PCM, each with the index of its first sample on the media clock, never overlapping."""
-    end = 0
+    end = round(from_s * rate_hz)
     for start_s, stretch in _stretches(timed):
         position = round(start_s * rate_hz)
         for pcm in _resampled(stretch, rate_hz):

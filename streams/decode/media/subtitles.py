@@ -18,23 +18,22 @@ _FIELDS_BEFORE_TEXT = 8
 
 
 class SubtitleReader:
-    """Reads the subtitles of one medium.
+    """Reads the subtitles of one medium."""
 
-    Parameters
-    ----------
-    origin_s
-        Start of the file's timestamps, seconds.
-    """
-
-    def __init__(self, origin_s: float) -> None:
-        self._origin_s = origin_s
+    def __init__(self) -> None:
         self._n_characters = 0
 
-    def read(self, packet: AnyPacket) -> list[Text]:
-        """Return the texts of one packet; none for bitmap subtitles, broken packets, or too much text."""
+    def read(self, packet: AnyPacket, offset_s: float) -> list[Text]:
+        """Return the texts of one packet; none for bitmap subtitles, broken packets, or too much text.
+
+        Parameters
+        ----------
+        offset_s
+            Seconds from the packet's timestamps to the medium's clock.
+        """
         if packet.pts is None or not isinstance(packet.stream, SubtitleStream):
             return []
-        time_s = max(0.0, float(packet.pts * packet.time_base) - self._origin_s)
+        time_s = max(0.0, float(packet.pts * packet.time_base) + offset_s)
         try:
             found = packet.stream.decode(packet)
         except (av.error.InvalidDataError, UnicodeDecodeError):

@@ -1,5 +1,6 @@
 """Streams of a media file, opened with FFmpeg's strictest options. Runs in the sandbox."""
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 from av.video.frame import VideoFrame
 
+from streams.decode.media.decoded import Part
+from streams.decode.media.parts import Window
 from streams.errors import UnprocessableError
 
 # Only the formats of posts. Above all no hls, dash or concat: those formats make FFmpeg open other files.
@@ -19,35 +22,50 @@ _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,asf,ogg,wav,mp3,aac,flac,amr,aiff,caf,"
     "gif,apng,webp,webp_anim,webp_pipe,png_pipe,jpeg_pipe,mjpeg,ivf"
 )
+_WINDOW_BUFFER_BYTES = 1 << 18
 
 
 type AnyPacket = Packet[Stream]  # a packet type is generic for type checkers only
 
 
 @contextmanager
-def opened(file: int) -> Iterator[InputContainer]:
+def opened(file: int, part: Part | None = None) -> Iterator[InputContainer]:
     """Yield an open container and close it on exit.
 
     Parameters
     ----------
     file
         Descriptor; it stays open, and no other container may share its position at the same time.
+    part
+        The part of the file that is the container; by default all of it.
 
     Raises
     ------
     UnprocessableError
         media_unreadable, if FFmpeg cannot open it.
     """
-    os.lseek(file, 0, os.SEEK_SET)
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "fd", "fd": str(file)}
     try:
-        container = av.open("fd:", "r", options=options)
+        container = _container(file, part)
     except MemoryError:
         raise
     except (av.error.FFmpegError, ValueError) as error:
         raise UnprocessableError("media_unreadable", f"cannot be opened: {error}") from error
     with container:
         yield container
+
+
+def _container(file: int, part: Part | None) -> InputContainer:
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "fd"}
+    if part is not None and part != (0, os.fstat(file).st_size):
+        window = io.BufferedReader(Window(file, part), _WINDOW_BUFFER_BYTES)
+        return av.open(window, "r", options=options)
+    os.lseek(file, 0, os.SEEK_SET)
+    return av.open("fd:", "r", options={**options, "fd": str(file)})
+
+
+def is_decodable(stream: Stream) -> bool:
+    """Return whether FFmpeg has a decoder; PyAV's codec_context is None without one, which its stubs omit."""
+    return bool(stream.codec_context)
 
 
 def packets(container: InputContainer, *streams: Stream) -> Iterator[AnyPacket]:
@@ -70,15 +88,11 @@ def packets(container: InputContainer, *streams: Stream) -> Iterator[AnyPacket]:
             return
 
 
-def frames[F: (AudioFrame, VideoFrame)](
-    container: InputContainer, stream: Stream, kind: type[F]
-) -> Iterator[tuple[float, F]]:
-    """Yield time in seconds on the file's clock and decoded frame; broken packets are skipped."""
-    return decoded(packets(container, stream), kind)
-
-
 def decoded[F: (AudioFrame, VideoFrame)](wanted: Iterable[AnyPacket], kind: type[F]) -> Iterator[tuple[float, F]]:
-    """Yield time in seconds on the file's clock and frame of these packets; broken packets are skipped."""
+    """Yield time in seconds and frame of these packets; broken packets are skipped.
+
+    A frame without a timestamp has that of the packet with which it came out.
+    """
     for packet in wanted:
         try:
             found = packet.decode()
@@ -87,5 +101,10 @@ def decoded[F: (AudioFrame, VideoFrame)](wanted: Iterable[AnyPacket], kind: type
         except (av.error.FFmpegError, ValueError):  # ValueError: the decoder could not be opened
             continue
         for frame in found:
-            if isinstance(frame, kind) and frame.time is not None:
-                yield frame.time, frame
+            if isinstance(frame, kind) and (time_s := _time(frame)) is not None:
+                yield time_s, frame
+
+
+def _time(frame: AudioFrame | VideoFrame) -> float | None:
+    ticks = frame.dts if frame.pts is None else frame.pts
+    return None if ticks is None or frame.time_base is None else float(ticks * frame.time_base)

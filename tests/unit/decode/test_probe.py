@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from streams.decode.decoder import post_sampling
-from streams.decode.media.decoded import MediaInfo, Sampling, cut
+from streams.decode.media.decoded import Lane, MediaInfo, Sampling, Track, cut
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
 from tests.unit.decode.made import HEIGHT, WIDTH, image, moving, scanned, scene, tone, video
@@ -46,13 +46,13 @@ def test_picture_alone_is_a_medium(tmp_path: Path) -> None:
     assert (info.kind, info.has_picture, info.has_sound) == ("video", True, False)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "avif"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "avif", "bmp", "tif"])
 def test_a_still_image_is_an_image(tmp_path: Path, suffix: str) -> None:
     info = scanned(image(tmp_path / f"a.{suffix}"), SAMPLING)
     assert (info.kind, info.duration_s, info.width, info.height) == ("image", 0.0, WIDTH, HEIGHT)
 
 
-@pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "avif"])
 def test_an_animated_image_is_a_video(tmp_path: Path, suffix: str) -> None:
     first, *others = [Image.fromarray(pixels) for pixels in moving(4)]
     first.save(tmp_path / f"a.{suffix}", save_all=True, append_images=others, duration=500)
@@ -64,7 +64,7 @@ def test_an_animated_image_is_a_video(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_a_rotated_video_has_its_upright_size(tmp_path: Path, rotation: int) -> None:
     info = scanned(video(tmp_path / "a.mp4", moving(5), rotation=rotation), SAMPLING)
-    assert info.rotation == rotation
+    assert [lane.picture and lane.picture.rotation for lane in info.lanes] == [rotation]
     assert (info.width, info.height) == ((WIDTH, HEIGHT) if rotation == 180 else (HEIGHT, WIDTH))
 
 
@@ -100,10 +100,10 @@ def test_a_file_cut_off_after_its_index_is_scanned_as_far_as_it_goes(tmp_path: P
     assert 0 < scanned(path, SAMPLING).duration_s <= 10.0
 
 
-def test_a_container_without_streams_is_refused(tmp_path: Path) -> None:
+def test_a_container_whose_only_codec_is_unknown_is_refused(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mkv", moving(5), subtitles=[("subrip", 0.1, "a")])
     path.write_bytes(path.read_bytes().replace(b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/CODEC"))
-    assert refusal(path) == "media_no_streams"
+    assert refusal(path) == "media_codec_unknown"
 
 
 def test_a_huge_image_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
@@ -134,4 +134,6 @@ def test_a_long_medium_is_scanned_up_to_the_cap(tmp_path: Path) -> None:
     ],
 )
 def test_a_duration_is_cut_into_segments(duration_s: float, expected: list[tuple[float, float]]) -> None:
-    assert cut(MediaInfo(kind="video", duration_s=duration_s), 60.0) == expected
+    lane = Lane(duration_s=duration_s, sound=Track(stream=0, codec="aac", stretches=[(0.0, duration_s)]))
+    spans = cut(MediaInfo(kind="audio", duration_s=duration_s, lanes=[lane]), 60.0)
+    assert [(span.start_s, span.duration_s) for span in spans] == expected

@@ -15,7 +15,7 @@ import pytest
 from schemas.codec import Codec
 from schemas.messages import DeadLetter, Medium, Post
 from streams.decode.fetch.fetcher import Fetcher
-from streams.decode.media.decoded import DecodedSegment, MediaInfo
+from streams.decode.media.decoded import DecodedSegment, MediaInfo, Span
 from streams.decode.media_access import MediaAccess
 from streams.decode.settings import MediaSettings
 from streams.decode.stage import decode_post
@@ -62,8 +62,8 @@ class Pictures:
     async def scan(self, _: Path) -> MediaInfo:
         return MediaInfo(kind="image", duration_s=0.0)
 
-    def spans(self, _: MediaInfo) -> list[tuple[float, float]]:
-        return [(0.0, 0.0)]
+    def spans(self, _: MediaInfo) -> list[Span]:
+        return [Span(0.0, 0.0, has_picture=True, has_sound=False)]
 
     async def segments(self, _: Path, __: MediaInfo) -> AsyncGenerator[DecodedSegment]:
         async with self._cores:

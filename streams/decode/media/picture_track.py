@@ -1,0 +1,74 @@
+"""The pictures of one track, taken segment by segment. Runs in the sandbox."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from schemas.messages import Frame, Thumbnail
+from streams.decode.media.attempts import Attempts
+from streams.decode.media.clock import retimed
+from streams.decode.media.decoded import Lane, Sampling, Track
+from streams.decode.media.sample import FrameSampler, longest_gap, step
+from streams.decode.media.sparse import sparse
+from streams.decode.media.tracks import decoded, opened, packets
+
+_ENOUGH_FRAMES_PER_SECOND = 12
+"""Rate from which frames that no other frame needs (B-frames) are skipped: half the work, and cuts are still found."""
+_WITHOUT_B_FRAMES = ("h264", "mpeg4", "mpeg2video")
+"""Codecs whose other frames hardly need B-frames: without any, cosines stay above 0.98. HEVC may have no others."""
+
+
+class PictureTrack:
+    """The frames of one track, taken segment by segment.
+
+    Parameters
+    ----------
+    containers
+        Closes what is opened.
+    file
+        Descriptor of the medium.
+    lane, track
+        As scanned.
+    sampling
+        Rates and sizes.
+    """
+
+    def __init__(self, containers: ExitStack, file: int, lane: Lane, track: Track, sampling: Sampling) -> None:
+        container = containers.enter_context(opened(file, lane.part))
+        stream = container.streams[track.stream]
+        assert isinstance(stream, VideoStream)
+        context = stream.codec_context
+        context.thread_count = 1  # one core for each child: the pool runs in parallel
+        context.options = {**context.options, "max_pixels": str(sampling.max_pixels)}
+        if sampling.longest_gap_s:
+            context.options = {**context.options, "skip_loop_filter": "all"}  # no visible difference at 320 lines
+        if stream.average_rate and stream.average_rate >= _ENOUGH_FRAMES_PER_SECOND:
+            is_sparse = sampling.longest_gap_s and context.name in _WITHOUT_B_FRAMES
+            context.skip_frame = "BIDIR" if is_sparse else "NONREF"
+        step_s, gap_s = step(sampling, lane.duration_s), longest_gap(sampling, lane.duration_s)
+        wanted = retimed(packets(container, stream), track.epochs, lane.start_s)
+        if sampling.longest_gap_s:
+            wanted = sparse(wanted, step_s=step_s / 4, gap_s=gap_s)
+        self._start_s = lane.start_s
+        self.decoded = Attempts(2 * gap_s)
+        """Times of which frames were decoded."""
+        self._frames = decoded(self.decoded.noted(wanted), VideoFrame)
+        self._sampler = FrameSampler(sampling, step_s, track.rotation, float(stream.sample_aspect_ratio or 1))
+        self._pending: tuple[float, VideoFrame] | None = None
+
+    def take(self, start_s: float, duration_s: float) -> tuple[list[Frame], list[Thumbnail]]:
+        """Return the sampled frames and thumbnails of the next segment."""
+        return self._sampler.sample(start_s, self._until(start_s + duration_s))
+
+    def _until(self, end_s: float) -> Iterator[tuple[float, VideoFrame]]:
+        """Yield frames on the media clock, and keep the first one of the next segment."""
+        while timed := self._pending or next(self._frames, None):
+            time_s = max(self._start_s, timed[0])
+            if self._pending is None:
+                self.decoded.add(time_s, timed[1])
+            self._pending = timed if time_s >= end_s else None
+            if self._pending:
+                return
+            yield time_s, timed[1]
