@@ -15,7 +15,7 @@ from streams.decode.decoder import post_sampling
 from streams.decode.media.decoded import DecodedSegment
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
-from tests.unit.decode.made import AnyPacket, image, moving, scanned, scene, segments_of, tone, video, with_bytes
+from tests.unit.decode.made import AnyPacket, image, moving, scanned, scene, segments_of, tone, video
 
 SAMPLING = post_sampling(MediaSettings())
 _KEY = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "76a6c65c5ea762046bd749a2e632ccbb"}
@@ -110,24 +110,6 @@ def test_a_track_of_an_unknown_codec_is_a_reason_and_the_rest_is_decoded(tmp_pat
     assert loudness(found)[0] > 1000
     assert error is not None
     assert error.reason == "media_codec_unknown"
-
-
-def test_a_stretch_that_was_not_decoded_is_named(tmp_path: Path) -> None:
-    def broken(number: int, packet: AnyPacket) -> AnyPacket:
-        return with_bytes(packet, b"\xff" * packet.size) if 100 <= number < 200 else packet
-
-    path = video(
-        tmp_path / "a.mkv", moving(300), options={"g": "10", "bf": "0"}, change_picture=broken, sound=tone(30.0)
-    )
-    (segment,), error = seen(path)
-    assert error is not None
-    assert error.reason == "media_partial"
-    assert "track 0 (h264)" in error.detail
-    assert segment.picture is not None
-    assert segment.picture.present_s == pytest.approx(30.0, abs=0.2)
-    assert segment.picture.decoded_s == pytest.approx(20.0, abs=2.5)
-    assert segment.sound is not None
-    assert segment.sound.decoded_s == pytest.approx(30.0, abs=0.2)
 
 
 def test_what_was_decoded_in_full_has_full_coverage_and_no_reason(tmp_path: Path) -> None:
