@@ -55,6 +55,8 @@ CODEC = Codec()
 FOUR_EYES = msgspec.structs.replace(POLICY, four_eyes=True)
 EVIL = '"><script>alert(1)</script>'
 """Text of a platform that would be a script in a page that does not escape it."""
+WHY = "pictures match reference-1 for 23.0 s in 2 stretches, score 0.93"
+"""Reason as fusion writes it."""
 PICTURES = os.environ.get("JIKIMI_PICTURES", "")
 """Folder for pictures of the pages, for the documents; none by default. Their texts are plain."""
 SUFFIX = "" if PICTURES else EVIL
@@ -224,7 +226,7 @@ def waiting(
         "post": post(post_id), "case_id": case_id, "decision": "review", "decided_at": ago(hours=3),
         "probability": 0.81, "evidence": [evidence(), evidence(modality="text", terms=2, passages=[], probability=0.6)],
         "missing": ["audio"], "links": [f"https://t.example/{SUFFIX}", *([] if PICTURES else ["javascript:alert(1)"])],
-        "contributions": [Contribution(modality="visual", added=2.0, why="several pictures in order")],
+        "contributions": [Contribution(modality="visual", added=2.0, why=WHY)],
     }  # fmt: skip
     return verdict(**fields | changes)
 
