@@ -33,7 +33,7 @@ class Fields:
 
     def __init__(self, value: Any, notes: Notes, path: str = "") -> None:  # noqa: ANN401 - JSON
         if not isinstance(value, dict):
-            raise EntryError(f"{path or 'expected'}: an object, got {_kind(value)}".replace("expected:", "expected"))
+            raise EntryError(f"{path}: expected an object, got {_kind(value)}".removeprefix(": "))
         self.notes = notes
         self._value: dict[str, Any] = value
         self._path = path

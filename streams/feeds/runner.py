@@ -157,6 +157,9 @@ class _FeedRun:
             for kind, n in Counter(map(kind_of, batch.records)).items():
                 self._n_written[kind] += n
                 metrics.FEED_EVENTS.labels(self._label, kind).inc(n)
+            for record in batch.records:
+                if isinstance(record, DeadLetter):
+                    metrics.FEED_DEAD_LETTERS.labels(self._label, record.reason).inc()
             if batch.ignored:
                 metrics.FEED_EVENTS.labels(self._label, "ignored").inc(batch.ignored)
             if batch.written is not None and not batch.written.done():

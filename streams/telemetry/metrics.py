@@ -122,6 +122,11 @@ DELIVERIES_OPEN = _sum_gauge("jikimi_deliveries_open", "Takedowns for which a st
 FEED_EVENTS = Counter(
     "jikimi_feed_events_total", "Events of a feed: post, removal, dead_letter or ignored.", ["feed", "kind"]
 )
+FEED_DEAD_LETTERS = Counter(
+    "jikimi_feed_dead_letters_total",
+    "Dead letters of a feed by reason, also those beside a post, as of an embed of an unknown type.",
+    ["feed", "reason"],
+)
 FEED_LAG_SECONDS = _max_gauge("jikimi_feed_lag_seconds", "Age of a feed's newest event when it arrived.", ["feed"])
 FEED_CONNECTED = _max_gauge("jikimi_feed_connected", "1 while a feed is connected.", ["feed"])
 FEED_RECONNECTS = Counter(

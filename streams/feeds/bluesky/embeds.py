@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from schemas.messages import Medium
 from streams.feeds.fields import Fields
+from streams.feeds.media_kinds import kind_of
 
 ENTRYWAY = "https://bsky.social"
 """Serves the blobs of every account that Bluesky hosts itself."""
@@ -79,7 +80,10 @@ class Embed:
             self._add(caption, "file", "captions", "")
 
     def _read_card(self, card: Fields) -> None:
-        self.texts += [card.text("uri"), card.text("title"), card.text("description")]
+        uri = card.text("uri")
+        self.texts += [uri, card.text("title"), card.text("description")]
+        if (kind := kind_of(uri)) is not None:  # as the app embeds its animated pictures
+            self.media.append(Medium(url=uri, kind=kind, alt=card.text("description")))
         if card.has("thumb"):
             self._add(card, "thumb", "image", "")
 

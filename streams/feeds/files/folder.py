@@ -22,20 +22,13 @@ from streams.feeds.dead_letters import entry_dead_letter, unread_dead_letters
 from streams.feeds.entry import MAX_ENTRY_BYTES, Entry, parse_entry
 from streams.feeds.entry_error import EntryError
 from streams.feeds.guard import Refusal, guarded
+from streams.feeds.media_kinds import KINDS
 from streams.feeds.notes import Notes
 from streams.feeds.times import from_epoch
 
 log = structlog.get_logger()
 
 PLATFORM = "folder"
-
-_EXTENSIONS = {
-    "video": "3gp avi flv m2ts m4v mkv mov mp4 mpeg mpg mts ogv ts webm wmv",
-    "image": "avif bmp gif heic heif jpeg jpg png tif tiff webp",
-    "audio": "aac aiff amr flac m4a mp3 oga ogg opus wav wma",
-}
-KINDS = {extension: kind for kind, extensions in _EXTENSIONS.items() for extension in extensions.split()}
-"""Kind of medium by file extension; our own table, because the system's differs between machines."""
 
 FileState = tuple[tuple[int, int], ...]
 """Size in bytes and modification time in ns of a file and of its sidecar."""

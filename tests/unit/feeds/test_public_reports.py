@@ -164,3 +164,19 @@ def test_captions_of_a_video_are_media_of_their_own() -> None:
     )
     assert [(medium.kind, medium.alt) for medium in post.media] == [("video", "a"), ("captions", "")]
     assert letter.detail.endswith("captions without a link to its bytes")
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind"),
+    [
+        ("https://media.tenor.com/a/b.gif?hh=1&ww=2", "image"),
+        ("https://e.example/film.MP4", "video"),
+        ("https://e.example/page", None),
+        ("https://e.example/", None),
+        ("https://[", None),
+        ("ftp://e.example/film.mp4", None),
+    ],
+)
+def test_a_card_that_leads_to_a_medium_is_that_medium(uri: str, kind: str | None) -> None:
+    (post,) = read(with_embed({"$type": "app.bsky.embed.external", "external": {"uri": uri, "description": "d"}}))
+    assert [(medium.url, medium.kind) for medium in post.media] == ([(uri, kind)] if kind else [])
