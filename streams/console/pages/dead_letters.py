@@ -8,13 +8,18 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from streams.console.site import Site
-from streams.engine.dead_letter_index import State
+from streams.engine.dead_letter_index import Entry, State
 from streams.topology import redriven_topics
 
 PAGE = 50
 _MAX_PAGES = 40
 """The newest 2,000; the command shows all."""
 _STATES = ("open", "redriven", "all")
+
+
+def can_be_redriven(letter: Entry) -> bool:
+    """Return whether a dead letter can be put back: it was not yet, and its topic may be written to again."""
+    return letter.times is None and letter.topic in redriven_topics(letter.stage)
 
 
 def routes(site: Site) -> list[Any]:
@@ -36,7 +41,7 @@ def routes(site: Site) -> list[Any]:
             number=number,
             has_next=len(found) > PAGE and number < _MAX_PAGES,
             counts={one: index.count(cast("State", one)) for one in _STATES},
-            can_be_redriven=lambda one: one.times is None and one.topic in redriven_topics(one.stage),
+            can_be_redriven=can_be_redriven,
         )
 
     @post("/dead-letters/{letter_id:str}/redrive", opt={"right": "redrive"})

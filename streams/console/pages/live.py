@@ -10,9 +10,12 @@ from litestar.exceptions import HTTPException
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from streams.console.live_figures import FRESH_S
+from streams.console.pages.dead_letters import can_be_redriven
 from streams.console.site import Site
 
 MAX_STREAMS = 8
+_LETTERS = 5
+"""Dead letters that are shown, the newest ones."""
 _MAX_EVENTS = 900
 """Of one stream, half an hour; the browser then asks again."""
 
@@ -22,7 +25,10 @@ def routes(site: Site) -> list[Any]:
     places = asyncio.Semaphore(MAX_STREAMS)
 
     async def values() -> dict[str, Any]:
-        return {"figures": await site.figures.read(), "n_letters": site.store.dead_letters.count("open")}
+        letters = site.store.dead_letters
+        newest = list(letters.newest("open", _LETTERS))
+        left = {"n_letters": letters.count("open"), "letters": newest, "can_be_redriven": can_be_redriven}
+        return {"figures": await site.figures.read(), **left}
 
     @get("/live", opt={"right": "check"})
     async def live(request: Request[Any, Any, Any]) -> Response[Any]:
