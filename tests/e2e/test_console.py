@@ -20,8 +20,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 from streams.console import shown_once
 from streams.console.app import create_app
 from streams.console.guard import Guard
+from streams.console.openings import Openings
 from streams.console.pages import review_look
 from streams.console.site import Site
+from streams.console.store.store import Store
 from streams.console.words import languages
 from streams.feeds.http.server import StoppableServer, listen
 from tests.support import chromium
@@ -66,7 +68,7 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Served]:
+def serving(folder: Path, openings: Openings | None = None, fill: Callable[[Store], None] = fill) -> Iterator[Served]:
     """Yield a console over a store with a little of everything."""
     started: queue.Queue[Served] = queue.Queue()
     opened = listen("127.0.0.1", 0)
@@ -74,7 +76,7 @@ def serving(folder: Path) -> Iterator[Served]:
     server = StoppableServer(uvicorn.Config(lambda *_: None, log_config=None, lifespan="off"))
 
     async def serve() -> None:
-        with made_site(folder=folder) as (site, actions):
+        with made_site(folder=folder, openings=openings) as (site, actions):
             fill(site.store)
             server.config.app = Guard(create_app(site), site.sessions, {host})
             started.put(Served(f"http://{host}", site, actions))

@@ -31,6 +31,8 @@ class Request(NamedTuple):
 
     url: str
     kind: str
+    follows: bool
+    """Whether a redirect led to it."""
 
 
 def missing() -> list[str]:
@@ -87,7 +89,7 @@ def requests(driver: Chrome) -> list[Request]:
     """Return the requests since the last call."""
     events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]  # type: ignore[no-untyped-call]
     sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    return [Request(one["request"]["url"], one.get("type", "")) for one in sent]
+    return [Request(one["request"]["url"], one.get("type", ""), "redirectResponse" in one) for one in sent]
 
 
 def picture(driver: Chrome, file: Path) -> None:

@@ -1,6 +1,7 @@
 """A console over a store without a broker, and a browser for it."""
 
 import os
+import tempfile
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -101,6 +102,14 @@ class RecordedActions:
     async def redrive(self, letter_id: str) -> str:
         self.done.append(("redrive", letter_id))
         return "1 records put back"
+
+    @asynccontextmanager
+    async def pack(self, case_id: str) -> AsyncIterator[Path]:
+        self.done.append(("pack", case_id))
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "pack.zip"
+            file.write_bytes(b"PK")
+            yield file
 
 
 class FixedFigures:
