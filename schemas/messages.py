@@ -445,6 +445,21 @@ class Checkpoint(Message, frozen=True, kw_only=True):
     signature: bytes = b""
 
 
+class CaseSearch(Message, frozen=True, kw_only=True):
+    case_id: str
+    left: int
+
+
+class Search(Message, frozen=True, kw_only=True):
+    partition: int
+    at: datetime
+    reach: int
+    left: int
+    rate: float
+    cases: list[CaseSearch]
+    n_cases: int
+
+
 class Cursor(Message, frozen=True, kw_only=True):
     feed: str
     position: str

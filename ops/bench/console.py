@@ -31,6 +31,7 @@ from schemas.messages import (
 )
 from streams.console.app import create_app
 from streams.console.decisions import Decisions
+from streams.console.erasures import Erasures
 from streams.console.guard import Guard
 from streams.console.live_figures import LiveFigures
 from streams.console.openings import Openings
@@ -204,6 +205,7 @@ async def page_times(settings: Settings, store: Store) -> dict[str, PageTime]:
         decisions=Decisions(cast("Any", None)),
         figures=LiveFigures(settings),
         openings=Openings(settings, cast("Any", None)),
+        erasures=Erasures(settings),
     )
     transport = httpx.ASGITransport(app=Guard(create_app(site), site.sessions, {"bench"}))  # type: ignore[arg-type]
     found = {}

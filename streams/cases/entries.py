@@ -9,6 +9,10 @@ from streams.kafka.topic_reader import Update, read_each, read_latest
 from streams.settings import Settings
 
 TOPIC = "cases"
+TERMS = "terms"
+"""Reference id of the terms and phrases that a case was opened with."""
+ADDED_TERMS = f"{TERMS}-"
+"""Start of the reference ids of those that were added later."""
 
 
 def case_key(case_id: str) -> str:
@@ -20,6 +24,11 @@ def reference_key(case_id: str, reference: Reference) -> str:
     """Return the key of one piece of a reference, described by one model."""
     piece = f"{reference.reference_id}/{reference.modality}/{reference.segment}"
     return f"{case_id}/{piece}/{reference.model}@{reference.version}"
+
+
+def is_terms(reference_id: str) -> bool:
+    """Return whether a reference is terms and phrases."""
+    return reference_id == TERMS or reference_id.startswith(ADDED_TERMS)
 
 
 def references_of(entries: Iterable[Case]) -> list[Reference]:

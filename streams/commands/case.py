@@ -71,6 +71,30 @@ def case_add(  # noqa: PLR0917 - options are passed by name
     hint(f"`jikimi watch --case {case_id}` prints hits as they come, `jikimi case show {case_id}` all of them")
 
 
+@app.command("extend")
+@needs("extend")
+def case_extend(  # noqa: PLR0917 - options are passed by name
+    case_id: str,
+    reference: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A further file; it stays on this machine.")
+    ] = None,
+    term: Annotated[list[str] | None, typer.Option(help="A further name, handle or title to search for.")] = None,
+    phrase: Annotated[
+        list[str] | None, typer.Option(help="A further sentence with which reposts are announced.")
+    ] = None,
+    why: _Why = "",
+    yes: _Yes = False,
+) -> None:
+    """Add references and terms to an open case; what only they find waits for a second person where cases do."""
+    from streams.desk.open_case import NewCase  # noqa: PLC0415 - likewise
+    from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
+
+    settings = load_settings()
+    require_case(settings, current_person(settings), "extend", case_id)
+    new = NewCase("", reference or [], term or [], phrase or [], case_id=case_id, why=reason(why))
+    open_and_note(settings, new, yes=yes)
+
+
 @app.command("allow")
 @needs("allow")
 def case_allow(

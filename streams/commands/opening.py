@@ -27,8 +27,12 @@ _LINE_S = 10.0
 
 
 def open_and_note(settings: Settings, new: "NewCase", *, yes: bool) -> str:
-    """Open a case, print its id and return it; raises as `open_case` does, and if the person says no."""
-    from streams.desk.case_book import CaseBook, CaseNote  # noqa: PLC0415 - only this command needs it
+    """Open a case, or extend the one that is named, print its id and return it.
+
+    Raises as `open_case` and `extend_case` do, and if the person says no.
+    """
+    from streams.desk.case_book import CaseBook  # noqa: PLC0415 - only this command needs it
+    from streams.desk.extend_case import extend_case  # noqa: PLC0415 - likewise
     from streams.desk.open_case import open_case  # noqa: PLC0415 - likewise
 
     def ask(concerns: "Sequence[Concern]") -> None:
@@ -37,11 +41,10 @@ def open_and_note(settings: Settings, new: "NewCase", *, yes: bool) -> str:
 
     new = replace(new, opened_by=current_person(settings).name, four_eyes=settings.four_eyes, why=new.why or NOT_GIVEN)
     with progress() as (show, pause):
-        opened = open_case(settings, new, show, ask)
+        opened = (extend_case if new.case_id else open_case)(settings, new, show, ask)
     print(opened.case_id)  # noqa: T201 - output of a command
-    note = CaseNote(case_id=opened.case_id, name=new.name, opened_at=opened.opened_at, files=dict(opened.files))
     try:
-        CaseBook(settings).write(note)
+        CaseBook(settings).add_files(*opened)
     except OSError as error:
         hint(f"the names of the files are not kept, set JIKIMI_DESK_FOLDER to a folder that can be written: {error}")
     if new.four_eyes and not new.benign:

@@ -17,6 +17,7 @@ from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.desk.erasure.proof import Proof
+    from streams.desk.erasure.steps import Step
     from streams.desk.withdraw_case import Withdrawal
 
 _LINE_S = 10.0
@@ -100,8 +101,9 @@ class Progress:
     def __init__(self) -> None:
         self._what, self._next_s = "", 0.0
 
-    def show(self, line: str) -> None:
+    def show(self, step: "Step") -> None:
         """Print a line if it is time."""
+        line = step.text
         what = line.partition(":")[0]
         if what != self._what or time.monotonic() > self._next_s:
             self._what, self._next_s = what, time.monotonic() + _LINE_S

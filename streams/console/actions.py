@@ -78,9 +78,9 @@ class Actions:
 
         await self._act(_Act("send", takedown_id, why), approve, "deliveries")
 
-    async def withdraw(self, case_id: str) -> int:
-        """Erase a case; return the number of its entries."""
-        act = _Act("withdraw", case_id, "")
+    async def withdraw(self, case_id: str, why: str) -> int:
+        """Put a case out of force by tombstones; return the number of its entries."""
+        act = _Act("withdraw", case_id, why)
         return await self._act(act, lambda: withdraw_case(self._settings, case_id), "cases", "standings")
 
     async def confirm_case(self, case_id: str, why: str) -> None:

@@ -1,4 +1,4 @@
-"""Cases being opened: described on this machine, shown, and written only when the person says so."""
+"""Cases being opened or extended: described on this machine, shown, and written only when the person says so."""
 
 import asyncio
 import secrets
@@ -15,8 +15,9 @@ from models.manifest import ModelError
 from schemas.messages import Reference
 from streams.audit.acting import NOT_GIVEN
 from streams.console.uploads import Upload, store_uploads, upload_folder
-from streams.desk.case_book import CaseBook, CaseNote
+from streams.desk.case_book import CaseBook
 from streams.desk.concerns import Concern
+from streams.desk.extend_case import extend_case
 from streams.desk.open_case import Ask, NewCase, OpenedCase, Preview, Progress, open_case
 from streams.errors import UsageError
 from streams.rights.person import Person
@@ -25,7 +26,7 @@ from streams.settings import Settings
 log = structlog.get_logger()
 
 MAX_AT_ONCE = 2
-"""Cases that are described or wait for an answer; a further one is refused."""
+"""Cases that are described or wait for an answer, additions counted; a further one is refused."""
 MAX_KEPT = 20
 """Openings that can be looked at; the oldest finished ones are forgotten."""
 PATIENCE_S = 3600.0
@@ -57,11 +58,13 @@ class Leaving:
 
 @dataclass(slots=True)
 class Opening:
-    """One case being opened; a thread describes it, the pages show it."""
+    """One case being opened or extended; a thread describes it, the pages show it."""
 
     opening_id: str
     name: str
     by: Person
+    extends: str = ""
+    """Open case that files or terms are added to; empty where a case is opened."""
     stage: Stage = "describing"
     progress: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Seconds described and in all, by what is under way."""
@@ -114,7 +117,9 @@ class Opening:
     def ask(self, concerns: Sequence[Concern]) -> None:
         """Wait for the person: before the files are described only if something speaks against it, after it always."""
         self._n_asked += 1
-        self.concerns += [one._replace(text=self.plain(one.text)) for one in concerns]
+        self.concerns += [
+            one._replace(values={name: self.plain(text) for name, text in one.values.items()}) for one in concerns
+        ]
         if self._n_asked == 1 and not concerns:
             return
         self._answers.clear()
@@ -134,15 +139,19 @@ class Openings:
     ----------
     written
         Called after a case is written, before its page is shown.
-    open_one
-        Opens a case; `open_case` of the desk.
+    open_one, extend_one
+        Opens a case, or extends an open one; `open_case` and `extend_case` of the desk.
     """
 
     def __init__(
-        self, settings: Settings, written: Callable[[], Awaitable[None]], open_one: OpenCase = open_case
+        self,
+        settings: Settings,
+        written: Callable[[], Awaitable[None]],
+        open_one: OpenCase = open_case,
+        extend_one: OpenCase = extend_case,
     ) -> None:
         self._settings = settings
-        self._open_one = open_one
+        self._open_one, self._extend_one = open_one, extend_one
         self._written = written
         self._pool = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="opening")
         self._known: dict[_Key, Opening] = {}
@@ -171,7 +180,7 @@ class Openings:
             return known
         if len(self._tasks) >= MAX_AT_ONCE:
             raise BusyError
-        opening = self._known[key] = Opening(draft, new.name, by)
+        opening = self._known[key] = Opening(draft, new.name, by, new.case_id or "")
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks[key] = asyncio.create_task(self._run(opening, new, uploads, stored))
         self._forget()
@@ -218,8 +227,9 @@ class Openings:
                 why=new.why or NOT_GIVEN,
             )
             hooks = (opening.show, opening.ask, opening.preview)
-            opened = await loop.run_in_executor(self._pool, self._open_one, self._settings, with_files, *hooks)
-            _note(self._settings, new.name, opened)
+            write = self._extend_one if opening.extends else self._open_one
+            opened = await loop.run_in_executor(self._pool, write, self._settings, with_files, *hooks)
+            _note(self._settings, opened)
             await self._written()
             opening.case_id, opening.stage = opened.case_id, "opened"
         except DroppedError:
@@ -241,9 +251,8 @@ def new_draft() -> str:
     return secrets.token_urlsafe(12)
 
 
-def _note(settings: Settings, name: str, opened: OpenedCase) -> None:
-    note = CaseNote(case_id=opened.case_id, name=name, opened_at=opened.opened_at, files=dict(opened.files))
+def _note(settings: Settings, opened: OpenedCase) -> None:
     try:
-        CaseBook(settings).write(note)
+        CaseBook(settings).add_files(*opened)
     except OSError as error:
         log.warning("names of files not kept", error=type(error).__name__)

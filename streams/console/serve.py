@@ -10,6 +10,7 @@ import uvicorn
 from streams.console.actions import Actions, Turns
 from streams.console.app import create_app
 from streams.console.decisions import Decisions
+from streams.console.erasures import Erasures
 from streams.console.guard import Guard
 from streams.console.live_figures import LiveFigures
 from streams.console.openings import Openings
@@ -65,6 +66,7 @@ async def serve_console(settings: Settings, port: int, signature: str, write: Ca
         stack.callback(site.figures.close)
         stack.push_async_callback(site.decisions.flush)
         stack.push_async_callback(site.openings.stop)
+        stack.push_async_callback(site.erasures.stop)
         await asyncio.to_thread(sweep, settings)
         await _start(store, write)
         origin = f"http://{HOST}:{bound}"
@@ -94,6 +96,7 @@ def make_site(settings: Settings, store: FollowedStore, signature: str) -> Site:
         figures=LiveFigures(settings),
         wellbeing=Wellbeing(settings.break_after_min * 60),
         openings=Openings(settings, lambda: store.current("cases")),
+        erasures=Erasures(settings),
     )
 
 

@@ -8,6 +8,7 @@ from litestar import Request
 
 from streams.console.actions import Actions
 from streams.console.decisions import Decisions
+from streams.console.erasures import Erasures
 from streams.console.guard import session_of
 from streams.console.leases import Leases
 from streams.console.live_figures import LiveFigures
@@ -39,6 +40,7 @@ class Site:
     decisions: Decisions
     figures: LiveFigures
     openings: Openings
+    erasures: Erasures
     leases: Leases = field(default_factory=Leases)
     """Review jobs that persons have open."""
     wellbeing: Wellbeing = field(default_factory=Wellbeing)

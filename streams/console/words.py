@@ -21,6 +21,10 @@ class Words:
         """Return a sentence with the words in braces filled in."""
         return self.sentences[key].format(**values)
 
+    def filled(self, key: str, values: Mapping[str, str]) -> str:
+        """Return a sentence with these words filled in."""
+        return self(key, **values)
+
     def of(self, group: str, slug: str) -> str:
         """Return the word of a slug in a group; the slug itself if a later version added it."""
         return self.sentences.get(f"{group}.{slug}", slug.replace("_", " "))

@@ -22,6 +22,7 @@ from models.voice.model import VoiceModel
 from schemas.ids import record_id
 from schemas.matrix import pack
 from schemas.messages import Choice, Modality, Reference
+from streams.cases.entries import ADDED_TERMS, TERMS
 from streams.decode.decoder import Decoder
 from streams.decode.media.decoded import DecodedSegment, MediaInfo
 from streams.describe.descriptors import Model
@@ -30,8 +31,6 @@ from streams.errors import RecordError, UsageError
 
 log = structlog.get_logger()
 
-TERMS = "terms"
-"""Reference id of a case's terms and phrases."""
 _NO_MEDIUM = {"media_unreadable", "media_no_streams"}
 
 type OnSegment = Callable[[MediaInfo, DecodedSegment], None]
@@ -115,6 +114,16 @@ class ReferenceMaker:
                 for voice in self._models.voice:
                     yield _sound_piece(position, "voice", voice, segment)
                 index += 1
+
+
+def added_terms(case_id: str, pieces: Sequence[Reference]) -> list[Reference]:
+    """Return pieces of terms as a further reference of an open case, which takes another second person's confirmation.
+
+    Its id is the same for the same descriptors, and reveals no more than these do.
+    """
+    content = hashlib.sha256(b"\0".join(part for piece in pieces for part in (*piece.digests, piece.vectors.data)))
+    added = ADDED_TERMS + record_id(TERMS, case_id, content.hexdigest())
+    return [msgspec.structs.replace(piece, reference_id=added) for piece in pieces]
 
 
 class _Position(NamedTuple):

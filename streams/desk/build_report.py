@@ -78,7 +78,7 @@ def build_report(records: CaseRecords, now: datetime) -> CaseReport:
         confirmed_by=confirmation.account if confirmation is not None else "",
         waits=records.waits,
         terms=n_terms(digest for piece in pieces for digest in piece.digests),
-        phrases=max((piece.vectors.rows for piece in pieces if piece.modality == "text"), default=0),
+        phrases=rows_by_modality(pieces)["text"],
         models=_models(pieces),
         references=_references(pieces, records),
         states=dict(Counter(hit.state for hit in hits)),

@@ -56,15 +56,12 @@ class CaseBook:
         OSError
             The folder cannot be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:  # of mode 0600
-            try:
-                file.write(msgspec.json.encode(note))
-                file.close()
-                Path(file.name).replace(self._file(note.case_id))
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        replace_file(self._file(note.case_id), msgspec.json.encode(note))
+
+    def add_files(self, case_id: str, name: str, opened_at: datetime, files: Mapping[str, str]) -> None:
+        """Add names of a case's files to its note; raises as `write` does."""
+        note = CaseNote(case_id=case_id, name=name, opened_at=opened_at, files={**self.file_names(case_id), **files})
+        self.write(note)
 
     def withdraw(self, case_id: str, at: datetime) -> None:
         """Erase the names of a case's files and set the time of its withdrawal; raises as `write` does."""
@@ -78,6 +75,25 @@ class CaseBook:
 
     def _file(self, case_id: str) -> Path:
         return self._folder / f"{quote(case_id, safe='')}.json"
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Replace a file of this machine's notes at once, readable by its owner alone.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as made:  # of mode 0600
+        try:
+            made.write(content)
+            made.close()
+            Path(made.name).replace(file)
+        except BaseException:
+            Path(made.name).unlink(missing_ok=True)
+            raise
 
 
 def _read(file: Path) -> CaseNote | None:

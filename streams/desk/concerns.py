@@ -26,12 +26,35 @@ _LEAST_LETTERS = 3
 """Of a name within another: one or two letters are in most."""
 
 
-class Concern(NamedTuple):
-    """One line for a person."""
+SENTENCES: Mapping[str, str] = {
+    "name_like_term": "the pseudonym {name!r} resembles the term {term!r}: a pseudonym must not be the victim's name",
+    "common_word": "the term {term!r} is a common word: a post with nothing else leads to no review; "
+    "add a handle or a second name",
+    "same_bytes": "{file} has the same bytes as {other}: described once",
+    "of_other_case": "{file} is already a reference of {case}",
+    "already_there": "{file} is a reference of this case already: left out",
+    "short": "{file}: only {length} s long: few copies will be found by it",
+    "still": "{file}: the picture does not move: few copies will be found by it",
+    "dark": "{file}: the picture is dark throughout: few copies will be found by it",
+    "silent": "{file}: the sound is silent throughout: few copies will be found by it",
+    "truncated": "{file}: only {readable} of {length} s can be read: the file is truncated",
+}
+"""English sentence of each concern; the console has its own, by the same slugs."""
 
-    text: str
+
+class Concern(NamedTuple):
+    """One thing that speaks against a case, for a person."""
+
+    slug: str
+    values: Mapping[str, str]
+    """Texts for the sentence, by name."""
     is_severe: bool
     """Whether the case is refused where no person can be asked."""
+
+    @property
+    def text(self) -> str:
+        """The English sentence."""
+        return SENTENCES[self.slug].format(**self.values)
 
 
 def name_concerns(name: str, terms: Sequence[str]) -> list[Concern]:
@@ -40,16 +63,14 @@ def name_concerns(name: str, terms: Sequence[str]) -> list[Concern]:
     for term in terms:
         shorter, longer = sorted((of_name, _plain(term)), key=len)
         if len(shorter) >= _LEAST_LETTERS and shorter in longer:
-            text = f"the pseudonym {name!r} resembles the term {term!r}: a pseudonym must not be the victim's name"
-            return [Concern(text, is_severe=True)]
+            return [Concern("name_like_term", {"name": name, "term": term}, is_severe=True)]
     return []
 
 
 def term_concerns(terms: Sequence[str]) -> list[Concern]:
     """Return which terms are common words: a post with one of them alone is not even reviewed."""
-    advice = "a post with nothing else leads to no review; add a handle or a second name"
     common = [term for term in terms if chance_of_term(term).is_common]
-    return [Concern(f"the term {term!r} is a common word: {advice}", is_severe=False) for term in common]
+    return [Concern("common_word", {"term": term}, is_severe=False) for term in common]
 
 
 def _plain(text: str) -> str:
@@ -71,11 +92,11 @@ def file_concerns(
     found, first = [], dict[str, Path]()
     for file in files:
         if (earlier := first.setdefault(digests[file], file)) is not file:
-            found.append(Concern(f"{file} has the same bytes as {earlier}: described once", is_severe=False))
+            found.append(Concern("same_bytes", {"file": str(file), "other": str(earlier)}, is_severe=False))
             continue
         for case_id, references in others.items():
             if reference_id_of(case_id, digests[file]) in references:
-                found.append(Concern(f"{file} is already a reference of {case_id}", is_severe=True))
+                found.append(Concern("of_other_case", {"file": str(file), "case": case_id}, is_severe=True))
     return found
 
 
@@ -102,27 +123,25 @@ class FileMeasures:
         """Return what is odd about the file."""
         if (info := self._info) is None:
             return []
-        found = [Concern(f"{self._file}: {text}", is_severe=False) for text in self._oddities(info)]
+        length = {"file": str(self._file), "length": f"{info.duration_s:.1f}"}
+        found = [Concern(slug, length, is_severe=False) for slug in self._oddities(info)]
         missing_s = info.declared_s - info.duration_s
         if missing_s > max(_MISSING_S, _MISSING_SHARE * info.declared_s):
-            text = f"only {info.duration_s:.1f} of {info.declared_s:.1f} s can be read: the file is truncated"
-            found.append(Concern(f"{self._file}: {text}", is_severe=True))
+            parts = {"readable": f"{info.duration_s:.1f}", "length": f"{info.declared_s:.1f}"}
+            found.append(Concern("truncated", {"file": str(self._file)} | parts, is_severe=True))
         return found
 
     def _oddities(self, info: MediaInfo) -> list[str]:
         is_dark = info.has_picture and self._brightest < _DARK
         is_bright_film = info.kind == "video" and not is_dark
-        texts = [
-            (info.kind != "image" and info.duration_s < _SHORT_S, f"only {info.duration_s:.1f} s long"),
+        slugs = {
+            "short": info.kind != "image" and info.duration_s < _SHORT_S,
             # Frames that do not differ are sampled once a segment.
-            (
-                is_bright_film and info.duration_s >= _SHORT_S and self._n_frames <= self._n_segments,
-                "the picture does not move",
-            ),
-            (is_dark, "the picture is dark throughout"),
-            (info.has_sound and self._loudest < _SILENT, "the sound is silent throughout"),
-        ]
-        return [f"{text}: few copies will be found by it" for holds, text in texts if holds]
+            "still": is_bright_film and info.duration_s >= _SHORT_S and self._n_frames <= self._n_segments,
+            "dark": is_dark,
+            "silent": info.has_sound and self._loudest < _SILENT,
+        }
+        return [slug for slug, holds in slugs.items() if holds]
 
 
 def _brightness(frame: Frame) -> float:

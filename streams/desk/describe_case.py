@@ -11,8 +11,8 @@ from models.registry import Registry
 from schemas.matrix import unpack
 from schemas.messages import Case, Choice, Reference
 from streams.cases.coverage import coverage_gaps, described_by, model_of
-from streams.cases.entries import read_case, reference_key, references_of
-from streams.describe.reference_maker import TERMS, Describers, ReferenceMaker, check_readable, reference_id
+from streams.cases.entries import is_terms, read_case, reference_key, references_of
+from streams.describe.reference_maker import Describers, ReferenceMaker, check_readable, reference_id
 from streams.desk.open_case import describe_files
 from streams.errors import UsageError
 from streams.kafka.producer import writing
@@ -72,25 +72,43 @@ def _terms(
     registry: Registry, maker: ReferenceMaker, entries: Sequence[Case], choice: Choice, phrases: Sequence[str]
 ) -> list[Reference]:
     """Return the case's terms for the chosen text model: digests depend on no model, phrases are described again."""
-    described = [piece for piece in references_of(entries) if piece.reference_id == TERMS]
-    if phrases and not described:
+    by_id: dict[str, list[Reference]] = {}
+    for piece in references_of(entries):
+        if is_terms(piece.reference_id):
+            by_id.setdefault(piece.reference_id, []).append(piece)
+    if phrases and not by_id:
         raise UsageError("the case has no phrases")
-    if not described or any(described_by(piece, choice) for piece in described):
+    lacking = [own[0] for own in by_id.values() if not any(described_by(piece, choice) for piece in own)]
+    n_phrases = sum(old.vectors.rows for old in lacking)
+    if lacking and phrases and len(phrases) != n_phrases:
+        raise UsageError(_not_own(n_phrases))
+    if not phrases:
+        lacking = [old for old in lacking if not old.vectors.rows]  # others stay gaps: phrases are stored nowhere
+    made: list[Reference] = []
+    for old in lacking:
+        pieces = maker.terms(old.digests, _phrases_of(old, phrases, registry, n_phrases))
+        made += [msgspec.structs.replace(piece, reference_id=old.reference_id) for piece in pieces]
+    return made
+
+
+def _phrases_of(old: Reference, phrases: Sequence[str], registry: Registry, n_phrases: int) -> list[str]:
+    """Return those of the case's phrases that an old piece describes, in its order.
+
+    Raises
+    ------
+    UsageError
+        One of its phrases is not among them.
+    """
+    if not old.vectors.rows:
         return []
-    old = described[0]
-    if old.vectors.rows and not phrases:
-        return []  # a remaining gap: the phrases themselves are stored nowhere
-    if not _are_same(phrases, old, registry):
-        raise UsageError(f"these are not the {old.vectors.rows} phrases that the case was opened with")
-    return maker.terms(old.digests, phrases)
+    similarity = unpack(old.vectors) @ registry.text(model_of(old)).describe(phrases).T
+    if not (np.max(similarity, axis=1) > _SAME).all():
+        raise UsageError(_not_own(n_phrases))
+    return [phrases[number] for number in np.argmax(similarity, axis=1)]
 
 
-def _are_same(phrases: Sequence[str], old: Reference, registry: Registry) -> bool:
-    """Return whether the old piece describes exactly these phrases."""
-    if len(phrases) != old.vectors.rows:
-        return False
-    similarity = registry.text(model_of(old)).describe(phrases) @ unpack(old.vectors).T
-    return bool(not phrases or (np.max(similarity, axis=0) > _SAME).all())
+def _not_own(n_phrases: int) -> str:
+    return f"these are not the {n_phrases} phrases of the case"
 
 
 def _identity(piece: Reference) -> tuple[str, str, int, str]:

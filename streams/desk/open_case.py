@@ -75,9 +75,10 @@ class OpenedCase(NamedTuple):
     """Case that was written."""
 
     case_id: str
+    name: str
     opened_at: datetime
     files: Mapping[str, str]
-    """File names by reference id."""
+    """Names of the files that were added, by reference id."""
 
 
 def add_case(settings: Settings, new: NewCase) -> str:
@@ -105,14 +106,14 @@ def open_case(
     """
     _check(new)
     case_id = new.case_id or f"{'allow' if new.benign else 'case'}-{secrets.token_hex(8)}"
-    data_key = b"" if new.benign else new_case_key(Keyring(settings.sealing), case_id)
     term_digests = digest_terms(new.terms, settings.required_term_key()) if new.terms else []
+    data_key = b"" if new.benign else new_case_key(Keyring(settings.sealing), case_id)
     digests = {file: digest_of(file) for file in new.references}
     of_words = [*name_concerns(new.name, new.terms), *term_concerns(new.terms)]
-    ask([*of_words, *_concerns_of_files(settings, new, digests)])
-    once = list({digest: file for file, digest in reversed(digests.items())}.values())[::-1]
+    ask([*of_words, *concerns_of_files(settings, new, digests)])
+    once = each_once(digests)
     new = replace(new, references=once)
-    pieces, concerns = asyncio.run(_describe(settings, case_id, new, term_digests, progress))
+    pieces, concerns = asyncio.run(describe_new(settings, case_id, new, term_digests, progress))
     preview(pieces)
     ask([concern for concern in concerns if concern.is_severe or not new.benign])
     case = Case(
@@ -126,7 +127,8 @@ def open_case(
         opened_by=new.opened_by,
     )
     _write(settings, case, pieces, new, data_key)
-    return OpenedCase(case_id, case.opened_at, {reference_id_of(case_id, digests[file]): file.name for file in once})
+    names = {reference_id_of(case_id, digests[file]): file.name for file in once}
+    return OpenedCase(case_id, case.name, case.opened_at, names)
 
 
 def _check(new: NewCase) -> None:
@@ -136,7 +138,18 @@ def _check(new: NewCase) -> None:
         raise UsageError("a case needs a reference, a term or a phrase: --reference FILE, --term NAME or --phrase TEXT")
     if new.benign and (new.terms or new.phrases):
         raise UsageError("an allow-list takes pictures and sounds only, no terms or phrases")
-    for file in new.references:
+    check_files(new.references)
+
+
+def check_files(files: Sequence[Path]) -> None:
+    """Return if these are files that can be read.
+
+    Raises
+    ------
+    UsageError
+        One is a link or cannot be read.
+    """
+    for file in files:
         if _LINK.match(str(file)):
             raise UsageError(
                 f"{file} is a link: save the video itself first, as with `curl -fLo copy.mp4 LINK`, and give the file"
@@ -144,7 +157,12 @@ def _check(new: NewCase) -> None:
         check_readable(file)
 
 
-def _concerns_of_files(settings: Settings, new: NewCase, digests: Mapping[Path, str]) -> list[Concern]:
+def each_once(digests: Mapping[Path, str]) -> list[Path]:
+    """Return the first file of each digest, in their order."""
+    return list({digest: file for file, digest in reversed([*digests.items()])}.values())[::-1]
+
+
+def concerns_of_files(settings: Settings, new: NewCase, digests: Mapping[Path, str]) -> list[Concern]:
     """Return which files are given twice or belong to other cases; a program's case id may be open already."""
     if not digests:
         return []
@@ -175,9 +193,18 @@ def _write(settings: Settings, case: Case, pieces: Sequence[Reference], new: New
             writer.write("cases", reference_key(case.case_id, piece), msgspec.structs.replace(case, reference=piece))
 
 
-async def _describe(
+async def describe_new(
     settings: Settings, case_id: str, new: NewCase, term_digests: Sequence[bytes], progress: Progress
 ) -> tuple[list[Reference], list[Concern]]:
+    """Return the pieces of a case's files, terms and phrases by the models of the archive, and what is odd about them.
+
+    Raises
+    ------
+    UsageError
+        A file cannot be read, or the broker does not answer.
+    ModelError
+        A live model is not available.
+    """
     registry = create_registry(settings)
     history = await read_history(settings, default_choice(registry, settings))
     # Described by the choices that described the posts in the archive, which a new case still finds.

@@ -14,7 +14,8 @@ from streams.cases.entries import read_cases, references_of
 from streams.cases.reference_reviews import TOPIC, read_reviews, standing_key
 from streams.desk.erasure.entries import Entries, find_entries
 from streams.desk.erasure.erase import erase, write_tombstones
-from streams.desk.erasure.proof import Proof, Show
+from streams.desk.erasure.proof import Proof
+from streams.desk.erasure.steps import Show
 from streams.desk.erasure.subject import Subject
 from streams.desk.local_time import LocalTime
 from streams.errors import UsageError

@@ -16,7 +16,8 @@ from schemas.messages import Label, State, Takedown
 from streams.desk.case_book import CaseBook
 from streams.desk.erasure.entries import Entries, find_entries
 from streams.desk.erasure.erase import erase, write_tombstones
-from streams.desk.erasure.proof import Proof, Show
+from streams.desk.erasure.proof import Proof
+from streams.desk.erasure.steps import Show
 from streams.desk.erasure.subject import Subject
 from streams.errors import UsageError
 from streams.kafka.messages import each_message

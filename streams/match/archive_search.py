@@ -36,6 +36,8 @@ from streams.match.reference_index import ReferenceIndex
 from streams.match.reference_matcher import Space
 from streams.match.scores import scores_record
 from streams.match.search_order import PieceWork, SearchOrder
+from streams.match.search_report import TOPIC as SEARCHES
+from streams.match.search_report import SearchReport
 from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()
@@ -92,6 +94,7 @@ class ArchiveSearch:
         self._caught_up: set[int] = set()
         self._searched: dict[int, set[str]] = {}
         self._turns = count()
+        self._report = SearchReport()
         self._paused: dict[str, _Paused] = {}
         self._next_expiry_s = 0.0
         self._erased_for: Callable[[], ReferenceIndex | None] = lambda: None
@@ -192,25 +195,36 @@ class ArchiveSearch:
                 is_done = await self._search(token, unsearched[token])
             if is_done:
                 order.done(token)
+                self._report.done(token)
                 metrics.LATE_SEARCH_WAITING.dec()
             else:
                 order.paused(token, len(self._paused[token].hits))
             metrics.LATE_SEARCH_REFERENCES.labels("waiting").set(order.n_references)
+            await self._send_report(is_end=False)
             if self._live.swapped.is_set() or time.monotonic() > until_s:
                 return  # what was withdrawn is erased first, and what has ended or expired is stored
+        await self._send_report(is_end=True)
+
+    async def _send_report(self, *, is_end: bool) -> None:
+        for search in self._report.due(is_end=is_end):
+            await self._context.send(SEARCHES, str(search.partition), search)
+            self._report.written(search)
 
     async def _order(self, partitions: Collection[int]) -> tuple[dict[str, set[int]], SearchOrder]:
         """Return the partitions in which each piece is unsearched, and the order of these pieces.
 
         Neither holds the pieces: a case withdrawn amid a long search must not stay in memory.
         """
-        pieces = (await self._live.current()).pieces
+        pieces, reach = (await self._live.current()).pieces, self._live.reach
         unsearched = {
             token: pending
             for token in pieces
             if (pending := {partition for partition in partitions if token not in self._searched[partition]})
         }
-        order = SearchOrder({token: self._work(token, pieces[token]) for token in unsearched}, self._turns)
+        work = {token: self._work(token, pieces[token]) for token in unsearched}
+        order = SearchOrder(work, self._turns)
+        rows = {token: PieceWork(work[token].reference, _rows(pieces[token][3])) for token in unsearched}
+        self._report.begin(partitions, unsearched, rows, reach)
         metrics.LATE_SEARCH_WAITING.set(len(unsearched))
         metrics.LATE_SEARCH_REFERENCES.labels("all").set(len({piece[:2] for piece in pieces.values()}))
         metrics.LATE_SEARCH_REFERENCES.labels("waiting").set(order.n_references)
@@ -219,7 +233,7 @@ class ArchiveSearch:
     def _work(self, token: str, piece: tuple[str, str, Space, Reference]) -> PieceWork:
         case_id, reference_id, _, reference = piece
         paused = self._paused.get(token)
-        rows = len(paused.hits) if paused else reference.vectors.rows + len(reference.digests)
+        rows = len(paused.hits) if paused else _rows(reference)
         return PieceWork((case_id, reference_id), rows)
 
     async def _search(self, token: str, partitions: Collection[int]) -> bool:
@@ -281,3 +295,7 @@ class ArchiveSearch:
             return None  # the stage's guard has written a dead letter
         assert isinstance(descriptors, Descriptors)
         return _PastSegment(descriptors, record.headers) if defect(descriptors) is None else None  # likewise
+
+
+def _rows(reference: Reference) -> int:
+    return reference.vectors.rows + len(reference.digests)

@@ -19,6 +19,8 @@ class LiveIndex:
         self._index = ReferenceIndex()
         self.swapped = asyncio.Event()
         """Set after each swap, cleared by the waiting task."""
+        self.reach = -1
+        """Offset in the topic of cases of the newest reference in the index; -1 without one."""
         cases.keep_references()
         cases.listen(self._stale.set)
 
@@ -34,7 +36,10 @@ class LiveIndex:
         while True:
             await self._stale.wait()
             self._stale.clear()
-            self._index = await asyncio.to_thread(ReferenceIndex, list(self._cases.references()))
+            references = list(self._cases.references())
+            self._index = await asyncio.to_thread(ReferenceIndex, references)
+            self.reach = max(self.reach, *(_offset(key) for key, _, _ in references), -1)
+            del references
             self._update_metrics()
             self._built.set()
             self.swapped.set()
@@ -44,3 +49,8 @@ class LiveIndex:
         pieces = Counter(space[0] for _, _, space, _ in self._index.pieces.values())
         for modality in MODALITIES:
             metrics.REFERENCE_PIECES.labels(modality).set(pieces[modality])
+
+
+def _offset(key: str) -> int:
+    """Return the offset in a key of `OpenCases.references`."""
+    return int(key.rpartition("@")[2])

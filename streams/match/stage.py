@@ -1,4 +1,4 @@
-"""descriptors, cases -> scores: search of each segment in all cases, and of each new case in all past segments."""
+"""descriptors, cases -> scores, searches: search of segments in all cases, and of each new case in past segments."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 from streams.rights.settings import Role
 
 Right = Literal[
-    "open", "allow", "describe", "confirm", "withdraw", "send", "accept", "review", "label", "read", "evidence",
-    "verify", "promote", "replay", "redrive", "inspect", "operate", "keys", "check",
+    "open", "allow", "extend", "describe", "confirm", "withdraw", "send", "accept", "review", "label", "read",
+    "evidence", "verify", "promote", "replay", "redrive", "inspect", "operate", "keys", "check",
 ]  # fmt: skip
 """Right to one kind of act; the log of acts names acts by it."""
 MACHINE = "machine"
@@ -43,6 +43,7 @@ class Grant(NamedTuple):
 RIGHTS: Mapping[Right, Grant] = {
     "open": Grant("open a case", officer="all"),
     "allow": Grant("open an allow-list", officer="all"),
+    "extend": Grant("add references and terms to a case", officer="own"),
     "describe": Grant("describe a case by further models", officer="own"),
     "confirm": Grant("confirm a case of another person, or a reference", officer="all", reviewer="all"),
     "withdraw": Grant("erase a case or a reference", officer="own", reviewer="all"),

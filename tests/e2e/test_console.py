@@ -28,7 +28,7 @@ from streams.console.words import languages
 from streams.feeds.http.server import StoppableServer, listen
 from tests.support import chromium
 from tests.support.deadline import DEADLINE_S
-from tests.unit.console.made_site import PICTURES, RecordedActions, fill, made_site
+from tests.unit.console.made_site import PICTURES, RecordedActions, fill, made_site, withdraw_two
 
 if lacking := chromium.missing():
     pytest.skip(f"no {' and no '.join(lacking)} here: {chromium.HOW_TO_GET_IT}", allow_module_level=True)
@@ -40,6 +40,10 @@ PAGES = {
     "cases": "/",
     "case": "/cases/case-a",
     "withdraw": "/cases/case-a/withdraw",
+    "extend": "/cases/case-a/extend",
+    "erasures": "/erasures",
+    "erasure": "/erasures/case-z",
+    "interrupted": "/erasures/case-y",
     "reviews": "/reviews",
     "review": JOB,
     "family": "/review/family?" + urlencode(POST),
@@ -78,6 +82,7 @@ def serving(folder: Path, openings: Openings | None = None, fill: Callable[[Stor
     async def serve() -> None:
         with made_site(folder=folder, openings=openings) as (site, actions):
             fill(site.store)
+            withdraw_two(site)
             server.config.app = Guard(create_app(site), site.sessions, {host})
             started.put(Served(f"http://{host}", site, actions))
             await server.serve([opened])

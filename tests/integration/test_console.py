@@ -82,7 +82,7 @@ async def test_an_act_that_fails_is_on_record_twice(settings: Settings, store: F
 async def test_a_second_console_shows_the_same_and_follows_the_first(settings: Settings, store: FollowedStore) -> None:
     other = FollowedStore(settings, lambda _: None)
     await other.start()
-    await Actions(settings, store, MINA, "mina").withdraw("case-a")
+    await Actions(settings, store, MINA, "mina").withdraw("case-a", "a test")
     await other.current("cases")
     assert other.cases.find("case-a") is None
     assert other.reviews.queue() == []
@@ -95,7 +95,7 @@ async def test_a_missing_topic_is_named(embedded: str, prefix: str) -> None:
         await lacking.start()
     assert raised.group_contains(TransientError, match="run `jikimi topics create`")
     await lacking.stop()
-    assert len(TOPICS) == 7
+    assert len(TOPICS) == 10
 
 
 async def test_the_service_prints_a_link_takes_a_decision_and_writes_it_when_it_is_stopped(settings: Settings) -> None:

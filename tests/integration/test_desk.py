@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from models.text.terms import n_terms
 from schemas.messages import Label
-from streams.cases.entries import read_cases
+from streams.cases.entries import TERMS, is_terms, read_cases
 from tests.integration.made import post_ref
 from tests.integration.system import Answer, System
 from tests.unit.decode.made import moving, tone, video
@@ -71,6 +71,40 @@ def test_the_policy_is_written_first_then_picture_sound_and_terms(shared: System
     assert text.vectors.rows == 1
     assert n_terms(text.digests) == 1  # in each of its forms
     assert len(set(text.digests)) == len(text.digests)
+
+
+def test_terms_added_to_a_case_are_a_further_reference_and_leave_as_digests(shared: System, film: Path) -> None:
+    case_id = shared.jikimi("case", "add", "--name", "brook", "--term", "first-handle").out.strip()
+    before = len(shared.records("cases"))
+    for _ in range(2):  # the second time replaces the first
+        extended = shared.jikimi("case", "extend", case_id, "--term", TERM, "--phrase", PHRASE, "--why", "a test")
+        assert (extended.code, extended.out.strip()) == (0, case_id), extended.err
+    keys = {kept.key for kept in shared.records("cases")[before:]}
+    (added,) = {key.split("/")[1] for key in keys}
+    assert (len(keys), is_terms(added), added == TERMS) == (1, True, False)
+    raw = b"".join(kept.raw for kept in shared.records("cases")[before:])
+    assert TERM.encode() not in raw
+    assert PHRASE.encode() not in raw
+    assert refused(shared.jikimi("case", "extend", case_id)).startswith("nothing to add")
+    assert "no case nobody" in refused(shared.jikimi("case", "extend", "nobody", "--reference", str(film)))
+    acts = [kept.message for kept in shared.records("acts") if kept.message.subject == case_id]
+    assert [(act.act, act.why, act.detail) for act in acts[-2:]] == [
+        ("extend", "a test", "0 files, 1 terms, 1 phrases")
+    ] * 2
+
+
+def test_a_file_added_to_a_case_is_described_once_and_never_again_once_withdrawn(shared: System, film: Path) -> None:
+    case_id = shared.jikimi("case", "add", "--name", "brook", "--term", "first-handle").out.strip()
+    before = len(shared.records("cases"))
+    assert shared.jikimi("case", "extend", case_id, "--reference", str(film)).code == 0
+    added = shared.records("cases")[before:]
+    assert {kept.message.reference.modality for kept in added} == {"visual", "audio"}
+    assert all(kept.message.policy is None and kept.message.name == "brook" for kept in added)
+    assert film.name in shared.jikimi("case", "show", case_id).out
+    assert refused(shared.jikimi("case", "extend", case_id, "--reference", str(film))).startswith("nothing to add")
+    (reference,) = {kept.message.reference.reference_id for kept in added}
+    assert shared.jikimi("case", "deconfirm", case_id, reference, "--why", "not hers").code in {0, 1}
+    assert "was withdrawn from" in refused(shared.jikimi("case", "extend", case_id, "--reference", str(film)))
 
 
 def test_no_part_of_a_file_and_no_term_leaves_the_machine(shared: System, opened: str, film: Path) -> None:

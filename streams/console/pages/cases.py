@@ -11,7 +11,9 @@ from litestar.params import FromPath
 from litestar.response import File
 
 from streams.cases.four_eyes import is_second_person
+from streams.console.pages.erasures import n_unfinished
 from streams.console.pages.parts import cursor, next_page
+from streams.console.pages.search import n_found, search_state
 from streams.console.render import go_to
 from streams.console.scope import of_case, of_listed, require_right
 from streams.console.site import AnyRequest, Site
@@ -19,7 +21,6 @@ from streams.console.store.cases import PAGE, CaseRow
 from streams.console.store.takedowns import Filter
 from streams.delivery.families import families, repeat_uploaders
 from streams.desk.build_report import CaseRecords, build_report
-from streams.errors import UsageError
 
 _FIRST = 15
 """Cases with somebody waiting that are listed first."""
@@ -42,23 +43,6 @@ def routes(site: Site) -> list[Any]:
     async def one(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
         return site.renderer.page(request, "case", **_case(site, request, case_id))
 
-    @get("/cases/{case_id:str}/withdraw", opt={"right": "withdraw", "owner": of_case})
-    async def ask_withdraw(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
-        n_open = site.store.counts.of(case_id).n_open
-        n_references = len(
-            {entry.reference.reference_id for entry in site.store.cases.entries(case_id) if entry.reference}
-        )
-        row = _find(site, case_id)
-        return site.renderer.page(request, "withdraw", row=row, n_open=n_open, n_references=n_references)
-
-    @post("/cases/{case_id:str}/withdraw", opt={"right": "withdraw", "owner": of_case})
-    async def withdraw(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
-        row, form = _find(site, case_id), await request.form()
-        if str(form.get("name", "")).strip() != row.name:
-            raise UsageError(site.renderer.words(request)("withdraw.other_name", name=row.name))
-        n_erased = await site.actions(request).withdraw(case_id)
-        return site.renderer.page(request, "withdrawn", row=row, n_erased=n_erased)
-
     @post("/cases/{case_id:str}/evidence", opt={"right": "evidence", "owner": of_case})
     async def evidence(request: Request[Any, Any, Any], case_id: FromPath[str]) -> File:
         _find(site, case_id)
@@ -80,7 +64,7 @@ def routes(site: Site) -> list[Any]:
             await site.actions(request).withdraw_reference(case_id, reference_id, why)
         return go_to(f"/cases/{quote(case_id, safe='')}")
 
-    return [start, one, ask_withdraw, withdraw, evidence, decide_reference]
+    return [start, one, evidence, decide_reference]
 
 
 def _list(site: Site, request: AnyRequest) -> dict[str, Any]:
@@ -107,6 +91,7 @@ def _list(site: Site, request: AnyRequest) -> dict[str, Any]:
         "n_overdue": counts.late,
         "n_held": counts.states.get("held", 0),
         "n_letters": store.dead_letters.count("open"),
+        "n_erasures": n_unfinished(site, site.owner(request, "withdraw")),
         "n_cases": n_cases,
         "n_allowed": n_allowed,
     }
@@ -143,6 +128,8 @@ def _case(site: Site, request: AnyRequest, case_id: str) -> dict[str, Any]:
     return {
         "row": row,
         "waits": store.cases.waits(case_id),
+        "search": search_state(site, case_id),
+        "n_found": n_found(site, case_id),
         "is_second": is_second_person(row.opened_by, site.person(request).name),
         "report": report,
         "references": report.references[:_MAX_REFERENCES],

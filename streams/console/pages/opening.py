@@ -15,6 +15,7 @@ from streams.console.openings import BusyError, Opening, new_draft
 from streams.console.render import go_to
 from streams.console.site import Site
 from streams.console.uploads import MAX_FILES, MAX_UPLOAD_BYTES
+from streams.console.words import Words
 from streams.desk.open_case import NewCase
 from streams.errors import UsageError
 
@@ -39,7 +40,8 @@ def routes(site: Site) -> list[Any]:
 
     @post("/open", opt={"right": "open"}, request_max_body_size=MAX_UPLOAD_BYTES)
     async def begin(request: Request[Any, Any, Any]) -> Response[Any]:
-        opening = await _begin(site, request, await request.form())
+        sent = await request.form()
+        opening = await begin_opening(site, request, sent, _new_case(sent))
         return go_to(f"/open/{opening.opening_id}")
 
     @get("/open/{opening_id:str}", opt={"right": "open"})
@@ -61,12 +63,20 @@ def routes(site: Site) -> list[Any]:
     return [form, begin, progress, events, answer]
 
 
-async def _begin(site: Site, request: Request[Any, Any, Any], sent: FormMultiDict) -> Opening:
+async def begin_opening(site: Site, request: Request[Any, Any, Any], sent: FormMultiDict, new: NewCase) -> Opening:
+    """Begin to describe what a form holds; the same form again begins nothing.
+
+    Raises
+    ------
+    UsageError
+        It is empty or holds too much, too many forms are under way, or the disk is full.
+    """
     t = site.renderer.words(request)
     draft = str(sent.get("draft", ""))[:_MAX_DRAFT] or new_draft()
     files = [one for one in sent.getall("files", []) if isinstance(one, UploadFile) and one.filename]
     try:
-        return await site.openings.begin(draft, _new_case(sent), files[:MAX_FILES], site.person(request))
+        _refuse(t, new, len(files))
+        return await site.openings.begin(draft, new, files, site.person(request))
     except BusyError:
         raise UsageError(t("open.busy")) from None
     except OSError:
@@ -74,6 +84,17 @@ async def _begin(site: Site, request: Request[Any, Any, Any], sent: FormMultiDic
     finally:
         for file in files:
             await file.close()
+
+
+def _refuse(t: Words, new: NewCase, n_files: int) -> None:
+    if not new.name.strip():
+        raise UsageError(t("open.no_name"))
+    if not (n_files or new.terms or new.phrases):
+        raise UsageError(t("open.nothing"))
+    if n_files > MAX_FILES:
+        raise UsageError(t("open.too_many_files", n=MAX_FILES))
+    if max(len(new.terms), len(new.phrases)) > _MAX_LINES:
+        raise UsageError(t("open.too_many_lines", n=_MAX_LINES))
 
 
 async def _bars(opening: Opening, html: Callable[[], str]) -> AsyncIterator[ServerSentEventMessage]:
@@ -96,8 +117,8 @@ def _new_case(sent: FormMultiDict) -> NewCase:
     return NewCase(
         str(sent.get("name", ""))[:_MAX_TEXT],
         (),
-        _lines(sent, "terms"),
-        _lines(sent, "phrases"),
+        lines(sent, "terms"),
+        lines(sent, "phrases"),
         kind=kind if kind in KINDS else "shared_without_consent",
         minor=sent.get("minor") == "on",
         authority=str(sent.get("authority", ""))[:_MAX_TEXT],
@@ -105,6 +126,7 @@ def _new_case(sent: FormMultiDict) -> NewCase:
     )
 
 
-def _lines(sent: FormMultiDict, name: str) -> list[str]:
-    lines = (line.strip() for line in str(sent.get(name, "")).splitlines())
-    return [line for line in lines if line][:_MAX_LINES]
+def lines(sent: FormMultiDict, name: str) -> list[str]:
+    """Return the lines of a field that are not empty."""
+    found = (line.strip() for line in str(sent.get(name, "")).splitlines())
+    return [line for line in found if line]

@@ -41,11 +41,13 @@ class Cases:
         self._changed: set[str] = set()
         """Cases of which it is not known yet whether they wait for a second person."""
 
-    def put(self, key: str, case: Case) -> None:
-        """Set an entry."""
+    def put(self, key: str, case: Case, offset: int = -1) -> None:
+        """Set an entry, which its topic has at this offset."""
         self._changed.add(case.case_id)
         encoded = msgspec.msgpack.encode(_slim(case))
-        self._database.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", (key, case.case_id, encoded))
+        self._database.execute(
+            "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)", (key, case.case_id, encoded, offset)
+        )
         if key == case.case_id or case.benign:
             row = (case.case_id, case.name, case.opened_at.timestamp(), case.kind, case.minor, case.benign)
             query = f"INSERT OR REPLACE INTO cases ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - no text of others in it
@@ -85,6 +87,12 @@ class Cases:
         """Return the entries of a case, without vectors."""
         found = self._database.execute("SELECT entry FROM entries WHERE case_id = ? ORDER BY key", (case_id,))
         return [_CASE.decode(entry) for (entry,) in found]
+
+    def newest_reference(self, case_id: str) -> int:
+        """Return the offset of a case's newest piece of a reference, -1 without one."""
+        query = "SELECT max(offset) FROM entries WHERE case_id = ? AND key <> case_id"
+        (newest,) = self._database.execute(query, (case_id,)).fetchone()
+        return -1 if newest is None else int(newest)
 
     def standings(self, case_id: str) -> dict[str, Standing]:
         """Return the reviews of a case's references, by key."""

@@ -9,7 +9,9 @@ PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -{_CACH
 PRAGMA recursive_triggers = ON;  -- so that a replaced row fires the triggers of its deletion
 """
 _SCHEMA = """
-CREATE TABLE entries (key TEXT PRIMARY KEY, case_id TEXT NOT NULL, entry BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE entries (
+    key TEXT PRIMARY KEY, case_id TEXT NOT NULL, entry BLOB NOT NULL, offset INT NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX entries_of_case ON entries (case_id);
 CREATE TABLE cases (
     case_id TEXT PRIMARY KEY, name TEXT NOT NULL, opened_s REAL NOT NULL, kind TEXT NOT NULL,

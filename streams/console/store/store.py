@@ -8,12 +8,25 @@ from functools import cached_property, partial
 from confluent_kafka import KafkaException
 
 from schemas.codec import WireError
-from schemas.messages import Act, Case, Checkpoint, Delivery, Label, Message, Notice, Standing, Takedown, Verdict
+from schemas.messages import (
+    Act,
+    Case,
+    Checkpoint,
+    Delivery,
+    Label,
+    Message,
+    Notice,
+    Search,
+    Standing,
+    Takedown,
+    Verdict,
+)
 from streams.console.store.acts import Acts
 from streams.console.store.cases import Cases
 from streams.console.store.counts import Counts
 from streams.console.store.database import add_indexes, open_database
 from streams.console.store.reviews import Reviews
+from streams.console.store.searches import Searches
 from streams.console.store.takedowns import Place, Takedowns
 from streams.engine.dead_letter_index import DeadLetterIndex, Selection
 from streams.errors import BrokerError
@@ -26,7 +39,8 @@ from streams.settings import Settings
 from streams.topology import readers_group
 
 TOPICS = (
-    "cases", "standings", "labels", "takedowns", "deliveries", "verdicts", "dead-letters", "acts", "checkpoints",
+    "cases", "standings", "labels", "takedowns", "deliveries", "verdicts", "searches", "dead-letters", "acts",
+    "checkpoints",
 )  # fmt: skip
 _QUEUE_KIB = 8 * 1024
 """Of each topic: all of them are followed at once."""
@@ -52,6 +66,7 @@ class Store:
         self.takedowns = Takedowns(self._database)
         self.reviews = Reviews(self._database)
         self.acts = Acts(self._database, settings)
+        self.searches = Searches()
         self.dead_letters = DeadLetterIndex((), self._codec, Selection())
         self.n_records = 0
         """Records applied since the start."""
@@ -62,6 +77,7 @@ class Store:
             "takedowns": lambda updates: self.takedowns.add_events(self._messages("takedowns", updates, Takedown)),
             "deliveries": self._apply_deliveries,
             "verdicts": lambda updates: self.reviews.add_verdicts(self._messages("verdicts", updates, Verdict)),
+            "searches": self._apply_searches,
             "dead-letters": self._apply_dead_letters,
             "acts": lambda updates: self.acts.add(self._messages("acts", updates, Act)),
             "checkpoints": lambda updates: self.acts.add_checkpoints(
@@ -120,7 +136,11 @@ class Store:
             if update.value is None:
                 self.cases.erase(key)
             elif isinstance(case := decode_or_refuse(self._codec, "cases", update), Case):
-                self.cases.put(key, case)
+                self.cases.put(key, case, update.offset)
+
+    def _apply_searches(self, updates: Sequence[Update]) -> None:
+        for search in self._messages("searches", [update for update in updates if update.value is not None], Search):
+            self.searches.put(search)
 
     def _apply_standings(self, updates: Sequence[Update]) -> None:
         for update in updates:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from schemas.messages import Evidence, Passage, Takedown
+from streams.cases.entries import is_terms
 from streams.delivery.evidence.blocks import Block, Fields, Heading, Paragraph, Pictures, Rows
 from streams.delivery.evidence.context import Context
 from streams.delivery.evidence.moments import probability, stretch
 
-_TERMS = "terms"
 _TEXT_OF_POST = -1
 _MAX_FURTHER = 20
 """Further stretches in the documents; the data files have all of them."""
@@ -50,7 +50,7 @@ def _sentences(context: Context, evidence: Evidence) -> Iterator[str]:
 
 def _agrees(context: Context, evidence: Evidence) -> str:
     words = context.words
-    if evidence.modality == "text" and (evidence.terms or evidence.reference_id == _TERMS):
+    if evidence.modality == "text" and (evidence.terms or is_terms(evidence.reference_id)):
         return words("agrees_terms", terms=evidence.terms)
     if evidence.modality == "text" and evidence.medium == _TEXT_OF_POST:
         return words("agrees_text")

@@ -8,6 +8,7 @@ import structlog
 from schemas.messages import Case, CaseKind, Delivery, Policy, Standing, Takedown
 from streams.cases.coverage import model_of
 from streams.cases.entries import TOPIC as CASES
+from streams.cases.entries import is_terms
 from streams.cases.reference_reviews import read_reviews
 from streams.delivery.evidence.history import CaseHistory
 from streams.delivery.evidence.thumbnails import unseal_thumbnails
@@ -138,7 +139,7 @@ def facts_of(case_id: str, history: CaseHistory, entries: list[Case], reviews: l
 
 def _references(found: list[str], entries: list[Case]) -> list[ReferenceFacts]:
     pieces = [entry.reference for entry in entries if entry.reference is not None]
-    ids = sorted({*found, *(piece.reference_id for piece in pieces)} - {"terms"})
+    ids = sorted(one for one in {*found, *(piece.reference_id for piece in pieces)} if not is_terms(one))
     facts = []
     for number, reference_id in enumerate(ids, 1):
         own = [piece for piece in pieces if piece.reference_id == reference_id]

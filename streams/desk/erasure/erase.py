@@ -9,7 +9,8 @@ from confluent_kafka import KafkaException
 from streams.cases.entries import TOPIC as CASES
 from streams.desk.erasure.compacting import CompactedTopicWait, compacting
 from streams.desk.erasure.entries import Entries
-from streams.desk.erasure.proof import Proof, Show, begin_proof, look
+from streams.desk.erasure.proof import Proof, begin_proof, look
+from streams.desk.erasure.steps import Show, Step
 from streams.desk.erasure.subject import Subject
 from streams.errors import UsageError
 from streams.kafka.producer import TopicWriter, writing
@@ -68,7 +69,7 @@ def _wait(topics: list[CompactedTopicWait], wait_s: float, show: Show) -> float:
         if (left_s := began_s + wait_s - time.monotonic()) <= 0:
             break
         names = ", ".join(topic.compaction.topic for topic in left)
-        show(f"waiting for the broker to compact {names}: at most {left_s:.0f} s more")
+        show(Step("compacting", {"topics": names, "seconds": f"{left_s:.0f}"}))
         time.sleep(_POLL_S)
     return round(time.monotonic() - began_s, 1)
 

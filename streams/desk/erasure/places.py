@@ -102,6 +102,13 @@ _ROWS = (
         "delivery erases them when it reads the withdrawal, then compaction",
         _COMPACTED,
     ),
+    Place(
+        "searches",
+        "its id, while its references are searched in the archive",
+        Fate.EXPIRES,
+        "match writes them anew when it reads the withdrawal, then compaction",
+        _COMPACTED,
+    ),
     Place("feed-cursors", "", Fate.NONE, "positions of feeds", "-"),
     Place("deployments", "", Fate.NONE, "versions of models", "-"),
     Place("runs", "", Fate.NONE, "windows, models and counts of runs", "-"),
@@ -120,7 +127,13 @@ OUTSIDE = (
         "the match worker overwrites them when it reads the tombstones",
         "seconds",
     ),
-    Place("desk folder", "names of the files", Fate.ERASED, "rewritten; pseudonym and times stay", "at once, here"),
+    Place(
+        "desk folder",
+        "names of the files",
+        Fate.ERASED,
+        "rewritten; pseudonym, times, reason and proof stay",
+        "at once, here",
+    ),
     Place(
         "the broker's replaced files", "what compaction has removed", Fate.ERASED, "file.delete.delay.ms", "a minute"
     ),

@@ -12,13 +12,11 @@ from schemas.messages import DeadLetter
 from streams.desk.erasure.entries import Entries
 from streams.desk.erasure.places import OUTSIDE, PLACES, Fate, Place, place_of, searched_topics
 from streams.desk.erasure.runs_of_bytes import DescriptorRuns
+from streams.desk.erasure.steps import Show, Step
 from streams.desk.erasure.subject import Subject
 from streams.kafka.clients import create_codec, headers_of
 from streams.kafka.raw_scan import RawScan, topic_names
 from streams.settings import Settings
-
-type Show = Callable[[str], None]
-"""Shows one line of progress."""
 
 
 class Looked(msgspec.Struct, kw_only=True):
@@ -102,9 +100,15 @@ def look(settings: Settings, subject: Subject, before: Entries, proof: Proof, sh
     existing = {name.removeprefix(settings.topic_prefix) for name in topic_names(settings)}
     found_before = {topic.topic: len(topic.values) for topic in before.topics}
     finder = _Finder(subject, before.descriptors, create_codec(settings), settings.topic_prefix)
-    for topic in searched_topics(existing):
+    topics = list(searched_topics(existing))
+    for number, topic in enumerate(topics, 1):
         looked = Looked(topic=topic, fate=place_of(topic).fate, before=found_before.get(topic))
-        _read(settings, looked, finder, show)
+        place = {"topic": topic, "number": str(number), "n_topics": str(len(topics))}
+
+        def shown(n_records: int, place: dict[str, str] = place) -> None:
+            show(Step("reading", {**place, "records": f"{n_records:,}"}))
+
+        _read(settings, looked, finder, shown)
         proof.looked.append(looked)
     proof.not_looked = [topic for topic, place in PLACES.items() if place.fate is Fate.NONE]
     proof.descriptor_runs, proof.searched_share = len(before.descriptors), before.descriptors.searched_share
@@ -120,15 +124,15 @@ def kept(proof: Proof) -> Iterable[Place]:
 
 
 _SHOWN_EVERY = 20_000
-"""Records between two lines of progress."""
+"""Records between two steps that are shown."""
 
 
-def _read(settings: Settings, looked: Looked, finder: "_Finder", show: Show) -> None:
+def _read(settings: Settings, looked: Looked, finder: "_Finder", shown: Callable[[int], None]) -> None:
     scan = RawScan(settings, settings.topic_prefix + looked.topic)
     try:
         for message in scan:
             if looked.records % _SHOWN_EVERY == 0:
-                show(f"reading {looked.topic}: {looked.records:,} records")
+                shown(looked.records)
             finder.apply(looked, message)
     except KafkaException as error:
         looked.problem = error.args[0].str()

@@ -9,7 +9,8 @@ from streams.commands.opening import Lines, decide
 from streams.desk.concerns import Concern
 from streams.errors import UsageError
 
-MILD, SEVERE = Concern("film.mp4: only 2.0 s long", is_severe=False), Concern("film.mp4 is truncated", is_severe=True)
+MILD = Concern("short", {"file": "film.mp4", "length": "2.0"}, is_severe=False)
+SEVERE = Concern("truncated", {"file": "film.mp4", "readable": "2.0", "length": "9.0"}, is_severe=True)
 
 
 @pytest.mark.parametrize(("concerns", "yes"), [([MILD], False), ([MILD], True), ([MILD, SEVERE], True), ([], False)])
@@ -21,7 +22,7 @@ def test_in_a_pipe_warnings_are_printed_and_the_case_opens(
 
 
 def test_in_a_pipe_a_severe_concern_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UsageError, match=r"film\.mp4 is truncated; --yes opens it all the same"):
+    with pytest.raises(UsageError, match=r"the file is truncated; --yes opens it all the same"):
         decide([MILD, SEVERE], yes=False, is_terminal=False)
     assert not capsys.readouterr().err
 

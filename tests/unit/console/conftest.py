@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from streams.console.site import Site
-from tests.unit.console.made_site import RecordedActions, fill, made_site
+from tests.unit.console.made_site import RecordedActions, fill, made_site, withdraw_two
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Iterator[tuple[Site, RecordedActions]]:
     with made_site(folder=tmp_path) as pair:
         fill(pair[0].store)
+        withdraw_two(pair[0])
         yield pair
 
 

@@ -16,6 +16,7 @@ from schemas.codec import Codec
 from schemas.matrix import pack
 from schemas.messages import (
     Case,
+    CaseSearch,
     Contribution,
     DeadLetter,
     Evidence,
@@ -25,12 +26,14 @@ from schemas.messages import (
     Passage,
     PostRef,
     Reference,
+    Search,
     Takedown,
     Verdict,
 )
 from streams.console.actions import Actions
 from streams.console.app import create_app
 from streams.console.decisions import Decisions
+from streams.console.erasures import Erasures
 from streams.console.guard import COOKIE, Guard
 from streams.console.live_figures import Figures, LiveFigures
 from streams.console.openings import Openings
@@ -40,6 +43,8 @@ from streams.console.site import Site
 from streams.console.store.store import Store
 from streams.console.store.takedowns import Place
 from streams.console.wellbeing import Wellbeing
+from streams.desk.erasure.proof import Looked, Proof
+from streams.desk.withdraw_case import write_proof
 from streams.kafka.lag import StageLag
 from streams.kafka.topic_reader import Update
 from streams.rights.person import Person
@@ -82,8 +87,8 @@ class RecordedActions:
     async def approve(self, takedown_id: str, why: str) -> None:
         self.done.append(("approve", takedown_id, why))
 
-    async def withdraw(self, case_id: str) -> int:
-        self.done.append(("withdraw", case_id))
+    async def withdraw(self, case_id: str, why: str) -> int:
+        self.done.append(("withdraw", case_id, why))
         return 3
 
     async def confirm_case(self, case_id: str, why: str) -> None:
@@ -155,6 +160,7 @@ def made_site(
     undo_s: float = 3600.0,
     folder: Path | None = None,
     openings: Openings | None = None,
+    erasures: Erasures | None = None,
     roles: Collection[Role] = ROLES,
 ) -> Iterator[tuple[Site, RecordedActions]]:
     """Yield a site over an empty store, and the record of its acts."""
@@ -172,6 +178,7 @@ def made_site(
             figures=cast("LiveFigures", FixedFigures()),
             wellbeing=Wellbeing(settings.break_after_min * 60),
             openings=openings or Openings(settings, nothing),
+            erasures=erasures or Erasures(settings),
         )
         yield site, actions
 
@@ -274,7 +281,7 @@ def letter(number: int = 0) -> DeadLetter:
 
 def fill(store: Store) -> None:
     """Put a little of everything into a store."""
-    put(store, "cases", case(), case("case-m", "maple", minor=True), piece())
+    put(store, "cases", case(opened_by="account"), case("case-m", "maple", minor=True), piece())
     put(store, "cases", case("case-w", "willow", policy=FOUR_EYES, opened_by="june"), piece("case-w"))
     put(store, "verdicts", waiting(), waiting("post-m", "case-m"))
     put(store, "takedowns", found(), found(1, state="held", held_for=["reference-1"]), found(2, state="removed"))
@@ -285,3 +292,26 @@ def fill(store: Store) -> None:
     )  # fmt: skip
     put(store, "deliveries", sent)
     put(store, "dead-letters", *map(letter, range(3)))
+    put(store, "searches", searched())
+
+
+def searched(partition: int = 0, **changes: object) -> Search:
+    """Return where the archive search of a partition is: one of the three rows of a case is left."""
+    fields: dict[str, object] = {
+        "partition": partition, "at": ago(minutes=1), "reach": 9, "left": 600, "rate": 2.0,
+        "cases": [CaseSearch(case_id="case-a", left=1)], "n_cases": 1,
+    }  # fmt: skip
+    return Search(**fields | changes)  # type: ignore[arg-type]
+
+
+def withdraw_two(site: Site) -> None:
+    """Note two withdrawn cases: one whose erasure was interrupted, and one with a proof that something is left."""
+    site.erasures.note("case-y", "aster", "account", "mina", "she asked for it")
+    note = site.erasures.note("case-z", "zinnia", "account", "mina", "she asked for it")
+    looked = Looked(topic="cases", fate="erased", records=12, n_bytes=900, before=4, entries=1, tombstones=4)
+    proof = Proof(
+        case_id="case-z", started_at=ago(minutes=2), bootstrap_servers="broker:9092", topic_prefix="", erased=4,
+        refusals={"cases": "no right to alter it"}, looked=[looked, Looked(topic="labels", fate="kept", named=2)],
+    )  # fmt: skip
+    write_proof(proof, site.erasures.proof_file("case-z"))
+    site.erasures.put(msgspec.structs.replace(note, ended_at=ago(minutes=1)))

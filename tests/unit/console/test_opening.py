@@ -12,7 +12,7 @@ import pytest
 
 from schemas.matrix import pack
 from schemas.messages import Reference
-from streams.console.openings import Openings
+from streams.console.openings import Opening, Openings
 from streams.console.site import Site
 from streams.console.uploads import safe_name, store_uploads, sweep, upload_folder
 from streams.desk.case_book import CaseBook
@@ -21,7 +21,7 @@ from streams.desk.open_case import Ask, NewCase, OpenedCase, Preview, Progress
 from streams.errors import UsageError
 from streams.settings import Settings, load_settings
 from tests.support.deadline import DEADLINE_S
-from tests.unit.console.made_site import MINA, browser, made_site, nothing, token
+from tests.unit.console.made_site import MINA, ago, browser, case, made_site, nothing, put, token
 
 PIECE = Reference(
     reference_id="r1", segment=0, modality="visual", model="m", version="1", start_s=0, duration_s=1,
@@ -51,11 +51,19 @@ class Desk:
         preview([PIECE])
         ask([])
         self.opened.append(new)
-        return OpenedCase("case-x", datetime.now(UTC), {"r1": new.references[-1].name} if new.references else {})
+        files = {"r1": new.references[-1].name} if new.references else {}
+        return OpenedCase(new.case_id or "case-x", new.name, datetime.now(UTC), files)
 
 
 def uploads(folder: Path) -> list[Path]:
     return list(folder.glob("upload-*"))
+
+
+def found(site: Site) -> Opening:
+    """Return the opening of the first form."""
+    opening = site.openings.find("d1", MINA.person)
+    assert opening is not None
+    return opening
 
 
 @pytest.fixture
@@ -66,7 +74,7 @@ def desk() -> Desk:
 @pytest.fixture
 async def client(tmp_path: Path, desk: Desk) -> AsyncIterator[tuple[Site, httpx.AsyncClient]]:
     settings = load_settings(desk_folder=tmp_path)
-    openings = Openings(settings, nothing, desk.open)
+    openings = Openings(settings, nothing, desk.open, desk.open)
     with made_site(folder=tmp_path, openings=openings) as (site, _):
         async with browser(site) as one:
             yield site, one
@@ -108,6 +116,61 @@ async def test_nothing_is_written_before_the_person_agrees(client: tuple[Site, h
     assert "/cases/case-x" in (await browsing.get("/open/d1")).text
 
 
+async def test_files_and_terms_are_added_to_an_open_case_when_the_person_agrees(
+    client: tuple[Site, httpx.AsyncClient], desk: Desk
+) -> None:
+    site, browsing = client
+    put(site.store, "cases", case(opened_by="account"))
+    CaseBook(site.settings).add_files("case-a", "violet", ago(days=9), {"r0": "first.mp4"})
+    assert "/cases/case-a/extend" in (await browsing.get("/cases/case-a")).text
+    assert "Add to violet" in (await browsing.get("/cases/case-a/extend")).text
+    data = {"token": token(site), "draft": "d1", "terms": "other name", "name": "ignored"}
+    files = [("files", ("둘째.mp4", b"film", "video/mp4"))]
+    sent = await browsing.post("/cases/case-a/extend", data=data, files=files)
+    opening = found(site)
+    await until(lambda: opening.stage == "asking")
+    html = (await browsing.get(sent.headers["location"])).text
+    assert "violet: files and terms are being added" in html
+    assert "Add them" in html
+    assert desk.opened == []
+    await browsing.post("/open/d1", data={"token": token(site), "answer": "yes"})
+    await until(lambda: opening.stage == "opened")
+    (new,) = desk.opened
+    assert (new.case_id, new.name, new.terms, new.opened_by) == ("case-a", "violet", ["other name"], "account")
+    assert CaseBook(site.settings).file_names("case-a") == {"r0": "first.mp4", "r1": "둘째.mp4"}
+    assert "other name" not in (await browsing.get("/open/d1")).text + (await browsing.get("/cases/case-a")).text
+
+
+@pytest.mark.parametrize(
+    ("fields", "n_files", "sentence"),
+    [
+        ({"name": " "}, 1, "The case has no pseudonym"),
+        ({"terms": " \n "}, 0, "There is no file, no search term and no sentence"),
+        ({}, 51, "More than 50 files at once"),
+        ({"terms": "a name\n" * 201}, 0, "More than 200 lines in one field"),
+    ],
+)
+async def test_a_form_that_cannot_be_a_case_is_refused_in_words_and_nothing_is_cut_off(
+    client: tuple[Site, httpx.AsyncClient], fields: dict[str, str], n_files: int, sentence: str
+) -> None:
+    site, browsing = client
+    files = [("files", (f"{number}.mp4", b"film", "video/mp4")) for number in range(n_files)]
+    data = {"token": token(site), "draft": "d1", "name": "violet"} | fields
+    answer = await browsing.post("/open", data=data, files=files or None)
+    assert (answer.status_code, sentence in answer.text) == (409, True)
+    assert site.openings.running(MINA.person) == []
+
+
+async def test_nothing_is_added_to_a_closed_case_or_an_allow_list(client: tuple[Site, httpx.AsyncClient]) -> None:
+    site, browsing = client
+    put(site.store, "cases", case("allow-a", benign=True, opened_by="account"))
+    for case_id, status in (("allow-a", 404), ("gone", 403)):
+        assert (await browsing.get(f"/cases/{case_id}/extend")).status_code == status
+        sent = {"token": token(site), "terms": "other name"}
+        assert (await browsing.post(f"/cases/{case_id}/extend", data=sent)).status_code == status
+    assert site.openings.running(MINA.person) == []
+
+
 async def test_a_person_who_says_no_opens_nothing(client: tuple[Site, httpx.AsyncClient], desk: Desk) -> None:
     site, browsing = client
     await send(site, browsing)
@@ -125,13 +188,15 @@ async def test_concerns_are_asked_before_the_files_are_described(
     client: tuple[Site, httpx.AsyncClient], desk: Desk
 ) -> None:
     site, browsing = client
-    desk.early = [Concern("the pseudonym resembles the term", is_severe=True)]
+    desk.early = [Concern("name_like_term", {"name": "violet", "term": "viola"}, is_severe=True)]
     await send(site, browsing)
     opening = site.openings.find("d1", MINA.person)
     assert opening is not None
     await until(lambda: opening.stage == "asking")
     html = (await browsing.get("/open/d1")).text
-    assert "the pseudonym resembles the term" in html
+    assert "The pseudonym violet resembles the term viola." in html
+    korean = await browsing.get("/open/d1", headers={"accept-language": "ko"})
+    assert "가명 violet이(가) 검색어 viola과(와) 비슷합니다." in korean.text
     assert "Go on all the same" in html
     assert opening.progress == {}
 

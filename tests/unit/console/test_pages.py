@@ -31,7 +31,8 @@ PAGES = [
     "/", "/cases/case-a", "/cases/case-a/withdraw", "/reviews", JOB, "/takedowns", "/takedowns?state=sent&overdue=1",
     "/takedowns/takedown-0", "/live", "/open", "/unconfirmed", "/cases/case-w",
     "/cases/case-w/confirm", "/keys", FAMILY, LOOK, QUARANTINE, "/takedowns/takedown-0/notices/sent",
-    "/takedowns?state=sent", "/dead-letters", "/dead-letters?state=all&page=0",
+    "/takedowns?state=sent", "/dead-letters", "/dead-letters?state=all&page=0", "/cases/case-a/extend", "/erasures",
+    "/erasures/case-y", "/erasures/case-z",
 ]  # fmt: skip
 
 
@@ -216,14 +217,6 @@ async def test_a_decision_that_cannot_be_written_waits_again_and_is_named(site: 
     assert site.store.counts.of_all().to_review == 2
     async with browser(site) as client:
         assert "could not be written, and the post waits again: no broker" in (await client.get("/reviews")).text
-
-
-async def test_a_case_is_withdrawn_only_with_its_pseudonym(site: Site, actions: RecordedActions) -> None:
-    async with browser(site) as client:
-        wrong = await client.post("/cases/case-a/withdraw", data={"token": token(site), "name": "maple"})
-        assert (wrong.status_code, actions.done) == (409, [])
-        await client.post("/cases/case-a/withdraw", data={"token": token(site), "name": " violet "})
-    assert actions.done == [("withdraw", "case-a")]
 
 
 async def test_acts_reach_the_functions_of_the_desk(site: Site, actions: RecordedActions) -> None:

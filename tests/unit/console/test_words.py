@@ -20,6 +20,7 @@ from streams.audit.trusted_keys import Fault
 from streams.console.words import CATALOGUES, languages, preferred, words
 from streams.delivery.plan import Kind
 from streams.desk.case_report import ReferenceKind
+from streams.desk.concerns import SENTENCES
 from streams.rights.table import Right
 from streams.topology import OPTIONAL, STAGES
 
@@ -50,6 +51,16 @@ def test_every_value_of_the_messages_has_a_word(group: str) -> None:
     assert {f"{group}.{value}" for value in values(GROUPS[group])} <= words("ko").sentences.keys()
 
 
+def test_every_concern_about_a_case_has_a_sentence_with_the_same_values() -> None:
+    for slug, sentence in SENTENCES.items():
+        for language in languages():
+            names = [
+                {name for _, name, _, _ in Formatter().parse(one) if name}
+                for one in (sentence, words(language).sentences[f"concern.{slug}"])
+            ]
+            assert names[0] == names[1], (language, slug)
+
+
 def test_every_stage_has_a_word() -> None:
     assert {f"stage.{stage}" for stage in (*STAGES, *OPTIONAL)} <= words("ko").sentences.keys()
 
@@ -69,6 +80,8 @@ def test_no_word_is_left_that_nothing_uses() -> None:
         "reason",
         "reason_part",
         "family_decision",
+        "concern",
+        "erasure_step",
         "stage",
         "nav",
         "keys",

@@ -19,7 +19,7 @@ async def concerns(file: Path) -> list[tuple[str, bool]]:
         info = await decoder.scan(file)
         async for segment in decoder.segments(file, info, reference=True):
             measures.add(info, segment)
-    return [(text.removeprefix(f"{file}: ").partition(":")[0], is_severe) for text, is_severe in measures.concerns()]
+    return [(one.text.removeprefix(f"{file}: ").partition(":")[0], one.is_severe) for one in measures.concerns()]
 
 
 def dark(n_frames: int) -> list[Pixels]:
@@ -89,6 +89,6 @@ def test_a_file_given_twice_is_described_once_and_one_of_another_case_is_severe(
     digests = {one: "a", same: "a", other: "b"}
     open_cases = {"case-x": {record_id("reference", "case-x", "b")}, "case-y": {"unrelated"}}
     assert file_concerns([one, same, other], digests, open_cases) == [
-        Concern("same.mp4 has the same bytes as one.mp4: described once", is_severe=False),
-        Concern("other.mp4 is already a reference of case-x", is_severe=True),
+        Concern("same_bytes", {"file": "same.mp4", "other": "one.mp4"}, is_severe=False),
+        Concern("of_other_case", {"file": "other.mp4", "case": "case-x"}, is_severe=True),
     ]

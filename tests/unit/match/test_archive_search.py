@@ -14,10 +14,10 @@ from confluent_kafka import KafkaError, KafkaException
 from msgspec.structs import replace
 
 from schemas.codec import Codec
-from schemas.messages import Case, Descriptors, Reference
+from schemas.messages import Case, Descriptors, Reference, Search
 from streams.engine.outage import Outage
 from streams.kafka.range_reader import RangeRecord
-from streams.match import archive_search
+from streams.match import archive_search, search_report
 from streams.match.archive import Hit
 from streams.match.archive_search import ArchiveSearch
 from streams.match.live_index import LiveIndex
@@ -109,7 +109,7 @@ class Cases:
         self.changed = changed
 
     def references(self) -> list[tuple[str, Case, Reference]]:
-        return self.entries
+        return [(f"{key}@{offset}", case, piece) for offset, (key, case, piece) in enumerate(self.entries)]
 
     def count(self) -> int:
         return len(self.entries)
@@ -122,6 +122,7 @@ class Rig:
         self.topic, self.archive, self.cases = Topic(), MemoryArchive(), Cases()
         self.progress = Progress(folder / "progress")
         self.sent: list[str] = []
+        self.reports: list[Search] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.outage = Outage(DEADLINE_S)
         self.live = LiveIndex(self.cases)  # type: ignore[arg-type]
@@ -147,8 +148,12 @@ class Rig:
                 if not self.outage.may_retry(error):
                     raise
 
-    async def send(self, topic: str, key: str, message: Any) -> None:  # noqa: ARG002
-        self.sent += [match.case_id for match in message.matches]
+    async def send(self, topic: str, key: str, message: Any) -> None:
+        if topic == "searches":
+            assert key == str(message.partition)
+            self.reports.append(message)
+        else:
+            self.sent += [match.case_id for match in message.matches]
 
     def open(self, *case_ids: str) -> None:
         pieces = [entry(piece(FILM, list(range(len(FILM)))), case_id) for case_id in case_ids]
@@ -283,3 +288,41 @@ async def test_a_piece_with_many_hits_is_paused_and_none_of_them_is_scored_twice
     assert (rig.sent.count("popular"), rig.sent.count("other")) == (len(FILM) + 2, len(FILM) + 2)
     assert rig.sent.index("other") == 1  # the turn goes to the one with less work left
     assert not rig.search._paused
+
+
+async def test_what_is_left_of_a_search_is_written_and_that_nothing_is_left(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_report, "REPORT_S", 0.0)
+    film = [entry(replace(piece(FILM, list(range(len(FILM)))), segment=number), "film") for number in range(3)]
+    clip = entry(piece(FILM[:5], list(range(5))), "clip")
+    async with rig.running():
+        await rig.until(lambda: bool(rig.reports))
+        assert (rig.reports[-1].left, rig.reports[-1].cases, rig.reports[-1].reach) == (0, [], -1)
+        rig.cases.entries = [*film, clip]
+        rig.cases.changed()
+        await rig.until(lambda: len(rig.reports) > 1 and rig.reports[-1].left == 0)
+        n_written = len(rig.reports)
+        await rig.until(lambda: len(rig.progress.searched(0)) == 4)
+        rig.cases.changed()  # nothing new: nothing is written
+        await rig.until(lambda: not rig.live.swapped.is_set())
+    left = [{one.case_id: one.left for one in report.cases} for report in rig.reports[1:n_written]]
+    assert left[0] == {"film": 3 * len(FILM)}  # the clip, which is shorter, came first
+    assert [sum(of_one.values()) for of_one in left] == sorted(
+        (report.left for report in rig.reports[1:]), reverse=True
+    )
+    assert (rig.reports[-1].cases, rig.reports[-1].n_cases) == ([], 0)
+    assert rig.reports[-1].reach == 3
+    assert len(rig.reports) == n_written
+
+
+async def test_a_worker_that_starts_writes_where_each_of_its_partitions_is(rig: Rig, tmp_path: Path) -> None:
+    rig.open("case")
+    async with rig.running():
+        await rig.until(lambda: len(rig.progress.searched(0)) == 1 and rig.reports[-1:] != [])
+    rig.progress.close()
+    again = Rig(tmp_path)
+    again.open("case")
+    async with again.running():
+        await again.until(lambda: bool(again.reports))
+    assert [(report.partition, report.left) for report in again.reports] == [(0, 0)]

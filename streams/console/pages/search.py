@@ -1,0 +1,49 @@
+"""Search of a case in earlier posts: how far it is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from litestar import Request, get
+from litestar.params import FromPath
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from streams.cases.entries import references_of
+from streams.console.scope import of_case
+from streams.console.site import Site
+from streams.console.store.searches import SearchState
+
+_TICK_S, _MAX_TICKS = 2.0, 1800
+
+
+def routes(site: Site) -> list[Any]:
+    """Return the handlers."""
+
+    @get("/cases/{case_id:str}/search/events", opt={"right": "read", "owner": of_case})
+    async def events(request: Request[Any, Any, Any], case_id: FromPath[str]) -> ServerSentEvent:
+        async def states() -> AsyncIterator[ServerSentEventMessage]:
+            for _ in range(_MAX_TICKS):
+                state = search_state(site, case_id)
+                if state is None or state.is_done:
+                    break
+                values = {"search": state, "n_found": n_found(site, case_id)}
+                yield ServerSentEventMessage(data=site.renderer.fragment(request, "search", **values), event="figures")
+                await asyncio.sleep(_TICK_S)
+            yield ServerSentEventMessage(data="", event="done")
+
+        return ServerSentEvent(states())
+
+    return [events]
+
+
+def search_state(site: Site, case_id: str) -> SearchState | None:
+    """Return how far the search of a case is; None if that is not known."""
+    cases = site.store.cases
+    n_rows = sum(piece.vectors.rows + len(piece.digests) for piece in references_of(cases.entries(case_id)))
+    return site.store.searches.of_case(case_id, n_rows, cases.newest_reference(case_id))
+
+
+def n_found(site: Site, case_id: str) -> int:
+    """Return the number of a case's takedowns and of posts that wait for a decision."""
+    counts = site.store.counts.of(case_id)
+    return counts.n_found + counts.to_review
