@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import resource
 import time
 from collections.abc import Iterator
@@ -229,6 +230,7 @@ def main() -> None:
     parser.add_argument("--takedowns", type=int, default=100_000)
     parser.add_argument("--reviews", type=int, default=10_000)
     chosen = parser.parse_args()
+    gc.freeze()  # as the command does
     with closing(Store(load_settings(), is_filled=False)) as store:
         n, wall_s, cpu_s = fill(store, chosen.takedowns, chosen.reviews)
         memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,6 +1,7 @@
 """`jikimi console`: pages in the browser for case officers and reviewers."""
 
 import asyncio
+import gc
 from typing import Annotated
 
 import typer
@@ -25,4 +26,5 @@ def console(
     from streams.console.serve import serve_console  # noqa: PLC0415 - only this command needs it
 
     configure_service_logging()
+    gc.freeze()  # a long topic makes and drops millions of objects: the collector need not look at the program's own
     asyncio.run(serve_console(load_settings(), port, officer, lambda line: print(line, flush=True)))  # noqa: T201 - output of a command

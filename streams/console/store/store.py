@@ -1,7 +1,6 @@
 """Store of the console: tables over the topics, which stay the truth."""
 
 import asyncio
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 
@@ -86,8 +85,6 @@ class Store:
         }
         if is_filled:
             self.filled()
-        else:
-            gc.freeze()  # a long topic makes and drops millions of objects: the collector need not look at the others
 
     def filled(self) -> None:
         """Add what pages need, once, and faster than with each record of a long topic."""
