@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_settings import SettingsConfigDict, SettingsError
 
 from streams.audit.settings import AuditSettings
+from streams.console.settings import ConsoleSettings
 from streams.decode.settings import MediaSettings
 from streams.delivery.settings import DeliverySettings, FilerSettings
 from streams.desk.hits.settings import HookSettings
@@ -33,7 +34,7 @@ from streams.secrets.settings import SecretSettings, hide_foreign_secrets
 _LEAST_KEY_BYTES = 16
 _GROUPS = (
     MediaSettings, HttpSettings, DeliverySettings, FilerSettings, HookSettings, AuditSettings, OidcSettings,
-    SealingSettings,
+    SealingSettings, ConsoleSettings,
 )  # fmt: skip
 _PREFIXES = {group.__name__: group.model_config["env_prefix"] for group in _GROUPS}
 
@@ -169,6 +170,8 @@ class Settings(SecretSettings):
     """Keys of the audit trail, read from JIKIMI_AUDIT_…."""
     oidc: OidcSettings = Field(default_factory=OidcSettings)
     """Persons of a login outside, read from JIKIMI_OIDC_…."""
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    """Address and pseudonyms of a team's console, read from JIKIMI_CONSOLE_…."""
     sealing: SealingSettings = Field(default_factory=SealingSettings)
     """The keys that seal media on the broker, read from JIKIMI_SEALING_…."""
 

@@ -10,13 +10,14 @@ from litestar.enums import MediaType
 from litestar.exceptions import HTTPException, NotFoundException, PermissionDeniedException
 from litestar.params import FromPath
 
-from streams.console.guard import COOKIE, cookie_of, session_of
+from streams.console.guard import address_of, session_of
 from streams.console.pages import (
     cases,
     dead_letters,
     erasures,
     extending,
     live,
+    login,
     opening,
     quarantine,
     reviews,
@@ -51,6 +52,7 @@ def create_app(site: Site) -> Litestar:
     return Litestar(
         [
             *_entrance(site),
+            *(login.routes(site, site.login) if site.login is not None else ()),
             *cases.routes(site),
             *second_person.routes(site),
             *opening.routes(site),
@@ -86,10 +88,11 @@ def _entrance(site: Site) -> list[Any]:
     async def enter(request: Request[Any, Any, Any], link: FromPath[str]) -> Response[Any]:
         cookie = site.sessions.enter(link)
         if cookie is None:
+            site.limits.failed(address_of(request.scope))
             sentence = site.renderer.words(request)("fault.link_used")
             return Response(sentence, status_code=HTTPStatus.FORBIDDEN, media_type=MediaType.TEXT)
         opened = go_to("/")
-        opened.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", path="/")
+        site.sessions.set_cookie(opened, cookie)
         return opened
 
     @post("/language", opt={"right": "check"})
@@ -108,7 +111,9 @@ def _entrance(site: Site) -> list[Any]:
     @post("/leave", opt={"right": "check"})
     async def leave(request: Request[Any, Any, Any]) -> Response[Any]:
         site.leases.end_all(site.person(request).name)
-        site.sessions.leave(cookie_of({"cookie": request.headers.get("cookie", "")}))
+        site.sessions.end(session_of(request.scope))
+        if site.login is not None:
+            return go_to("/login")
         return Response(site.renderer.words(request)("session.left"), media_type=MediaType.TEXT)
 
     @get("/static/{name:str}", opt={"right": MACHINE})
@@ -126,11 +131,14 @@ def error_page(site: Site, request: Request[Any, Any, Any], error: Exception) ->
     detail = ""
     match error:
         case NoRightError():
+            log.warning("request denied", reason="right", status=403, method=request.method, route=_route(request))
             status, key, detail = HTTPStatus.FORBIDDEN, "fault.right", str(error)
         case UsageError():
             status, key, detail = HTTPStatus.CONFLICT, "fault.refused", str(error)
         case TimeoutError():
             status, key = HTTPStatus.ACCEPTED, "fault.not_read_yet"
+        case TransientError(reason="login_unavailable"):
+            status, key, detail = HTTPStatus.SERVICE_UNAVAILABLE, "login.unavailable", error.detail
         case TransientError():
             status, key, detail = HTTPStatus.SERVICE_UNAVAILABLE, "fault.broker", error.detail
         case PermissionDeniedException():
@@ -144,3 +152,8 @@ def error_page(site: Site, request: Request[Any, Any, Any], error: Exception) ->
             log.error("page failed", path=request.url.path, exc_info=error)
             status, key = HTTPStatus.INTERNAL_SERVER_ERROR, "fault.bug"
     return site.renderer.page(request, "fault", status, key=key, detail=detail)
+
+
+def _route(request: Request[Any, Any, Any]) -> str:
+    """Return the pattern of a request's route, in which no id stands."""
+    return min(request.route_handler.paths)

@@ -1,9 +1,10 @@
-"""Service of `jikimi console`: pages for one person, on this machine only, until it is stopped."""
+"""Service of `jikimi console`: pages for one person on this machine, or for a team, until it is stopped."""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+import httpx
 import structlog
 import uvicorn
 
@@ -13,9 +14,10 @@ from streams.console.decisions import Decisions
 from streams.console.erasures import Erasures
 from streams.console.guard import Guard
 from streams.console.live_figures import LiveFigures
+from streams.console.login.login import Login, make_login
 from streams.console.openings import Openings
 from streams.console.render import Renderer
-from streams.console.sessions import Identity, Sessions
+from streams.console.sessions import TEAM, Identity, Sessions
 from streams.console.site import Site
 from streams.console.store.store import FollowedStore
 from streams.console.uploads import sweep
@@ -31,11 +33,13 @@ log = structlog.get_logger()
 
 HOST = "127.0.0.1"
 _STOP_S = 5
-_MAX_REQUESTS = 64
-"""Requests at once; more are answered 503."""
+_MAX_REQUESTS, _MAX_REQUESTS_OF_TEAM = 64, 512
+"""Requests at once, with streams of live figures; more are answered 503."""
 
 
-async def serve_console(settings: Settings, port: int, signature: str, write: Callable[[str], object]) -> None:
+async def serve_console(
+    settings: Settings, port: int, signature: str, write: Callable[[str], object], *, team: bool = False
+) -> None:
     """Serve the pages until the process is stopped.
 
     Parameters
@@ -44,17 +48,26 @@ async def serve_console(settings: Settings, port: int, signature: str, write: Ca
         Pseudonym that signs decisions; the system's user by default.
     write
         Writes a line for the person: the one-time link, and a new one when it was used.
+    team
+        Whether persons log in; else the link lets one person in.
 
     Raises
     ------
     UsageError
-        The port is in use, or the broker does not answer or lacks a topic.
+        A setting of the team's console is missing, the port is in use, or the broker does not answer or lacks a topic.
     """
-    opened = listen(HOST, port)
+    async with httpx.AsyncClient(follow_redirects=False) as client:
+        await _serve(settings, port, write, signature, make_login(settings, client) if team else None)
+
+
+async def _serve(
+    settings: Settings, port: int, write: Callable[[str], object], signature: str, login: Login | None
+) -> None:
+    opened = listen(settings.console.host if login else HOST, port)
     await asyncio.to_thread(wait_for_broker, settings)
     bound, failed = opened.getsockname()[1], list[Exception]()
     async with AsyncExitStack() as stack:
-        server = StoppableServer(_config(lambda *_: None))
+        server = StoppableServer(_config(settings, login))
 
         def crash(error: Exception) -> None:
             failed.append(error)
@@ -62,26 +75,36 @@ async def serve_console(settings: Settings, port: int, signature: str, write: Ca
 
         store = FollowedStore(settings, crash)
         stack.push_async_callback(store.stop)
-        site = make_site(settings, store, signature)
+        site = make_site(settings, store, signature, login)
         stack.callback(site.figures.close)
         stack.push_async_callback(site.decisions.flush)
         stack.push_async_callback(site.openings.stop)
         stack.push_async_callback(site.erasures.stop)
         await asyncio.to_thread(sweep, settings)
         await _start(store, write)
-        origin = f"http://{HOST}:{bound}"
-        site.sessions.announce = lambda link: write(f"open {origin}/enter/{link} (once; it ends with this program)")
-        site.sessions.announce(site.sessions.link)
-        server.config.app = Guard(create_app(site), site.sessions, {f"{HOST}:{bound}", f"localhost:{bound}"})
+        hosts = _announce(site, bound, write)
+        server.config.app = Guard(create_app(site), site.sessions, hosts, site.limits)
         with stopping_on_signals(server.stop):
             await server.serve([opened])
     if failed:
         raise UsageError(f"a topic can no longer be read, start the console again: {failed[0]}")
 
 
-def make_site(settings: Settings, store: FollowedStore, signature: str) -> Site:
-    """Return the console's parts over a store."""
-    person, turns = current_person(settings), Turns()
+def _announce(site: Site, port: int, write: Callable[[str], object]) -> set[str]:
+    """Write where the console is, and return the values of the header Host that are its own."""
+    if site.login is not None:
+        write(f"open {site.login.origin}, which a proxy has to pass on to port {port} here")
+        return {site.login.origin.partition("://")[2]}
+    site.sessions.announce = lambda link: write(
+        f"open http://{HOST}:{port}/enter/{link} (once; it ends with this program)"
+    )
+    site.sessions.announce(site.sessions.link)
+    return {f"{HOST}:{port}", f"localhost:{port}"}
+
+
+def make_site(settings: Settings, store: FollowedStore, signature: str, login: Login | None = None) -> Site:
+    """Return the console's parts over a store; with a login for a team."""
+    turns = Turns()
 
     def acts(by: Identity) -> Actions:
         return Actions(settings, store, by.person, by.signature, turns)
@@ -89,7 +112,8 @@ def make_site(settings: Settings, store: FollowedStore, signature: str) -> Site:
     return Site(
         settings=settings,
         store=store,
-        sessions=Sessions(Identity(person, signature or person.name)),
+        sessions=Sessions(None, TEAM) if login else Sessions(_owner(settings, signature)),
+        login=login,
         renderer=Renderer(settings),
         acts=acts,
         decisions=Decisions(lambda label, by: acts(by).label(label)),
@@ -98,6 +122,11 @@ def make_site(settings: Settings, store: FollowedStore, signature: str) -> Site:
         openings=Openings(settings, lambda: store.current("cases")),
         erasures=Erasures(settings),
     )
+
+
+def _owner(settings: Settings, signature: str) -> Identity:
+    person = current_person(settings)
+    return Identity(person, signature or person.name)
 
 
 async def _start(store: FollowedStore, write: Callable[[str], object]) -> None:
@@ -109,13 +138,15 @@ async def _start(store: FollowedStore, write: Callable[[str], object]) -> None:
     write(f"{store.n_records} records read")
 
 
-def _config(app: Callable[..., object]) -> uvicorn.Config:
+def _config(settings: Settings, login: Login | None) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
+        lambda *_: None,  # the application follows, once its store is read
+        proxy_headers=login is not None,
+        forwarded_allow_ips=settings.console.proxies,
         log_config=None,
         access_log=False,
         lifespan="off",
         server_header=False,
-        limit_concurrency=_MAX_REQUESTS,
+        limit_concurrency=_MAX_REQUESTS_OF_TEAM if login else _MAX_REQUESTS,
         timeout_graceful_shutdown=_STOP_S,
     )

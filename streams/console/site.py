@@ -11,7 +11,9 @@ from streams.console.decisions import Decisions
 from streams.console.erasures import Erasures
 from streams.console.guard import session_of
 from streams.console.leases import Leases
+from streams.console.limits import Limits
 from streams.console.live_figures import LiveFigures
+from streams.console.login.login import Login
 from streams.console.openings import Openings
 from streams.console.render import Renderer
 from streams.console.sessions import Identity, Sessions
@@ -41,6 +43,9 @@ class Site:
     figures: LiveFigures
     openings: Openings
     erasures: Erasures
+    login: Login | None = None
+    """Of a team; None where a link lets one person in."""
+    limits: Limits = field(default_factory=Limits)
     leases: Leases = field(default_factory=Leases)
     """Review jobs that persons have open."""
     wellbeing: Wellbeing = field(default_factory=Wellbeing)

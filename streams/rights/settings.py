@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from streams.secrets.settings import SecretSettings
@@ -16,6 +16,14 @@ class OidcSettings(SecretSettings):
 
     model_config = SettingsConfigDict(env_prefix="JIKIMI_OIDC_", frozen=True)
 
+    issuer: str = ""
+    """Address of the provider, exactly as its tokens name it."""
+    client_id: str = ""
+    """Name of the console at the provider."""
+    client_secret: SecretStr = SecretStr("")
+    """Secret of the console at the provider; empty for a public client, which PKCE protects."""
+    scope: str = "openid"
+    """Scopes that the console asks for, separated by spaces; some providers give groups only for one of their own."""
     name_claim: str = "sub"
     """Claim with the person's account: one that is never another's, and that the person cannot change."""
     roles_claim: str = "groups"

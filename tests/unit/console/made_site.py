@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,11 +35,13 @@ from streams.console.actions import Actions
 from streams.console.app import create_app
 from streams.console.decisions import Decisions
 from streams.console.erasures import Erasures
-from streams.console.guard import COOKIE, Guard
+from streams.console.guard import Guard
+from streams.console.limits import Limits
 from streams.console.live_figures import Figures, LiveFigures
+from streams.console.login.login import Login
 from streams.console.openings import Openings
 from streams.console.render import Renderer
-from streams.console.sessions import Identity, Sessions
+from streams.console.sessions import TEAM, Identity, Sessions
 from streams.console.site import Site
 from streams.console.store.store import Store
 from streams.console.store.takedowns import Place
@@ -156,12 +159,14 @@ def put(store: Store, topic: str, *messages: Message | tuple[str, Message | None
 
 
 @contextmanager
-def made_site(
+def made_site(  # noqa: PLR0917 - one for each kind of test
     undo_s: float = 3600.0,
     folder: Path | None = None,
     openings: Openings | None = None,
     erasures: Erasures | None = None,
     roles: Collection[Role] = ROLES,
+    login: Login | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[tuple[Site, RecordedActions]]:
     """Yield a site over an empty store, and the record of its acts."""
     keys = {"signing_key_file": folder / "key"} if folder is not None else {}
@@ -171,7 +176,9 @@ def made_site(
         site = Site(
             settings=settings,
             store=store,
-            sessions=Sessions(identity),
+            sessions=Sessions(None, TEAM, clock) if login else Sessions(identity, clock=clock),
+            login=login,
+            limits=Limits(clock=clock),
             renderer=Renderer(settings),
             acts=actions.of,
             decisions=Decisions(lambda label, by: actions.of(by).label(label), undo_s),
@@ -188,13 +195,13 @@ async def browser(
     site: Site, *, signed_in: bool = True, language: str = "en", identity: Identity | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Yield a browser of the site, which has opened the link, or of another person."""
-    app = Guard(create_app(site), site.sessions, {HOST})
+    app = Guard(create_app(site), site.sessions, {HOST}, site.limits)
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
     async with httpx.AsyncClient(
         transport=transport, base_url=f"http://{HOST}", headers={"accept-language": language}
     ) as client:
         if identity is not None:
-            client.cookies.set(COOKIE, site.sessions.open(identity), domain=HOST.partition(":")[0])
+            client.cookies.set(site.sessions.policy.cookie, site.sessions.open(identity), domain=HOST.partition(":")[0])
         elif signed_in:
             await client.get(f"/enter/{site.sessions.link}")
         yield client
