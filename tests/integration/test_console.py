@@ -23,6 +23,8 @@ from streams.rights.settings import ROLES
 from streams.settings import Settings, load_settings
 from tests.support.deadline import DEADLINE_S
 from tests.unit.console.made_site import ago, case, found, letter, waiting
+from tests.unit.delivery.notices.made_notices import notice
+from tests.unit.made_messages import delivery
 
 POST = "post-1"
 MINA = Person("account-of-mina", frozenset(ROLES))
@@ -37,6 +39,8 @@ def settings(embedded: str, prefix: str, tmp_path: Path) -> Settings:
         writer.write("cases", *case())
         writer.write("verdicts", POST, waiting(POST))
         writer.write("takedowns", "takedown-0", found())
+        sent = delivery(takedown_id="takedown-0", notice=notice(language="ko"), at=ago(minutes=3))
+        writer.write("deliveries", "takedown-0", sent)
         writer.write("dead-letters", "k", letter())
     return made
 
@@ -67,6 +71,15 @@ async def test_what_is_in_the_topics_is_in_the_store_and_a_decision_is_read_back
     (act,) = await read_messages(settings, "acts", Act)
     assert (act.act, act.subject, act.by) == ("label", f"{POST}/case-a", "account-of-mina")
     assert act.detail == "as mina, copy"
+    await store.current("acts")
+    assert store.acts.of_takedown("takedown-0", act.subject) == [(act, None)]
+
+
+async def test_a_notice_is_read_from_its_record_when_it_is_asked_for(store: FollowedStore) -> None:
+    (place,) = store.takedowns.history("takedown-0").notices.values()
+    read = await store.notice(place)
+    assert read is not None
+    assert (read.language, read.good_faith) == ("ko", notice(language="ko").good_faith)
 
 
 async def test_an_act_that_fails_is_on_record_twice(settings: Settings, store: FollowedStore) -> None:

@@ -61,7 +61,7 @@ _INDEXES = f"""
 CREATE INDEX by_due ON takedowns (due_s, takedown_id);
 CREATE INDEX by_late ON takedowns (pending, due_s, takedown_id, state, platform);
 CREATE INDEX by_state ON takedowns (state, due_s, takedown_id, platform);
-CREATE INDEX by_platform ON takedowns (platform, due_s, takedown_id);
+CREATE INDEX by_platform ON takedowns (platform, due_s, takedown_id, state);
 CREATE INDEX by_case ON takedowns (case_id, due_s, takedown_id, state, platform);
 CREATE INDEX by_author ON takedowns (author, platform) WHERE author IS NOT NULL;
 CREATE INDEX are_held ON takedowns (case_id) WHERE held;
