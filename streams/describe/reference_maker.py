@@ -32,6 +32,8 @@ from streams.errors import RecordError, UsageError
 log = structlog.get_logger()
 
 _NO_MEDIUM = {"media_unreadable", "media_no_streams"}
+_IN_PART = {"media_codec_unknown", "media_encrypted", "media_partial"}
+"""Reasons of single tracks: the others were described."""
 
 type OnSegment = Callable[[MediaInfo, DecodedSegment], None]
 
@@ -83,11 +85,15 @@ class ReferenceMaker:
         UsageError
             The file cannot be read, or has no descriptor that could match.
         """
+        pieces: list[Reference] = []
         try:
-            pieces = [piece async for piece in self._pieces(reference_id(case_id, file), file, decoder, on_segment)]
+            async for piece in self._pieces(reference_id(case_id, file), file, decoder, on_segment):
+                pieces.append(piece)  # noqa: PERF401 - what was described before an error counts
         except RecordError as error:
-            is_medium = error.reason not in _NO_MEDIUM
-            raise UsageError(f"{file}: {error.detail if is_medium else no_medium(file, error.detail)}") from error
+            if error.reason not in _IN_PART or not pieces:
+                is_medium = error.reason not in _NO_MEDIUM
+                raise UsageError(f"{file}: {error.detail if is_medium else no_medium(file, error.detail)}") from error
+            log.warning("a reference was described in part", file=file.name, reason=error.reason, missing=error.detail)
         if not any(piece.vectors.rows for piece in pieces):
             raise UsageError(f"{file}: no descriptors: only blank pictures and silence, which match everything")
         return pieces

@@ -38,6 +38,7 @@ SENTENCES: Mapping[str, str] = {
     "dark": "{file}: the picture is dark throughout: few copies will be found by it",
     "silent": "{file}: the sound is silent throughout: few copies will be found by it",
     "truncated": "{file}: only {readable} of {length} s can be read: the file is truncated",
+    "track_left_out": "{file}: {track}, and was not described",
 }
 """English sentence of each concern; the console has its own, by the same slugs."""
 
@@ -125,6 +126,10 @@ class FileMeasures:
             return []
         length = {"file": str(self._file), "length": f"{info.duration_s:.1f}"}
         found = [Concern(slug, length, is_severe=False) for slug in self._oddities(info)]
+        found += [
+            Concern("track_left_out", {"file": str(self._file), "track": one.detail}, is_severe=True)
+            for one in info.refused
+        ]
         missing_s = info.declared_s - info.duration_s
         if missing_s > max(_MISSING_S, _MISSING_SHARE * info.declared_s):
             parts = {"readable": f"{info.duration_s:.1f}", "length": f"{info.declared_s:.1f}"}

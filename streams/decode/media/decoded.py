@@ -20,6 +20,7 @@ MediaReason = Literal[
     "media_encrypted",
     "media_codec_unknown",
     "media_partial",
+    "media_playlist",
     "media_no_streams",
     "media_too_long",
     "media_unreadable",

@@ -21,6 +21,7 @@ from streams.errors import UnprocessableError
 
 _JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
 """Neither Pillow nor FFmpeg as PyAV builds it decodes it."""
+_HEAD_BYTES = 1024
 _LEAST_SEGMENTS = 16
 _BYTES_A_SEGMENT = 4096
 """A file of fewer bytes for each further segment is no recording, and its records would cost far more than it did."""
@@ -103,9 +104,17 @@ def _scan_part(file: int, part: Part, sampling: Sampling, found: _Found) -> None
     if size is not None:
         found.add_still(part, size)
         return
-    if os.pread(file, 12, part[0]).startswith(_JPEG_XL):
-        raise UnprocessableError("media_codec_unknown", "JPEG XL")
+    _check_head(os.pread(file, _HEAD_BYTES, part[0]))
     _scan_streams(file, part, sampling, found)
+
+
+def _check_head(head: bytes) -> None:
+    """Refuse by name what no decoder here takes; media that a playlist names are not fetched."""
+    if head.startswith(_JPEG_XL):
+        raise UnprocessableError("media_codec_unknown", "JPEG XL")
+    text = head.lstrip(b"\xef\xbb\xbf \r\n\t")
+    if text.startswith(b"#EXTM3U") or (text.startswith(b"<") and b"<MPD" in text):
+        raise UnprocessableError("media_playlist", "a playlist, which names the media; those were not fetched")
 
 
 def _photo_size(file: int, part: Part, max_pixels: int) -> tuple[int, int] | None:

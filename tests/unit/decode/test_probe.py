@@ -82,10 +82,18 @@ def test_the_clock_starts_where_the_file_does(tmp_path: Path) -> None:
     assert scanned(path, SAMPLING).duration_s == pytest.approx(2.0, abs=0.11)
 
 
-@pytest.mark.parametrize("content", [b"", b"not media\n" * 100, b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", b"<html>"])
+@pytest.mark.parametrize("content", [b"", b"not media\n" * 100, b"<html>"])
 def test_a_file_of_another_kind_is_unreadable(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a").write_bytes(content)
     assert refusal(tmp_path / "a") == "media_unreadable"
+
+
+@pytest.mark.parametrize(
+    "content", [b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", b'<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash"/>\n']
+)
+def test_a_playlist_is_refused_by_its_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a").write_bytes(content)
+    assert refusal(tmp_path / "a") == "media_playlist"
 
 
 def test_a_file_cut_off_before_its_index_is_unreadable(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Concerns about a case before it opens, on real media."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from schemas.ids import record_id
 from streams.decode.decoder import Decoder
 from streams.desk.concerns import Concern, FileMeasures, file_concerns, name_concerns, term_concerns
+from streams.errors import UnprocessableError
 from streams.settings import load_settings
 from tests.unit.decode.made import Pixels, moving, scene, tone, video
 
@@ -92,3 +94,17 @@ def test_a_file_given_twice_is_described_once_and_one_of_another_case_is_severe(
         Concern("same_bytes", {"file": "same.mp4", "other": "one.mp4"}, is_severe=False),
         Concern("of_other_case", {"file": "other.mp4", "case": "case-x"}, is_severe=True),
     ]
+
+
+async def test_a_track_that_cannot_be_decoded_is_severe(tmp_path: Path) -> None:
+    file = video(tmp_path / "film.mkv", moving(50, shot_frames=10), sound=tone(5.0))
+    file.write_bytes(file.read_bytes().replace(b"A_AAC", b"A_XXX"))
+    measures = FileMeasures(file)
+    async with Decoder(load_settings().media) as decoder:
+        info = await decoder.scan(file)
+        with suppress(UnprocessableError):
+            async for segment in decoder.segments(file, info, reference=True):
+                measures.add(info, segment)
+    (concern,) = measures.concerns()
+    assert concern.is_severe
+    assert "track 1 (audio) has a codec without a decoder" in concern.text

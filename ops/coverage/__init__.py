@@ -1,0 +1,1 @@
+"""What is decoded of which medium, measured on made media: `python -m ops.coverage`."""
