@@ -1,6 +1,7 @@
 """The media that are measured: container, codec, oddity, and how to make it."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,9 +48,9 @@ def _plain() -> Iterator[Case]:
         ("avi", "mpeg4", "libmp3lame"),
         ("mp4", "libsvtav1", "aac"),
     ):
-        yield Case(container, f"{codec}, {sound}", "", lambda path, c=codec, s=sound: film(path, c, s))
+        yield Case(container, f"{codec}, {sound}", "", partial(film, codec=codec, sound=sound))
     for container, codec in (("mp3", "libmp3lame"), ("wav", "pcm_s16le"), ("ogg", "libopus"), ("flac", "flac")):
-        yield Case(container, codec, "sound alone", lambda path, c=codec: tone(path, c))
+        yield Case(container, codec, "sound alone", partial(tone, codec=codec))
     for container in ("gif", "webp", "png", "avif"):
         yield Case(container, container, "animated", animation)
 
@@ -68,7 +69,7 @@ def _joined() -> Iterator[Case]:
         ("webm", "libvpx-vp9", "libopus"),
         ("avi", "mpeg4", "libmp3lame"),
     ):
-        yield Case(container, f"{codec}, {sound}", "two films in one file", lambda p, c=codec, s=sound: _twice(p, c, s))
+        yield Case(container, f"{codec}, {sound}", "two films in one file", partial(_twice, codec=codec, sound=sound))
     yield Case("ogg", "libopus", "chained", lambda path: path.write_bytes(2 * tone(path, "libopus")))
     yield Case("jpg", "jpeg, libx264, aac", "a film behind the photo", _live)
 
@@ -108,7 +109,7 @@ def _live(path: Path) -> None:
     path.write_bytes(photo + film(path.with_suffix(".mp4"), "libx264", "aac"))
 
 
-def _alpha(grey: np.ndarray) -> Image.Image:  # type: ignore[type-arg]  # any shape
+def _alpha(grey: np.ndarray) -> Image.Image:
     rgba = np.zeros((*grey.shape, 4), np.uint8)
     rgba[..., 3] = grey
     return Image.fromarray(rgba)

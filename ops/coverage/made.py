@@ -32,7 +32,7 @@ def film(
         stream.width, stream.height, stream.pix_fmt = *_SIZE, "yuv420p"
         track: Any = out.add_stream(sound, _RATE_HZ, layout="mono") if sound else None
         for number in range(SECONDS * _FPS):
-            frame = av.VideoFrame.from_image(picture(number))
+            frame = av.VideoFrame.from_ndarray(np.asarray(picture(number)), format="rgb24")
             frame.pts, frame.time_base = number + round(start_s * _FPS), Fraction(1, _FPS)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
