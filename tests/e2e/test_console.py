@@ -25,10 +25,11 @@ from streams.console.pages import review_look
 from streams.console.site import Site
 from streams.console.store.store import Store
 from streams.console.words import languages
+from streams.desk.case_book import CaseBook, CaseNote
 from streams.feeds.http.server import StoppableServer, listen
 from tests.support import chromium
 from tests.support.deadline import DEADLINE_S
-from tests.unit.console.made_site import PICTURES, RecordedActions, fill, made_site, withdraw_two
+from tests.unit.console.made_site import PICTURES, RecordedActions, ago, fill, made_site, withdraw_two
 
 if lacking := chromium.missing():
     pytest.skip(f"no {' and no '.join(lacking)} here: {chromium.HOW_TO_GET_IT}", allow_module_level=True)
@@ -63,6 +64,10 @@ PAGES = {
 }
 
 
+NAMED = CaseNote(case_id="case-a", name="violet", opened_at=ago(days=9), files={"reference-1": "clip-1.mp4"})
+"""What the desk of this machine knows of a case."""
+
+
 class Served(NamedTuple):
     """A console that is served."""
 
@@ -83,6 +88,7 @@ def serving(folder: Path, openings: Openings | None = None, fill: Callable[[Stor
         with made_site(folder=folder, openings=openings) as (site, actions):
             fill(site.store)
             withdraw_two(site)
+            CaseBook(site.settings).write(NAMED)
             server.config.app = Guard(create_app(site), site.sessions, {host})
             started.put(Served(f"http://{host}", site, actions))
             await server.serve([opened])
