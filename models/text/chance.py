@@ -25,6 +25,7 @@ _LANGUAGES = {
     "[\u0b80-\u0bff]": "ta",
     "[a-z]": "en de fr es it pt nl pl tr vi id fil sv cs",
 }
+_WRITTEN_TOGETHER = frozenset({"ko", "ja", "zh"})
 _ONE_WORD, _SEVERAL_WORDS = -5.5, -6.5
 """Logarithm of the share of words from which a term is common: one in 300,000; several in a row are less by chance."""
 _INSIDE, _INSIDE_BY_A_LETTER = -9.5, -7.0
@@ -67,10 +68,11 @@ def chance_of(spellings: Iterable[str]) -> Chance:
     """Return the highest chance of a term's spellings, joined and case folded, in any language of their script."""
     is_common = is_common_inside = False
     for letters in spellings:
-        for words in map(_words, _languages(letters)):
+        for language in _languages(letters):
+            words = _words(language)
             is_common |= _exceeds(words.get(letters, 0.0), _ONE_WORD)
             is_common |= _exceeds(_several(letters, words), _SEVERAL_WORDS)
-            is_common_inside |= not letters.isascii() and _is_inside(letters, words)
+            is_common_inside |= language in _WRITTEN_TOGETHER and _is_inside(letters, words)
     return Chance(is_common, is_common or is_common_inside)
 
 

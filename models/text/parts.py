@@ -23,7 +23,10 @@ _UNSPACED = re.compile(f"[{UNSPACED}]")
 _HAN_OR_KANA = re.compile("[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]+")
 _MARKS = "".join(sorted(VOWEL_MARKS))
 _LETTER = rf"(?:[^\W_]|[{_MARKS}])"
-_SCRIPTS = re.compile(rf"[{HANGUL}]+|[{UNSPACED}]+|[^{HANGUL}{UNSPACED}]+")
+_RIGHT_TO_LEFT = "\u0590-\u08ff"
+_SCRIPTS = re.compile(
+    rf"[{HANGUL}]+|[{UNSPACED}]+|[{_RIGHT_TO_LEFT}]+|[^{HANGUL}{UNSPACED}{_RIGHT_TO_LEFT}]+",
+)
 _TOKENS = re.compile(rf"(?P<blank>\s+)|(?P<run>{_LETTER}+)|(?P<inner>_+)|(?P<sign>[^\s\w]+)|.", re.DOTALL)
 _ESCAPED = re.compile("(?:%[0-9A-Fa-f]{2})+")
 _HOST = re.compile(r"xn--[a-z0-9-]{1,59}", re.IGNORECASE)
@@ -120,12 +123,12 @@ def _split(word: int, run: str, edge: Edge, words: list[str] | tuple[()] | None)
 
 
 def _hump(run: str) -> list[str]:
-    """Return a run split where an upper-case letter follows a lower-case one, and between letters and digits."""
+    """Return a run split where an upper-case letter begins, or a digit follows a letter."""
     if run.islower() and run.isalpha():
         return [run]
     ends = [
         at
         for at, (one, other) in enumerate(pairwise(run), 1)
-        if (one.islower() and other.isupper()) or one.isdigit() != other.isdigit()
+        if (other.isupper() and not one.isupper()) or (other.isdigit() and one.isalpha())
     ]
     return [run[first:last] for first, last in pairwise([0, *ends, len(run)])]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from models.text import hangul
 from models.text.lookalikes import is_disguised, skeletons
 from models.text.marked import AFFIX_LEAST, EXACT, INNER, MAX_CHARACTERS, MAX_WORDS, REVERSED, marked_skeleton
-from models.text.parts import parts, unspaced_names
+from models.text.parts import is_unspaced, parts, unspaced_names
 from models.text.variants import variants
 from models.text.words import Edge, Piece, pieces
 
@@ -48,7 +48,7 @@ def text_forms(text: str) -> set[str]:
     forms: set[str] = set()
     for form in chain(
         _rows(read, split),
-        chain.from_iterable(map(_run, _spelt_out(read))),
+        chain.from_iterable(map(_run, chain(_spelt_out(read), _spelt_out(split)))),
         chain.from_iterable(_inside(piece.plain) for piece in read),
         _without_wedges(read),
         _reversed(split),
@@ -208,7 +208,8 @@ def _spelt_out(read: list[Piece]) -> Iterator[list[Piece]]:
 
 
 def _is_short(piece: Piece) -> bool:
-    return len(piece.plain) <= (1 if hangul.is_hangul(piece.plain) else _MIN_FORM)
+    longest = 1 if hangul.is_hangul(piece.plain) else _MIN_FORM
+    return len(piece.plain) <= longest and not is_unspaced(piece.plain)
 
 
 def _run(run: list[Piece]) -> Iterator[str]:
@@ -239,6 +240,6 @@ def _ends(read: list[Piece]) -> Iterator[str]:
         word = piece.plain
         least = AFFIX_LEAST + 1 if piece.raw[0] in "#@" else _LONG_RUN
         if least <= len(word) <= MAX_CHARACTERS and word.isascii():
-            cuts = [at for at in range(1, len(word)) if not word[at - 1 : at + 1].isdigit()]
+            cuts = [at for at in range(1, len(word)) if not word[at - 1].isdigit()]
             yield from (word[:at] for at in cuts if at >= AFFIX_LEAST)
             yield from (word[at:] for at in cuts if len(word) - at >= AFFIX_LEAST)

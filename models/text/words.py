@@ -36,7 +36,8 @@ VOWEL_MARKS = frozenset(
 _OVERRIDE = re.compile("\u202e([^\u202a-\u202e\n]*)(?:\u202c|$)", re.MULTILINE)
 """Text shown from right to left whatever its letters."""
 _FLAG_LETTERS = re.compile("[\U0001f1e6-\U0001f1ff]+")
-_FLAG = 2
+_FLAG = re.compile("(?<=\\S)[\U0001f1e6-\U0001f1ff]{2}(?![\U0001f1e6-\U0001f1ff])(?<![\U0001f1e6-\U0001f1ff]{3})")
+"""Two of them behind a letter."""
 _FIRST_FLAG_LETTER = 0x1F1E6
 
 
@@ -86,9 +87,9 @@ def pieces(text: str) -> list[Piece]:
 def visible(text: str) -> str:
     """Return a text's visible characters, compatibility forms folded: halfwidth jamo, full-width and styled letters.
 
-    Overridden directions are as shown, and letters made of flags are letters; a single flag is a blank.
+    Overridden directions are as shown, and letters made of flags are letters; a flag beside a word is a blank.
     """
-    shown = _FLAG_LETTERS.sub(_unflagged, _OVERRIDE.sub(_as_shown, text))
+    shown = _FLAG_LETTERS.sub(_unflagged, _FLAG.sub(" ", _OVERRIDE.sub(_as_shown, text)))
     folded = unicodedata.normalize("NFKC", shown).translate(_WHITE_ON_BLACK)
     if folded.isascii() and folded.isprintable():
         return folded
@@ -114,7 +115,4 @@ def _as_shown(found: re.Match[str]) -> str:
 
 
 def _unflagged(found: re.Match[str]) -> str:
-    letters = found[0]
-    if len(letters) == _FLAG:
-        return " "
-    return "".join(chr(ord(letter) - _FIRST_FLAG_LETTER + ord("a")) for letter in letters)
+    return "".join(chr(ord(letter) - _FIRST_FLAG_LETTER + ord("a")) for letter in found[0])

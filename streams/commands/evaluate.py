@@ -44,6 +44,26 @@ def evaluate(  # noqa: PLR0917 - the options of the command
     run_evaluation(load_settings(), Options(manifest, out, json, with_, cache), console)
 
 
+@app.command("words")
+@needs(None)
+def evaluate_words(
+    innocent: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="One folder a language (en, ko, ...) of .html and .mo files.")
+    ] = None,
+    most: Annotated[int, typer.Option(help="Innocent texts searched in each language.", min=1)] = 10_000,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="File for the figures.")] = None,
+) -> None:
+    """Measure how many names are found in texts of eleven languages, and how many ordinary texts are reviewed."""
+    import msgspec  # noqa: PLC0415 - loaded where it is used
+
+    from streams.evaluation.words import measure_words, print_words  # noqa: PLC0415 - likewise
+
+    figures = measure_words(innocent, most)
+    print_words(figures, console)
+    if json is not None:
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
+
+
 @app.command("make-set")
 @needs(None)
 def evaluate_make_set(  # noqa: PLR0917 - likewise
