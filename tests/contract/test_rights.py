@@ -25,7 +25,7 @@ METHODS = {
     "websocket_listener",
     "websocket_stream",
 }
-FREE = {"evaluate", "evaluate make-set", "evidence verify"}
+FREE = {"evaluate", "evaluate words", "evaluate make-set", "evidence verify"}
 """Commands without a right: they read files that the person has, and nothing of the system."""
 
 
