@@ -85,8 +85,8 @@ def test_terms_added_to_a_case_are_a_further_reference_and_leave_as_digests(shar
     raw = b"".join(kept.raw for kept in shared.records("cases")[before:])
     assert TERM.encode() not in raw
     assert PHRASE.encode() not in raw
-    assert refused(shared.jikimi("case", "extend", case_id)).startswith("nothing to add")
-    assert "no case nobody" in refused(shared.jikimi("case", "extend", "nobody", "--reference", str(film)))
+    assert refused(shared.jikimi("case", "extend", case_id)).startswith("jikimi: nothing to add")
+    assert "this is another's" in refused(shared.jikimi("case", "extend", "nobody", "--reference", str(film)))
     acts = [kept.message for kept in shared.records("acts") if kept.message.subject == case_id]
     assert [(act.act, act.why, act.detail) for act in acts[-2:]] == [
         ("extend", "a test", "0 files, 1 terms, 1 phrases")
@@ -101,7 +101,8 @@ def test_a_file_added_to_a_case_is_described_once_and_never_again_once_withdrawn
     assert {kept.message.reference.modality for kept in added} == {"visual", "audio"}
     assert all(kept.message.policy is None and kept.message.name == "brook" for kept in added)
     assert film.name in shared.jikimi("case", "show", case_id).out
-    assert refused(shared.jikimi("case", "extend", case_id, "--reference", str(film))).startswith("nothing to add")
+    again = refused(shared.jikimi("case", "extend", case_id, "--reference", str(film)))
+    assert again.startswith("jikimi: nothing to add")
     (reference,) = {kept.message.reference.reference_id for kept in added}
     assert shared.jikimi("case", "deconfirm", case_id, reference, "--why", "not hers").code in {0, 1}
     assert "was withdrawn from" in refused(shared.jikimi("case", "extend", case_id, "--reference", str(film)))
