@@ -1,7 +1,10 @@
 """Sound as mono PCM, placed on the media clock. Runs in the sandbox."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
 
+import av
 import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
@@ -14,6 +17,8 @@ Pcm = npt.NDArray[np.int16]
 
 _JITTER_S = 0.1
 """Containers round timestamps; only a larger jump is a gap."""
+_MAX_MIXED = 8
+"""Channels that libav mixes whatever their order is."""
 
 
 class SoundTrack:
@@ -94,9 +99,28 @@ def _fits(first: AudioFrame, following: AudioFrame, gap_s: float) -> bool:
 
 def _resampled(stretch: Iterable[AudioFrame], rate_hz: int) -> Iterator[Pcm]:
     resampler = AudioResampler(format="s16", layout="mono", rate=rate_hz)
-    for frame in stretch:
-        frame.pts = None  # with timestamps the resampler would fill gaps itself
-        for resampled in resampler.resample(frame):
+    for frame in chain(stretch, [None]):
+        for resampled in _accepted(resampler, frame):
             yield resampled.to_ndarray()[0].astype(np.int16, copy=False)
-    for resampled in resampler.resample(None):
-        yield resampled.to_ndarray()[0].astype(np.int16, copy=False)
+
+
+def _accepted(resampler: AudioResampler, frame: AudioFrame | None) -> list[AudioFrame]:
+    """Return what a frame becomes; nothing of one that no resampler takes: it is then missing."""
+    try:
+        return resampler.resample(None if frame is None else _few_channels(frame))
+    except (av.error.ArgumentError, ValueError):  # ValueError: PyAV reads no more than eight planes
+        return []
+
+
+def _few_channels(frame: AudioFrame) -> AudioFrame:
+    """Return the mean of many channels: the resampler mixes no more than it has names for."""
+    frame.pts = None  # with timestamps the resampler would fill gaps itself
+    n_channels = frame.layout.nb_channels
+    if n_channels <= _MAX_MIXED:
+        return frame
+    samples: Any = frame.to_ndarray()
+    channels = samples if frame.format.is_planar else samples.reshape(-1, n_channels).T
+    mean = channels.mean(axis=0, dtype=np.float64).astype(samples.dtype)
+    mixed = AudioFrame.from_ndarray(mean[np.newaxis], format=frame.format.name, layout="mono")
+    mixed.sample_rate = frame.sample_rate
+    return mixed

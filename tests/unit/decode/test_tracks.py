@@ -12,7 +12,9 @@ from av.stream import Disposition
 from PIL import Image
 
 from streams.decode.decoder import post_sampling
+from streams.decode.media.coverage import seconds
 from streams.decode.media.decoded import DecodedSegment
+from streams.decode.media.sound import SoundTrack
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
 from tests.unit.decode.made import AnyPacket, image, moving, scanned, scene, segments_of, tone, video
@@ -170,3 +172,20 @@ def test_a_photo_may_have_several_pictures(tmp_path: Path) -> None:
     first.save(tmp_path / "a.mpo", save_all=True, append_images=[Image.fromarray(scene(2))])
     (segment,), error = seen(tmp_path / "a.mpo")
     assert (len(segment.frames), error) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "n_channels", "is_heard"), [("s16", 17, True), ("fltp", 17, False), ("s16", 4, True)]
+)
+def test_channels_without_names_are_mixed_and_what_cannot_be_is_missing(
+    format_name: str, n_channels: int, *, is_heard: bool
+) -> None:
+    dtype = np.int16 if format_name == "s16" else np.float32
+    frame = av.AudioFrame(format_name, f"{n_channels} channels", 1600)
+    frame.sample_rate = 16_000
+    for plane in frame.planes if is_heard else ():
+        plane.update(np.full(plane.buffer_size // dtype().itemsize, 1000, dtype).tobytes())
+    track = SoundTrack([(0.0, frame)], 16_000)
+    pcm = track.take(0.0, 0.1)
+    assert bool(pcm.any()) is is_heard
+    assert seconds(track.decoded.merged()) == pytest.approx(0.1 if is_heard else 0.0, abs=0.02)
