@@ -8,7 +8,7 @@ from av.video.frame import VideoFrame
 
 from streams.decode.media.coverage import JOIN_S
 from streams.decode.media.decoded import Stretch
-from streams.decode.media.tracks import AnyPacket
+from streams.decode.media.tracks import AnyPacket, seconds_of
 
 _LONGEST_SHOWN_S = 60.0
 """Longest time that one frame is taken to be shown."""
@@ -33,7 +33,7 @@ class Attempts:
         for packet in packets:
             if packet.size:
                 ticks = packet.dts if packet.pts is None else packet.pts
-                self._given_s.append(float((ticks or 0) * packet.time_base))
+                self._given_s.append(seconds_of(ticks or 0, packet.time_base))
             yield packet
 
     def add(self, time_s: float, frame: VideoFrame) -> None:

@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
 from streams.decode.media.decoded import Epoch
-from streams.decode.media.tracks import AnyPacket, is_decodable
+from streams.decode.media.tracks import AnyPacket, is_decodable, seconds_of
 
 _LONGEST_GAP_S = 60.0
 """Longest time without any packet that counts as part of the medium; players skip longer ones."""
@@ -155,9 +155,10 @@ def retimed(packets: Iterable[AnyPacket], epochs: Iterable[Epoch], start_s: floa
 
 def _shift(packet: AnyPacket, offset_s: float, next_s: float) -> None:
     """Put a packet on the medium's clock: by its timestamps, or after the one before it."""
-    ticks = round(offset_s / packet.time_base)
+    tick_s = seconds_of(1, packet.time_base)
+    ticks = round(offset_s / tick_s)
     if packet.pts is None and packet.dts is None:
-        packet.dts = round(next_s / packet.time_base)  # the decoder gives it to the frame that is shown then
+        packet.dts = round(next_s / tick_s)  # the decoder gives it to the frame that is shown then
         return
     if packet.pts is not None:
         packet.pts += ticks
@@ -168,7 +169,7 @@ def _shift(packet: AnyPacket, offset_s: float, next_s: float) -> None:
 def duration(packet: AnyPacket) -> float:
     """Return a packet's duration in seconds, by its stream's rate where it declares none; 0 for sound without one."""
     if packet.duration and packet.duration > 0:
-        return float(packet.duration * packet.time_base)
+        return seconds_of(packet.duration, packet.time_base)
     stream = packet.stream
     if isinstance(stream, VideoStream):
         rates = (stream.average_rate, stream.base_rate, stream.guessed_rate)
@@ -179,4 +180,4 @@ def duration(packet: AnyPacket) -> float:
 
 
 def _seconds(packet: AnyPacket, ticks: int | None) -> float | None:
-    return None if ticks is None else float(ticks * packet.time_base)
+    return None if ticks is None else seconds_of(ticks, packet.time_base)

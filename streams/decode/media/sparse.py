@@ -7,7 +7,7 @@ tenth of a second, all frames a second and a half. Runs in the sandbox.
 import math
 from collections.abc import Iterable, Iterator
 
-from streams.decode.media.tracks import AnyPacket
+from streams.decode.media.tracks import AnyPacket, seconds_of
 
 
 def sparse(packets: Iterable[AnyPacket], *, step_s: float, gap_s: float) -> Iterator[AnyPacket]:
@@ -43,4 +43,4 @@ def sparse(packets: Iterable[AnyPacket], *, step_s: float, gap_s: float) -> Iter
 def _time_s(packet: AnyPacket) -> float:
     """Return a packet's presentation time; infinity without a timestamp, so that it is not held."""
     time = packet.dts if packet.pts is None else packet.pts
-    return math.inf if time is None or packet.time_base is None else float(time * packet.time_base)
+    return math.inf if time is None or packet.time_base is None else seconds_of(time, packet.time_base)

@@ -4,12 +4,14 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 
 import av
 import av.error
 from av.audio.frame import AudioFrame
 from av.container import InputContainer
 from av.packet import Packet
+from av.rational import AVRational
 from av.stream import Discard, Stream
 from av.video.frame import VideoFrame
 
@@ -105,6 +107,11 @@ def decoded[F: (AudioFrame, VideoFrame)](wanted: Iterable[AnyPacket], kind: type
                 yield time_s, frame
 
 
+def seconds_of(ticks: int, time_base: Fraction | AVRational) -> float:
+    """Return ticks as seconds; arithmetic with fractions takes ten times as long, and there are many packets."""
+    return ticks * time_base.numerator / time_base.denominator
+
+
 def _time(frame: AudioFrame | VideoFrame) -> float | None:
     ticks = frame.dts if frame.pts is None else frame.pts
-    return None if ticks is None or frame.time_base is None else float(ticks * frame.time_base)
+    return None if ticks is None or frame.time_base is None else seconds_of(ticks, frame.time_base)
