@@ -99,11 +99,20 @@ def prefix() -> str:
     return new_prefix()
 
 
+_MAYBE_TIME = 1e9
+"""Seconds since the epoch, about."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the sealing keys of all tests and of the processes that they start out of the user's own folder."""
     folder = tempfile.TemporaryDirectory(prefix="jikimi-keys-")
     config.add_cleanup(folder.cleanup)
     os.environ["JIKIMI_SEALING_KEY_FILE"] = f"{folder.name}/keys.json"
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Return the parameter's name for a number that may be a time: ids must be the same in each process of a run."""
+    return argname if isinstance(val, int | float) and abs(val) >= _MAYBE_TIME else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

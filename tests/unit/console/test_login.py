@@ -170,7 +170,7 @@ def by_another_key(claims: dict[str, object]) -> str:
         ({"sub": None}, "token_missing_claim"),
         ({"sub": ""}, "no_account"),
     ],
-    ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 async def test_a_token_that_is_not_for_this_login_lets_nobody_in(
     site: Site, provider: LocalProvider, claims: dict[str, object], reason: str
