@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from litestar.response import File
 
 from streams.cases.four_eyes import is_second_person
+from streams.console.pages.case_copies import OF_CASE, found_copies
 from streams.console.pages.erasures import n_unfinished
 from streams.console.pages.parts import cursor, next_page
 from streams.console.pages.search import n_found, search_state
@@ -19,16 +20,13 @@ from streams.console.scope import of_case, of_listed, require_right
 from streams.console.site import AnyRequest, Site
 from streams.console.store.cases import PAGE, CaseRow
 from streams.console.store.takedowns import Filter
-from streams.delivery.families import families, repeat_uploaders
 from streams.desk.build_report import CaseRecords, build_report
 
 _FIRST = 15
 """Cases with somebody waiting that are listed first."""
 _NEWEST = 30
-_OF_CASE = 500
-"""Takedowns whose families are shown."""
 _MAX_WHY = 500
-_MAX_FAMILIES, _MAX_REFERENCES, _MAX_UPLOADERS, _MAX_REVIEWS = 20, 100, 10, 20
+_MAX_REFERENCES, _MAX_REVIEWS = 100, 20
 _TAKEDOWNS = 25
 
 
@@ -110,19 +108,18 @@ def _find(site: Site, case_id: str) -> CaseRow:
 
 def _case(site: Site, request: AnyRequest, case_id: str) -> dict[str, Any]:
     row, store, now = _find(site, case_id), site.store, datetime.now(UTC)
-    last = store.takedowns.last_of_case(case_id, _OF_CASE)
-    held = [event for event in store.takedowns.held_of_case(case_id, _OF_CASE) if event not in last]
+    held = store.takedowns.held_of_case(case_id, OF_CASE)  # of which alone the report counts what waits for a reference
     jobs = store.reviews.queue(_MAX_REVIEWS + 1, case_id, site.decisions.keys())
     records = CaseRecords(
         entries=store.cases.entries(case_id),
-        events=[*held, *last],
+        events=held,
         deliveries=[],
         waiting=[],
         reviews=store.cases.standings(case_id),
         file_names=site.file_names(case_id),
     )
     report = build_report(records, now)
-    found, place = families(last), cursor(request.query_params.get("after"))
+    place, acts = cursor(request.query_params.get("after")), store.acts.of_case(case_id)
     rows = store.takedowns.page(Filter(case_id=case_id), place, _TAKEDOWNS + 1)
     store.counts.pass_time(now.timestamp())
     return {
@@ -134,12 +131,8 @@ def _case(site: Site, request: AnyRequest, case_id: str) -> dict[str, Any]:
         "report": report,
         "references": report.references[:_MAX_REFERENCES],
         "n_references": len(report.references),
-        "families": found[:_MAX_FAMILIES],
-        "n_families": len(found),
-        "n_of_families": len(last),
-        "uploaders": repeat_uploaders(last)[:_MAX_UPLOADERS],
         "counts": store.counts.of(case_id),
-        "done": store.acts.of_case(case_id),
+        **found_copies(site, case_id, acts),
         "checkpoint": store.acts.checkpoint(),
         "takedowns": rows[:_TAKEDOWNS],
         "next": next_page(rows, _TAKEDOWNS),

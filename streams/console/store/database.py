@@ -26,7 +26,7 @@ CREATE INDEX standings_of_case ON standings (case_id);
 CREATE TABLE takedowns (
     takedown_id TEXT PRIMARY KEY, case_id TEXT NOT NULL, review TEXT NOT NULL, state TEXT NOT NULL,
     platform TEXT NOT NULL, author TEXT, minor INT NOT NULL, pending INT NOT NULL, found_s REAL NOT NULL,
-    due_s REAL NOT NULL, held INT NOT NULL, last BLOB NOT NULL, late INT NOT NULL DEFAULT 0
+    due_s REAL NOT NULL, held INT NOT NULL, last BLOB NOT NULL, changed_s REAL NOT NULL, late INT NOT NULL DEFAULT 0
 );
 CREATE INDEX by_review ON takedowns (review);
 CREATE TABLE events (
@@ -63,6 +63,7 @@ CREATE INDEX by_late ON takedowns (pending, due_s, takedown_id, state, platform)
 CREATE INDEX by_state ON takedowns (state, due_s, takedown_id, platform);
 CREATE INDEX by_platform ON takedowns (platform, due_s, takedown_id, state);
 CREATE INDEX by_case ON takedowns (case_id, due_s, takedown_id, state, platform);
+CREATE INDEX by_change ON takedowns (case_id, changed_s);
 CREATE INDEX by_author ON takedowns (author, platform) WHERE author IS NOT NULL;
 CREATE INDEX are_held ON takedowns (case_id) WHERE held;
 CREATE INDEX not_yet_late ON takedowns (due_s) WHERE pending AND NOT late;

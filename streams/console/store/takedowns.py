@@ -23,11 +23,12 @@ _EVENT = msgspec.msgpack.Decoder(Takedown)
 _STEP = msgspec.msgpack.Decoder(Delivery)
 _PUT = """
 INSERT INTO takedowns VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT due_s FROM dues WHERE takedown_id = ?), ?), ?, ?, 0
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT due_s FROM dues WHERE takedown_id = ?), ?), ?, ?, ?, 0
 ) ON CONFLICT DO UPDATE SET
     state = excluded.state, pending = excluded.pending, held = excluded.held, minor = excluded.minor,
-    last = excluded.last, late = late AND excluded.pending
+    last = excluded.last, changed_s = excluded.changed_s, late = late AND excluded.pending
 """
+CHANGED = "SELECT takedown_id, last FROM takedowns WHERE case_id = ? ORDER BY changed_s DESC LIMIT ?"
 _NEW_DUE = "UPDATE takedowns SET due_s = ?, late = 0 WHERE takedown_id = ? AND due_s <> ?"
 
 
@@ -38,6 +39,17 @@ class Row(NamedTuple):
     """Its last event, without pictures."""
     found_s: float
     due_s: float | None
+
+
+class CaseEvent(NamedTuple):
+    """One event of one of a case's takedowns."""
+
+    at_s: float
+    takedown_id: str
+    platform: str
+    state: str
+    by: str
+    why: str
 
 
 class Place(NamedTuple):
@@ -128,6 +140,19 @@ class Takedowns:
         query = "SELECT last FROM takedowns WHERE case_id = ? ORDER BY due_s, takedown_id LIMIT ?"
         return [_EVENT.decode(last) for (last,) in self._database.execute(query, (case_id, limit))]
 
+    def newest_events(self, case_id: str, limit: int) -> list[CaseEvent]:
+        """Return the newest events of a case's takedowns, the newest first.
+
+        They are those of as many takedowns at most, the ones that changed last.
+        """
+        query = "SELECT at_s, state, by, why FROM events WHERE takedown_id = ? LIMIT ?"
+        found = [
+            CaseEvent(at_s, takedown_id, _EVENT.decode(last).post.platform, state, by, why)
+            for takedown_id, last in self._database.execute(CHANGED, (case_id, limit)).fetchall()
+            for at_s, state, by, why in self._database.execute(query, (takedown_id, MAX_STEPS))
+        ]
+        return sorted(found, reverse=True)[:limit]
+
     def held_of_case(self, case_id: str, limit: int) -> list[Takedown]:
         """Return the last events of takedowns of a case that were held for a reference."""
         query = "SELECT last FROM takedowns WHERE case_id = ? AND held LIMIT ?"
@@ -172,6 +197,7 @@ def _columns(event: Takedown, found_s: float) -> tuple[object, ...]:
         NEVER_S,
         bool(event.held_for),
         msgspec.msgpack.encode(event),
+        event.at.timestamp(),
     )
 
 
