@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -82,7 +82,9 @@ class MediaAccess:
         while not is_last:
             async with AsyncExitStack() as files:
                 async with waiting():
-                    fetched = await _concurrently(partial(self._fetch, post.seen_at, share, files), links)
+                    fetched = await _concurrently(
+                        partial(self._fetch, post.seen_at, share, files, failures=failures), links
+                    )
                 files_by_kind = {i: (one, post.media[i].kind) for i, one in fetched.items() if isinstance(one, Path)}
                 opened = await _concurrently(self._scan, files_by_kind)
                 outcomes = {**fetched, **opened}
@@ -92,14 +94,21 @@ class MediaAccess:
                 yield Wave([one for one in outcomes.values() if isinstance(one, OpenMedium)], is_last=is_last)
 
     async def _fetch(
-        self, seen_at: datetime, share: Share, files: AsyncExitStack, _: int, url: str
+        self, seen_at: datetime, share: Share, files: AsyncExitStack, index: int, url: str, *, failures: list[Failure]
     ) -> Path | RecordError | NoRoomError:
-        """Return a fetched medium, kept until `files` is closed, or the error with which its last attempt ended."""
+        """Return a fetched medium, kept until `files` is closed, or the error with which its last attempt ended.
+
+        Reasons why a fetched one is incomplete are appended to `failures`.
+        """
+        missing: list[RecordError] = []
+        fetch = partial(self.fetcher.fetch, url, share, missing)
         try:
             async for attempt in stamina.retry_context(_is_worth_another, attempts=self.fetch_attempts, timeout=None):
                 with attempt:
                     try:
-                        return await self._once_processed(url, seen_at, share, files)
+                        path = await self._once_processed(fetch, seen_at, files)
+                        failures += [Failure(index, error) for error in missing]
+                        return path  # noqa: TRY300 - an else clause would leave the attempt's block
                     except TransientError as error:
                         metrics.FETCH_FAILURES.labels(error.reason).inc()
                         raise
@@ -107,12 +116,14 @@ class MediaAccess:
             return _of_the_medium(error)
         raise AssertionError
 
-    async def _once_processed(self, url: str, seen_at: datetime, share: Share, files: AsyncExitStack) -> Path:
+    async def _once_processed(
+        self, fetch: Callable[[], AbstractAsyncContextManager[Path]], seen_at: datetime, files: AsyncExitStack
+    ) -> Path:
         """Return a fetched medium, after waiting `processing_s` from `seen_at` on for one that does not exist yet."""
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                return await files.enter_async_context(self.fetcher.fetch(url, share))
+                return await files.enter_async_context(fetch())
             except UnprocessableError as error:
                 left_s = self.processing_s - (datetime.now(UTC) - seen_at).total_seconds()
                 if error.reason != "link_not_yet" or left_s <= 0:

@@ -1,19 +1,21 @@
 """Fetcher of media: a link to a local file, within limits on scheme, address, size, time and redirects."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from streams.decode.fetch.hls import ListedMedia
 from streams.decode.fetch.object_store import ObjectStoreSource
+from streams.decode.fetch.received import Received, check_size
 from streams.decode.fetch.turns import Share, Turn, Turns
-from streams.decode.fetch.unnamed import path_of, unnamed_file, write_all
+from streams.decode.fetch.unnamed import path_of, unnamed_file
 from streams.decode.fetch.web import HttpSource
 from streams.decode.settings import MediaSettings
-from streams.errors import TransientError, UnprocessableError, worker_fault
+from streams.errors import RecordError, TransientError, UnprocessableError, worker_fault
 from streams.links.addresses import AddressPolicy
 
 
@@ -45,20 +47,24 @@ class Fetcher:
         await self._http.close()
 
     @asynccontextmanager
-    async def fetch(self, url: str, share: Share | None = None) -> AsyncIterator[Path]:
+    async def fetch(
+        self, url: str, share: Share | None = None, missing: list[RecordError] | None = None
+    ) -> AsyncIterator[Path]:
         """Yield a path that opens the medium until exit; the file of a fetched one has no name in any folder.
 
         Parameters
         ----------
         share
             Share of the post, the same for all its media; by default a new one.
+        missing
+            Becomes the reasons of what a playlist names and was not fetched.
 
         Raises
         ------
         UnprocessableError
             link_scheme, link_malformed, link_private_address, link_gone, link_forbidden, link_refused, redirect_loop,
-            media_too_large, media_empty; link_not_yet, after which the medium may still appear; link_slow, after which
-            the post waits for no further turn.
+            media_too_large, media_empty, media_playlist, media_encrypted; link_not_yet, after which the medium may
+            still appear; link_slow, after which the post waits for no further turn.
         TransientError
             link_unavailable, link_timeout, link_slow.
         WorkerError
@@ -72,7 +78,7 @@ class Fetcher:
             return
         async with self._turns.turn(_origin(parts), share or Share()) as turn:
             with unnamed_file(self._settings.temporary_folder) as file:
-                await self._download(url, parts, turn, file)
+                await self._download(url, parts, turn, file, [] if missing is None else missing)
                 self._turns.finish(turn)
                 yield path_of(file)
 
@@ -93,21 +99,36 @@ class Fetcher:
             raise UnprocessableError("link_forbidden", "the file is outside the allowed folders")
         if not path.is_file():
             raise UnprocessableError("link_gone", "there is no such file")
-        _check_size(path.stat().st_size, self._settings.max_bytes)
+        check_size(path.stat().st_size, self._settings.max_bytes)
         return path
 
-    async def _download(self, url: str, parts: SplitResult, turn: Turn, file: BinaryIO) -> None:
-        declare = partial(self._turns.declare, turn)
-        chunks = self._objects.read(parts, declare) if parts.scheme == "s3" else self._http.read(url, declare)
+    async def _download(
+        self, url: str, parts: SplitResult, turn: Turn, file: BinaryIO, missing: list[RecordError]
+    ) -> None:
+        received = Received(file, turn, self._settings.max_bytes, partial(self._turns.declare, turn))
+        listed = ListedMedia(self._http, received, missing)
         try:
             async with asyncio.timeout(self._settings.fetch_timeout_s) as turn.timer:
-                await _write(chunks, turn, file, self._settings.max_bytes)
+                if parts.scheme == "s3":
+                    await received.write(self._objects.read(parts, received.declare))
+                else:
+                    await self._download_web(url, received, listed)
         except TimeoutError as error:
-            if turn.was_ended:
-                detail = f"{parts.hostname} was among the slowest when too many were slow"
-                raise TransientError("link_slow", detail) from error
-            detail = f"{parts.hostname} took more than {self._settings.fetch_timeout_s:g} s"
-            raise TransientError("link_timeout", detail) from error
+            late = self._late(parts, turn)
+            if turn.was_ended or not listed.has_media:
+                raise late from error
+            missing.append(late)
+
+    async def _download_web(self, url: str, received: Received, listed: ListedMedia) -> None:
+        bases = [url]
+        await received.write(self._http.read(url, received.declare, located=bases.append))
+        if received.is_playlist():
+            await listed.fetch(bases[-1])
+
+    def _late(self, parts: SplitResult, turn: Turn) -> TransientError:
+        if turn.was_ended:
+            return TransientError("link_slow", f"{parts.hostname} was among the slowest when too many were slow")
+        return TransientError("link_timeout", f"{parts.hostname} took more than {self._settings.fetch_timeout_s:g} s")
 
 
 def _origin(parts: SplitResult) -> str:
@@ -126,19 +147,3 @@ def _split(url: str) -> SplitResult:
     if parts.scheme != "file" and not parts.hostname:
         raise UnprocessableError("link_malformed", "the link names no host")
     return parts
-
-
-def _check_size(n_bytes: int, max_bytes: int) -> None:
-    if n_bytes > max_bytes:
-        raise UnprocessableError("media_too_large", f"{n_bytes} bytes or more, {max_bytes} allowed")
-    if n_bytes == 0:
-        raise UnprocessableError("media_empty", "the medium has no bytes")
-
-
-async def _write(chunks: AsyncGenerator[bytes], turn: Turn, file: BinaryIO, max_bytes: int) -> None:
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            turn.received_bytes += len(chunk)
-            _check_size(turn.received_bytes, max_bytes)
-            write_all(file, chunk)
-    _check_size(turn.received_bytes, max_bytes)

@@ -23,6 +23,9 @@ _ELSEWHERE = {"link_gone", "link_forbidden", "link_refused", "link_not_yet"}
 """Reasons why one server has no blob while another may have it."""
 _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
+type Span = tuple[int, int]
+"""First byte, and the one after the last."""
+
 
 class HttpSource:
     """Streams media over http and https, following redirects by hand so that each is checked."""
@@ -38,13 +41,24 @@ class HttpSource:
         """Close kept connections."""
         await self._client.aclose()
 
-    async def read(self, url: str, declare: Callable[[int], None]) -> AsyncGenerator[bytes]:
+    async def read(
+        self,
+        url: str,
+        declare: Callable[[int], None],
+        *,
+        span: Span | None = None,
+        located: Callable[[str], object] = str,
+    ) -> AsyncGenerator[bytes]:
         """Yield the body in chunks; a blob of Bluesky that the link's server does not have, from its account's server.
 
         Parameters
         ----------
         declare
             Called with the declared size in bytes, if there is one, before the first chunk.
+        span
+            The bytes wanted; by default all.
+        located
+            Called with the address that gave the body, after redirects, before the first chunk.
 
         Raises
         ------
@@ -52,13 +66,13 @@ class HttpSource:
             As Fetcher.fetch.
         """
         try:
-            async with aclosing(self._read(url, declare)) as chunks:
+            async with aclosing(self._read(url, declare, span, located)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except UnprocessableError as error:  # only before the first chunk
             if error.reason not in _ELSEWHERE or not (home := await self._home(url)):
                 raise
-            async with aclosing(self._read(home, declare)) as chunks:
+            async with aclosing(self._read(home, declare, span, located)) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
@@ -72,10 +86,13 @@ class HttpSource:
         same = urlsplit(server).netloc == parts.netloc
         return "" if same or not server else f"{server}{_BLOB_PATH}?{parts.query}"
 
-    async def _read(self, url: str, declare: Callable[[int], None]) -> AsyncGenerator[bytes]:
+    async def _read(
+        self, url: str, declare: Callable[[int], None], span: Span | None, located: Callable[[str], object]
+    ) -> AsyncGenerator[bytes]:
         host = "the host"
+        headers = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}"}
         try:
-            request = self._client.build_request("GET", url)
+            request = self._client.build_request("GET", url, headers=headers)
             for _ in range(self._settings.max_redirects + 1):
                 host = request.url.host
                 response = await self._client.send(request, stream=True)
@@ -83,8 +100,9 @@ class HttpSource:
                     if response.next_request is None:
                         if response.is_client_error and _is_not_yet(await _first_chunk(response)):
                             raise UnprocessableError("link_not_yet", f"{host} has no such blob")
-                        self._check(response, declare)
-                        async for chunk in response.aiter_raw():
+                        self._check(response, declare, span)
+                        located(str(response.url))
+                        async for chunk in _wanted(response, span):
                             yield chunk
                         return
                     request = response.next_request
@@ -100,7 +118,7 @@ class HttpSource:
             raise TransientError("link_unavailable", f"{host}: {type(error).__name__}") from error
         raise UnprocessableError("redirect_loop", f"more than {self._settings.max_redirects} redirects")
 
-    def _check(self, response: httpx.Response, declare: Callable[[int], None]) -> None:
+    def _check(self, response: httpx.Response, declare: Callable[[int], None], span: Span | None) -> None:
         """Refuse a response without a medium, and a declared size that is too large, before reading the body."""
         status, host = response.status_code, response.request.url.host
         detail = f"{host} answered {status}"
@@ -110,13 +128,36 @@ class HttpSource:
             raise UnprocessableError("link_gone", detail)
         if status in _FORBIDDEN:
             raise UnprocessableError("link_forbidden", detail)
-        if status != HTTPStatus.OK:
+        if status != HTTPStatus.OK and not _is_part(response, span):
             raise UnprocessableError("link_refused", detail)
+        if span is not None and span[0] and status == HTTPStatus.OK:
+            raise UnprocessableError("link_refused", f"{host} gives no ranges of bytes")
         declared = response.headers.get("content-length", "")
         if declared.isdecimal():
             if int(declared) > self._settings.max_bytes:
                 raise UnprocessableError("media_too_large", f"{declared} bytes, {self._settings.max_bytes} allowed")
             declare(int(declared))
+
+
+def _is_part(response: httpx.Response, span: Span | None) -> bool:
+    """Return whether a response has the bytes wanted, at least from the first one on."""
+    given = response.headers.get("content-range", "")
+    return (
+        span is not None
+        and response.status_code == HTTPStatus.PARTIAL_CONTENT
+        and given.startswith(f"bytes {span[0]}-")
+    )
+
+
+async def _wanted(response: httpx.Response, span: Span | None) -> AsyncGenerator[bytes]:
+    """Yield a body, no further than the last byte wanted; raise media_partial if it ends before."""
+    left = None if span is None else span[1] - span[0]
+    async for chunk in response.aiter_raw():
+        yield chunk[:left]
+        if left is not None and (left := left - len(chunk)) <= 0:
+            return
+    if left:
+        raise UnprocessableError("media_partial", f"{response.request.url.host} gave {left} bytes less than wanted")
 
 
 def _is_not_yet(answer: bytes) -> bool:

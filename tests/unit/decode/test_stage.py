@@ -180,6 +180,16 @@ async def test_the_words_leave_before_any_medium_is_fetched(server: Server, medi
     assert server.requests == []
 
 
+async def test_what_a_playlist_lacks_is_a_failure_beside_its_film(
+    server: Server, media: MediaAccess, tmp_path: Path
+) -> None:
+    server.answers["/a.ts"] = response(body=video(tmp_path / "a.ts", moving(20)).read_bytes())
+    server.answers["/a.m3u8"] = response(body=b"#EXTM3U\n#EXTINF:2,\na.ts\n#EXTINF:2,\ngone.ts\n")
+    outputs, error = await run(post(server.url("/a.m3u8")), media)
+    assert assert_parts_are_exact(outputs).visual == 1
+    assert (error.reason, "medium 0: link_gone" in error.detail) == ("link_gone", True)
+
+
 @pytest.mark.parametrize("n_failures", [2, 3])
 async def test_an_unavailable_medium_is_tried_again_and_given_up_alone(
     server: Server, media: MediaAccess, tmp_path: Path, n_failures: int
@@ -213,7 +223,7 @@ async def test_a_full_disk_of_the_worker_is_no_fault_of_the_post(
     def full(*_: object) -> None:
         raise WorkerError("disk_full", "no space left")
 
-    monkeypatch.setattr("streams.decode.fetch.fetcher.write_all", full)
+    monkeypatch.setattr("streams.decode.fetch.received.write_all", full)
     with pytest.raises(WorkerError):
         await decoded_to_the_end(post(image(tmp_path / "a.jpg"), server.url("/a")), media)
 
