@@ -290,7 +290,7 @@ async def test_a_playlist_that_names_nothing_readable_is_refused(
 
 
 def test_hostile_text_takes_time_in_proportion_to_its_length() -> None:
-    for hostile in ("A" * 400_000, 'A="' * 150_000, '#EXT-X-KEY:METHOD=AES-128,URI="a"\n' * 20_000):
+    for hostile in ("A" * 60_000, 'A="' * 20_000, '#EXT-X-KEY:METHOD=AES-128,URI="a"\n' * 3_000):
         assert parsed(f"#EXTM3U\n#EXT-X-STREAM-INF:{hostile}").segments == []
 
 

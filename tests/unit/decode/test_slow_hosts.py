@@ -34,7 +34,7 @@ CODEC = Codec()
 class Hosts:
     """Good hosts answer in 0.2 s; the others send a byte a second, or nothing."""
 
-    async def read(self, url: str, declare: Callable[[int], None]) -> AsyncGenerator[bytes]:
+    async def read(self, url: str, declare: Callable[[int], None], **_: object) -> AsyncGenerator[bytes]:
         if "good" in url:
             declare(100_000)
             await asyncio.sleep(0.2)
