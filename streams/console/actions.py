@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from schemas.messages import Case, Label, Verdict
+from schemas.messages import Case, Label, Post, Verdict
 from streams.audit.acting import acting
 from streams.cases.labels import label_key, write_label
 from streams.console.store.store import FollowedStore
@@ -18,6 +18,7 @@ from streams.desk.thumbnail import read_thumbnail
 from streams.desk.withdraw_case import withdraw_case
 from streams.engine.dead_letter_index import Selection
 from streams.engine.redrive import redrive
+from streams.kafka.producer import writing
 from streams.rights.person import Person
 from streams.rights.table import Right
 from streams.settings import Settings
@@ -100,6 +101,16 @@ class Actions:
         request = ReviewRequest(case_id, reference_id, self._signature, why, self._person.name)
         act = _Act("withdraw", f"{case_id}/{reference_id}", why)
         await self._act(act, lambda: withdraw_reference(self._settings, request), "cases", "standings")
+
+    async def check_links(self, case_id: str, posts: Sequence[Post]) -> None:
+        """Write posts whose links are to be checked for a case; they go the way of every other post."""
+
+        def write() -> None:
+            with writing(self._settings) as writer:
+                for post in posts:
+                    writer.write("posts", post.post_id, post)
+
+        await self._act(_Act("extend", case_id, "", f"{len(posts)} addresses checked"), write)
 
     async def redrive(self, letter_id: str) -> str:
         """Put one dead letter back, unless it was before; return what became of it."""

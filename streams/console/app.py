@@ -13,6 +13,7 @@ from litestar.params import FromPath
 from streams.console.guard import address_of, session_of
 from streams.console.pages import (
     cases,
+    checks,
     dead_letters,
     erasures,
     extending,
@@ -54,6 +55,7 @@ def create_app(site: Site) -> Litestar:
             *_entrance(site),
             *(login.routes(site, site.login) if site.login is not None else ()),
             *cases.routes(site),
+            *checks.routes(site),
             *second_person.routes(site),
             *opening.routes(site),
             *extending.routes(site),

@@ -41,6 +41,7 @@ PAGES = {
     "cases": "/",
     "case": "/cases/case-a",
     "withdraw": "/cases/case-a/withdraw",
+    "checks": "/cases/case-a/checks",
     "extend": "/cases/case-a/extend",
     "erasures": "/erasures",
     "erasure": "/erasures/case-z",

@@ -11,6 +11,7 @@ from schemas.messages import (
     Act,
     Case,
     Checkpoint,
+    DeadLetter,
     Delivery,
     Label,
     Message,
@@ -22,6 +23,7 @@ from schemas.messages import (
 )
 from streams.console.store.acts import Acts
 from streams.console.store.cases import Cases
+from streams.console.store.checks import Checks
 from streams.console.store.counts import Counts
 from streams.console.store.database import add_indexes, open_database
 from streams.console.store.reviews import Reviews
@@ -66,6 +68,7 @@ class Store:
         self.reviews = Reviews(self._database)
         self.acts = Acts(self._database, settings)
         self.searches = Searches()
+        self.checks = Checks()
         self.dead_letters = DeadLetterIndex((), self._codec, Selection())
         self.n_records = 0
         """Records applied since the start."""
@@ -75,7 +78,7 @@ class Store:
             "labels": lambda updates: self.reviews.add_labels(self._messages("labels", updates, Label)),
             "takedowns": lambda updates: self.takedowns.add_events(self._messages("takedowns", updates, Takedown)),
             "deliveries": self._apply_deliveries,
-            "verdicts": lambda updates: self.reviews.add_verdicts(self._messages("verdicts", updates, Verdict)),
+            "verdicts": self._apply_verdicts,
             "searches": self._apply_searches,
             "dead-letters": self._apply_dead_letters,
             "acts": lambda updates: self.acts.add(self._messages("acts", updates, Act)),
@@ -132,8 +135,14 @@ class Store:
             key = update.key.decode(errors="replace")
             if update.value is None:
                 self.cases.erase(key)
+                self.checks.erase(key)
             elif isinstance(case := decode_or_refuse(self._codec, "cases", update), Case):
                 self.cases.put(key, case, update.offset)
+
+    def _apply_verdicts(self, updates: Sequence[Update]) -> None:
+        verdicts = self._messages("verdicts", updates, Verdict)
+        self.reviews.add_verdicts(verdicts)
+        self.checks.add_verdicts(verdicts)
 
     def _apply_searches(self, updates: Sequence[Update]) -> None:
         for search in self._messages("searches", [update for update in updates if update.value is not None], Search):
@@ -151,6 +160,8 @@ class Store:
         for update in updates:
             record = ScannedRecord(update.partition, update.offset, update.value, update.key)
             self.dead_letters.add(record, self._codec, Selection())
+        if not self.checks.is_empty:
+            self.checks.add_letters(self._messages("dead-letters", updates, DeadLetter))
 
 
 class FollowedStore(Store):

@@ -135,6 +135,12 @@ class Takedowns:
         found = self._database.execute(query, (takedown_id,)).fetchone()
         return _row(*found) if found else None
 
+    def of_review(self, key: str) -> Row | None:
+        """Return the takedown of a post for a case by the key of its review, None if there is none."""
+        query = "SELECT last, found_s, due_s FROM takedowns WHERE review = ? LIMIT 1"
+        found = self._database.execute(query, (key,)).fetchone()
+        return _row(*found) if found else None
+
     def last_of_case(self, case_id: str, limit: int) -> list[Takedown]:
         """Return the last events of a case's takedowns; of more, those with the earliest due times."""
         query = "SELECT last FROM takedowns WHERE case_id = ? ORDER BY due_s, takedown_id LIMIT ?"

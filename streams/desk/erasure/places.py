@@ -43,8 +43,9 @@ def retention(topic: str) -> str:
     return "kept for ever" if hours == FOREVER else f"{hours // 24} d" if hours >= 48 else f"{hours} h"  # noqa: PLR2004
 
 
-def _published(topic: str) -> Place:
-    return Place(topic, "", Fate.NONE, "written without regard to cases, from what others published", retention(topic))
+def _published(topic: str, more: str = "") -> Place:
+    how = f"written without regard to cases, from what others published{more}"
+    return Place(topic, "", Fate.NONE, how, retention(topic))
 
 
 def _expires(topic: str, holds: str) -> Place:
@@ -54,7 +55,8 @@ def _expires(topic: str, holds: str) -> Place:
 _IDS = "ids of case and references, matched times, thumbnails that nobody can unseal without the case's data key"
 
 _ROWS = (
-    *(_published(topic) for topic in ("posts", "frames", "sounds", "texts", "descriptors", "removals")),
+    _published("posts", "; an address that a person had checked for a case is a post too, and does not name the case"),
+    *(_published(topic) for topic in ("frames", "sounds", "texts", "descriptors", "removals")),
     Place(
         "cases",
         "descriptors, digests of terms, the data key of thumbnails, pseudonym, policy, the authority's file number",

@@ -25,6 +25,7 @@ from schemas.messages import (
     Label,
     Message,
     Passage,
+    Post,
     PostRef,
     Reference,
     Search,
@@ -43,6 +44,7 @@ from streams.console.openings import Openings
 from streams.console.render import Renderer
 from streams.console.sessions import TEAM, Identity, Sessions
 from streams.console.site import Site
+from streams.console.store.checks import Check
 from streams.console.store.store import Store
 from streams.console.store.takedowns import Place
 from streams.console.wellbeing import Wellbeing
@@ -77,6 +79,7 @@ class RecordedActions:
     def __init__(self) -> None:
         self.done: list[tuple[str, ...]] = []
         self.labels: list[Label] = []
+        self.posts: list[Post] = []
         self.by: list[Identity] = []
 
     def of(self, identity: Identity) -> Actions:
@@ -106,6 +109,10 @@ class RecordedActions:
     async def thumbnail(self, verdict: Verdict, number: int, _: list[Case]) -> bytes | None:
         self.done.append(("thumbnail", verdict.post.post_id, str(number)))
         return b"JPEG of the test" if number == 0 else None
+
+    async def check_links(self, case_id: str, posts: Sequence[Post]) -> None:
+        self.done.append(("check", case_id))
+        self.posts += posts
 
     async def redrive(self, letter_id: str) -> str:
         self.done.append(("redrive", letter_id))
@@ -278,12 +285,13 @@ def found(number: int = 0, **changes: object) -> Takedown:
     return takedown(**fields | changes)
 
 
-def letter(number: int = 0) -> DeadLetter:
-    return DeadLetter(
+def letter(number: int = 0, **changes: object) -> DeadLetter:
+    made = DeadLetter(
         dead_letter_id=f"letter-{number}", stage="decode", topic="posts", partition=0, offset=number,
         reason="media_decode", fate="unprocessable", detail=f"no sample can be read{SUFFIX}", key=b"k",
         value=b"v", at=ago(minutes=number),
     )  # fmt: skip
+    return msgspec.structs.replace(made, **changes)
 
 
 def fill(store: Store) -> None:
@@ -291,6 +299,9 @@ def fill(store: Store) -> None:
     put(store, "cases", case(opened_by="account"), case("case-m", "maple", minor=True), piece())
     put(store, "cases", case("case-w", "willow", policy=FOUR_EYES, opened_by="june"), piece("case-w"))
     put(store, "verdicts", waiting(), waiting("post-m", "case-m"))
+    store.checks.add(
+        [Check(f"post-{n}", "case-a", f"https://video.example/{n}{SUFFIX}", ago(minutes=n)) for n in range(9)]
+    )
     put(store, "takedowns", found(), found(1, state="held", held_for=["reference-1"]), found(2, state="removed"))
     put(store, "takedowns", found(event_id="event-0-2", state="sent", at=ago(hours=29)))
     sent = delivery(

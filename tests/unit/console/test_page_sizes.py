@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from streams.console.site import Site
+from streams.console.store.checks import Check
 from tests.unit.console.made_site import ago, browser, case, found, letter, made_site, piece, post, put, waiting
 from tests.unit.made_messages import delivery
 
@@ -26,10 +27,13 @@ def site() -> Iterator[Site]:
                          detail="no answer " * 20) for one, n in steps]  # fmt: skip
         put(store, "deliveries", *sent)
         put(store, "dead-letters", *map(letter, range(160)))
+        address = "https://video.example/" + "a&" * 900
+        store.checks.add(Check(f"checked-{n}", "case-a", f"{address}{n}", ago(minutes=n)) for n in range(200))
         yield made
 
 
-PAGES = ("/cases/case-a", "/takedowns", "/takedowns?overdue=1", "/takedowns/takedown-0", "/reviews", "/dead-letters",
+PAGES = ("/cases/case-a", "/cases/case-a/checks",
+         "/takedowns", "/takedowns?overdue=1", "/takedowns/takedown-0", "/reviews", "/dead-letters",
          "/live", "/unconfirmed")  # fmt: skip
 
 

@@ -31,7 +31,8 @@ PAGES = [
     "/", "/cases/case-a", "/cases/case-a/withdraw", "/reviews", JOB, "/takedowns", "/takedowns?state=sent&overdue=1",
     "/takedowns/takedown-0", "/live", "/open", "/unconfirmed", "/cases/case-w",
     "/cases/case-w/confirm", "/keys", FAMILY, LOOK, QUARANTINE, "/takedowns/takedown-0/notices/sent",
-    "/takedowns?state=sent", "/dead-letters", "/dead-letters?state=all&page=0", "/cases/case-a/extend", "/erasures",
+    "/takedowns?state=sent", "/dead-letters", "/dead-letters?state=all&page=0", "/cases/case-a/extend",
+    "/cases/case-a/checks", "/erasures",
     "/erasures/case-y", "/erasures/case-z",
 ]  # fmt: skip
 

@@ -57,7 +57,7 @@ async def test_a_role_sees_and_does_what_the_table_of_rights_gives(
                 may = may_use(handler, role, is_own=owner == "account")
                 assert ("You have no right" in answer.text) is not may, (path, answer.text)
                 assert may or answer.status_code == 403, path
-    allowed = {"approve": "send", "redrive": "redrive", "pack": "evidence"}
+    allowed = {"approve": "send", "redrive": "redrive", "pack": "evidence", "check": "extend"}
     scopes = {RIGHTS[cast("Right", allowed[act[0]])].scope(role) for act in actions.done} if role else set()
     assert role or actions.done == []
     assert scopes <= ({"all", "own"} if owner == "account" else {"all"})

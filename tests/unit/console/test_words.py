@@ -79,6 +79,7 @@ def test_no_word_is_left_that_nothing_uses() -> None:
         *GROUPS,
         "reason",
         "reason_part",
+        "unread",
         "family_decision",
         "concern",
         "erasure_step",

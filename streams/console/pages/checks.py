@@ -1,0 +1,143 @@
+"""Page of a case on which addresses are checked: a form, and the answer to each as it comes."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
+
+from litestar import Request, Response, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+from schemas.ids import record_id
+from schemas.messages import Medium, Post, PostRef
+from streams.cases.labels import label_key
+from streams.console.render import go_to, web_address
+from streams.console.scope import of_case
+from streams.console.site import Site
+from streams.console.store.cases import CaseRow
+from streams.console.store.checks import MAX_CHECKS, Check, Unread
+from streams.console.store.takedowns import Row
+from streams.console.words import Words
+from streams.delivery.platforms.registry import Registry, load_registry
+from streams.errors import UsageError
+
+MAX_ADDRESSES = 100
+"""Of one form."""
+_MAX_CHARS = 2_000
+"""Of one address, as browsers take."""
+_SHOWN = 100
+_MAX_NAMED = 80
+"""Characters of a refused line that its sentence repeats."""
+
+
+class Answer(NamedTuple):
+    """What became of a check so far."""
+
+    check: Check
+    kind: Literal["takedown", "review", "unread", "none", "waiting"]
+    takedown: Row | None = None
+    unread: Unread | None = None
+
+
+def routes(site: Site) -> list[Any]:
+    """Return the handlers."""
+    registry = load_registry(site.settings.delivery.platforms)
+
+    @get("/cases/{case_id:str}/checks", opt={"right": "read", "owner": of_case})
+    async def listed(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
+        row, checks = _find(site, case_id), site.store.checks.of_case(case_id)
+        return site.renderer.page(
+            request,
+            "checks",
+            row=row,
+            answers=[_answer(site, check) for check in checks[:_SHOWN]],
+            n_checks=len(checks),
+            most=MAX_ADDRESSES,
+            most_kept=MAX_CHECKS,
+        )
+
+    @post("/cases/{case_id:str}/checks", opt={"right": "extend", "owner": of_case})
+    async def begin(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
+        _find(site, case_id)
+        sent, now = await request.form(), datetime.now(UTC)
+        given = _addresses(site.renderer.words(request), str(sent.get("addresses", "")))
+        posts = [_post(registry, address, now) for address in given]
+        await _begin(site, request, case_id, [one for one in posts if _is_new(site, one, case_id, now)])
+        return go_to(f"/cases/{quote(case_id, safe='')}/checks")
+
+    return [listed, begin]
+
+
+def _find(site: Site, case_id: str) -> CaseRow:
+    row = site.store.cases.find(case_id)
+    if row is None or row.benign:
+        raise NotFoundException
+    return row
+
+
+async def _begin(site: Site, request: Request[Any, Any, Any], case_id: str, posts: list[Post]) -> None:
+    """Watch for the answers, then write the posts: an answer cannot come before it is watched for."""
+    if not posts:
+        return
+    checks = [Check(one.post_id, case_id, one.url, one.seen_at) for one in posts]
+    site.store.checks.add(checks)
+    try:
+        await site.actions(request).check_links(case_id, posts)
+    except BaseException:
+        site.store.checks.remove(checks)
+        raise
+
+
+def _addresses(t: Words, text: str) -> list[str]:
+    """Return the addresses of a form, each once.
+
+    Raises
+    ------
+    UsageError
+        There are none or too many, or a line is no address; nothing is checked then.
+    """
+    lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    if not lines:
+        raise UsageError(t("checks.nothing"))
+    if len(lines) > MAX_ADDRESSES:
+        raise UsageError(t("checks.too_many", n=len(lines), most=MAX_ADDRESSES))
+    if (wrong := next(_wrong(lines), None)) is not None:
+        raise UsageError(t("checks.wrong", line=wrong[:_MAX_NAMED]))
+    return lines
+
+
+def _wrong(lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        if len(line) > _MAX_CHARS or not line.isprintable() or " " in line or web_address(line) is None:
+            yield line
+
+
+def _post(registry: Registry, address: str, now: datetime) -> Post:
+    """Return the post of an address, whose id is the address's alone: whoever asks again makes no second takedown."""
+    post_id = record_id("checked-link", address)
+    of_host = PostRef(post_id=post_id, platform="", url=address, published_at=now, seen_at=now)
+    platform = next(iter(registry.find(of_host)[1].posts), "web")
+    return Post(
+        post_id=post_id, platform=platform, url=address, published_at=now, seen_at=now, media=[Medium(url=address)]
+    )  # fmt: skip
+
+
+def _is_new(site: Site, made: Post, case_id: str, now: datetime) -> bool:
+    """Return whether an address is not yet checked, could not be read, or was judged so long ago that it is again."""
+    checks = site.store.checks
+    asked = checks.find(made.post_id, case_id)
+    memory = timedelta(seconds=site.settings.fusion_memory_s)
+    return asked is None or checks.unread(asked) is not None or now - asked.at > memory
+
+
+def _answer(site: Site, check: Check) -> Answer:
+    store, key = site.store, label_key(check.post_id, check.case_id)
+    takedown, unread = store.takedowns.of_review(key), store.checks.unread(check)
+    if takedown is not None:
+        return Answer(check, "takedown", takedown)
+    if store.reviews.find(key) is not None:
+        return Answer(check, "review")
+    if unread is not None:
+        return Answer(check, "unread", unread=unread)
+    return Answer(check, "none" if store.checks.has_no_match(check) else "waiting")
