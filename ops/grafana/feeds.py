@@ -17,6 +17,13 @@ BOARD = Board(
                 {"{{feed}} {{kind}}": signals.FEED_EVENTS},
             ),
             lines(
+                "Dead letters of feeds",
+                "Events, fields and media that a feed could not read, in each interval, by reason.",
+                "short",
+                {"{{feed}} {{reason}}": signals.FEED_DEAD_LETTERS},
+                no_value="none",
+            ),
+            lines(
                 "Lag",
                 "Age of a feed's newest event on arrival.",
                 "s",

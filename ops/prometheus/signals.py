@@ -122,6 +122,7 @@ TAKEDOWNS_OVERDUE = "max by (namespace, clock) (jikimi_takedowns_overdue)"
 
 # Feeds and topics.
 FEED_EVENTS = "sum by (namespace, feed, kind) (rate(jikimi_feed_events_total[5m]))"
+FEED_DEAD_LETTERS = "sum by (namespace, feed, reason) (increase(jikimi_feed_dead_letters_total[5m]))"
 FEED_LAG = "max by (namespace, feed) (jikimi_feed_lag_seconds)"
 FEED_CONNECTED = "max by (namespace, feed) (jikimi_feed_connected)"
 FEED_RECONNECTS = "sum by (namespace, feed, reason) (increase(jikimi_feed_reconnects_total[5m]))"

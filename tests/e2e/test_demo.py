@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -86,7 +87,9 @@ def in_one_process(media: Path, tmp_path_factory: pytest.TempPathFactory) -> InO
 @contextmanager
 def started(command: list[str], errors: IO[str]) -> Iterator[subprocess.Popen[str]]:
     """Yield a process whose output is read line by line."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+    # A test run in the background ignores SIGINT, and its children would too.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, preexec_fn=heed) as process:  # noqa: PLW1509
         try:
             yield process
         finally:

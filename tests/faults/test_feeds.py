@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,12 +94,20 @@ def urls(rig: Rig) -> set[str]:
     return {post.url for post in messages(rig, "posts")}
 
 
+def card(record: Mapping[str, Any]) -> str:
+    """Return what the card of a recorded post adds to its text."""
+    linked = record.get("embed", {}).get("external", {})
+    return "".join(
+        f"\n\n{part}" for part in (linked.get("uri"), linked.get("title"), linked.get("description")) if part
+    )
+
+
 def expected_posts(server: Jetstream) -> Counter[tuple[str, str]]:
     """Return url and text of every published post and edit."""
     bodies = [event if server.wire == 1 else event["payload"] for event in server.published]
     commits = [(body["did"], body.get("commit", body)) for body in bodies]
     return Counter(
-        (f"https://bsky.app/profile/{did}/post/{commit['rkey']}", commit["record"]["text"])
+        (f"https://bsky.app/profile/{did}/post/{commit['rkey']}", commit["record"]["text"] + card(commit["record"]))
         for did, commit in commits
         if commit.get("operation") in {"create", "update"}
     )

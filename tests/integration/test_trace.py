@@ -83,7 +83,9 @@ def test_a_post_has_one_trace_to_its_takedown_even_if_a_later_case_finds_it(
     assert {span.service for span in spans} == {"jikimi feed jsonl", "jikimi worker all"}
     exported = repr(spans)
     assert not [secret for secret in (_SECRET, "made.example", "fresh") if secret in exported]
-    for span in spans[1:]:
+    for span in spans:
+        if span.name == _PATH[0]:
+            continue  # of the feed, which has read it from no topic
         assert span.attributes["messaging.system"] == "kafka"
         assert span.attributes["messaging.destination.name"] == span.name.split()[1]
         assert int(span.attributes["messaging.kafka.offset"]) >= 0
