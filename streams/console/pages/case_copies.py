@@ -9,7 +9,7 @@ from streams.console.store.takedowns import CaseEvent, Filter, Row
 from streams.delivery.families import Family, families, repeat_uploaders
 from streams.takedown.life import PENDING
 
-OF_CASE = 500
+OF_CASE = 200
 """Takedowns whose families are shown: those that are due first."""
 _MAX_FAMILIES, _MAX_UPLOADERS, _MAX_EVENTS = 20, 10, 50
 
