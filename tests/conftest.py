@@ -41,6 +41,8 @@ LONGEST = (
 """The longest files in order, under tests. They run first, then those of the folders below."""
 FOLDERS = ("faults", "integration", "e2e", "unit", "contract")
 _HERE = Path(__file__).parent
+_MAYBE_TIME = 1e9
+"""Seconds since the epoch, about."""
 _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
@@ -97,10 +99,6 @@ def embedded() -> Iterator[str]:
 def prefix() -> str:
     """Give a prefix for topics and groups that no other test has."""
     return new_prefix()
-
-
-_MAYBE_TIME = 1e9
-"""Seconds since the epoch, about."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

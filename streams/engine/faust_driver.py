@@ -57,7 +57,7 @@ log = structlog.get_logger()
 ANSWER_S = 2.0
 """Longest wait of a stopping worker for one answer of the broker."""
 _LOOK_S = 1.0
-"""Time between two looks at whether the partitions of a commit still exist."""
+"""Time between two looks at whether the partitions of a commit still exist, and whether the group is refused."""
 _REFUSALS = {
     InconsistentGroupProtocolError: "another program has joined it; `jikimi doctor` names its members",
     GroupAuthorizationFailedError: "this user has no right to it; see `jikimi doctor`",
@@ -70,7 +70,7 @@ def is_too_large(error: BaseException) -> bool:
 
 
 class Assignor(RoundRobinPartitionAssignor):  # type: ignore[misc]  # aiokafka is untyped
-    """Assignment in turns, as Faust's own, under a name that no other consumer uses.
+    """Assignment in turns, as Faust's for an app without tables of its kind, under a name that no other consumer uses.
 
     The broker refuses members without a common name. Under the usual one, any consumer that is given a stage's group by
     mistake would be assigned partitions, and commit records that nobody has processed.
@@ -89,10 +89,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if not hasattr(consumer, name):
                 raise RuntimeError(f"aiokafka no longer keeps {name}: correct streams/engine/faust_driver.py")
         consumer._fetch_max_wait_ms = transport.fetch_wait_ms  # noqa: SLF001 - see above
-        if (
-            self._assignor is RoundRobinPartitionAssignor
-        ):  # a stage with a table needs Faust's own, also named its own way
-            consumer._partition_assignment_strategy = [Assignor]  # noqa: SLF001 - likewise
+        consumer._partition_assignment_strategy = [Assignor]  # noqa: SLF001 - likewise
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust sets it with its own transactions only
         return consumer
 
@@ -104,12 +101,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _end_if_refused(self) -> None:
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - there is no public call
         while not self.should_stop:
-            error = getattr(coordinator, "_pending_exception", None)
-            if isinstance(error, tuple(_REFUSALS)):
-                group = self.app.conf.id
-                raise WorkerError(
-                    "group_refused", f"the broker refuses consumer group {group}: {_REFUSALS[type(error)]}"
-                )
+            if (why := _REFUSALS.get(type(coordinator._pending_exception))) is not None:  # noqa: SLF001 - likewise
+                raise WorkerError("group_refused", f"the broker refuses consumer group {self.app.conf.id}: {why}")
             await asyncio.sleep(_LOOK_S)
 
     async def on_thread_stop(self) -> None:

@@ -138,6 +138,8 @@ class TopicReader:
     async def current(self) -> None:
         """Return once every record written before this call is applied: a read barrier.
 
+        Records in a partition that was added within the last ten seconds may not be waited for.
+
         Raises
         ------
         BrokerError
@@ -181,7 +183,7 @@ class TopicReader:
 
     def _take_added(self) -> None:
         """Read partitions that were added to the topic, from their beginning; a look that fails is tried again."""
-        with suppress(TransientError):
+        with suppress(TransientError, KafkaException):
             added = sorted(set(self._find_partitions(self._query_client, _LOOK_ANSWER_S)) - set(self._partitions))
             if added:
                 self._find_partitions(self._consumer, _LOOK_ANSWER_S)  # each client must have asked for their leaders

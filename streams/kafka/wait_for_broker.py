@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import UsageError
-from streams.kafka.advertised import look_at, unreachable_in
+from streams.kafka.advertised import Advertised, look_at, unreachable_in
 from streams.kafka.clients import client_config
 from streams.settings import Settings
 
@@ -39,15 +39,19 @@ def wait_for_broker(settings: Settings) -> None:
         if not (advertised := look_at(cluster)).none_answers:
             return
         if time.monotonic() > deadline_s:
-            raise UsageError(f"{advertised.sentence(settings.bootstrap_servers)}; correct its advertised.listeners")
+            raise UsageError(_misadvertised(settings, advertised))
         time.sleep(_RETRY_S)
 
 
 def _failure(settings: Settings, client: AdminClient, errors: list[KafkaError], error: KafkaException) -> str:
     reason = underlying_error(client, errors, error).str()
     if (advertised := unreachable_in(one.str() for one in errors)).unreachable:
-        return f"{advertised.sentence(settings.bootstrap_servers)}; correct its advertised.listeners"
+        return _misadvertised(settings, advertised)
     return f"no Kafka broker answers at {settings.bootstrap_servers}: {reason}"
+
+
+def _misadvertised(settings: Settings, advertised: Advertised) -> str:
+    return f"{advertised.sentence(settings.bootstrap_servers)}; correct its advertised.listeners"
 
 
 def underlying_error(client: AdminClient, client_errors: Iterable[KafkaError], error: KafkaException) -> KafkaError:
