@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 Modality = Literal["visual", "audio", "text", "voice"]
+PieceModality = Literal["visual", "audio", "text", "voice", "motion"]
 Decision = Literal["act", "review", "dismiss"]
 Reason = Literal["early", "complete", "deadline", "late"]
 State = Literal[
@@ -95,6 +96,14 @@ class Segment(Message, frozen=True, kw_only=True):
     medium: int
     start_s: float
     duration_s: float
+    url: str = ""
+
+
+class Matrix(Message, frozen=True, kw_only=True):
+    dtype: str
+    rows: int
+    columns: int
+    data: bytes
 
 
 class Thumbnail(Message, frozen=True, kw_only=True):
@@ -119,6 +128,9 @@ class Frames(Message, frozen=True, kw_only=True):
     frames: list[Frame]
     thumbnails: list[Thumbnail] = []
     coverage: Coverage | None = None
+    look: int = 0
+    motion: Matrix | None = None
+    gone: str = ""
 
 
 class Sounds(Message, frozen=True, kw_only=True):
@@ -139,13 +151,6 @@ class Texts(Message, frozen=True, kw_only=True):
     texts: list[Text]
 
 
-class Matrix(Message, frozen=True, kw_only=True):
-    dtype: str
-    rows: int
-    columns: int
-    data: bytes
-
-
 class Descriptors(Message, frozen=True, kw_only=True):
     descriptor_id: str
     segment: Segment
@@ -159,6 +164,9 @@ class Descriptors(Message, frozen=True, kw_only=True):
     thumbnails: list[Thumbnail] = []
     links: list[str] = []
     explicit: float | None = None
+    look: int = 0
+    motion: Matrix | None = None
+    gone: str = ""
 
 
 class Policy(Message, frozen=True, kw_only=True):
@@ -172,7 +180,7 @@ class Policy(Message, frozen=True, kw_only=True):
 class Reference(Message, frozen=True, kw_only=True):
     reference_id: str
     segment: int
-    modality: Modality
+    modality: PieceModality
     model: str
     version: str
     start_s: float
@@ -241,6 +249,8 @@ class Scores(Message, frozen=True, kw_only=True):
     matches: list[Match]
     links: list[str] = []
     explicit: float | None = None
+    look: int = 0
+    gone: str = ""
 
 
 class Evidence(Message, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from schemas.matrix import unpack
-from schemas.messages import Descriptors, Reference
+from schemas.messages import Descriptors, Matrix, Reference
 
 _MAX_DIGEST_BYTES = 32
 
@@ -25,4 +25,12 @@ def defect(described: Descriptors | Reference) -> str | None:
         return f"{len(described.times_s)} times for {len(vectors)} vectors"
     if any(len(digest) > _MAX_DIGEST_BYTES for digest in described.digests):
         return f"digests of more than {_MAX_DIGEST_BYTES} bytes"
-    return None
+    return _motion_defect(described.motion) if isinstance(described, Descriptors) and described.motion else None
+
+
+def _motion_defect(motion: Matrix) -> str | None:
+    try:
+        rows = unpack(motion)
+    except ValueError as error:
+        return f"motion: {error}"
+    return None if np.isfinite(rows).all() else "motion that is not finite"

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from schemas.messages import MODALITIES, Case, Choice, Modality, Reference
+from schemas.messages import MODALITIES, Case, Choice, PieceModality, Reference
 from streams.cases.entries import references_of
 from streams.errors import UsageError
 
 _MAX_LISTED = 10
 
-type Gap = tuple[Modality, str]
+type Gap = tuple[PieceModality, str]
 """Modality, and id of a reference that the choice's model of that modality has not described."""
 
 

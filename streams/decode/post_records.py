@@ -10,6 +10,8 @@ from streams.engine.record import Output
 
 _POST_ITSELF = -1
 """Medium index of the post's own text, which is in no medium."""
+_MAX_URL = 2_048
+"""Longest address that records carry, as fusion keeps one for each medium: one with a longer one has no second look."""
 
 
 class PostRecords:
@@ -82,8 +84,18 @@ class PostRecords:
 
     def _segment(self, number: int, medium: int, start_s: float = 0.0, duration_s: float = 0.0) -> Segment:
         return Segment(
-            post=self._ref, parts=self._parts, segment=number, medium=medium, start_s=start_s, duration_s=duration_s
+            post=self._ref,
+            parts=self._parts,
+            segment=number,
+            medium=medium,
+            start_s=start_s,
+            duration_s=duration_s,
+            url=self._url(medium),
         )
+
+    def _url(self, medium: int) -> str:
+        url = "" if medium == _POST_ITSELF else self._post.media[medium].url
+        return url if len(url) <= _MAX_URL else ""
 
     def _output(self, topic: str, modality: Modality, message: Frames | Sounds | Texts) -> Output:
         """Return a record with a key that spreads the segments of one post over partitions."""

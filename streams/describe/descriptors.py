@@ -56,6 +56,7 @@ def descriptors(
     digests: list[bytes] | None = None,
     thumbnails: list[Thumbnail] | None = None,
     links: list[str] | None = None,
+    look: int = 0,
 ) -> Descriptors:
     """Return a segment's descriptors.
 
@@ -65,8 +66,10 @@ def descriptors(
         float32 (n, d), L2-normalised; stored as float16.
     times_s
         One per row, in the medium.
+    look
+        Number of the second look, 0 in the first pass.
     """
-    parts = (segment.post.post_id, segment.segment, modality, model.name, model.version)
+    parts = (segment.post.post_id, segment.segment, modality, model.name, model.version, *([look] if look else []))
     return Descriptors(
         descriptor_id=record_id("descriptors", *parts),
         segment=segment,
@@ -79,6 +82,7 @@ def descriptors(
         digests=digests or [],
         thumbnails=thumbnails or [],
         links=links or [],
+        look=look,
     )
 
 

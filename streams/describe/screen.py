@@ -53,9 +53,12 @@ def create(context: Context) -> None:
 
 
 def is_counted(message: Frames) -> bool:
-    """Return whether decode counted this stage's texts in `parts`: otherwise fusion does not wait for them."""
+    """Return whether decode counted this stage's texts in `parts`: otherwise fusion does not wait for them.
+
+    Those of a second look are not counted: the first pass has read the same screen.
+    """
     parts = message.segment.parts
-    return parts.text > parts.visual
+    return not message.look and parts.text > parts.visual
 
 
 def read_frames(reader: Reader, message: Frames) -> Output:

@@ -67,8 +67,17 @@ def described(
     """Return the descriptors of a segment's frames; `vectors` has a row for each prepared picture."""
     times_s = [message.frames[index].time_s for index in prepared.frame]
     views = prepared.view.tolist()
-    found = descriptors(message.segment, "visual", model, vectors, times_s, views=views, thumbnails=message.thumbnails)
-    found = msgspec.structs.replace(found, explicit=explicit)
+    found = descriptors(
+        message.segment,
+        "visual",
+        model,
+        vectors,
+        times_s,
+        views=views,
+        thumbnails=message.thumbnails,
+        look=message.look,
+    )
+    found = msgspec.structs.replace(found, explicit=explicit, motion=message.motion, gone=message.gone)
     return Output("descriptors", descriptor_key(message.segment, "visual"), found)
 
 

@@ -171,7 +171,8 @@ def _matches(evidence: Evidence, file_names: Mapping[str, str]) -> Iterable[Matc
 def _models(pieces: Iterable[Reference]) -> dict[Modality, list[str]]:
     found: dict[Modality, set[str]] = defaultdict(set)
     for piece in pieces:
-        found[piece.modality].add(model_of(piece))
+        if piece.modality != "motion":  # computed, by no model
+            found[piece.modality].add(model_of(piece))
     return {modality: sorted(names) for modality, names in sorted(found.items())}
 
 

@@ -65,7 +65,11 @@ async def evaluate(
     own = Policy(act=settings.act, review=settings.review, version=policy_version(settings.act, settings.review))
     index, policy = build_index(wanted, harmless), choice.policy or own
     cases = sorted({case for case, _ in wanted})
-    described_by = {(case, piece.modality) for case, piece in wanted if piece.vectors.rows or piece.digests}
+    described_by = {
+        (case, piece.modality)
+        for case, piece in wanted
+        if piece.modality != "motion" and (piece.vectors.rows or piece.digests)
+    }
 
     began_s, hits = _cpu_s(), kept.hits
     searched, described = [], []

@@ -182,7 +182,7 @@ class ArchiveSearch:
         """Archive a range of the topic and return its matches."""
         found = []
         for record in self._reader.read(partition, start, end):
-            if (past := self._decode(record)) is not None:
+            if (past := self._decode(record)) is not None and not past.descriptors.look:
                 self._archive.add(Hit(partition, record.offset), past.descriptors)
                 found += [(past, match) for match in index.search(past.descriptors)]
         return found

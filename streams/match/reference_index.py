@@ -10,6 +10,7 @@ from schemas.matrix import unpack
 from schemas.messages import Case, Descriptors, Match, Reference
 from streams.match.gallery import Gallery
 from streams.match.reference_matcher import ReferenceMatcher, Space, space_of
+from streams.match.second_look import ReferenceMotion, corrected
 
 
 def token(key: str, reference: Reference) -> str:
@@ -22,6 +23,7 @@ class ReferenceIndex:
     """Every active reference; immutable, so a search never runs on half a change.
 
     Pieces of benign cases, the allow-list, match nothing: the other references' similarities are normalised by them.
+    Pieces of motion are in no space and never searched: they correct the matches of a second look.
 
     Parameters
     ----------
@@ -33,8 +35,13 @@ class ReferenceIndex:
         grouped: dict[tuple[str, str, Space], list[Reference]] = defaultdict(list)
         benign: dict[Space, list[Reference]] = defaultdict(list)
         self.pieces: dict[str, tuple[str, str, Space, Reference]] = {}
+        self._motion = ReferenceMotion()
         for key, case, piece in entries:
             space = space_of(piece)
+            if piece.modality == "motion":
+                if not case.benign:
+                    self._motion.add(case.case_id, piece)
+                continue
             if case.benign and piece.modality == "voice":
                 continue  # the similarity of any two voices exceeds the cosine from which a picture or sound is benign
             if case.benign:
@@ -53,7 +60,13 @@ class ReferenceIndex:
         gallery = self._galleries.get(space_of(query))
         if gallery is None:
             return []
-        return sorted(gallery.search(query), key=lambda match: match.score, reverse=True)
+        matches = [self._looked(query, match) for match in gallery.search(query)]
+        return sorted(matches, key=lambda match: match.score, reverse=True)
+
+    def _looked(self, query: Descriptors, match: Match) -> Match:
+        if not query.look:
+            return match
+        return corrected(match, query, self._motion.of(match.case_id, match.reference_id))
 
     def match_one(self, piece_token: str, query: Descriptors) -> Match | None:
         """Return the query's match with the reference of this piece, with the same score as `search`."""

@@ -12,13 +12,13 @@ from models.text.links import leads_away
 from models.text.terms import Named, named
 from models.voice.likeness import most_similar_run
 from schemas.matrix import unpack
-from schemas.messages import Descriptors, Interval, Match, Modality, Passage, Reference, Thumbnail
+from schemas.messages import Descriptors, Interval, Match, Passage, PieceModality, Reference, Thumbnail
 from streams.match.normalisation import Rows
 
-type Space = tuple[Modality, str, str, int]
+type Space = tuple[PieceModality, str, str, int]
 """Modality, model, version and columns: only vectors of one space can be compared."""
 
-ALIGNMENT: dict[Modality, AlignmentParameters] = {"visual": VISUAL, "audio": AUDIO}
+ALIGNMENT: dict[PieceModality, AlignmentParameters] = {"visual": VISUAL, "audio": AUDIO}
 
 PERHAPS_NAMED = 0.7
 """Score of a text that contains a term only as an abbreviation or in another weak form: never enough by itself."""

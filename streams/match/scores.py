@@ -45,6 +45,8 @@ def scores_record(descriptors: Descriptors, matches: list[Match], late_token: st
         matches=kept,
         links=links,
         explicit=descriptors.explicit,
+        look=descriptors.look,
+        gone=descriptors.gone,
     )
 
 

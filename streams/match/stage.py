@@ -34,7 +34,8 @@ def create(context: Context) -> None:
             raise UnprocessableError("descriptors_malformed", detail)
         # First into the archive, then the search: a reference that is not in this search's index is searched in the
         # archive after it has entered the index, so one of the two searches always finds the pair.
-        await asyncio.to_thread(archive.add, Hit(record.partition, record.offset), message)
+        if not message.look:  # whose stretch the archive has from the first pass
+            await asyncio.to_thread(archive.add, Hit(record.partition, record.offset), message)
         index = await live.current()
         matches = await asyncio.to_thread(index.search, message)
         if matches:
