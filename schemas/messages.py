@@ -131,6 +131,7 @@ class Frames(Message, frozen=True, kw_only=True):
     look: int = 0
     motion: Matrix | None = None
     gone: str = ""
+    digests: list[bytes] = []
 
 
 class Sounds(Message, frozen=True, kw_only=True):
@@ -138,6 +139,7 @@ class Sounds(Message, frozen=True, kw_only=True):
     rate_hz: int
     pcm: bytes
     coverage: Coverage | None = None
+    digests: list[bytes] = []
 
 
 class Text(Message, frozen=True, kw_only=True):

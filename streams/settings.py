@@ -75,7 +75,7 @@ class Settings(SecretSettings):
     """User and password at the registry, as user:password; none by default."""
 
     term_key: SecretStr = SecretStr("")
-    """Shared by desk and text stage: terms leave the desk only as digests under this key."""
+    """Shared by desk and describing stages: terms, and digests of whole media, leave the desk only under this key."""
     mastodon_token: SecretStr = SecretStr("")
     """Access token of a user of the Mastodon server; scope read:statuses."""
 

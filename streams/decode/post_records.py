@@ -33,6 +33,7 @@ class PostRecords:
         self._ref = post.ref()
         self._numbers: dict[Modality, count[int]] = {"visual": count(), "audio": count(), "text": count(1)}
         self._n_frames = self._n_sounds = self._n_subtitles = 0
+        self._begun: set[tuple[Modality, int]] = set()
         self._parts = self._counted(pending=bool(post.media))
 
     def add(self, opened: Sequence[OpenMedium], *, last: bool) -> None:
@@ -70,14 +71,27 @@ class PostRecords:
         times = (span.start_s, span.duration_s)
         if span.has_sound:
             segment = self._next("audio", medium.index, *times)
-            sounds = Sounds(segment=segment, rate_hz=rate_hz, pcm=decoded.pcm, coverage=decoded.sound)
+            digests = self._once("audio", medium.index, medium.info.sound_digests)
+            sounds = Sounds(segment=segment, rate_hz=rate_hz, pcm=decoded.pcm, coverage=decoded.sound, digests=digests)
             yield self._output("sounds", "audio", sounds)
         if span.has_picture:
             segment = self._next("visual", medium.index, *times)
+            digests = self._once("visual", medium.index, medium.info.picture_digests)
             frames = Frames(
-                segment=segment, frames=decoded.frames, thumbnails=decoded.thumbnails, coverage=decoded.picture
+                segment=segment,
+                frames=decoded.frames,
+                thumbnails=decoded.thumbnails,
+                coverage=decoded.picture,
+                digests=[*digests, decoded.digest] if decoded.digest else digests,
             )
             yield self._output("frames", "visual", frames)
+
+    def _once(self, modality: Modality, medium: int, digests: list[bytes]) -> list[bytes]:
+        """Return the digests of a whole medium for its first record of a modality, none for the others."""
+        if (modality, medium) in self._begun:
+            return []
+        self._begun.add((modality, medium))
+        return digests
 
     def _next(self, modality: Modality, medium: int, start_s: float = 0.0, duration_s: float = 0.0) -> Segment:
         return self._segment(next(self._numbers[modality]), medium, start_s, duration_s)

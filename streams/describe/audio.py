@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from models.audio.model import AudioModel
 from schemas.messages import Sounds
 from streams.describe.descriptors import describe_sound
+from streams.describe.exact import exact_key
 from streams.describe.voice import VoiceDescriber
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
@@ -17,17 +18,18 @@ def create(context: Context) -> None:
 
     voices = VoiceDescriber(context.settings, context.models)
     seal = context.shared.media_seal
+    key = exact_key(context.settings)
 
     @context.stage("audio", reads="sounds")
     async def describe(sealed: Sounds, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
         message = await asyncio.to_thread(seal.sounds, sealed)
         model = await describer.current()
-        yield await asyncio.to_thread(describe_sounds, model, message)
+        yield await asyncio.to_thread(describe_sounds, model, message, key)
         for output in await voices.describe(message):
             yield output
 
 
-def describe_sounds(model: AudioModel, message: Sounds) -> Output:
+def describe_sounds(model: AudioModel, message: Sounds, key: bytes | None = None) -> Output:
     """Return the descriptors of one segment's sound.
 
     Raises
@@ -35,4 +37,4 @@ def describe_sounds(model: AudioModel, message: Sounds) -> Output:
     UnprocessableError
         The model does not take these samples.
     """
-    return describe_sound("audio", model, message)
+    return describe_sound("audio", model, message, key)

@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from schemas.ids import record_id
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Modality, Segment, Sounds, Thumbnail
+from streams.describe.exact import exact_digests
 from streams.engine.record import Output
 from streams.errors import UnprocessableError
 from streams.telemetry import metrics
@@ -99,8 +101,8 @@ def observed[**P, R](modality: Modality, call: Callable[P, R], count: Callable[[
     return timed
 
 
-def describe_sound(modality: Modality, model: SoundModel, message: Sounds) -> Output:
-    """Return one modality's descriptors of one segment's sound.
+def describe_sound(modality: Modality, model: SoundModel, message: Sounds, key: bytes | None = None) -> Output:
+    """Return one modality's descriptors of one segment's sound; `key` is that of its digests, if these are wanted.
 
     Raises
     ------
@@ -113,6 +115,7 @@ def describe_sound(modality: Modality, model: SoundModel, message: Sounds) -> Ou
     sound = describe(np.frombuffer(message.pcm, "<i2"))
     times_s = (sound.times_s + message.segment.start_s).tolist()
     found = descriptors(message.segment, modality, model, sound.vectors, times_s)
+    found = msgspec.structs.replace(found, digests=exact_digests(message.digests, found.vectors, key))
     return Output("descriptors", descriptor_key(message.segment, modality), found)
 
 

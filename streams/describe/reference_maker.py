@@ -26,6 +26,7 @@ from streams.cases.entries import ADDED_TERMS, TERMS
 from streams.decode.decoder import Decoder
 from streams.decode.media.decoded import DecodedSegment, MediaInfo
 from streams.describe.descriptors import Model
+from streams.describe.exact import exact_digests
 from streams.describe.file_kinds import no_medium
 from streams.errors import RecordError, UsageError
 
@@ -65,10 +66,17 @@ class Describers:
 
 
 class ReferenceMaker:
-    """Describes reference files with the same models as the stages."""
+    """Describes reference files with the same models as the stages.
 
-    def __init__(self, describers: Describers) -> None:
+    Parameters
+    ----------
+    key
+        Key of the digests by which exact copies are found; None for references without them.
+    """
+
+    def __init__(self, describers: Describers, key: bytes | None = None) -> None:
         self._models = describers
+        self._key = key
 
     async def describe(
         self, case_id: str, file: Path, decoder: Decoder, on_segment: OnSegment = lambda _, __: None
@@ -113,13 +121,20 @@ class ReferenceMaker:
             async for segment in segments:
                 on_segment(info, segment)
                 position = _Position(reference, index, segment.start_s, info.duration_s)
+                first = index == 0
+                of_picture = [*(info.picture_digests if first else ()), *filter(None, [segment.digest])]
                 for visual in self._models.visual:
-                    yield _visual_piece(position, visual, segment)
+                    yield self._exact(_visual_piece(position, visual, segment), of_picture)
                 for audio in self._models.audio:
-                    yield _sound_piece(position, "audio", audio, segment)
+                    of_sound = info.sound_digests if first else []
+                    yield self._exact(_sound_piece(position, "audio", audio, segment), of_sound)
                 for voice in self._models.voice:
                     yield _sound_piece(position, "voice", voice, segment)
                 index += 1
+
+    def _exact(self, piece: Reference, digests: Sequence[bytes]) -> Reference:
+        """Return a piece with the digests by which exact copies of its file are found."""
+        return msgspec.structs.replace(piece, digests=exact_digests(digests, piece.vectors, self._key))
 
 
 def added_terms(case_id: str, pieces: Sequence[Reference]) -> list[Reference]:

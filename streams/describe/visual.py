@@ -14,6 +14,7 @@ from models.visual.model import VisualInput, VisualModel
 from schemas.messages import Choice, Frames
 from streams.describe.batcher import Batcher
 from streams.describe.descriptors import descriptor_key, descriptors, observed
+from streams.describe.exact import exact_digests, exact_key
 from streams.describe.explicit import rater
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
@@ -27,6 +28,7 @@ def create(context: Context) -> None:
     describer = context.live_models.use("visual", partial(_Describer.of, context.models))
     rate = rater(context.settings, context.models)
     seal = context.shared.media_seal
+    key = exact_key(context.settings)
 
     @context.stage("visual", reads="frames")
     async def describe(sealed: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
@@ -34,13 +36,13 @@ def create(context: Context) -> None:
         model, batcher = await describer.current()
         prepared = await asyncio.to_thread(prepare, model, message)
         vectors = await batcher.submit(prepared.pixels) if len(prepared.pixels) else model.embed(prepared.pixels)
-        yield described(model, message, prepared, vectors, await rate(message))
+        yield described(model, message, prepared, vectors, await rate(message), key=key)
 
 
-def describe_frames(model: VisualModel, message: Frames) -> Output:
+def describe_frames(model: VisualModel, message: Frames, key: bytes | None = None) -> Output:
     """Return the descriptors of one segment's frames, in the calling thread; raises as `prepare`."""
     prepared = prepare(model, message)
-    return described(model, message, prepared, model.embed(prepared.pixels))
+    return described(model, message, prepared, model.embed(prepared.pixels), key=key)
 
 
 def prepare(model: VisualModel, message: Frames) -> VisualInput:
@@ -63,8 +65,13 @@ def described(
     prepared: VisualInput,
     vectors: npt.NDArray[np.float32],
     explicit: float | None = None,
+    *,
+    key: bytes | None = None,
 ) -> Output:
-    """Return the descriptors of a segment's frames; `vectors` has a row for each prepared picture."""
+    """Return the descriptors of a segment's frames; `vectors` has a row for each prepared picture.
+
+    `key` is that of the medium's digests, if these are wanted.
+    """
     times_s = [message.frames[index].time_s for index in prepared.frame]
     views = prepared.view.tolist()
     found = descriptors(
@@ -77,7 +84,10 @@ def described(
         thumbnails=message.thumbnails,
         look=message.look,
     )
-    found = msgspec.structs.replace(found, explicit=explicit, motion=message.motion, gone=message.gone)
+    digests = exact_digests(message.digests, found.vectors, key)
+    found = msgspec.structs.replace(
+        found, explicit=explicit, motion=message.motion, gone=message.gone, digests=digests
+    )
     return Output("descriptors", descriptor_key(message.segment, "visual"), found)
 
 

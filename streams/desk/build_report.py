@@ -77,7 +77,7 @@ def build_report(records: CaseRecords, now: datetime) -> CaseReport:
         opened_by=opener(records.entries),
         confirmed_by=confirmation.account if confirmation is not None else "",
         waits=records.waits,
-        terms=n_terms(digest for piece in pieces for digest in piece.digests),
+        terms=n_terms(digest for piece in pieces if piece.modality == "text" for digest in piece.digests),
         phrases=rows_by_modality(pieces)["text"],
         models=_models(pieces),
         references=_references(pieces, records),

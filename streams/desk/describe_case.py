@@ -12,6 +12,7 @@ from schemas.matrix import unpack
 from schemas.messages import Case, Choice, Reference
 from streams.cases.coverage import coverage_gaps, described_by, model_of
 from streams.cases.entries import is_terms, read_case, reference_key, references_of
+from streams.describe.exact import exact_key
 from streams.describe.reference_maker import Describers, ReferenceMaker, check_readable, reference_id
 from streams.desk.open_case import describe_files
 from streams.errors import UsageError
@@ -49,7 +50,8 @@ async def _describe(
     choice = change_choice(history.live, changes, registry)
     entries = await read_case(settings, case_id)
     _refuse_foreign(case_id, files, entries)
-    maker = ReferenceMaker(await asyncio.to_thread(Describers.of, registry, [choice], voice=settings.voice))
+    describers = await asyncio.to_thread(Describers.of, registry, [choice], voice=settings.voice)
+    maker = ReferenceMaker(describers, exact_key(settings))
     pieces, _ = await describe_files(settings, maker, case_id, files)
     pieces += _terms(registry, maker, entries, choice, phrases)
     new = [piece for piece in pieces if _identity(piece) not in {_identity(old) for old in references_of(entries)}]

@@ -105,7 +105,7 @@ async def _read_counts(settings: Settings) -> dict[str, Counts]:
 def _row(entries: Sequence[Case], counts: Counts, zone: LocalTime, *, waits: bool) -> tuple[str, ...]:
     case, pieces = entries[0], references_of(entries)
     n_references = len({piece.reference_id for piece in pieces if piece.modality != "text"})
-    terms = n_terms(digest for piece in pieces for digest in piece.digests)
+    terms = n_terms(digest for piece in pieces if piece.modality == "text" for digest in piece.digests)
     kind = "allowed" if case.benign else case.kind.replace("_", " ") + (", minor" if case.minor else "")
     kind += ", waits for a second person" if waits else ""
     numbers = (n_references, terms, counts.hits, counts.to_review, counts.n_open, counts.overdue)

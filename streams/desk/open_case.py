@@ -18,6 +18,7 @@ from streams.cases.entries import case_key, read_keys, reference_key
 from streams.cases.policy import policy_version
 from streams.decode.decoder import Decoder
 from streams.decode.media.decoded import DecodedSegment, MediaInfo
+from streams.describe.exact import exact_key
 from streams.describe.reference_maker import (
     Describers,
     ReferenceMaker,
@@ -210,7 +211,8 @@ async def describe_new(
     # Described by the choices that described the posts in the archive, which a new case still finds.
     choices = history.live_since(datetime.now(UTC) - timedelta(hours=TOPICS["descriptors"].retention_hours))
     progress("loading the models", 0.0, 0.0)
-    maker = ReferenceMaker(await asyncio.to_thread(Describers.of, registry, choices, voice=settings.voice))
+    describers = await asyncio.to_thread(Describers.of, registry, choices, voice=settings.voice)
+    maker = ReferenceMaker(describers, exact_key(settings))
     pieces, concerns = await describe_files(settings, maker, case_id, new.references, progress)
     if term_digests or new.phrases:
         pieces += maker.terms(term_digests, new.phrases)

@@ -63,7 +63,7 @@ class Models:
 
     def maker(self) -> ReferenceMaker:
         """Return a reference maker with the same models."""
-        return ReferenceMaker(Describers([self.visual], [self.audio], [self.text]))
+        return ReferenceMaker(Describers([self.visual], [self.audio], [self.text]), NO_SECRET)
 
     def names(self) -> str:
         """Return name and version of each model."""
@@ -146,9 +146,9 @@ class QueryDescriber:
     def _one(self, message: Frames | Sounds | Texts) -> Descriptors:
         models = self._models
         if isinstance(message, Frames):
-            made = describe_frames(models.visual, message)
+            made = describe_frames(models.visual, message, NO_SECRET)
         elif isinstance(message, Sounds):
-            made = describe_sounds(models.audio, message)
+            made = describe_sounds(models.audio, message, NO_SECRET)
         else:
             made = describe_texts(models.text, message, NO_SECRET)
         assert isinstance(made.message, Descriptors)

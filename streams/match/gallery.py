@@ -9,6 +9,7 @@ from models.alignment import most_evidence
 from models.voting import max_by
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match
+from streams.match.exact import exact_match, is_exact
 from streams.match.normalisation import NEVER, TWIN, Background, Normalisation, Rows, rivals
 from streams.match.reference_matcher import ALIGNMENT, PHRASE_FLOOR, ReferenceMatcher
 from streams.match.term_index import TermIndex
@@ -27,11 +28,16 @@ class Gallery:
     """
 
     def __init__(
-        self, matchers: Sequence[ReferenceMatcher], benign: Rows, rule: Normalisation = _NORMALISATION
+        self,
+        matchers: Sequence[ReferenceMatcher],
+        benign: Rows,
+        rule: Normalisation = _NORMALISATION,
+        benign_digests: frozenset[bytes] = frozenset(),
     ) -> None:
         self._matchers = list(matchers)
         self._terms = TermIndex(self._matchers)
         self._background = Background(benign, rule)
+        self._benign_digests = benign_digests
         number = {case_id: at for at, case_id in enumerate(dict.fromkeys(one.case_id for one in matchers))}
         self._owners = np.array([number[one.case_id] for one in matchers], np.intp)
         self._benign: dict[int, npt.NDArray[np.bool_]] = {}
@@ -39,9 +45,8 @@ class Gallery:
     def search(self, query: Descriptors) -> list[Match]:
         """Return the query's matches, unordered."""
         similarities = _QuerySimilarities(query, self._matchers, self._owners, self._background)
-        numbers = similarities.candidates()
-        if query.modality == "text":
-            numbers = sorted(self._terms.owners(query.digests) | set(similarities.resembling()))
+        likely = similarities.resembling() if query.modality == "text" else similarities.candidates()
+        numbers = sorted(self._terms.owners(query.digests) | set(likely))
         found = [self._match(query, similarities, number) for number in numbers]
         return [match for match in found if match is not None]
 
@@ -52,6 +57,8 @@ class Gallery:
         return self._match(query, similarities, number)
 
     def _match(self, query: Descriptors, similarities: "_QuerySimilarities", number: int) -> Match | None:
+        if is_exact(query, self._matchers[number], self._benign_digests):
+            return exact_match(query, self._matchers[number])
         similarity = similarities.normalised(number)
         similarity[:, self._benign_rows(number)] = NEVER
         return self._matchers[number].match(query, similarity)

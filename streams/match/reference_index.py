@@ -78,4 +78,6 @@ class ReferenceIndex:
 
 def _gallery(space: Space, matchers: list[ReferenceMatcher], benign: list[Reference]) -> Gallery:
     no_rows = np.zeros((0, space[3]), np.float32)
-    return Gallery(matchers, np.concatenate([no_rows, *(unpack(piece.vectors) for piece in benign)]))
+    rows = np.concatenate([no_rows, *(unpack(piece.vectors) for piece in benign)])
+    digests = frozenset(digest for piece in benign for digest in piece.digests)
+    return Gallery(matchers, rows, benign_digests=digests)

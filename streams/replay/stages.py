@@ -23,6 +23,7 @@ from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media_access import MediaAccess
 from streams.decode.stage import decode_sealed
 from streams.describe.audio import describe_sounds
+from streams.describe.exact import exact_key
 from streams.describe.text import describe_texts
 from streams.describe.visual import describe_frames
 from streams.engine.record import Output, Record
@@ -77,13 +78,13 @@ class Stages:
             await self._open_media(source, settings, models, choice)
 
     async def _open_media(self, source: str, settings: Settings, models: Registry, choice: Choice) -> None:
-        seal = MediaSeal(settings.sealing)
+        seal, key = MediaSeal(settings.sealing), exact_key(settings)
         if source != "sounds":
             visual = await asyncio.to_thread(models.visual, choice.visual)
-            self._add("frames", lambda message: describe_frames(visual, _bare(seal.frames(message))))
+            self._add("frames", lambda message: describe_frames(visual, _bare(seal.frames(message)), key))
         if source != "frames":
             audio = await asyncio.to_thread(models.audio, choice.audio)
-            self._add("sounds", lambda message: describe_sounds(audio, seal.sounds(message)))
+            self._add("sounds", lambda message: describe_sounds(audio, seal.sounds(message), key))
         if source == "posts":
             fetcher = await self._resources.enter_async_context(Fetcher(settings.media))
             decoder = await self._resources.enter_async_context(Decoder(settings.media))

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from streams.decode.media.clock import Clock
 from streams.decode.media.coverage import Stretches
 from streams.decode.media.decoded import Refusal, Track
+from streams.decode.media.digests import TrackDigest
 from streams.decode.media.tracks import AnyPacket, is_decodable
 from streams.errors import UnprocessableError
 
@@ -36,6 +37,7 @@ class _Seen:
     stream: VideoStream | AudioStream
     n_packets: int = 0
     stretches: Stretches = field(default_factory=Stretches)
+    digest: TrackDigest = field(default_factory=TrackDigest)
     is_encrypted: bool = False
 
 
@@ -82,6 +84,7 @@ class Choice:
         seen = self._seen[packet.stream.index]
         if not packet.size:
             return
+        seen.digest.add(packet)
         start_s, end_s = clock.place(packet)
         if packet.is_discard:
             return
@@ -143,6 +146,7 @@ def _track(seen: _Seen, clock: Clock) -> Track:
         width=size[0],
         height=size[1],
         rotation=rotation,
+        digest=seen.digest.value(),
     )
 
 

@@ -29,6 +29,8 @@ MediaReason = Literal[
 """Reasons why a medium cannot be decoded; few, because they are metric labels."""
 
 _SHORTEST_TAIL_S = 0.1
+_MAX_DIGESTS = 8
+"""Digests of one medium and modality: of the file and of its first tracks."""
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,8 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     height: int = 0
     rotation: int = 0
     """Degrees counter-clockwise that turn a decoded frame upright: 0, 90, 180 or 270."""
+    digest: bytes = b""
+    """SHA-256 of its packets; empty if they are too few."""
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +121,8 @@ class MediaInfo(msgspec.Struct, frozen=True, kw_only=True):
     """True if the file is longer than what is decoded of it."""
     subtitles: list[Text] = []
     """In time order."""
+    digest: bytes = b""
+    """SHA-256 of the file; empty for a tiny one."""
 
     @property
     def has_picture(self) -> bool:
@@ -127,6 +133,18 @@ class MediaInfo(msgspec.Struct, frozen=True, kw_only=True):
     def has_sound(self) -> bool:
         """True if some of its segments carry sound."""
         return any(lane.sound is not None for lane in self.lanes)
+
+    @property
+    def picture_digests(self) -> list[bytes]:
+        """Digests of its tracks of picture, and of the file if it has any picture; a few at most."""
+        tracks = [lane.picture.digest for lane in self.lanes if lane.picture]
+        return _few([*([self.digest] if self.has_picture else []), *tracks])
+
+    @property
+    def sound_digests(self) -> list[bytes]:
+        """Digests of its tracks of sound, and of the file if it has no picture."""
+        tracks = [lane.sound.digest for lane in self.lanes if lane.sound]
+        return _few([*([] if self.has_picture else [self.digest]), *tracks])
 
 
 class Span(NamedTuple):
@@ -152,6 +170,8 @@ class DecodedSegment(msgspec.Struct, frozen=True, kw_only=True):
     """How much of the picture's track was decoded."""
     sound: Coverage | None = None
     """How much of the sound's track was decoded."""
+    digest: bytes = b""
+    """SHA-256 of the pixels of a still image."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +179,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     sampling: Sampling
     info: MediaInfo | None = None
+
+
+def _few(digests: Iterable[bytes]) -> list[bytes]:
+    return [*dict.fromkeys(digest for digest in digests if digest)][:_MAX_DIGESTS]
 
 
 def cut(info: MediaInfo, segment_s: float) -> list[Span]:

@@ -12,6 +12,7 @@ from schemas.messages import Text
 from streams.decode.media.choice import Choice
 from streams.decode.media.clock import Clock
 from streams.decode.media.decoded import Lane, MediaInfo, Part, Refusal, Sampling, Track
+from streams.decode.media.digests import file_digest
 from streams.decode.media.heif import photo
 from streams.decode.media.parts import parts
 from streams.decode.media.picture import is_animated, opened_image, upright_size
@@ -44,7 +45,7 @@ def scan(file: int, sampling: Sampling) -> MediaInfo:
             found.refused.append(Refusal(reason="media_partial", detail=f"bytes {part[0]}-{part[1]}: {refused.detail}"))
     if not found.lanes:
         raise error or UnprocessableError("media_unreadable", "the file ends before its first packet")
-    return found.info()
+    return msgspec.structs.replace(found.info(), digest=file_digest(file))
 
 
 def longest_s(file: int, sampling: Sampling) -> float:

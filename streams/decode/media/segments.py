@@ -29,6 +29,7 @@ from streams.decode.media.decoded import (
     lane_spans,
     within,
 )
+from streams.decode.media.digests import pixels_digest
 from streams.decode.media.heif import photo
 from streams.decode.media.picture import blurred, jpeg, opaque, opened_image, shrunk, small_size, thumbnail
 from streams.decode.media.picture_track import PictureTrack
@@ -169,12 +170,14 @@ def _open_sound(containers: ExitStack, file: int, lane: Lane, track: Track, samp
 
 def _still(file: int, lane: Lane, sampling: Sampling, shortfalls: list[Refusal]) -> DecodedSegment:
     """Return a still image as a segment of no duration."""
-    small = shrunk(_picture(file, lane.part, sampling, shortfalls), sampling.short_side)
+    picture = _picture(file, lane.part, sampling, shortfalls)
+    small = shrunk(picture, sampling.short_side)
     return DecodedSegment(
         start_s=lane.start_s,
         duration_s=0.0,
         frames=[Frame(time_s=lane.start_s, jpeg=jpeg(small))],
         thumbnails=[Thumbnail(time_s=lane.start_s, jpeg=thumbnail(blurred(small)))] if sampling.max_thumbnails else [],
+        digest=pixels_digest(picture),
     )
 
 

@@ -110,6 +110,7 @@ def _take(found: Entries, case: Case) -> None:
     found.descriptors.add_key(case.data_key)
     if case.reference is not None:
         found.descriptors.add(case.reference)
-        found.digests.update(case.reference.digests)
-        if case.reference.modality != "text":
+        if case.reference.modality == "text":
+            found.digests.update(case.reference.digests)
+        else:
             found.references.add(case.reference.reference_id)

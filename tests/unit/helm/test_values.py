@@ -194,6 +194,6 @@ def test_topics_are_created_before_the_workloads_unless_strimzi_creates_them() -
     assert of_kind(rendered("strimzi"), "Job") == {}
 
 
-def test_only_the_text_stage_holds_the_term_key() -> None:
+def test_only_the_describing_stages_hold_the_term_key() -> None:
     holders = {name for name, pod in pods(rendered("default")).items() if "JIKIMI_TERM_KEY" in environment(pod)}
-    assert holders == {"guard-jikimi-text"}
+    assert holders == {f"guard-jikimi-{stage}" for stage in ("text", "visual", "audio")}
