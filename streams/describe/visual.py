@@ -85,9 +85,7 @@ def described(
         look=message.look,
     )
     digests = exact_digests(message.digests, found.vectors, key)
-    found = msgspec.structs.replace(
-        found, explicit=explicit, motion=message.motion, gone=message.gone, digests=digests
-    )
+    found = msgspec.structs.replace(found, explicit=explicit, motion=message.motion, gone=message.gone, digests=digests)
     return Output("descriptors", descriptor_key(message.segment, "visual"), found)
 
 
