@@ -21,13 +21,16 @@ _ROUNDING_S = 1e-3
 
 def post_sampling(settings: MediaSettings) -> Sampling:
     """Return the sampling of a post's media."""
-    return Sampling(**{name: getattr(settings, name) for name in Sampling.__struct_fields__})
+    return Sampling(**{name: getattr(settings, name) for name in Sampling.__struct_fields__ if name != "motion"})
 
 
 def reference_sampling(settings: MediaSettings) -> Sampling:
     """Return the sampling of a reference: it is described once, so every second of it is decoded and kept."""
     return msgspec.structs.replace(
-        post_sampling(settings), frames_per_second=settings.reference_frames_per_second, longest_gap_s=0.0
+        post_sampling(settings),
+        frames_per_second=settings.reference_frames_per_second,
+        longest_gap_s=0.0,
+        motion=True,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from schemas.messages import Coverage, Frame, Text, Thumbnail
+from schemas.messages import Coverage, Frame, Matrix, Text, Thumbnail
 
 Kind = Literal["video", "image", "audio"]
 MediaReason = Literal[
@@ -46,6 +46,8 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     short_side: int
     max_thumbnails: int
     sound_rate_hz: int
+    motion: bool = False
+    """True to return the motion too, for which every frame is decoded."""
 
 
 type Stretch = tuple[float, float]
@@ -166,6 +168,8 @@ class DecodedSegment(msgspec.Struct, frozen=True, kw_only=True):
     thumbnails: list[Thumbnail] = []
     pcm: bytes = b""
     """Mono int16, little-endian, exactly duration_s long; empty without sound, or if every sample is 0."""
+    motion: Matrix | None = None
+    """Motion, a row each second as `models.motion.rows` packs it; None if not sampled or without a frame."""
     picture: Coverage | None = None
     """How much of the picture's track was decoded."""
     sound: Coverage | None = None

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from schemas.messages import Frame, Thumbnail
+from schemas.messages import Frame, Matrix, Thumbnail
 from streams.decode.media.attempts import Attempts
 from streams.decode.media.clock import retimed
 from streams.decode.media.decoded import Lane, Sampling, Track
+from streams.decode.media.motion_track import MotionTrack
 from streams.decode.media.sample import FrameSampler, longest_gap, step
 from streams.decode.media.sparse import sparse
 from streams.decode.media.tracks import decoded, opened, packets
@@ -44,7 +45,7 @@ class PictureTrack:
         context.options = {**context.options, "max_pixels": str(sampling.max_pixels)}
         if sampling.longest_gap_s:
             context.options = {**context.options, "skip_loop_filter": "all"}  # no visible difference at 320 lines
-        if stream.average_rate and stream.average_rate >= _ENOUGH_FRAMES_PER_SECOND:
+        if not sampling.motion and stream.average_rate and stream.average_rate >= _ENOUGH_FRAMES_PER_SECOND:
             is_sparse = sampling.longest_gap_s and context.name in _WITHOUT_B_FRAMES
             context.skip_frame = "BIDIR" if is_sparse else "NONREF"
         step_s, gap_s = step(sampling, lane.duration_s), longest_gap(sampling, lane.duration_s)
@@ -56,11 +57,17 @@ class PictureTrack:
         """Times of which frames were decoded."""
         self._frames = decoded(self.decoded.noted(wanted), VideoFrame)
         self._sampler = FrameSampler(sampling, step_s, track.rotation, float(stream.sample_aspect_ratio or 1))
+        self._motion = MotionTrack(track.rotation) if sampling.motion else None
         self._pending: tuple[float, VideoFrame] | None = None
 
     def take(self, start_s: float, duration_s: float) -> tuple[list[Frame], list[Thumbnail]]:
         """Return the sampled frames and thumbnails of the next segment."""
-        return self._sampler.sample(start_s, self._until(start_s + duration_s))
+        frames = self._until(start_s + duration_s)
+        return self._sampler.sample(start_s, self._motion.seen(frames) if self._motion else frames)
+
+    def motion(self, start_s: float, duration_s: float) -> Matrix | None:
+        """Return the motion of the segment that was taken last; None if it is not sampled."""
+        return self._motion.take(start_s, duration_s) if self._motion else None
 
     def _until(self, end_s: float) -> Iterator[tuple[float, VideoFrame]]:
         """Yield frames on the media clock, and keep the first one of the next segment."""

@@ -105,9 +105,10 @@ class _Tracks:
             start_s, duration_s = span.start_s, span.duration_s
             kept: list[Frame] = []
             thumbnails: list[Thumbnail] = []
-            pcm = b""
+            pcm, motion = b"", None
             if self._picture and span.has_picture:
                 kept, thumbnails = self._picture.take(start_s, duration_s)
+                motion = self._picture.motion(start_s, duration_s)
             if self._sound and span.has_sound:
                 pcm = _bytes(self._sound.take(start_s, duration_s))
             yield DecodedSegment(
@@ -116,6 +117,7 @@ class _Tracks:
                 frames=kept,
                 thumbnails=thumbnails,
                 pcm=pcm,
+                motion=motion,
                 picture=self._coverage(self._lane.picture, span) if span.has_picture else None,
                 sound=self._coverage(self._lane.sound, span) if span.has_sound else None,
             )

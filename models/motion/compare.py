@@ -1,0 +1,114 @@
+"""Comparison of two motion tracks: the passage of one that runs along the other, and its evidence.
+
+The query is read at several speeds, backwards, mirrored, by its cells and as a whole; the best reading counts. An
+excerpt inside another video is found too, because a passage need not be the whole query.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+
+from models.motion.evidence import evidence
+from models.motion.lines import Peak, best_passage, windows
+from models.motion.normalise import Box, limited, mirrored, normalised, resampled, reversed_in_time, within
+from models.motion.track import COLUMNS, STEP_S, WHOLE, Track
+
+SPEEDS = (1.0, 24 / 25, 25 / 24, 0.5, 0.75, 0.8, 5 / 6, 0.9, 1.1, 1.2, 1.25, 4 / 3, 1.5, 2.0)
+"""Seconds of the reference that pass in one of the query; 24 and 25 frames a second are often taken for each other."""
+SHORTEST_S = 2.5
+"""Shortest passage."""
+_LONGEST = 3000
+"""Steps of a reference that are compared at once, five minutes; a longer one in pieces."""
+_MOST_QUERY = 1200
+"""Steps of a query that are compared, two minutes; a second look has at most one."""
+
+
+@dataclass(frozen=True, slots=True)
+class MotionMatch:
+    """The best passage of a query along a reference."""
+
+    nats: float
+    """Log-likelihood ratio of the same recording against another, possibly of the same room; 0 if unknown."""
+    offset_s: float = 0.0
+    """Reference time = speed x query time + offset_s; backwards, offset_s - speed x query time."""
+    speed: float = 1.0
+    reversed: bool = False
+    z: float = 0.0
+    """Correlation of the passage in deviations of chance, less what unlikely readings cost."""
+    query: tuple[float, float] = (0.0, 0.0)
+    """Start and end of the passage, seconds of the query."""
+    mirrored: bool = False
+
+
+NOTHING = MotionMatch(0.0)
+_FORWARDS = tuple(product((False,), SPEEDS))
+_BACKWARDS = ((True, 1.0),)
+
+
+def compare(query: Track, reference: Track, *, box: Box | None = None) -> MotionMatch:
+    """Return the best passage of a query along a reference, with its evidence for or against a copy.
+
+    Parameters
+    ----------
+    query
+        Track, shape (m, COLUMNS); of more than two minutes the first two count.
+    reference
+        Track of the whole reference, shape (k, COLUMNS): against a part of it there is no evidence against a copy.
+    box
+        Part of the query's frame that shows the copy, such as an inset; by default all of it.
+
+    Raises
+    ------
+    ValueError
+        A shape does not fit.
+    """
+    if any(each.ndim != 2 or each.shape[1] != COLUMNS for each in (query, reference)):  # noqa: PLR2004
+        raise ValueError(f"tracks of shapes {query.shape} and {reference.shape}")
+    if min(len(query), len(reference)) < SHORTEST_S / STEP_S:
+        return NOTHING
+    asked = query[:_MOST_QUERY] if box is None else within(query[:_MOST_QUERY], box)
+    passages = [one for first, piece in _pieces(reference, len(asked)) for one in _passages(asked, piece, first)]
+    best = max(passages, key=lambda one: one.z, default=NOTHING)
+    moving_s = min(_moving_s(asked), _moving_s(reference))
+    return replace(best, nats=evidence(best.z, moving_s))
+
+
+def _moving_s(track: Track) -> float:
+    return STEP_S * float(np.count_nonzero(normalised(track)[1]))
+
+
+def _pieces(reference: Track, n_query: int) -> Iterator[tuple[int, Track]]:
+    """Yield the pieces of a long reference with their first steps; they overlap so that no passage is cut."""
+    overlap = round(max(SPEEDS) * n_query)
+    for first in range(0, max(1, len(reference) - overlap), _LONGEST):
+        yield first, reference[first : first + _LONGEST + overlap]
+
+
+def _passages(query: Track, reference: Track, first: int) -> Iterator[MotionMatch]:
+    """Yield the best passage of each reading of the query."""
+    normal, _ = normalised(reference)
+    by_cells, by_whole = windows(limited(normal[:, :WHOLE])), windows(limited(normal[:, WHOLE:]))
+    for is_backwards, speed in (*_FORWARDS, *_BACKWARDS):
+        asked = reversed_in_time(query) if is_backwards else query
+        along, _ = normalised(resampled(asked, speed))
+        readings = (
+            (False, along[:, :WHOLE], by_cells),
+            (True, mirrored(along)[:, :WHOLE], by_cells),
+            (False, along[:, WHOLE:], by_whole),
+        )
+        least = round(max(1.0, speed) * SHORTEST_S / STEP_S)
+        for is_mirrored, read, against in readings:
+            if (peak := best_passage(limited(read), against, least)) is not None:
+                found = MotionMatch(0.0, speed=speed, reversed=is_backwards, z=peak.z, mirrored=is_mirrored)
+                yield _placed(found, peak, first, len(query))
+
+
+def _placed(match: MotionMatch, peak: Peak, first: int, n_query: int) -> MotionMatch:
+    """Return a match with the times of its passage; the reading's first step is the query's last one if backwards."""
+    start_s, end_s = STEP_S * peak.first / match.speed, STEP_S * peak.last / match.speed
+    offset_s, query_s = STEP_S * (peak.line + first), STEP_S * n_query
+    if match.reversed:
+        start_s, end_s, offset_s = query_s - end_s, query_s - start_s, offset_s + match.speed * query_s
+    return replace(match, offset_s=offset_s, query=(max(0.0, start_s), min(query_s, end_s)))
