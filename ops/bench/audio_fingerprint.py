@@ -121,21 +121,24 @@ def resample(sound: Sound, from_hz: int, to_hz: int) -> Sound:
 
 def recoded(sound: Sound, codec: str, container_format: str, bits_per_s: int) -> Sound:
     """Compress at 22.05 kHz and decode at 8 kHz."""
-    rate_hz = 22050
-    slow = resample(sound, _RATE_HZ, rate_hz)
+    return compressed(resample(sound, _RATE_HZ, 22050), 22050, codec, container_format, bits_per_s, to_hz=8000)
+
+
+def compressed(sound: Sound, rate_hz: int, codec: str, container_format: str, bits_per_s: int, *, to_hz: int) -> Sound:
+    """Compress, and decode at another rate."""
     buffer = BytesIO()
     with av.open(buffer, "w", format=container_format) as container:
         stream = cast(av.AudioStream, container.add_stream(codec, rate=rate_hz, layout="mono"))
         stream.bit_rate = bits_per_s
-        for start in range(0, len(slow), 1024):
-            frame = _frame(slow[start : start + 1024], rate_hz)
+        for start in range(0, len(sound), 1024):
+            frame = _frame(sound[start : start + 1024], rate_hz)
             frame.pts = start
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     buffer.seek(0)
-    resampler = av.AudioResampler("s16", "mono", 8000)
-    with av.open(buffer, "r") as compressed:
-        frames = itertools.chain.from_iterable(map(resampler.resample, compressed.decode(audio=0)))
+    resampler = av.AudioResampler("s16", "mono", to_hz)
+    with av.open(buffer, "r") as written:
+        frames = itertools.chain.from_iterable(map(resampler.resample, written.decode(audio=0)))
         return np.concatenate([frame.to_ndarray()[0] for frame in frames])
 
 

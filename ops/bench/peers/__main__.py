@@ -20,7 +20,8 @@ import numpy as np
 
 from models.manifest import ModelError
 from models.metrics import precision_recall_curve, recall_by_group
-from ops.bench.peers.audio import Audfprint, Chromaprint, Landmarks
+from ops.bench.peers.audio import Audfprint, Chromaprint
+from ops.bench.peers.landmarks import Landmarks
 from ops.bench.peers.peer import Peer, duration_s
 from ops.bench.peers.visual import Sscd, Vpdq
 from schemas.messages import Modality
