@@ -140,6 +140,7 @@ class Sounds(Message, frozen=True, kw_only=True):
     pcm: bytes
     coverage: Coverage | None = None
     digests: list[bytes] = []
+    lead_s: float = 0.0
 
 
 class Text(Message, frozen=True, kw_only=True):

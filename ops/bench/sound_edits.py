@@ -1,6 +1,6 @@
 """Sound alone under hard edits: ``python -m ops.bench.sound_edits FOLDER [--landmarks] [--hop N]``.
 
-FOLDER/<package>/** holds unpacked packages that the network was not trained on: music of singularity-music and asc-music,
+FOLDER/<package>/** holds unpacked packages that the network was not trained on: singularity-music, asc-music, and the
 speech of asterisk-core-sounds-it-wav. Rain, engines, wind and crowds are generated. 40 references of 10 to 60 s; each
 is edited in every way, and so are sounds of the same kinds that are no copy: other pieces, other prompts of the same
 speaker, other recordings of the same rain or engine. Prints, for each edit, the recall before the first wrong pair and
@@ -37,6 +37,8 @@ _N = {"music": 12, "speech": 10, "steady": 18}
 """References of each kind."""
 _N_OTHERS = {"music": 5, "speech": 5, "steady": 18}
 """Sounds of each kind that are no copy: each steady reference has another recording of its own source."""
+_EARLY_S = 0.02
+"""Delay from which echoes are so dense that they are noise."""
 _POST_S, _LEAST_S, _MOST_S = 20, 10, 60
 
 
@@ -298,7 +300,7 @@ def room(rng: np.random.Generator) -> Signal:
     """Return an impulse response: the direct sound, early reflections, and a tail with an RT60 of 0.3 to 0.8 s."""
     rt60_s = rng.uniform(0.3, 0.8)
     at_s = np.arange(int(rt60_s * RATE_HZ)) / RATE_HZ
-    tail = rng.normal(size=len(at_s)) * 10 ** (-3 * at_s / rt60_s) * (at_s > 0.02)
+    tail = rng.normal(size=len(at_s)) * 10 ** (-3 * at_s / rt60_s) * (at_s > _EARLY_S)
     response = tail * np.sqrt(10 ** (rng.uniform(-6, 0) / 10) / np.sum(tail**2))
     response[0] += 1.0
     early = rng.integers(int(0.002 * RATE_HZ), int(0.04 * RATE_HZ), 8)

@@ -72,7 +72,14 @@ class PostRecords:
         if span.has_sound:
             segment = self._next("audio", medium.index, *times)
             digests = self._once("audio", medium.index, medium.info.sound_digests)
-            sounds = Sounds(segment=segment, rate_hz=rate_hz, pcm=decoded.pcm, coverage=decoded.sound, digests=digests)
+            sounds = Sounds(
+                segment=segment,
+                rate_hz=rate_hz,
+                pcm=decoded.pcm,
+                lead_s=decoded.lead_s,
+                coverage=decoded.sound,
+                digests=digests,
+            )
             yield self._output("sounds", "audio", sounds)
         if span.has_picture:
             segment = self._next("visual", medium.index, *times)

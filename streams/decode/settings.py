@@ -91,6 +91,9 @@ class MediaSettings(SecretSettings):
     """Most blurred pictures of one segment, for evidence."""
     sound_rate_hz: PositiveInt = 8000
     """Sample rate of the sounds topic, which the audio model takes."""
+    sound_lead_s: float = Field(default=2.4, ge=0.0, le=2.6)
+    """Sound of the segment before with which a segment's sound begins: a window and its hop less, so that windows over
+    the border are described, each once."""
 
     @model_validator(mode="after")
     def _has_both_keys(self) -> Self:

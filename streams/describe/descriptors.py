@@ -36,6 +36,18 @@ class SoundDescriptors(Protocol):
         """Shape (n,), since the first sample."""
 
 
+class SegmentSound(Protocol):
+    """Sound of a segment, with the end of the one before."""
+
+    @property
+    def pcm(self) -> bytes:
+        """Mono int16, little-endian, from lead_s before the segment."""
+
+    @property
+    def lead_s(self) -> float:
+        """Seconds of it that precede the segment."""
+
+
 class SoundModel(Model, Protocol):
     """A model of sound."""
 
@@ -111,12 +123,29 @@ def describe_sound(modality: Modality, model: SoundModel, message: Sounds, key: 
     """
     if message.rate_hz != model.rate_hz or len(message.pcm) % 2:
         raise UnprocessableError("sound_unreadable", f"{model.name} requires 16-bit samples at {model.rate_hz} Hz")
-    describe = observed(modality, model.describe, lambda sound: len(sound.vectors))
-    sound = describe(np.frombuffer(message.pcm, "<i2"))
-    times_s = (sound.times_s + message.segment.start_s).tolist()
-    found = descriptors(message.segment, modality, model, sound.vectors, times_s)
+    vectors, times_s = sound_rows(modality, model, message, message.segment.start_s)
+    found = descriptors(message.segment, modality, model, vectors, times_s)
     found = msgspec.structs.replace(found, digests=exact_digests(message.digests, found.vectors, key))
     return Output("descriptors", descriptor_key(message.segment, modality), found)
+
+
+def sound_rows(
+    modality: Modality, model: SoundModel, sound: SegmentSound, start_s: float
+) -> tuple[npt.NDArray[np.float32], list[float]]:
+    """Return the rows of a segment's sound, shape (n, d), and their times in the medium.
+
+    Fingerprints extend over the border of two segments; a voice's windows do not, because its pauses are left out.
+
+    Parameters
+    ----------
+    start_s
+        Start of the segment in the medium; its lead precedes it.
+    """
+    lead = round(sound.lead_s * model.rate_hz)
+    before = 0 if modality == "audio" else lead
+    describe = observed(modality, model.describe, lambda described: len(described.vectors))
+    found = describe(np.frombuffer(sound.pcm, "<i2")[before:])
+    return found.vectors, (found.times_s + (start_s - (lead - before) / model.rate_hz)).tolist()
 
 
 def descriptor_key(segment: Segment, modality: Modality) -> str:

@@ -25,7 +25,7 @@ from schemas.messages import Choice, Modality, Reference
 from streams.cases.entries import ADDED_TERMS, TERMS
 from streams.decode.decoder import Decoder
 from streams.decode.media.decoded import DecodedSegment, MediaInfo
-from streams.describe.descriptors import Model
+from streams.describe.descriptors import Model, sound_rows
 from streams.describe.exact import exact_digests
 from streams.describe.file_kinds import no_medium
 from streams.errors import RecordError, UsageError
@@ -217,8 +217,7 @@ def _visual_piece(position: _Position, model: VisualModel, segment: DecodedSegme
 def _sound_piece(
     position: _Position, modality: Modality, model: AudioModel | VoiceModel, segment: DecodedSegment
 ) -> Reference:
-    sound = model.describe(np.frombuffer(segment.pcm, "<i2"))
-    return _piece(position, modality, model, sound.vectors, (sound.times_s + segment.start_s).tolist())
+    return _piece(position, modality, model, *sound_rows(modality, model, segment, segment.start_s))
 
 
 def _piece(

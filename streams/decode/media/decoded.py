@@ -46,6 +46,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     short_side: int
     max_thumbnails: int
     sound_rate_hz: int
+    sound_lead_s: float
     motion: bool = False
     """True to return the motion too, for which every frame is decoded."""
 
@@ -167,7 +168,9 @@ class DecodedSegment(msgspec.Struct, frozen=True, kw_only=True):
     frames: list[Frame] = []
     thumbnails: list[Thumbnail] = []
     pcm: bytes = b""
-    """Mono int16, little-endian, exactly duration_s long; empty without sound, or if every sample is 0."""
+    """Mono int16, little-endian, exactly lead_s + duration_s long; empty without sound, or if every sample is 0."""
+    lead_s: float = 0.0
+    """Seconds of sound before start_s, repeated from the segment before: windows extend over the border."""
     motion: Matrix | None = None
     """Motion, a row each second as `models.motion.rows` packs it; None if not sampled or without a frame."""
     picture: Coverage | None = None

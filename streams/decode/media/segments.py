@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 import msgspec
+import numpy as np
 from av.audio.frame import AudioFrame
 from PIL import Image
 
@@ -105,18 +106,21 @@ class _Tracks:
             start_s, duration_s = span.start_s, span.duration_s
             kept: list[Frame] = []
             thumbnails: list[Thumbnail] = []
-            pcm, motion = b"", None
+            pcm, lead_s, motion = b"", 0.0, None
             if self._picture and span.has_picture:
                 kept, thumbnails = self._picture.take(start_s, duration_s)
                 motion = self._picture.motion(start_s, duration_s)
             if self._sound and span.has_sound:
-                pcm = _bytes(self._sound.take(start_s, duration_s))
+                lead = self._sound.lead(start_s)
+                pcm = _bytes(np.concatenate([lead, self._sound.take(start_s, duration_s)]))
+                lead_s = len(lead) / self._sampling.sound_rate_hz
             yield DecodedSegment(
                 start_s=start_s,
                 duration_s=duration_s,
                 frames=kept,
                 thumbnails=thumbnails,
                 pcm=pcm,
+                lead_s=lead_s,
                 motion=motion,
                 picture=self._coverage(self._lane.picture, span) if span.has_picture else None,
                 sound=self._coverage(self._lane.sound, span) if span.has_sound else None,
@@ -167,7 +171,7 @@ def _open_sound(containers: ExitStack, file: int, lane: Lane, track: Track, samp
     container = containers.enter_context(opened(file, lane.part))
     stream = container.streams[track.stream]
     timed = retimed(packets(container, stream), track.epochs, lane.start_s)
-    return SoundTrack(decoded(timed, AudioFrame), sampling.sound_rate_hz, lane.start_s)
+    return SoundTrack(decoded(timed, AudioFrame), sampling.sound_rate_hz, lane.start_s, sampling.sound_lead_s)
 
 
 def _still(file: int, lane: Lane, sampling: Sampling, shortfalls: list[Refusal]) -> DecodedSegment:

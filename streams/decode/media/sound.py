@@ -32,14 +32,20 @@ class SoundTrack:
         Sample rate of the returned PCM.
     start_s
         Time before which there is no sound.
+    lead_s
+        How much of the last segment is kept as the lead of the next one.
     """
 
-    def __init__(self, timed: Iterable[tuple[float, AudioFrame]], rate_hz: int, start_s: float = 0.0) -> None:
+    def __init__(
+        self, timed: Iterable[tuple[float, AudioFrame]], rate_hz: int, start_s: float = 0.0, lead_s: float = 0.0
+    ) -> None:
         self._rate_hz = rate_hz
         self._chunks = placed(timed, rate_hz, start_s)
         self._rest: tuple[int, Pcm] | None = None
         self.decoded = Stretches()
         """Times of which samples were decoded."""
+        self._lead_samples = round(lead_s * rate_hz)
+        self._last, self._last_stop = np.zeros(0, np.int16), -1
 
     def take(self, start_s: float, duration_s: float) -> Pcm:
         """Return exactly round(duration x rate) samples, silent where the medium has no sound."""
@@ -55,7 +61,12 @@ class SoundTrack:
             offset = max(0, position - start)
             canvas[offset : offset + len(inside)] = inside
             self._rest = (stop, pcm[stop - position :]) if position + len(pcm) > stop else None
+        self._last, self._last_stop = canvas[max(0, len(canvas) - self._lead_samples) :], stop
         return canvas
+
+    def lead(self, start_s: float) -> Pcm:
+        """Return the samples that directly precede a time, at most `lead_s`; none unless they were taken last."""
+        return self._last if self._last_stop == round(start_s * self._rate_hz) else np.zeros(0, np.int16)
 
 
 def placed(timed: Iterable[tuple[float, AudioFrame]], rate_hz: int, from_s: float = 0.0) -> Iterator[tuple[int, Pcm]]:

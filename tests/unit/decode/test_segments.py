@@ -1,4 +1,5 @@
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ def pixels(jpeg: bytes) -> npt.NDArray[np.int16]:
 
 
 def pcm(segment: DecodedSegment) -> npt.NDArray[np.int16]:
-    return np.frombuffer(segment.pcm, "<i2")
+    """Return the segment's own samples, without its lead."""
+    return np.frombuffer(segment.pcm, "<i2")[round(segment.lead_s * RATE_HZ) :]
 
 
 def is_similar(jpeg: bytes, expected: Pixels, tolerance: float = 12.0) -> bool:
@@ -171,7 +173,7 @@ def test_a_variable_frame_rate_is_sampled_by_time(tmp_path: Path) -> None:
 
 def test_segments_have_exact_bounds(tmp_path: Path) -> None:
     found = decoded(video(tmp_path / "a.mp4", moving(50), sound=tone(5)), segment_s=2)
-    assert [(s.start_s, s.duration_s, len(s.pcm) / 2 / RATE_HZ) for s in found] == [(0, 2, 2), (2, 2, 2), (4, 1, 1)]
+    assert [(s.start_s, s.duration_s, len(pcm(s)) / RATE_HZ) for s in found] == [(0, 2, 2), (2, 2, 2), (4, 1, 1)]
     assert [times(segment) for segment in found] == [[0, 1], [2, 3], [4]]
 
 
@@ -180,6 +182,19 @@ def test_sound_does_not_depend_on_segment_bounds(tmp_path: Path) -> None:
     whole = pcm(decoded(path)[0])
     pieces = np.concatenate([pcm(segment) for segment in decoded(path, segment_s=0.7)])
     assert np.array_equal(whole, pieces)
+
+
+def test_a_segment_begins_with_the_end_of_the_sound_before_it(tmp_path: Path) -> None:
+    found = decoded(video(tmp_path / "a.mp4", sound=tone(9)), segment_s=3)
+    assert [segment.lead_s for segment in found] == pytest.approx([0.0, 2.4, 2.4])
+    for before, after in pairwise(found):
+        n_lead = round(after.lead_s * RATE_HZ)
+        assert np.array_equal(np.frombuffer(after.pcm, "<i2")[:n_lead], pcm(before)[-n_lead:])
+
+
+def test_the_lead_is_no_longer_than_the_segment_before(tmp_path: Path) -> None:
+    found = decoded(video(tmp_path / "a.mp4", sound=tone(3)), segment_s=1)
+    assert [segment.lead_s for segment in found] == pytest.approx([0.0, 1.0, 1.0])
 
 
 def test_sound_is_resampled_faithfully(tmp_path: Path) -> None:
