@@ -165,7 +165,7 @@ class Peaks(Method):
         return list(self._landmarks.search(self._pairs(query))[self.name])
 
     def _pairs(self, sound: Sound) -> npt.NDArray[np.int64]:
-        samples = resample(sound, RATE_HZ, Landmarks.RATE_HZ).astype(np.float32) / 32768
+        samples = (resample(sound, RATE_HZ, Landmarks.RATE_HZ) / 32768).astype(np.float32)
         return self._landmarks.pairs(samples)
 
 
@@ -183,17 +183,18 @@ def make_set(folder: Path, rng: np.random.Generator) -> Set:
     references += [("speech", each) for each in spoken[: _N["speech"]]] + [("steady", each) for each in steady]
     others = [("music", each) for each in music[_N["music"] :]]
     others += [("speech", each) for each in spoken[_N["speech"] :]] + [("steady", each) for each in again]
-    return Set(
-        *([Piece(f"{kind} {at}", kind, each) for at, (kind, each) in enumerate(of)] for of in (references, others)),
-        over,
-    )
+    return Set(_named(references), _named(others), over)
+
+
+def _named(sounds: Sequence[tuple[str, Sound]]) -> list[Piece]:
+    return [Piece(f"{kind} {number}", kind, sound) for number, (kind, sound) in enumerate(sounds)]
 
 
 def _steady(voices: Sequence[Sound], rng: np.random.Generator) -> tuple[list[Sound], list[Sound]]:
     """Return recordings of steady sources, and another recording of each."""
 
     def speech(chance: np.random.Generator, n: int) -> Sound:
-        voice = voices[chance.integers(len(voices))]
+        voice = voices[int(chance.integers(len(voices)))]
         return np.resize(np.roll(voice, -int(chance.integers(len(voice)))), n)
 
     sources = [Steady(rng, RATE_HZ, speech) for _ in range(_N["steady"])]
@@ -301,7 +302,7 @@ def room(rng: np.random.Generator) -> Signal:
     rt60_s = rng.uniform(0.3, 0.8)
     at_s = np.arange(int(rt60_s * RATE_HZ)) / RATE_HZ
     tail = rng.normal(size=len(at_s)) * 10 ** (-3 * at_s / rt60_s) * (at_s > _EARLY_S)
-    response = tail * np.sqrt(10 ** (rng.uniform(-6, 0) / 10) / np.sum(tail**2))
+    response: Signal = tail * np.sqrt(10 ** (rng.uniform(-6, 0) / 10) / np.sum(tail**2))
     response[0] += 1.0
     early = rng.integers(int(0.002 * RATE_HZ), int(0.04 * RATE_HZ), 8)
     response[early] += rng.uniform(0.1, 0.5, 8) * rng.choice([-1, 1], 8)
@@ -321,7 +322,8 @@ def _band(signal: Signal, low_hz: float, high_hz: float, rng: np.random.Generato
     gain_db = -12 * (np.maximum(0, np.log2(low_hz / hz)) + np.maximum(0, np.log2(hz / high_hz)))
     if rng is not None:
         gain_db = gain_db + np.interp(np.log2(hz), np.arange(14), rng.normal(0, 3, 14))
-    return np.fft.irfft(np.fft.rfft(signal) * 10 ** (gain_db / 20), len(signal))
+    passed: Signal = np.fft.irfft(np.fft.rfft(signal) * 10 ** (gain_db / 20), len(signal))
+    return passed
 
 
 def faster(percent: float) -> EditSound:

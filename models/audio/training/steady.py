@@ -54,7 +54,8 @@ class Steady:
         spectrum = np.fft.rfft(rng.normal(size=n))
         octaves = np.log2(np.maximum(np.fft.rfftfreq(n, 1 / self._rate_hz), 30.0) / 30.0)
         gain_db = np.interp(octaves, np.arange(8), self._knots) + self._slope_db * octaves
-        return np.fft.irfft(spectrum * 10 ** (gain_db / 20), n) * self._modulation(rng, n)
+        coloured: _Signal = np.fft.irfft(spectrum * 10 ** (gain_db / 20), n) * self._modulation(rng, n)
+        return coloured
 
     def _modulation(self, rng: np.random.Generator, n: int) -> _Signal:
         knots = max(4, int(n / self._rate_hz * 4 * self._slow_hz) + 4)
@@ -78,7 +79,8 @@ class Steady:
         gains = 10 ** (np.interp(np.log2(order), np.arange(8), self._knots) / 20) / order**0.7
         hum: Any = sum(gain * np.sin(k * phase) for k, gain in zip(order, gains, strict=True))
         noise = self._coloured(rng, n)
-        return hum / _rms(hum) + self._noisy * noise / _rms(noise) * (1 + 0.5 * np.sin(phase))
+        engine: _Signal = hum / _rms(hum) + self._noisy * noise / _rms(noise) * (1 + 0.5 * np.sin(phase))
+        return engine
 
     def _wind(self, rng: np.random.Generator, n: int) -> _Signal:
         return self._coloured(rng, n) * self._modulation(rng, n)
