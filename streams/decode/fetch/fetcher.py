@@ -6,16 +6,15 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult
 
-from streams.decode.fetch.hls import ListedMedia
-from streams.decode.fetch.object_store import ObjectStoreSource
-from streams.decode.fetch.received import Received, check_size
+from streams.decode.fetch.listed import ListedMedia
+from streams.decode.fetch.received import Received
+from streams.decode.fetch.sources import Sources, split
 from streams.decode.fetch.turns import Share, Turn, Turns
 from streams.decode.fetch.unnamed import path_of, unnamed_file
-from streams.decode.fetch.web import HttpSource
 from streams.decode.settings import MediaSettings
-from streams.errors import RecordError, TransientError, UnprocessableError, worker_fault
+from streams.errors import RecordError, TransientError
 from streams.links.addresses import AddressPolicy
 
 
@@ -33,8 +32,7 @@ class Fetcher:
     def __init__(self, settings: MediaSettings, policy: AddressPolicy | None = None) -> None:
         self._settings = settings
         self._turns = Turns(settings)
-        self._http = HttpSource(settings, policy or AddressPolicy(settings.allowed_hosts))
-        self._objects = ObjectStoreSource(settings)
+        self._sources = Sources(settings, policy or AddressPolicy(settings.allowed_hosts))
 
     async def __aenter__(self) -> Self:
         return self
@@ -44,7 +42,7 @@ class Fetcher:
 
     async def close(self) -> None:
         """Close kept connections."""
-        await self._http.close()
+        await self._sources.close()
 
     @asynccontextmanager
     async def fetch(
@@ -72,9 +70,9 @@ class Fetcher:
         NoRoomError
             The post must first decode the media that it holds.
         """
-        parts = _split(url)
-        if parts.scheme == "file":
-            yield self._local(parts)
+        parts = split(url)
+        if (path := self._sources.in_place(parts)) is not None:
+            yield path
             return
         async with self._turns.turn(_origin(parts), share or Share()) as turn:
             with unnamed_file(self._settings.temporary_folder) as file:
@@ -82,48 +80,21 @@ class Fetcher:
                 self._turns.finish(turn)
                 yield path_of(file)
 
-    def _local(self, parts: SplitResult) -> Path:
-        """Return the file of a file link, with symbolic links resolved before the check."""
-        try:
-            path = Path(unquote(parts.path)).resolve()
-            path.lstat()
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError) as error:  # a name that is too long, a loop of links, a zero byte
-            if worker_fault(error) is not None:
-                raise
-            raise UnprocessableError("link_malformed", "no file can have this name") from error
-        if parts.netloc not in ("", "localhost") or not any(
-            path.is_relative_to(root.resolve()) for root in self._settings.file_roots
-        ):
-            raise UnprocessableError("link_forbidden", "the file is outside the allowed folders")
-        if not path.is_file():
-            raise UnprocessableError("link_gone", "there is no such file")
-        check_size(path.stat().st_size, self._settings.max_bytes)
-        return path
-
     async def _download(
         self, url: str, parts: SplitResult, turn: Turn, file: BinaryIO, missing: list[RecordError]
     ) -> None:
         received = Received(file, turn, self._settings.max_bytes, partial(self._turns.declare, turn))
-        listed = ListedMedia(self._http, received, missing)
+        listed, bases = ListedMedia(self._sources, received, missing), [url]
         try:
             async with asyncio.timeout(self._settings.fetch_timeout_s) as turn.timer:
-                if parts.scheme == "s3":
-                    await received.write(self._objects.read(parts, received.declare))
-                else:
-                    await self._download_web(url, received, listed)
+                await received.write(self._sources.read(url, received.declare, located=bases.append))
+                if received.is_playlist():
+                    await listed.fetch(bases[-1])
         except TimeoutError as error:
             late = self._late(parts, turn)
             if turn.was_ended or not listed.has_media:
                 raise late from error
             missing.append(late)
-
-    async def _download_web(self, url: str, received: Received, listed: ListedMedia) -> None:
-        bases = [url]
-        await received.write(self._http.read(url, received.declare, located=bases.append))
-        if received.is_playlist():
-            await listed.fetch(bases[-1])
 
     def _late(self, parts: SplitResult, turn: Turn) -> TransientError:
         if turn.was_ended:
@@ -134,16 +105,3 @@ class Fetcher:
 def _origin(parts: SplitResult) -> str:
     """Return scheme, host and port: those of a link count as one host."""
     return f"{parts.scheme}://{parts.hostname}:{parts.port or ''}"
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # parsed, and so validated, only on access
-    except ValueError as error:
-        raise UnprocessableError("link_malformed", "the link cannot be parsed") from error
-    if parts.scheme not in ("http", "https", "s3", "file"):
-        raise UnprocessableError("link_scheme", f"links of scheme {parts.scheme[:20]!r} are not fetched")
-    if parts.scheme != "file" and not parts.hostname:
-        raise UnprocessableError("link_malformed", "the link names no host")
-    return parts

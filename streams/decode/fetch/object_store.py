@@ -9,10 +9,12 @@ import obstore
 from obstore.exceptions import BaseError, InvalidPathError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
+from streams.decode.fetch.web import Span
 from streams.decode.settings import MediaSettings
 from streams.errors import TransientError, UnprocessableError
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import S3Config  # exists for type checkers only
 
 
@@ -47,8 +49,10 @@ class ObjectStoreSource:
             retry_config={"max_retries": 0},  # the record is tried again as a whole
         )
 
-    async def read(self, parts: SplitResult, declare: Callable[[int], None]) -> AsyncGenerator[bytes]:
-        """Yield an object's bytes in chunks, after a call of `declare` with their number.
+    async def read(
+        self, parts: SplitResult, declare: Callable[[int], None], span: Span | None = None
+    ) -> AsyncGenerator[bytes]:
+        """Yield an object's bytes in chunks, or those of a span, after a call of `declare` with the object's number.
 
         Raises
         ------
@@ -57,7 +61,8 @@ class ObjectStoreSource:
         """
         store = self._store(parts.netloc)
         try:
-            found = await obstore.get_async(store, unquote(parts.path.lstrip("/")))
+            wanted: GetOptions = {} if span is None else {"range": span}
+            found = await obstore.get_async(store, unquote(parts.path.lstrip("/")), options=wanted)
             size = found.meta["size"]
             if size > self._settings.max_bytes:
                 raise UnprocessableError("media_too_large", f"{size} bytes, {self._settings.max_bytes} allowed")

@@ -4,39 +4,17 @@ Own code, because the library for it (m3u8 6.0) takes seconds for 70 kB of keys,
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from streams.decode.fetch.pieces import LEAST_SHORT_SIDE, MAX_SEGMENTS, Media, Piece, Segment, smallest_enough
 from streams.errors import UnprocessableError
 
-MAX_SEGMENTS = 4000
-"""Segments, variants and renditions read of one playlist; more than six hours of segments of 6 s."""
-_LEAST_SHORT_SIDE = 360
-"""Pixels of a variant that lose nothing when frames are sampled; smaller ones only if there is no larger one."""
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]{1,64})=(?:"([^"]*)"|([^,]*))')
 _RANGE = re.compile(r"([0-9]{1,15})(?:@([0-9]{1,15}))?")
 _SIZE = re.compile(r"([0-9]{1,6})x([0-9]{1,6})")
 
 type Attributes = dict[str, str]
-
-
-class Piece(NamedTuple):
-    """A resource or a range of its bytes."""
-
-    uri: str
-    """Relative to the playlist."""
-    start: int = 0
-    end: int | None = None
-    """Exclusive; None for the whole resource."""
-
-
-class Segment(NamedTuple):
-    """A piece of media, and the initialization section that it needs."""
-
-    piece: Piece
-    init: Piece | None
-    is_encrypted: bool
 
 
 class Variant(NamedTuple):
@@ -60,19 +38,15 @@ class Sound(NamedTuple):
 
 
 @dataclass(slots=True)
-class Playlist:
-    """What a playlist names."""
+class Playlist(Media):
+    """What a playlist names: segments, or other playlists."""
 
     variants: list[Variant] = field(default_factory=list)
     sounds: list[Sound] = field(default_factory=list)
-    segments: list[Segment] = field(default_factory=list)
-    is_cut: bool = False
-    """True if it names more than is read."""
 
     def variant(self) -> Variant:
         """Return the smallest variant that is large enough, else the largest; there must be one."""
-        ordered = sorted(self.variants, key=lambda each: (each.short_side, each.bits_per_s))
-        return next((each for each in ordered if each.short_side >= _LEAST_SHORT_SIDE), ordered[-1])
+        return smallest_enough(self.variants, lambda each: (each.short_side, each.bits_per_s), LEAST_SHORT_SIDE)
 
     def sound(self, variant: Variant) -> Sound | None:
         """Return the rendition of sound that a player takes by default, None if the variant itself has the sound."""
@@ -81,15 +55,15 @@ class Playlist:
         return chosen if chosen and chosen.uri else None
 
 
-def parsed(text: str) -> Playlist:
-    """Return what a playlist names, in time proportional to its length.
+def parsed(text: str, base: str = "") -> Playlist:
+    """Return what a playlist from an address names, in time proportional to its length.
 
     Raises
     ------
     UnprocessableError
         media_playlist: a range of bytes cannot be read.
     """
-    reader = _Reader()
+    reader = _Reader(Playlist(base))
     for match in re.finditer(r"[^\r\n]+", text):
         reader.read(match[0].strip())
         if reader.is_full:
@@ -97,32 +71,9 @@ def parsed(text: str) -> Playlist:
     return reader.found
 
 
-def pieces(segments: list[Segment]) -> Iterator[Piece]:
-    """Yield what to fetch, in order, adjacent ranges as one: initialization sections before their segments."""
-    last: Piece | None = None
-    for piece in _separate(segments):
-        if last and last.uri == piece.uri and last.end is not None and last.end == piece.start and piece.end:
-            last = last._replace(end=piece.end)
-            continue
-        if last:
-            yield last
-        last = piece
-    if last:
-        yield last
-
-
-def _separate(segments: list[Segment]) -> Iterator[Piece]:
-    init = None
-    for segment in segments:
-        if segment.init and segment.init != init:
-            init = segment.init
-            yield init
-        yield segment.piece
-
-
 class _Reader:
-    def __init__(self) -> None:
-        self.found = Playlist()
+    def __init__(self, found: Playlist) -> None:
+        self.found = found
         self._stream: Attributes | None = None
         self._init: Piece | None = None
         self._range = ""
@@ -167,11 +118,11 @@ class _Reader:
             self._stream = None
         elif self._is_gap:
             self._is_gap, self._range = False, ""
-        elif self._has_room(len(self.found.segments)):
+        else:
             follows = self._last.end or 0 if self._last and self._last.uri == uri else 0
             self._last = _piece(uri, self._range, follows)
             self._range = ""
-            self.found.segments.append(Segment(self._last, self._init, self._is_encrypted))
+            self.found.add(Segment(self._last, self._init, self._is_encrypted))
 
     def _has_room(self, n_found: int) -> bool:
         self.found.is_cut = n_found >= MAX_SEGMENTS

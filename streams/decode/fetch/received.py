@@ -9,7 +9,10 @@ from streams.decode.fetch.turns import Turn
 from streams.decode.fetch.unnamed import write_all
 from streams.errors import UnprocessableError
 
+_HLS = b"#EXTM3U"
 _HEAD_BYTES = 32
+_MANIFEST_HEAD_BYTES = 4096
+"""Bytes in which a manifest names its root; comments may precede it."""
 
 
 class Received:
@@ -35,8 +38,8 @@ class Received:
         self._declared = n_bytes
 
     def is_playlist(self) -> bool:
-        """Return whether the file is an HLS playlist."""
-        return os.pread(self.file.fileno(), _HEAD_BYTES, 0).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"#EXTM3U")
+        """Return whether the file names media instead of being one."""
+        return is_playlist(self.file.fileno())
 
     def taken(self) -> bytes:
         """Return what the file holds, and leave it empty, with no size declared for what follows."""
@@ -68,9 +71,29 @@ class Received:
         check_size(self.turn.received_bytes, self._max_bytes)
 
     def _reserve_declared(self) -> None:
-        if self._declared is not None and self.turn.received_bytes >= _HEAD_BYTES and not self.is_playlist():
+        if self._declared is not None and self.turn.received_bytes >= _HEAD_BYTES and not _is_text(self.file.fileno()):
             self._reserve(self._declared)
             self._declared = None
+
+
+def is_playlist(file: int) -> bool:
+    """Return whether an open file is a playlist of HLS or a manifest of DASH."""
+    head = os.pread(file, _MANIFEST_HEAD_BYTES, 0)
+    return _trimmed(head).startswith(_HLS) or is_manifest(head)
+
+
+def is_manifest(content: bytes) -> bool:
+    """Return whether content is a manifest of DASH."""
+    return _trimmed(content[:_MANIFEST_HEAD_BYTES]).startswith(b"<") and b"<MPD" in content[:_MANIFEST_HEAD_BYTES]
+
+
+def _is_text(file: int) -> bool:
+    """Return whether a file that is not yet complete may be a playlist."""
+    return _trimmed(os.pread(file, _HEAD_BYTES, 0)).startswith((_HLS, b"<"))
+
+
+def _trimmed(head: bytes) -> bytes:
+    return head.lstrip(b"\xef\xbb\xbf \r\n\t")
 
 
 def check_size(n_bytes: int, max_bytes: int) -> None:

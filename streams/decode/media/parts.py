@@ -11,13 +11,14 @@ from itertools import pairwise
 
 from streams.decode.media.decoded import Part
 
-_MAX_PARTS = 16
+_MAX_PARTS = 32
 """Parts of one file; the last contains all that follow."""
 _CHUNK_BYTES = 1 << 20
 _FILM = re.compile(rb"(?s)\0\0\0[\x10-\x80]ftyp[ -~]{4}")
 """Start of an MP4 behind a photo."""
 _FLV = re.compile(rb"FLV\x01[\x00\x01\x04\x05]\0\0\0\x09\0\0\0\0")
-_LONGEST_MATCH = 32
+_MATROSKA = re.compile(rb"(?s)\x1a\x45\xdf\xa3.{1,40}\x42\x82.(?:webm|matroska)")
+_LONGEST_MATCH = 64
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _BOX, _LONG_BOX = 8, 16
 _MAX_BOXES = 200_000
@@ -95,7 +96,7 @@ def _boxes(file: int, n_bytes: int) -> Iterator[int]:
 
 
 def _segments(file: int, n_bytes: int) -> Iterator[int]:
-    """Yield where a further Matroska file begins; one whose length is unknown is read to the end by FFmpeg."""
+    """Yield where a further Matroska file begins; behind one of unknown length it is searched for."""
     at = 0
     for _ in range(2 * _MAX_PARTS):
         head = os.pread(file, 12, at)
@@ -105,7 +106,11 @@ def _segments(file: int, n_bytes: int) -> Iterator[int]:
             yield at
         width = 9 - head[4].bit_length()
         size = int.from_bytes(head[4 : 4 + width]) & ((1 << 7 * width) - 1) if width <= _BOX else n_bytes
-        at += 4 + width + size
+        at += 4 + width
+        if head[:4] == _SEGMENT and size == (1 << 7 * width) - 1:
+            yield from _found(file, _MATROSKA, at)
+            return
+        at += size
         if at >= n_bytes:
             return
 

@@ -110,7 +110,7 @@ def _scan_part(file: int, part: Part, sampling: Sampling, found: _Found) -> None
 
 
 def _check_head(head: bytes) -> None:
-    """Refuse by name what no decoder here takes; the fetcher replaces playlists of HLS by their media, where it can."""
+    """Refuse by name what no decoder here takes; the fetcher replaces playlists by their media, where it can."""
     if head.startswith(_JPEG_XL):
         raise UnprocessableError("media_codec_unknown", "JPEG XL")
     text = head.lstrip(b"\xef\xbb\xbf \r\n\t")

@@ -73,6 +73,7 @@ def video(
     sound: npt.NDArray[np.int16] | None = None,
     sound_start_s: float = 0.0,
     rate_hz: int = 16_000,
+    sound_codec: str = "",
     codec: str = "libx264",
     pixel_format: str = "yuv420p",
     rotation: int = 0,
@@ -90,7 +91,8 @@ def video(
             picture = _picture_stream(out, codec, pictures[0], fps=fps, pixel_format=pixel_format, options=options)
         if picture is not None and rotation:
             picture.set_display_rotation(rotation)
-        track = None if sound is None else out.add_stream(_SOUND_CODECS.get(path.suffix, "aac"), rate_hz, layout="mono")
+        sound_codec = sound_codec or _SOUND_CODECS.get(path.suffix, "aac")
+        track = None if sound is None else out.add_stream(sound_codec, rate_hz, layout="mono")
         tracks = [(_subtitle_stream(out, name), time_s, text) for name, time_s, text in subtitles]
         if picture is not None:
             shown_s = times_s or [index / fps for index in range(len(pictures))]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from streams.decode.fetch.fetcher import Fetcher
-from streams.decode.fetch.playlist import MAX_SEGMENTS, Piece, parsed, pieces
+from streams.decode.fetch.pieces import MAX_SEGMENTS, Piece, pieces
+from streams.decode.fetch.playlist import parsed
 from streams.decode.fetch.received import Received
 from streams.decode.fetch.turns import Share, Turn
 from streams.decode.fetch.unnamed import unnamed_file
@@ -272,7 +273,7 @@ def test_segments_beyond_the_limit_are_not_read() -> None:
 async def test_more_segments_than_the_limit_are_a_reason(
     server: Server, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.decode.fetch.playlist.MAX_SEGMENTS", 2)
+    monkeypatch.setattr("streams.decode.fetch.pieces.MAX_SEGMENTS", 2)
     server.answers["/a.ts"] = response(body=b"a")
     server.answers["/a.m3u8"] = segments("a.ts", "a.ts", "a.ts")
     assert await fetched(fetcher, server.url("/a.m3u8")) == (b"aa", ["media_too_long"])

@@ -111,7 +111,7 @@ async def test_the_cache_is_bounded(
         link = BLOB.replace(DID, f"did:plc:{number}")
         server.answers[link], home.answers[link] = NOT_HERE, response(body=b"blob")
         assert await fetched(fetcher, server.url(link)) == b"blob"
-    assert len(fetcher._http._home_servers._kept) == 2
+    assert len(fetcher._sources._http._home_servers._kept) == 2
 
 
 @pytest.mark.parametrize(

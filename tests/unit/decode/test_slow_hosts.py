@@ -124,7 +124,7 @@ async def tried(given: list[Post], folder: Path) -> Trial:
     trial = Trial()
     settings = MediaSettings(temporary_folder=folder)
     fetcher = Fetcher(settings)
-    fetcher._http = cast("Any", Hosts())
+    fetcher._sources._http = cast("Any", Hosts())
     media = MediaAccess(fetcher, cast("Any", Pictures()), settings.max_media)
 
     async def handler(post: Post, record: Record) -> AsyncIterator[Output]:
