@@ -76,6 +76,11 @@ def chance_of(spellings: Iterable[str]) -> Chance:
     return Chance(is_common, is_common or is_common_inside)
 
 
+def has_frequencies(letters: str) -> bool:
+    """Return whether it can be known how common a text is; always for digits and signs."""
+    return bool(_languages(letters)) or not any(letter.isalpha() for letter in letters)
+
+
 def _exceeds(share: float, limit: float) -> bool:
     return share > 0.0 and math.log10(share) > limit
 

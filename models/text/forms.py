@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from models.text import hangul
 from models.text.chance import Chance, chance_of
+from models.text.declined import declined
 from models.text.lookalikes import skeletons, wider
 from models.text.marked import AFFIX_LEAST, EXACT, INNER, MAX_CHARACTERS, REVERSED, SHORT, STRONG_SKELETON
 from models.text.marked import marked_skeleton as _marked
@@ -139,6 +140,8 @@ def _spaced_forms(words: list[Word]) -> Iterator[tuple[str, Strength]]:
             yield from ((form, Strength.STRONG) for form in _attached(spelling))
         yield from ((form, Strength(len(form) >= STRONG_SKELETON)) for form in wider(spelling))
     yield from ((form, Strength.STRONG) for form in _turned(words))
+    yield from _side_by_side(words)
+    yield from ((form, Strength.WEAK) for form in _declined(words))
     yield from _korean_forms([word.plain for word in words])
 
 
@@ -174,6 +177,21 @@ def _turned(words: list[Word]) -> Iterator[str]:
     if 1 < len(words) <= _LONGEST_REVERSED:
         pairs = [variants(word.raw, word.plain) for word in words]
         yield from (REVERSED + "".join(parts) for parts in zip(*pairs, strict=True))
+
+
+def _side_by_side(words: list[Word]) -> Iterator[tuple[str, Strength]]:
+    """Yield a name with its last word first, or its first word last, and no comma: Roe Jane."""
+    if 1 < len(words) <= _LONGEST_REVERSED:
+        for turned in (words[-1:] + words[:-1], words[1:] + words[:1]):
+            common = chance_of(_spellings_of(turned)[:2]).is_common
+            yield from ((spelling, Strength(not common)) for spelling in _spellings_of(turned))
+
+
+def _declined(words: list[Word]) -> Iterator[str]:
+    """Yield the declined forms of a name that are no common words, unless the name itself is one."""
+    pairs = [(word.plain, variants(word.raw, word.plain)[0]) for word in words]
+    is_common = chance_of(_spellings_of(words)[:2]).is_common
+    yield from (form for form in declined(pairs) if is_common or not chance_of([form]).is_common)
 
 
 def _skeleton_forms(word: str) -> Iterator[tuple[str, Strength]]:

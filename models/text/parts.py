@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from icu4py.breakers import WordBreaker
 
+from models.text.han import simplified
 from models.text.hangul import is_hangul
 from models.text.words import HANGUL, MAX_CHARACTERS, VOWEL_MARKS, Edge, Piece, plain, visible
 
@@ -56,11 +57,17 @@ def unspaced_names(read: list[Piece]) -> Iterator[str]:
     """Yield the stretches of two to six characters of Chinese and Japanese, wherever words begin or end.
 
     A dictionary has few names, and splits one that it lacks at the wrong place, or joins its ends to other words.
+    Stretches with traditional characters come in simplified ones too.
     """
     for _, group in groupby(read, key=lambda piece: piece.word):
         for run in _HAN_OR_KANA.findall("".join(piece.plain for piece in group)):
-            for first in range(len(run) - _SHORTEST + 1):
-                yield from (run[first:last] for last in range(first + _SHORTEST, min(len(run), first + _LONGEST) + 1))
+            for spelling in dict.fromkeys((run, simplified(run))):
+                yield from _stretches(spelling)
+
+
+def _stretches(run: str) -> Iterator[str]:
+    for first in range(len(run) - _SHORTEST + 1):
+        yield from (run[first:last] for last in range(first + _SHORTEST, min(len(run), first + _LONGEST) + 1))
 
 
 def _decoded(text: str) -> str:

@@ -1,13 +1,14 @@
-"""Other spellings of one word in its own script: accents left out, letters of a neighbouring language, doubled letters.
+"""Other spellings of one word in its own script: without accents or traditional characters, with neighbours' letters.
 
 A word has two: `bare` leaves accents and variants out, `expanded` writes them as two letters (Mueller for Müller), or
-keeps the vowels that the plain form of Thai or Hindi lacks.
+keeps the vowels that the plain form of Thai or Hindi lacks. In both, traditional characters are simplified.
 """
 
 import unicodedata
 from functools import cache, lru_cache
 from itertools import groupby
 
+from models.text.han import simplified
 from models.text.words import VOWEL_MARKS
 
 _CACHED = 4096
@@ -52,7 +53,7 @@ def _bare(letter: str) -> str:
     if any(first <= letter <= last for first, last in _DECOMPOSED):
         parts = unicodedata.normalize("NFD", letter)
         letter = "".join(part for part in parts if not unicodedata.combining(part))
-    return letter.translate(_BARE)
+    return simplified(letter.translate(_BARE))
 
 
 _DIGITS = {

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from models.text.chance import has_frequencies
 from models.text.forms import chance_of_term
 from models.text.words import normal_tokens
 from schemas.messages import Frame
@@ -30,6 +31,8 @@ SENTENCES: Mapping[str, str] = {
     "name_like_term": "the pseudonym {name!r} resembles the term {term!r}: a pseudonym must not be the victim's name",
     "common_word": "the term {term!r} is a common word: a post with nothing else leads to no review; "
     "add a handle or a second name",
+    "unknown_word": "there are no word frequencies for the script of the term {term!r}: if it is a common word, "
+    "each post with it is reviewed",
     "same_bytes": "{file} has the same bytes as {other}: described once",
     "of_other_case": "{file} is already a reference of {case}",
     "already_there": "{file} is a reference of this case already: left out",
@@ -69,9 +72,13 @@ def name_concerns(name: str, terms: Sequence[str]) -> list[Concern]:
 
 
 def term_concerns(terms: Sequence[str]) -> list[Concern]:
-    """Return which terms are common words: a post with one of them alone is not even reviewed."""
+    """Return which terms are common words, so that a post with one of them alone is not even reviewed, or may be."""
+    unknown = [term for term in terms if not has_frequencies(_plain(term))]
     common = [term for term in terms if chance_of_term(term).is_common]
-    return [Concern("common_word", {"term": term}, is_severe=False) for term in common]
+    return [
+        *(Concern("common_word", {"term": term}, is_severe=False) for term in common),
+        *(Concern("unknown_word", {"term": term}, is_severe=False) for term in unknown),
+    ]
 
 
 def _plain(text: str) -> str:

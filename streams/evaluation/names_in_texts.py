@@ -48,6 +48,7 @@ _COMMON = {
 }
 """Terms that are words: they are searched in innocent texts with the names."""
 _CYRILLIC = str.maketrans("aeiocpxy", "аеіосрху")
+_TRADITIONAL = str.maketrans("晓欧阳绮谭", "曉歐陽綺譚")
 _FOLDED = str.maketrans("łđøıßŁĐØİæё", "ldoisLDOIeе")
 
 
@@ -97,6 +98,8 @@ _KINDS: dict[str, Callable[[str], str]] = {
     "address": lambda name: f"https://example.com/{name.removeprefix('@').replace(' ', '-')}/clip?x=1",
     "other server": lambda name: f"{name}@example.social" if name.startswith("@") else name,
     "order": lambda name: ", ".join((name.split()[-1], " ".join(name.split()[:-1]))) if " " in name else name,
+    "order, no comma": lambda name: " ".join((name.split()[-1], *name.split()[:-1])),
+    "traditional": lambda name: name.translate(_TRADITIONAL),
     "no accents": _without_accents,
     "joined": lambda name: name.replace(" ", ""),
     "spelt out": lambda name: " ".join(name.removeprefix("@").replace(" ", "").replace("_", "")),
@@ -109,7 +112,9 @@ _KINDS: dict[str, Callable[[str], str]] = {
     "rn for m": lambda name: name.replace("m", "rn"),
     "kashida": lambda name: re.sub("([بتسمنيل])(?=[\u0621-\u064a])", "\\1ـ", name),
 }
-_IMPOSSIBLE = frozenset({("ar", "override"), ("th", "order"), ("th", "spelt out"), ("ko", "possessive")})
+_IMPOSSIBLE = frozenset(
+    {("ar", "override"), ("th", "order"), ("th", "order, no comma"), ("th", "spelt out"), ("ko", "possessive")}
+)
 _LONGER = {"ar": "ت", "ru": "щ"}
 _LAST = {"ko": "호", "zh": "伟", "ja": "郎", "th": "ก"}
 """Another last letter for names in scripts whose words have no end."""

@@ -86,6 +86,13 @@ def test_a_common_word_as_a_term_is_a_concern_before_the_case_opens() -> None:
     assert not found.is_severe
 
 
+def test_a_term_of_a_script_without_word_frequencies_is_a_concern() -> None:
+    given = ["สมชาย", "ດາວ", "ផ្កា", "ပန်း", "김민지", "Нина", "@minji_x97", "20261127"]
+    found = term_concerns(given)
+    assert [concern.values["term"] for concern in found if concern.slug == "unknown_word"] == given[:4]
+    assert not any(concern.is_severe for concern in found)
+
+
 def test_a_file_given_twice_is_described_once_and_one_of_another_case_is_severe() -> None:
     one, same, other = Path("one.mp4"), Path("same.mp4"), Path("other.mp4")
     digests = {one: "a", same: "a", other: "b"}

@@ -1,4 +1,5 @@
 """Names in texts as people write them, in all scripts; the first come from public reports."""
+# ruff: noqa: RUF001 - letters of all scripts are the point
 
 from pathlib import Path
 
@@ -80,3 +81,75 @@ EARLIER = {
 def test_a_case_opened_by_an_earlier_version_is_found(text: str) -> None:
     known = [bytes.fromhex(digest) for digest in EARLIER[text].split()]
     assert named(known, digests(text, KEY)) == Named(1, 0)
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        ("张伟明", "谁有張偉明的视频"),
+        ("張偉明", "谁有张伟明的视频"),
+        ("歐陽綺霏", "看看欧阳绮霏吧"),
+        ("陳雲嵐", "陈云岚"),
+        ("张伟明", "#張偉明視頻"),
+    ],
+)
+def test_a_chinese_name_is_one_in_simplified_and_traditional_characters(term: str, text: str) -> None:
+    assert names(term, text) == Named(1, 0)
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        ("Jane Roe", "the video of Roe Jane please"),
+        ("Jane Roe", "#RoeJane"),
+        ("Mary Jane Roe", "Roe Mary Jane"),
+        ("Nguyễn Ngọc Ánhvy", "video Ngoc Anhvy Nguyen"),
+        ("Алёна Соловейко", "видео Соловейко Алена"),
+    ],
+)
+def test_a_name_with_its_parts_exchanged_is_found_without_a_comma(term: str, text: str) -> None:
+    assert names(term, text) == Named(1, 0)
+
+
+@pytest.mark.parametrize("text", ["Roe and Jane", "Jane, and later Roe", "Roes Jane", "Roe Janet", "Mary Roe Ann Jane"])
+def test_parts_of_a_name_that_do_not_stand_side_by_side_are_no_name(text: str) -> None:
+    assert names("Jane Roe", text) == Named(0, 0)
+
+
+def test_exchanged_parts_that_are_ordinary_words_are_no_proof() -> None:
+    assert names("Mary Rose", "the video of mary rose").surely == 1
+    assert names("Mary Rose", "bread with rosemary").surely == 0
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        ("Dvořáček", "kdo má video Dvořáčka"),
+        ("Petr Novák", "viděl jsem Petra Nováka"),
+        ("Eva Nováková", "to je video Evy Novákové"),
+        ("Marek Dvořák", "s Markem Dvořákem"),
+        ("Jan Kowalski", "film Jana Kowalskiego"),
+        ("Jan Kowalski", "rozmowa z janem kowalskim"),
+        ("Anna Nowak", "film Anny Nowak"),
+        ("Paweł Mróz", "widziałem Pawła Mroza"),
+        ("Снегирёв", "с Снегирёвым"),
+        ("Иван Петров", "видео Ивана Петрова"),
+        ("Мария Снегирёва", "видео Марии Снегирёвой"),
+        ("Тарас Шевченко", "відео Тараса Шевченка"),
+    ],
+)
+def test_a_declined_slavic_name_may_be_the_name(term: str, text: str) -> None:
+    assert names(term, text) == Named(0, 1)
+
+
+@pytest.mark.parametrize(("term", "text"), [("Novák", "video Nováka"), ("Новак", "с Новаком")])
+def test_a_declined_name_that_is_common_is_as_common(term: str, text: str) -> None:
+    assert names(term, text) == Named(0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [("Novák", "Nováček"), ("Jane Roe", "Janea Roea"), ("Jan Kowalski", "Jana Kowalska")],
+)
+def test_other_words_are_no_declined_name(term: str, text: str) -> None:
+    assert names(term, text) == Named(0, 0)

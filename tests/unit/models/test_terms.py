@@ -83,7 +83,7 @@ def test_a_korean_name_in_latin_letters_is_found_in_hangul(text: str, term: str)
         ("지웅ㅋㅋ", "지우"),
         ("ㅋㅋㅋ ㅠㅠ", "김민지"),
         ("hiddencam9900", "hiddencam99"),
-        ("one two", "two one"),
+        ("one two", "two and one"),
         ("", "민지"),
         ("…!?", "abc"),
     ],
