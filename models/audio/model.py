@@ -7,7 +7,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from models.audio.network import DIMENSIONS, HOP, WINDOW
-from models.audio.spectrum import RATE_HZ, SPECTRUM, STEP
+from models.audio.spectrum import RATE_HZ, SPECTRUM, STEP, energies
 
 LEAST_SAMPLES = WINDOW + SPECTRUM - STEP
 """Length of a window, 2.67 s: the spectra of its last frame extend beyond its end."""
@@ -52,6 +52,6 @@ class AudioModel:
         if len(pcm) < LEAST_SAMPLES:
             return AudioDescription(np.zeros((0, DIMENSIONS), dtype=np.float32), np.zeros(0))
         names = ["vectors", "level_db", "activity"]
-        vectors, level_db, activity = self._session.run(names, {"pcm": np.ascontiguousarray(pcm, dtype=np.int16)})
+        vectors, level_db, activity = self._session.run(names, {"energy": energies(pcm)[None]})
         kept = (level_db > _SILENCE_DB) & (activity > _STILLNESS)
         return AudioDescription(vectors[kept], np.flatnonzero(kept).astype(np.float64) * (HOP / RATE_HZ) + _MIDDLE_S)

@@ -1,12 +1,14 @@
 """Sound as mono PCM, placed on the media clock. Runs in the sandbox."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
@@ -19,6 +21,8 @@ _JITTER_S = 0.1
 """Containers round timestamps; only a larger jump is a gap."""
 _MAX_MIXED = 8
 """Channels that libav mixes whatever their order is."""
+_JOINED_SAMPLES = 8192
+"""Samples, of each channel, resampled in one call."""
 
 
 class SoundTrack:
@@ -110,16 +114,28 @@ def _fits(first: AudioFrame, following: AudioFrame, gap_s: float) -> bool:
 
 def _resampled(stretch: Iterable[AudioFrame], rate_hz: int) -> Iterator[Pcm]:
     resampler = AudioResampler(format="s16", layout="mono", rate=rate_hz)
-    for frame in chain(stretch, [None]):
+    for frame in chain(_joined(stretch), [None]):
         for resampled in _accepted(resampler, frame):
             yield resampled.to_ndarray()[0].astype(np.int16, copy=False)
+
+
+def _joined(stretch: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
+    """Yield the samples of these frames in longer ones: a call costs more than the resampling of 1024 samples."""
+    queue = AudioFifo()
+    for frame in stretch:
+        with suppress(av.error.ArgumentError, ValueError):  # ValueError: PyAV reads no more than eight planes
+            queue.write(_few_channels(frame))
+        if queue.samples >= _JOINED_SAMPLES and (joined := queue.read()) is not None:
+            yield joined
+    if queue.samples and (joined := queue.read()) is not None:
+        yield joined
 
 
 def _accepted(resampler: AudioResampler, frame: AudioFrame | None) -> list[AudioFrame]:
     """Return what a frame becomes; nothing of one that no resampler takes: it is then missing."""
     try:
-        return resampler.resample(None if frame is None else _few_channels(frame))
-    except (av.error.ArgumentError, ValueError):  # ValueError: PyAV reads no more than eight planes
+        return resampler.resample(frame)
+    except (av.error.ArgumentError, ValueError):
         return []
 
 

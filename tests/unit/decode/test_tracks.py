@@ -12,9 +12,9 @@ from av.stream import Disposition
 from PIL import Image
 
 from streams.decode.decoder import post_sampling
+from streams.decode.media import sound
 from streams.decode.media.coverage import seconds
 from streams.decode.media.decoded import DecodedSegment
-from streams.decode.media.sound import SoundTrack
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
 from tests.unit.decode.made import AnyPacket, image, moving, scanned, scene, segments_of, tone, video
@@ -185,7 +185,31 @@ def test_channels_without_names_are_mixed_and_what_cannot_be_is_missing(
     frame.sample_rate = 16_000
     for plane in frame.planes if is_heard else ():
         plane.update(np.full(plane.buffer_size // dtype().itemsize, 1000, dtype).tobytes())
-    track = SoundTrack([(0.0, frame)], 16_000)
+    track = sound.SoundTrack([(0.0, frame)], 16_000)
     pcm = track.take(0.0, 0.1)
     assert bool(pcm.any()) is is_heard
     assert seconds(track.decoded.merged()) == pytest.approx(0.1 if is_heard else 0.0, abs=0.02)
+
+
+def test_short_frames_of_sound_are_resampled_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    class Counted:
+        def __init__(self, **options: Any) -> None:
+            self._resampler = av.AudioResampler(**options)
+
+        def resample(self, frame: av.AudioFrame | None) -> list[av.AudioFrame]:
+            calls.append(frame.samples if frame else 0)
+            return self._resampler.resample(frame)
+
+    monkeypatch.setattr(sound, "AudioResampler", Counted)
+    wave = tone(10, 48_000)
+    frames = []
+    for start in range(0, len(wave), 960):
+        frame = av.AudioFrame.from_ndarray(wave[start : start + 960][None], format="s16", layout="mono")
+        frame.sample_rate = 48_000
+        frames.append((start / 48_000, frame))
+    pcm = sound.SoundTrack(frames, 8000).take(0.0, 10.0)
+    assert sum(calls) == len(wave)
+    assert len(calls) < len(frames) / 5
+    assert np.corrcoef(pcm[100:-100], tone(10, 8000)[100:-100])[0, 1] > 0.999

@@ -9,6 +9,7 @@ from onnx.numpy_helper import to_array
 from models.alignment import AUDIO, align
 from models.audio.model import LEAST_SAMPLES, AudioModel
 from models.audio.network import DIMENSIONS, Weights, export
+from models.audio.spectrum import SPECTRUM, STEP, energies
 from models.manifest import MANIFEST
 from models.registry import Registry
 from tests.unit.models.made import RATE_HZ, melody
@@ -38,6 +39,14 @@ def model(registry: Registry) -> AudioModel:
 def test_the_committed_graph_is_the_export_of_its_weights() -> None:
     committed = MANIFEST.with_name("audio") / "fingerprint.onnx"
     assert export(weights_in(committed.read_bytes())) == committed.read_bytes()
+
+
+def test_an_energy_is_the_power_of_one_line_under_its_window() -> None:
+    pcm = melody(1, 3.0)
+    found = energies(pcm)
+    piece = pcm[200 * STEP // 2 :][:SPECTRUM] / 32768 * np.hanning(SPECTRUM)
+    assert found.shape == ((len(pcm) - SPECTRUM) // STEP + 1, SPECTRUM // 2 + 1)
+    assert found[100] == pytest.approx(np.abs(np.fft.rfft(piece)) ** 2, rel=1e-3, abs=1e-5)
 
 
 def test_a_sound_has_a_row_each_quarter_of_a_second(model: AudioModel) -> None:
