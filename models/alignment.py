@@ -165,7 +165,7 @@ def alignments(
 
 def joint_score(passages: list[Alignment], parameters: AlignmentParameters) -> float:
     """Return the score, 0 to 1, of passages together: their evidence adds up."""
-    return _score(sum(passage.evidence for passage in passages), parameters)
+    return score_of(sum(passage.evidence for passage in passages), parameters)
 
 
 def most_evidence(row_maxima: Similarity, parameters: AlignmentParameters) -> npt.NDArray[np.float64]:
@@ -173,19 +173,20 @@ def most_evidence(row_maxima: Similarity, parameters: AlignmentParameters) -> np
 
     A bound of 0 makes an alignment unnecessary.
     """
-    gains = np.clip(_nats(row_maxima, parameters), 0.0, parameters.most)
+    gains = np.clip(nats_of(row_maxima, parameters), 0.0, parameters.most)
     bound: npt.NDArray[np.float64] = gains.sum(axis=0, dtype=np.float64)
     return bound
 
 
-def _nats(similarity: Similarity, parameters: AlignmentParameters) -> Similarity:
+def nats_of(similarity: Similarity, parameters: AlignmentParameters) -> Similarity:
     """Return the evidence for a copy of each similarity, nats: linear, and steeper where chance hardly reaches."""
     sure = np.maximum(similarity - np.float32(parameters.sure), np.float32(0.0)) * np.float32(parameters.sure_nats)
     nats: Similarity = (similarity - np.float32(parameters.even)) * np.float32(parameters.nats) + sure
     return nats
 
 
-def _score(evidence: float, parameters: AlignmentParameters) -> float:
+def score_of(evidence: float, parameters: AlignmentParameters) -> float:
+    """Return the score, 0 to 1, of evidence, nats."""
     return evidence / (evidence + parameters.half)
 
 
@@ -228,13 +229,13 @@ class _Pair:
     def passage(self, run: _Run) -> Alignment:
         """Return the passage of a run: its ends are half-way to the next time that does not agree."""
         speed, offset = run.line
-        starts, ends = _edges(self.query_s, self._given.window_s)
+        starts, ends = edges(self.query_s, self._given.window_s)
         query = np.maximum(0.0, [starts[run.rows[0]], ends[run.rows[-1]]])
-        first, last = _edges(self.reference_s, self._given.window_s)
+        first, last = edges(self.reference_s, self._given.window_s)
         reference = np.clip(speed * query + offset, max(0.0, first[0]), last[-1])
         query = np.clip((reference - offset) / speed, *query)
         return Alignment(
-            score=_score(run.evidence, self._given),
+            score=score_of(run.evidence, self._given),
             evidence=run.evidence,
             query=(float(query[0]), float(query[1])),
             reference=(float(reference[0]), float(reference[1])),
@@ -278,7 +279,7 @@ class _Pair:
 
     def _gain(self, on_line: Similarity) -> Times:
         """Return the evidence of each query time, nats; 0 without a reference time."""
-        gain = np.clip(_nats(on_line, self._given), -self._given.miss, self._given.most)
+        gain = np.clip(nats_of(on_line, self._given), -self._given.miss, self._given.most)
         weighed: Times = np.nan_to_num(gain).astype(np.float64) * self._weight
         return weighed
 
@@ -348,7 +349,7 @@ def _weights(best: Similarity, times_s: Times, parameters: AlignmentParameters) 
     return np.concatenate([[1.0], apart])
 
 
-def _edges(times_s: Times, window_s: float) -> tuple[Times, Times]:
+def edges(times_s: Times, window_s: float) -> tuple[Times, Times]:
     """Return start and end of the interval of each time: half-way to its neighbours, or its window."""
     steps = np.diff(times_s)
     usual = min(2.0 * _EDGE_S, float(np.median(steps))) if len(steps) else 0.0

@@ -108,6 +108,8 @@ class _QuerySimilarities:
     def normalised(self, number: int) -> Rows:
         """Return the normalised similarities of the query's rows to one reference's; shape (rows, its rows)."""
         similarity = _product(self._rows, self._matchers[number].vectors)
+        if self._matchers[number].still:  # two recordings of one room compete by how they vary, not by likeness
+            return self._levels.normalised(similarity, np.full(len(self._rows), NEVER), self._rival_floor)
         rival = self._rivals[:, number].copy()
         for row in np.flatnonzero(np.minimum(rival, self._maxima[:, number]) > self._rival_floor):
             if self._is_twin(int(row), number, similarity[row]):

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.alignment import AUDIO, VISUAL, Alignment, AlignmentParameters, alignments, joint_score
+from models.still_alignment import align_still
+from models.still_scene import is_still
 from models.text.links import leads_away
 from models.text.terms import Named, named
 from models.voice.likeness import most_similar_run
@@ -53,19 +55,23 @@ class ReferenceMatcher:
     vectors: Rows
     times_s: npt.NDArray[np.float64]
     digests: frozenset[bytes]
+    still: bool = False
+    """Whether these are pictures by a camera that stands still."""
 
     @classmethod
     def join(cls, case_id: str, reference_id: str, space: Space, pieces: Sequence[Reference]) -> "ReferenceMatcher":
         """Return the matcher of a reference from its pieces, in any order."""
         ordered = sorted(pieces, key=lambda piece: piece.segment)
         times: list[Any] = [time for piece in ordered for time in piece.times_s]
+        vectors, times_s = np.concatenate([unpack(piece.vectors) for piece in ordered]), np.asarray(times, np.float64)
         return cls(
             case_id=case_id,
             reference_id=reference_id,
             space=space,
-            vectors=np.concatenate([unpack(piece.vectors) for piece in ordered]),
-            times_s=np.asarray(times, np.float64),
+            vectors=vectors,
+            times_s=times_s,
             digests=frozenset(digest for piece in ordered for digest in piece.digests),
+            still=space[0] == "visual" and is_still(vectors, times_s),
         )
 
     def match(self, query: Descriptors, similarity: Rows) -> Match | None:
@@ -80,8 +86,12 @@ class ReferenceMatcher:
             return self._match_text(query, similarity)
         if self.space[0] == "voice":
             return self._match_voice(query)
+        times_s = np.asarray(query.times_s)
+        if self.still:
+            one = align_still(unpack(query.vectors), times_s, self.vectors, self.times_s, similarity)
+            return self._match_aligned(query, [one], one.score) if one else None
         parameters = ALIGNMENT[self.space[0]]
-        found = alignments(similarity, np.asarray(query.times_s), self.times_s, parameters)
+        found = alignments(similarity, times_s, self.times_s, parameters)
         return self._match_aligned(query, found, joint_score(found, parameters)) if found else None
 
     def _match_aligned(self, query: Descriptors, found: list[Alignment], score: float) -> Match:
