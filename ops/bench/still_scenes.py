@@ -1,0 +1,77 @@
+"""Print what distinguishes recordings of one room: ``python -m ops.bench.still_scenes SET.json``.
+
+For each reference whose camera stands still, and each upload: the largest cosine of two frames, and the correlation of
+how both vary around their mean (models/still_scene.py). Copies are compared with their own reference, look-alikes and
+the copies of other cases with every reference that they resemble at a cosine of `--alike`. `--cache DIR` caches
+descriptors as `jikimi evaluate` does.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from models.still_scene import recording
+from ops.bench.set_pictures import Pictures, describe_pictures
+from schemas.matrix import unpack
+from streams.evaluation.manifest import read_manifest
+
+
+class _Pair(NamedTuple):
+    kind: str
+    cosine: float
+    correlation: float
+    n_times: int
+    nats: float
+
+
+def main() -> None:
+    """Describe, compare and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--alike", type=float, default=0.6)
+    given = parser.parse_args()
+    pairs = list(_pairs(asyncio.run(describe_pictures(read_manifest(given.manifest), given.cache)), given.alike))
+    by_kind: dict[str, list[_Pair]] = defaultdict(list)
+    for pair in pairs:
+        by_kind[pair.kind].append(pair)
+    others = by_kind.pop("other recording", [])
+    sys.stdout.write(f"{'':24} pairs  cosine 10 50 90 %   correlation 10 50 90 %   nats 10 50 90 %   highest\n")
+    for kind in ("other recording", *sorted(by_kind)):
+        found = others if kind == "other recording" else by_kind[kind]
+        if found:
+            columns = (_quantiles([pair[n] for pair in found]) for n in (1, 2, 4))
+            sys.stdout.write(f"{kind:24} {len(found):5}  {'   '.join(columns)}   {max(p.nats for p in found):.1f}\n")
+    if others and (copies := [pair for found in by_kind.values() for pair in found]):
+        for name, column in (("cosine", 1), ("correlation", 2), ("nats", 4)):
+            highest = max(pair[column] for pair in others)
+            share = np.mean([pair[column] > highest for pair in copies])
+            sys.stdout.write(f"copies above every other recording by {name}: {share:.3f} of {len(copies)}\n")
+
+
+def _pairs(pictures: Pictures, alike: float) -> Iterator[_Pair]:
+    still = [matcher for matcher in pictures.matchers if matcher.still]
+    for query, described in pictures.uploads:
+        for each in described:
+            rows, times_s = unpack(each.vectors), np.asarray(each.times_s)
+            for matcher in still if len(rows) else ():
+                is_copy = matcher.case_id == query.expect
+                cosine = float((rows @ matcher.vectors.T).max())
+                if is_copy or cosine >= alike:
+                    kind = query.transform or "copy" if is_copy else "other recording"
+                    found = recording(rows, times_s, matcher.vectors, matcher.times_s)
+                    yield _Pair(kind, cosine, found.correlation, found.n_times, found.nats)
+
+
+def _quantiles(values: list[float]) -> str:
+    return " ".join(f"{value:6.2f}" for value in np.quantile(values, [0.1, 0.5, 0.9]))
+
+
+if __name__ == "__main__":
+    main()
