@@ -7,7 +7,7 @@ frames as similar off the line as on it, and for runs of fewer agreeing times th
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +28,10 @@ _LEAST_WEIGHT = 0.02
 """Weight of a time that shows the same as the one before."""
 _OFF_LINE = 0.9
 """Quantile of the similarities of one query time off the line, above which those on it must rise."""
+_CLEAR_NATS = 60.0
+"""Evidence from which a query is not read backwards too."""
+_BACKWARDS_NATS = 4.0
+"""Penalty for that: few copies play backwards."""
 _MIN_OFF_LINE = 3
 """Least number of reference times off the line for that quantile."""
 
@@ -72,6 +76,8 @@ class AlignmentParameters:
     """Speeds from 1 / max_speed to max_speed are tried."""
     window_s: float = 0.0
     """Duration that a descriptor covers, centred on its time; 0 for a single moment."""
+    backwards: bool = False
+    """Whether a query is also read backwards if it is not clearly a copy forwards."""
 
 
 VISUAL = AlignmentParameters(
@@ -89,6 +95,7 @@ VISUAL = AlignmentParameters(
     rival=0.45,
     sure=0.8,
     sure_nats=60.0,
+    backwards=True,
 )
 """For frames one to ten seconds apart against frames a second apart."""
 AUDIO = AlignmentParameters(
@@ -155,8 +162,27 @@ def alignments(
     """
     if not similarity.size:
         return []
+    forwards = _passages(similarity, query_times_s, reference_times_s, parameters, most)
+    if not parameters.backwards or _total(forwards) >= _CLEAR_NATS:
+        return forwards
+    end_s = float(query_times_s.max())
+    found = _passages(similarity, end_s - query_times_s, reference_times_s, parameters, most)
+    return [_turned(one, end_s) for one in found] if _total(found) - _BACKWARDS_NATS > _total(forwards) else forwards
+
+
+def _total(passages: list[Alignment]) -> float:
+    return sum(passage.evidence for passage in passages)
+
+
+def _turned(passage: Alignment, end_s: float) -> Alignment:
+    return replace(passage, query=(end_s - passage.query[1], end_s - passage.query[0]))
+
+
+def _passages(
+    similarity: Similarity, query_s: Times, reference_s: Times, parameters: AlignmentParameters, most: int
+) -> list[Alignment]:
     found: list[Alignment] = []
-    pair = _Pair(*best_per_time(similarity, query_times_s, reference_times_s), parameters)
+    pair = _Pair(*best_per_time(similarity, query_s, reference_s), parameters)
     while len(found) < most and (run := pair.best_run()) is not None:
         found.append(pair.passage(run))
         pair.free[run.rows[0] : run.rows[-1] + 1] = False
@@ -165,7 +191,7 @@ def alignments(
 
 def joint_score(passages: list[Alignment], parameters: AlignmentParameters) -> float:
     """Return the score, 0 to 1, of passages together: their evidence adds up."""
-    return score_of(sum(passage.evidence for passage in passages), parameters)
+    return score_of(_total(passages), parameters)
 
 
 def most_evidence(row_maxima: Similarity, parameters: AlignmentParameters) -> npt.NDArray[np.float64]:

@@ -107,6 +107,16 @@ def test_each_repetition_of_a_loop_is_found() -> None:
     assert all(one.reference == pytest.approx((50, 60), abs=1.5) for one in found)
 
 
+def test_pictures_played_backwards_are_found_at_their_place() -> None:
+    matrix, query_s, reference_s = made(each_second(12), 40, (0.0, 12.0, 20.0, 1.0))
+
+    found = best((matrix[::-1], query_s, reference_s))
+
+    assert found.score > 0.9
+    assert found.query == pytest.approx((0.0, 11.5), abs=0.6)
+    assert found.reference == pytest.approx((19.9, 31.9), abs=0.6)
+
+
 def test_a_cut_that_skips_a_minute_makes_two_passages() -> None:
     found = alignments(*made(each_second(30), 300, (0, 15, 40, 1.0), (15, 30, 115, 1.0)), VISUAL)
     assert sorted(round(one.reference[0] - one.query[0], -1) for one in found) == [40, 100]
