@@ -10,7 +10,8 @@ import argparse
 import asyncio
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +27,11 @@ class _Pair(NamedTuple):
     kind: str
     cosine: float
     correlation: float
-    n_times: int
     nats: float
+
+
+_OTHER = "other recording"
+_cosine, _correlation, _nats = attrgetter("cosine"), attrgetter("correlation"), attrgetter("nats")
 
 
 def main() -> None:
@@ -41,17 +45,17 @@ def main() -> None:
     by_kind: dict[str, list[_Pair]] = defaultdict(list)
     for pair in pairs:
         by_kind[pair.kind].append(pair)
-    others = by_kind.pop("other recording", [])
+    others = by_kind.pop(_OTHER, [])
     sys.stdout.write(f"{'':24} pairs  cosine 10 50 90 %   correlation 10 50 90 %   nats 10 50 90 %   highest\n")
-    for kind in ("other recording", *sorted(by_kind)):
-        found = others if kind == "other recording" else by_kind[kind]
+    for kind, found in [(_OTHER, others), *sorted(by_kind.items())]:
         if found:
-            columns = (_quantiles([pair[n] for pair in found]) for n in (1, 2, 4))
-            sys.stdout.write(f"{kind:24} {len(found):5}  {'   '.join(columns)}   {max(p.nats for p in found):.1f}\n")
-    if others and (copies := [pair for found in by_kind.values() for pair in found]):
-        for name, column in (("cosine", 1), ("correlation", 2), ("nats", 4)):
-            highest = max(pair[column] for pair in others)
-            share = np.mean([pair[column] > highest for pair in copies])
+            columns = "   ".join(map(_quantiles, zip(*(pair[1:] for pair in found), strict=True)))
+            sys.stdout.write(f"{kind:24} {len(found):5}  {columns}   {max(pair.nats for pair in found):.1f}\n")
+    copies = [pair for found in by_kind.values() for pair in found]
+    if others and copies:
+        for name, of in (("cosine", _cosine), ("correlation", _correlation), ("nats", _nats)):
+            highest = max(map(of, others))
+            share = np.mean([of(pair) > highest for pair in copies])
             sys.stdout.write(f"copies above every other recording by {name}: {share:.3f} of {len(copies)}\n")
 
 
@@ -64,12 +68,12 @@ def _pairs(pictures: Pictures, alike: float) -> Iterator[_Pair]:
                 is_copy = matcher.case_id == query.expect
                 cosine = float((rows @ matcher.vectors.T).max())
                 if is_copy or cosine >= alike:
-                    kind = query.transform or "copy" if is_copy else "other recording"
+                    kind = query.transform or "copy" if is_copy else _OTHER
                     found = recording(rows, times_s, matcher.vectors, matcher.times_s)
-                    yield _Pair(kind, cosine, found.correlation, found.n_times, found.nats)
+                    yield _Pair(kind, cosine, found.correlation, found.nats)
 
 
-def _quantiles(values: list[float]) -> str:
+def _quantiles(values: Sequence[float]) -> str:
     return " ".join(f"{value:6.2f}" for value in np.quantile(values, [0.1, 0.5, 0.9]))
 
 
