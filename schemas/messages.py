@@ -10,6 +10,7 @@ import msgspec
 
 Modality = Literal["visual", "audio", "text", "voice"]
 PieceModality = Literal["visual", "audio", "text", "voice", "motion"]
+LookReason = Literal["found", "named"]
 Decision = Literal["act", "review", "dismiss"]
 Reason = Literal["early", "complete", "deadline", "late"]
 State = Literal[
@@ -254,6 +255,14 @@ class Scores(Message, frozen=True, kw_only=True):
     explicit: float | None = None
     look: int = 0
     gone: str = ""
+
+
+class Look(Message, frozen=True, kw_only=True):
+    look_id: str
+    segment: Segment
+    number: int
+    reason: LookReason
+    asked_at: datetime
 
 
 class Evidence(Message, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ def defect(described: Descriptors | Reference) -> str | None:
 
 def _motion_defect(motion: Matrix) -> str | None:
     try:
-        rows = unpack(motion)
+        unpack(motion)  # numbers that are missing, as in a last part of a second, are left to the comparison
     except ValueError as error:
         return f"motion: {error}"
-    return None if np.isfinite(rows).all() else "motion that is not finite"
+    return None

@@ -98,6 +98,10 @@ class Settings(SecretSettings):
 
     fusion_deadline_s: PositiveFloat = 30.0
     """Join window of fusion: how long it waits for the modalities of a post."""
+    looks: bool = True
+    """Whether fusion has stretches of media decoded again, every frame, where there is perhaps a copy."""
+    look_at: float = Field(0.05, ge=0, le=1)
+    """Probability from which a case that is not acted on is looked at again."""
     fusion_memory_s: PositiveFloat = 86_400.0
     """State retention: how long fusion keeps a closed post, so that late scores can still raise its verdict."""
     act: float = Field(0.95, ge=0, le=1)
@@ -211,6 +215,11 @@ class Settings(SecretSettings):
         if any(not (name.strip() and value.strip()) for name, _, value in pairs):
             raise ValueError("JIKIMI_TRACE_HEADERS is not of the form name=value[,name=value]")
         return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
+
+    @property
+    def looks_from(self) -> float | None:
+        """Probability from which a case is looked at again; None where looks are off."""
+        return self.look_at if self.looks else None
 
     @property
     def uses_sasl(self) -> bool:

@@ -1,4 +1,4 @@
-"""Parts of a run of frames to describe: few of a post, by its layout, and many of a reference."""
+"""Parts of a run of frames to describe: few of a post, by its layout, many of a reference, all of a second look."""
 
 from collections.abc import Iterator, Sequence
 from itertools import batched, groupby
@@ -62,6 +62,12 @@ def reference_parts(window: list[tuple[int, Picture]]) -> Iterator[Part]:
         yield Part(bare, number, 0)
         for rank, side in enumerate(sides(bare)):
             yield Part(side, number, FIRST_SIDE + rank)
+
+
+def look_parts(window: list[tuple[int, Picture]]) -> Iterator[Part]:
+    """Yield, frame by frame, the parts that a post's frames have and those that a reference's have."""
+    sides_of = (part for part in reference_parts(window) if part.view)  # the whole frame is among the others
+    yield from sorted([*post_parts(window), *sides_of], key=lambda part: part.frame)
 
 
 def _inside(window: list[tuple[int, Picture]]) -> list[Box]:

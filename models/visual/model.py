@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 from PIL import Image
 
-from models.visual.cuts import post_parts, reference_parts, windows
+from models.visual.cuts import look_parts, post_parts, reference_parts, windows
 from models.visual.views import is_blank
 
 Pixels = npt.NDArray[np.uint8]
@@ -43,7 +43,7 @@ class VisualModel:
         self._session = session
         self._side_px = side_px
 
-    def prepare(self, jpegs: Sequence[bytes], *, views: bool) -> VisualInput:
+    def prepare(self, jpegs: Sequence[bytes], *, views: bool, sides: bool = False) -> VisualInput:
         """Decode frames and cut their views.
 
         Blank pictures are left out: in every copy-detection model they match each other and are no evidence.
@@ -55,6 +55,8 @@ class VisualModel:
         views
             True for a post: each full frame, and its parts that may be a picture.
             False for a reference: each full frame, its parts, and both quarter turns, as a post may show it.
+        sides
+            True for a post that is looked at again: its parts, and those of a reference.
 
         Raises
         ------
@@ -62,9 +64,8 @@ class VisualModel:
             If a frame is not a readable JPEG.
         """
         pictures = [self._decode(index, jpeg) for index, jpeg in enumerate(jpegs)]
-        cut = [
-            part for window in windows(pictures) for part in (post_parts(window) if views else reference_parts(window))
-        ]
+        parts = reference_parts if not views else look_parts if sides else post_parts
+        cut = [part for window in windows(pictures) for part in parts(window)]
         kept = [(self._square(part.picture), part) for part in cut]
         kept = [(square, part) for square, part in kept if not is_blank(square)]
         shape = (len(kept), self._side_px, self._side_px, 3)

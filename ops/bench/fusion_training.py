@@ -79,7 +79,7 @@ def _evidence_pairs(query: Query, index: ReferenceIndex, rules: Rules, described
     for each in described:
         state.add(scores_record(each, index.search(each)), rules, time.time())
     return [
-        Pair(query=query.id, case=case, copy=case == query.expect, transform=query.transform, evidence=pieces)
+        Pair(query=query.id, case=case, copy=case == query.expect, transform=query.transform, evidence=[*pieces])
         for case, pieces in state.evidence.items()
     ]
 

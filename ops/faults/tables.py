@@ -55,7 +55,7 @@ async def _replayed(rules: Rules, scores: list[Scores]) -> dict[str, PostState]:
     store = _Memory()
     window = JoinWindow(store, same_rules, deadline_s=0.0, retention_s=0.0)
     for message in scores:
-        state, verdicts = await window.add(message, 0.0)
+        state, verdicts, _ = await window.add(message, 0.0)
         await window.save(state, verdicts, 0.0)
     for state in window.open_states():
         await window.save(state, await window.close(state, 0.0), 0.0)

@@ -8,7 +8,7 @@ from typing import Self
 
 import msgspec
 
-from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, Span, cut
+from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, Span, Stretch, cut
 from streams.decode.sandbox.memory import default_budget, most_children
 from streams.decode.sandbox.sandbox import Sandbox
 from streams.decode.settings import MediaSettings
@@ -17,11 +17,16 @@ from streams.errors import UnprocessableError
 _MAX_LANES = 256
 """More than the sandbox's parts and tracks give."""
 _ROUNDING_S = 1e-3
+_STEPS_S = (0.25, 0.5, 1.0)
+"""Times between the frames of a second look, the first one with which they are not too many."""
+_MAX_FRAMES = 64
+"""Frames of a second look."""
 
 
 def post_sampling(settings: MediaSettings) -> Sampling:
     """Return the sampling of a post's media."""
-    return Sampling(**{name: getattr(settings, name) for name in Sampling.__struct_fields__ if name != "motion"})
+    fields = Sampling.__struct_fields__
+    return Sampling(**{name: getattr(settings, name) for name in fields if hasattr(settings, name)})
 
 
 def reference_sampling(settings: MediaSettings) -> Sampling:
@@ -30,6 +35,21 @@ def reference_sampling(settings: MediaSettings) -> Sampling:
         post_sampling(settings),
         frames_per_second=settings.reference_frames_per_second,
         longest_gap_s=0.0,
+        motion=True,
+    )
+
+
+def look_sampling(settings: MediaSettings, duration_s: float) -> Sampling:
+    """Return the sampling of a stretch for a second look: all frames decoded, four a second kept, 64 at most."""
+    step_s = next(step for step in _STEPS_S if duration_s <= step * (_MAX_FRAMES - 1) or step == _STEPS_S[-1])
+    return msgspec.structs.replace(
+        post_sampling(settings),
+        frames_per_second=1 / step_s,
+        segment_s=max(duration_s, step_s),
+        few_frames=0,
+        max_frames=_MAX_FRAMES,
+        longest_gap_s=0.0,
+        dense=True,
         motion=True,
     )
 
@@ -116,6 +136,23 @@ class Decoder:
                 answer_timeout_s=self._settings.segment_timeout_s,
                 job_timeout_s=self._settings.medium_timeout_s,
             )
+            async with aclosing(answers):
+                async for answer in answers:
+                    yield _decoded(answer, DecodedSegment)
+
+    async def stretch(self, path: Path, info: MediaInfo, wanted: Stretch) -> AsyncGenerator[DecodedSegment]:
+        """Yield one segment, a stretch of a scanned file with every frame decoded; close the generator.
+
+        Raises
+        ------
+        UnprocessableError
+            With a MediaReason, after the segment if some of it could be decoded.
+        """
+        sampling = look_sampling(self._settings, wanted[1] - wanted[0])
+        timeout_s = self._settings.segment_timeout_s
+        job = msgspec.msgpack.encode(Job(sampling=sampling, info=info, stretch=wanted))
+        with _opened(path) as files:
+            answers = self._sandbox.run(job, files, answer_timeout_s=timeout_s, job_timeout_s=timeout_s)
             async with aclosing(answers):
                 async for answer in answers:
                     yield _decoded(answer, DecodedSegment)

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from schemas.messages import Post
+from streams.decode import second_look
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.fetch.unnamed import sweep
@@ -34,6 +35,7 @@ def create(context: "Context") -> None:
     )
 
     seal = context.shared.media_seal
+    second_look.create(context, media, seal)
 
     @context.stage("decode", reads="posts")
     async def decode(post: Post, record: Record) -> AsyncIterator[Output]:

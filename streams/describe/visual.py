@@ -46,7 +46,7 @@ def describe_frames(model: VisualModel, message: Frames, key: bytes | None = Non
 
 
 def prepare(model: VisualModel, message: Frames) -> VisualInput:
-    """Return the frames and their crops as input of the model.
+    """Return the frames and their crops as input of the model; of a second look more crops.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def prepare(model: VisualModel, message: Frames) -> VisualInput:
         A frame is no picture.
     """
     try:
-        return model.prepare([frame.jpeg for frame in message.frames], views=True)
+        return model.prepare([frame.jpeg for frame in message.frames], views=True, sides=message.look > 0)
     except ValueError as error:
         raise UnprocessableError("frame_unreadable", str(error)) from error
 

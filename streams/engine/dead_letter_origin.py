@@ -1,7 +1,19 @@
 """Origin of a dead letter: the post that its original belongs to, and the redrives that preceded it."""
 
 from schemas.codec import Codec, WireError
-from schemas.messages import DeadLetter, Descriptors, Frames, Post, Removal, Scores, Sounds, Takedown, Texts, Verdict
+from schemas.messages import (
+    DeadLetter,
+    Descriptors,
+    Frames,
+    Look,
+    Post,
+    Removal,
+    Scores,
+    Sounds,
+    Takedown,
+    Texts,
+    Verdict,
+)
 from schemas.topics import TOPICS
 
 PREDECESSOR = "jikimi-redriven-from"
@@ -33,7 +45,7 @@ def url_of(letter: DeadLetter, codec: Codec) -> str:
             return message.url or ""
         case Verdict() | Takedown():
             return message.post.url
-        case Frames() | Sounds() | Texts() | Descriptors() | Scores():
+        case Frames() | Sounds() | Texts() | Descriptors() | Scores() | Look():
             return message.segment.post.url
         case _:
             return ""

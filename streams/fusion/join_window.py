@@ -5,11 +5,11 @@ clock: every method takes the time, so a replay passes the time of its records a
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from schemas.messages import Scores, Verdict
+from schemas.messages import Look, Scores, Verdict
 from streams.fusion.deadline_timers import DeadlineTimers
 from streams.fusion.post_state import PostState, Rules
 
@@ -39,13 +39,23 @@ class Store(Protocol):
         """Erase a key, if it is there."""
 
 
+class Joined(NamedTuple):
+    """State of a post with scores added, and what to deliver before it is saved."""
+
+    state: PostState
+    verdicts: list[Verdict]
+    looks: list[Look]
+
+
 class JoinWindow:
     """Open and closed posts, each with one deadline: to be closed, and once closed to be evicted.
+
+    A post that waits for looks has a new deadline from when they were asked for, at most once for each look.
 
     Parameters
     ----------
     deadline_s
-        How long the missing parts of a post are waited for, seconds.
+        How long the missing parts of a post, or the answers to its looks, are waited for, seconds.
     retention_s
         How long the state of a closed post is kept for late scores, seconds.
     """
@@ -69,12 +79,12 @@ class JoinWindow:
         return msgspec.msgpack.decode(value, type=PostState) if value is not None else None
 
     def open_states(self) -> list[PostState]:
-        """Return the states of all open posts, by deadline and then by post id."""
-        open_states = [state for state in self._states() if not state.closed]
+        """Return the states of all posts that wait for something, by deadline and then by post id."""
+        open_states = [state for state in self._states() if not state.is_settled]
         return sorted(open_states, key=lambda state: (state.deadline_s, state.post.post_id))
 
-    async def add(self, scores: Scores, now_s: float) -> tuple[PostState, list[Verdict]]:
-        """Return the state of a post with these scores added, and the verdicts to deliver before `save`."""
+    async def add(self, scores: Scores, now_s: float) -> Joined:
+        """Return the state of a post with these scores added, and the verdicts and looks to deliver before `save`."""
         post = scores.segment.post
         state = self.state(post.post_id) or PostState(
             post=post, parts=scores.segment.parts, deadline_s=now_s + self._deadline_s
@@ -82,7 +92,11 @@ class JoinWindow:
         if state.parts.pending and not state.closed and not scores.segment.parts.pending:
             state.deadline_s = now_s + self._deadline_s  # its words have waited for its media
         rules = await self._rules({match.case_id for match in scores.matches} | state.evidence.keys())
-        return state, state.add(scores, rules, now_s)
+        n_asked = len(state.looks.asked)
+        verdicts = state.add(scores, rules, now_s)
+        if looks := state.looks.asked[n_asked:]:
+            state.deadline_s = now_s + self._deadline_s
+        return Joined(state, verdicts, looks)
 
     async def close(self, state: PostState, now_s: float) -> list[Verdict]:
         """Close a post whose deadline has come and return the verdicts to deliver before `save`."""
@@ -91,7 +105,7 @@ class JoinWindow:
     async def save(self, state: PostState, delivered: list[Verdict], now_s: float) -> None:
         """Store a state and set its timer; the verdicts delivered are not raised again."""
         state.mark_delivered(delivered)
-        if state.closed:
+        if state.is_settled:
             state.deadline_s = now_s + self._retention_s
         await self.store.put(state.post.post_id.encode(), msgspec.msgpack.encode(state))
         self.timers.set(state.post.post_id, state.deadline_s)

@@ -1,15 +1,15 @@
-"""scores, cases -> verdicts: join a post's scores from picture, sound and text into one probability per case."""
+"""scores, cases -> looks, verdicts: join a post's scores from picture, sound and text into a probability per case."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol, Self
 from weakref import WeakValueDictionary
 
 from models.fusion.model import FusionModel
 from models.registry import Registry
-from schemas.messages import Choice, Policy, Scores, Verdict
+from schemas.messages import Choice, Look, Policy, Scores, Verdict
 from streams.engine.context import Context
 from streams.engine.durable_table import DurableTable
 from streams.engine.record import Output, Record
@@ -30,11 +30,14 @@ def create(context: Context) -> None:
         post_id = message.segment.post.post_id
         window = await fusion.window(record.partition)
         async with fusion.lock(post_id):
-            state, verdicts = await window.add(message, time.time())
-            # Verdicts before state: after a crash between the two a verdict is repeated under its id, and none is lost.
+            state, verdicts, looks = await window.add(message, time.time())
+            # Verdicts and looks before state: after a crash between them each is repeated under its id, none is lost.
             for verdict in verdicts:
                 yield Output("verdicts", post_id, verdict)
-            await fusion.save(window, state, verdicts)
+            for look in looks:
+                yield Output("looks", post_id, look)
+            await fusion.save(window, state, verdicts, looks)
+            _count_answer(message, state)
 
 
 class _LiveFusion(NamedTuple):
@@ -73,7 +76,8 @@ class Fusion:
         await self._context.cases.start()
         live = await self._live.current()
         found = {case_id: await self._context.cases.fresh_policy(case_id) for case_id in case_ids}
-        return Rules(live.model, {case_id: live.policy or own for case_id, own in found.items() if own is not None})
+        policies = {case_id: live.policy or own for case_id, own in found.items() if own is not None}
+        return Rules(live.model, policies, self._context.settings.looks_from)
 
     async def window(self, partition: int) -> JoinWindow:
         """Return the join window of an assigned partition, with its timers; a new one after each rebalance."""
@@ -90,12 +94,16 @@ class Fusion:
         """Return the lock of a post: its scores and its deadline change its state one after the other."""
         return self._locks.setdefault(post_id, asyncio.Lock())
 
-    async def save(self, window: JoinWindow, state: PostState, verdicts: list[Verdict]) -> None:
-        """Store a state and return once the broker has it; count its verdicts."""
+    async def save(
+        self, window: JoinWindow, state: PostState, verdicts: list[Verdict], looks: Sequence[Look] = ()
+    ) -> None:
+        """Store a state and return once the broker has it; count its verdicts and looks."""
         state.trace = trace.current_headers() or state.trace
         await window.save(state, verdicts, time.time())
         for verdict in verdicts:
             _count(verdict)
+        for look in looks:
+            metrics.LOOKS_ASKED.labels(look.reason).inc()
 
     async def watch_deadlines(self) -> None:
         """Close posts at their deadline and evict their state after the retention, until cancelled."""
@@ -128,17 +136,27 @@ class Fusion:
             state = window.state(post_id)
             if state is None or self._windows.get(partition) is not window or state.deadline_s > time.time():
                 return
-            if state.closed:
+            if state.is_settled:
                 await window.evict(post_id)
             else:
                 await self._close(window, state)
 
     async def _close(self, window: JoinWindow, state: PostState) -> None:
         with trace.span("deadline", "scores", state.trace):
+            given_up = len(state.looks.missing)
             verdicts = await window.close(state, time.time())
             for verdict in verdicts:
                 await self._context.send("verdicts", state.post.post_id, verdict)
             await self.save(window, state, verdicts)
+            metrics.LOOKS_ANSWERED.labels("deadline").inc(len(state.looks.missing) - given_up)
+
+
+def _count_answer(scores: Scores, state: PostState) -> None:
+    if scores.look:
+        metrics.LOOKS_ANSWERED.labels(scores.gone or "seen").inc()
+        for look in state.looks.asked:
+            if look.number == scores.look:
+                metrics.LOOK_SECONDS.observe(max(0.0, time.time() - look.asked_at.timestamp()))
 
 
 def _count(verdict: Verdict) -> None:

@@ -2,14 +2,13 @@
 
 from collections import defaultdict
 
-import numpy as np
-import numpy.typing as npt
+import msgspec
 
-from schemas.matrix import unpack
+from models.alignment import VISUAL
+from models.motion.compare import compare
+from models.motion.rows import joined, unpack_track
+from models.motion.track import NAME, VERSION, Track
 from schemas.messages import Descriptors, Match, Reference
-
-type Motion = npt.NDArray[np.float32]
-"""Rows of motion, shape (k, columns)."""
 
 
 class ReferenceMotion:
@@ -19,27 +18,31 @@ class ReferenceMotion:
         self._pieces: dict[tuple[str, str], list[Reference]] = defaultdict(list)
 
     def add(self, case_id: str, piece: Reference) -> None:
-        """Add a piece of motion."""
-        self._pieces[case_id, piece.reference_id].append(piece)
+        """Add a piece of motion; one of another version cannot be compared, and is left out."""
+        if (piece.model, piece.version) == (NAME, VERSION):
+            self._pieces[case_id, piece.reference_id].append(piece)
 
-    def of(self, case_id: str, reference_id: str) -> Motion | None:
-        """Return a reference's rows of motion in time order, None without any."""
-        pieces = self._pieces.get((case_id, reference_id))
-        if not pieces:
-            return None
-        return np.concatenate([unpack(piece.vectors) for piece in sorted(pieces, key=lambda piece: piece.segment)])
+    def of(self, case_id: str, reference_id: str) -> Track | None:
+        """Return the motion of a whole reference, None without any."""
+        pieces = sorted(self._pieces.get((case_id, reference_id), ()), key=lambda piece: piece.start_s)
+        return joined([(piece.start_s, unpack_track(piece.vectors)) for piece in pieces]) if pieces else None
 
 
-def corrected(match: Match, query: Descriptors, reference_motion: Motion | None) -> Match:
+def corrected(match: Match, query: Descriptors, reference_motion: Track | None) -> Match:
     """Return the match of a second look with its score raised or lowered by motion.
+
+    A score is evidence in nats on the scale of the alignment, where that of pictures and of motion adds up. A score of
+    1, of an exact copy, stays.
 
     Parameters
     ----------
     query
         Descriptors of the look, with its motion.
     reference_motion
-        The reference's rows of motion; None where it was described without.
+        The reference's motion; None where it was described without.
     """
-    if query.motion is None or reference_motion is None:
+    if query.motion is None or reference_motion is None or match.score >= 1.0:
         return match
-    return match
+    nats = compare(unpack_track(query.motion), reference_motion).nats
+    evidence = max(0.0, VISUAL.half * match.score / (1.0 - match.score) + nats)
+    return msgspec.structs.replace(match, score=evidence / (evidence + VISUAL.half))

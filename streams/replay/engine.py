@@ -224,7 +224,7 @@ class Engine:
     async def _fuse(self, scores: Scores, now_s: float) -> None:
         started_s = time.thread_time()
         self.on_verdict(scores.segment.post.post_id, None)
-        state, verdicts = await self.parts.window.add(scores, now_s)
+        state, verdicts, _ = await self.parts.window.add(scores, now_s)
         await self._deliver(state, verdicts, now_s)
         self._records["fusion"] += 1
         self._fusion_s += time.thread_time() - started_s
@@ -233,7 +233,7 @@ class Engine:
         for post_id in self.parts.window.timers.expired(now_s):
             state = self.parts.window.state(post_id)
             assert state is not None
-            if state.closed:
+            if state.is_settled:
                 await self.parts.window.evict(post_id)
             else:
                 await self._close(state)

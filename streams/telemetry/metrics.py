@@ -79,6 +79,17 @@ SANDBOX_MEMORY_BYTES = _sum_gauge(
 """Kind: reserved, budget."""
 
 # Posts, cases and takedowns.
+LOOKS_ASKED = Counter("jikimi_looks_asked_total", "Second looks asked for, by reason.", ["reason"])
+LOOKS_ANSWERED = Counter(
+    "jikimi_looks_answered_total",
+    "Second looks by what became of them: seen, the reason why not, or deadline.",
+    ["outcome"],
+)
+LOOK_SECONDS = Histogram(
+    "jikimi_look_seconds",
+    "From a second look's request to its answer in fusion.",
+    buckets=(0.5, 1, 2, 5, 10, 20, 30, 60),
+)
 VERDICTS = Counter("jikimi_verdicts_total", "Verdicts by decision and reason.", ["decision", "reason"])
 PROBABILITY = Histogram("jikimi_probability", "Probability of verdicts on a case.", ["decision"], buckets=_TENTHS)
 END_TO_END_SECONDS = Histogram(

@@ -49,6 +49,8 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     sound_lead_s: float
     motion: bool = False
     """True to return the motion too, for which every frame is decoded."""
+    dense: bool = False
+    """True to keep a frame at each step, whether or not anything has moved."""
 
 
 type Stretch = tuple[float, float]
@@ -182,10 +184,11 @@ class DecodedSegment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """Job of a decoder child: scan a file, or, with the result of the scan, decode it."""
+    """Job of a decoder child: scan a file, or, with the result of the scan, decode it or one stretch of it."""
 
     sampling: Sampling
     info: MediaInfo | None = None
+    stretch: Stretch | None = None
 
 
 def _few(digests: Iterable[bytes]) -> list[bytes]:

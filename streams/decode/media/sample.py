@@ -86,7 +86,7 @@ class FrameSampler:
         """
         kept: list[Frame] = []
         tiny: list[tuple[float, Image.Image]] = []
-        selection = _Selection(start_s, self._step_s, self._max_cuts)
+        selection = _Selection(start_s, self._step_s, self._max_cuts, is_dense=self._sampling.dense)
         for time_s, frame in timed:
             if selection.is_due(time_s) and selection.takes(time_s, self._preview(frame)):
                 picture = self._picture(frame)
@@ -114,8 +114,9 @@ class FrameSampler:
 class _Selection:
     """State of the selection of frames within one segment."""
 
-    def __init__(self, start_s: float, step_s: float, max_cuts: int) -> None:
+    def __init__(self, start_s: float, step_s: float, max_cuts: int, *, is_dense: bool) -> None:
         self._start_s, self._step_s, self._cuts_left = start_s, step_s, max_cuts
+        self._is_dense = is_dense
         self._next_preview_s = -np.inf
         self._next_tick_s = -np.inf
         self._last: Preview | None = None
@@ -134,7 +135,7 @@ class _Selection:
             n_steps = (time_s - self._start_s) // self._step_s
             self._next_tick_s = self._start_s + (n_steps + 1) * self._step_s
         is_cut = last is not None and bool(np.abs(preview - last).mean() > _CUT) and self._cuts_left > 0
-        is_new = self._kept is None or bool(np.abs(preview - self._kept).max() > _STILL)
+        is_new = self._is_dense or self._kept is None or bool(np.abs(preview - self._kept).max() > _STILL)
         if not (is_cut or (on_tick and is_new)):
             return False
         self._cuts_left -= not on_tick

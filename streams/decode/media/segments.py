@@ -6,6 +6,7 @@ needs no more memory than any other.
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -36,6 +37,7 @@ from streams.decode.media.picture import blurred, jpeg, opaque, opened_image, sh
 from streams.decode.media.picture_track import PictureTrack
 from streams.decode.media.probe import scan
 from streams.decode.media.sound import Pcm, SoundTrack
+from streams.decode.media.stretch import stretch
 from streams.decode.media.tiles import joined
 from streams.decode.media.tracks import decoded, opened, packets
 from streams.errors import UnprocessableError
@@ -48,7 +50,7 @@ type Files = Sequence[int]
 
 
 def work(request: bytes, files: Files) -> Iterator[bytes]:
-    """Yield the answers to one Job: one MediaInfo, or its segments, as MessagePack.
+    """Yield the answers to one Job: one MediaInfo, its segments or one stretch of it, as MessagePack.
 
     Raises
     ------
@@ -59,7 +61,12 @@ def work(request: bytes, files: Files) -> Iterator[bytes]:
     if job.info is None:
         yield msgspec.msgpack.encode(scan(files[0], job.sampling))
         return
-    for segment in segments(files, job.info, job.sampling):
+    decoded = segments(files, job.info, job.sampling)
+    if job.stretch is not None:
+        decoded = stretch(
+            files[0], job.info, job.sampling, job.stretch, partial(_still, files[0], sampling=job.sampling)
+        )
+    for segment in decoded:
         yield msgspec.msgpack.encode(segment)
 
 
@@ -174,9 +181,9 @@ def _open_sound(containers: ExitStack, file: int, lane: Lane, track: Track, samp
     return SoundTrack(decoded(timed, AudioFrame), sampling.sound_rate_hz, lane.start_s, sampling.sound_lead_s)
 
 
-def _still(file: int, lane: Lane, sampling: Sampling, shortfalls: list[Refusal]) -> DecodedSegment:
+def _still(file: int, lane: Lane, sampling: Sampling, shortfalls: list[Refusal] | None = None) -> DecodedSegment:
     """Return a still image as a segment of no duration."""
-    picture = _picture(file, lane.part, sampling, shortfalls)
+    picture = _picture(file, lane.part, sampling, [] if shortfalls is None else shortfalls)
     small = shrunk(picture, sampling.short_side)
     return DecodedSegment(
         start_s=lane.start_s,

@@ -72,6 +72,7 @@ _ROWS = (
         _ERASED,
     ),
     _expires("scores", _IDS),
+    _expires("looks", "that a stretch of a post is perhaps of some case, not of which"),
     _expires("verdicts", f"{_IDS}, the post's address"),
     Place("labels", f"a reviewer's decision and note, {_IDS}", Fate.KEPT, "the record of decisions", "kept for ever"),
     Place(

@@ -26,7 +26,7 @@ from streams.topology import STAGES, source
 from tests.unit.made_messages import verdict
 
 READS = {
-    "decode": ["posts"],
+    "decode": ["posts", "looks"],
     "visual": ["frames"],
     "audio": ["sounds"],
     "text": ["texts"],

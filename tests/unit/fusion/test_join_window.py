@@ -33,7 +33,7 @@ def of_post(post_id: str, found: Scores) -> Scores:
 
 
 async def add(window: JoinWindow, post_id: str, found: Scores, now_s: float) -> list[Verdict]:
-    state, verdicts = await window.add(of_post(post_id, found), now_s)
+    state, verdicts, _ = await window.add(of_post(post_id, found), now_s)
     await window.save(state, verdicts, now_s)
     return verdicts
 
@@ -44,7 +44,7 @@ async def expire(window: JoinWindow, now_s: float) -> list[tuple[str, list[Verdi
     for post_id in window.timers.expired(now_s):
         state = window.state(post_id)
         assert state is not None
-        if state.closed:
+        if state.is_settled:
             await window.evict(post_id)
             continue
         at_s = state.deadline_s
