@@ -13,8 +13,9 @@ from pathlib import Path
 from schemas.messages import MODALITIES
 from streams.evaluation.evaluate import evaluate
 from streams.evaluation.figures import Searched, ranking
-from streams.evaluation.make_set import SetPlan, Sources, make_set
+from streams.evaluation.make_set import make_set
 from streams.evaluation.manifest import read_manifest
+from streams.evaluation.set_plan import SetPlan, Sources
 from streams.settings import load_settings
 
 _SHOWN = 5

@@ -1,6 +1,7 @@
 """`jikimi evaluate`: detection quality, measured offline with the code of the stages."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -67,16 +68,32 @@ def evaluate_words(
 @app.command("make-set")
 @needs(None)
 def evaluate_make_set(  # noqa: PLR0917 - likewise
-    videos: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of videos to cut clips from.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the set.")],
+    videos: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of videos to cut clips from.")] = None,
     music: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of music to mix into sound.")] = None,
     speech: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of speech to mix into sound.")] = None,
-    references: Annotated[int, typer.Option(help="Number of reference clips.", min=1)] = 40,
+    photographs: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of photographs to use as rooms.")
+    ] = None,
+    references: Annotated[int, typer.Option(help="Number of reference clips cut from videos.", min=0)] = 40,
     copies: Annotated[int, typer.Option(help="Copies by each edit.", min=0)] = 10,
     pairs: Annotated[int, typer.Option(help="Copies by two edits.", min=0)] = 120,
     unrelated: Annotated[int, typer.Option(help="Uploads that copy nothing.", min=0)] = 40,
     background: Annotated[int, typer.Option(help="Clips of an allow-list.", min=0)] = 6,
-    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="Length of a reference, ±15 %.", min=4)] = 14.0,
+    rooms: Annotated[int, typer.Option(help="Rooms to render, each with a fixed camera.", min=0)] = 0,
+    recordings: Annotated[int, typer.Option(help="Recordings of each room, half of them references.", min=1)] = 3,
+    look_alikes: Annotated[
+        int, typer.Option(help="Uploads of other parts of the references' sources, which copy nothing.", min=0)
+    ] = 0,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="Length of a reference.", min=4)] = 14.0,
+    spread: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share by which lengths differ at most.", min=0, max=0.9)
+    ] = 0.15,
+    long_share: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of the clips that last 60 s.", min=0, max=1)
+    ] = 0.0,
+    height: Annotated[int, typer.Option(help="Height of most clips cut from videos, pixels.", min=90)] = 360,
+    music_under: Annotated[bool, typer.Option(help="Music as the sound of silent videos.")] = True,
     hold_out: Annotated[
         float,
         typer.Option(metavar="SHARE", help="Share of the videos for uploads that are no copies.", min=0.05, max=0.95),
@@ -87,12 +104,15 @@ def evaluate_make_set(  # noqa: PLR0917 - likewise
     ] = None,
     processes: Annotated[int, typer.Option(help="Copies made in parallel.", min=1)] = 2,
 ) -> None:
-    """Make a set: clips cut from videos, copies of them by each edit and by pairs of edits, and other uploads."""
-    from streams.evaluation.make_set import SetPlan, Sources, make_set  # noqa: PLC0415 - loads numpy and FFmpeg
+    """Make a set: clips cut from videos or rendered, copies of them by edits and pairs of edits, and other uploads."""
+    from streams.evaluation.make_set import make_set  # noqa: PLC0415 - loads numpy and FFmpeg
+    from streams.evaluation.set_plan import SetPlan, Sources  # noqa: PLC0415 - likewise
 
     sizes = (references, copies, pairs, unrelated, background)
-    plan = SetPlan(*sizes, seconds, hold_out, seed, *([tuple(edit)] if edit else []))
-    made = make_set(Sources(videos, music, speech), out, plan, processes)
+    plan = SetPlan(*sizes, seconds, hold_out, seed, spread=spread, long_share=long_share, height=height)
+    plan = replace(plan, rooms=rooms, recordings=recordings, look_alikes=look_alikes, music_under=music_under)
+    plan = replace(plan, edits=tuple(edit) if edit else plan.edits)
+    made = make_set(Sources(videos, music, speech, photographs), out, plan, processes)
     n_copies = sum(query.expect is not None for query in made.queries)
     summary = f"{len(made.references)} references, {n_copies} copies, {len(made.queries) - n_copies} other posts"
     console.print(f"{summary}: {out / 'set.json'}", soft_wrap=True)

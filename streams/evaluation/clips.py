@@ -54,15 +54,20 @@ class Encoding:
     """Pictures between key frames, with none at cuts; None also puts one at each cut."""
 
 
-def read_clip(path: Path, start_s: float = 0.0, end_s: float = float("inf")) -> Clip:
+def read_clip(path: Path, start_s: float = 0.0, end_s: float = float("inf"), height: int | None = None) -> Clip:
     """Return an interval of a video, image or sound file; pictures are decoded as they are read.
+
+    Parameters
+    ----------
+    height
+        Height of the pictures in pixels, with an even width of the same aspect ratio; by default the file's size.
 
     Raises
     ------
     av.error.FFmpegError
         The file cannot be opened or decoded.
     """
-    return Clip(_read_pictures(path, start_s, end_s), _read_pcm(path, start_s, end_s))
+    return Clip(_read_pictures(path, start_s, end_s, height), _read_pcm(path, start_s, end_s))
 
 
 def write_clip(clip: Clip, path: Path, encoding: Encoding) -> int:
@@ -95,7 +100,19 @@ def write_clip(clip: Clip, path: Path, encoding: Encoding) -> int:
     return n_pictures
 
 
-def _read_pictures(path: Path, start_s: float, end_s: float) -> Iterator[Picture]:
+def duration_s(path: Path) -> float:
+    """Return the duration of a file, seconds, 0 if it has none.
+
+    Raises
+    ------
+    av.error.FFmpegError
+        The file cannot be opened.
+    """
+    with av.open(path) as container:
+        return (container.duration or 0) / av.time_base
+
+
+def _read_pictures(path: Path, start_s: float, end_s: float, height: int | None) -> Iterator[Picture]:
     """Yield the picture shown at each tick of FPS from ``start_s`` to before ``end_s``."""
     with av.open(path) as container:
         if not container.streams.video:
@@ -107,8 +124,12 @@ def _read_pictures(path: Path, start_s: float, end_s: float) -> Iterator[Picture
             if time_s >= end_s - start_s:
                 return
             # A tolerance of half a tick keeps each picture of a source at FPS exactly once.
-            while time_s >= 0 and n_yielded <= time_s * FPS + 0.5:
-                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+            if time_s < 0 or n_yielded > time_s * FPS + 0.5:
+                continue
+            width = height and round(frame.width * height / frame.height / 2) * 2
+            picture = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
+            while n_yielded <= time_s * FPS + 0.5:
+                yield picture
                 n_yielded += 1
 
 

@@ -1,6 +1,6 @@
 """Cutting of videos into the clips of a set: references from one part of each video, other clips from the rest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,8 +8,7 @@ import av
 import numpy as np
 
 from streams.errors import UsageError
-from streams.evaluation.clips import Clip, Encoding, Picture, read_clip, write_clip
-from streams.evaluation.edits.edit import resized
+from streams.evaluation.clips import Clip, Encoding, read_clip, write_clip
 
 _SHORTEST_S = 4.0
 _ONE_SCENE = 8
@@ -17,6 +16,7 @@ _ONE_SCENE = 8
 _GAP = 0.75
 """Share of a clip's length left out between two references, because a shot across a cut would be in both."""
 _LARGE_EVERY = 6
+_LONG_S = 60.0
 _CUT = Encoding(crf=22, preset="ultrafast", audio_bps=96_000)
 
 
@@ -41,8 +41,25 @@ class Cut:
     """Sound for a silent video."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Distribution of the lengths of clips."""
+
+    seconds: float
+    spread: float = 0.15
+    """Share of `seconds` by which a length differs at most."""
+    long_share: float = 0.0
+    """Share of the clips that last 60 s."""
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Return a length, seconds."""
+        if self.long_share and rng.uniform() < self.long_share:
+            return _LONG_S
+        return float(self.seconds * rng.uniform(1 - self.spread, 1 + self.spread))
+
+
 def stretches(
-    videos: Path, seconds: float, hold_out: float, rng: np.random.Generator
+    videos: Path, lengths: Lengths, hold_out: float, rng: np.random.Generator
 ) -> tuple[list[Stretch], list[Stretch]]:
     """Return the stretches for references, and the held-out ones, which share nothing with a reference.
 
@@ -61,10 +78,10 @@ def stretches(
         if duration_s < _SHORTEST_S:
             continue
         middle_s = duration_s * (1 - hold_out)
-        if duration_s < _ONE_SCENE * seconds:
+        if duration_s < _ONE_SCENE * lengths.seconds:
             middle_s = 0.0 if rng.uniform() < hold_out else duration_s
-        wanted += _sliced(path, (0.0, middle_s), seconds, _GAP * seconds, rng)
-        held += _sliced(path, (middle_s, duration_s), seconds, 0.0, rng)
+        wanted += _sliced(path, (0.0, middle_s), lengths, _GAP * lengths.seconds, rng)
+        held += _sliced(path, (middle_s, duration_s), lengths, 0.0, rng)
     if not wanted or not held:
         raise UsageError(f"{videos}: no videos, or none of {_SHORTEST_S:g} s or more on either side of --hold-out")
     return wanted, held
@@ -82,13 +99,13 @@ def sounds(folder: Path | None, seconds: float) -> list[Stretch]:
     return found
 
 
-def plan_cuts(chosen: Sequence[Stretch], folder: Path, name: str, music: Sequence[Stretch]) -> list[Cut]:
-    """Return the clips to be made of these stretches: 360 pixels high, every sixth 720."""
+def plan_cuts(chosen: Sequence[Stretch], folder: Path, name: str, music: Sequence[Stretch], height: int) -> list[Cut]:
+    """Return the clips to be made of these stretches: `height` pixels high, every sixth 720."""
     return [
         Cut(
             stretch,
             folder / f"{name}-{number:03}.mp4",
-            720 if number % _LARGE_EVERY == _LARGE_EVERY - 1 else 360,
+            720 if number % _LARGE_EVERY == _LARGE_EVERY - 1 else height,
             music[number % len(music)] if music else None,
         )
         for number, stretch in enumerate(chosen)
@@ -98,11 +115,11 @@ def plan_cuts(chosen: Sequence[Stretch], folder: Path, name: str, music: Sequenc
 def make_cut(cut: Cut) -> Path:
     """Write one clip, with music if the video is silent, and return its path."""
     stretch = cut.stretch
-    clip = read_clip(stretch.path, stretch.start_s, stretch.end_s)
+    clip = read_clip(stretch.path, stretch.start_s, stretch.end_s, cut.height)
     if not clip.pcm.size and cut.music is not None:
         length_s = stretch.end_s - stretch.start_s
         clip = replace(clip, pcm=read_clip(cut.music.path, cut.music.start_s, cut.music.start_s + length_s).pcm)
-    write_clip(Clip(_at_height(clip.pictures, cut.height), clip.pcm), cut.target, _CUT)
+    write_clip(clip, cut.target, _CUT)
     return cut.target
 
 
@@ -111,11 +128,6 @@ def make_sound(stretches: Sequence[Stretch], target: Path) -> Path:
     pcm = np.concatenate([read_clip(each.path, each.start_s, each.end_s).pcm for each in stretches])
     write_clip(Clip(iter(()), pcm), target, Encoding())
     return target
-
-
-def _at_height(pictures: Iterator[Picture], height: int) -> Iterator[Picture]:
-    for picture in pictures:
-        yield resized(picture, round(picture.shape[1] * height / picture.shape[0] / 2) * 2, height)
 
 
 def _duration_s(path: Path, kind: str) -> float:
@@ -130,11 +142,11 @@ def _duration_s(path: Path, kind: str) -> float:
 
 
 def _sliced(
-    path: Path, span: tuple[float, float], seconds: float, gap_s: float, rng: np.random.Generator
+    path: Path, span: tuple[float, float], lengths: Lengths, gap_s: float, rng: np.random.Generator
 ) -> list[Stretch]:
     found, (at, end_s) = [], span
     while end_s - at >= _SHORTEST_S:
-        length_s = float(seconds * rng.uniform(0.85, 1.15))
+        length_s = lengths.draw(rng)
         found.append(Stretch(path, at, min(at + length_s, end_s)))
         at += length_s + gap_s
     return [stretch for stretch in found if stretch.end_s - stretch.start_s >= _SHORTEST_S]

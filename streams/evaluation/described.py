@@ -28,6 +28,7 @@ from streams.describe.text import describe_texts
 from streams.describe.visual import describe_frames
 from streams.engine.record import Record
 from streams.errors import RecordError
+from streams.evaluation.cpu import cpu_s
 from streams.evaluation.manifest import Query, SetReference
 from streams.settings import Settings
 
@@ -46,6 +47,8 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     """Duration of its media, seconds."""
     failure: str | None = None
     """Reason why it could not be decoded in full."""
+    cpu_s: float = 0.0
+    """CPU time of decoding and describing, child processes included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ class QueryDescriber:
     async def _described(self, query: Query) -> Described:
         found: list[Descriptors] = []
         ends = [0.0]
-        failure = None
+        failure, began_s = None, cpu_s()
         try:
             async with aclosing(decode_post(_post(query), _RECORD, self._access)) as outputs:
                 async for output in outputs:
@@ -141,7 +144,7 @@ class QueryDescriber:
         except RecordError as error:
             failure = f"{error.reason}: {error.detail}"
             log.warning("upload counts as missed", query=query.id, reason=error.reason, detail=error.detail)
-        return Described(descriptors=found, media_s=max(ends), failure=failure)
+        return Described(descriptors=found, media_s=max(ends), failure=failure, cpu_s=cpu_s() - began_s)
 
     def _one(self, message: Frames | Sounds | Texts) -> Descriptors:
         models = self._models

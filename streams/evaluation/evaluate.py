@@ -1,16 +1,15 @@
 """Evaluation of a set, for `jikimi evaluate`: describe it, search it, write figures and page."""
 
 import asyncio
-import resource
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from schemas.messages import MODALITIES, Modality, Policy
 from streams.cases.policy import policy_version
+from streams.evaluation.cpu import cpu_s
 from streams.evaluation.described import Cache, Described, Models, describe_references
 from streams.evaluation.described_set import describe_background, describe_queries
 from streams.evaluation.figures import Searched
@@ -18,6 +17,7 @@ from streams.evaluation.judged import build_index, judge
 from streams.evaluation.manifest import Manifest, Query, read_manifest
 from streams.evaluation.page import page
 from streams.evaluation.result import Result, Run, summarise
+from streams.evaluation.tables import tables
 from streams.live_models.selection import change_choice, create_registry, default_choice
 from streams.settings import Settings
 
@@ -47,7 +47,8 @@ def run_evaluation(settings: Settings, options: Options, console: Console) -> Re
     options.out.mkdir(parents=True, exist_ok=True)
     (options.json or options.out / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)))
     (options.out / "report.html").write_text(page(result, searched, options.manifest.name), "utf-8")
-    console.print(_table(result))
+    for table in tables(result):
+        console.print(table)
     console.print(f"page: {options.out / 'report.html'}", soft_wrap=True)
     return result
 
@@ -71,15 +72,15 @@ async def evaluate(
         if piece.modality != "motion" and (piece.vectors.rows or piece.digests)
     }
 
-    began_s, hits = _cpu_s(), kept.hits
+    began_s, hits = cpu_s(), kept.hits
     searched, described = [], []
     async for query, found in describe_queries(settings, models, kept, manifest.queries):
         described.append(found)
         findings = judge(index, fusion, policy, cases, found.descriptors)
         searched.append(Searched(query=query, findings=findings, modalities=_modalities(query, found, described_by)))
     # The decoder's children have ended by now, so their CPU time counts.
-    cpu_s = _cpu_s() - began_s if kept.hits == hits else None
-    run = Run(cpu_s, len(manifest.references), [*models.names().split(), f"{fusion.name}@{fusion.version}"])
+    used_s = cpu_s() - began_s if kept.hits == hits else None
+    run = Run(used_s, len(manifest.references), [*models.names().split(), f"{fusion.name}@{fusion.version}"])
     return summarise(searched, described, policy.act, run), searched
 
 
@@ -91,20 +92,3 @@ def _modalities(query: Query, described: Described, described_by: set[tuple[str,
     if query.keeps is None and query.path is not None and described.failure is not None:
         kept = set(MODALITIES)  # of a medium that could not be decoded, so that it counts as missed by all
     return [each for each in of_case if each in kept or (each == "text" and query.text)]
-
-
-def _cpu_s() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
-
-
-def _table(result: Result) -> Table:
-    table = Table("modality", "copies", "micro-AP", "recall at P=1", "at P=0.99", "false acts", box=None)
-    for modality, found in result.per_modality.items():
-        ranks = (found.micro_ap, found.recall_at_p100, found.recall_at_p99)
-        table.add_row(modality, str(found.copies), *(f"{value:.4f}" for value in ranks), str(found.false_acts))
-    cost = result.cpu_s_per_minute
-    iou = "unknown" if result.interval_iou is None else f"{result.interval_iou:.3f}"
-    cpu = "from a cache" if cost is None else f"{cost:.2f} CPU s per 60 s"
-    table.add_row("", "", f"interval IoU {iou}", cpu, "", "")
-    return table

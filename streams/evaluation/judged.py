@@ -22,6 +22,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     probability: float
     acted: bool
     """Whether the policy issues a takedown."""
+    reviewed: bool = False
+    """Whether the policy asks a person, at some time before the last evidence or at the end."""
     scores: dict[Modality, float]
     """Highest score of each modality that found the case."""
     probabilities: dict[Modality, float]
@@ -61,17 +63,22 @@ def judge(
         verdicts += state.add(scores_record(each, index.search(each)), rules, time.time())
     verdicts += state.close(rules, time.time())
     acted = {verdict.case_id for verdict in verdicts if verdict.decision == "act"}
+    asked = {verdict.case_id for verdict in verdicts if verdict.decision == "review"}
     # A verdict that acts is not repeated, so the ranking uses the probability of all evidence at the end.
-    findings = [_finding(case, kept, model, acted=case in acted) for case, kept in state.evidence.items()]
+    findings = [
+        _finding(case, kept, model, acted=case in acted, reviewed=case in asked)
+        for case, kept in state.evidence.items()
+    ]
     return sorted(findings, key=lambda found: -found.probability)
 
 
-def _finding(case: str, evidence: Sequence[Evidence], model: FusionModel, *, acted: bool) -> Finding:
+def _finding(case: str, evidence: Sequence[Evidence], model: FusionModel, *, acted: bool, reviewed: bool) -> Finding:
     leaders = {m: found for m in MODALITIES if (found := _strongest(evidence, m)) is not None}
     return Finding(
         case=case,
         probability=model.judge(evidence).probability,
         acted=acted,
+        reviewed=reviewed,
         scores={modality: found.score for modality, found in leaders.items()},
         probabilities={modality: found.probability for modality, found in leaders.items()},
         intervals={

@@ -7,6 +7,9 @@ import msgspec
 from schemas.messages import Modality
 from streams.errors import UsageError
 
+LOOK_ALIKE = "look-alike"
+"""Transform of an upload that copies nothing, yet shows the place or the people of a case."""
+
 
 class SetReference(msgspec.Struct, frozen=True, kw_only=True):
     """One file of a case, or only its terms."""
@@ -32,6 +35,13 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Interval of the upload that is a copy, seconds."""
     keeps: list[Modality] | None = None
     """Modalities by which it can be found; by default those of its medium."""
+    shows: str | None = None
+    """Kind of material: `room`, or the name of the video that it is cut from."""
+
+    @property
+    def look_alike(self) -> bool:
+        """Whether it copies nothing, yet shows the place or the people of a case."""
+        return self.expect is None and self.transform == LOOK_ALIKE
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Report of an evaluation as one self-contained page, without scripts or media."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from schemas.messages import MODALITIES
 from streams.evaluation import web_page
 from streams.evaluation.figures import RankedPair, Searched, curve, ranking
 from streams.evaluation.judged import Finding
+from streams.evaluation.outcomes import Outcomes
 from streams.evaluation.plots import bars, calibration, curves, timelines
 from streams.evaluation.result import Result
 
@@ -24,6 +25,9 @@ def page(result: Result, searched: Sequence[Searched], title: str) -> str:
     bins = reliability_bins(np.array([pair.value for pair in pairs]), labels)
     sections = [
         ("Figures", _figures(result)),
+        ("Wrong uploads, under the shipped policy", _wrong(result)),
+        ("Copies by edit, under the shipped policy", _outcomes(result.per_edit)),
+        ("Copies by material, under the shipped policy", _outcomes(result.per_material)),
         ("Precision and recall", curves(drawn)),
         ("Each edit", bars(result.per_transform, "recall above the first wrong pair, all modalities")),
         *((f"Each edit, {modality} alone", bars(found.per_transform, "recall above the modality's first wrong pair"))
@@ -59,6 +63,16 @@ def _figures(result: Result) -> str:
     return web_page.table(("", "copies", "micro-AP", "recall at precision 1", "at precision 0.99", "false acts"), rows)
 
 
+def _outcomes(found: Mapping[str, Outcomes]) -> str:
+    rows = [(name, str(each.copies), str(each.act), str(each.review), str(each.lost)) for name, each in found.items()]
+    return web_page.table(("", "copies", "act", "review", "lost"), rows)
+
+
+def _wrong(result: Result) -> str:
+    rows = [(name, str(each.uploads), str(each.acts), str(each.reviews)) for name, each in result.wrong.items()]
+    return web_page.table(("", "uploads", "wrong acts", "wrong reviews"), rows)
+
+
 def _run(result: Result) -> str:
     cost = "unknown: descriptors came from a cache" if result.cpu_seconds is None else f"{result.cpu_seconds:.1f} s"
     iou = "unknown" if result.interval_iou is None else f"{result.interval_iou:.3f}"
@@ -69,5 +83,9 @@ def _run(result: Result) -> str:
         ("media of the uploads", f"{result.media_seconds:.0f} s"),
         ("CPU for the uploads", cost),
         ("overlap of found and true interval", iou),
+        *(
+            (f"CPU for 60 s of clips of {length}", f"{used:.2f} s")
+            for length, used in result.cpu_s_per_minute_by_length.items()
+        ),
     ]
     return web_page.table(("", ""), rows)

@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import json
 import logging
-import resource
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -23,8 +22,9 @@ from models.metrics import precision_recall_curve, recall_by_group
 from ops.bench.peers.audio import Audfprint, Chromaprint
 from ops.bench.peers.landmarks import Landmarks
 from ops.bench.peers.peer import Peer, duration_s
-from ops.bench.peers.visual import Sscd, Vpdq
+from ops.bench.peers.visual import Plain, Sscd, Vpdq
 from schemas.messages import Modality
+from streams.evaluation.cpu import cpu_s
 from streams.evaluation.edits import EDITS
 from streams.evaluation.evaluate import evaluate
 from streams.evaluation.manifest import Manifest, Query, read_manifest
@@ -101,6 +101,7 @@ def _peers(only: str, notes: list[str]) -> Iterator[Peer]:
         "vpdq": Vpdq,
         "sscd-distilled": lambda: Sscd("sscd-distilled"),
         "sscd-int8": lambda: Sscd("sscd-int8"),
+        "plain": lambda: Plain("sscd-distilled"),
         "audfprint": Audfprint,
         "landmarks": Landmarks,
         "chromaprint": Chromaprint,
@@ -135,13 +136,13 @@ def _measured(peer: Peer, manifest: Manifest) -> Iterator[Row]:
     cases = [each.case for each in manifest.references if each.path]
     peer.add_references([peer.describe(Path(each.path)) for each in manifest.references if each.path])
     found: dict[str, list[_Pair]] = defaultdict(list)
-    media_s, began_s = 0.0, _cpu_s()
+    media_s, began_s = 0.0, cpu_s()
     for query in manifest.queries:
         path = Path(query.path or "")
         media_s += duration_s(path)
         for rule, scores in peer.search(peer.describe(path)).items():
             found[rule] += _pairs(query, cases, scores, peer.modality)
-    cost = 60 * (_cpu_s() - began_s) / media_s
+    cost = 60 * (cpu_s() - began_s) / media_s
     wanted = [query for query in manifest.queries if query.expect is not None and _has(query, peer.modality)]
     for rule, pairs in found.items():
         yield _row(rule, peer.modality, wanted, pairs, cost)
@@ -168,11 +169,6 @@ def _pairs(query: Query, cases: list[str], scores: list[float], modality: Modali
 
 def _has(query: Query, modality: Modality) -> bool:
     return query.keeps is None or modality in query.keeps
-
-
-def _cpu_s() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _print(rows: list[Row], manifest: Manifest, notes: list[str]) -> None:

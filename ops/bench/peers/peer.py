@@ -52,6 +52,17 @@ def pictures(path: Path, per_second: float = 1.0) -> Iterator[Picture]:
                 due_s += 1 / per_second
 
 
+def key_frames(path: Path) -> Iterator[Picture]:
+    """Yield the key frames, RGB; the picture of a still."""
+    with av.open(path) as container:
+        if not container.streams.video:
+            return
+        context = container.streams.video[0].codec_context
+        context.thread_count, context.skip_frame = 1, "NONKEY"
+        for frame in container.decode(video=0):
+            yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+
+
 def samples(path: Path, rate_hz: int) -> Samples:
     """Return the sound of a file, empty without one."""
     with av.open(path) as container:

@@ -1,4 +1,4 @@
-"""Visual peers: vPDQ, and SSCD without our search."""
+"""Visual peers: vPDQ, SSCD without our search, and the plain rule that any search has to beat."""
 
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +9,8 @@ import pdqhash
 from PIL import Image
 
 from models.registry import Registry
-from ops.bench.peers.peer import Picture, Scores, pictures
+from models.visual.views import FULL, SIDES, crop, is_blank
+from ops.bench.peers.peer import Picture, Scores, key_frames, pictures
 from schemas.messages import Modality
 
 _AGREE = 3
@@ -85,6 +86,36 @@ class Sscd:
         matrices = [query @ reference.T for reference in self._references]
         best = [float(matrix.max(initial=0.0)) for matrix in matrices]
         return dict(zip(self.rules, (best, [_best_consecutive_mean(matrix) for matrix in matrices]), strict=True))
+
+
+class Plain:
+    """The plain rule: the largest cosine of any crop of a key frame with any of a reference's, without times.
+
+    Each key frame is described whole and in five parts; blank parts are left out.
+    """
+
+    modality: Modality = "visual"
+
+    def __init__(self, name: str) -> None:
+        models = Registry()
+        self._model, self._side_px = models.visual(name), models.entry("visual", name).side_px
+        self.rules = (f"{name}, plain rule",)
+        self._references: list[npt.NDArray[np.float32]] = []
+
+    def describe(self, path: Path) -> npt.NDArray[np.float32]:
+        """Return a row for each crop, float32 (n, 512), L2-normalised."""
+        crops = [crop(picture, box) for picture in key_frames(path) for box in (FULL, *SIDES)]
+        side = self._side_px
+        small = [_square(each, side) for each in crops if not is_blank(each)]
+        return self._model.embed(np.array(small, np.uint8).reshape(-1, side, side, 3))
+
+    def add_references(self, references: list[npt.NDArray[np.float32]]) -> None:
+        """Add the descriptions of all references."""
+        self._references = references
+
+    def search(self, query: npt.NDArray[np.float32]) -> Scores:
+        """Return the largest cosines."""
+        return {self.rules[0]: [float((query @ each.T).max(initial=0.0)) for each in self._references]}
 
 
 def _square(picture: Picture, side: int) -> Picture:

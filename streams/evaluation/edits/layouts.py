@@ -72,6 +72,19 @@ def upright_cropped(picture: Picture) -> Picture:
     return np.ascontiguousarray(picture[:, left : left + kept])
 
 
+def upright_off_centre(rng: np.random.Generator) -> Callable[[Picture], Picture]:
+    """Keep 9:16 left or right of the middle."""
+    share = float(rng.choice([rng.uniform(0, 0.3), rng.uniform(0.7, 1)]))
+
+    def cut(picture: Picture) -> Picture:
+        height, width = picture.shape[:2]
+        kept = min(width, height * 9 // 16)
+        left = int(share * (width - kept))
+        return np.ascontiguousarray(picture[:, left : left + kept])
+
+    return cut
+
+
 def beside(join: Join) -> Change:
     """Return the edit that shows copy and other video together with both sounds, the other's at lower volume."""
 
@@ -101,6 +114,19 @@ def side_by_side(inner: Picture, outer: Picture) -> Picture:
     width = inner.shape[1]
     middle = slice(width // 4, width // 4 + width // 2)
     return np.concatenate([inner[:, middle], outer[:, middle]], axis=1)
+
+
+def reacted_to(inner: Picture, outer: Picture) -> Picture:
+    """Show the other video left, and the copy at two fifths of the width right of it, on a plain ground."""
+    height, width = outer.shape[:2]
+    framed = np.full((height, width, 3), 24, np.uint8)
+    large, small = width * 58 // 100, width * 40 // 100
+    left = (width - large) // 2
+    framed[:, :large] = outer[:, left : left + large]
+    fitted = resized(inner, small, small * inner.shape[0] // inner.shape[1])
+    top = (height - fitted.shape[0]) // 3
+    framed[top : top + fitted.shape[0], width - small :] = fitted
+    return framed
 
 
 def anywhere(clip: Clip, other: Clip, rng: np.random.Generator) -> Clip:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from streams.evaluation.clips import Clip, Picture
+from streams.evaluation.clips import FPS, Clip, Picture
 from streams.evaluation.edits.edit import Change, resized, rms, to_int16
 
 BURNT_IN = "FULL VIDEO -> link in bio"
@@ -21,9 +21,9 @@ def halved(picture: Picture) -> Picture:
     return resized(picture, picture.shape[1] // 2, picture.shape[0] // 2)
 
 
-def shrunk(picture: Picture) -> Picture:
-    """Return the picture 240 pixels wide, as from old phones."""
-    return resized(picture, 240, 240 * picture.shape[0] // picture.shape[1])
+def shrunk(width: int) -> Callable[[Picture], Picture]:
+    """Return the change to this width in pixels, as from old phones."""
+    return lambda picture: resized(picture, width, width * picture.shape[0] // picture.shape[1])
 
 
 def cropped(share: float) -> Callable[[np.random.Generator], Callable[[Picture], Picture]]:
@@ -83,6 +83,41 @@ def captioned(picture: Picture) -> Picture:
     return np.asarray(image)
 
 
+def darkened(picture: Picture) -> Picture:
+    """Turn the brightness down to a third."""
+    return np.asarray(picture // 3, np.uint8)
+
+
+def night_vision(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
+    """Show it green on black with grain, as cameras with infrared light and filters of apps do."""
+    tint = np.array([0.25, 1.0, 0.35])
+    grain = rng.normal(0, 10, 1_000_003)
+
+    def change(picture: Picture) -> Picture:
+        height, width = picture.shape[:2]
+        gray = np.asarray(Image.fromarray(picture).convert("L"), np.float64)
+        start = int(rng.integers(grain.size // 2))
+        lifted = 255 * (gray / 255) ** 0.6 * _vignette(height, width)
+        noise = np.resize(grain[start:], height * width).reshape(height, width)
+        return np.asarray(np.clip((lifted + noise)[..., None] * tint, 0, 255), np.uint8)
+
+    return replace(clip, pictures=map(change, clip.pictures))
+
+
+def zoomed(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
+    """Zoom slowly to a random place, by up to 1.6 within 20 s, and stay there."""
+    down, right = rng.uniform(0.2, 0.8, 2)
+
+    def zoom(numbered: tuple[int, Picture]) -> Picture:
+        number, picture = numbered
+        height, width = picture.shape[:2]
+        share = 1 / (1 + 0.6 * min(1.0, number / (20 * FPS)))
+        top, left = int(down * (1 - share) * height), int(right * (1 - share) * width)
+        return resized(picture[top : top + int(share * height), left : left + int(share * width)], width, height)
+
+    return replace(clip, pictures=map(zoom, enumerate(clip.pictures)))
+
+
 def covered(rng: np.random.Generator) -> Callable[[Picture], Picture]:
     """Cover a third of the picture with one box of text."""
     left, top = rng.uniform(0, 0.45), rng.uniform(0, 0.35)
@@ -95,6 +130,22 @@ def covered(rng: np.random.Generator) -> Callable[[Picture], Picture]:
         draw.rectangle((x, y, x + width, y + height), fill=fill)
         font = ImageFont.load_default(image.height / 12)
         draw.multiline_text((x + 9, y + 9), "JOIN US\nfull set\n@more_here", "white", font)
+        return np.asarray(image)
+
+    return cover
+
+
+def mostly_covered(rng: np.random.Generator) -> Callable[[Picture], Picture]:
+    """Cover 40 % of the picture with a box over the upper, lower, left or right part."""
+    side, fill = int(rng.integers(4)), tuple(rng.integers(0, 256, 3).tolist())
+    left, top, right, bottom = ((0, 0, 1, 0.4), (0, 0.6, 1, 1), (0, 0, 0.4, 1), (0.6, 0, 1, 1))[side]
+
+    def cover(picture: Picture) -> Picture:
+        image = Image.fromarray(picture)
+        corner = (left * image.width, top * image.height)
+        draw = ImageDraw.Draw(image)
+        draw.rectangle((*corner, right * image.width, bottom * image.height), fill=fill)
+        draw.multiline_text((corner[0] + 9, corner[1] + 9), "more here", "white", ImageFont.load_default(20))
         return np.asarray(image)
 
     return cover
@@ -130,7 +181,7 @@ def noisy(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
 
 
 def filmed(sound: Change) -> Change:
-    """Return the edit that films a screen by hand: perspective, shake, stripes, glare, grain.
+    """Return the edit that films a screen by hand: perspective, shake, stripes, flicker, glare, grain.
 
     `sound` edits its sound as the room does.
     """
@@ -138,14 +189,20 @@ def filmed(sound: Change) -> Change:
     def change(clip: Clip, other: Clip, rng: np.random.Generator) -> Clip:
         corners, period, tilt = rng.uniform(0.02, 0.10, (4, 2)), rng.uniform(5, 9), rng.uniform(-0.4, 0.4)
         gain, lift = rng.uniform(0.75, 1.1), rng.uniform(5, 35)
+        flicker, beat = rng.uniform(0.03, 0.12), rng.uniform(0.2, 1.5)
+        rows, number = np.arange(1024)[:, None, None] / 512, 0
         grain, shake = rng.normal(lift, 5, 1_000_003).astype(np.int16), np.zeros((4, 2))
 
         def film(picture: Picture) -> Picture:
-            nonlocal shake
+            nonlocal shake, number
+            number += 1
             shake = 0.9 * shake + rng.normal(0, 0.0015, (1, 2))
             warped = np.asarray(_perspective(Image.fromarray(picture), corners + shake), np.uint16)
             striped = (warped * _stripes(*picture.shape[:2], period, tilt, gain) >> 7).astype(np.int16)
             start = int(rng.integers(grain.size - picture.size // 3)) if grain.size > picture.size // 3 else 0
+            # The screen and the camera refresh at different rates, so that a darker band rolls over the picture.
+            band = 1 + flicker * np.sin(2 * np.pi * (np.resize(rows, (picture.shape[0], 1, 1)) + beat * number / FPS))
+            striped = (striped * band).astype(np.int16)
             flat = np.resize(grain[start:], picture.size // 3)
             return np.asarray(np.clip(striped + flat.reshape(*picture.shape[:2], 1), 0, 255), np.uint8)
 
@@ -161,6 +218,13 @@ def _stripes(height: int, width: int, period: float, tilt: float, gain: float) -
     rows, columns = np.arange(height)[:, None], np.arange(width)[None]
     waves = 1 + 0.08 * np.sin(2 * np.pi * (columns + tilt * rows) / period)
     return np.rint(128 * gain * waves).astype(np.uint16)[..., None]
+
+
+@lru_cache(maxsize=4)
+def _vignette(height: int, width: int) -> npt.NDArray[np.float64]:
+    """Return gains of 1 in the middle to 0.3 in the corners, shape (height, width)."""
+    rows, columns = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
+    return np.asarray(1 - 0.35 * (rows**2 + columns**2))
 
 
 _CORNERS = np.array([[0, 0], [0, 1], [1, 1], [1, 0]])

@@ -15,6 +15,11 @@ type Filters = Sequence[tuple[str, str]]
 """Names and arguments of a chain of FFmpeg filters."""
 
 PHONE: Filters = (("highpass", "f=300:p=2"), ("highpass", "f=300"), ("lowpass", "f=3400"), ("lowpass", "f=3400"))
+LOUDSPEAKER: Filters = (
+    ("highpass", "f=300:p=2"),
+    ("lowpass", "f=5000:p=2"),
+    ("lowpass", "f=5000"),
+)
 ROOM: Filters = (("highpass", "f=150"), ("lowpass", "f=6000"), ("aecho", "0.8:0.7:23|41|67:0.35|0.25|0.15"))
 
 
@@ -32,6 +37,21 @@ def in_room(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
     """Record from a loudspeaker: echoes, a narrower band, noise at -18 dB."""
     pcm = apply_filters(clip.pcm, ROOM)[: clip.pcm.size]
     return replace(clip, pcm=to_int16(pcm + rng.normal(0, rms(pcm) * 10 ** (-18 / 20), pcm.size)))
+
+
+def off_a_loudspeaker(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
+    """Play over a loudspeaker and record with a phone: the room's echo, 300-5000 Hz, mild clipping, noise at -15 dB."""
+    if not clip.pcm.size:
+        return clip
+    n = int(rng.uniform(0.2, 0.6) * RATE_HZ)
+    echo = rng.normal(0, 0.03, n) * np.exp(-7 * np.arange(n) / n)
+    echo[0] = 1.0
+    size = clip.pcm.size + n
+    wet = np.fft.irfft(np.fft.rfft(clip.pcm, size) * np.fft.rfft(echo, size), size)[: clip.pcm.size]
+    loud = max(float(np.abs(wet).max()), 1.0)
+    clipped = 28_000 * np.tanh(1.8 * wet / loud)
+    noise = rng.normal(0, rms(to_int16(clipped)) * 10 ** (-15 / 20), clipped.size)
+    return replace(clip, pcm=apply_filters(to_int16(clipped + noise), LOUDSPEAKER)[: clip.pcm.size])
 
 
 def laid_over(clip: Clip, other: Clip, rng: np.random.Generator) -> Clip:

@@ -1,6 +1,6 @@
-"""Edits of time: speed, excerpts, excerpts inside another video, loops, reordered shots."""
+"""Edits of time: speed, excerpts, excerpts inside another video, loops, reordered shots, backwards, single pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 
@@ -13,6 +13,9 @@ from streams.evaluation.edits.sounds import stretched
 NO_SOUND: Pcm = np.zeros(0, np.int16)
 INSIDE_S, EXCERPT_S = 6.0, 5.0
 _LOOPS = 3
+_MOST_HELD_S = 20.0
+"""Seconds of pictures that an edit holds in memory; the rest of the clip is left out."""
+_PIECE_S = 2.0
 
 
 def at_speed(speed: float) -> Change:
@@ -32,27 +35,54 @@ def sped(clip: Clip, speed: float, pcm: Pcm) -> Clip:
     return Clip(_paced(clip.pictures, speed), pcm, shown)
 
 
-def excerpt(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
-    """Keep 5 s at a random place."""
-    n = int(EXCERPT_S * FPS)
-    start = int(rng.integers(0, max(1, n_pictures(clip) - n)))
-    return Clip(islice(clip.pictures, start, start + n), _sound_of(clip.pcm, start, n))
+def excerpt(seconds: float) -> Change:
+    """Return the edit that keeps this many seconds at a random place."""
+    n = int(seconds * FPS)
+
+    def change(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
+        start = int(rng.integers(0, max(1, n_pictures(clip) - n)))
+        return Clip(islice(clip.pictures, start, start + n), _sound_of(clip.pcm, start, n))
+
+    return change
 
 
-def inside_another(clip: Clip, other: Clip, rng: np.random.Generator) -> Clip:
-    """Replace the middle of the other clip by 6 s of this one."""
-    n = int(INSIDE_S * FPS)
-    n_clip, n_other = n_pictures(clip), n_pictures(other)
-    start, at = int(rng.integers(0, max(1, n_clip - n))), max(0, (n_other - n) // 2)
-    before = islice(other.pictures, at)
-    inner = _like(islice(clip.pictures, start, start + n), before_first := next(before, None))
-    pictures = chain([] if before_first is None else [before_first], before, inner, islice(other.pictures, n, None))
-    sound = np.zeros(n * SAMPLES_PER_PICTURE, np.int16)  # silence where the clip has no sound
-    found = _sound_of(clip.pcm, start, n)
-    sound[: found.size] = found
-    first, last = at * SAMPLES_PER_PICTURE, (at + n) * SAMPLES_PER_PICTURE
-    pcm = np.concatenate([other.pcm[:first], sound, other.pcm[last:]])
-    return Clip(pictures, pcm, (at / FPS, (at + n) / FPS))
+def inside_another(seconds: float) -> Change:
+    """Return the edit that replaces the middle of the other clip by this many seconds of the clip."""
+    n = int(seconds * FPS)
+
+    def change(clip: Clip, other: Clip, rng: np.random.Generator) -> Clip:
+        n_clip, n_other = n_pictures(clip), n_pictures(other)
+        start, at = int(rng.integers(0, max(1, n_clip - n))), max(0, (n_other - n) // 2)
+        before = islice(other.pictures, at)
+        inner = _like(islice(clip.pictures, start, start + n), before_first := next(before, None))
+        pictures = chain([] if before_first is None else [before_first], before, inner, islice(other.pictures, n, None))
+        sound = np.zeros(n * SAMPLES_PER_PICTURE, np.int16)  # silence where the clip has no sound
+        found = _sound_of(clip.pcm, start, n)
+        sound[: found.size] = found
+        first, last = at * SAMPLES_PER_PICTURE, (at + n) * SAMPLES_PER_PICTURE
+        pcm = np.concatenate([other.pcm[:first], sound, other.pcm[last:]])
+        return Clip(pictures, pcm, (at / FPS, (at + n) / FPS))
+
+    return change
+
+
+def backwards(clip: Clip, _other: Clip, _rng: np.random.Generator) -> Clip:
+    """Play the first 20 s backwards, pictures and sound."""
+    n = min(n_pictures(clip), int(_MOST_HELD_S * FPS))
+    return Clip(_held(clip.pictures, n, reversed), np.ascontiguousarray(_sound_of(clip.pcm, 0, n)[::-1]))
+
+
+def shuffled(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
+    """Put pieces of 2 s of the first 20 s in a random order."""
+    n = min(n_pictures(clip), int(_MOST_HELD_S * FPS))
+    piece = int(_PIECE_S * FPS)
+    starts = rng.permutation(np.arange(0, n, piece)).tolist()
+    sound = [_sound_of(clip.pcm, start, min(piece, n - start)) for start in starts]
+
+    def mixed(pictures: list[Picture]) -> Iterator[Picture]:
+        return (picture for start in starts for picture in pictures[start : start + piece])
+
+    return Clip(_held(clip.pictures, n, mixed), np.concatenate(sound) if sound else NO_SOUND)
 
 
 def looped(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
@@ -95,14 +125,25 @@ def sound_file(clip: Clip, _other: Clip, _rng: np.random.Generator) -> Clip:
     return replace(clip, pictures=iter(()))
 
 
-def still(clip: Clip, _other: Clip, _rng: np.random.Generator) -> Clip:
-    """Keep one picture, a third into the clip, without sound."""
-    return Clip(islice(clip.pictures, n_pictures(clip) // 3, None), NO_SOUND)
+def still(change: Callable[[np.random.Generator], Callable[[Picture], Picture]]) -> Change:
+    """Return the edit that keeps one picture of the middle 80 %, changed, without sound."""
+
+    def keep(clip: Clip, _other: Clip, rng: np.random.Generator) -> Clip:
+        at = int(rng.uniform(0.1, 0.9) * n_pictures(clip))
+        return Clip(map(change(rng), islice(clip.pictures, at, at + 1)), NO_SOUND)
+
+    return keep
 
 
 def n_pictures(clip: Clip) -> int:
     """Return the number of pictures for the duration of the clip's sound."""
     return clip.pcm.size // SAMPLES_PER_PICTURE
+
+
+def _held(
+    pictures: Iterator[Picture], n: int, order: Callable[[list[Picture]], Iterator[Picture]]
+) -> Iterator[Picture]:
+    yield from order(list(islice(pictures, n)))
 
 
 def _paced(pictures: Iterator[Picture], speed: float) -> Iterator[Picture]:

@@ -1,0 +1,167 @@
+"""Recordings of one room: other people, other light and other sounds each time, the camera in the same place."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.evaluation.clips import (
+    FPS,
+    RATE_HZ,
+    SAMPLES_PER_PICTURE,
+    Clip,
+    Encoding,
+    Pcm,
+    Picture,
+    read_clip,
+    write_clip,
+)
+from streams.evaluation.edits.edit import to_int16
+from streams.evaluation.rooms import person
+from streams.evaluation.rooms.background import HEIGHT, WIDTH, Light, background
+
+_ENCODING = Encoding(crf=23, preset="ultrafast")
+_GRAIN = 1_000_003
+"""Values of sensor noise drawn once; each picture uses another part of them."""
+_LAMP = 0.15
+"""Share of the recordings in which someone switches a lamp."""
+_RESIDENT = 0.35
+"""Share of the recordings with the person who is in others too."""
+_NEAR = 1.02
+"""Row of the near end of the floor, as a share of the height."""
+
+type _Actor = tuple[person.Looks, person.Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What all recordings of one room share."""
+
+    still: Light
+    far: float
+    """Row of the far end of the floor, as a share of the height."""
+    tone: npt.NDArray[np.float64]
+    """Spectrum of the room's tone, gains of 16 octave-like bands."""
+    hum_hz: float
+    echo: npt.NDArray[np.float64]
+    """Impulse response."""
+    resident: person.Looks
+    """Person seen in some of its recordings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Recording to be rendered, in another process."""
+
+    seed: int
+    """Of the room."""
+    number: int
+    """Of the recording in it."""
+    seconds: float
+    target: Path
+    photographs: tuple[Path, ...] = ()
+    speech: tuple[Path, ...] = ()
+
+
+def make_recording(planned: Recording) -> Path:
+    """Write one recording and return its path."""
+    at = room(planned.seed, planned.photographs)
+    clip = record(at, planned.seed, planned.number, planned.seconds, planned.speech)
+    write_clip(clip, planned.target, _ENCODING)
+    return planned.target
+
+
+def room(seed: int, photographs: Sequence[Path] = ()) -> Room:
+    """Return the room of a seed."""
+    rng = np.random.default_rng([seed, 0])
+    still = background(photographs, rng)
+    n = int(rng.uniform(0.15, 0.6) * RATE_HZ)
+    echo = rng.normal(0, 0.06, n) * np.exp(-6 * np.arange(n) / n)
+    echo[0] = 1.0
+    far, tone, hum_hz = float(rng.uniform(0.6, 0.72)), rng.uniform(0.2, 1.0, 16), float(rng.choice([50, 60, 100]))
+    return Room(still, far, tone, hum_hz, echo, person.looks(rng))
+
+
+def record(at: Room, seed: int, number: int, seconds: float, speech: Sequence[Path] = ()) -> Clip:
+    """Return one recording of a room; those of other numbers show other people, or the same at another time.
+
+    Parameters
+    ----------
+    seed, number
+        The room's seed and the number of the recording in it; the same ones give the same clip.
+    speech
+        Files of speech, of which some are audible; none without files.
+    """
+    rng, n = np.random.default_rng([seed, 1 + number]), int(seconds * FPS)
+    people = [(person.looks(rng), person.path(n, rng)) for _ in range(int(rng.choice([1, 2], p=[0.65, 0.35])))]
+    if rng.uniform() < _RESIDENT:
+        people[0] = (at.resident, people[0][1])
+    steps = np.logical_or.reduce([way.steps for _, way in people])
+    return Clip(_pictures(at, people, n, rng), _sound(at, steps, speech, rng))
+
+
+def _pictures(at: Room, people: Sequence[_Actor], n: int, rng: np.random.Generator) -> Iterator[Picture]:
+    times_s = np.arange(n) / FPS
+    exposure = rng.uniform(0.75, 1.2) * (1 + 0.05 * np.sin(2 * np.pi * rng.uniform(0.01, 0.06) * times_s))
+    if rng.uniform() < _LAMP:
+        exposure[int(rng.integers(n)) :] *= rng.uniform(0.6, 1.5)
+    grain = rng.normal(0, rng.uniform(2.5, 7), _GRAIN).astype(np.float32)
+    light = np.asarray(at.still.max(axis=2, keepdims=True) / 255 * 0.7 + 0.15, np.float32)
+    for index in range(n):
+        scene = at.still.copy()
+        for actor in sorted(people, key=lambda each: float(each[1].depth[index])):
+            _place(scene, light, at.far, actor, index)
+        start = int(rng.integers(_GRAIN - scene.size // 3))
+        noise = grain[start : start + scene.size // 3].reshape(HEIGHT, WIDTH, 1)
+        yield np.asarray(np.clip(scene * exposure[index] + noise, 0, 255), np.uint8)
+
+
+def _place(scene: Light, light: Light, far: float, actor: _Actor, index: int) -> None:
+    """Draw a person into the scene in the light of the place."""
+    looks, way = actor
+    depth = float(way.depth[index])
+    figure = person.sprite(looks, person.pixels_tall(depth, HEIGHT), float(way.stride[index]), way.gesture[index])
+    size = figure.shape[0]
+    top = int(HEIGHT * (far + (_NEAR - far) * depth)) - size
+    left = int(WIDTH * way.across[index]) - size // 2
+    rows = slice(max(0, top), min(HEIGHT, top + size))
+    columns = slice(max(0, left), min(WIDTH, left + size))
+    if rows.stop <= rows.start or columns.stop <= columns.start:
+        return
+    part = figure[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    opacity = part[..., 3:]
+    lit = part[..., :3] * light[rows, columns]
+    scene[rows, columns] = scene[rows, columns] * (1 - opacity) + lit * opacity
+
+
+def _sound(at: Room, steps: npt.NDArray[np.bool_], speech: Sequence[Path], rng: np.random.Generator) -> Pcm:
+    """Return the room's tone, steps, and a few sentences, all with the room's echo."""
+    n = steps.size * SAMPLES_PER_PICTURE
+    events = np.zeros(n)
+    thump = np.sin(2 * np.pi * rng.uniform(60, 140) * np.arange(4800) / RATE_HZ) * np.exp(-np.arange(4800) / 700)
+    for index in np.flatnonzero(steps):
+        part = events[index * SAMPLES_PER_PICTURE :][: thump.size]
+        part += thump[: part.size] * rng.uniform(300, 1500)
+    for _ in range(int(rng.integers(0, 5)) if speech else 0):
+        said = read_clip(speech[int(rng.integers(len(speech)))], 0.0, 5.0).pcm.astype(np.float64)
+        part = events[int(rng.integers(n)) :][: said.size]
+        part += said[: part.size] * rng.uniform(0.1, 0.5)
+    echoed = _convolved(events, at.echo)
+    hum = 60 * np.sin(2 * np.pi * at.hum_hz * np.arange(n) / RATE_HZ)
+    return to_int16(echoed + hum + _tone(at.tone, n, rng) * rng.uniform(80, 300))
+
+
+def _tone(gains: npt.NDArray[np.float64], n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Return noise of the room's spectrum, of unit power."""
+    spectrum = np.fft.rfft(rng.normal(0, 1, n))
+    hertz = np.fft.rfftfreq(n, 1 / RATE_HZ)
+    bands = 20 * 2 ** (np.arange(gains.size) * 0.6)
+    shaped = np.fft.irfft(spectrum * np.interp(hertz, bands, gains) / np.maximum(hertz, 40) ** 0.8, n)
+    return shaped / max(float(shaped.std()), 1e-9)
+
+
+def _convolved(events: npt.NDArray[np.float64], echo: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    size = events.size + echo.size
+    return np.fft.irfft(np.fft.rfft(events, size) * np.fft.rfft(echo, size), size)[: events.size]
