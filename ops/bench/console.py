@@ -10,7 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from statistics import quantiles
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import httpx
 
@@ -45,9 +45,6 @@ from streams.kafka.topic_reader import Update
 from streams.rights.person import Person
 from streams.rights.settings import ROLES
 from streams.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    pass
 
 CASES, BATCH, REPEATS = 500, 500, 40
 APART = 1_000

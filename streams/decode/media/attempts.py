@@ -17,6 +17,8 @@ _LONGEST_SHOWN_S = 60.0
 class Attempts:
     """Packets given to the decoder and frames that it returned: a frame counts up to the next packet given.
 
+    A frame of which the decoder has concealed a part counts as returned, not as decoded.
+
     Parameters
     ----------
     tail_s
@@ -25,6 +27,8 @@ class Attempts:
 
     def __init__(self, tail_s: float) -> None:
         self._tail_s = max(tail_s, JOIN_S)
+        self.is_empty = True
+        """True if no frame was returned at all."""
         self._given_s = array("d")
         self._from_s, self._to_s = array("d"), array("d")
 
@@ -37,7 +41,10 @@ class Attempts:
             yield packet
 
     def add(self, time_s: float, frame: VideoFrame) -> None:
-        """Add a decoded frame."""
+        """Add a returned frame."""
+        self.is_empty = False
+        if frame.is_corrupt:
+            return
         shown_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
         self._from_s.append(time_s)
         self._to_s.append(time_s + max(JOIN_S, min(shown_s, _LONGEST_SHOWN_S)))

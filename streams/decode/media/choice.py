@@ -165,9 +165,13 @@ def _name(stream: Stream) -> str:
 
 
 def _rotation(video: VideoStream) -> int:
-    """Return the display matrix as degrees counter-clockwise, to the nearest quarter."""
+    """Return the display matrix as degrees counter-clockwise, to the nearest quarter.
+
+    A mirrored picture is only turned: mirrored copies are found as they are.
+    """
     matrix = video.codec_context.coded_side_data.get("display_matrix")
     if not matrix:
         return 0
-    a, b = struct.unpack_from("=2i", matrix)
-    return round(math.degrees(math.atan2(-b, a)) / 90) * 90 % 360
+    a, b, _, c, d = struct.unpack_from("=5i", matrix)
+    side = -1 if a * d < b * c else 1
+    return round(math.degrees(math.atan2(-b * side, a * side)) / 90) * 90 % 360

@@ -16,6 +16,11 @@ class Stretches:
     def __init__(self) -> None:
         self._found: list[list[float]] = []
 
+    @property
+    def is_empty(self) -> bool:
+        """True if none was added."""
+        return not self._found
+
     def add(self, start_s: float, end_s: float) -> None:
         """Add a packet's or a frame's time."""
         if self._found:

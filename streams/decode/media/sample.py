@@ -77,6 +77,8 @@ class FrameSampler:
     def sample(self, start_s: float, timed: Iterable[tuple[float, VideoFrame]]) -> tuple[list[Frame], list[Thumbnail]]:
         """Return the kept frames and thumbnails of one segment, in time order; at least one if there is any frame.
 
+        Frames whose damage the decoder has concealed are kept only if there is no other.
+
         Parameters
         ----------
         start_s
@@ -84,15 +86,16 @@ class FrameSampler:
         timed
             Time on the media clock, seconds, and frame.
         """
-        kept: list[Frame] = []
-        tiny: list[tuple[float, Image.Image]] = []
-        selection = _Selection(start_s, self._step_s, self._max_cuts, is_dense=self._sampling.dense)
+        dense = self._sampling.dense
+        whole, damaged = (_Kept(_Selection(start_s, self._step_s, self._max_cuts, is_dense=dense)) for _ in range(2))
         for time_s, frame in timed:
-            if selection.is_due(time_s) and selection.takes(time_s, self._preview(frame)):
+            kept = damaged if frame.is_corrupt else whole
+            if kept.selection.is_due(time_s) and kept.selection.takes(time_s, self._preview(frame)):
                 picture = self._picture(frame)
-                kept.append(Frame(time_s=time_s, jpeg=jpeg(picture)))
-                tiny.append((time_s, blurred(picture)))
-        return kept[: self._sampling.max_frames], thumbnails(tiny, self._sampling.max_thumbnails)
+                kept.frames.append(Frame(time_s=time_s, jpeg=jpeg(picture)))
+                kept.tiny.append((time_s, blurred(picture)))
+        kept = whole if whole.frames else damaged
+        return kept.frames[: self._sampling.max_frames], thumbnails(kept.tiny, self._sampling.max_thumbnails)
 
     def _preview(self, frame: VideoFrame) -> Preview:
         if frame.format.name in _TRANSPARENT:
@@ -141,6 +144,15 @@ class _Selection:
         self._cuts_left -= not on_tick
         self._kept = preview
         return True
+
+
+class _Kept:
+    """Frames kept of one segment."""
+
+    def __init__(self, selection: _Selection) -> None:
+        self.selection = selection
+        self.frames: list[Frame] = []
+        self.tiny: list[tuple[float, Image.Image]] = []
 
 
 def thumbnails(tiny: list[tuple[float, Image.Image]], n_most: int) -> list[Thumbnail]:

@@ -135,8 +135,8 @@ class _Tracks:
 
     @property
     def n_decoded(self) -> int:
-        """Tracks of which something was decoded."""
-        return sum(bool(self._decoded(track)) for track in (self._lane.picture, self._lane.sound))
+        """Tracks of which something was decoded, if only damaged frames."""
+        return sum(track is not None and not track.decoded.is_empty for track in (self._picture, self._sound))
 
     def shortfalls(self) -> Iterator[Refusal]:
         """Yield the tracks of which a stretch was not decoded."""

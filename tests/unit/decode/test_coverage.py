@@ -15,7 +15,7 @@ def attempts(given_s: list[int], decoded_s: list[int]) -> Attempts:
     found = Attempts(4.0)
     packets: Any = [SimpleNamespace(size=1, pts=time_s, dts=None, time_base=Fraction(1)) for time_s in given_s]
     assert len(list(found.noted(packets))) == len(given_s)
-    frame: Any = SimpleNamespace(duration=0, time_base=Fraction(1))
+    frame: Any = SimpleNamespace(duration=0, time_base=Fraction(1), is_corrupt=False)
     for time_s in decoded_s:
         found.add(float(time_s), frame)
     return found
