@@ -136,7 +136,8 @@ class _Tracks:
     @property
     def n_decoded(self) -> int:
         """Tracks of which something was decoded, if only damaged frames."""
-        return sum(track is not None and not track.decoded.is_empty for track in (self._picture, self._sound))
+        tracks = (track for track in (self._picture, self._sound) if isinstance(track, PictureTrack | SoundTrack))
+        return sum(not track.decoded.is_empty for track in tracks)
 
     def shortfalls(self) -> Iterator[Refusal]:
         """Yield the tracks of which a stretch was not decoded."""
