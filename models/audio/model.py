@@ -14,8 +14,8 @@ LEAST_SAMPLES = WINDOW + SPECTRUM - STEP
 _MIDDLE_S = (LEAST_SAMPLES / 2) / RATE_HZ
 _SILENCE_DB = -70.0
 """Least mean level of a window, 0 dB = full scale. Below it there is only noise of the recorder or the codec."""
-_STILLNESS = 0.17
-"""Least root mean square change inside a window, in decades. Below it are hum, test tones and steady noise."""
+_STILLNESS = 0.1
+"""Least root mean square change inside a window, in decades: hum and test tones have less, white noise has 0.13."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class AudioModel:
     def describe(self, pcm: npt.NDArray[np.int16]) -> AudioDescription:
         """Describe a sound, one row each 0.256 s.
 
-        Silent and unchanging windows are left out: they match each other and are no evidence. A sound shorter than a
+        Silent and unchanging windows are left out: they match each other and are no evidence. Windows of steady sounds,
+        such as rain, resemble each other: compare them by `models.audio.likeness.relative`. A sound shorter than a
         window, 2.67 s, has no rows.
 
         Parameters

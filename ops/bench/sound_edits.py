@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.alignment import AUDIO, AlignmentParameters, alignments, joint_score, most_evidence
+from models.audio.likeness import relative
 from models.audio.model import AudioDescription, AudioModel
 from models.audio.training.steady import Steady
 from models.metrics import precision_recall_curve
@@ -138,7 +139,7 @@ class Network(Method):
         """Return the score of one pair."""
         if not len(query.vectors) or not len(reference.vectors):
             return 0.0
-        similarity = query.vectors @ reference.vectors.T
+        similarity = relative(query.vectors @ reference.vectors.T)
         if not most_evidence(similarity.max(axis=1), self._parameters):
             return 0.0
         found = alignments(similarity, query.times_s, reference.times_s, self._parameters)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.alignment import AUDIO, VISUAL, Alignment, AlignmentParameters, alignments, joint_score
+from models.audio.likeness import relative
 from models.still_alignment import align_still
 from models.still_scene import is_still
 from models.text.links import leads_away
@@ -91,6 +92,8 @@ class ReferenceMatcher:
             one = align_still(unpack(query.vectors), times_s, self.vectors, self.times_s, similarity)
             return self._match_aligned(query, [one], one.score) if one else None
         parameters = ALIGNMENT[self.space[0]]
+        if self.space[0] == "audio":
+            similarity = relative(similarity)
         found = alignments(similarity, times_s, self.times_s, parameters)
         return self._match_aligned(query, found, joint_score(found, parameters)) if found else None
 

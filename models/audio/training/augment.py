@@ -16,6 +16,7 @@ _OCTAVES = np.arange(N_BANDS) / 24
 _TELEPHONE = (np.log2(300 / 180) > _OCTAVES) | (np.log2(3400 / 180) < _OCTAVES)
 _LEAST = 1e-8
 _SEMITONES = 2
+_ECHOES, _DECAYS = 8, 13.8
 
 
 def power(decibels: jax.Array) -> jax.Array:
@@ -35,7 +36,7 @@ class _Chance:
     """A stream of random numbers, one for each sound."""
 
     def __init__(self, key: jax.Array, n: int) -> None:
-        self._keys: Iterator[jax.Array] = iter(jax.random.split(key, 40))
+        self._keys: Iterator[jax.Array] = iter(jax.random.split(key, 64))
         self.n = n
 
     def uniform(self, low: float = 0.0, high: float = 1.0, *shape: int) -> jax.Array:
@@ -55,7 +56,7 @@ def reposted(key: jax.Array, sound: jax.Array, over: jax.Array) -> jax.Array:
     """Return sounds as they may be in a post, with `over` mixed into three of four; (n, frames, 106) each."""
     chance = _Chance(key, len(sound))
     mixed = _with_noise(chance, _overlaid(chance, _reverberating(chance, _transposed(chance, sound)), over))
-    decibels = _coded(chance, _filtered(chance, 10 * jnp.log10(mixed + _LEAST)))
+    decibels = _coded(chance, _filtered(chance, 10 * jnp.log10(_off_loudspeaker(chance, mixed) + _LEAST)))
     return 10 ** ((decibels + chance.uniform(-10, 10)) / 10)
 
 
@@ -86,9 +87,31 @@ def _reverberating(chance: _Chance, sound: jax.Array) -> jax.Array:
     return jnp.where(chance.maybe(0.25), room @ sound, sound)
 
 
+def _off_loudspeaker(chance: _Chance, sound: jax.Array) -> jax.Array:
+    """Record a quarter of them off a loudspeaker: a band from 300 Hz on, early echoes, a tail, noise.
+
+    Echoes within a spectrum's window interfere with the direct sound: a comb over the frequencies.
+    """
+    hertz = 180 * 2.0**_OCTAVES
+    delay_s = chance.uniform(0.002, 0.04, _ECHOES, 1)
+    gain = chance.uniform(-0.5, 0.5, _ECHOES, 1)
+    angle = 2 * np.pi * hertz * delay_s
+    comb = (1 + (gain * jnp.cos(angle)).sum(1)) ** 2 + (gain * jnp.sin(angle)).sum(1) ** 2
+    band_db = -12 * np.maximum(0.0, np.log2(300 / hertz))
+    direct = sound * (comb * 10 ** (band_db / 10))[:, None]
+    n_frames = sound.shape[1]
+    lag = np.arange(n_frames)[:, None] - np.arange(n_frames)[None]
+    decay = jnp.exp(-_DECAYS / (_PER_SECOND * chance.uniform(0.3, 0.8)))  # RT60: 60 dB are 13.8 e-foldings
+    tail = jnp.where(lag > 0, chance.uniform(0.25, 1.0) * (1 / decay - 1) * decay ** jnp.maximum(lag, 0), 0.0)
+    recorded = direct + tail @ direct
+    noise = -jnp.log(chance.uniform(1e-6, 1.0, *sound.shape[1:]))
+    recorded = recorded + noise * _energy(recorded) / _energy(noise) * 10 ** (-chance.uniform(10, 20) / 10)
+    return jnp.where(chance.maybe(0.25), recorded, sound)
+
+
 def _overlaid(chance: _Chance, sound: jax.Array, over: jax.Array) -> jax.Array:
-    """Add another sound at 6 dB above to 10 dB below; phases of the two are random."""
-    ratio_db = jnp.where(chance.maybe(0.3), 0.0, chance.uniform(-6, 10))
+    """Add another sound at 8 dB above to 10 dB below; phases of the two are random."""
+    ratio_db = jnp.where(chance.maybe(0.4), chance.uniform(-8, -3), chance.uniform(-3, 10))
     over = over * _energy(sound) / _energy(over) * 10 ** (-ratio_db / 10)
     phase = chance.uniform(0, 2 * np.pi, *sound.shape[1:])
     both = sound + over + 1.4 * jnp.sqrt(sound * over) * jnp.cos(phase)  # less than 2: a band averages some phases

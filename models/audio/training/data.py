@@ -1,7 +1,8 @@
 """Training data: sound files as one long array of band powers, and the possible starts of examples in it.
 
 ``python -m models.audio.training.data FOLDER OUT.npz`` reads FOLDER/<package>/**: unpacked packages of music, speech
-and effects (card.md lists them). It keeps decibels as bytes: a day of sound takes 280 MB.
+and effects (card.md lists them), and generates an hour of steady sounds. It keeps decibels as bytes: a day of sound
+takes 280 MB.
 """
 
 import sys
@@ -15,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.audio.spectrum import RATE_HZ, SPECTRUM, STEP, band_matrix, window
+from models.audio.training.steady import Steady
 
 HELD_OUT = frozenset({"singularity-music", "asc-music", "asterisk-core-sounds-it-wav"})
 """Packages excluded from training; every figure in card.md is of these, or of films."""
-KINDS = ("music", "speech", "effects")
+KINDS = ("music", "speech", "effects", "steady")
 _SPEECH = ("asterisk", "klettres")
 _EFFECTS = ("hedgewars-data", "colobot-common-sounds", "hydrogen-drumkits", "sonic-pi-samples")
 _SUFFIXES = frozenset({".ogg", ".wav", ".mp3", ".flac", ".opus"})
@@ -29,6 +31,8 @@ _AUDIBLE_DB, _AUDIBLE_SHARE = -55.0, 0.7
 """Least level of an audible frame, and least share of audible frames in an example."""
 _LEAST_DB, _STEP_DB = -80.0, 0.4
 _LONGEST_S, _SHORT_S, _JOINED_S = 1200, 8, 30
+_N_STEADY, _STEADY_S = 150, 24
+"""Sources of steady sounds, and the duration of each one's recording."""
 
 
 class Sounds(NamedTuple):
@@ -47,6 +51,7 @@ def collect(folder: Path) -> Sounds:
     parts: list[tuple[npt.NDArray[np.uint8], int]] = []
     for package in sorted(path for path in folder.iterdir() if path.name not in HELD_OUT):
         parts += [(quantised(pcm), _kind(package.name)) for pcm in _joined(_files(package))]
+    parts += [(quantised(pcm), KINDS.index("steady")) for pcm in steady(_N_STEADY)]
     ends = np.cumsum([0, *(len(part) for part, _ in parts)])
     found = [(start + _examples(part), kind) for (part, kind), start in zip(parts, ends[:-1], strict=True)]
     return Sounds(
@@ -54,6 +59,13 @@ def collect(folder: Path) -> Sounds:
         starts=np.concatenate([starts for starts, _ in found]),
         kinds=np.concatenate([np.full(len(starts), kind) for starts, kind in found]),
     )
+
+
+def steady(n: int, seed: int = 1) -> Iterator[npt.NDArray[np.int16]]:
+    """Yield recordings of n steady sources of random kinds, without crowds: those need voices."""
+    for number in range(n):
+        rng = np.random.default_rng([seed, number])
+        yield Steady(rng, RATE_HZ).recorded(rng, _STEADY_S * RATE_HZ)
 
 
 def quantised(pcm: npt.NDArray[np.int16]) -> npt.NDArray[np.uint8]:

@@ -21,6 +21,7 @@ import typer
 
 from models.audio.network import STEP_FRAMES, Weights, export
 from models.audio.training.augment import registered, reposted, stretched
+from models.audio.training.committed import weights_in
 from models.audio.training.data import EXAMPLE_FRAMES, KINDS, Sounds
 from models.audio.training.network import embed, initial
 
@@ -33,9 +34,9 @@ _MIDDLE_QUERY, _MIDDLE_REFERENCE, _REFERENCE_WINDOWS = 7, 10, 21
 _NEAR_WINDOWS = 4
 """Windows of one sound closer than this are neither positives nor negatives."""
 _TEMPERATURE = 0.06
-_WORTH = {"music": 1.0, "speech": 1.5, "effects": 1.2}
-_OVER = {"music": 0.45, "speech": 0.4, "effects": 0.15}
-_PEAK_RATE, _WARM_STEPS = 1.5e-3, 300
+_WORTH = {"music": 1.0, "speech": 1.5, "effects": 1.2, "steady": 1.5}
+_OVER = {"music": 0.35, "speech": 0.45, "effects": 0.1, "steady": 0.1}
+_PEAK_RATE, _CONTINUED_RATE, _WARM_STEPS = 1.5e-3, 3e-4, 300
 _NEVER = -1e9
 
 type _Where = tuple[jax.Array, jax.Array]
@@ -124,14 +125,21 @@ class _Draw:
         return jnp.asarray(middle, jnp.float32), jnp.asarray(over + half, jnp.float32)
 
 
-def train(sounds: Sounds, seconds: float, seed: int) -> Weights:
-    """Return trained weights; the learning rate falls along a cosine over the time given, not over steps."""
+def train(sounds: Sounds, seconds: float, seed: int, start: Weights | None = None) -> Weights:
+    """Return trained weights; the learning rate falls along a cosine over the time given, not over steps.
+
+    Parameters
+    ----------
+    start
+        Weights to continue from, at a lower rate; random ones if None.
+    """
     draw, key, began_s = _Draw(sounds, seed), jax.random.key(seed), time.monotonic()
-    weights: Any = initial(key)
+    weights: Any = initial(key) if start is None else jax.tree.map(lambda each: jnp.asarray(each, jnp.float32), start)
+    peak = _PEAK_RATE if start is None else _CONTINUED_RATE
     state, decibels = _optimiser.init(weights), jnp.asarray(sounds.decibels)
     n_steps, history = 0, []
     while (passed := (time.monotonic() - began_s) / seconds) < 1:
-        rate = _PEAK_RATE * min(1.0, (n_steps + 1) / _WARM_STEPS) * (0.495 * (1 + np.cos(np.pi * passed)) + 0.01)
+        rate = peak * min(1.0, (n_steps + 1) / _WARM_STEPS) * (0.495 * (1 + np.cos(np.pi * passed)) + 0.01)
         state[1].hyperparams["learning_rate"] = jnp.asarray(rate, jnp.float32)
         key, part = jax.random.split(key)
         weights, state, value, accuracy = _step(weights, state, part, decibels, draw.batch())
@@ -147,11 +155,13 @@ def main(
     sounds: Path,
     minutes: Annotated[float, typer.Option(help="Duration of the training.")] = 60.0,
     seed: int = 1,
+    fresh: Annotated[bool, typer.Option(help="Begin with random weights, not with the committed ones.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Also write the weights in full precision, pickled.")] = None,
 ) -> None:
     """Train, and write the committed file."""
     with np.load(sounds) as archive:
-        weights = train(Sounds(**archive), 60 * minutes, seed)
+        start = None if fresh else weights_in(PATH.read_bytes())
+        weights = train(Sounds(**archive), 60 * minutes, seed, start)
     if keep is not None:
         keep.write_bytes(pickle.dumps(weights))
     graph = export(weights)

@@ -2,33 +2,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import pytest
-from onnx.numpy_helper import to_array
 
 from models.alignment import AUDIO, align
+from models.audio.likeness import relative
 from models.audio.model import LEAST_SAMPLES, AudioModel
-from models.audio.network import DIMENSIONS, Weights, export
+from models.audio.network import export
 from models.audio.spectrum import SPECTRUM, STEP, energies
+from models.audio.training.committed import weights_in
+from models.audio.training.steady import Steady
 from models.manifest import MANIFEST
 from models.registry import Registry
 from tests.unit.models.made import RATE_HZ, melody
-
-
-def weights_in(graph: bytes) -> Weights:
-    """Return the trained weights of a graph, in the order in which the script writes them."""
-    arrays = map(to_array, onnx.load_from_string(graph).graph.initializer)
-    halves = [array for array in arrays if array.dtype == np.float16]
-    layers = [halves[start : start + 4] for start in range(0, 20, 4)]
-    projection, bias = halves[20:]
-    return {
-        "convolutions": [
-            {"kernel": kernel.transpose(2, 3, 1, 0), "bias": bias, "gain": gain.ravel(), "shift": shift.ravel()}
-            for kernel, bias, gain, shift in layers
-        ],
-        "projection": projection.transpose(2, 3, 1, 0).reshape(-1, DIMENSIONS),
-        "bias": bias,
-    }
 
 
 @pytest.fixture
@@ -96,12 +81,50 @@ def test_cosines_of_unrelated_sounds_lie_narrowly_around_zero(model: AudioModel)
         np.zeros(80_000),
         np.random.default_rng(0).integers(-1, 2, 80_000),
         8000 * np.sin(np.arange(80_000) * 0.4),
-        np.random.default_rng(0).normal(0, 3000, 80_000),
+        sum(3000 / part * np.sin(np.arange(80_000) * 0.16 * part) for part in range(1, 9)),
     ],
-    ids=["silence", "dither", "hum", "steady noise"],
+    ids=["silence", "dither", "test tone", "hum"],
 )
 def test_silent_and_unchanging_sounds_have_no_rows(model: AudioModel, pcm: npt.NDArray[Any]) -> None:
     assert len(model.describe(pcm.astype(np.int16)).vectors) == 0
+
+
+@pytest.mark.parametrize("source", [2, 3, 5, 6], ids=["engine", "another engine", "wind", "other wind"])
+def test_a_steady_sound_is_found_and_another_recording_of_its_source_is_not(model: AudioModel, source: int) -> None:
+    steady = Steady(np.random.default_rng([1, source]), RATE_HZ)
+    rng = np.random.default_rng([2, source])
+    original, other = steady.recorded(rng, 30 * RATE_HZ), steady.recorded(rng, 15 * RATE_HZ)
+    noise = rng.normal(0, 600, 15 * RATE_HZ)
+    copy = (original[8 * RATE_HZ + 1000 : 23 * RATE_HZ + 1000] + noise).clip(-32768, 32767).astype(np.int16)
+    assert steady_score(model, copy, original) > 0.7
+    assert steady_score(model, other, original) < 0.3
+
+
+def steady_score(model: AudioModel, post: npt.NDArray[np.int16], reference: npt.NDArray[np.int16]) -> float:
+    one, other = model.describe(post), model.describe(reference)
+    found = align(relative(one.vectors @ other.vectors.T), one.times_s, other.times_s, AUDIO)
+    return found.score if found else 0.0
+
+
+def test_relative_cosines_never_exceed_the_cosines_and_keep_those_of_changing_sounds() -> None:
+    rng = np.random.default_rng(3)
+    ordinary = rng.normal(0.0, 0.12, (60, 200)).clip(-1, 1).astype(np.float32)
+    assert (relative(ordinary) <= ordinary + 1e-6).all()
+    assert np.abs(relative(ordinary) - ordinary).max() < 0.05
+    steady = (0.6 + 0.4 * ordinary).astype(np.float32)
+    assert (relative(steady) <= steady + 1e-6).all()
+    assert np.quantile(relative(steady), 0.99) < 0.35
+
+
+def test_windows_that_hardly_differ_are_no_evidence() -> None:
+    hum = (0.99 + np.random.default_rng(4).uniform(0.0, 0.01, (60, 200))).astype(np.float32)
+    assert relative(hum).max() < 0.15
+
+
+@pytest.mark.parametrize("shape", [(0, 40), (40, 0), (1, 1), (2, 200), (200, 2)])
+def test_short_sounds_have_relative_cosines_too(shape: tuple[int, int]) -> None:
+    similarity = np.full(shape, 0.8, np.float32)
+    assert relative(similarity).shape == shape
 
 
 def test_times_are_correct_after_a_silence(model: AudioModel) -> None:
