@@ -7,7 +7,9 @@ import pytest
 
 from models.audio.model import LEAST_SAMPLES
 from models.audio.network import HOP
+from models.audio.training.steady import Steady
 from models.registry import Registry
+from schemas.matrix import pack
 from schemas.messages import Case, Descriptors, Reference, Sounds
 from streams.decode.settings import MediaSettings
 from streams.describe.audio import describe_sounds
@@ -47,23 +49,38 @@ def test_an_excerpt_across_a_border_of_the_post_is_found_at_its_place() -> None:
     original, around = melody(1, SEGMENT_S), melody(2, 2 * SEGMENT_S)
     border = round(SEGMENT_S * RATE_HZ)
     around[border - 2 * RATE_HZ : border + 2 * RATE_HZ] = original[3 * RATE_HZ : 7 * RATE_HZ]
+    index = index_of(original)
+    (found,) = index.search(described(around, 1))
+    assert found.score > 0.5
+    assert found.reference.start_s - found.query.start_s == pytest.approx(5.0 - SEGMENT_S, abs=0.5)
+
+
+def test_the_index_finds_a_copy_of_wind_and_not_another_recording_of_it() -> None:
+    wind = Steady(np.random.default_rng([1, 5]), RATE_HZ)
+    rng = np.random.default_rng(1)
+    original = wind.recorded(rng, round(2 * SEGMENT_S) * RATE_HZ)
+    index = index_of(original)
+    (found,) = index.search(described(original[RATE_HZ // 2 :], 0))
+    assert found.score > 0.8
+    others = index.search(described(wind.recorded(rng, round(SEGMENT_S) * RATE_HZ), 0))
+    assert max((other.score for other in others), default=0.0) < 0.3
+
+
+def index_of(original: npt.NDArray[np.int16]) -> ReferenceIndex:
     model = Registry().audio()
     rows = model.describe(original)
     piece = Reference(
         reference_id="r",
         segment=0,
         start_s=0.0,
-        duration_s=SEGMENT_S,
+        duration_s=len(original) / RATE_HZ,
         modality="audio",
         model=model.name,
         version=model.version,
-        vectors=described(original, 0).vectors,
+        vectors=pack(rows.vectors),
         times_s=rows.times_s.tolist(),
     )
-    index = ReferenceIndex([("a", Case(case_id="a", name="x", opened_at=NOW, reference=piece), piece)])
-    (found,) = index.search(described(around, 1))
-    assert found.score > 0.5
-    assert found.reference.start_s - found.query.start_s == pytest.approx(5.0 - SEGMENT_S, abs=0.5)
+    return ReferenceIndex([("a", Case(case_id="a", name="x", opened_at=NOW, reference=piece), piece)])
 
 
 def test_a_voice_is_described_without_the_lead() -> None:
