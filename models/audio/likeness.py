@@ -46,7 +46,8 @@ def _level(similarity: Similarity) -> Similarity:
     sample = similarity[:, :: 1 + n // _SAMPLE]
     at = _usual_rank(sample.shape[1])
     usual = np.partition(sample, at, axis=1)[:, at : at + 1]
-    return np.maximum((usual - _ORDINARY) / (1 - _ORDINARY), np.float32(0.0))
+    level: Similarity = np.maximum((usual - _ORDINARY) / (1 - _ORDINARY), np.float32(0.0))
+    return level
 
 
 def _usual_rank(n: int) -> int:
