@@ -108,9 +108,10 @@ def _row_maxima(query: Descriptors, index: ReferenceIndex) -> dict[str, npt.NDAr
     """Return the largest similarity of each time of an upload to each case."""
     times, group = np.unique(query.times_s, return_inverse=True)
     found: dict[str, npt.NDArray[np.float32]] = {}
-    for case, _, space, piece in index.pieces.values():
-        if space[0] == query.modality and len(times) and piece.vectors.rows:
-            best = max_by(unpack(query.vectors) @ unpack(piece.vectors).T, group, len(times)).max(axis=1)
+    for piece in index.pieces.values():
+        case, reference = piece.case_id, piece.load()
+        if piece.space[0] == query.modality and len(times) and piece.n_rows and reference is not None:
+            best = max_by(unpack(query.vectors) @ unpack(reference.vectors).T, group, len(times)).max(axis=1)
             found[case] = np.maximum(found[case], best) if case in found else best
     return found
 

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import os
+import tempfile
 import time
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
@@ -36,6 +37,7 @@ from streams.cases.reference_reviews import ReferenceReviews, standing_key
 from streams.engine.context import Context
 from streams.kafka.partitions import partition_of
 from streams.kafka.topic_reader import Update
+from streams.match.piece_table import PieceTable
 from streams.settings import load_settings
 from streams.takedown.index import CACHE_BYTES
 from streams.takedown.log import TakedownLog
@@ -199,9 +201,10 @@ def _evidence(reference_id: str) -> Evidence:
 
 def measure_cases(number: int, matcher: bool) -> dict[str, Any]:
     """Return the memory of so many cases, in a worker that matches or in one that does not."""
+    folder = tempfile.mkdtemp()  # stays empty: the file in it has no name
     cases = OpenCases(load_settings(bootstrap_servers="127.0.0.1:9"), Codec(), _fail)
     if matcher:
-        cases.keep_references()
+        cases.keep_references(PieceTable(Path(folder)))
     _open_case(cases, "first")
     tracemalloc.start()
     for case in range(number):

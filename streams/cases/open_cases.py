@@ -1,13 +1,13 @@
 """Open cases, held by every matcher, fusion and takedown worker: a table over the cases topic."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 
 from schemas.codec import Codec
-from schemas.messages import Case, CaseKind, Policy, Reference
+from schemas.messages import Case, CaseKind, Policy
 from schemas.validation import defect
 from streams.cases.entries import TOPIC, case_key
 from streams.kafka.compacted_topic import CompactedTopic
@@ -27,11 +27,20 @@ class OpenCase(NamedTuple):
     """Account of the person who opened it."""
 
 
-class OpenCases(CompactedTopic[Case]):
-    """Policies and kinds of the open cases and, where a matcher needs them, their references.
+class ReferenceKeeper(Protocol):
+    """Keeper of the references, whose vectors are too large for this table; called on the event loop."""
 
-    A case takes about 500 bytes, with its sealed key. References, with all their vectors, are kept only after
-    `keep_references`.
+    def put(self, key: str, entry: Case, offset: int) -> None:
+        """Take in an entry, with or without a reference, in place of an earlier one of this key."""
+
+    def erase(self, key: str) -> None:
+        """Erase the entry of a key, if there is one."""
+
+
+class OpenCases(CompactedTopic[Case]):
+    """Policies and kinds of the open cases; references go to a keeper, where a matcher needs them.
+
+    A case takes about 500 bytes, with its sealed key.
 
     Parameters
     ----------
@@ -47,22 +56,11 @@ class OpenCases(CompactedTopic[Case]):
         super().__init__(settings, codec, topic, crash, schema=TOPIC)
         self._open: dict[str, OpenCase] = {}
         self._data_keys: dict[str, bytes] = {}
-        self._references: dict[str, tuple[Case, int]] | None = None
+        self._keeper: ReferenceKeeper | None = None
 
-    def keep_references(self) -> None:
-        """Keep the references too; call it before the start."""
-        self._references = {}
-
-    def references(self) -> Iterator[tuple[str, Case, Reference]]:
-        """Yield key, entry and piece of every active reference, after `keep_references`.
-
-        The key is followed by the offset: a piece that was erased and written again is a new one, because it was not
-        compared with the posts in between.
-        """
-        assert self._references is not None
-        for key, (entry, offset) in self._references.items():
-            if entry.reference is not None:
-                yield f"{key}@{offset}", entry, entry.reference
+    def keep_references(self, keeper: ReferenceKeeper) -> None:
+        """Hand the references to this keeper too; call it before the start."""
+        self._keeper = keeper
 
     def count(self) -> int:
         """Return the number of open cases."""
@@ -103,8 +101,8 @@ class OpenCases(CompactedTopic[Case]):
             self._data_keys[key] = message.data_key
         else:
             self._close(key)
-        if self._references is not None:
-            self._references[key] = message, offset
+        if self._keeper is not None:
+            self._keeper.put(key, message, offset)
 
     def _close(self, key: str) -> None:
         self._open.pop(key, None)
@@ -112,8 +110,8 @@ class OpenCases(CompactedTopic[Case]):
 
     def _erase(self, key: str) -> None:
         self._close(key)
-        if self._references is not None:
-            self._references.pop(key, None)
+        if self._keeper is not None:
+            self._keeper.erase(key)
 
 
 @lru_cache(maxsize=1024)

@@ -31,9 +31,9 @@ from streams.engine.context import Context
 from streams.kafka.range_reader import RangeReader, RangeRecord
 from streams.match.archive import Archive, Hit
 from streams.match.live_index import LiveIndex
+from streams.match.piece import Piece
 from streams.match.progress import Progress
 from streams.match.reference_index import ReferenceIndex
-from streams.match.reference_matcher import Space
 from streams.match.scores import scores_record
 from streams.match.search_order import PieceWork, SearchOrder
 from streams.match.search_report import TOPIC as SEARCHES
@@ -223,18 +223,16 @@ class ArchiveSearch:
         }
         work = {token: self._work(token, pieces[token]) for token in unsearched}
         order = SearchOrder(work, self._turns)
-        rows = {token: PieceWork(work[token].reference, _rows(pieces[token][3])) for token in unsearched}
+        rows = {token: PieceWork(work[token].reference, _rows(pieces[token])) for token in unsearched}
         self._report.begin(partitions, unsearched, rows, reach)
         metrics.LATE_SEARCH_WAITING.set(len(unsearched))
-        metrics.LATE_SEARCH_REFERENCES.labels("all").set(len({piece[:2] for piece in pieces.values()}))
+        metrics.LATE_SEARCH_REFERENCES.labels("all").set(len({piece.reference for piece in pieces.values()}))
         metrics.LATE_SEARCH_REFERENCES.labels("waiting").set(order.n_references)
         return unsearched, order
 
-    def _work(self, token: str, piece: tuple[str, str, Space, Reference]) -> PieceWork:
-        case_id, reference_id, _, reference = piece
+    def _work(self, token: str, piece: Piece) -> PieceWork:
         paused = self._paused.get(token)
-        rows = len(paused.hits) if paused else _rows(reference)
-        return PieceWork((case_id, reference_id), rows)
+        return PieceWork(piece.reference, len(paused.hits) if paused else _rows(piece))
 
     async def _search(self, token: str, partitions: Collection[int]) -> bool:
         """Search a piece unless its case was withdrawn, and its hits until it is; return False if it was paused."""
@@ -265,7 +263,7 @@ class ArchiveSearch:
 
     async def _piece(self, token: str) -> Reference | None:
         found = (await self._live.current()).pieces.get(token)
-        return None if found is None else found[3]
+        return None if found is None else await asyncio.to_thread(found.load)
 
     async def _score(self, token: str, hit: Hit) -> bool:
         """Return whether the piece still exists."""
@@ -297,5 +295,5 @@ class ArchiveSearch:
         return _PastSegment(descriptors, record.headers) if defect(descriptors) is None else None  # likewise
 
 
-def _rows(reference: Reference) -> int:
-    return reference.vectors.rows + len(reference.digests)
+def _rows(piece: Piece) -> int:
+    return piece.n_rows + len(piece.digests)

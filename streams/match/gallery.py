@@ -1,6 +1,7 @@
 """References of one space: similarities of a query to all of them, and alignment with the few candidates."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 import numpy.typing as npt
@@ -35,26 +36,42 @@ class Gallery:
         benign_digests: frozenset[bytes] = frozenset(),
     ) -> None:
         self._matchers = list(matchers)
-        self._terms = TermIndex(self._matchers)
+        self._terms = TermIndex([one.digests for one in self._matchers])
         self._background = Background(benign, rule)
         self._benign_digests = benign_digests
         number = {case_id: at for at, case_id in enumerate(dict.fromkeys(one.case_id for one in matchers))}
         self._owners = np.array([number[one.case_id] for one in matchers], np.intp)
         self._benign: dict[int, npt.NDArray[np.bool_]] = {}
 
-    def search(self, query: Descriptors) -> list[Match]:
-        """Return the query's matches, unordered."""
+    def search(self, query: Descriptors, among: AbstractSet[tuple[str, str]] | None = None) -> list[Match]:
+        """Return the query's matches, unordered.
+
+        Parameters
+        ----------
+        among
+            Case and reference of those to match; the others are only their rivals. None for all.
+        """
         similarities = _QuerySimilarities(query, self._matchers, self._owners, self._background)
         likely = similarities.resembling() if query.modality == "text" else similarities.candidates()
         numbers = sorted(self._terms.owners(query.digests) | set(likely))
+        if among is not None:
+            numbers = [number for number in numbers if self._matchers[number].reference in among]
         found = [self._match(query, similarities, number) for number in numbers]
         return [match for match in found if match is not None]
 
-    def match(self, matcher: ReferenceMatcher, query: Descriptors) -> Match | None:
-        """Return the query's match with one of these references; costs as much as a search without its alignments."""
-        number = next(at for at, one in enumerate(self._matchers) if one is matcher)
+    def match(self, reference: tuple[str, str], query: Descriptors) -> Match | None:
+        """Return the query's match with one of these references; costs as much as a search without its alignments.
+
+        Parameters
+        ----------
+        reference
+            Case and reference; one that was withdrawn meanwhile matches nothing.
+        """
+        numbers = [at for at, one in enumerate(self._matchers) if one.reference == reference]
+        if not numbers:
+            return None
         similarities = _QuerySimilarities(query, self._matchers, self._owners, self._background)
-        return self._match(query, similarities, number)
+        return self._match(query, similarities, numbers[0])
 
     def _match(self, query: Descriptors, similarities: "_QuerySimilarities", number: int) -> Match | None:
         if is_exact(query, self._matchers[number], self._benign_digests):

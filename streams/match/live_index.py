@@ -1,19 +1,28 @@
-"""Live index of all active references, rebuilt and swapped when a case changes."""
+"""Live index of all active references, swapped for one with the changes when a case changes."""
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 
 from schemas.messages import MODALITIES
 from streams.cases.open_cases import OpenCases
+from streams.match.piece_table import PieceTable
 from streams.match.reference_index import ReferenceIndex
 from streams.telemetry import metrics
 
 
 class LiveIndex:
-    """Holder of the newest `ReferenceIndex`; readers take it whole, so a search never runs on half a change."""
+    """Holder of the newest `ReferenceIndex`; readers take it whole, so a search never runs on half a change.
 
-    def __init__(self, cases: OpenCases) -> None:
+    Parameters
+    ----------
+    folder
+        Folder for the references' vectors; None keeps them in memory.
+    """
+
+    def __init__(self, cases: OpenCases, folder: Path | None = None) -> None:
         self._cases = cases
+        self._table = PieceTable(folder)
         self._stale = asyncio.Event()
         self._built = asyncio.Event()
         self._index = ReferenceIndex()
@@ -21,7 +30,7 @@ class LiveIndex:
         """Set after each swap, cleared by the waiting task."""
         self.reach = -1
         """Offset in the topic of cases of the newest reference in the index; -1 without one."""
-        cases.keep_references()
+        cases.keep_references(self._table)
         cases.listen(self._stale.set)
 
     async def current(self) -> ReferenceIndex:
@@ -36,21 +45,21 @@ class LiveIndex:
         while True:
             await self._stale.wait()
             self._stale.clear()
-            references = list(self._cases.references())
-            self._index = await asyncio.to_thread(ReferenceIndex, references)
-            self.reach = max(self.reach, *(_offset(key) for key, _, _ in references), -1)
-            del references
+            pieces = self._table.pieces()
+            self._index = await asyncio.to_thread(self._index.changed, pieces)
+            self.reach = max(self.reach, *map(_offset, pieces), -1)
+            del pieces
             self._update_metrics()
             self._built.set()
             self.swapped.set()
 
     def _update_metrics(self) -> None:
         metrics.OPEN_CASES.set(self._cases.count())
-        pieces = Counter(space[0] for _, _, space, _ in self._index.pieces.values())
+        pieces = Counter(piece.space[0] for piece in self._index.pieces.values())
         for modality in MODALITIES:
             metrics.REFERENCE_PIECES.labels(modality).set(pieces[modality])
 
 
 def _offset(key: str) -> int:
-    """Return the offset in a key of `OpenCases.references`."""
+    """Return the offset in a key of `PieceTable.pieces`."""
     return int(key.rpartition("@")[2])

@@ -1,22 +1,14 @@
-"""Index of all active references: immutable, rebuilt and swapped when a case changes."""
+"""Index of all active references: immutable, and swapped for one with the changes when a case changes."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from hashlib import sha256
+from collections.abc import Iterable, Mapping
+from copy import copy
 
-import numpy as np
-
-from schemas.matrix import unpack
 from schemas.messages import Case, Descriptors, Match, Reference
-from streams.match.gallery import Gallery
-from streams.match.reference_matcher import ReferenceMatcher, Space, space_of
+from streams.match.piece import Piece
+from streams.match.reference_matcher import Space, space_of
 from streams.match.second_look import ReferenceMotion, corrected
-
-
-def token(key: str, reference: Reference) -> str:
-    """Return the id of one piece of a reference with its content; new vectors, digests or version give a new id."""
-    content = b"\x00".join([key.encode(), reference.vectors.data, *reference.digests, reference.version.encode()])
-    return sha256(content).hexdigest()[:32]
+from streams.match.space_index import SpaceIndex
 
 
 class ReferenceIndex:
@@ -28,39 +20,32 @@ class ReferenceIndex:
     Parameters
     ----------
     entries
-        Key, entry and piece of every active reference, as `OpenCases.references` yields them.
+        Key, entry and piece of every active reference; their vectors stay in memory.
     """
 
     def __init__(self, entries: Iterable[tuple[str, Case, Reference]] = ()) -> None:
-        grouped: dict[tuple[str, str, Space], list[Reference]] = defaultdict(list)
-        benign: dict[Space, list[Reference]] = defaultdict(list)
-        self.pieces: dict[str, tuple[str, str, Space, Reference]] = {}
+        self._by_key: Mapping[str, Piece] = {}
+        self.pieces: dict[str, Piece] = {}
+        """Pieces to search for, by token."""
         self._motion = ReferenceMotion()
-        for key, case, piece in entries:
-            space = space_of(piece)
-            if piece.modality == "motion":
-                if not case.benign:
-                    self._motion.add(case.case_id, piece)
-                continue
-            if case.benign and piece.modality == "voice":
-                continue  # the similarity of any two voices exceeds the cosine from which a picture or sound is benign
-            if case.benign:
-                benign[space].append(piece)
-                continue
-            grouped[case.case_id, piece.reference_id, space].append(piece)
-            self.pieces[token(key, piece)] = (case.case_id, piece.reference_id, space, piece)
-        self._matchers = {group: ReferenceMatcher.join(*group, pieces) for group, pieces in grouped.items()}
-        spaces: dict[Space, list[ReferenceMatcher]] = defaultdict(list)
-        for (_, _, space), matcher in self._matchers.items():
-            spaces[space].append(matcher)
-        self._galleries = {space: _gallery(space, matchers, benign[space]) for space, matchers in spaces.items()}
+        self._spaces: dict[Space, SpaceIndex] = {}
+        self._take({key: Piece.of(key, case, piece) for key, case, piece in entries})
+
+    def changed(self, pieces: Mapping[str, Piece]) -> "ReferenceIndex":
+        """Return the index of these pieces, by key; what has not changed is shared, so its cost is that of the change.
+
+        A key is never given to another piece.
+        """
+        made = copy(self)
+        made._take(pieces)  # noqa: SLF001 - its own
+        return made
 
     def search(self, query: Descriptors) -> list[Match]:
         """Return the query's matches with every reference, best first; pure and long-running: call it in a thread."""
-        gallery = self._galleries.get(space_of(query))
-        if gallery is None:
+        space = self._spaces.get(space_of(query))
+        if space is None:
             return []
-        matches = [self._looked(query, match) for match in gallery.search(query)]
+        matches = [self._looked(query, match) for match in space.search(query)]
         return sorted(matches, key=lambda match: match.score, reverse=True)
 
     def _looked(self, query: Descriptors, match: Match) -> Match:
@@ -70,14 +55,34 @@ class ReferenceIndex:
 
     def match_one(self, piece_token: str, query: Descriptors) -> Match | None:
         """Return the query's match with the reference of this piece, with the same score as `search`."""
-        case_id, reference_id, space, _ = self.pieces[piece_token]
-        if space_of(query) != space:
+        piece = self.pieces[piece_token]
+        if space_of(query) != piece.space:
             return None
-        return self._galleries[space].match(self._matchers[case_id, reference_id, space], query)
+        return self._spaces[piece.space].match(piece.reference, query)
+
+    def _take(self, pieces: Mapping[str, Piece]) -> None:
+        """Replace what changes; everything is replaced as a whole, because the index before still has it."""
+        removed = [piece for key, piece in self._by_key.items() if key not in pieces]
+        added = [piece for key, piece in pieces.items() if key not in self._by_key]
+        self._by_key = pieces
+        gone = {piece.token for piece in removed}
+        self.pieces = {token: piece for token, piece in self.pieces.items() if token not in gone}
+        self.pieces |= {piece.token: piece for piece in added if _is_wanted(piece)}
+        self._motion = self._motion.changed(removed, added)
+        changes: dict[Space, tuple[list[Piece], list[Piece]]] = defaultdict(lambda: ([], []))
+        for at, some in enumerate((removed, added)):
+            for piece in some:
+                if _is_compared(piece):
+                    changes[piece.space][at].append(piece)
+        self._spaces = dict(self._spaces)
+        for space, (less, more) in changes.items():
+            self._spaces[space] = self._spaces.get(space, SpaceIndex(space)).changed(less, more)
 
 
-def _gallery(space: Space, matchers: list[ReferenceMatcher], benign: list[Reference]) -> Gallery:
-    no_rows = np.zeros((0, space[3]), np.float32)
-    rows = np.concatenate([no_rows, *(unpack(piece.vectors) for piece in benign)])
-    digests = frozenset(digest for piece in benign for digest in piece.digests)
-    return Gallery(matchers, rows, benign_digests=digests)
+def _is_wanted(piece: Piece) -> bool:
+    return not piece.benign and piece.space[0] != "motion"
+
+
+def _is_compared(piece: Piece) -> bool:
+    # The similarity of any two voices exceeds the cosine from which a picture or sound is benign.
+    return piece.space[0] != "motion" and not (piece.benign and piece.space[0] == "voice")

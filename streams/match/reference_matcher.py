@@ -75,6 +75,11 @@ class ReferenceMatcher:
             still=space[0] == "visual" and is_still(vectors, times_s),
         )
 
+    @property
+    def reference(self) -> tuple[str, str]:
+        """Case and reference."""
+        return self.case_id, self.reference_id
+
     def match(self, query: Descriptors, similarity: Rows) -> Match | None:
         """Return the query's match with this reference, None without one.
 

@@ -1,6 +1,6 @@
 """Matches of a second look, corrected by motion: pictures show which room it is, motion which recording."""
 
-from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -8,24 +8,38 @@ from models.alignment import VISUAL
 from models.motion.compare import compare
 from models.motion.rows import joined, unpack_track
 from models.motion.track import NAME, VERSION, Track
-from schemas.messages import Descriptors, Match, Reference
+from schemas.messages import Descriptors, Match
+from streams.match.piece import Piece, loaded
 
 
 class ReferenceMotion:
-    """Motion of each reference that has any; filled once, then only read."""
+    """Motion of each reference that has any; immutable."""
 
     def __init__(self) -> None:
-        self._pieces: dict[tuple[str, str], list[Reference]] = defaultdict(list)
+        self._pieces: Mapping[tuple[str, str], tuple[Piece, ...]] = {}
 
-    def add(self, case_id: str, piece: Reference) -> None:
-        """Add a piece of motion; one of another version cannot be compared, and is left out."""
-        if (piece.model, piece.version) == (NAME, VERSION):
-            self._pieces[case_id, piece.reference_id].append(piece)
+    def changed(self, removed: Iterable[Piece], added: Iterable[Piece]) -> "ReferenceMotion":
+        """Return the motion without and with these pieces; benign ones and others are ignored."""
+        made = ReferenceMotion()
+        found = dict(self._pieces)
+        for piece in filter(_is_wanted, removed):
+            kept = tuple(one for one in found.pop(piece.reference, ()) if one is not piece)
+            if kept:
+                found[piece.reference] = kept
+        for piece in filter(_is_wanted, added):
+            found[piece.reference] = (*found.get(piece.reference, ()), piece)
+        made._pieces = found
+        return made
 
     def of(self, case_id: str, reference_id: str) -> Track | None:
         """Return the motion of a whole reference, None without any."""
-        pieces = sorted(self._pieces.get((case_id, reference_id), ()), key=lambda piece: piece.start_s)
+        pieces = sorted(loaded(self._pieces.get((case_id, reference_id), ())), key=lambda piece: piece.start_s)
         return joined([(piece.start_s, unpack_track(piece.vectors)) for piece in pieces]) if pieces else None
+
+
+def _is_wanted(piece: Piece) -> bool:
+    """Return whether a piece can be compared: motion of another version cannot."""
+    return piece.space[:3] == ("motion", NAME, VERSION) and not piece.benign
 
 
 def corrected(match: Match, query: Descriptors, reference_motion: Track | None) -> Match:

@@ -21,7 +21,7 @@ from streams.telemetry import metrics
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     archive = MilvusArchive(context.settings.archive_dir)
-    live = LiveIndex(context.cases)
+    live = LiveIndex(context.cases, context.settings.archive_dir)
     thumbnails = EvidenceThumbnails(context.shared.media_seal, context.cases)
     # In the archive's folder, so that the two are lost together.
     late = ArchiveSearch(context, archive, Progress(archive.folder / "progress.sqlite"), live, thumbnails.sealed)

@@ -1,11 +1,9 @@
 """Index of all cases' term digests: the cases that a text names, without a look at the others."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-
-from streams.match.reference_matcher import ReferenceMatcher
 
 _KEY_BYTES = 8
 """Bytes of a digest in the index, 12 bytes a digest with its owner; the matcher compares whole digests."""
@@ -16,13 +14,13 @@ class TermIndex:
 
     Parameters
     ----------
-    matchers
-        References; an owner is a number in this sequence.
+    digests
+        Of each reference; an owner is a number in this sequence.
     """
 
-    def __init__(self, matchers: Sequence[ReferenceMatcher]) -> None:
-        keys = _keys(digest for matcher in matchers for digest in matcher.digests)
-        owners = np.repeat(np.arange(len(matchers), dtype=np.int32), [len(one.digests) for one in matchers])
+    def __init__(self, digests: Sequence[Collection[bytes]]) -> None:
+        keys = _keys(digest for of_one in digests for digest in of_one)
+        owners = np.repeat(np.arange(len(digests), dtype=np.int32), [len(of_one) for of_one in digests])
         order = np.argsort(keys, kind="stable")
         self._keys, self._owners = keys[order], owners[order]
 

@@ -12,6 +12,7 @@ from schemas.messages import Case, Reference
 from streams.cases.entries import case_key, reference_key
 from streams.cases.open_cases import OpenCases
 from streams.kafka.topic_reader import Update
+from streams.match.piece_table import PieceTable
 from streams.settings import load_settings
 from tests.unit.made_messages import NOW, POLICY
 
@@ -59,12 +60,13 @@ def test_a_case_takes_less_than_200_bytes_whatever_its_references(cases: OpenCas
 
 
 def test_references_are_kept_for_a_matcher_only(cases: OpenCases) -> None:
-    cases.keep_references()
+    table = PieceTable()
+    cases.keep_references(table)
     cases.apply(updates_of("case-a"))
-    ((key, entry, piece),) = cases.references()
-    assert (entry.case_id, piece.reference_id, key.endswith("@1")) == ("case-a", "r1", True)
+    ((key, piece),) = table.pieces().items()
+    assert (piece.reference, key.endswith("@1")) == (("case-a", "r1"), True)
     cases.apply([Update(update.key, None, 0, 9) for update in updates_of("case-a")])
-    assert (list(cases.references()), cases.count()) == ([], 0)
+    assert (table.pieces(), cases.count()) == ({}, 0)
 
 
 def test_a_listener_gets_each_changed_key(cases: OpenCases) -> None:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from schemas.codec import Codec
 from schemas.messages import Case, Descriptors, Reference, Search
+from streams.cases.open_cases import ReferenceKeeper
 from streams.engine.outage import Outage
 from streams.kafka.range_reader import RangeRecord
 from streams.match import archive_search, search_report
@@ -96,11 +97,20 @@ class Cases:
     """Open cases."""
 
     def __init__(self) -> None:
-        self.entries: list[tuple[str, Case, Reference]] = []
+        self.keys: list[str] = []
         self.changed: Callable[[], None] = lambda: None
 
-    def keep_references(self) -> None:
-        pass
+    def keep_references(self, keeper: ReferenceKeeper) -> None:
+        self.keeper = keeper
+
+    def put(self, entries: list[tuple[str, Case, Reference]]) -> None:
+        """Replace all entries by these."""
+        for key in self.keys:
+            self.keeper.erase(key)
+        self.keys = [key for key, _, _ in entries]
+        for offset, (key, case, _) in enumerate(entries):
+            self.keeper.put(key, case, offset)
+        self.changed()
 
     async def start(self) -> None:
         pass
@@ -108,11 +118,8 @@ class Cases:
     def listen(self, changed: Callable[[], None]) -> None:
         self.changed = changed
 
-    def references(self) -> list[tuple[str, Case, Reference]]:
-        return [(f"{key}@{offset}", case, piece) for offset, (key, case, piece) in enumerate(self.entries)]
-
     def count(self) -> int:
-        return len(self.entries)
+        return len(self.keys)
 
 
 class Rig:
@@ -157,8 +164,7 @@ class Rig:
 
     def open(self, *case_ids: str) -> None:
         pieces = [entry(piece(FILM, list(range(len(FILM)))), case_id) for case_id in case_ids]
-        self.cases.entries = pieces
-        self.cases.changed()
+        self.cases.put(pieces)
 
     async def until(self, reached: Callable[[], bool]) -> None:
         async with asyncio.timeout(DEADLINE_S):
@@ -264,8 +270,7 @@ async def test_a_clip_does_not_wait_for_the_film_of_an_earlier_case(rig: Rig) ->
         rig.archive.on_search = lambda: None
 
     def change(entries: list[tuple[str, Case, Reference]]) -> None:
-        rig.cases.entries = entries
-        rig.cases.changed()
+        rig.cases.put(entries)
 
     rig.archive.on_search = open_clip
     rig.archive.on_piece = lambda reference: searched.append(reference.vectors.rows)
@@ -299,8 +304,7 @@ async def test_what_is_left_of_a_search_is_written_and_that_nothing_is_left(
     async with rig.running():
         await rig.until(lambda: bool(rig.reports))
         assert (rig.reports[-1].left, rig.reports[-1].cases, rig.reports[-1].reach) == (0, [], -1)
-        rig.cases.entries = [*film, clip]
-        rig.cases.changed()
+        rig.cases.put([*film, clip])
         await rig.until(lambda: len(rig.reports) > 1 and rig.reports[-1].left == 0)
         n_written = len(rig.reports)
         await rig.until(lambda: len(rig.progress.searched(0)) == 4)

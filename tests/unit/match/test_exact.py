@@ -13,7 +13,8 @@ from streams.errors import UsageError
 from streams.fusion.post_state import evidence_of
 from streams.match.archive import Hit
 from streams.match.milvus_archive import MilvusArchive
-from streams.match.reference_index import ReferenceIndex, token
+from streams.match.piece import token
+from streams.match.reference_index import ReferenceIndex
 from streams.match.scores import scores_record
 from streams.settings import load_settings
 from tests.unit.made_messages import NOW, POLICY

@@ -9,7 +9,8 @@ import pytest
 from schemas.matrix import pack, unpack
 from schemas.messages import Case, Descriptors, Modality, Reference, Thumbnail
 from streams.match import gallery
-from streams.match.reference_index import ReferenceIndex, token
+from streams.match.piece import token
+from streams.match.reference_index import ReferenceIndex
 from streams.match.scores import scores_record
 from tests.unit.made_messages import NOW, segment
 

@@ -1,0 +1,143 @@
+"""References of one space, of which there are many: a row index finds the few that a query may resemble.
+
+Those few are compared by an exact gallery of their own, with the vectors read from their file: a score is the same as
+in a gallery of all references, unless a rival was not found.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Self
+
+import numpy as np
+
+from schemas.matrix import unpack
+from schemas.messages import Descriptors, Match, PieceModality
+from streams.match.gallery import Gallery
+from streams.match.normalisation import Rows
+from streams.match.piece import Piece, loaded
+from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher
+from streams.match.row_codes import SAMPLE, Codes
+from streams.match.row_index import RowIndex
+from streams.match.runs import Runs, runs
+from streams.match.shortlist import MOST_ROWS, Shortlist
+from streams.match.term_index import TermIndex
+
+type Name = tuple[str, str]
+"""Case and reference."""
+type Pieces = tuple[Piece, ...]
+"""All pieces of one reference in one space."""
+
+_ALIKE: Mapping[PieceModality, float] = {"visual": 0.92, "audio": 0.85}
+"""Cosine from which a row of a reference shows the same as the one before and gets no code: a still scene has few, and
+of overlapping windows of sound every second one."""
+_SHORTLISTS: Mapping[PieceModality, Shortlist] = {
+    "visual": Shortlist(ALIGNMENT["visual"], least_nats=6.5),
+    "audio": Shortlist(ALIGNMENT["audio"], least_nats=8.0),
+}
+_GROWTH = 8
+"""Growth from which the codes no longer suit the references, and are trained anew."""
+_SAMPLED = 2_000
+"""References whose rows train the codes."""
+_BATCH = 256
+"""References coded in one step: bounds the memory."""
+
+
+class IndexedGallery:
+    """Many references of one space; immutable.
+
+    Parameters
+    ----------
+    members
+        Pieces of each reference, by its number, which no other reference gets.
+    index
+        Rows of the same references.
+    benign
+        The space's benign rows and digests.
+    n_trained
+        Number of references when the codes were trained.
+    """
+
+    def __init__(
+        self,
+        members: Mapping[int, Pieces],
+        index: RowIndex,
+        benign: tuple[Rows, frozenset[bytes]],
+        n_trained: int,
+    ) -> None:
+        self._members, self._index, self._benign, self._n_trained = members, index, benign, n_trained
+        self._numbers = {pieces[0].reference: number for number, pieces in members.items()}
+        self._order = list(members)
+        self._modality = next(iter(members.values()))[0].space[0]
+        self._terms = TermIndex([frozenset(d for piece in one for d in piece.digests) for one in members.values()])
+
+    @classmethod
+    def build(cls, references: Sequence[Pieces], benign: tuple[Rows, frozenset[bytes]]) -> Self:
+        """Return the gallery of these references; reads them all, and takes about 10 ms for a minute of each."""
+        members = dict(enumerate(references))
+        chosen = np.random.default_rng(0).permutation(len(references))[:_SAMPLED]
+        sample = np.concatenate([_runs(references[at]).rows for at in chosen])
+        sample = sample[np.random.default_rng(0).permutation(len(sample))]
+        codes = Codes.train(sample[:SAMPLE], round(len(sample) * len(references) / len(chosen)))
+        return cls(members, _added(RowIndex(codes), members), benign, len(references))
+
+    def changed(
+        self,
+        removed: Collection[tuple[str, str]],
+        added: Sequence[Pieces],
+        benign: tuple[Rows, frozenset[bytes]],
+    ) -> "IndexedGallery":
+        """Return the gallery without and with these references; its cost is that of the change."""
+        gone = {self._numbers[reference] for reference in removed if reference in self._numbers}
+        kept = {number: pieces for number, pieces in self._members.items() if number not in gone}
+        if len(kept) + len(added) > _GROWTH * self._n_trained:
+            return IndexedGallery.build([*kept.values(), *added], benign)
+        fresh = dict(enumerate(added, start=max(self._members, default=-1) + 1))
+        index = _added(self._index.without(gone), fresh)
+        return IndexedGallery(kept | fresh, index, benign, self._n_trained)
+
+    def search(self, query: Descriptors) -> list[Match]:
+        """Return the query's matches, unordered."""
+        likely, rivals = self._likely(query)
+        return self._exact(likely | rivals).search(query, self._names(likely)) if likely else []
+
+    def match(self, reference: Name, query: Descriptors) -> Match | None:
+        """Return the query's match with one of these references."""
+        likely, rivals = self._likely(query)
+        return self._exact({self._numbers[reference], *likely, *rivals}).match(reference, query)
+
+    def _likely(self, query: Descriptors) -> tuple[set[int], set[int]]:
+        """Return the numbers of the references that the query may match, and of those that may be their rivals."""
+        rows, times_s = unpack(query.vectors), np.asarray(query.times_s, np.float64)
+        step = max(1, round(len(rows) / MOST_ROWS))
+        found, rivals = _SHORTLISTS[self._modality].choose(self._index.hits(rows[::step]), times_s[::step])
+        named = {self._order[at] for at in self._terms.owners(query.digests)}
+        return named.union(found), set(rivals)
+
+    def _names(self, numbers: Iterable[int]) -> set[Name]:
+        return {self._members[number][0].reference for number in numbers}
+
+    def _exact(self, numbers: Iterable[int]) -> Gallery:
+        """Return the gallery of a few references, without those withdrawn meanwhile."""
+        matchers = [matcher for number in sorted(numbers) if (matcher := joined(self._members[number])) is not None]
+        rows, digests = self._benign
+        return Gallery(matchers, rows, benign_digests=digests)
+
+
+def joined(pieces: Pieces) -> ReferenceMatcher | None:
+    """Return the matcher of a reference, None if it was withdrawn meanwhile."""
+    found = loaded(pieces)
+    return ReferenceMatcher.join(*pieces[0].reference, pieces[0].space, found) if found else None
+
+
+def _added(index: RowIndex, members: Mapping[int, Pieces]) -> RowIndex:
+    numbers = list(members)
+    for start in range(0, len(numbers), _BATCH):
+        index = index.with_added({number: _runs(members[number]) for number in numbers[start : start + _BATCH]})
+    return index
+
+
+def _runs(pieces: Pieces) -> Runs:
+    """Return the rows of a reference that get a code."""
+    alike, columns = _ALIKE[pieces[0].space[0]], pieces[0].space[3]
+    empty = Runs(np.zeros((0, columns), np.float32), np.zeros(0), np.zeros(0))
+    found = [runs(unpack(one.vectors), np.asarray(one.times_s, np.float64), alike) for one in loaded(pieces)]
+    return Runs(*(np.concatenate(column) for column in zip(empty, *found, strict=True)))

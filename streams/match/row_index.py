@@ -1,0 +1,124 @@
+"""Index of the rows of many references: which a query's rows resemble, at a cost that hardly grows with them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import faiss
+import numpy as np
+
+from streams.match.normalisation import Rows
+from streams.match.row_codes import Coded, Codes, Numbers
+from streams.match.runs import Runs, Times
+
+_SHARD_ROWS = 1_000_000
+"""Rows from which a shard is full: it bounds what a withdrawal copies."""
+_RECENT_ROWS = 50_000
+"""Rows from which the shard that takes new references is merged into a large one: it bounds what an addition copies."""
+_COMPARED = 2_000_000
+"""Codes compared with a query's rows together; with few rows each is compared with more of them."""
+_FEWEST_LISTS = 8
+_HITS, _MOST_HITS, _ALL_HITS = 64, 1_024, 16_384
+"""Least and most hits of one row, and about the most of a query."""
+_UNIT_S, _MOST_UNITS = 0.5, 0xFFFF
+"""Unit of the times that are kept with a row, and the most of them: nine hours."""
+_NUMBER_BIT, _START_BIT = 32, 16
+
+
+class Hits(NamedTuple):
+    """What resembles the rows of a query: one entry for each similar row of a reference, shape (n,)."""
+
+    row: Numbers
+    """Row of the query."""
+    number: Numbers
+    """Number of the reference."""
+    cosine: Rows
+    """Estimated: its error is about 0.05."""
+    start_s: Times
+    """First and last time of the reference at which it shows this row."""
+    end_s: Times
+
+
+@dataclass(frozen=True)
+class RowIndex:
+    """Coded rows of numbered references in shards; immutable: a change copies one shard and shares the others."""
+
+    codes: Codes
+    shards: tuple[Coded, ...] = ()
+    recent: Coded = None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of coded rows."""
+        return sum(int(shard.ntotal) for shard in self._all())
+
+    def hits(self, rows: Rows) -> Hits:
+        """Return what resembles these rows, shape (n, d): for each at least the 64 most similar ones in each shard."""
+        faiss.omp_set_num_threads(1)  # of this thread: searches run in many threads already
+        projected = self.codes.projected(rows)
+        n_hits = int(np.clip(_ALL_HITS // max(1, len(rows)), _HITS, _MOST_HITS))
+        parameters: Any = faiss.SearchParametersIVF  # the package's types do not know its keywords
+        parameters = parameters(nprobe=self._n_probes(len(rows)))
+        found = [shard.search(projected, n_hits, params=parameters) for shard in self._all() if len(rows)]
+        nothing = np.zeros((len(rows), 0))
+        products = np.concatenate([nothing.astype(np.float32), *(one for one, _ in found)], axis=1)
+        keys = np.concatenate([nothing.astype(np.int64), *(one for _, one in found)], axis=1)
+        row, column = np.nonzero(keys >= 0)
+        return Hits(row, *_unkeyed(keys[row, column], self.codes.cosine(products[row, column])))
+
+    def with_added(self, added: Mapping[int, Runs]) -> "RowIndex":
+        """Return an index that has these references' rows too, by number."""
+        faiss.omp_set_num_threads(1)
+        if not any(len(runs.rows) for runs in added.values()):
+            return self
+        rows = np.concatenate([self.codes.projected(runs.rows) for runs in added.values()])
+        keys = np.concatenate([_keys(number, runs) for number, runs in added.items()])
+        recent = self.codes.empty() if self.recent is None else faiss.clone_index(self.recent)
+        recent.add_with_ids(rows, keys)
+        made = replace(self, recent=recent)
+        return made if recent.ntotal < _RECENT_ROWS else made._merged()  # noqa: SLF001 - its own
+
+    def without(self, numbers: Collection[int]) -> "RowIndex":
+        """Return an index without these references' rows; the shards that had some are written anew."""
+        if not numbers:
+            return self
+        shards = [_without(shard, numbers) for shard in self.shards]
+        recent = None if self.recent is None else _without(self.recent, numbers)
+        return replace(self, shards=tuple(shard for shard in shards if shard.ntotal), recent=recent)
+
+    def _merged(self) -> "RowIndex":
+        """Return the index with its recent rows in the smallest shard, or in one of their own where that is full."""
+        smallest = min(self.shards, key=lambda shard: int(shard.ntotal), default=None)
+        if smallest is None or smallest.ntotal >= _SHARD_ROWS:
+            return replace(self, shards=(*self.shards, self.recent), recent=None)
+        grown, recent = faiss.clone_index(smallest), faiss.clone_index(self.recent)
+        grown.merge_from(recent, 0)
+        return replace(self, shards=(*(one for one in self.shards if one is not smallest), grown), recent=None)
+
+    def _n_probes(self, n_query_rows: int) -> int:
+        share = _COMPARED / (n_query_rows * max(1, self.n_rows))
+        return int(np.clip(np.ceil(share * self.codes.n_lists), _FEWEST_LISTS, self.codes.n_lists))
+
+    def _all(self) -> list[Coded]:
+        return [*self.shards, *([] if self.recent is None else [self.recent])]
+
+
+def _without(shard: Coded, numbers: Collection[int]) -> Coded:
+    copy = faiss.clone_index(shard)
+    n_removed = sum(
+        copy.remove_ids(faiss.IDSelectorRange(number << _NUMBER_BIT, number + 1 << _NUMBER_BIT)) for number in numbers
+    )
+    return copy if n_removed else shard
+
+
+def _keys(number: int, runs: Runs) -> Numbers:
+    """Return number, start and duration of each row in the one integer that the engine keeps with it."""
+    start = np.clip(np.rint(runs.start_s / _UNIT_S), 0, _MOST_UNITS).astype(np.int64)
+    units = np.clip(np.rint((runs.end_s - runs.start_s) / _UNIT_S), 0, _MOST_UNITS).astype(np.int64)
+    keys: Numbers = np.int64(number) << _NUMBER_BIT | start << _START_BIT | units
+    return keys
+
+
+def _unkeyed(keys: Numbers, cosine: Rows) -> tuple[Numbers, Rows, Times, Times]:
+    start_s: Times = (keys >> _START_BIT & _MOST_UNITS).astype(np.float64) * _UNIT_S
+    return keys >> _NUMBER_BIT, cosine, start_s, start_s + (keys & _MOST_UNITS) * _UNIT_S

@@ -1,0 +1,116 @@
+"""References worth an exact comparison, by what the row index finds to resemble a query's rows.
+
+As in models/alignment.py a copy runs along a line, reference time = speed x query time + offset: similar rows count
+together only if they lie on one. Chance spreads them, so that of unrelated references hardly any is compared.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.alignment import AlignmentParameters, most_evidence
+from streams.match.row_codes import Numbers
+from streams.match.row_index import Hits
+from streams.match.runs import Times
+
+type Nats = npt.NDArray[np.float64]
+
+MOST_ROWS = 96
+"""About the most rows of a query that are looked up."""
+_MOST_LIKELY, _MOST_POSSIBLE = 256, 8
+"""References compared exactly for one query: those with the most evidence, and of those with little evidence."""
+_LIKELY_NATS = 20.0
+"""Evidence that chance hardly reaches."""
+_RIVALS = 2
+"""References most similar to a row that may be its rivals, whatever the other rows resemble."""
+_SPEED_STEP = 1.08
+_TOLERANCE_S = 1.0
+"""Distance from a line, in reference time, at which a row still lies on it: the speeds tried are a step apart."""
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """Rule by which references of one modality are chosen.
+
+    Attributes
+    ----------
+    parameters
+        Of the alignment.
+    least_nats
+        Evidence on one line from which a reference is compared: an alignment's penalty for the choice of the line is
+        larger than most of it.
+    """
+
+    parameters: AlignmentParameters
+    least_nats: float
+
+    def choose(self, hits: Hits, times_s: Times) -> tuple[list[int], list[int]]:
+        """Return the numbers of the references to compare, and of their rivals.
+
+        Parameters
+        ----------
+        times_s
+            Time of each row of the query, shape (n rows,).
+        """
+        evidence = self._evidence(hits, times_s)
+        ranked = sorted(evidence, key=evidence.__getitem__, reverse=True)
+        n_likely = sum(nats >= _LIKELY_NATS for nats in evidence.values())
+        strongest = ranked[: min(_MOST_LIKELY, max(n_likely, _MOST_POSSIBLE))]
+        return strongest, self._rivals(hits) if strongest else []
+
+    def _evidence(self, hits: Hits, times_s: Times) -> dict[int, float]:
+        """Return the evidence of each reference on its best line, nats, of those with enough."""
+        found = _best_of_each_time(hits, times_s, self.parameters.even)
+        if not len(found.row):
+            return {}
+        distinct_s = np.unique(times_s)
+        step_s = float(np.median(np.diff(distinct_s))) if len(distinct_s) > 1 else self.parameters.independent_s
+        share = min(1.0, step_s / self.parameters.independent_s)
+        nats = share * most_evidence(found.cosine[None], self.parameters)
+        enough = max(1.0, min(float(self.parameters.min_pairs), share * len(distinct_s)))
+        numbers, first = np.unique(found.number, return_index=True)
+        best = np.zeros(len(numbers))
+        for speed in self._speeds() if len(distinct_s) > 1 else np.ones(1):
+            offset_s = speed * times_s[found.row]
+            total, agreeing = _on_best_line(found, first, offset_s, nats)
+            best = np.maximum(best, total * np.minimum(1.0, share * agreeing / enough))
+        return {int(numbers[at]): float(best[at]) for at in np.flatnonzero(best >= self.least_nats)}
+
+    def _speeds(self) -> Times:
+        n_steps = int(np.ceil(np.log(self.parameters.max_speed) / np.log(_SPEED_STEP)))
+        return np.geomspace(1 / self.parameters.max_speed, self.parameters.max_speed, 2 * n_steps + 1)
+
+    def _rivals(self, hits: Hits) -> list[int]:
+        """Return the references most similar to each row, where that is similar enough to compete."""
+        near = np.flatnonzero(hits.cosine >= self.parameters.rival)
+        order = near[np.lexsort((-hits.cosine[near], hits.row[near]))]
+        by_row: dict[int, dict[int, None]] = {}
+        for row, number in zip(hits.row[order].tolist(), hits.number[order].tolist(), strict=True):
+            of_row = by_row.setdefault(row, {})
+            if len(of_row) < _RIVALS:
+                of_row[number] = None
+        return list(dict.fromkeys(number for of_row in by_row.values() for number in of_row))
+
+
+def _best_of_each_time(hits: Hits, times_s: Times, floor: float) -> Hits:
+    """Return the most similar row of each pair of reference and query time, by reference."""
+    near = np.flatnonzero(hits.cosine > floor)
+    order = near[np.lexsort((hits.cosine[near], times_s[hits.row[near]], hits.number[near]))]
+    number, time_s = hits.number[order], times_s[hits.row[order]]
+    next_differs = (np.diff(number) != 0) | (np.diff(time_s) != 0)
+    last = order[np.concatenate([next_differs, np.ones(min(1, len(order)), np.bool_)])]
+    return Hits(*(column[last] for column in hits))
+
+
+def _on_best_line(found: Hits, first: Numbers, offset_s: Times, nats: Nats) -> tuple[Nats, Nats]:
+    """Return the most evidence, and the most rows, at one offset of a speed, for each reference.
+
+    A row lies on the lines of an interval of offsets, its own interval in reference time: the sum of what begins less
+    what has ended is largest at the best one.
+    """
+    edge_s = np.concatenate([found.start_s - offset_s - _TOLERANCE_S, found.end_s - offset_s + _TOLERANCE_S])
+    order = np.lexsort((edge_s, np.concatenate([found.number, found.number])))
+    sign = np.repeat([1.0, -1.0], len(nats))[order]
+    total = np.cumsum(sign * np.concatenate([nats, nats])[order])
+    return np.maximum.reduceat(total, 2 * first), np.maximum.reduceat(np.cumsum(sign), 2 * first)

@@ -1,0 +1,160 @@
+"""Many references are searched by an index, with the scores of a search that compares all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from schemas.messages import Case, Descriptors, Reference
+from streams.match import indexed_gallery, row_index, space_index
+from streams.match.indexed_gallery import IndexedGallery
+from streams.match.piece import Piece
+from streams.match.piece_table import PieceTable
+from streams.match.reference_index import ReferenceIndex
+from tests.unit.match.test_reference_index import COLUMNS, Vectors, entry, near, piece, query, unit
+
+N = 80
+type Entry = tuple[str, Case, Reference]
+
+
+def scenes(seed: int, seconds: int = 24) -> Vectors:
+    """Return a recording: a scene of six seconds, then the next."""
+    rows = np.repeat(unit(seconds // 6, COLUMNS, seed=20_000 + seed), 6, axis=0)
+    rows += 0.2 * unit(seconds, COLUMNS, seed=40_000 + seed)
+    made: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return made
+
+
+def recording(number: int) -> Entry:
+    return entry(piece(scenes(number), range(24), reference_id=f"r{number}"), f"case-{number}")
+
+
+RECORDINGS = [recording(number) for number in range(N)]
+
+
+@pytest.fixture(scope="module")
+def many() -> ReferenceIndex:
+    return ReferenceIndex(RECORDINGS)
+
+
+@pytest.fixture
+def all_compared(monkeypatch: pytest.MonkeyPatch) -> ReferenceIndex:
+    monkeypatch.setattr(space_index, "MANY", N + 1)
+    return ReferenceIndex(RECORDINGS)
+
+
+def is_indexed(index: ReferenceIndex) -> bool:
+    (space,) = index._spaces.values()
+    return isinstance(space._gallery, IndexedGallery)
+
+
+def posts() -> Iterator[Descriptors]:
+    """Yield copies by ever harder edits, excerpts, stills, a faster one, and posts unrelated to all references."""
+    for number in range(0, N, 10):
+        for cosine in (0.8, 0.6, 0.5):
+            yield query(near(scenes(number), cosine, seed=number), range(24))
+        yield query(near(scenes(number)[6:13], 0.6, seed=number), range(7))
+        yield query(near(scenes(number)[:1], 0.75, seed=number), [0.0])
+        yield query(near(scenes(number)[::2], 0.6, seed=number), range(12))
+        yield query(scenes(9000 + number), range(24))
+
+
+def test_an_index_gives_the_scores_of_a_comparison_with_all(many: ReferenceIndex, all_compared: ReferenceIndex) -> None:
+    assert is_indexed(many)
+    assert not is_indexed(all_compared)
+    n_found = 0
+    for post in posts():
+        exact = {match.reference_id: match for match in all_compared.search(post) if match.score > 0.3}
+        found = {match.reference_id: match for match in many.search(post)}
+        assert exact.items() <= found.items()
+        n_found += len(exact)
+    assert n_found > 40
+
+
+def test_hardly_any_reference_is_compared_with_an_unrelated_post(many: ReferenceIndex) -> None:
+    (space,) = many._spaces.values()
+    assert isinstance(space._gallery, IndexedGallery)
+    compared = [len(space._gallery._likely(query(scenes(seed), range(24)))[0]) for seed in range(9100, 9120)]
+    assert np.mean(compared) < 1.0
+
+
+def test_one_piece_is_matched_with_the_score_of_the_search(many: ReferenceIndex) -> None:
+    copy = query(near(scenes(7), 0.6), range(24))
+    (token,) = (one.token for one in many.pieces.values() if one.case_id == "case-7")
+    assert many.match_one(token, copy) == many.search(copy)[0]
+
+
+def test_a_look_alike_of_another_case_is_its_rival(many: ReferenceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    look_alike = entry(piece(near(scenes(5), 0.7), range(24), reference_id="like"), "like")
+    copy = query(near(scenes(5), 0.8, seed=3), range(24))
+    with_it = many.changed(_pieces(look_alike))
+    assert is_indexed(with_it)
+    found = {one.case_id: one.score for one in with_it.search(copy)}
+    monkeypatch.setattr(space_index, "MANY", N + 1)
+    exact = {one.case_id: one.score for one in ReferenceIndex([*RECORDINGS, look_alike]).search(copy)}
+    alone = {one.case_id: one.score for one in ReferenceIndex([look_alike]).search(copy)}
+    assert found == exact
+    assert found.get("like", 0.0) < alone["like"]
+
+
+def _pieces(*more: Entry) -> dict[str, Piece]:
+    return {key: Piece.of(key, case, one) for key, case, one in [*RECORDINGS, *more]}
+
+
+def test_one_more_case_reads_no_other_reference(many: ReferenceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = recording(500)
+    read: list[str] = []
+    changed = indexed_gallery._runs
+    monkeypatch.setattr(indexed_gallery, "_runs", lambda one: read.append(one[0].case_id) or changed(one))  # type: ignore[func-returns-value]
+    more = many.changed({**many._by_key, new[0]: Piece.of(*new)})
+    assert read == ["case-500"]
+    copy = query(near(scenes(500), 0.6), range(24))
+    assert [match.case_id for match in more.search(copy)] == ["case-500"]
+    assert many.search(copy) == []  # a search that has begun goes on with what it had
+
+
+def test_a_withdrawn_reference_is_found_no_more_and_its_codes_are_gone(many: ReferenceIndex) -> None:
+    withdrawn = RECORDINGS[7][0]
+    less = many.changed({key: one for key, one in many._by_key.items() if key != withdrawn})
+    copy = query(scenes(7), range(24))
+    assert [match.case_id for match in many.search(copy)] == ["case-7"]
+    assert less.search(copy) == []
+    (before,), (after,) = many._spaces.values(), less._spaces.values()
+    assert isinstance(before._gallery, IndexedGallery)
+    assert isinstance(after._gallery, IndexedGallery)
+    assert before._gallery._index.n_rows - after._gallery._index.n_rows == 4
+    hits = after._gallery._index.hits(scenes(7))
+    assert 7 not in hits.number
+    assert len(less.pieces) == N - 1
+
+
+def test_with_few_references_left_all_are_compared_again(many: ReferenceIndex) -> None:
+    few = many.changed(dict(list(many._by_key.items())[:10]))
+    assert not is_indexed(few)
+    assert [match.case_id for match in few.search(query(scenes(3), range(24)))] == ["case-3"]
+
+
+def test_shards_are_merged_as_they_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_index, "_RECENT_ROWS", 20)
+    monkeypatch.setattr(row_index, "_SHARD_ROWS", 100)
+    monkeypatch.setattr(indexed_gallery, "_BATCH", 1)
+    index = ReferenceIndex(RECORDINGS)
+    (space,) = index._spaces.values()
+    assert isinstance(space._gallery, IndexedGallery)
+    assert [shard.ntotal for shard in space._gallery._index.shards] == [100, 100, 100, 20]
+    for number in range(0, N, 9):
+        assert index.search(query(near(scenes(number), 0.6), range(24)))[0].case_id == f"case-{number}"
+
+
+def test_vectors_of_pieces_in_a_file_are_read_when_needed_and_erased_with_their_case(tmp_path: Path) -> None:
+    table = PieceTable(tmp_path)
+    for offset, (key, case, _) in enumerate(RECORDINGS):
+        table.put(key, case, offset)
+    index = ReferenceIndex().changed(table.pieces())
+    copy = query(near(scenes(7), 0.6), range(24))
+    assert [match.case_id for match in index.search(copy)] == ["case-7"]
+    assert not list(tmp_path.iterdir())  # the file has no name
+    table.erase(RECORDINGS[7][0])
+    assert index.search(copy) == []  # erased at once, also for the index that still has its codes
+    assert index.pieces[table.pieces()[f"{RECORDINGS[8][0]}@8"].token].load() == RECORDINGS[8][2]
