@@ -12,6 +12,7 @@ from streams.match.indexed_gallery import IndexedGallery
 from streams.match.piece import Piece
 from streams.match.piece_table import PieceTable
 from streams.match.reference_index import ReferenceIndex
+from streams.match.runs import Runs
 from tests.unit.match.test_reference_index import COLUMNS, Vectors, entry, near, piece, query, unit
 
 N = 80
@@ -105,8 +106,13 @@ def _pieces(*more: Entry) -> dict[str, Piece]:
 def test_one_more_case_reads_no_other_reference(many: ReferenceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     new = recording(500)
     read: list[str] = []
-    changed = indexed_gallery._runs
-    monkeypatch.setattr(indexed_gallery, "_runs", lambda one: read.append(one[0].case_id) or changed(one))  # type: ignore[func-returns-value]
+    made = indexed_gallery._runs
+
+    def noted(pieces: tuple[Piece, ...]) -> Runs:
+        read.append(pieces[0].case_id)
+        return made(pieces)
+
+    monkeypatch.setattr(indexed_gallery, "_runs", noted)
     more = many.changed({**many._by_key, new[0]: Piece.of(*new)})
     assert read == ["case-500"]
     copy = query(near(scenes(500), 0.6), range(24))
