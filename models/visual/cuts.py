@@ -12,7 +12,7 @@ from models.visual.views import TILES, Box, Picture, content, crop, sides, trim_
 
 WINDOW = 8
 """Frames analysed together: enough to separate borders from scene lines, few enough for an inset that starts late."""
-FIRST_SIDE, FIRST_TILE, FIRST_RECTANGLE = 1, 16, 32
+FIRST_SIDE, FIRST_TILE, FIRST_RECTANGLE, MIRRORED = 1, 16, 32, 48
 """First view number of each kind; 0 is the whole frame."""
 
 _MAX_RECTANGLES, _FEW, _MAX_OF_FEW = 2, 3, 4
@@ -52,6 +52,14 @@ def post_parts(window: list[tuple[int, Picture]]) -> Iterator[Part]:
         if not inside and number in tiled:
             for rank, box in enumerate(TILES):
                 yield Part(crop(bare, box), number, FIRST_TILE + rank)
+
+
+def still_parts(window: list[tuple[int, Picture]]) -> Iterator[Part]:
+    """Yield the parts of a post's only frame, and the frame mirrored: no other frame can confirm a weaker match."""
+    whole, *others = post_parts(window)
+    yield whole
+    yield whole._replace(picture=whole.picture[:, ::-1], view=MIRRORED)
+    yield from others
 
 
 def reference_parts(window: list[tuple[int, Picture]]) -> Iterator[Part]:

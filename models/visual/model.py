@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 from PIL import Image
 
-from models.visual.cuts import look_parts, post_parts, reference_parts, windows
+from models.visual.cuts import look_parts, post_parts, reference_parts, still_parts, windows
 from models.visual.views import is_blank
 
 Pixels = npt.NDArray[np.uint8]
@@ -53,7 +53,7 @@ class VisualModel:
         jpegs
             Frames as JPEG.
         views
-            True for a post: each full frame, and its parts that may be a picture.
+            True for a post: each full frame, and its parts that may be a picture; a single frame also mirrored.
             False for a reference: each full frame, its parts, and both quarter turns, as a post may show it.
         sides
             True for a post that is looked at again: its parts, and those of a reference.
@@ -64,7 +64,8 @@ class VisualModel:
             If a frame is not a readable JPEG.
         """
         pictures = [self._decode(index, jpeg) for index, jpeg in enumerate(jpegs)]
-        parts = reference_parts if not views else look_parts if sides else post_parts
+        of_post = still_parts if len(pictures) == 1 else post_parts
+        parts = reference_parts if not views else look_parts if sides else of_post
         cut = [part for window in windows(pictures) for part in parts(window)]
         kept = [(self._square(part.picture), part) for part in cut]
         kept = [(square, part) for square, part in kept if not is_blank(square)]

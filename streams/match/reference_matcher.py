@@ -17,6 +17,7 @@ from models.voice.likeness import most_similar_run
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Interval, Match, Passage, PieceModality, Reference, Thumbnail
 from streams.match.normalisation import Rows
+from streams.match.stills import is_still, nearest_still
 
 type Space = tuple[PieceModality, str, str, int]
 """Modality, model, version and columns: only vectors of one space can be compared."""
@@ -93,6 +94,8 @@ class ReferenceMatcher:
         if self.space[0] == "voice":
             return self._match_voice(query)
         times_s = np.asarray(query.times_s)
+        if self.space[0] == "visual" and is_still(times_s):
+            return self._match_still(query, similarity)
         if self.still:
             one = align_still(unpack(query.vectors), times_s, self.vectors, self.times_s, similarity)
             return self._match_aligned(query, [one], one.score) if one else None
@@ -113,6 +116,20 @@ class ReferenceMatcher:
             speed=best.speed,
             thumbnail=_nearest(query.thumbnails, (best.query.start_s + best.query.end_s) / 2),
             passages=passages,
+        )
+
+    def _match_still(self, query: Descriptors, similarity: Rows) -> Match | None:
+        found = nearest_still(unpack(query.vectors), similarity, self.vectors, self.times_s)
+        if found is None:
+            return None
+        query_s = query.times_s[0]
+        return Match(
+            case_id=self.case_id,
+            reference_id=self.reference_id,
+            score=found.score,
+            query=Interval(start_s=query_s, end_s=query_s),
+            reference=Interval(start_s=found.time_s, end_s=found.time_s),
+            thumbnail=_nearest(query.thumbnails, query_s),
         )
 
     def _match_voice(self, query: Descriptors) -> Match | None:

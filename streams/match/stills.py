@@ -1,0 +1,121 @@
+"""Evidence of a single still: a picture that was posted alone, or a video of one frame.
+
+No second time can confirm where a still comes from, so two things count. How similar the nearest picture of the
+reference is: chance never reaches the similarity from which a still is of the reference's scene, and that alone asks a
+person. And whether only this picture of the reference is as similar: a still before a fixed camera shows which room it
+is, not which recording, so there it acts only if it shares with its nearest picture what this has beyond the others of
+its scene. ops/bench/stills.py measures both.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.match.normalisation import Rows
+
+Times = npt.NDArray[np.float64]
+
+HALF = 8.0
+"""Evidence, nats, that makes a score of one half, as in an alignment."""
+ASKS = 24.0
+"""Most evidence of the scene alone: a score of 0.75."""
+_ACTS = 40.0
+"""Most further evidence of the very picture; from 15 on a still acts."""
+_APART_S = 1.0
+"""Pictures of a reference nearer to each other may show one moment."""
+_SCENE = 0.8
+"""Cosine from which two pictures of a reference show one scene from one place."""
+_FEWEST = 3
+"""Pictures of its scene at other times from which a picture's background is known."""
+_NEAREST = 5
+"""Pictures of the scene, most similar to the still, whose mean is its background."""
+
+
+class _Ramp(NamedTuple):
+    """Share of the evidence of a similarity: none up to `low`, all from `high` on."""
+
+    low: float
+    high: float
+
+    def share(self, value: float) -> float:
+        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+
+
+_OF_SCENE = _Ramp(0.35, 0.6)
+"""Unrelated stills stay below 0.52."""
+_SPECIFIC = _Ramp(0.62, 0.82)
+"""Of a picture that no scene of the reference shares."""
+_EXACT = _Ramp(0.92, 1.0)
+"""Of a reference with too few pictures to know what they share."""
+_BEFORE_CAMERA = _Ramp(0.75, 0.85)
+_FOREGROUND = _Ramp(0.55, 0.75)
+"""Of what two pictures have beyond their common background; other recordings of one room stay below 0.61."""
+
+
+class Still(NamedTuple):
+    """The nearest picture of a reference."""
+
+    score: float
+    """Up to 0.75 of a still of its scene, up to 0.89 of this very picture."""
+    time_s: float
+    """In the reference."""
+
+
+def is_still(times_s: Times) -> bool:
+    """Return whether a query has pictures of one moment only."""
+    return len(times_s) > 0 and bool((times_s == times_s[0]).all())
+
+
+def nearest_still(rows: Rows, similarity: Rows, vectors: Rows, times_s: Times) -> Still | None:
+    """Return the picture of a reference that a still shows, None without evidence of any.
+
+    Parameters
+    ----------
+    rows
+        Views of the still, float32 (n, d), of length 1.
+    similarity
+        Normalised cosines of these with the reference's, shape (n, m).
+    vectors, times_s
+        The reference's rows, (m, d), and their times, ascending; several rows of one time are views of one frame.
+    """
+    if not similarity.size:
+        return None
+    row, column = divmod(int(similarity.argmax()), similarity.shape[1])
+    cosine, time_s = float(similarity[row, column]), float(times_s[column])
+    evidence = ASKS * _OF_SCENE.share(cosine)
+    if evidence >= ASKS:
+        evidence += _ACTS * _specific(cosine, rows[row], column, vectors, times_s)
+    return Still(evidence / (evidence + HALF), time_s) if evidence > 0.0 else None
+
+
+def _specific(cosine: float, row: Rows, column: int, vectors: Rows, times_s: Times) -> float:
+    """Return how surely a still shows this picture of the reference and no other of its scene, 0 to 1."""
+    others = _other_times(column, vectors, times_s)
+    if len(others) < _FEWEST:
+        return _EXACT.share(cosine)
+    scene = others[others @ vectors[column] >= _SCENE]
+    if len(scene) < _FEWEST:
+        return _SPECIFIC.share(cosine)
+    return min(_BEFORE_CAMERA.share(cosine), _FOREGROUND.share(_foreground(row, vectors[column], scene)))
+
+
+def _other_times(column: int, vectors: Rows, times_s: Times) -> Rows:
+    """Return the view most similar to one picture, of each time that is not near it."""
+    away = np.abs(times_s - times_s[column]) > _APART_S
+    if not away.any():
+        return vectors[:0]
+    cosines, rows = vectors[away] @ vectors[column], np.flatnonzero(away)
+    order = np.lexsort((-cosines, times_s[away]))
+    _, first = np.unique(times_s[away][order], return_index=True)
+    found: Rows = vectors[rows[order[first]]]
+    return found
+
+
+def _foreground(row: Rows, picture: Rows, scene: Rows) -> float:
+    """Return the cosine of what a still and a picture have beyond their common background."""
+    nearest = scene[np.argsort(-(scene @ row))[:_NEAREST]].mean(axis=0)
+    background = nearest / max(float(np.linalg.norm(nearest)), 1e-9)
+    beyond = [one - (one @ background) * background for one in (row, picture)]
+    lengths = [max(float(np.linalg.norm(one)), 1e-9) for one in beyond]
+    return float(beyond[0] @ beyond[1]) / (lengths[0] * lengths[1])
