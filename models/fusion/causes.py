@@ -17,13 +17,14 @@ import onnxruntime as ort
 from models.fusion.basis import CAUSES, FEATURES
 from models.fusion.features import agreements, matched_seconds
 from models.fusion.model import FusionModel, Judgement, contributions, with_voice
+from models.fusion.stills import joined_stills
 from schemas.messages import Evidence, Modality
 
 _AGREEMENT = "agreement"
 
 
 class _Candidate(NamedTuple):
-    """Features of one possible cause: one piece of evidence, or a picture and a sound that agree."""
+    """Features of one possible cause: a piece of evidence, a picture and a sound that agree, or several stills."""
 
     cause: str
     score: float
@@ -52,6 +53,7 @@ class CausesModel(FusionModel):
                 _Candidate(_AGREEMENT, two.score, two.seconds, 0, (two.picture, two.sound))
                 for two in agreements(evidence)
             ),
+            *(_Candidate("visual", several.score, 0.0, 0, several.pieces) for several in joined_stills(evidence)),
         ]
         if not candidates:
             return Judgement(0.0, [], [])

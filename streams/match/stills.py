@@ -12,20 +12,19 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.fusion.stills import HALF_NATS, SCENE_NATS
 from streams.match.normalisation import Rows
 
 Times = npt.NDArray[np.float64]
 
-HALF = 8.0
-"""Evidence, nats, that makes a score of one half, as in an alignment."""
-ASKS = 24.0
-"""Most evidence of the scene alone: a score of 0.75."""
 _ACTS = 40.0
-"""Most further evidence of the very picture; from 15 on a still acts."""
+"""Most further evidence of the very picture; a quarter of it is a score of 0.81, from which a still acts."""
 _APART_S = 1.0
 """Pictures of a reference nearer to each other may show one moment."""
-_SCENE = 0.8
+_SCENE = 0.75
 """Cosine from which two pictures of a reference show one scene from one place."""
+_AS_SIMILAR = 0.1
+"""Pictures at other times that resemble the still nearly as much are of its scene too, whatever the light."""
 _FEWEST = 3
 """Pictures of its scene at other times from which a picture's background is known."""
 _NEAREST = 5
@@ -44,12 +43,12 @@ class _Ramp(NamedTuple):
 
 _OF_SCENE = _Ramp(0.35, 0.6)
 """Unrelated stills stay below 0.52."""
-_SPECIFIC = _Ramp(0.62, 0.82)
+_SPECIFIC = _Ramp(0.66, 0.86)
 """Of a picture that no scene of the reference shares."""
-_EXACT = _Ramp(0.92, 1.0)
+_EXACT = _Ramp(0.93, 1.0)
 """Of a reference with too few pictures to know what they share."""
 _BEFORE_CAMERA = _Ramp(0.75, 0.85)
-_FOREGROUND = _Ramp(0.55, 0.75)
+_FOREGROUND = _Ramp(0.58, 0.78)
 """Of what two pictures have beyond their common background; other recordings of one room stay below 0.61."""
 
 
@@ -83,10 +82,10 @@ def nearest_still(rows: Rows, similarity: Rows, vectors: Rows, times_s: Times) -
         return None
     row, column = divmod(int(similarity.argmax()), similarity.shape[1])
     cosine, time_s = float(similarity[row, column]), float(times_s[column])
-    evidence = ASKS * _OF_SCENE.share(cosine)
-    if evidence >= ASKS:
+    evidence = SCENE_NATS * _OF_SCENE.share(cosine)
+    if evidence >= SCENE_NATS:
         evidence += _ACTS * _specific(cosine, rows[row], column, vectors, times_s)
-    return Still(evidence / (evidence + HALF), time_s) if evidence > 0.0 else None
+    return Still(evidence / (evidence + HALF_NATS), time_s) if evidence > 0.0 else None
 
 
 def _specific(cosine: float, row: Rows, column: int, vectors: Rows, times_s: Times) -> float:
@@ -94,7 +93,7 @@ def _specific(cosine: float, row: Rows, column: int, vectors: Rows, times_s: Tim
     others = _other_times(column, vectors, times_s)
     if len(others) < _FEWEST:
         return _EXACT.share(cosine)
-    scene = others[others @ vectors[column] >= _SCENE]
+    scene = others[(others @ vectors[column] >= _SCENE) | (others @ row >= cosine - _AS_SIMILAR)]
     if len(scene) < _FEWEST:
         return _SPECIFIC.share(cosine)
     return min(_BEFORE_CAMERA.share(cosine), _FOREGROUND.share(_foreground(row, vectors[column], scene)))

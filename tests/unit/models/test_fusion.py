@@ -218,3 +218,33 @@ def test_an_incomplete_or_invalid_calibration_is_refused(content: bytes) -> None
 def test_the_calibration_files_of_the_manifest_are_unchanged() -> None:
     curves = read_curves((MANIFEST.parent / "fusion" / "noisy-or-1.json").read_bytes())
     assert curves["audio"].ceiling == 0.9
+
+
+def still(score: float, medium: int, at_s: float, **changes: Any) -> Evidence:
+    """Return a match of a still: of no duration, and without passages."""
+    moment = Interval(start_s=at_s, end_s=at_s)
+    return piece("visual", score, query=Interval(start_s=0.0, end_s=0.0), reference=moment, medium=medium, **changes)
+
+
+def test_stills_of_several_moments_of_a_reference_add_up(causes: FusionModel) -> None:
+    several = [still(0.79, number, 10.0 * number) for number in range(3)]
+    assert REVIEW <= fused(causes, several[0]) < ACT
+    assert fused(causes, *several) >= ACT
+    assert len(causes.judge(several).counted) == len(several)
+
+
+def test_stills_of_one_moment_or_of_the_scene_alone_do_not(causes: FusionModel) -> None:
+    one_moment = [still(0.79, number, 10.0) for number in range(8)]
+    assert fused(causes, *one_moment) == fused(causes, one_moment[0])
+    scene = [still(0.75, number, 10.0 * number) for number in range(8)]
+    assert fused(causes, *scene) == fused(causes, scene[0]) < ACT
+    others = [still(0.79, number, 10.0 * number, reference_id=f"r{number}") for number in range(8)]
+    assert fused(causes, *others) == fused(causes, others[0])
+
+
+def test_more_stills_never_lower_the_probability(causes: FusionModel) -> None:
+    random = np.random.default_rng(4)
+    for _ in range(20):
+        pieces = [still(float(random.uniform(0.7, 0.9)), n, float(random.uniform(0, 30))) for n in range(6)]
+        values = [fused(causes, *pieces[:n]) for n in range(1, 7)]
+        assert all(later >= earlier for earlier, later in pairwise(values))
