@@ -17,7 +17,7 @@ from models.voice.likeness import most_similar_run
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Interval, Match, Passage, PieceModality, Reference, Thumbnail
 from streams.match.normalisation import Rows
-from streams.match.stills import is_still, nearest_still
+from streams.match.stills import is_one_moment, nearest_still
 
 type Space = tuple[PieceModality, str, str, int]
 """Modality, model, version and columns: only vectors of one space can be compared."""
@@ -94,7 +94,7 @@ class ReferenceMatcher:
         if self.space[0] == "voice":
             return self._match_voice(query)
         times_s = np.asarray(query.times_s)
-        if self.space[0] == "visual" and is_still(times_s):
+        if self.space[0] == "visual" and is_one_moment(times_s):
             return self._match_still(query, similarity)
         if self.still:
             one = align_still(unpack(query.vectors), times_s, self.vectors, self.times_s, similarity)

@@ -61,7 +61,7 @@ class Still(NamedTuple):
     """In the reference."""
 
 
-def is_still(times_s: Times) -> bool:
+def is_one_moment(times_s: Times) -> bool:
     """Return whether a query has pictures of one moment only."""
     return len(times_s) > 0 and bool((times_s == times_s[0]).all())
 
