@@ -10,8 +10,8 @@ from streams.evaluation.described import Described
 from streams.evaluation.figures import Figures, Searched, TopCase, figures, mean_iou, top_case
 from streams.evaluation.outcomes import Outcomes, Wrong, by_edit, by_material, outcomes, wrong
 
-_LENGTHS = {"under 2 s": (0.0, 2.0), "2-20 s": (2.0, 20.0), "20-45 s": (20.0, 45.0), "45 s and more": (45.0, 1e9)}
-"""Groups by length, seconds; a still lasts less than 2 s."""
+_LENGTHS = {"2-20 s": (2.0, 20.0), "20-45 s": (20.0, 45.0), "45 s and more": (45.0, float("inf"))}
+"""Groups by length, seconds; stills, and uploads that cannot be decoded, are in none."""
 
 
 class Result(Figures, frozen=True, kw_only=True):

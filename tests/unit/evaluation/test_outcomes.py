@@ -1,7 +1,11 @@
+import pytest
+
+from streams.evaluation.described import Described
 from streams.evaluation.figures import Searched
 from streams.evaluation.judged import Finding
 from streams.evaluation.manifest import LOOK_ALIKE, Query
 from streams.evaluation.outcomes import by_edit, by_material, decision, outcomes, wrong
+from streams.evaluation.result import cost_by_length
 
 
 def finding(case: str, decided: str) -> Finding:
@@ -52,3 +56,10 @@ def test_wrong_uploads_are_counted_once_and_look_alikes_apart() -> None:
         "look-alikes": (2, 0, 1),
         "others": (1, 0, 0),
     }
+
+
+def test_cost_is_of_clips_that_have_a_length() -> None:
+    lengths_and_costs = [(0.0, 5.0), (10.0, 0.2), (15.0, 0.3), (60.0, 0.6)]
+    described = [Described(descriptors=[], media_s=media_s, cpu_s=used_s) for media_s, used_s in lengths_and_costs]
+    assert cost_by_length(described) == pytest.approx({"2-20 s": 1.2, "45 s and more": 0.6})
+    assert cost_by_length(described[:1]) == {}
