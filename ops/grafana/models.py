@@ -90,6 +90,32 @@ BOARD = Board(
                 {"{{reason}}": signals.VERDICT_REASONS},
             ),
         ],
+        "Second looks": [
+            lines(
+                "Second looks asked for",
+                "Stretches per second: evidence found there, or only a name in the post's text.",
+                "ops",
+                {"{{reason}}": signals.LOOKS_ASKED},
+                no_value="nothing was found perhaps",
+                width=8,
+            ),
+            lines(
+                "Second looks answered",
+                "Per second: seen; deadline (no answer in time); otherwise the reason why the stretch was not seen.",
+                "ops",
+                {"{{outcome}}": signals.LOOKS_ANSWERED},
+                no_value="nothing was found perhaps",
+                width=8,
+            ),
+            lines(
+                "Wait for a second look",
+                "95 of 100 answers came within this time; above fusion's deadline a person decides without it.",
+                "s",
+                {"one look": quantile(0.95, "jikimi_look_seconds", "")},
+                no_value="nothing was found perhaps",
+                width=8,
+            ),
+        ],
         "Shadow": [
             lines(
                 "A shadow's verdicts beside the live ones",

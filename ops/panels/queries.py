@@ -13,6 +13,9 @@ from streams.topology import STAGES
 
 EXPECTED_EMPTY = {
     "Retries": "no transient failure",
+    "Second looks asked for": "nothing was found perhaps",
+    "Second looks answered": "nothing was found perhaps",
+    "Wait for a second look": "nothing was found perhaps",
     "Reconnections": "no feed was disconnected",
     "Failed attempts": "no fetch failed",
     "Notices that failed or were refused": "a dry run sends none",

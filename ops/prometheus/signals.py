@@ -107,6 +107,8 @@ UNCONFIRMED_CASES = "max by (namespace) (jikimi_unconfirmed_cases)"
 UNCONFIRMED_CASE_AGE = "max by (namespace) (jikimi_unconfirmed_case_age_seconds)"
 VERDICTS = "sum by (namespace, decision) (rate(jikimi_verdicts_total[5m]))"
 VERDICT_REASONS = "sum by (namespace, reason) (rate(jikimi_verdicts_total[5m]))"
+LOOKS_ASKED = "sum by (namespace, reason) (rate(jikimi_looks_asked_total[5m]))"
+LOOKS_ANSWERED = "sum by (namespace, outcome) (rate(jikimi_looks_answered_total[5m]))"
 TAKEDOWN_EVENTS = "sum by (namespace, state) (increase(jikimi_takedowns_total[5m]))"
 DELIVERY_STEPS = "sum by (namespace, kind, outcome) (increase(jikimi_delivery_steps_total[5m]))"
 _FAILED = 'kind="attempt",outcome=~"failed|refused"'

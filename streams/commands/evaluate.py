@@ -33,6 +33,10 @@ def evaluate(  # noqa: PLR0917 - the options of the command
     cache: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Folder that keeps the descriptors for the next run.")
     ] = None,
+    *,
+    looks: Annotated[
+        bool, typer.Option("--looks/--no-looks", help="Look again where there is perhaps a copy, as the stages do.")
+    ] = True,
 ) -> None:
     """Describe the references and uploads of a set, search, decide, and compare with the expected results."""
     if context.invoked_subcommand is not None:
@@ -42,7 +46,7 @@ def evaluate(  # noqa: PLR0917 - the options of the command
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is imported
     from streams.evaluation.evaluate import Options, run_evaluation  # noqa: PLC0415 - loads every model library
 
-    run_evaluation(load_settings(), Options(manifest, out, json, with_, cache), console)
+    run_evaluation(load_settings(), Options(manifest, out, json, with_, cache, looks), console)
 
 
 @app.command("words")

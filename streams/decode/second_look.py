@@ -1,7 +1,7 @@
 """looks -> frames: decode stretches of media again, every frame of them, where fusion has found perhaps a copy."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -28,6 +28,11 @@ def create(context: "Context", media: MediaAccess, seal: "MediaSeal") -> None:
     async def look_again(look: Look, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
         answer = await answer_in_time(look, media, deadline_s)
         yield Output("frames", key_of(look), await asyncio.to_thread(seal.sealed, answer))
+
+
+async def look_sealed(look: Look, record: Record, media: MediaAccess, seal: "MediaSeal") -> AsyncGenerator[Output]:  # noqa: ARG001 - a handler's signature
+    """Yield the answer to a look, however old, with its media sealed; raises as `answer_to`."""
+    yield Output("frames", key_of(look), await asyncio.to_thread(seal.sealed, await answer_to(look, media)))
 
 
 async def answer_in_time(look: Look, media: MediaAccess, deadline_s: float) -> Frames:

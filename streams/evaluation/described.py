@@ -16,10 +16,11 @@ from models.audio.model import AudioModel
 from models.registry import Registry
 from models.text.model import TextModel
 from models.visual.model import VisualModel
-from schemas.messages import Choice, Descriptors, Frames, Medium, Post, Reference, Sounds, Texts
+from schemas.messages import Choice, Descriptors, Frames, Look, Medium, Post, Reference, Sounds, Texts
 from streams.decode.decoder import Decoder, post_sampling
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media_access import MediaAccess
+from streams.decode.second_look import answer_to
 from streams.decode.settings import MediaSettings
 from streams.decode.stage import decode_post
 from streams.describe.audio import describe_sounds
@@ -129,6 +130,16 @@ class QueryDescriber:
         """Return the upload's descriptors; one that cannot be decoded has few or none, and the reason."""
         name = f"query {query.text}"
         return await self._cache.get(Described, name, query.path, lambda: self._described(query))
+
+    async def look(self, query: Query, look: Look) -> Descriptors:
+        """Return the descriptors that answer a look at the upload."""
+        segment = look.segment
+        name = f"look {segment.medium} {segment.start_s} {segment.duration_s}"
+        found = await self._cache.get(Descriptors, name, query.path, lambda: self._looked(look))
+        return msgspec.structs.replace(found, segment=segment, look=look.number)
+
+    async def _looked(self, look: Look) -> Descriptors:
+        return await asyncio.to_thread(self._one, await answer_to(look, self._access))
 
     async def _described(self, query: Query) -> Described:
         found: list[Descriptors] = []

@@ -11,13 +11,14 @@ from schemas.messages import MODALITIES, Modality, Policy
 from streams.cases.policy import policy_version
 from streams.evaluation.cpu import cpu_s
 from streams.evaluation.described import Cache, Described, Models, describe_references
-from streams.evaluation.described_set import describe_background, describe_queries
+from streams.evaluation.described_set import answer_looks, describe_background, describe_queries
 from streams.evaluation.figures import Searched
-from streams.evaluation.judged import build_index, judge
+from streams.evaluation.judged import Upload, build_index
 from streams.evaluation.manifest import Manifest, Query, read_manifest
 from streams.evaluation.page import page
 from streams.evaluation.result import Result, Run, summarise
 from streams.evaluation.tables import tables
+from streams.fusion.post_state import Rules
 from streams.live_models.selection import change_choice, create_registry, default_choice
 from streams.settings import Settings
 
@@ -30,6 +31,7 @@ class Options(NamedTuple):
     json: Path | None = None
     changes: str = ""
     cache: Path | None = None
+    looks: bool = True
 
 
 def run_evaluation(settings: Settings, options: Options, console: Console) -> Result:
@@ -43,6 +45,7 @@ def run_evaluation(settings: Settings, options: Options, console: Console) -> Re
         A model is not available.
     """
     manifest = read_manifest(options.manifest)
+    settings = settings.model_copy(update={"looks": settings.looks and options.looks})
     result, searched = asyncio.run(evaluate(settings, manifest, options.changes, options.cache))
     options.out.mkdir(parents=True, exist_ok=True)
     (options.json or options.out / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)))
@@ -72,16 +75,39 @@ async def evaluate(
         if piece.modality != "motion" and (piece.vectors.rows or piece.digests)
     }
 
-    began_s, hits = cpu_s(), kept.hits
-    searched, described = [], []
+    rules = Rules(fusion, dict.fromkeys(cases, policy), settings.looks_from)
+    cost = _Cost(kept)
+    first, described, uploads = [], [], []
     async for query, found in describe_queries(settings, models, kept, manifest.queries):
+        upload = Upload(index, rules, found.descriptors)
+        uploads.append((query, upload))
         described.append(found)
-        findings = judge(index, fusion, policy, cases, found.descriptors)
-        searched.append(Searched(query=query, findings=findings, modalities=_modalities(query, found, described_by)))
-    # The decoder's children have ended by now, so their CPU time counts.
-    used_s = cpu_s() - began_s if kept.hits == hits else None
-    run = Run(used_s, len(manifest.references), [*models.names().split(), f"{fusion.name}@{fusion.version}"])
-    return summarise(searched, described, policy.act, run), searched
+        modalities = _modalities(query, found, described_by)
+        first.append(Searched(query=query, findings=upload.findings(), modalities=modalities))
+    first_s = cost.lap()
+    looks = None if rules.look_at is None else await answer_looks(settings, models, kept, uploads)
+    look_s = None if looks is None else cost.lap()
+    searched = [
+        msgspec.structs.replace(each, findings=upload.findings())
+        for each, (_, upload) in zip(first, uploads, strict=True)
+    ]
+    names = [*models.names().split(), f"{fusion.name}@{fusion.version}"]
+    run = Run(first_s, look_s, len(manifest.references), names, looks)
+    return summarise(searched, first, described, policy.act, run), searched
+
+
+class _Cost:
+    """CPU seconds of parts of a run."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._began_s, self._hits = cpu_s(), cache.hits
+
+    def lap(self) -> float | None:
+        """Return the CPU seconds since the part before; None if some of it was read from the cache."""
+        used_s, is_measured = cpu_s() - self._began_s, self._cache.hits == self._hits
+        self._began_s, self._hits = cpu_s(), self._cache.hits
+        return used_s if is_measured else None
 
 
 def _modalities(query: Query, described: Described, described_by: set[tuple[str, Modality]]) -> list[Modality]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from models.fusion.model import FusionModel
-from schemas.messages import MODALITIES, Case, Descriptors, Evidence, Modality, Policy, Reference, Verdict
+from schemas.messages import MODALITIES, Case, Descriptors, Evidence, Look, Modality, Policy, Reference, Verdict
 from streams.fusion.post_state import PostState, Rules
 from streams.match.reference_index import ReferenceIndex
 from streams.match.scores import scores_record
@@ -49,27 +49,66 @@ def build_index(wanted: Iterable[tuple[str, Reference]], harmless: Iterable[tupl
     return ReferenceIndex(entries)
 
 
+class Upload:
+    """An upload in fusion, as its descriptors arrive.
+
+    Parameters
+    ----------
+    rules
+        Those of fusion; they determine whether it asks for second looks.
+    described
+        All descriptors of the first pass.
+    """
+
+    def __init__(self, index: ReferenceIndex, rules: Rules, described: Sequence[Descriptors]) -> None:
+        self._index, self._rules = index, rules
+        self._state: PostState | None = None
+        self._decided: dict[str, Verdict] = {}
+        for each in described:
+            self.add(each)
+
+    def add(self, descriptors: Descriptors) -> None:
+        """Add descriptors of the first pass, or the answer to a look."""
+        if self._state is None:
+            segment = descriptors.segment
+            self._state = PostState(post=segment.post, parts=segment.parts, deadline_s=time.time() + 1e6)
+        scores = scores_record(descriptors, self._index.search(descriptors))
+        verdicts = self._state.add(scores, self._rules, time.time())
+        self._state.mark_delivered(verdicts)
+        self._decided |= _by_case(verdicts)
+
+    @property
+    def looks(self) -> list[Look]:
+        """The looks that were asked for, answered or not."""
+        return [] if self._state is None else list(self._state.looks.asked)
+
+    def findings(self) -> list[Finding]:
+        """Return the findings so far, most probable first, as if the post were closed now."""
+        if self._state is None:
+            return []
+        state = msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=PostState)
+        decided = self._decided | _by_case(state.close(self._rules, time.time()))
+        # A verdict is not repeated, so the ranking uses the probability of all evidence at the end; but a look may have
+        # replaced all that was acted on.
+        acted = {case for case, verdict in decided.items() if verdict.decision == "act"}
+        asked = {case for case, verdict in decided.items() if verdict.decision == "review"}
+        evidence: dict[str, Sequence[Evidence]] = {case: decided[case].evidence for case in acted}
+        findings = [
+            _finding(case, kept, self._rules.model, acted=case in acted, reviewed=case in asked)
+            for case, kept in (evidence | state.evidence).items()
+        ]
+        return sorted(findings, key=lambda found: -found.probability)
+
+
 def judge(
     index: ReferenceIndex, model: FusionModel, policy: Policy, cases: Sequence[str], described: Sequence[Descriptors]
 ) -> list[Finding]:
-    """Return the findings for an upload, most probable first; `described` are all its descriptors."""
-    if not described:
-        return []
-    post, parts = described[0].segment.post, described[0].segment.parts
-    state = PostState(post=post, parts=parts, deadline_s=time.time() + 1e6)
-    rules = Rules(model, dict.fromkeys(cases, policy))
-    verdicts: list[Verdict] = []
-    for each in described:
-        verdicts += state.add(scores_record(each, index.search(each)), rules, time.time())
-    verdicts += state.close(rules, time.time())
-    acted = {verdict.case_id for verdict in verdicts if verdict.decision == "act"}
-    asked = {verdict.case_id for verdict in verdicts if verdict.decision == "review"}
-    # A verdict that acts is not repeated, so the ranking uses the probability of all evidence at the end.
-    findings = [
-        _finding(case, kept, model, acted=case in acted, reviewed=case in asked)
-        for case, kept in state.evidence.items()
-    ]
-    return sorted(findings, key=lambda found: -found.probability)
+    """Return the findings for an upload in one pass, most probable first; `described` are all its descriptors."""
+    return Upload(index, Rules(model, dict.fromkeys(cases, policy)), described).findings()
+
+
+def _by_case(verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
+    return {verdict.case_id: verdict for verdict in verdicts if verdict.case_id is not None}
 
 
 def _finding(case: str, evidence: Sequence[Evidence], model: FusionModel, *, acted: bool, reviewed: bool) -> Finding:

@@ -82,6 +82,7 @@ def _run(result: Result) -> str:
         ("uploads", f"{result.queries}, of which {result.undecodable} could not be decoded in full"),
         ("media of the uploads", f"{result.media_seconds:.0f} s"),
         ("CPU for the uploads", cost),
+        ("second looks", _looks(result)),
         ("overlap of found and true interval", iou),
         *(
             (f"CPU for 60 s of clips of {length}", f"{used:.2f} s")
@@ -89,3 +90,11 @@ def _run(result: Result) -> str:
         ),
     ]
     return web_page.table(("", ""), rows)
+
+
+def _looks(result: Result) -> str:
+    if (looks := result.looks) is None:
+        return "off"
+    cpu = result.look_cpu_seconds
+    cost = "from a cache" if cpu is None else f"{cpu:.1f} CPU s"
+    return f"{looks.per_upload:.2f} an upload, at {looks.share_of_uploads:.1%} of them, {cost}"

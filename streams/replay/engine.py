@@ -14,7 +14,7 @@ import msgspec
 
 from schemas.codec import Codec
 from schemas.ids import record_id
-from schemas.messages import DeadLetter, Message, Run, Scores, Verdict
+from schemas.messages import DeadLetter, Look, Message, Run, Scores, Verdict
 from streams.engine.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
 from streams.engine.guard import dead_letter
 from streams.engine.record import Record
@@ -194,6 +194,11 @@ class Engine:
         now_s = time.time() if self.pace.live else max(self.progress.clock_s, record.timestamp_s)
         self.progress.clock_s = now_s
         await self._expire(now_s)
+        await self._take(done, now_s)
+        self._positions[PartitionId(record.topic, record.partition)] = record.offset + 1
+
+    async def _take(self, done: Prepared, now_s: float) -> None:
+        """Join the scores of a prepared record and queue its outputs."""
         letters = [self._letter(failure, now_s) for failure in done.failures]
         self._count(letters)
         for topic, key, message in done.outputs:
@@ -204,7 +209,6 @@ class Engine:
         for scores in done.scores:
             await self._fuse(scores, now_s)
         self._records += done.records
-        self._positions[PartitionId(record.topic, record.partition)] = record.offset + 1
 
     def _count(self, letters: list[DeadLetter]) -> None:
         for letter in letters:
@@ -224,10 +228,24 @@ class Engine:
     async def _fuse(self, scores: Scores, now_s: float) -> None:
         started_s = time.thread_time()
         self.on_verdict(scores.segment.post.post_id, None)
-        state, verdicts, _ = await self.parts.window.add(scores, now_s)
+        state, verdicts, looks = await self.parts.window.add(scores, now_s)
         await self._deliver(state, verdicts, now_s)
         self._records["fusion"] += 1
         self._fusion_s += time.thread_time() - started_s
+        for look in looks:
+            await self._look(look, now_s)
+
+    async def _look(self, look: Look, now_s: float) -> None:
+        """Take a look within the run if it decodes posts itself; otherwise the recorded answers are fused as they come.
+
+        Nothing is written to the live topic of looks.
+        """
+        if self.parts.stages.of("looks") is not None:
+            value, key = self.parts.codec.encode("looks", look), look.segment.post.post_id.encode()
+            asked = Record("looks", 0, 0, key, value, timestamp_s=now_s)
+            await self._take(
+                await self.parts.chain(asked), now_s
+            )  # no commit in between: what it answers is in the state
 
     async def _expire(self, now_s: float) -> None:
         for post_id in self.parts.window.timers.expired(now_s):

@@ -91,7 +91,8 @@ class _Session:
         cases = OpenCases(self._settings, self._codec, self._fail, CASES if self._is_live else self._naming.of(CASES))
         self._stack.push_async_callback(cases.stop)
         fusion = await asyncio.to_thread(registry.fusion, choice.fusion)
-        run_cases = RunCases(cases, fusion, choice.policy, pinned=not self._is_live)
+        look_at = self._settings.looks_from
+        run_cases = RunCases(cases, fusion, choice.policy, pinned=not self._is_live, look_at=look_at)
         stages = Stages(run_cases.index, n_threads=request.threads)
         self._stack.push_async_callback(stages.close)
         await stages.open(source, self._settings, registry, choice)

@@ -21,13 +21,23 @@ class RunCases:
         Replaces every case's own policy.
     pinned
         Whether the cases are a copy, which gets no new cases, so that policies need no read barrier.
+    look_at
+        Probability from which a case is looked at again; None if none is.
     """
 
-    def __init__(self, cases: OpenCases, model: FusionModel, policy: Policy | None, *, pinned: bool) -> None:
+    def __init__(
+        self,
+        cases: OpenCases,
+        model: FusionModel,
+        policy: Policy | None,
+        *,
+        pinned: bool,
+        look_at: float | None = None,
+    ) -> None:
         self._cases = cases
         self._model = model
         self._policy = policy
-        self._pinned = pinned
+        self._pinned, self._look_at = pinned, look_at
         self._index = LiveIndex(cases)
 
     async def run(self) -> None:
@@ -46,4 +56,4 @@ class RunCases:
             own = self._cases.policy(case_id) if self._pinned else await self._cases.fresh_policy(case_id)
             if own is not None:
                 policies[case_id] = self._policy or own
-        return Rules(self._model, policies)
+        return Rules(self._model, policies, self._look_at)

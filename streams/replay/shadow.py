@@ -24,7 +24,7 @@ from streams.telemetry import metrics
 from streams.telemetry.metrics_server import serve_metrics
 from streams.topology import readers_group
 
-_GRACE = 2.0
+_GRACE = 3.0
 """Grace period in fusion's deadlines: from the first event of a post, on either side, to its count."""
 _MAX_POSTS = 100_000
 """Posts kept at once; above this the oldest is counted early."""

@@ -21,6 +21,7 @@ from schemas.validation import defect
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media_access import MediaAccess
+from streams.decode.second_look import look_sealed
 from streams.decode.stage import decode_sealed
 from streams.describe.audio import describe_sounds
 from streams.describe.exact import exact_key
@@ -91,6 +92,7 @@ class Stages:
             media = MediaAccess(fetcher, decoder, settings.media.max_media)
             # Sealed also in memory: a dead letter of the next stage holds its input.
             self._by_topic["posts"] = Stage("decode", partial(decode_sealed, media=media, seal=seal))
+            self._by_topic["looks"] = Stage("decode", partial(look_sealed, media=media, seal=seal))
 
     async def close(self) -> None:
         """Stop threads and child processes."""

@@ -13,9 +13,11 @@ from pathlib import Path
 import fastavro
 import pytest
 
+from schemas.messages import Medium, Post
 from streams.topology import STAGES
 from tests.integration.system import System
 from tests.support.deadline import DEADLINE_S
+from tests.unit.decode.made import moving, video
 
 _SCHEMA = Path(__file__).parents[2] / "schemas" / "post.avsc"
 
@@ -96,3 +98,28 @@ def test_a_worker_terminated_before_it_is_ready_exits(shared: System, tmp_path: 
     time.sleep(1.0)  # amid its imports or its join, depending on the machine
     process.send_signal(signal.SIGTERM)
     assert process.wait(DEADLINE_S) in {0, -signal.SIGTERM, 128 + signal.SIGTERM}, log.read_text()
+
+
+def test_a_post_that_is_found_perhaps_is_looked_at_again_before_its_verdict(system: System, tmp_path: Path) -> None:
+    system.environment["JIKIMI_MEDIA_FILE_ROOTS"] = json.dumps([str(tmp_path)])
+    system.environment["JIKIMI_FUSION_DEADLINE_S"] = "300"
+    clip = video(tmp_path / "clip.mp4", moving(30))
+    assert system.jikimi("case", "add", "--name", "M", "--term", "Mondlicht").code == 0
+    worker = system.worker("decode visual audio text match fusion")
+    now = datetime.now(UTC)
+    post = Post(
+        post_id="p1", platform="made", url="https://made.example/p1", published_at=now, seen_at=now,
+        caption="Mondlicht", media=[Medium(url=clip.as_uri())],
+    )  # fmt: skip
+    system.write("posts", "p1", post)
+    system.flush()
+    (verdict,) = system.wait("verdicts", lambda kept: kept)
+    assert (verdict.message.decision, verdict.message.reason) == ("review", "complete")
+    (look,) = system.records("looks")
+    assert (look.message.reason, look.message.segment.url) == ("named", clip.as_uri())
+    (frames,) = [kept.message for kept in system.records("frames") if kept.message.look]
+    assert len(frames.frames) == 12  # of three seconds
+    assert frames.frames[0].jpeg[:2] != b"\xff\xd8"  # sealed
+    (answer,) = [kept.message for kept in system.records("scores") if kept.message.look]
+    assert (answer.look, answer.gone) == (1, "")
+    assert worker.stop() == 0

@@ -31,6 +31,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("voice", re.compile(rf"a voice like that of (?P<reference>\S+), {_SCORE}; a person decides")),
     ("pictures", re.compile(rf"pictures match{_MATCH}")),
     ("sound", re.compile(rf"sound matches{_MATCH}")),
+    ("unseen", re.compile(r"no second look at medium (?P<medium>\d+), (?P<stretch>\d+-\d+) s: (?P<cause>.+)")),
 )
 _WITH_PARTS = {"wording", "voice", "pictures", "sound"}
 _PARTS = ("seconds", "n", "score", "agrees")

@@ -6,7 +6,9 @@ from models.fusion.features import explanation
 from schemas.messages import Contribution, Evidence, Interval
 from streams.console.pages.reasons import shown_reason
 from streams.console.words import words
+from streams.fusion.looks import Looks
 from tests.unit.console.made_site import evidence
+from tests.unit.fusion.test_looks import add, at, first_pass, new_state
 
 FORMS: list[tuple[Evidence, bool, str]] = [
     (evidence(), False, "화면이 intro.mp4과(와) 일치, 23.0초 동안, 2개 구간, 점수 0.93"),
@@ -30,6 +32,20 @@ def test_a_reason_of_fusion_is_shown_in_the_language_of_the_page(piece: Evidence
     korean = shown_reason(words("ko"), reason, {"reference-1": "intro.mp4"})
     assert (korean.text, korean.is_english, korean.is_for) == (sentence, False, True)
     assert not shown_reason(words("en"), reason, {}).is_english
+
+
+def test_a_missing_second_look_is_shown_in_the_language_of_the_page() -> None:
+    (reason,) = without_answer().shortfalls()
+    korean = shown_reason(words("ko"), reason, {})
+    assert korean.text == "다시 확인하지 못함: 미디어 0, 15-35초 (no answer in time)"
+    assert not korean.is_english
+
+
+def without_answer() -> Looks:
+    state = new_state()
+    add(state, first_pass(at(20, 30)))
+    state.looks.give_up()
+    return state.looks
 
 
 def test_a_reason_of_another_version_stays_as_it_is_and_is_marked_as_english() -> None:
