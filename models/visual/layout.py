@@ -20,6 +20,9 @@ _STEP = 16.0
 """Step of luma, of 255, at which the measure saturates."""
 _CHANCE = 0.22
 """Mean step of a chance line."""
+_EVERY = 4
+"""Distance of the rows on which steps to the right are measured, and of the columns for those down: a border is long,
+and its place along the other direction stays exact to the pixel."""
 _LINES = 10
 """Most lines of each direction that form rectangles, in addition to the frame's edges."""
 _SHORTEST = 0.15
@@ -54,8 +57,8 @@ def rectangles(luma: Luma, n_most: int) -> list[Rectangle]:
     height, width = luma.shape[1:]
     if min(height, width) < 32:  # noqa: PLR2004 - an inset would be too small
         return []
-    down, right = _steps(luma.swapaxes(1, 2)).T, _steps(luma)
-    xs, ys = _lines(right), _lines(down.T)
+    right, down = _steps(luma[:, ::_EVERY]), _steps(luma[:, :, ::_EVERY].swapaxes(1, 2)).T
+    xs, ys = _lines(right, min(width, height)), _lines(down.T, min(width, height))
     if len(xs) + len(ys) <= 4:  # noqa: PLR2004 - the frame's own edges
         return []
     left, top, far, bottom = _candidates(xs, ys, width, height)
@@ -65,7 +68,7 @@ def rectangles(luma: Luma, n_most: int) -> list[Rectangle]:
 
 
 def _steps(luma: Luma) -> _Map:
-    """Return the step of each pixel from its left neighbour, over all frames, 0 to 1; shape (height, width).
+    """Return the step of each pixel from its left neighbour, over all frames, 0 to 1; shape (rows, width).
 
     A step must stand out from the steps two pixels beside it: a textured area has steps everywhere.
     """
@@ -81,14 +84,22 @@ def _steps(luma: Luma) -> _Map:
     return spread
 
 
-def _lines(steps: _Map) -> npt.NDArray[np.intp]:
-    """Return the columns that hold the longest strong lines, and both ends of the frame, rising."""
+def _lines(steps: _Map, shorter: int) -> npt.NDArray[np.intp]:
+    """Return the columns that hold the longest strong lines, and both ends of the frame, rising.
+
+    Parameters
+    ----------
+    steps
+        On each fourth row.
+    shorter
+        The frame's shorter side.
+    """
     sums = np.cumsum(steps - _CHANCE, axis=0)
     before = np.minimum.accumulate(np.concatenate([np.zeros_like(sums[:1]), sums[:-1]]), axis=0)
     gain = (sums - before).max(axis=0)
     found: list[int] = []
     for column in np.argsort(-gain):
-        if gain[column] < _SHORTEST * _CHANCE * min(steps.shape) or len(found) == _LINES:
+        if gain[column] < _SHORTEST * _CHANCE * shorter / _EVERY or len(found) == _LINES:
             break
         if all(abs(column - other) > 2 for other in found):  # noqa: PLR2004 - the same line
             found.append(int(column))
@@ -115,16 +126,17 @@ def _pairs(places: npt.NDArray[np.intp], shortest: float) -> tuple[npt.NDArray[n
 def _scores(right: _Map, down: _Map, *box: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
     """Return the score of each candidate, 0 where a side has no support."""
     left, top, far, bottom = box
-    height, width = right.shape
+    height, width = len(down), right.shape[1]
     upright = np.concatenate([np.zeros((1, width + 1)), np.cumsum(np.pad(right, ((0, 0), (0, 1))), axis=0)])
     level = np.concatenate([np.zeros((height + 1, 1)), np.cumsum(np.pad(down, ((0, 1), (0, 0))), axis=1)], axis=1)
+    (row, end), (column, last) = (_measured(*ends) for ends in ((top, bottom), (left, far)))
     tall, wide = bottom - top, far - left
     support = np.stack(
         [
-            (upright[bottom, left] - upright[top, left]) / tall,
-            (upright[bottom, far] - upright[top, far]) / tall,
-            (level[top, far] - level[top, left]) / wide,
-            (level[bottom, far] - level[bottom, left]) / wide,
+            (upright[end, left] - upright[row, left]) / (end - row),
+            (upright[end, far] - upright[row, far]) / (end - row),
+            (level[top, last] - level[top, column]) / (last - column),
+            (level[bottom, last] - level[bottom, column]) / (last - column),
         ]
     )
     inner = np.stack([left > 0, far < width, top > 0, bottom < height])
@@ -135,6 +147,12 @@ def _scores(right: _Map, down: _Map, *box: npt.NDArray[np.intp]) -> npt.NDArray[
     weight = np.where((full | ~inner).all(axis=0), np.maximum(share, _SPLIT), share)
     weak = (inner & (support < _LEAST_SUPPORT)).any(axis=0)
     return np.where(weak, 0.0, np.maximum(0.0, mean - _CHANCE) * weight)
+
+
+def _measured(start: npt.NDArray[np.intp], end: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.intp], ...]:
+    """Return the first measured row or column of each side, and the one after its last; at least one between them."""
+    first, after = -(-start // _EVERY), -(-end // _EVERY)
+    return first, np.maximum(after, first + 1)
 
 
 def _distinct(boxes: npt.NDArray[np.float64], score: npt.NDArray[np.float64], n_most: int) -> list[Rectangle]:

@@ -40,13 +40,12 @@ class StepClock:
         self._stack = [REST]
         self._since_s = time.thread_time()
 
-    @contextmanager
-    def within(self, step: str) -> Iterator[None]:
-        """Count the block's CPU seconds for a step, but for those of steps inside it."""
+    def run[R](self, step: str, call: Callable[[], R]) -> R:
+        """Return the result of a call, whose CPU seconds count for a step, but for those of steps inside it."""
         self._turn()
         self._stack.append(step)
         try:
-            yield
+            return call()
         finally:
             self._turn()
             self._stack.pop()
@@ -81,8 +80,7 @@ def stepping() -> Iterator[StepClock]:
 def _timed(clock: StepClock, step: str, call: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(call, updated=())
     def timed(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - any step's
-        with clock.within(step):
-            result = call(*arguments, **options)
+        result = clock.run(step, partial(call, *arguments, **options))
         return _iterated(clock, step, result) if isinstance(result, Iterator) else result
 
     return timed
@@ -90,11 +88,7 @@ def _timed(clock: StepClock, step: str, call: Callable[..., Any]) -> Callable[..
 
 def _iterated(clock: StepClock, step: str, source: Iterator[Any]) -> Iterator[Any]:
     take = partial(next, source, _END)
-    while True:
-        with clock.within(step):
-            item = take()
-        if item is _END:
-            return
+    while (item := clock.run(step, take)) is not _END:
         yield item
 
 

@@ -50,7 +50,7 @@ class PictureTrack:
         stretch: Stretch | None = None,
     ) -> None:
         first = 0 if stretch is None else _key_frame(file, lane, track, stretch[0])
-        container = containers.enter_context(opened(file, lane.part))
+        container = containers.enter_context(opened(file, lane.part, undecoded=bool(sampling.longest_gap_s)))
         stream = container.streams[track.stream]
         assert isinstance(stream, VideoStream)
         context = stream.codec_context

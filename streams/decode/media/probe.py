@@ -144,7 +144,7 @@ def _image_size(file: int, part: Part, max_pixels: int) -> tuple[int, int] | Non
 
 
 def _scan_streams(file: int, part: Part, sampling: Sampling, found: _Found) -> None:
-    with opened(file, part) as container:
+    with opened(file, part, undecoded=True) as container:
         choice = Choice(container, sampling.max_pixels)
         starts = [float(s.start_time * s.time_base) for s in choice.streams if s.start_time is not None]
         clock = Clock(found.end_s, min(starts, default=None))

@@ -176,7 +176,7 @@ def _bytes(pcm: Pcm) -> bytes:
 
 
 def _open_sound(containers: ExitStack, file: int, lane: Lane, track: Track, sampling: Sampling) -> SoundTrack:
-    container = containers.enter_context(opened(file, lane.part))
+    container = containers.enter_context(opened(file, lane.part, undecoded=True))
     stream = container.streams[track.stream]
     timed = retimed(packets(container, stream), track.epochs, lane.start_s)
     return SoundTrack(decoded(timed, AudioFrame), sampling.sound_rate_hz, lane.start_s, sampling.sound_lead_s)

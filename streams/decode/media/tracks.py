@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -25,13 +25,15 @@ _FORMATS = (
     "gif,apng,webp,webp_anim,webp_pipe,png_pipe,jpeg_pipe,mjpeg,ivf"
 )
 _WINDOW_BUFFER_BYTES = 1 << 18
+_UNDECODED = {"skip_frame": "all"}
+"""Option of the decoders that FFmpeg opens to describe a container's streams; those of the tracks do not have it."""
 
 
 type AnyPacket = Packet[Stream]  # a packet type is generic for type checkers only
 
 
 @contextmanager
-def opened(file: int, part: Part | None = None) -> Iterator[InputContainer]:
+def opened(file: int, part: Part | None = None, *, undecoded: bool = False) -> Iterator[InputContainer]:
     """Yield an open container and close it on exit.
 
     Parameters
@@ -40,6 +42,9 @@ def opened(file: int, part: Part | None = None) -> Iterator[InputContainer]:
         Descriptor; it stays open, and no other container may share its position at the same time.
     part
         The part of the file that is the container; by default all of it.
+    undecoded
+        True to take what the headers of an MP4 say of its tracks; by default, and for other containers, FFmpeg decodes
+        the first picture, which costs more than reading the packets of a short clip.
 
     Raises
     ------
@@ -47,7 +52,7 @@ def opened(file: int, part: Part | None = None) -> Iterator[InputContainer]:
         media_unreadable, if FFmpeg cannot open it.
     """
     try:
-        container = _container(file, part)
+        container = _container(file, part, _UNDECODED if undecoded and _is_mp4(file, part) else {})
     except MemoryError:
         raise
     except (av.error.FFmpegError, ValueError) as error:
@@ -56,8 +61,12 @@ def opened(file: int, part: Part | None = None) -> Iterator[InputContainer]:
         yield container
 
 
-def _container(file: int, part: Part | None) -> InputContainer:
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "fd"}
+def _is_mp4(file: int, part: Part | None) -> bool:
+    return os.pread(file, 8, part[0] if part else 0)[4:] == b"ftyp"
+
+
+def _container(file: int, part: Part | None, described: Mapping[str, str]) -> InputContainer:
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "fd", **described}
     if part is not None and part != (0, os.fstat(file).st_size):
         window = io.BufferedReader(Window(file, part), _WINDOW_BUFFER_BYTES)
         return av.open(window, "r", options=options)

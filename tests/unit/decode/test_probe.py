@@ -6,6 +6,7 @@ from PIL import Image
 
 from streams.decode.decoder import post_sampling
 from streams.decode.media.decoded import Lane, MediaInfo, Sampling, Track, cut
+from streams.decode.media.tracks import opened
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
 from tests.unit.decode.made import HEIGHT, WIDTH, image, moving, scanned, scene, tone, video
@@ -145,3 +146,14 @@ def test_a_duration_is_cut_into_segments(duration_s: float, expected: list[tuple
     lane = Lane(duration_s=duration_s, sound=Track(stream=0, codec="aac", stretches=[(0.0, duration_s)]))
     spans = cut(MediaInfo(kind="audio", duration_s=duration_s, lanes=[lane]), 60.0)
     assert [(span.start_s, span.duration_s) for span in spans] == expected
+
+
+def test_an_mp4_may_be_opened_without_decoding_its_first_picture(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", moving(25), sound=tone(1.0))
+    formats = []
+    for undecoded in (False, True):
+        with path.open("rb", buffering=0) as file, opened(file.fileno(), undecoded=undecoded) as container:
+            stream = container.streams.video[0]
+            assert (stream.width, stream.height) == (WIDTH, HEIGHT)
+            formats.append(stream.codec_context.pix_fmt)
+    assert formats == ["yuv420p", None]
