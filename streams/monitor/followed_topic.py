@@ -2,14 +2,19 @@
 
 from abc import ABC, abstractmethod
 
+import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
+from schemas.codec import WireError
+from schemas.messages import Message
 from schemas.topics import TOPICS
-from streams.kafka.clients import reader_config
+from streams.kafka.clients import create_codec, reader_config
 from streams.kafka.lag import ANSWER_S
 from streams.kafka.polling import poll
 from streams.settings import Settings
 from streams.topology import readers_group
+
+log = structlog.get_logger()
 
 _QUEUE_KIB = 16 * 1024
 """Limit of the client's queue of fetched records; one record may exceed it."""
@@ -26,6 +31,7 @@ class FollowedTopic(ABC):
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
+        self._codec = create_codec(settings)
         self._name = settings.topic_prefix + topic
         self._consumer = Consumer(
             reader_config(settings, readers_group(settings), queued_max_messages_kbytes=_QUEUE_KIB)
@@ -59,6 +65,17 @@ class FollowedTopic(ABC):
     @abstractmethod
     def apply(self, key: bytes, value: bytes | None) -> None:
         """Apply one record; a value of None is a tombstone."""
+
+    def decoded[M: Message](self, kind: type[M], key: bytes, value: bytes) -> M | None:
+        """Return a record of the topic; None, with a line in the log, if it cannot be decoded."""
+        try:
+            found = self._codec.decode(self._topic, value)
+        except WireError as error:
+            shown = key.decode(errors="replace")
+            log.warning("record cannot be decoded", topic=self._topic, key=shown, reason=error.reason)
+            return None
+        assert isinstance(found, kind)
+        return found
 
     def _restart(self) -> None:
         self.clear()

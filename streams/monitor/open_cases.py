@@ -3,16 +3,10 @@
 import sqlite3
 from typing import NamedTuple
 
-import structlog
-
-from schemas.codec import WireError
 from schemas.messages import Case
-from streams.kafka.clients import create_codec
 from streams.monitor.followed_topic import FollowedTopic
 from streams.settings import Settings
 from streams.telemetry import metrics
-
-log = structlog.get_logger()
 
 _CACHE_KIB = 8 * 1024
 _SCHEMA = f"""
@@ -41,7 +35,6 @@ class OpenCases(FollowedTopic):
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._codec = create_codec(settings)
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(_SCHEMA)
         self._database.execute("BEGIN")  # for ever: nothing is kept beyond the process
@@ -82,14 +75,5 @@ class OpenCases(FollowedTopic):
             self._database.execute(change if value is None else put, (case_id, reference_id, rest))
         elif value is None:
             self.opened.pop(key, None)
-        elif (case := self._decoded(key, value)) is not None and case.policy is not None:
+        elif (case := self.decoded(Case, key, value)) is not None and case.policy is not None:
             self.opened[key] = Opened(case.opened_by, case.opened_at.timestamp(), case.policy.four_eyes)
-
-    def _decoded(self, key: bytes, value: bytes) -> Case | None:
-        try:
-            case = self._codec.decode("cases", value)
-        except WireError as error:
-            log.warning("case cannot be decoded", key=key.decode(errors="replace"), reason=error.reason)
-            return None
-        assert isinstance(case, Case)
-        return case

@@ -5,17 +5,11 @@ from collections import Counter
 from hashlib import blake2b
 from typing import get_args
 
-import structlog
-
-from schemas.codec import WireError
 from schemas.messages import State, Takedown
-from streams.kafka.clients import create_codec
 from streams.monitor.followed_topic import FollowedTopic
 from streams.settings import Settings
 from streams.takedown.life import pending
 from streams.telemetry import metrics
-
-log = structlog.get_logger()
 
 _CLOCKS_S = {"24h": 24 * 3600.0, "48h": 48 * 3600.0}
 _STATES = tuple(state for state in get_args(State) if pending(state) or state == "held")
@@ -38,7 +32,6 @@ class PendingTakedowns(FollowedTopic):
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._codec = create_codec(settings)
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(_SCHEMA)
         # One transaction for ever: nothing is kept beyond the process.
@@ -67,14 +60,11 @@ class PendingTakedowns(FollowedTopic):
         self._database.execute("DELETE FROM pending")
         self._numbers.clear()
 
-    def apply(self, key: bytes, value: bytes | None) -> None:  # noqa: ARG002 - the event has it
+    def apply(self, key: bytes, value: bytes | None) -> None:
         """Apply one event."""
-        try:
-            event = self._codec.decode("takedowns", value or b"")
-        except WireError as error:
-            log.warning("takedown cannot be decoded", reason=error.reason)
+        event = self.decoded(Takedown, key, value or b"")
+        if event is None:
             return
-        assert isinstance(event, Takedown)
         takedown_id = blake2b(event.takedown_id.encode(), digest_size=_ID_BYTES).digest()
         delete = "DELETE FROM pending WHERE id = ? RETURNING state, since_s"
         before = self._database.execute(delete, (takedown_id,)).fetchone()

@@ -1,17 +1,11 @@
 """Cases that wait for their second person: their number and age, from the cases and the standings."""
 
-import structlog
-
-from schemas.codec import WireError
 from schemas.messages import Standing
 from streams.cases.four_eyes import Confirmation, confirmation_of, unconfirmed
-from streams.kafka.clients import create_codec
 from streams.monitor.followed_topic import FollowedTopic
 from streams.monitor.open_cases import OpenCases
 from streams.settings import Settings
 from streams.telemetry import metrics
-
-log = structlog.get_logger()
 
 
 class WaitingCases(FollowedTopic):
@@ -27,7 +21,6 @@ class WaitingCases(FollowedTopic):
     """
 
     def __init__(self, settings: Settings, cases: OpenCases) -> None:
-        self._codec = create_codec(settings)
         self._always = settings.four_eyes
         self._cases = cases
         self._confirmations: dict[bytes, Confirmation] = {}
@@ -55,7 +48,7 @@ class WaitingCases(FollowedTopic):
         if b"/" in key:
             return
         self._cases.changed.add(key)
-        confirmation = confirmation_of(self._decoded(key, value)) if value is not None else None
+        confirmation = confirmation_of(self.decoded(Standing, key, value)) if value is not None else None
         if confirmation is None:
             self._confirmations.pop(key, None)
         else:
@@ -67,12 +60,3 @@ class WaitingCases(FollowedTopic):
             return False
         references = self._cases.references(case_id)
         return bool(unconfirmed(opened.opened_by, self._confirmations.get(case_id), references))
-
-    def _decoded(self, key: bytes, value: bytes) -> Standing | None:
-        try:
-            standing = self._codec.decode("standings", value)
-        except WireError as error:
-            log.warning("standing cannot be decoded", key=key.decode(errors="replace"), reason=error.reason)
-            return None
-        assert isinstance(standing, Standing)
-        return standing

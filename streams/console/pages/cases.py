@@ -6,14 +6,13 @@ from urllib.parse import quote
 
 from litestar import Request, Response, get, post
 from litestar.background_tasks import BackgroundTask
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import File
 
 from streams.cases.four_eyes import is_second_person
 from streams.console.pages.case_copies import OF_CASE, found_copies
 from streams.console.pages.erasures import n_unfinished
-from streams.console.pages.parts import cursor, next_page
+from streams.console.pages.parts import cursor, find_case, next_page
 from streams.console.pages.search import n_found, search_state
 from streams.console.render import go_to
 from streams.console.scope import of_case, of_listed, require_right
@@ -43,7 +42,7 @@ def routes(site: Site) -> list[Any]:
 
     @post("/cases/{case_id:str}/evidence", opt={"right": "evidence", "owner": of_case})
     async def evidence(request: Request[Any, Any, Any], case_id: FromPath[str]) -> File:
-        _find(site, case_id)
+        find_case(site, case_id)
         packing = site.actions(request).pack(case_id)
         path = await packing.__aenter__()
         sent = BackgroundTask(packing.__aexit__, None, None, None)
@@ -99,15 +98,8 @@ def _next(rows: list[CaseRow]) -> str | None:
     return f"{rows[_NEWEST - 1].opened_s!r}~{rows[_NEWEST - 1].case_id}" if len(rows) > _NEWEST else None
 
 
-def _find(site: Site, case_id: str) -> CaseRow:
-    row = site.store.cases.find(case_id)
-    if row is None:
-        raise NotFoundException
-    return row
-
-
 def _case(site: Site, request: AnyRequest, case_id: str) -> dict[str, Any]:
-    row, store, now = _find(site, case_id), site.store, datetime.now(UTC)
+    row, store, now = find_case(site, case_id), site.store, datetime.now(UTC)
     held = store.takedowns.held_of_case(case_id, OF_CASE)  # of which alone the report counts what waits for a reference
     jobs = store.reviews.queue(_MAX_REVIEWS + 1, case_id, site.decisions.keys())
     records = CaseRecords(

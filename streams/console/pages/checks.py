@@ -6,16 +6,15 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from litestar import Request, Response, get, post
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from schemas.ids import record_id
 from schemas.messages import Medium, Post, PostRef
 from streams.cases.labels import label_key
+from streams.console.pages.parts import find_case
 from streams.console.render import go_to, web_address
 from streams.console.scope import of_case
 from streams.console.site import Site
-from streams.console.store.cases import CaseRow
 from streams.console.store.checks import MAX_CHECKS, Check, Unread
 from streams.console.store.takedowns import Row
 from streams.console.words import Words
@@ -46,7 +45,7 @@ def routes(site: Site) -> list[Any]:
 
     @get("/cases/{case_id:str}/checks", opt={"right": "read", "owner": of_case})
     async def listed(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
-        row, checks = _find(site, case_id), site.store.checks.of_case(case_id)
+        row, checks = find_case(site, case_id, is_victims=True), site.store.checks.of_case(case_id)
         return site.renderer.page(
             request,
             "checks",
@@ -59,7 +58,7 @@ def routes(site: Site) -> list[Any]:
 
     @post("/cases/{case_id:str}/checks", opt={"right": "extend", "owner": of_case})
     async def begin(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
-        _find(site, case_id)
+        find_case(site, case_id, is_victims=True)
         sent, now = await request.form(), datetime.now(UTC)
         given = _addresses(site.renderer.words(request), str(sent.get("addresses", "")))
         posts = [_post(registry, address, now) for address in given]
@@ -67,13 +66,6 @@ def routes(site: Site) -> list[Any]:
         return go_to(f"/cases/{quote(case_id, safe='')}/checks")
 
     return [listed, begin]
-
-
-def _find(site: Site, case_id: str) -> CaseRow:
-    row = site.store.cases.find(case_id)
-    if row is None or row.benign:
-        raise NotFoundException
-    return row
 
 
 async def _begin(site: Site, request: Request[Any, Any, Any], case_id: str, posts: list[Post]) -> None:

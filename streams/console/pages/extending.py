@@ -3,15 +3,14 @@
 from typing import Any
 
 from litestar import Request, Response, get, post
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from streams.console.openings import new_draft
 from streams.console.pages.opening import begin_opening, lines
+from streams.console.pages.parts import find_case
 from streams.console.render import go_to
 from streams.console.scope import of_case
 from streams.console.site import Site
-from streams.console.store.cases import CaseRow
 from streams.console.uploads import MAX_UPLOAD_BYTES
 from streams.desk.open_case import NewCase
 
@@ -21,7 +20,7 @@ def routes(site: Site) -> list[Any]:
 
     @get("/cases/{case_id:str}/extend", opt={"right": "extend", "owner": of_case})
     async def form(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
-        row = _find(site, case_id)
+        row = find_case(site, case_id, is_victims=True)
         return site.renderer.page(
             request,
             "extend",
@@ -37,16 +36,9 @@ def routes(site: Site) -> list[Any]:
         request_max_body_size=MAX_UPLOAD_BYTES,
     )
     async def begin(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
-        row, sent = _find(site, case_id), await request.form()
+        row, sent = find_case(site, case_id, is_victims=True), await request.form()
         new = NewCase(row.name, (), lines(sent, "terms"), lines(sent, "phrases"), case_id=case_id)
         opening = await begin_opening(site, request, sent, new)
         return go_to(f"/open/{opening.opening_id}")
 
     return [form, begin]
-
-
-def _find(site: Site, case_id: str) -> CaseRow:
-    row = site.store.cases.find(case_id)
-    if row is None or row.benign:
-        raise NotFoundException
-    return row

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from litestar.exceptions import NotFoundException
 from markupsafe import Markup
 
 from schemas.messages import Evidence, Modality
+from streams.console.site import Site
+from streams.console.store.cases import CaseRow
 from streams.console.store.database import NEVER_S
 from streams.console.store.takedowns import Row
 from streams.console.timeline import Stretch, timeline
@@ -35,6 +38,20 @@ class ShownMatch(NamedTuple):
 
 
 _MAX_LINES = 6
+
+
+def find_case(site: Site, case_id: str, *, is_victims: bool = False) -> CaseRow:
+    """Return an open case, which may have to be a victim's and no allow-list.
+
+    Raises
+    ------
+    NotFoundException
+        There is none.
+    """
+    row = site.store.cases.find(case_id)
+    if row is None or (is_victims and row.benign):
+        raise NotFoundException
+    return row
 
 
 def shown_matches(t: Words, evidence: Sequence[Evidence], file_names: Mapping[str, str]) -> list[ShownMatch]:

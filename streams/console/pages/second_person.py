@@ -4,13 +4,13 @@ from typing import Any
 from urllib.parse import quote
 
 from litestar import Request, Response, get, post
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from streams.cases.four_eyes import is_second_person
+from streams.console.pages.parts import find_case
 from streams.console.render import go_to
 from streams.console.site import Site
-from streams.console.store.cases import PAGE, CaseRow
+from streams.console.store.cases import PAGE
 from streams.errors import UsageError
 
 _MAX_WHY = 500
@@ -26,7 +26,7 @@ def routes(site: Site) -> list[Any]:
 
     @get("/cases/{case_id:str}/confirm", opt={"right": "confirm"})
     async def ask(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
-        row = _find(site, case_id)
+        row = find_case(site, case_id)
         pieces = [entry.reference for entry in site.store.cases.entries(case_id) if entry.reference is not None]
         return site.renderer.page(
             request,
@@ -40,7 +40,7 @@ def routes(site: Site) -> list[Any]:
     @post("/cases/{case_id:str}/confirm", opt={"right": "confirm"})
     async def confirm(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
         t, form = site.renderer.words(request), await request.form()
-        _find(site, case_id)
+        find_case(site, case_id)
         why = str(form.get("why", "")).strip()[:_MAX_WHY]
         if not why:
             raise UsageError(t("second.no_reason"))
@@ -50,10 +50,3 @@ def routes(site: Site) -> list[Any]:
         return go_to(f"/cases/{quote(case_id, safe='')}/confirm")
 
     return [waiting, ask, confirm]
-
-
-def _find(site: Site, case_id: str) -> CaseRow:
-    row = site.store.cases.find(case_id)
-    if row is None:
-        raise NotFoundException
-    return row

@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from streams.console.site import Site
-from tests.unit.console.made_site import RecordedActions, fill, made_site, withdraw_two
+from tests.unit.console.made_site import Clock, RecordedActions, fill, made_site, withdraw_two
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

@@ -73,6 +73,15 @@ PICTURES = os.environ.get("JIKIMI_PICTURES", "")
 SUFFIX = "" if PICTURES else EVIL
 
 
+class Clock:
+    """Clock of a site that stands still until a test sets it."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 class RecordedActions:
     """Acts that are only recorded."""
 

@@ -7,22 +7,10 @@ import pytest
 from schemas.messages import Label
 from streams.console.leases import LEASE_S, MAX_LEASES, MAX_OF_HOLDER, Leases
 from streams.console.site import Site
-from tests.unit.console.made_site import JUNE, RecordedActions, ago, browser, put, token
+from tests.unit.console.made_site import JUNE, Clock, RecordedActions, ago, browser, put, token
 from tests.unit.console.test_pages import JOB, POST
 
 KEY, MINOR = f"{POST}/case-a", "post-m/case-m"
-
-
-class Clock:
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -8,19 +8,7 @@ from streams.console.limits import MAX_FAILURES, Counter, Limits, network_of
 from streams.console.sessions import ONE_PERSON, TEAM, Identity, Policy, Sessions
 from streams.console.site import Site
 from streams.rights.person import Person
-from tests.unit.console.made_site import JUNE, MINA, browser
-
-
-class Clock:
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.unit.console.made_site import JUNE, MINA, Clock, browser
 
 
 @pytest.mark.parametrize("policy", [ONE_PERSON, TEAM])

@@ -27,7 +27,7 @@ from streams.rights.settings import OidcSettings
 from streams.rights.table import MACHINE
 from streams.settings import load_settings
 from tests.support.oidc_provider import CLIENT, ISSUER, SECRET, LocalProvider
-from tests.unit.console.made_site import fill, made_site
+from tests.unit.console.made_site import Clock, fill, made_site
 from tests.unit.console.test_scope import handlers
 
 ORIGIN = "https://console.example"
@@ -40,21 +40,9 @@ OIDC = OidcSettings(
 CONSOLE = ConsoleSettings(origin=f"{ORIGIN}/", pseudonyms={"account": "mina", "june@centre.example": "juniper 7"})
 
 
-class Clock:
-    now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 @pytest.fixture
 def provider() -> LocalProvider:
     return LocalProvider()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import pytest
 from streams.console.shown_once import SHOWN_S, ShownOnce
 from streams.console.site import Site
 from streams.console.wellbeing import BREAK_S, MAX_PERSONS, Wellbeing
-from tests.unit.console.made_site import RecordedActions, browser, token
-from tests.unit.console.test_leases import Clock
+from tests.unit.console.made_site import Clock, RecordedActions, browser, token
 from tests.unit.console.test_pages import JOB, LOOK, POST
 
 

@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+
+from streams.decode.settings import MediaSettings
 
 type Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -64,3 +67,9 @@ async def serving() -> AsyncIterator[Server]:
             yield server
         finally:
             await server.close()
+
+
+def settings(folder: Path, **changes: object) -> MediaSettings:
+    """Return the settings of a fetcher that reaches the server."""
+    defaults = {"allowed_hosts": ("127.0.0.1",), "max_bytes": 1_000_000, "fetch_timeout_s": 20.0}
+    return MediaSettings.model_validate({"temporary_folder": folder, **defaults, **changes})

@@ -1,7 +1,6 @@
 """Media that DASH manifests name, from a server on the loopback."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,10 @@ from streams.decode.fetch.manifest import parsed
 from streams.decode.fetch.pieces import MAX_PARTS, MAX_SEGMENTS, Piece, pieces
 from streams.errors import UnprocessableError
 from tests.unit.decode.made import moving, tone, video
-from tests.unit.decode.served import Server, response
-from tests.unit.decode.test_hls import fetched, refusal, scanned, settings
+from tests.unit.decode.served import Server, response, settings
+from tests.unit.decode.test_hls import ELSEWHERE, fetched, refusal, scanned
 
 BASE = "http://host/clip/a.mpd"
-
-
-@pytest.fixture
-async def fetcher(tmp_path: Path) -> AsyncIterator[Fetcher]:
-    async with Fetcher(settings(tmp_path)) as fetcher:
-        yield fetcher
 
 
 def manifest(*periods: str, attributes: str = 'mediaPresentationDuration="PT8S"') -> str:
@@ -183,16 +176,7 @@ async def test_a_live_manifest_is_refused_as_such(server: Server, fetcher: Fetch
     assert refused.value.reason == "media_playlist"
 
 
-@pytest.mark.parametrize(
-    ("target", "reason"),
-    [
-        ("http://localhost:{port}/secret", "link_private_address"),
-        ("http://169.254.169.254/", "link_private_address"),
-        ("file:///etc/passwd", "link_scheme"),
-        ("s3://bucket/key", "link_scheme"),
-        ("http://[::1/", "link_malformed"),
-    ],
-)
+@pytest.mark.parametrize(("target", "reason"), ELSEWHERE.items())
 async def test_a_manifest_leads_nowhere_that_a_link_may_not(
     server: Server, fetcher: Fetcher, target: str, reason: str
 ) -> None:

@@ -1,25 +1,12 @@
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from streams.decode.fetch.fetcher import Fetcher
-from streams.decode.settings import MediaSettings
 from streams.errors import RecordError, TransientError, UnprocessableError
 from streams.links.addresses import AddressPolicy
-from tests.unit.decode.served import Server, response
-
-
-@pytest.fixture
-async def fetcher(tmp_path: Path) -> AsyncIterator[Fetcher]:
-    async with Fetcher(settings(tmp_path)) as fetcher:
-        yield fetcher
-
-
-def settings(folder: Path, **changes: object) -> MediaSettings:
-    defaults = {"allowed_hosts": ("127.0.0.1",), "max_bytes": 1_000_000, "fetch_timeout_s": 20.0}
-    return MediaSettings.model_validate({"temporary_folder": folder, **defaults, **changes})
+from tests.unit.decode.served import Server, response, settings
 
 
 def is_empty(folder: Path) -> bool:

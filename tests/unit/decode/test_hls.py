@@ -1,7 +1,7 @@
 """Media that HLS playlists name, from a server on the loopback."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -13,24 +13,21 @@ from streams.decode.fetch.received import Received
 from streams.decode.fetch.turns import Share, Turn
 from streams.decode.fetch.unnamed import unnamed_file
 from streams.decode.media.probe import scan
-from streams.decode.settings import MediaSettings
 from streams.errors import RecordError, TransientError
 from tests.unit.decode.made import moving, tone, video
-from tests.unit.decode.served import Server, response
+from tests.unit.decode.served import Server, response, settings
 from tests.unit.decode.test_probe import SAMPLING
 
+ELSEWHERE = {
+    "http://localhost:{port}/secret": "link_private_address",
+    "http://169.254.169.254/": "link_private_address",
+    "file:///etc/passwd": "link_scheme",
+    "s3://bucket/key": "link_scheme",
+    "data:,a": "link_scheme",
+    "http://[::1/": "link_malformed",
+}
+"""Links that nothing on the web leads to, and why."""
 _FRAGMENTED = {"movflags": "empty_moov+default_base_moof+frag_keyframe"}
-
-
-@pytest.fixture
-async def fetcher(tmp_path: Path) -> AsyncIterator[Fetcher]:
-    async with Fetcher(settings(tmp_path)) as fetcher:
-        yield fetcher
-
-
-def settings(folder: Path, **changes: object) -> MediaSettings:
-    defaults = {"allowed_hosts": ("127.0.0.1",), "max_bytes": 1_000_000, "fetch_timeout_s": 20.0}
-    return MediaSettings.model_validate({"temporary_folder": folder, **defaults, **changes})
 
 
 def playlist(*lines: str) -> bytes:
@@ -204,17 +201,7 @@ async def test_encrypted_segments_are_a_reason(server: Server, fetcher: Fetcher)
     assert await fetched(fetcher, server.url("/some")) == (b"clearclear", ["media_encrypted"])
 
 
-@pytest.mark.parametrize(
-    ("target", "reason"),
-    [
-        ("http://localhost:{port}/secret", "link_private_address"),
-        ("http://169.254.169.254/", "link_private_address"),
-        ("file:///etc/passwd", "link_scheme"),
-        ("s3://bucket/key", "link_scheme"),
-        ("data:,a", "link_scheme"),
-        ("http://[::1/", "link_malformed"),
-    ],
-)
+@pytest.mark.parametrize(("target", "reason"), ELSEWHERE.items())
 async def test_a_playlist_leads_nowhere_that_a_link_may_not(
     server: Server, fetcher: Fetcher, target: str, reason: str
 ) -> None:

@@ -10,8 +10,8 @@ from streams.decode.fetch.fetcher import Fetcher
 from streams.errors import TransientError, UnprocessableError
 from streams.links import did
 from streams.links.did import document_address, server_of
-from tests.unit.decode.served import Server, response, serving
-from tests.unit.decode.test_fetch import refusal, settings
+from tests.unit.decode.served import Server, response, serving, settings
+from tests.unit.decode.test_fetch import refusal
 
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 BLOB = f"/xrpc/com.atproto.sync.getBlob?did={DID}&cid=bafy"

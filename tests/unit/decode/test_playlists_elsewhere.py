@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from streams.decode.fetch.fetcher import Fetcher
-from tests.unit.decode.served import Server, response
+from tests.unit.decode.served import Server, response, settings
 from tests.unit.decode.test_dash import manifest, period, single
-from tests.unit.decode.test_hls import fetched, refusal, settings
+from tests.unit.decode.test_hls import fetched, refusal
 from tests.unit.decode.test_object_store import OBJECT_HEADERS
 
 
