@@ -34,7 +34,7 @@ while True:
         continue
     if message.error():
         sys.exit(str(message.error()))
-    value = message.value()
+    value = message.value() or b""
     if value[:2] != b"\xc3\x01":
         sys.exit("written with a schema registry: use its deserializer")
     event = fastavro.schemaless_reader(io.BytesIO(value[10:]), SCHEMAS[value[2:10]])
