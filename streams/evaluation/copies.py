@@ -14,7 +14,7 @@ from streams.evaluation.cuts import make_sound, sounds
 from streams.evaluation.edits.catalogue import EDITS, PICTURE_EDITS, SOUND_EDITS, make_edited
 from streams.evaluation.edits.edit import Other
 from streams.evaluation.manifest import LOOK_ALIKE, Query
-from streams.evaluation.material import OVERLAYS, Material
+from streams.evaluation.material import OVERLAYS, SPEECH_OVER_COPIES, Material
 from streams.evaluation.set_plan import SetPlan, Sources
 
 log = structlog.get_logger()
@@ -111,8 +111,8 @@ def _overlays(sources: Sources, out: Path, plan: SetPlan) -> dict[Other, list[Pa
         make_sound([each], folder / f"music-{n}.m4a")
         for n, each in enumerate(sounds(sources.music, seconds)[-OVERLAYS:])
     ]
-    usable = [each for each in sounds(sources.speech, seconds) if each.end_s > 1.0]
-    groups = [usable[n : n + _SPEECH_FILES] for n in range(0, min(len(usable), 4 * _SPEECH_FILES), _SPEECH_FILES)]
+    usable = [each for each in sounds(sources.speech, seconds)[:SPEECH_OVER_COPIES] if each.end_s > 1.0]
+    groups = [usable[n : n + _SPEECH_FILES] for n in range(0, len(usable), _SPEECH_FILES)]
     speech = [make_sound(each, folder / f"speech-{n}.m4a") for n, each in enumerate(groups)]
     return {"music": music, "speech": speech}
 

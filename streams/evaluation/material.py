@@ -10,15 +10,15 @@ import structlog
 
 from streams.errors import UsageError
 from streams.evaluation.cuts import Lengths, Stretch, make_cut, plan_cuts, sounds, stretches
-from streams.evaluation.rooms.recording import Recording, make_recording
+from streams.evaluation.rooms.recording import SENTENCES, Recording, make_recording
 from streams.evaluation.set_plan import SetPlan, Sources
 
 log = structlog.get_logger()
 
 OVERLAYS = 4
 """Pieces of music laid over copies, never used for silent clips, because both would then share a recording."""
-_SPEECH_FILES = 200
-"""Files of speech that may be audible in rooms."""
+SPEECH_OVER_COPIES = 48
+"""Files of speech laid over copies, never used in rooms, for the same reason."""
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -79,9 +79,9 @@ def _cut(pool: ProcessPoolExecutor, sources: Sources, out: Path, plan: SetPlan, 
 def _rendered(
     pool: ProcessPoolExecutor, sources: Sources, out: Path, plan: SetPlan, rng: np.random.Generator
 ) -> Material:
-    """Render rooms, some of them without a reference."""
+    """Render rooms, some of them without a reference; each recording has sentences of its own while there are some."""
     photographs = _files(sources.photographs, _PICTURES)
-    speech = tuple(stretch.path for stretch in sounds(sources.speech, plan.seconds))[:_SPEECH_FILES]
+    speech = [stretch.path for stretch in sounds(sources.speech, plan.seconds)][SPEECH_OVER_COPIES:]
     planned: dict[str, list[Recording]] = {"reference": [], "look-alike": [], "other": []}
     registered = (plan.recordings + 1) // 2
     for number in range(plan.rooms + _n_other_rooms(sources, plan)):
@@ -90,7 +90,8 @@ def _rendered(
             kind = "other" if number >= plan.rooms else "reference" if turn < registered else "look-alike"
             length_s = Lengths(plan.seconds, plan.spread, plan.long_share).draw(rng)
             target = out / f"{kind}s" / f"{kind}-room-{number:03}-{turn}.mp4"
-            planned[kind].append(Recording(seed, turn, length_s, target, photographs, speech))
+            said, speech = tuple(speech[:SENTENCES]), speech[SENTENCES:]
+            planned[kind].append(Recording(seed, turn, length_s, target, photographs, said))
     made = {kind: list(pool.map(make_recording, group)) for kind, group in planned.items()}
     kinds = {path: "room" for group in made.values() for path in group}
     return Material(made["reference"], made["look-alike"], made["other"], kinds)

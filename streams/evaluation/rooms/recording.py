@@ -22,6 +22,8 @@ from streams.evaluation.edits.edit import to_int16
 from streams.evaluation.rooms import person
 from streams.evaluation.rooms.background import HEIGHT, WIDTH, Light, background
 
+SENTENCES = 4
+"""Most files of speech in a recording."""
 _ENCODING = Encoding(crf=23, preset="ultrafast")
 _GRAIN = 1_000_003
 """Values of sensor noise drawn once; each picture uses another part of them."""
@@ -92,7 +94,8 @@ def record(at: Room, seed: int, number: int, seconds: float, speech: Sequence[Pa
     seed, number
         The room's seed and the number of the recording in it; the same ones give the same clip.
     speech
-        Files of speech, of which some are audible; none without files.
+        Files of speech, of which some are audible, each once; none without files. Recordings that share a file share
+        a piece of sound, which makes one a copy of the other.
     """
     rng, n = np.random.default_rng([seed, 1 + number]), int(seconds * FPS)
     people = [(person.looks(rng), person.path(n, rng)) for _ in range(int(rng.choice([1, 2], p=[0.65, 0.35])))]
@@ -144,8 +147,8 @@ def _sound(at: Room, steps: npt.NDArray[np.bool_], speech: Sequence[Path], rng: 
     for index in np.flatnonzero(steps):
         part = events[index * SAMPLES_PER_PICTURE :][: thump.size]
         part += thump[: part.size] * rng.uniform(300, 1500)
-    for _ in range(int(rng.integers(0, 5)) if speech else 0):
-        said = read_clip(speech[int(rng.integers(len(speech)))], 0.0, 5.0).pcm.astype(np.float64)
+    for index in rng.permutation(len(speech))[: int(rng.integers(0, SENTENCES + 1))]:
+        said = read_clip(speech[index], 0.0, 5.0).pcm.astype(np.float64)
         part = events[int(rng.integers(n)) :][: said.size]
         part += said[: part.size] * rng.uniform(0.1, 0.5)
     echoed = _convolved(events, at.echo)

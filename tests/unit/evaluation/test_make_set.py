@@ -1,14 +1,18 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from streams.errors import UsageError
+from streams.evaluation import material
 from streams.evaluation.copies import planned_copies
+from streams.evaluation.cuts import Stretch
 from streams.evaluation.edits import EDITS
 from streams.evaluation.make_set import make_set
 from streams.evaluation.manifest import read_manifest
-from streams.evaluation.material import Material
+from streams.evaluation.material import SPEECH_OVER_COPIES, Material
+from streams.evaluation.rooms.recording import Recording
 from streams.evaluation.set_plan import SetPlan, Sources
 
 ROOMS = SetPlan(
@@ -35,6 +39,23 @@ def test_a_set_needs_no_footage_and_leaves_recordings_of_its_rooms_out_of_the_re
     identical = next(query for query in made.queries if query.transform == "identical")
     assert Path(identical.path or "").read_bytes() == Path(made.references[0].path or "").read_bytes()
     assert {query.shows for query in made.queries if query.path} == {"room"}
+
+
+def test_no_two_recordings_share_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[Recording] = []
+
+    class Pool:
+        def map(self, _make: object, group: list[Recording]) -> list[Path]:
+            rendered.extend(group)
+            return [each.target for each in group]
+
+    spoken = [Stretch(Path(f"{number}.wav"), 0.0, 2.0) for number in range(SPEECH_OVER_COPIES + 10)]
+    monkeypatch.setattr(material, "sounds", lambda *_: spoken)
+    plan = replace(ROOMS, recordings=4)
+    material.make_material(Pool(), Sources(speech=tmp_path), tmp_path, plan, np.random.default_rng(1))  # type: ignore[arg-type]
+    said = [path for each in rendered for path in each.speech]
+    assert len(said) == len(set(said)) == 10
+    assert not {each.path for each in spoken[:SPEECH_OVER_COPIES]} & set(said)
 
 
 def test_a_set_without_footage_and_rooms_is_refused(tmp_path: Path) -> None:
