@@ -102,17 +102,22 @@ AUDIO = AlignmentParameters(
     floor=0.25,
     even=0.25,
     nats=14.0,
-    most=8.0,
+    most=14.0,
     miss=0.5,
     tolerance_s=0.3,
     independent_s=1.5,
     changed=0.0,
-    min_pairs=3,
+    min_pairs=2,
     half=8.0,
     max_speed=1.25,
+    sure=0.5,
+    sure_nats=14.0,
     window_s=2.67,
 )
-"""For windows of 2.67 s each quarter of a second, timed by their middles, which match at no greater change of speed."""
+"""For windows of 2.67 s, a post's each half a second and a reference's each quarter, timed by their middles.
+
+They match at no greater change of speed. Similarities are relative, see models/audio/likeness.py.
+"""
 
 
 @dataclass(frozen=True)

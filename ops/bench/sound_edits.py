@@ -73,6 +73,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--landmarks", action="store_true", help="also by landmarks, plain and probed: minutes")
+    parser.add_argument("--edit", action="append", help="only this edit, several times for several")
+    parser.add_argument("--every", type=int, default=1, help="only every N-th sound")
     parser.add_argument("--hop", type=int, default=1, help="use every N-th window of a post")
     arguments = parser.parse_args()
     sounds = make_set(arguments.folder, np.random.default_rng(arguments.seed))
@@ -82,22 +84,24 @@ def main() -> None:
     spent_s: dict[str, float] = defaultdict(float)
     for method in methods:
         method.add([piece.sound for piece in sounds.references])
-    for edit, expected, query in queries(sounds, arguments.seed):
+    for edit, expected, query in queries(sounds, arguments.seed, arguments.edit or list(EDITS), arguments.every):
         for method in methods:
             began_s = time.process_time()
             scores = method.search(query)
             spent_s[method.name] += time.process_time() - began_s
             found[method.name] += [Ranked(edit, score, at == expected) for at, score in enumerate(scores)]
     for method in methods:
-        show(method.name, found[method.name], len(sounds.references), spent_s[method.name])
+        n_copies = len(sounds.references[:: arguments.every])
+        show(method.name, found[method.name], n_copies, spent_s[method.name])
 
 
-def show(method: str, ranked: Sequence[Ranked], n_references: int, spent_s: float) -> None:
+def show(method: str, ranked: Sequence[Ranked], n_each: int, spent_s: float) -> None:
     """Print one row for each edit and one for all."""
     sys.stdout.write(f"\n{method}: {spent_s:.0f} CPU s\n{'edit':24}recall at P=1  micro-AP  highest wrong\n")
-    for name in [*EDITS, "all"]:
+    edits = list(dict.fromkeys(one.edit for one in ranked))
+    for name in [*edits, "all"]:
         pairs = [one for one in ranked if name in (one.edit, "all")]
-        n_copies = n_references * (len(EDITS) if name == "all" else 1)
+        n_copies = n_each * (len(edits) if name == "all" else 1)
         curve = precision_recall_curve([one.score for one in pairs], [one.is_copy for one in pairs], n_copies)
         wrong = max(one.score for one in pairs if not one.is_copy)
         sys.stdout.write(f"{name:24}{curve.recall_at(1.0):13.3f}{curve.average_precision:10.3f}{wrong:15.2f}\n")
@@ -236,14 +240,14 @@ def read(path: Path) -> Sound:
     return np.concatenate(parts)
 
 
-def queries(sounds: Set, seed: int) -> Iterator[tuple[str, int | None, Sound]]:
+def queries(sounds: Set, seed: int, edits: Sequence[str], every: int = 1) -> Iterator[tuple[str, int | None, Sound]]:
     """Yield edit, number of the reference (None if it is no copy) and edited sound."""
     pieces = [*enumerate(sounds.references), *((None, piece) for piece in sounds.others)]
-    for name, edit in EDITS.items():
-        for number, (expected, piece) in enumerate(pieces):
+    for name in edits:
+        for number, (expected, piece) in [*enumerate(pieces)][::every]:
             rng = np.random.default_rng([seed, number, *name.encode()])
             over = {kind: choices[rng.integers(len(choices))] for kind, choices in sounds.over.items()}
-            yield name, expected, edit(_part(piece.sound, _POST_S, rng), over, rng)
+            yield name, expected, EDITS[name](_part(piece.sound, _POST_S, rng), over, rng)
 
 
 type Over = Mapping[str, Sound]

@@ -113,8 +113,15 @@ def observed[**P, R](modality: Modality, call: Callable[P, R], count: Callable[[
     return timed
 
 
-def describe_sound(modality: Modality, model: SoundModel, message: Sounds, key: bytes | None = None) -> Output:
+def describe_sound(
+    modality: Modality, model: SoundModel, message: Sounds, key: bytes | None = None, *, every: int = 1
+) -> Output:
     """Return one modality's descriptors of one segment's sound; `key` is that of its digests, if these are wanted.
+
+    Parameters
+    ----------
+    every
+        1 keeps every row, 2 every second one.
 
     Raises
     ------
@@ -124,7 +131,7 @@ def describe_sound(modality: Modality, model: SoundModel, message: Sounds, key: 
     if message.rate_hz != model.rate_hz or len(message.pcm) % 2:
         raise UnprocessableError("sound_unreadable", f"{model.name} requires 16-bit samples at {model.rate_hz} Hz")
     vectors, times_s = sound_rows(modality, model, message, message.segment.start_s)
-    found = descriptors(message.segment, modality, model, vectors, times_s)
+    found = descriptors(message.segment, modality, model, vectors[::every], times_s[::every])
     found = msgspec.structs.replace(found, digests=exact_digests(message.digests, found.vectors, key))
     return Output("descriptors", descriptor_key(message.segment, modality), found)
 

@@ -89,6 +89,15 @@ def test_silent_and_unchanging_sounds_have_no_rows(model: AudioModel, pcm: npt.N
     assert len(model.describe(pcm.astype(np.int16)).vectors) == 0
 
 
+@pytest.mark.parametrize("number", range(3))
+def test_an_excerpt_hardly_longer_than_a_window_is_found_inside_another_sound(model: AudioModel, number: int) -> None:
+    original, around = melody(10 + number), melody(20 + number, 20.0)
+    around[60_000:80_800] = original[100_300:121_100]  # 2.6 s
+    score = matched_score(model, around, original)
+    assert score > 0.55
+    assert matched_score(model, melody(20 + number, 20.0), original) < score - 0.2
+
+
 @pytest.mark.parametrize("source", [2, 3, 5, 6], ids=["engine", "another engine", "wind", "other wind"])
 def test_a_steady_sound_is_found_and_another_recording_of_its_source_is_not(model: AudioModel, source: int) -> None:
     steady = Steady(np.random.default_rng([1, source]), RATE_HZ)
@@ -96,11 +105,11 @@ def test_a_steady_sound_is_found_and_another_recording_of_its_source_is_not(mode
     original, other = steady.recorded(rng, 30 * RATE_HZ), steady.recorded(rng, 15 * RATE_HZ)
     noise = rng.normal(0, 600, 15 * RATE_HZ)
     copy = (original[8 * RATE_HZ + 1000 : 23 * RATE_HZ + 1000] + noise).clip(-32768, 32767).astype(np.int16)
-    assert steady_score(model, copy, original) > 0.7
-    assert steady_score(model, other, original) < 0.3
+    assert matched_score(model, copy, original) > 0.7
+    assert matched_score(model, other, original) < 0.3
 
 
-def steady_score(model: AudioModel, post: npt.NDArray[np.int16], reference: npt.NDArray[np.int16]) -> float:
+def matched_score(model: AudioModel, post: npt.NDArray[np.int16], reference: npt.NDArray[np.int16]) -> float:
     one, other = model.describe(post), model.describe(reference)
     found = align(relative(one.vectors @ other.vectors.T), one.times_s, other.times_s, AUDIO)
     return found.score if found else 0.0
