@@ -117,7 +117,9 @@ class PostState(msgspec.Struct, kw_only=True, rename={"arrived": "heard"}):  # a
             self.arrived.setdefault(scores.modality, set()).add(scores.segment.segment)
             if self.parts.pending and not scores.segment.parts.pending:
                 self.parts = scores.segment.parts
-        is_late = scores.late or scores.look in self.looks.late
+        # Where looks are on, a late score of a post that is still arriving waits for it: its media are not known yet.
+        is_arriving = rules.look_at is not None and not self.closed and bool(self.arrived)
+        is_late = (scores.late or scores.look in self.looks.late) and not is_arriving
         if self.closed or self.is_complete or is_late:
             self._ask(scores.segment, rules, now_s, late=is_late)
         if self.is_complete and not self.closed and not self.looks.is_waiting:

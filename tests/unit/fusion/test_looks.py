@@ -234,6 +234,15 @@ def test_late_scores_wait_for_their_look_too() -> None:
     assert state.is_settled
 
 
+def test_a_late_name_of_a_post_that_is_still_arriving_waits_for_its_media() -> None:
+    parts = Parts(visual=1, audio=0, text=1)
+    state = new_state(parts)
+    name = scores("text", match(1.0, terms=1), medium=-1, parts=parts)
+    assert add(state, name, msgspec.structs.replace(name, late=True)) == []
+    assert add(state, first_pass(parts=parts)) == []
+    assert add(state, answer(asked(state))) == [("case-a", "review", "complete")]
+
+
 def test_late_scores_of_an_evicted_post_wait_for_their_look_too() -> None:
     answered, alone = new_state(), new_state()
     late = first_pass(at(20, 30), late=True)
