@@ -6,16 +6,14 @@ excerpt inside another video is found too, because a passage need not be the who
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
-
-import numpy as np
 
 from models.motion.evidence import evidence
 from models.motion.lines import Peak, best_passage, windows
-from models.motion.normalise import Box, limited, mirrored, normalised, resampled, reversed_in_time, within
-from models.motion.track import COLUMNS, STEP_S, WHOLE, Track
+from models.motion.normalise import Array, backwards, linear, resampled
+from models.motion.track import COLUMNS, STEP_S, Track
+from models.motion.views import VIEWS, Box, within
 
-SPEEDS = (1.0, 24 / 25, 25 / 24, 0.5, 0.75, 0.8, 5 / 6, 0.9, 1.1, 1.2, 1.25, 4 / 3, 1.5, 2.0)
+SPEEDS = (1.0, 24 / 25, 25 / 24, 0.9, 1.1, 0.85, 1.17, 0.8, 1.25, 0.75, 1.33, 1.5, 0.5, 2.0)
 """Seconds of the reference that pass in one of the query; 24 and 25 frames a second are often taken for each other."""
 SHORTEST_S = 2.5
 """Shortest passage."""
@@ -39,12 +37,16 @@ class MotionMatch:
     """Correlation of the passage in deviations of chance, less what unlikely readings cost."""
     query: tuple[float, float] = (0.0, 0.0)
     """Start and end of the passage, seconds of the query."""
-    mirrored: bool = False
+    view: str = ""
+    """Reading of the cells that correlates best, such as "mirrored" or "cropped"."""
 
 
 NOTHING = MotionMatch(0.0)
-_FORWARDS = tuple(product((False,), SPEEDS))
-_BACKWARDS = ((True, 1.0),)
+_FAST = tuple(view for view in VIEWS if view.at_any_speed)
+_READINGS = ((1.0, False, VIEWS), (1.0, True, _FAST), *((speed, False, _FAST) for speed in SPEEDS[1:]))
+"""Speed, whether backwards, and views; the likeliest first."""
+_CERTAIN, _MOST_OF_IT = 16.0, 0.7
+"""Correlation, and share of the query in the passage, from which no further readings are tried."""
 
 
 def compare(query: Track, reference: Track, *, box: Box | None = None) -> MotionMatch:
@@ -68,41 +70,35 @@ def compare(query: Track, reference: Track, *, box: Box | None = None) -> Motion
         raise ValueError(f"tracks of shapes {query.shape} and {reference.shape}")
     if min(len(query), len(reference)) < SHORTEST_S / STEP_S:
         return NOTHING
-    asked = query[:_MOST_QUERY] if box is None else within(query[:_MOST_QUERY], box)
-    passages = [one for first, piece in _pieces(reference, len(asked)) for one in _passages(asked, piece, first)]
-    best = max(passages, key=lambda one: one.z, default=NOTHING)
-    moving_s = min(_moving_s(asked), _moving_s(reference))
-    return replace(best, nats=evidence(best.z, moving_s))
+    asked, against = linear(query[:_MOST_QUERY]), linear(reference)
+    asked = asked if box is None else within(asked, box)
+    best = NOTHING
+    for match in (one for first, piece in _pieces(against, len(asked)) for one in _passages(asked, piece, first)):
+        best = max(best, match, key=lambda each: each.z)
+        if best.z > _CERTAIN and best.query[1] - best.query[0] > _MOST_OF_IT * len(asked) * STEP_S:
+            break
+    return replace(best, nats=evidence(best.z, query, reference))
 
 
-def _moving_s(track: Track) -> float:
-    return STEP_S * float(np.count_nonzero(normalised(track)[1]))
-
-
-def _pieces(reference: Track, n_query: int) -> Iterator[tuple[int, Track]]:
+def _pieces(reference: Array, n_query: int) -> Iterator[tuple[int, Array]]:
     """Yield the pieces of a long reference with their first steps; they overlap so that no passage is cut."""
     overlap = round(max(SPEEDS) * n_query)
     for first in range(0, max(1, len(reference) - overlap), _LONGEST):
         yield first, reference[first : first + _LONGEST + overlap]
 
 
-def _passages(query: Track, reference: Track, first: int) -> Iterator[MotionMatch]:
-    """Yield the best passage of each reading of the query."""
-    normal, _ = normalised(reference)
-    by_cells, by_whole = windows(limited(normal[:, :WHOLE])), windows(limited(normal[:, WHOLE:]))
-    for is_backwards, speed in (*_FORWARDS, *_BACKWARDS):
-        asked = reversed_in_time(query) if is_backwards else query
-        along, _ = normalised(resampled(asked, speed))
-        readings = (
-            (False, along[:, :WHOLE], by_cells),
-            (True, mirrored(along)[:, :WHOLE], by_cells),
-            (False, along[:, WHOLE:], by_whole),
-        )
+def _passages(query: Array, reference: Array, first: int) -> Iterator[MotionMatch]:
+    """Yield the best passage of each reading of the query, the likeliest reading first."""
+    windows_of: dict[bytes, Array] = {}
+    for speed, is_backwards, views in _READINGS:
+        along = resampled(backwards(query) if is_backwards else query, speed)
         least = round(max(1.0, speed) * SHORTEST_S / STEP_S)
-        for is_mirrored, read, against in readings:
-            if (peak := best_passage(limited(read), against, least)) is not None:
-                found = MotionMatch(0.0, speed=speed, reversed=is_backwards, z=peak.z, mirrored=is_mirrored)
-                yield _placed(found, peak, first, len(query))
+        for view in views:
+            if view.key not in windows_of:
+                windows_of[view.key] = windows(view.read(reference, view.reference))
+            if (peak := best_passage(view.read(along, view.query), windows_of[view.key], least)) is not None:
+                match = MotionMatch(0.0, speed=speed, reversed=is_backwards, z=peak.z, view=view.name)
+                yield _placed(match, peak, first, len(query))
 
 
 def _placed(match: MotionMatch, peak: Peak, first: int, n_query: int) -> MotionMatch:

@@ -11,13 +11,20 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
 
-BLOCK = 16
+BLOCK = 8
 """Steps of the reference in one block."""
-_RUNS = (2, 3, 4, 6, 9, 14, 24, 37)
+_RUNS = (4, 6, 8, 12, 20, 35, 75)
 """Lengths of passages that are tried, in blocks."""
-_STILL = 0.25
+_STILL = 0.1
 """Mean square that is added to each block's own: blocks in which little moves correlate little."""
 _LEAST_DEVIATION = 0.05
+_FEW = 9.0
+"""Multiple of the mean square above which products are not by chance."""
+_EACH = 5
+"""Every so many lines are enough for a quantile."""
+_SHARE, _AT_SHARE = 0.95, 1.96
+"""Quantile of the sums' absolute values, and its value for a normal variable of deviation 1: a copy is on fewer lines,
+motion that repeats itself on more."""
 
 
 class Peak(NamedTuple):
@@ -44,6 +51,10 @@ def best_passage(query: Array, reference: Array, least: int) -> Peak | None:
 
     Parameters
     ----------
+    query
+        Local deviations of its columns, shape (m, columns).
+    reference
+        As `windows` returns them.
     least
         Steps of the shortest passage.
     """
@@ -52,7 +63,7 @@ def best_passage(query: Array, reference: Array, least: int) -> Peak | None:
         return None
     padded = np.pad(query, ((0, n_blocks * BLOCK - len(query)), (0, 0)))
     product = _scaled(padded.reshape(n_blocks, -1)) @ reference.T
-    deviation = max(float(np.sqrt(np.mean(product * product))), _LEAST_DEVIATION)
+    product, deviation = _levelled(product)
     total = _along_lines(product)
     runs = [run for run in _RUNS if -(-least // BLOCK) <= run < n_blocks] + [n_blocks]
     z, run, block, column = max(_peak(total, run, deviation) for run in runs)
@@ -61,10 +72,26 @@ def best_passage(query: Array, reference: Array, least: int) -> Peak | None:
     return Peak(z, line, block * BLOCK, min(len(query), (block + run) * BLOCK))
 
 
+def _levelled(product: Array) -> tuple[Array, float]:
+    """Return the products with the blocks of much motion scaled down to the deviation of all, and that deviation.
+
+    The squares are limited, so that the few of a copy do not count as chance.
+    """
+    square = product * product
+    level = float(np.minimum(square, _FEW * square.mean()).mean()) + 1e-9
+    limited = np.minimum(square, _FEW * level)
+    rows, columns = limited.mean(axis=1) / level, limited.mean(axis=0) / level
+    scale = np.sqrt(np.maximum(1.0, rows))[:, None] * np.sqrt(np.maximum(1.0, columns))
+    levelled: Array = product / scale.astype(np.float32)
+    deviation = float(np.sqrt(np.minimum(levelled * levelled, _FEW * level).mean()))
+    return levelled, max(deviation, _LEAST_DEVIATION)
+
+
 def _peak(total: Array, run: int, deviation: float) -> tuple[float, int, int, int]:
     sums = total[run:] - total[:-run]
     block, column = divmod(int(sums.argmax()), sums.shape[1])
-    return float(sums[block, column]) / (deviation * run**0.5), run, block, column
+    usual = float(np.quantile(np.abs(sums[:, ::_EACH]), _SHARE)) / _AT_SHARE  # larger if motion is periodic
+    return float(sums[block, column]) / max(deviation * run**0.5, usual), run, block, column
 
 
 def _scaled(blocks: Array) -> Array:

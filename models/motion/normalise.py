@@ -1,4 +1,4 @@
-"""Tracks made comparable: other speeds, other parts of the frame, local normalisation.
+"""Tracks made comparable: other speeds, backwards, local normalisation.
 
 Each column is taken less its running mean and in units of its running deviation, so that brightness, contrast, noise
 and constant overlays do not matter; deviations that noise alone has are scaled down to nothing.
@@ -7,80 +7,60 @@ and constant overlays do not matter; deviations that noise alone has are scaled 
 import numpy as np
 import numpy.typing as npt
 
-from models.motion.track import ACROSS, ACTIVITY, CELLS, CHANGE, COLUMNS, DOWN, FLOOR, WHOLE, Track
+from models.motion.track import ACTIVITY, CHANGE, FLOOR, Track
 
 Array = npt.NDArray[np.float32]
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom, as shares of the frame."""
 
-_WINDOW = 31
-"""Steps of the running mean and deviation: three seconds, longer than a gesture and shorter than most excerpts."""
-_QUIET = np.array([0.35] * CELLS + [0.15] * CELLS + [0.35], np.float32)
-"""Deviation of each column that noise has: what moves must exceed it to count in full."""
-_CLIP = 2.5
-_LOUDEST = 1.5
+QUIET_ACTIVITY, QUIET_CHANGE = 0.35, 0.15
+"""Deviations that noise has, in logarithms and in grey levels: what moves must exceed them to count in full."""
+_WINDOW = 15
+"""Steps of the running mean and deviation: what is slower than 1.5 s is alike in too many recordings."""
+_CLIP = 3.0
+_LOUDEST = 2.0
 """Root mean square over the columns from which a step counts no more: a cut is one step, whatever moves in it."""
-_MOVING_COLUMNS, _MOVING_SHARE = 3, 0.5
-"""A step moves if this many columns vary mostly by motion."""
 
 
-def resampled(track: Track, speed: float) -> Track:
-    """Return a track at the steps of a reference of which `speed` seconds pass in one of the query's."""
+def linear(track: Track) -> Array:
+    """Return a track with activity in grey levels, which can be added and averaged."""
+    levels = track.copy()
+    levels[:, ACTIVITY] = np.maximum(np.exp(track[:, ACTIVITY]) - np.float32(FLOOR), 0.0)
+    return levels
+
+
+def resampled(levels: Array, speed: float) -> Array:
+    """Return rows at the steps of a reference of which `speed` seconds pass in one of the query's."""
     if speed == 1.0:
-        return track
-    until = _until(track)
-    at = np.arange(int(len(track) * speed) + 1) / speed
-    low = np.minimum(at.astype(np.intp), len(track) - 1)
-    along: Track = (np.diff(until[low] + track[low] * (at - low)[:, None], axis=0) * speed).astype(np.float32)
+        return levels
+    until = _until(levels)
+    at = (np.arange(int(len(levels) * speed) + 1) / speed).astype(np.float32)
+    low = np.minimum(at.astype(np.intp), len(levels) - 1)
+    along: Array = np.diff(until[low] + levels[low] * (at - low)[:, None], axis=0) * np.float32(speed)
     return along
 
 
-def reversed_in_time(track: Track) -> Track:
-    """Return the track of the recording played backwards."""
-    backwards = np.roll(track[::-1], 1, axis=0)  # a row is the change since the step before, which then comes after
-    backwards[0] = backwards[1]
-    backwards[:, CHANGE] *= -1.0
-    return backwards
+def backwards(levels: Array) -> Array:
+    """Return the rows of the recording played backwards."""
+    turned = np.roll(levels[::-1], 1, axis=0)  # a row is the change since the step before, which then comes after
+    turned[0] = turned[1]
+    turned[:, CHANGE] *= -1.0
+    return turned
 
 
-def mirrored(normal: Array) -> Array:
-    """Return a track with left and right exchanged."""
-    return normal[:, _MIRRORED]
-
-
-def within(track: Track, box: Box) -> Track:
-    """Return the track of a part of the frame, interpolated from the cells that it covers."""
-    weights = np.kron(_overlaps(box[1], box[3], DOWN), _overlaps(box[0], box[2], ACROSS)).astype(np.float32)
-    inside = np.empty_like(track)
-    activity = np.maximum(np.exp(track[:, ACTIVITY]) - FLOOR, 0.0) @ weights.T
-    inside[:, ACTIVITY] = np.log(activity + FLOOR)
-    inside[:, CHANGE] = track[:, CHANGE] @ weights.T
-    inside[:, WHOLE] = np.log(activity.mean(axis=1) + FLOOR)
-    return inside
-
-
-def normalised(track: Track) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Return the track's local deviations, shape (m, COLUMNS), and which of its steps move, shape (m,)."""
-    steps = np.arange(len(track))
-    low = np.maximum(steps - _WINDOW // 2, 0)
-    high = np.minimum(steps + _WINDOW // 2 + 1, len(track))
+def normalised(values: Array, quiet: Array) -> Array:
+    """Return the local deviations of some columns, scaled; `quiet` holds the deviation of each that noise has."""
+    low, high = _window(len(values))
     count = (high - low)[:, None].astype(np.float32)
-    centred = track - _between(track, low, high) / count
-    variance = np.maximum(_between(centred**2, low, high) / count, 0.0)
-    normal = np.clip(centred / np.sqrt(variance + _QUIET**2), -_CLIP, _CLIP)
-    share = np.sort(variance / (variance + _QUIET**2), axis=1)[:, -_MOVING_COLUMNS]
-    return normal.astype(np.float32), share > _MOVING_SHARE
-
-
-def limited(normal: Array) -> Array:
-    """Return some columns of normalised tracks with the loudest steps scaled down."""
-    loudness = np.sqrt(np.einsum("ij,ij->i", normal, normal) / normal.shape[1])[:, None]
-    scaled: Array = normal * np.minimum(1.0, _LOUDEST / np.maximum(loudness, 1e-6))
+    centred = values - _between(values, low, high) / count
+    variance = np.maximum(_between(centred * centred, low, high) / count, 0.0)
+    normal = np.clip(centred / np.sqrt(variance + quiet * quiet), -_CLIP, _CLIP)
+    loudness = np.sqrt(np.einsum("ij,ij->i", normal, normal) / np.float32(normal.shape[1]))
+    scaled: Array = normal * np.minimum(1.0, _LOUDEST / np.maximum(loudness, 1e-6))[:, None].astype(np.float32)
     return scaled
 
 
-_CELLS = np.arange(CELLS).reshape(DOWN, ACROSS)[:, ::-1].ravel()
-_MIRRORED = np.concatenate([_CELLS, CELLS + _CELLS, np.arange(WHOLE, COLUMNS)])
+def _window(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    steps = np.arange(n)
+    return np.maximum(steps - _WINDOW // 2, 0), np.minimum(steps + _WINDOW // 2 + 1, n)
 
 
 def _until(values: Array) -> Array:
@@ -94,12 +74,3 @@ def _between(values: Array, low: npt.NDArray[np.intp], high: npt.NDArray[np.intp
     total = _until(values)
     between: Array = total[high] - total[low]
     return between
-
-
-def _overlaps(start: float, end: float, n: int) -> npt.NDArray[np.float64]:
-    """Return the share of each of n cells in each n-th of an interval, shape (n, n)."""
-    edges, cells = np.linspace(start, end, n + 1), np.linspace(0.0, 1.0, n + 1)
-    low = np.maximum(edges[:-1, None], cells[None, :-1])
-    high = np.minimum(edges[1:, None], cells[None, 1:])
-    overlap: npt.NDArray[np.float64] = np.maximum(high - low, 0.0)
-    return overlap / np.maximum(overlap.sum(axis=1, keepdims=True), 1e-9)

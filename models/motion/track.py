@@ -1,7 +1,7 @@
 """Motion track of a recording: how much, and which way, each part of the picture changes, ten times a second.
 
-A frame of a fixed camera identifies the room; only what moves before it identifies the recording. The track of two
-copies of one recording rises and falls together, whatever was done to size, colour, contrast or compression.
+A frame of a fixed camera identifies the room; only what moves before it identifies the recording. The tracks of two
+copies of one recording rise and fall together, whatever was done to size, colour, contrast or compression.
 """
 
 import numpy as np
@@ -12,18 +12,18 @@ STEP_S = 0.1
 """Duration of one row."""
 WIDTH, HEIGHT = 64, 36
 """Size of the grey frames."""
-ACROSS, DOWN = 4, 3
+ACROSS, DOWN = 8, 6
 CELLS = ACROSS * DOWN
-COLUMNS = 2 * CELLS + 1
-"""Activity of each cell, signed change of each cell, activity of the whole; cells row by row from the top left."""
-ACTIVITY, CHANGE, WHOLE = slice(0, CELLS), slice(CELLS, 2 * CELLS), 2 * CELLS
+COLUMNS = 2 * CELLS
+"""Activity of each cell, then signed change of each cell; cells row by row from the top left."""
+ACTIVITY, CHANGE = slice(0, CELLS), slice(CELLS, COLUMNS)
+FLOOR = 0.1
+"""Mean change, grey levels, that is added before the logarithm: below it is rounding and noise."""
 
 Grey = npt.NDArray[np.uint8]
 Track = npt.NDArray[np.float32]
 
-FLOOR = 0.1
-"""Mean change, grey levels, that is added before the logarithm: below it is rounding and noise."""
-STILL = np.where(np.arange(COLUMNS) // CELLS == 1, 0.0, np.log(FLOOR)).astype(np.float32)
+STILL = np.where(np.arange(COLUMNS) < CELLS, np.log(FLOOR), 0.0).astype(np.float32)
 """Row of a picture that stands still."""
 _TICKS_PER_S = 1000
 """Frames are summed in whole numbers, exactly: 255 levels in two hours fit in 32 bits."""
@@ -36,7 +36,8 @@ def track(
     """Return the motion of a stretch, shape (m, COLUMNS), one row for each full STEP_S of it; row 0 repeats row 1.
 
     Each frame is shown until the next, and a row is the mean picture of its step minus that of the step before: so
-    neither the frame rate, nor its variation, nor repeated frames matter, and noise is averaged.
+    neither the frame rate, nor its variation, nor repeated frames matter, and noise is averaged. Activity is the
+    logarithm of a cell's mean absolute change, change the change of its mean, in grey levels.
 
     Parameters
     ----------
@@ -60,21 +61,7 @@ def track(
     if end_s is None:
         end_s = float(times_s[-1] + (np.median(np.diff(times_s)) if len(times_s) > 1 else 0.0))
     n_steps = max(0, int((end_s - start_s) / STEP_S + 1e-6))
-    return rows_of(_means(grey, times_s - start_s, n_steps))
-
-
-def rows_of(means: npt.NDArray[np.float32]) -> Track:
-    """Return the rows of consecutive steps' mean pictures, shape (m, HEIGHT * WIDTH)."""
-    rows = np.empty((len(means), COLUMNS), np.float32)
-    change = np.zeros_like(means)
-    np.subtract(means[1:], means[:-1], out=change[1:])
-    if len(change) > 1:
-        change[0] = change[1]  # a start without change would be alike in all tracks
-    rows[:, CHANGE] = _cells(change)
-    activity = _cells(np.abs(change))
-    rows[:, ACTIVITY] = np.log(activity + FLOOR)
-    rows[:, WHOLE] = np.log(activity.mean(axis=1) + FLOOR)
-    return rows
+    return _rows(_means(grey, times_s - start_s, n_steps))
 
 
 def _check(grey: Grey, times_s: npt.NDArray[np.float64]) -> None:
@@ -97,6 +84,16 @@ def _means(grey: Grey, shown_s: npt.NDArray[np.float64], n_steps: int) -> npt.ND
     until = total[frame] + flat[frame] * (edges - shown[frame])[:, None]
     means: npt.NDArray[np.float32] = (np.diff(until, axis=0) / np.float32(_STEP)).astype(np.float32)
     return means
+
+
+def _rows(means: npt.NDArray[np.float32]) -> Track:
+    """Return the rows of consecutive steps' mean pictures."""
+    change = np.zeros_like(means)
+    np.subtract(means[1:], means[:-1], out=change[1:])
+    if len(change) > 1:
+        change[0] = change[1]  # a start without change would be alike in all tracks
+    activity = np.log(_cells(np.abs(change)) + np.float32(FLOOR))
+    return np.concatenate([activity, _cells(change)], axis=1)
 
 
 def _cells(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

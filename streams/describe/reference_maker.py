@@ -14,6 +14,8 @@ import structlog
 
 from models.audio.model import AudioModel
 from models.manifest import ModelError
+from models.motion.track import NAME as MOTION
+from models.motion.track import VERSION as MOTION_VERSION
 from models.registry import Registry
 from models.text.model import TextModel
 from models.text.terms import term_digests
@@ -21,7 +23,7 @@ from models.visual.model import VisualModel
 from models.voice.model import VoiceModel
 from schemas.ids import record_id
 from schemas.matrix import pack
-from schemas.messages import Choice, Modality, Reference
+from schemas.messages import Choice, Matrix, Modality, Reference
 from streams.cases.entries import ADDED_TERMS, TERMS
 from streams.decode.decoder import Decoder
 from streams.decode.media.decoded import DecodedSegment, MediaInfo
@@ -102,7 +104,7 @@ class ReferenceMaker:
                 is_medium = error.reason not in _NO_MEDIUM
                 raise UsageError(f"{file}: {error.detail if is_medium else no_medium(file, error.detail)}") from error
             log.warning("a reference was described in part", file=file.name, reason=error.reason, missing=error.detail)
-        if not any(piece.vectors.rows for piece in pieces):
+        if not any(piece.vectors.rows for piece in pieces if piece.modality != "motion"):  # which is never searched
             raise UsageError(f"{file}: no descriptors: only blank pictures and silence, which match everything")
         return pieces
 
@@ -130,6 +132,8 @@ class ReferenceMaker:
                     yield self._exact(_sound_piece(position, "audio", audio, segment), of_sound)
                 for voice in self._models.voice:
                     yield _sound_piece(position, "voice", voice, segment)
+                if segment.motion:
+                    yield _motion_piece(position, segment.motion)
                 index += 1
 
     def _exact(self, piece: Reference, digests: Sequence[bytes]) -> Reference:
@@ -218,6 +222,18 @@ def _sound_piece(
     position: _Position, modality: Modality, model: AudioModel | VoiceModel, segment: DecodedSegment
 ) -> Reference:
     return _piece(position, modality, model, *sound_rows(modality, model, segment, segment.start_s))
+
+
+def _motion_piece(position: _Position, motion: Matrix) -> Reference:
+    """Return the motion of a segment, which shows of a fixed camera which recording it is; a row each second."""
+    return Reference(
+        **position._asdict(),
+        modality="motion",
+        model=MOTION,
+        version=MOTION_VERSION,
+        vectors=motion,
+        times_s=[position.start_s + row for row in range(motion.rows)],
+    )
 
 
 def _piece(

@@ -6,7 +6,7 @@ import pytest
 
 from models.motion.compare import NOTHING, compare
 from models.motion.rows import joined, pack_track, unpack_track
-from models.motion.track import COLUMNS, HEIGHT, STEP_S, WIDTH, Grey, Track, track
+from models.motion.track import ACTIVITY, CHANGE, COLUMNS, HEIGHT, STEP_S, WIDTH, Grey, Track, track
 
 FPS = 25
 
@@ -80,7 +80,7 @@ def test_frames_without_their_times_are_refused(grey: Grey, times_s: npt.NDArray
 def test_a_copy_is_found_at_its_offset(recording: Grey, reference: Track) -> None:
     match = compare(tracked(recording[5 * FPS : 15 * FPS]), reference)
     assert match.nats > 5
-    assert (match.speed, match.reversed, match.mirrored) == (1.0, False, False)
+    assert (match.speed, match.reversed) == (1.0, False)
     assert match.offset_s == pytest.approx(5.0, abs=0.05)
 
 
@@ -89,14 +89,15 @@ def test_brightness_and_noise_do_not_matter(reference: Track) -> None:
 
 
 def test_another_recording_of_the_same_room_is_evidence_against(reference: Track) -> None:
-    for seed in (2, 3, 4):
-        assert compare(tracked(filmed(walk(20, seed))), reference).nats < 0
+    nats = [compare(tracked(filmed(walk(20, seed))), reference).nats for seed in (2, 3, 4)]
+    assert max(nats) < 1
+    assert min(nats) < -1
 
 
 def test_a_mirrored_copy_is_found(recording: Grey, reference: Track) -> None:
     match = compare(tracked(np.ascontiguousarray(recording[:, :, ::-1])), reference)
     assert match.nats > 5
-    assert match.mirrored
+    assert match.view == "mirrored"
 
 
 def test_a_reversed_copy_is_found(recording: Grey, reference: Track) -> None:
@@ -128,6 +129,14 @@ def test_a_still_picture_is_no_evidence(reference: Track) -> None:
     assert compare(reference, tracked(still)).nats == 0.0
 
 
+def test_motion_that_repeats_is_no_evidence(reference: Track) -> None:
+    angles = np.arange(40 * FPS) / FPS * 2 * np.pi * 0.7
+    fan = np.stack([WIDTH / 2 + 20 * np.cos(angles), HEIGHT / 2 + 12 * np.sin(angles)], axis=1)
+    first, second = tracked(filmed(fan[: 20 * FPS])), tracked(filmed(fan[20 * FPS :], seed=1))
+    assert compare(first, second).nats < 2
+    assert compare(first, reference).nats < 0
+
+
 def test_too_short_an_overlap_is_no_evidence(recording: Grey, reference: Track) -> None:
     assert compare(tracked(recording[: 2 * FPS]), reference) == NOTHING
     assert compare(reference[:0], reference) == NOTHING
@@ -141,7 +150,9 @@ def test_a_matrix_of_other_columns_is_refused(reference: Track) -> None:
 def test_rows_on_the_wire_return_the_track(reference: Track) -> None:
     matrix = pack_track(reference[:-3])
     assert matrix.rows == 20
-    np.testing.assert_allclose(unpack_track(matrix), reference[:-3], atol=0.02)
+    returned = unpack_track(matrix)
+    np.testing.assert_allclose(returned[:, ACTIVITY], reference[:-3, ACTIVITY], atol=0.03)
+    np.testing.assert_allclose(returned[:, CHANGE], reference[:-3, CHANGE], rtol=0.04, atol=0.01)
     with pytest.raises(ValueError, match="no motion track"):
         unpack_track(pack_track(reference).__class__(dtype="float16", rows=1, columns=4, data=bytes(8)))
 
