@@ -156,8 +156,8 @@ class _Matcher:
         self._cases.apply([Update(key.encode(), self._codec.encode("cases", entry), 0, 0)])
 
     def _pieces(self, number: int) -> Iterator[Reference]:
-        yield _piece("visual", self._made.pictures(number, self._seconds), self._seconds)
-        yield _piece("audio", self._made.sounds(number, self._seconds), self._seconds)
+        yield made_piece("visual", self._made.pictures(number, self._seconds), self._seconds)
+        yield made_piece("audio", self._made.sounds(number, self._seconds), self._seconds)
 
 
 def _ratios(figures: list[dict[str, Any]]) -> dict[str, Any]:
@@ -171,7 +171,8 @@ def _short(number: int) -> str:
     return str(number) if number < _THOUSAND else f"{number // _THOUSAND}k"
 
 
-def _piece(modality: Modality, described: Described, seconds: int) -> Reference:
+def made_piece(modality: Modality, described: Described, seconds: int) -> Reference:
+    """Return a piece of a reference."""
     return Reference(
         reference_id="r1",
         segment=0,

@@ -18,7 +18,7 @@ _RECENT_ROWS = 50_000
 _COMPARED = 2_000_000
 """Codes compared with a query's rows together; with few rows each is compared with more of them."""
 _FEWEST_LISTS = 8
-_HITS, _MOST_HITS, _ALL_HITS = 64, 1_024, 16_384
+_HITS, _MOST_HITS, _ALL_HITS = 64, 1_024, 4_096
 """Least and most hits of one row, and about the most of a query."""
 _UNIT_S, _MOST_UNITS = 0.5, 0xFFFF
 """Unit of the times that are kept with a row, and the most of them: nine hours."""
@@ -53,7 +53,7 @@ class RowIndex:
         return sum(int(shard.ntotal) for shard in self._all())
 
     def hits(self, rows: Rows) -> Hits:
-        """Return what resembles these rows, shape (n, d): for each at least the 64 most similar ones in each shard."""
+        """Return what resembles these rows, shape (n, d): for each the 64 most similar ones, or more of few rows."""
         faiss.omp_set_num_threads(1)  # of this thread: searches run in many threads already
         projected = self.codes.projected(rows)
         n_hits = int(np.clip(_ALL_HITS // max(1, len(rows)), _HITS, _MOST_HITS))
@@ -63,6 +63,9 @@ class RowIndex:
         nothing = np.zeros((len(rows), 0))
         products = np.concatenate([nothing.astype(np.float32), *(one for one, _ in found)], axis=1)
         keys = np.concatenate([nothing.astype(np.int64), *(one for _, one in found)], axis=1)
+        if keys.shape[1] > n_hits:
+            nearest = np.argpartition(products, -n_hits, axis=1)[:, -n_hits:]
+            products, keys = (np.take_along_axis(one, nearest, axis=1) for one in (products, keys))
         row, column = np.nonzero(keys >= 0)
         return Hits(row, *_unkeyed(keys[row, column], self.codes.cosine(products[row, column])))
 

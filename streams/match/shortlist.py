@@ -62,20 +62,25 @@ class Shortlist:
     def _evidence(self, hits: Hits, times_s: Times) -> dict[int, float]:
         """Return the evidence of each reference on its best line, nats, of those with enough."""
         found = _best_of_each_time(hits, times_s, self.parameters.even)
-        if not len(found.row):
-            return {}
         distinct_s = np.unique(times_s)
         step_s = float(np.median(np.diff(distinct_s))) if len(distinct_s) > 1 else self.parameters.independent_s
         share = min(1.0, step_s / self.parameters.independent_s)
-        nats = share * most_evidence(found.cosine[None], self.parameters)
         enough = max(1.0, min(float(self.parameters.min_pairs), share * len(distinct_s)))
+        nats = share * most_evidence(found.cosine[None], self.parameters)
+        found, nats = self._with_enough(found, nats)
         numbers, first = np.unique(found.number, return_index=True)
         best = np.zeros(len(numbers))
-        for speed in self._speeds() if len(distinct_s) > 1 else np.ones(1):
-            offset_s = speed * times_s[found.row]
-            total, agreeing = _on_best_line(found, first, offset_s, nats)
+        speeds = self._speeds() if len(distinct_s) > 1 else np.ones(1)
+        for speed in speeds if len(numbers) else ():
+            total, agreeing = _on_best_line(found, first, speed * times_s[found.row], nats)
             best = np.maximum(best, total * np.minimum(1.0, share * agreeing / enough))
         return {int(numbers[at]): float(best[at]) for at in np.flatnonzero(best >= self.least_nats)}
+
+    def _with_enough(self, found: Hits, nats: Nats) -> tuple[Hits, Nats]:
+        """Return the rows of the references with enough evidence on all lines together: of many hardly any has."""
+        _, owner = np.unique(found.number, return_inverse=True)
+        kept = np.bincount(owner, nats)[owner] >= self.least_nats if len(owner) else np.zeros(0, np.bool_)
+        return Hits(*(column[kept] for column in found)), nats[kept]
 
     def _speeds(self) -> Times:
         n_steps = int(np.ceil(np.log(self.parameters.max_speed) / np.log(_SPEED_STEP)))
