@@ -30,8 +30,8 @@ _ALIKE: Mapping[PieceModality, float] = {"visual": 0.92, "audio": 0.85}
 """Cosine from which a row of a reference shows the same as the one before and gets no code: a still scene has few, and
 of overlapping windows of sound every second one."""
 _SHORTLISTS: Mapping[PieceModality, Shortlist] = {
-    "visual": Shortlist(ALIGNMENT["visual"], least_nats=6.5),
-    "audio": Shortlist(ALIGNMENT["audio"], least_nats=8.0),
+    "visual": Shortlist(ALIGNMENT["visual"], least_nats=5.0),
+    "audio": Shortlist(ALIGNMENT["audio"], least_nats=6.5),
 }
 _GROWTH = 8
 """Growth from which the codes no longer suit the references, and are trained anew."""

@@ -18,7 +18,7 @@ type Nats = npt.NDArray[np.float64]
 
 MOST_ROWS = 96
 """About the most rows of a query that are looked up."""
-_MOST_LIKELY, _MOST_POSSIBLE = 256, 8
+_MOST_LIKELY, _MOST_POSSIBLE = 256, 16
 """References compared exactly for one query: those with the most evidence, and of those with little evidence."""
 _LIKELY_NATS = 20.0
 """Evidence that chance hardly reaches."""
@@ -65,21 +65,27 @@ class Shortlist:
         distinct_s = np.unique(times_s)
         step_s = float(np.median(np.diff(distinct_s))) if len(distinct_s) > 1 else self.parameters.independent_s
         share = min(1.0, step_s / self.parameters.independent_s)
-        enough = max(1.0, min(float(self.parameters.min_pairs), share * len(distinct_s)))
-        nats = share * most_evidence(found.cosine[None], self.parameters)
-        found, nats = self._with_enough(found, nats)
+        enough = max(1.0, min(float(self.parameters.min_pairs), 1.0 + share * (len(distinct_s) - 1)))
+        found, nats = self._with_enough(found, most_evidence(found.cosine[None], self.parameters), share)
         numbers, first = np.unique(found.number, return_index=True)
+        if not len(numbers):
+            return {}
+        # The first time of a run counts in full, the others by how independent they are.
+        first_nats = (1.0 - share) * np.maximum.reduceat(nats, first)
         best = np.zeros(len(numbers))
-        speeds = self._speeds() if len(distinct_s) > 1 else np.ones(1)
-        for speed in speeds if len(numbers) else ():
-            total, agreeing = _on_best_line(found, first, speed * times_s[found.row], nats)
-            best = np.maximum(best, total * np.minimum(1.0, share * agreeing / enough))
+        for speed in self._speeds() if len(distinct_s) > 1 else np.ones(1):
+            total, agreeing = _on_best_line(found, first, speed * times_s[found.row], share * nats)
+            independent = 1.0 + share * (agreeing - 1.0)
+            best = np.maximum(best, (first_nats + total) * np.minimum(1.0, independent / enough))
         return {int(numbers[at]): float(best[at]) for at in np.flatnonzero(best >= self.least_nats)}
 
-    def _with_enough(self, found: Hits, nats: Nats) -> tuple[Hits, Nats]:
+    def _with_enough(self, found: Hits, nats: Nats, share: float) -> tuple[Hits, Nats]:
         """Return the rows of the references with enough evidence on all lines together: of many hardly any has."""
-        _, owner = np.unique(found.number, return_inverse=True)
-        kept = np.bincount(owner, nats)[owner] >= self.least_nats if len(owner) else np.zeros(0, np.bool_)
+        if not len(nats):
+            return found, nats
+        _, first, owner = np.unique(found.number, return_index=True, return_inverse=True)
+        total = (1.0 - share) * np.maximum.reduceat(nats, first) + share * np.add.reduceat(nats, first)
+        kept = (total >= self.least_nats)[owner]
         return Hits(*(column[kept] for column in found)), nats[kept]
 
     def _speeds(self) -> Times:
