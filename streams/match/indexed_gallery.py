@@ -97,7 +97,10 @@ class IndexedGallery:
     def search(self, query: Descriptors) -> list[Match]:
         """Return the query's matches, unordered."""
         likely, rivals = self._likely(query)
-        return self._exact(likely | rivals).search(query, self._names(likely)) if likely else []
+        # A rival only lowers scores: without a match there is nothing to read the rivals for.
+        if not likely or not (found := self._exact(likely).search(query)):
+            return []
+        return self._exact(likely | rivals).search(query, self._names(likely)) if rivals - likely else found
 
     def match(self, reference: Name, query: Descriptors) -> Match | None:
         """Return the query's match with one of these references."""
