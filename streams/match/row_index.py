@@ -38,6 +38,12 @@ class Hits(NamedTuple):
     """First and last time of the reference at which it shows this row."""
     end_s: Times
 
+    def at(self, chosen: Numbers) -> "Hits":
+        """Return the entries of these indices."""
+        return Hits(
+            self.row[chosen], self.number[chosen], self.cosine[chosen], self.start_s[chosen], self.end_s[chosen]
+        )
+
 
 @dataclass(frozen=True)
 class RowIndex:

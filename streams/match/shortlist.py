@@ -86,7 +86,7 @@ class Shortlist:
         _, first, owner = np.unique(found.number, return_index=True, return_inverse=True)
         total = (1.0 - share) * np.maximum.reduceat(nats, first) + share * np.add.reduceat(nats, first)
         kept = (total >= self.least_nats)[owner]
-        return Hits(*(column[kept] for column in found)), nats[kept]
+        return found.at(np.flatnonzero(kept)), nats[kept]
 
     def _speeds(self) -> Times:
         n_steps = int(np.ceil(np.log(self.parameters.max_speed) / np.log(_SPEED_STEP)))
@@ -111,7 +111,7 @@ def _best_of_each_time(hits: Hits, times_s: Times, floor: float) -> Hits:
     number, time_s = hits.number[order], times_s[hits.row[order]]
     next_differs = (np.diff(number) != 0) | (np.diff(time_s) != 0)
     last = order[np.concatenate([next_differs, np.ones(min(1, len(order)), np.bool_)])]
-    return Hits(*(column[last] for column in hits))
+    return hits.at(last)
 
 
 def _on_best_line(found: Hits, first: Numbers, offset_s: Times, nats: Nats) -> tuple[Nats, Nats]:
