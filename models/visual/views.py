@@ -29,9 +29,10 @@ SIDES: tuple[Box, ...] = (
     (0.0, 0.4, 0.6, 1.0),
     (0.4, 0.4, 1.0, 1.0),
 )
-"""Parts of a reference that a post may show alone; in addition to 9:16 or 16:9 of its middle and both quarter turns."""
-_UPRIGHT: Box = (0.342, 0.0, 0.658, 1.0)
-_LEVEL: Box = (0.0, 0.342, 1.0, 0.658)
+"""Parts of a reference that a post may show alone; in addition to 9:16 or 16:9 cuts and both quarter turns."""
+_UPRIGHT: tuple[Box, ...] = tuple((left, 0.0, left + 0.316, 1.0) for left in (0.342, 0.12, 0.564))
+_LEVEL: tuple[Box, ...] = tuple((0.0, top, 1.0, top + 0.316) for top in (0.342, 0.12, 0.564))
+"""Cuts out of the middle, and a little off it on either side."""
 
 _BLANK_DEVIATION = 4.0
 """Least standard deviation of luma, of 255. Below it, as measured, pictures become similar to each other (card.md)."""
@@ -49,8 +50,8 @@ def sides(picture: Picture) -> list[Picture]:
     A reference is described once; so no post has to be described turned or in parts for this.
     """
     height, width = picture.shape[:2]
-    middle = _LEVEL if height > width else _UPRIGHT
-    return [*(crop(picture, box) for box in (middle, *SIDES)), np.rot90(picture), np.rot90(picture, 3)]
+    cuts = _LEVEL if height > width else _UPRIGHT
+    return [*(crop(picture, box) for box in (*cuts, *SIDES)), np.rot90(picture), np.rot90(picture, 3)]
 
 
 def crop(picture: Picture, box: Box) -> Picture:
