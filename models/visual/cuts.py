@@ -21,6 +21,8 @@ _LEAST_SCORE = 0.3
 """Least score of a described rectangle; insets have 0.4 to 0.8, most plain frames below 0.26."""
 _TILED = 2
 """Frames of a window whose tiles are described if there is no rectangle."""
+_SIDED = 4
+"""Of so many frames of a second look, which follow each other closely, one is also described in parts and turned."""
 _SAME = 0.05
 """Largest distance of two rectangles' edges, as a share of the side, at which they are the same."""
 
@@ -73,8 +75,9 @@ def reference_parts(window: list[tuple[int, Picture]]) -> Iterator[Part]:
 
 
 def look_parts(window: list[tuple[int, Picture]]) -> Iterator[Part]:
-    """Yield, frame by frame, the parts that a post's frames have and those that a reference's have."""
-    sides_of = (part for part in reference_parts(window) if part.view)  # the whole frame is among the others
+    """Yield, frame by frame, the parts that a post's frames have, of some also those that a reference's have."""
+    # The whole frame is among the others.
+    sides_of = (part for part in reference_parts(window) if part.view and part.frame % _SIDED == 0)
     yield from sorted([*post_parts(window), *sides_of], key=lambda part: part.frame)
 
 
