@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from models.alignment import VISUAL, Alignment, edges, nats_of, score_of
-from models.still_scene import Recording, Rows, Times, recording
+from models.still_scene import Rows, Times, recording
 from models.voting import Indices, Similarity, best_per_time
 
 _ROOM_NATS = 24.0
@@ -40,13 +40,13 @@ def align_still(
     evidence = _room(gain[rows], len(times)) + found.nats
     if evidence <= 0.0:
         return None
-    if found.nats <= 0.0:  # any line is as good: the one through the best pair
-        row, column = np.unravel_index(int(best.argmax()), best.shape)
-        found = Recording(offset_s=float(reference_times[column] - times[row]))
     starts, ends = edges(times, 0.0)
     interval = np.maximum(0.0, [starts[rows[0]], ends[rows[-1]]])
-    first, last = edges(reference_times, 0.0)
-    mapped = np.sort(np.clip(found.speed * interval + found.offset_s, max(0.0, first[0]), last[-1]))
+    if found.nats > 0.0:
+        first, last = edges(reference_times, 0.0)
+        mapped = np.sort(np.clip(found.speed * interval + found.offset_s, max(0.0, first[0]), last[-1]))
+    else:  # the room, at no known moment: its most similar one, without a length
+        mapped = np.full(2, reference_times[int(best.max(axis=0).argmax())])
     return Alignment(
         score=score_of(evidence, VISUAL),
         evidence=evidence,

@@ -57,7 +57,7 @@ class _Track(NamedTuple):
 
 
 def is_still(rows: Rows, times_s: Times) -> bool:
-    """Return whether a reference's frames resemble each other all along.
+    """Return whether a reference's frames resemble each other all along; one picture has no camera.
 
     Parameters
     ----------
@@ -66,14 +66,14 @@ def is_still(rows: Rows, times_s: Times) -> bool:
     times_s
         Shape (n,), ascending.
     """
-    if not len(rows):
+    if not len(rows) or times_s[0] == times_s[-1]:
         return False
     middle = int(np.searchsorted(times_s, times_s[len(rows) // 2]))  # the full view, which comes first
     track = _view(rows, times_s, rows[middle])[0]
     some = track[np.unique(np.linspace(0, len(track) - 1, _SAMPLED).astype(np.intp))]
     n = len(some)
     likeness = float((some @ some.T).sum()) - n
-    return n == 1 or likeness / (n * (n - 1)) >= STILL
+    return likeness / (n * (n - 1)) >= STILL
 
 
 def recording(query: Rows, query_s: Times, reference: Rows, reference_s: Times) -> Recording:

@@ -101,7 +101,7 @@ class Settings(SecretSettings):
     looks: bool = True
     """Whether fusion has stretches of media decoded again, every frame, where there is perhaps a copy."""
     look_at: float = Field(0.003, ge=0, le=1)
-    """Probability from which a case that is not acted on is looked at again: posts without a trace of a case are not."""
+    """Probability from which a case that is not acted on is looked at again; posts without a trace of one are not."""
     fusion_memory_s: PositiveFloat = 86_400.0
     """State retention: how long fusion keeps a closed post, so that late scores can still raise its verdict."""
     act: float = Field(0.95, ge=0, le=1)

@@ -3,8 +3,8 @@
 No second time can confirm where a still comes from, so two things count. How similar the nearest picture of the
 reference is: chance never reaches the similarity from which a still is of the reference's scene, and that alone asks a
 person. And whether only this picture of the reference is as similar: a still before a fixed camera shows which room it
-is, not which recording, so there it acts only if it shares with its nearest picture what this has beyond the others of
-its scene. ops/bench/stills.py measures both.
+is, not which recording, so it never acts. What it has beyond the others of its scene was tried as evidence of the
+recording; two recordings of one room with nobody in it have nothing beyond it. ops/bench/stills.py measures both.
 """
 
 from typing import NamedTuple
@@ -26,9 +26,7 @@ _SCENE = 0.75
 _AS_SIMILAR = 0.1
 """Pictures at other times that resemble the still nearly as much are of its scene too, whatever the light."""
 _FEWEST = 3
-"""Pictures of its scene at other times from which a picture's background is known."""
-_NEAREST = 5
-"""Pictures of the scene, most similar to the still, whose mean is its background."""
+"""Pictures of its scene at other times from which its camera stands still."""
 
 
 class _Ramp(NamedTuple):
@@ -47,9 +45,6 @@ _SPECIFIC = _Ramp(0.66, 0.86)
 """Of a picture that no scene of the reference shares."""
 _EXACT = _Ramp(0.93, 1.0)
 """Of a reference with too few pictures to know what they share."""
-_BEFORE_CAMERA = _Ramp(0.75, 0.85)
-_FOREGROUND = _Ramp(0.58, 0.78)
-"""Of what two pictures have beyond their common background; other recordings of one room stay below 0.61."""
 
 
 class Still(NamedTuple):
@@ -96,7 +91,7 @@ def _specific(cosine: float, row: Rows, column: int, vectors: Rows, times_s: Tim
     scene = others[(others @ vectors[column] >= _SCENE) | (others @ row >= cosine - _AS_SIMILAR)]
     if len(scene) < _FEWEST:
         return _SPECIFIC.share(cosine)
-    return min(_BEFORE_CAMERA.share(cosine), _FOREGROUND.share(_foreground(row, vectors[column], scene)))
+    return 0.0
 
 
 def _other_times(column: int, vectors: Rows, times_s: Times) -> Rows:
@@ -109,12 +104,3 @@ def _other_times(column: int, vectors: Rows, times_s: Times) -> Rows:
     _, first = np.unique(times_s[away][order], return_index=True)
     found: Rows = vectors[rows[order[first]]]
     return found
-
-
-def _foreground(row: Rows, picture: Rows, scene: Rows) -> float:
-    """Return the cosine of what a still and a picture have beyond their common background."""
-    nearest = scene[np.argsort(-(scene @ row))[:_NEAREST]].mean(axis=0)
-    background = nearest / max(float(np.linalg.norm(nearest)), 1e-9)
-    beyond = [one - (one @ background) * background for one in (row, picture)]
-    lengths = [max(float(np.linalg.norm(one)), 1e-9) for one in beyond]
-    return float(beyond[0] @ beyond[1]) / (lengths[0] * lengths[1])
