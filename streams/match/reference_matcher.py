@@ -119,7 +119,7 @@ class ReferenceMatcher:
         )
 
     def _match_still(self, query: Descriptors, similarity: Rows) -> Match | None:
-        found = nearest_still(unpack(query.vectors), similarity, self.vectors, self.times_s)
+        found = nearest_still(unpack(query.vectors), similarity, self.vectors, self.times_s, is_still=self.still)
         if found is None:
             return None
         query_s = query.times_s[0]

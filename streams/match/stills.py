@@ -61,7 +61,7 @@ def is_one_moment(times_s: Times) -> bool:
     return len(times_s) > 0 and bool((times_s == times_s[0]).all())
 
 
-def nearest_still(rows: Rows, similarity: Rows, vectors: Rows, times_s: Times) -> Still | None:
+def nearest_still(rows: Rows, similarity: Rows, vectors: Rows, times_s: Times, *, is_still: bool) -> Still | None:
     """Return the picture of a reference that a still shows, None without evidence of any.
 
     Parameters
@@ -72,13 +72,15 @@ def nearest_still(rows: Rows, similarity: Rows, vectors: Rows, times_s: Times) -
         Normalised cosines of these with the reference's, shape (n, m).
     vectors, times_s
         The reference's rows, (m, d), and their times, ascending; several rows of one time are views of one frame.
+    is_still
+        Whether the reference's camera stands still.
     """
     if not similarity.size:
         return None
     row, column = divmod(int(similarity.argmax()), similarity.shape[1])
     cosine, time_s = float(similarity[row, column]), float(times_s[column])
     evidence = SCENE_NATS * _OF_SCENE.share(cosine)
-    if evidence >= SCENE_NATS:
+    if evidence >= SCENE_NATS and not is_still:
         evidence += _ACTS * _specific(cosine, rows[row], column, vectors, times_s)
     return Still(evidence / (evidence + HALF_NATS), time_s) if evidence > 0.0 else None
 
