@@ -90,13 +90,11 @@ def test_a_higher_similarity_never_scores_lower() -> None:
         scores = []
         for cosine in np.linspace(0.2, 1.0, 33):
             still = like(reference[:1], float(cosine))
-            found = nearest_still(still, still @ reference.T, reference, times_s[: len(reference)])
+            found = nearest_still(still, still @ reference.T, reference, times_s[: len(reference)], is_still=False)
             scores.append(found.score if found else 0.0)
         assert np.all(np.diff(scores) >= -1e-6)
 
 
 def test_no_still_without_evidence() -> None:
     assert searched(unit(1, COLUMNS, seed=77), FILM) is None
-    assert (
-        nearest_still(np.zeros((0, COLUMNS), np.float32), np.zeros((0, 30), np.float32), FILM, np.arange(30.0)) is None
-    )
+    assert nearest_still(FILM[:0], np.zeros((0, 30), np.float32), FILM, np.arange(30.0), is_still=False) is None
