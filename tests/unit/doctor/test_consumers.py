@@ -13,7 +13,7 @@ OLD_S = NOW_S - MAX_AGE_S - 1
 
 def test_a_stage_without_a_worker_is_wrong_and_named_with_its_group() -> None:
     found = reading("decode", Consumers("p-jikimi-decode", 0, []), POSTS)
-    assert_finding(found, "wrong", "no worker", "p-jikimi-decode", "posts is not read", "jikimi worker decode")
+    assert_finding(found, "wrong", "no worker", "p-jikimi-decode", "posts, looks is not read", "jikimi worker decode")
 
 
 def test_partitions_that_no_member_holds_are_wrong_and_named() -> None:
