@@ -118,7 +118,7 @@ class Looks(msgspec.Struct, kw_only=True):
             A segment of the post, for its identity and parts.
         """
         for pieces in cases:
-            found = [_place(piece) for piece in pieces if piece.modality != "text" and piece.medium in self.media]
+            found = [_place(piece) for piece in pieces if piece.modality != "text" and piece.medium in self._moving]
             reason: LookReason = "found" if found else "named"
             for place in found or list(self._beginnings()):
                 if len(self.asked) < MAX_LOOKS and not any(_place_of(look).covers(place) for look in self.asked):
@@ -137,8 +137,13 @@ class Looks(msgspec.Struct, kw_only=True):
                 where = f"medium {look.segment.medium}, {start_s:.0f}-{end_s:.0f} s"
                 yield Contribution(modality="visual", added=0.0, why=f"no second look at {where}: {why}")
 
+    @property
+    def _moving(self) -> dict[int, SeenMedium]:
+        """The media that are no pictures, of which the first pass has seen all."""
+        return {number: medium for number, medium in self.media.items() if medium.end_s > 0.0}
+
     def _beginnings(self) -> Iterator[Place]:
-        for number, medium in sorted(self.media.items()):
+        for number, medium in sorted(self._moving.items()):
             yield Place(number, 0.0, min(LONGEST_S, medium.end_s))
 
     def _add(self, look: Look, *, late: bool) -> None:

@@ -92,6 +92,12 @@ def test_a_medium_without_an_address_is_not_waited_for() -> None:
     assert add(new_state(), first_pass(at(20, 30), url="")) == [("case-a", "review", "complete")]
 
 
+def test_a_picture_is_not_looked_at_again_for_it_has_been_seen_whole() -> None:
+    made = first_pass(at(0, 0))
+    picture = msgspec.structs.replace(made, segment=msgspec.structs.replace(made.segment, start_s=0.0, duration_s=0.0))
+    assert add(new_state(), picture) == [("case-a", "review", "complete")]
+
+
 def test_a_post_asks_only_once_it_is_complete() -> None:
     state = new_state(Parts(visual=2, audio=0, text=0))
     add(state, first_pass(at(20, 30)))
