@@ -30,8 +30,8 @@ _OFF_LINE = 0.9
 """Quantile of the similarities of one query time off the line, above which those on it must rise."""
 _CLEAR_NATS = 60.0
 """Evidence from which a query is not read backwards too."""
-_BACKWARDS_NATS = 4.0
-"""Penalty for that: few copies play backwards."""
+_BACKWARDS_NATS = 25.0
+"""Penalty of each passage of that reading: few copies play backwards, and a camera that turns back looks like one."""
 _MIN_OFF_LINE = 3
 """Least number of reference times off the line for that quantile."""
 
@@ -172,15 +172,18 @@ def alignments(
         return forwards
     end_s = float(query_times_s.max())
     found = _passages(similarity, end_s - query_times_s, reference_times_s, parameters, most)
-    return [_turned(one, end_s) for one in found] if _total(found) - _BACKWARDS_NATS > _total(forwards) else forwards
+    backwards = [_turned(one, end_s, parameters) for one in found if one.evidence > _BACKWARDS_NATS]
+    return backwards if _total(backwards) > _total(forwards) else forwards
 
 
 def _total(passages: list[Alignment]) -> float:
     return sum(passage.evidence for passage in passages)
 
 
-def _turned(passage: Alignment, end_s: float) -> Alignment:
-    return replace(passage, query=(end_s - passage.query[1], end_s - passage.query[0]))
+def _turned(passage: Alignment, end_s: float, parameters: AlignmentParameters) -> Alignment:
+    evidence = passage.evidence - _BACKWARDS_NATS
+    query = (end_s - passage.query[1], end_s - passage.query[0])
+    return replace(passage, query=query, evidence=evidence, score=score_of(evidence, parameters))
 
 
 def _passages(
