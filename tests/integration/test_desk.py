@@ -59,11 +59,11 @@ def test_adding_a_case_prints_its_id_and_nothing_else(opened: str) -> None:
     assert re.fullmatch(r"case-[0-9a-f]{16}", opened)
 
 
-def test_the_policy_is_written_first_then_picture_sound_and_terms(shared: System, opened: str) -> None:
+def test_the_policy_is_written_first_then_picture_sound_motion_and_terms(shared: System, opened: str) -> None:
     first, *others = [kept for kept in shared.records("cases") if kept.key.split("/")[0] == opened]
     assert first.key == opened
     assert first.message.policy is not None
-    assert {kept.message.reference.modality for kept in others} == {"visual", "audio", "text"}
+    assert {kept.message.reference.modality for kept in others} == {"visual", "audio", "text", "motion"}
     assert all(kept.message.policy is None and kept.message.name == "river" for kept in others)
     visual = next(kept.message.reference for kept in others if kept.message.reference.modality == "visual")
     assert visual.vectors.rows >= 1
