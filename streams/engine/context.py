@@ -139,13 +139,18 @@ class Context:
     def background(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run this beside the agents while the app runs.
 
-        It is started again while the broker does not answer it; any other error from it stops the worker.
+        It is started again while the broker does not answer it; any other error from it stops the worker, and is no
+        error once the worker stops.
         """
 
         async def run() -> None:
             try:
                 await self.retry_while_unreachable(work)
             except Exception as error:
+                if self.app.should_stop:
+                    # A stop closes the producer before it cancels this work, whose next write then fails.
+                    log.info("background work ends with the worker", error=repr(error))
+                    return
                 log.exception("background work failed")
                 self.crash(error)
 

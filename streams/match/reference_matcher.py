@@ -103,7 +103,7 @@ class ReferenceMatcher:
         if self.space[0] == "audio":
             similarity = relative(similarity)
         found = alignments(similarity, times_s, self.times_s, parameters)
-        if self.space[0] == "visual" and self.times_s[0] == self.times_s[-1]:
+        if self.space[0] == "visual" and is_one_moment(self.times_s):
             found = found[:1]  # one picture, which many frames of another recording of its room resemble a little
         return self._match_aligned(query, found, joint_score(found, parameters)) if found else None
 

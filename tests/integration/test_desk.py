@@ -98,7 +98,7 @@ def test_a_file_added_to_a_case_is_described_once_and_never_again_once_withdrawn
     before = len(shared.records("cases"))
     assert shared.jikimi("case", "extend", case_id, "--reference", str(film), "--yes").code == 0
     added = shared.records("cases")[before:]
-    assert {kept.message.reference.modality for kept in added} == {"visual", "audio"}
+    assert {kept.message.reference.modality for kept in added} == {"visual", "audio", "motion"}
     assert all(kept.message.policy is None and kept.message.name == "brook" for kept in added)
     assert film.name in shared.jikimi("case", "show", case_id).out
     again = refused(shared.jikimi("case", "extend", case_id, "--reference", str(film), "--yes"))
@@ -170,7 +170,7 @@ def test_an_allow_list_is_described_and_listed_as_such_and_has_no_policy(
     allowed = answer.out.strip()
     assert re.fullmatch(r"allow-[0-9a-f]{16}", allowed)
     entries = [kept.message for kept in shared.records("cases") if kept.key.split("/")[0] == allowed]
-    assert {entry.reference.modality for entry in entries} == {"visual", "audio"}
+    assert {entry.reference.modality for entry in entries} == {"visual", "audio", "motion"}
     assert all(entry.benign and entry.policy is None for entry in entries)
     line = next(line for line in shared.jikimi("case", "list").out.splitlines() if allowed in line)
     assert line.split()[-7:-4] == ["allowed", "1", "0"]

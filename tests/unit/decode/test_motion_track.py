@@ -54,5 +54,6 @@ def test_a_copy_runs_along_its_reference(tmp_path: Path) -> None:
     query = motion(segments(tmp_path / "a.mp4"))
     match = compare(query, motion(segments(MEDIA / "trap.mp4")))
     assert match.nats > 0
-    assert match.offset_s == pytest.approx(4.0, abs=0.1)
+    # in the middle: readings at 24 and 25 frames a second differ little over 8 s
+    assert match.offset_s + 4.0 * match.speed == pytest.approx(8.0, abs=0.1)
     assert compare(query, motion(segments(MEDIA / "dusk.mp4"))).nats < match.nats

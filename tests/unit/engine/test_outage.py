@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from faust.exceptions import NotReady
 
 from streams.engine.context import Context
 from streams.engine.outage import Outage, OutageError, retry_while_unreachable
@@ -67,6 +68,7 @@ class App:
 
     conf = SimpleNamespace(id="trial")
     _consumer = None
+    should_stop = False
 
     def __init__(self) -> None:
         self.tasks: list[Callable[[], Awaitable[None]]] = []
@@ -99,3 +101,18 @@ async def test_background_work_starts_again_while_the_broker_is_gone(failures: l
     for _ in range(3):
         await asyncio.sleep(0)
     assert (len(app.crashes), len(ends)) == (crashes, 1 - crashes)
+
+
+async def test_background_work_that_fails_in_a_stop_is_no_crash() -> None:
+    app = App()
+    context = Context(app, load_settings())  # type: ignore[arg-type]  # as much as it uses
+
+    async def work() -> None:
+        app.should_stop = True
+        raise NotReady("the producer is closed")
+
+    context.background(work)
+    await app.tasks[0]()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert app.crashes == []

@@ -18,13 +18,6 @@ from tests.unit.match.test_reference_index import COLUMNS, Vectors, entry, near,
 N = 80
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _many_from_64() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(space_index, "MANY", 64)
-        yield
-
-
 type Entry = tuple[str, Case, Reference]
 
 
