@@ -3,8 +3,9 @@
 The .avsc files are the contract and hold the meaning and unit of every field; a test keeps these classes equal to them.
 """
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -42,6 +43,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all messages."""
 
 
+def shared_fields(source: msgspec.Struct, kind: type[msgspec.Struct], without: Collection[str] = ()) -> dict[str, Any]:
+    """Return the fields of a value that another kind of value has too, by name; neither copied nor checked."""
+    names = set(source.__struct_fields__).intersection(kind.__struct_fields__).difference(without)
+    return {name: getattr(source, name) for name in names}
+
+
 class PostRef(Message, frozen=True, kw_only=True):
     post_id: str
     platform: str
@@ -72,14 +79,7 @@ class Post(Message, frozen=True, kw_only=True):
 
     def ref(self) -> PostRef:
         """Return the identity of the post, which all its later records carry."""
-        return PostRef(
-            post_id=self.post_id,
-            platform=self.platform,
-            url=self.url,
-            author=self.author,
-            published_at=self.published_at,
-            seen_at=self.seen_at,
-        )
+        return PostRef(**shared_fields(self, PostRef))
 
 
 class Parts(Message, frozen=True, kw_only=True):

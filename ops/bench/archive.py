@@ -7,14 +7,13 @@ data.
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from schemas.matrix import pack
-from schemas.messages import Descriptors, Parts, PostRef, Reference, Segment
+from ops.bench.made_records import made_descriptors, made_piece
+from schemas.messages import Descriptors, Reference
 from streams.match.archive import Hit
 from streams.match.milvus_archive import MilvusArchive
 
@@ -74,34 +73,13 @@ def vectors(random: np.random.Generator, n: int) -> npt.NDArray[np.float32]:
 
 
 def described(rows: npt.NDArray[np.float32]) -> Descriptors:
-    """Return the descriptors of one segment."""
-    now = datetime.now(UTC)
-    post = PostRef(post_id="made", platform="made", url="", published_at=now, seen_at=now)
-    parts = Parts(visual=1, audio=0, text=0)
-    return Descriptors(
-        descriptor_id="made",
-        segment=Segment(post=post, parts=parts, segment=0, medium=0, start_s=0.0, duration_s=30.0),
-        modality="visual",
-        model="made",
-        version="1",
-        vectors=pack(rows),
-        times_s=[float(row) for row in range(len(rows))],
-    )
+    """Return the descriptors of one segment, a row a second."""
+    return made_descriptors("visual", rows, np.arange(len(rows), dtype=np.float64), len(rows))
 
 
 def reference(rows: npt.NDArray[np.float32]) -> Reference:
-    """Return one piece of a reference."""
-    return Reference(
-        reference_id="made",
-        segment=0,
-        modality="visual",
-        model="made",
-        version="1",
-        start_s=0.0,
-        duration_s=60.0,
-        vectors=pack(rows),
-        times_s=[float(row) for row in range(len(rows))],
-    )
+    """Return one piece of a reference, a row a second."""
+    return made_piece("visual", rows, np.arange(len(rows), dtype=np.float64), len(rows))
 
 
 if __name__ == "__main__":

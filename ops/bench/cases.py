@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import gc
 import json
-import os
 import sys
 import tempfile
 import time
@@ -21,14 +20,15 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from ops.bench.made_vectors import Described, Made
+from ops.bench.made_records import made_descriptors, made_piece
+from ops.bench.made_vectors import Made
+from ops.bench.one_process import fail, nothing, resident_bytes
 from schemas.codec import Codec
-from schemas.matrix import pack
-from schemas.messages import Case, Descriptors, Modality, Parts, Policy, PostRef, Reference, Segment
+from schemas.messages import Case, Policy, Reference
 from streams.cases.entries import case_key, reference_key
 from streams.cases.open_cases import OpenCases
 from streams.kafka.topic_reader import Update
@@ -76,14 +76,14 @@ class _Matcher:
     def __init__(self, number: int, seconds: int) -> None:
         self._made, self._number, self._seconds = Made(), number, seconds
         self._codec = Codec()
-        self._cases = OpenCases(load_settings(bootstrap_servers="127.0.0.1:9"), self._codec, _fail)
-        self._cases.start = _nothing  # type: ignore[method-assign]
+        self._cases = OpenCases(load_settings(bootstrap_servers="127.0.0.1:9"), self._codec, fail)
+        self._cases.start = nothing  # type: ignore[method-assign]
         self._live = LiveIndex(self._cases, Path(tempfile.mkdtemp()))  # stays empty: the file in it has no name
 
     async def measure(self, posts: int) -> dict[str, Any]:
         self._open(0)
         gc.collect()
-        before = _rss_bytes()
+        before = resident_bytes()
         for number in range(1, self._number):
             self._open(number)
         start_s = time.process_time()
@@ -91,7 +91,7 @@ class _Matcher:
         await self._live.current()
         built_s = time.process_time() - start_s
         gc.collect()
-        kept = (_rss_bytes() - before) / max(1, self._number - 1)
+        kept = (resident_bytes() - before) / max(1, self._number - 1)
         opened_s, withdrawn_s = await self._change()
         found = [await self._post(post) for post in range(posts)]
         running.cancel()
@@ -131,7 +131,7 @@ class _Matcher:
             ("visual", self._made.post_pictures(seconds, post, pictures)),
             ("audio", self._made.post_sounds(seconds, post, sounds)),
         ):
-            query = _query(modality, described)  # type: ignore[arg-type]
+            query = made_descriptors(modality, *described, _POST_S)  # type: ignore[arg-type]
             start_s = time.process_time()
             found.append(index.search(query))
             spent.append(time.process_time() - start_s)
@@ -156,8 +156,8 @@ class _Matcher:
         self._cases.apply([Update(key.encode(), self._codec.encode("cases", entry), 0, 0)])
 
     def _pieces(self, number: int) -> Iterator[Reference]:
-        yield made_piece("visual", self._made.pictures(number, self._seconds), self._seconds)
-        yield made_piece("audio", self._made.sounds(number, self._seconds), self._seconds)
+        yield made_piece("visual", *self._made.pictures(number, self._seconds), self._seconds)
+        yield made_piece("audio", *self._made.sounds(number, self._seconds), self._seconds)
 
 
 def _ratios(figures: list[dict[str, Any]]) -> dict[str, Any]:
@@ -169,48 +169,6 @@ def _ratios(figures: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _short(number: int) -> str:
     return str(number) if number < _THOUSAND else f"{number // _THOUSAND}k"
-
-
-def made_piece(modality: Modality, described: Described, seconds: int) -> Reference:
-    """Return a piece of a reference."""
-    return Reference(
-        reference_id="r1",
-        segment=0,
-        modality=modality,
-        model="made",
-        version="1",
-        start_s=0.0,
-        duration_s=float(seconds),
-        vectors=pack(described.vectors),
-        times_s=described.times_s.tolist(),
-    )
-
-
-def _query(modality: Modality, described: Described) -> Descriptors:
-    post = PostRef(post_id="made", platform="made", url="", published_at=_NOW, seen_at=_NOW)
-    parts = Parts(visual=1, audio=1, text=0)
-    return Descriptors(
-        descriptor_id="made",
-        segment=Segment(post=post, parts=parts, segment=0, medium=0, start_s=0.0, duration_s=float(_POST_S)),
-        modality=modality,
-        model="made",
-        version="1",
-        vectors=pack(described.vectors),
-        times_s=described.times_s.tolist(),
-    )
-
-
-def _rss_bytes() -> int:
-    resident_pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return resident_pages * os.sysconf("SC_PAGE_SIZE")
-
-
-async def _nothing() -> None:
-    pass
-
-
-def _fail(error: Exception) -> NoReturn:
-    raise error
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from confluent_kafka import Consumer
 
+from ops.bench.made_records import made_piece
 from ops.broker.kafka import Kafka
 from ops.faults.offsets import OffsetReader
 from ops.threads import running_beside
@@ -207,17 +208,7 @@ def _open_case(settings: Settings) -> None:
 
 def _reference(modality: Modality) -> Reference:
     rows = _footage(modality)
-    return Reference(
-        reference_id="r1",
-        segment=0,
-        modality=modality,
-        model="made",
-        version="1",
-        start_s=0.0,
-        duration_s=float(len(rows)),
-        vectors=pack(rows),
-        times_s=[float(row) for row in range(len(rows))],
-    )
+    return made_piece(modality, rows, np.arange(len(rows), dtype=np.float64), len(rows))
 
 
 def _footage(modality: Modality) -> Vectors:

@@ -21,7 +21,8 @@ from streams.evaluation.described import Cache, Models, describe_references
 from streams.evaluation.described_set import describe_background, describe_queries
 from streams.evaluation.judged import build_index
 from streams.evaluation.manifest import Query, read_manifest
-from streams.fusion.post_state import PostState, Rules
+from streams.fusion.post_state import PostState
+from streams.fusion.rules import Rules
 from streams.live_models.selection import change_choice, create_registry, default_choice
 from streams.match.reference_index import ReferenceIndex
 from streams.match.scores import scores_record

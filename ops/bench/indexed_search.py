@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from ops.bench.cases import made_piece
+from ops.bench.made_records import made_piece
 from ops.bench.made_vectors import Made
 from schemas.messages import Case, Match, Reference
 from streams.evaluation.described import Cache, Models, describe_references
@@ -95,7 +95,7 @@ def _made(models: Models, number: int) -> Iterator[Entry]:
             ("visual", made.pictures(at, _SECONDS), models.visual),
             ("audio", made.sounds(at, _SECONDS), models.audio),
         ):
-            piece = made_piece(modality, described, _SECONDS)  # type: ignore[arg-type]
+            piece = made_piece(modality, *described, _SECONDS)  # type: ignore[arg-type]
             piece = msgspec.structs.replace(piece, model=model.name, version=model.version)
             yield _entry(f"made-{at}-{modality}", f"made-{at}", piece)
 

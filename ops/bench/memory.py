@@ -10,7 +10,6 @@ The times are of the processor; a million takedowns take some minutes.
 import argparse
 import asyncio
 import json
-import os
 import tempfile
 import time
 import tracemalloc
@@ -21,16 +20,17 @@ from itertools import batched
 from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
 import numpy as np
 
+from ops.bench.made_records import made_piece
+from ops.bench.one_process import fail, nothing, resident_bytes
 from schemas.codec import Codec
 from schemas.ids import record_id
-from schemas.matrix import pack
-from schemas.messages import Case, Evidence, Interval, Policy, PostRef, Reference, Standing, Takedown
+from schemas.messages import Case, Evidence, Interval, Policy, PostRef, Standing, Takedown
 from streams.cases.entries import case_key, reference_key
 from streams.cases.open_cases import OpenCases
 from streams.cases.reference_reviews import ReferenceReviews, standing_key
@@ -76,14 +76,14 @@ def measure_takedowns(number: int) -> dict[str, float]:
 
 async def _measure_takedowns(number: int) -> dict[str, float]:
     stage = _Stage()
-    before, applied_s = _rss_bytes(), 0.0
+    before, applied_s = resident_bytes(), 0.0
     for events in batched(enumerate(map(_event, range(number))), 1000):
         start_s = time.process_time()
         for offset, event in events:
             stage.log.apply(event, 0, offset)
         applied_s += time.process_time() - start_s
     index_bytes = stage.log.size_bytes
-    resident = _rss_bytes() - before
+    resident = resident_bytes() - before
     first_s = await stage.round()
     idle_s = await stage.round()
     reads = stage.reads
@@ -109,7 +109,7 @@ class _Stage:
     def __init__(self) -> None:
         self.reads = self.written = 0
         settings, codec = load_settings(bootstrap_servers="127.0.0.1:9"), Codec()
-        cases = OpenCases(settings, codec, _fail)
+        cases = OpenCases(settings, codec, fail)
         for case in range(_N_CASES):
             entry = Case(case_id=f"case-{case}", name="", opened_at=_NOW, policy=_POLICY)
             cases.apply([Update(case_key(entry.case_id).encode(), codec.encode("cases", entry), 0, case)])
@@ -118,7 +118,7 @@ class _Stage:
             "codec": codec,
             "cases": cases,
             "physical": str,
-            "crash": _fail,
+            "crash": fail,
             "send": self._send,
             "retry_while_unreachable": lambda step: step(),
             "owned": lambda _: set(range(8)),
@@ -128,9 +128,9 @@ class _Stage:
         context = cast("Context", SimpleNamespace(**fields))
         self.log = TakedownLog(context)
         self.log._events.read = self._read  # type: ignore[method-assign]  # noqa: SLF001 - there is no topic
-        self._reviews = ReferenceReviews(settings, codec, _fail)
+        self._reviews = ReferenceReviews(settings, codec, fail)
         self._quarantine = Quarantine(self.log, self._reviews, settings.quarantine_posts)
-        self._quarantine.current = _nothing  # type: ignore[method-assign]
+        self._quarantine.current = nothing  # type: ignore[method-assign]
         self._reconciler = Reconciler(context, self.log, self._quarantine)
         self._reconciler._following = True  # noqa: SLF001 - as after its start
 
@@ -202,7 +202,7 @@ def _evidence(reference_id: str) -> Evidence:
 def measure_cases(number: int, matcher: bool) -> dict[str, Any]:
     """Return the memory of so many cases, in a worker that matches or in one that does not."""
     folder = tempfile.mkdtemp()  # stays empty: the file in it has no name
-    cases = OpenCases(load_settings(bootstrap_servers="127.0.0.1:9"), Codec(), _fail)
+    cases = OpenCases(load_settings(bootstrap_servers="127.0.0.1:9"), Codec(), fail)
     if matcher:
         cases.keep_references(PieceTable(Path(folder)))
     _open_case(cases, "first")
@@ -214,34 +214,12 @@ def measure_cases(number: int, matcher: bool) -> dict[str, Any]:
 
 
 def _open_case(cases: OpenCases, case_id: str) -> None:
-    reference = Reference(
-        reference_id="r1",
-        segment=0,
-        modality="visual",
-        model="m",
-        version="1",
-        start_s=0.0,
-        duration_s=float(_SECONDS),
-        vectors=pack(np.zeros((_SECONDS, _COLUMNS), np.float32)),
-        times_s=[float(time_s) for time_s in range(_SECONDS)],
-    )
+    zeros = np.zeros((_SECONDS, _COLUMNS), np.float32)
+    reference = made_piece("visual", zeros, np.arange(_SECONDS, dtype=np.float64), _SECONDS)
     policy = Case(case_id=case_id, name="", opened_at=_NOW, policy=_POLICY)
     piece = msgspec.structs.replace(policy, policy=None, reference=reference)
     for key, entry in ((case_key(case_id), policy), (reference_key(case_id, reference), piece)):
         cases.apply([Update(key.encode(), Codec().encode("cases", entry), 0, 0)])
-
-
-def _rss_bytes() -> int:
-    resident_pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return resident_pages * os.sysconf("SC_PAGE_SIZE")
-
-
-async def _nothing() -> None:
-    pass
-
-
-def _fail(error: Exception) -> NoReturn:
-    raise error
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from schemas.messages import Evidence, Policy, Scores, Verdict
 from streams.cases.policy import RANK, decide
 from streams.demo.scenario import CLOVER, WILLOW
 from streams.desk.open_case import NewCase, add_case
-from streams.fusion.post_state import evidence_of
+from streams.fusion.pieces import evidence_of
 from streams.kafka import topic_admin
 from streams.live_models.selection import create_registry
 from streams.settings import Settings, load_settings

@@ -7,22 +7,21 @@ seal's own cost is measured in a second way, by the thread's clock around its ca
 
 import argparse
 import asyncio
-import resource
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from models.audio.model import AudioModel
 from models.registry import Registry
 from models.visual.model import VisualModel
+from ops.bench.made_records import made_post
 from schemas.codec import Codec
-from schemas.messages import Frames, Medium, Post, Sounds
+from schemas.messages import Frames, Sounds
 from streams.decode.decoder import Decoder
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media_access import MediaAccess
@@ -32,6 +31,7 @@ from streams.demo.scenario import MEDIA
 from streams.describe.audio import describe_sounds
 from streams.describe.visual import describe_frames
 from streams.engine.record import Record
+from streams.evaluation.cpu import cpu_s
 from streams.sealing.media import MediaSeal
 from streams.sealing.settings import SealingSettings
 
@@ -113,18 +113,18 @@ async def _pairs(seal: MediaSeal, n_rounds: int, n_clips: int) -> list[tuple[Cos
 
 
 async def _run(seal: MediaSeal | None, models: _Models, clips: Sequence[Path]) -> Cost:
-    timed, before_s = _Timed(seal), _cpu_s()
+    timed, before_s = _Timed(seal), cpu_s()
     media_s, n_bytes = 0.0, 0
     for clip in clips:
         settings = MediaSettings(file_roots=(clip.parent,))
         async with Fetcher(settings) as fetcher, Decoder(settings) as decoder:
             access = MediaAccess(fetcher, decoder, settings.max_media)
-            async with aclosing(decode_post(_post(clip), _RECORD, access)) as outputs:
+            async with aclosing(decode_post(made_post(clip), _RECORD, access)) as outputs:
                 async for topic, _, message in outputs:
                     if isinstance(message, Frames | Sounds):
                         n_bytes += _describe(models, timed, topic, message)
                         media_s += message.segment.duration_s if isinstance(message, Frames) else 0.0
-    return Cost(_cpu_s() - before_s, timed.seconds, media_s, n_bytes)
+    return Cost(cpu_s() - before_s, timed.seconds, media_s, n_bytes)
 
 
 def _describe(models: _Models, timed: _Timed, topic: str, message: Frames | Sounds) -> int:
@@ -138,20 +138,6 @@ def _describe(models: _Models, timed: _Timed, topic: str, message: Frames | Soun
     else:
         describe_sounds(models.audio, opened)
     return len(value)
-
-
-def _cpu_s() -> float:
-    """Return the CPU seconds of this process and of its children that have ended."""
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
-def _post(clip: Path) -> Post:
-    now = datetime.now(UTC)
-    return Post(
-        post_id=clip.stem, platform="bench", url="https://example.org", published_at=now, seen_at=now,
-        media=[Medium(url=clip.as_uri())],
-    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from ops.broker.raw import Broker
 from schemas.codec import Codec, WireError
 from schemas.messages import Case, Policy, Scores
 from streams.fusion.join_window import JoinWindow
-from streams.fusion.post_state import PostState, Rules
+from streams.fusion.post_state import PostState
+from streams.fusion.rules import Rules
 from streams.live_models.selection import create_registry, default_choice
 from streams.settings import Settings
 

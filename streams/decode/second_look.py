@@ -6,7 +6,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from schemas.messages import Frames, Look, Medium, Post
+from schemas.messages import Frames, Look, Medium, Post, shared_fields
 from streams.decode.media.decoded import DecodedSegment
 from streams.decode.media_access import Failure, MediaAccess, OpenMedium
 from streams.engine.record import Output, Record
@@ -92,12 +92,4 @@ async def _decoded(look: Look, medium: OpenMedium, media: MediaAccess, failures:
 
 def _post(look: Look) -> Post:
     """Return the post of a look with the one medium that is looked at."""
-    ref = look.segment.post
-    return Post(
-        post_id=ref.post_id,
-        platform=ref.platform,
-        url=ref.url,
-        published_at=ref.published_at,
-        seen_at=ref.seen_at,
-        media=[Medium(url=look.segment.url)],
-    )
+    return Post(**shared_fields(look.segment.post, Post), media=[Medium(url=look.segment.url)])

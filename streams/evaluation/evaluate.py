@@ -18,7 +18,7 @@ from streams.evaluation.manifest import Manifest, Query, read_manifest
 from streams.evaluation.page import page
 from streams.evaluation.result import Result, Run, summarise
 from streams.evaluation.tables import tables
-from streams.fusion.post_state import Rules
+from streams.fusion.rules import Rules
 from streams.live_models.selection import change_choice, create_registry, default_choice
 from streams.settings import Settings
 

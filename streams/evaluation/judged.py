@@ -8,7 +8,8 @@ import msgspec
 
 from models.fusion.model import FusionModel
 from schemas.messages import MODALITIES, Case, Descriptors, Evidence, Look, Modality, Policy, Reference, Verdict
-from streams.fusion.post_state import PostState, Rules
+from streams.fusion.post_state import PostState
+from streams.fusion.rules import Rules
 from streams.match.reference_index import ReferenceIndex
 from streams.match.scores import scores_record
 

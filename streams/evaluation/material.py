@@ -10,7 +10,8 @@ import structlog
 
 from streams.errors import UsageError
 from streams.evaluation.cuts import Lengths, Stretch, make_cut, plan_cuts, sounds, stretches
-from streams.evaluation.rooms.recording import SENTENCES, Recording, make_recording
+from streams.evaluation.rooms.recording import Recording, make_recording
+from streams.evaluation.rooms.sound import SENTENCES
 from streams.evaluation.set_plan import SetPlan, Sources
 
 log = structlog.get_logger()

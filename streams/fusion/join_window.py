@@ -11,7 +11,8 @@ import msgspec
 
 from schemas.messages import Look, Scores, Verdict
 from streams.fusion.deadline_timers import DeadlineTimers
-from streams.fusion.post_state import PostState, Rules
+from streams.fusion.post_state import PostState
+from streams.fusion.rules import Rules
 
 type RulesOf = Callable[[set[str]], Awaitable[Rules]]
 """Returns the fusion model, and the policies of those of these cases that are open."""

@@ -14,7 +14,8 @@ from streams.engine.context import Context
 from streams.engine.durable_table import DurableTable
 from streams.engine.record import Output, Record
 from streams.fusion.join_window import JoinWindow, Store
-from streams.fusion.post_state import PostState, Rules
+from streams.fusion.post_state import PostState
+from streams.fusion.rules import Rules
 from streams.telemetry import metrics, trace
 
 _TICK_S = 0.25

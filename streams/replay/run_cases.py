@@ -3,7 +3,7 @@
 from models.fusion.model import FusionModel
 from schemas.messages import Policy
 from streams.cases.open_cases import OpenCases
-from streams.fusion.post_state import Rules
+from streams.fusion.rules import Rules
 from streams.match.live_index import LiveIndex
 from streams.match.reference_index import ReferenceIndex
 

@@ -8,13 +8,11 @@ Beside them, in turns of the same run, what decoding every frame and all sound w
 import argparse
 import asyncio
 import os
-import resource
 import statistics
 import sys
 import tempfile
 import time
 from contextlib import aclosing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import av
@@ -25,7 +23,8 @@ import PIL
 from models.registry import Registry
 from ops.bench.first_pass.files import demonstration, make
 from ops.bench.first_pass.steps import stepping
-from schemas.messages import Frames, Medium, Post, Sounds, Texts
+from ops.bench.made_records import made_post
+from schemas.messages import Frames, Sounds, Texts
 from streams.decode.decoder import Decoder, post_sampling
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media import segments as decoding
@@ -39,6 +38,7 @@ from streams.describe.audio import describe_sounds
 from streams.describe.text import describe_texts
 from streams.describe.visual import describe_frames
 from streams.engine.record import Record
+from streams.evaluation.cpu import cpu_s
 from streams.evaluation.described import NO_SECRET, Models
 
 _RECORD = Record("posts", 0, 0, b"", b"")
@@ -54,15 +54,15 @@ class FirstPass:
 
     async def whole(self, files: list[Path]) -> float:
         """Return the CPU seconds of this process and of the decoders."""
-        before_s = _cpu_s()
+        before_s = cpu_s()
         settings = MediaSettings(file_roots=(files[0].parent,))
         async with Fetcher(settings) as fetcher, Decoder(settings) as decoder:
             access = MediaAccess(fetcher, decoder, settings.max_media)
             for file in files:
-                async with aclosing(decode_post(_post(file), _RECORD, access)) as outputs:
+                async with aclosing(decode_post(made_post(file), _RECORD, access)) as outputs:
                     async for output in outputs:
                         self._describe(output.message)
-        return _cpu_s() - before_s
+        return cpu_s() - before_s
 
     def steps(self, files: list[Path]) -> dict[str, float]:
         """Return the CPU seconds of each step, without child processes."""
@@ -86,7 +86,7 @@ class FirstPass:
 
 def _records(file: Path) -> list[object]:
     """Return the records of a post with this file, decoded in this thread."""
-    sampling, post = post_sampling(MediaSettings()), _post(file)
+    sampling, post = post_sampling(MediaSettings()), made_post(file)
     records = PostRecords(post, voice=False, read_on_screen=False)
     made: list[object] = [records.own_text().message]
     with file.open("rb", buffering=0) as picture, file.open("rb", buffering=0) as sound:
@@ -100,35 +100,22 @@ def _records(file: Path) -> list[object]:
 
 
 def _every_frame(files: list[Path]) -> float:
-    before_s = _cpu_s()
+    before_s = cpu_s()
     for file in files:
         with av.open(file) as container:
             for stream in container.streams:
                 stream.codec_context.thread_count = 1
             for packet in container.demux():
                 packet.decode()
-    return _cpu_s() - before_s
+    return cpu_s() - before_s
 
 
 async def _child_start(file: Path) -> float:
     """Return the CPU seconds of a decoder's start, of its end, and of one scan."""
-    before_s = _cpu_s()
+    before_s = cpu_s()
     async with Decoder(MediaSettings()) as decoder:
         await decoder.scan(file)
-    return _cpu_s() - before_s
-
-
-def _cpu_s() -> float:
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
-def _post(file: Path) -> Post:
-    now = datetime.now(UTC)
-    return Post(
-        post_id=file.stem, platform="bench", url="https://example.org", published_at=now, seen_at=now,
-        caption="a caption of some words #tag", media=[Medium(url=file.as_uri())],
-    )  # fmt: skip
+    return cpu_s() - before_s
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from schemas.messages import Evidence, NoticeItem, NoticeMatch, PostRef, Takedown
+from schemas.messages import Evidence, NoticeItem, NoticeMatch, PostRef, Takedown, shared_fields
 from streams.delivery.notices.lines import one_line, one_url
 
 _MAX_MATCHES = 10
@@ -64,12 +64,5 @@ def _best(evidence: Iterable[Evidence]) -> list[Evidence]:
 
 
 def _match(evidence: Evidence) -> NoticeMatch:
-    return NoticeMatch(
-        modality=evidence.modality,
-        medium=evidence.medium,
-        query=evidence.query,
-        reference=evidence.reference,
-        reference_id=evidence.reference_id,
-        probability=evidence.probability,
-        model=f"{evidence.model}@{evidence.version}",
-    )
+    fields = shared_fields(evidence, NoticeMatch, without={"model"})
+    return NoticeMatch(**fields, model=f"{evidence.model}@{evidence.version}")

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from schemas.messages import Delivery, Evidence, Message, PostRef, Takedown, Verdict
+from schemas.messages import Delivery, Evidence, Message, PostRef, Takedown, Verdict, shared_fields
 
 TOPICS_OF_HITS = ("verdicts", "takedowns", "deliveries")
 _MAX_KNOWN = 10_000
@@ -73,16 +73,7 @@ def _of_verdict(verdict: Verdict) -> Hit | None:
 
 
 def _of_takedown(event: Takedown) -> Hit:
-    return Hit(
-        what=event.state,
-        at=event.at,
-        case_id=event.case_id,
-        post=event.post,
-        probability=event.probability,
-        takedown_id=event.takedown_id,
-        by=event.by,
-        why=event.why,
-    )
+    return Hit(what=event.state, **shared_fields(event, Hit, without={"evidence"}))
 
 
 def _of_delivery(step: Delivery) -> Hit | None:

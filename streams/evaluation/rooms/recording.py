@@ -5,25 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from streams.evaluation.clips import (
-    FPS,
-    RATE_HZ,
-    SAMPLES_PER_PICTURE,
-    Clip,
-    Encoding,
-    Pcm,
-    Picture,
-    read_clip,
-    write_clip,
-)
-from streams.evaluation.edits.edit import to_int16
+from streams.evaluation.clips import FPS, RATE_HZ, Clip, Encoding, Picture, write_clip
 from streams.evaluation.rooms import person
 from streams.evaluation.rooms.background import HEIGHT, WIDTH, Light, background
+from streams.evaluation.rooms.sound import Acoustics, room_sound
 
-SENTENCES = 4
-"""Most files of speech in a recording."""
 _ENCODING = Encoding(crf=23, preset="ultrafast")
 _GRAIN = 1_000_003
 """Values of sensor noise drawn once; each picture uses another part of them."""
@@ -44,11 +31,7 @@ class Room:
     still: Light
     far: float
     """Row of the far end of the floor, as a share of the height."""
-    tone: npt.NDArray[np.float64]
-    """Spectrum of the room's tone, gains of 16 octave-like bands."""
-    hum_hz: float
-    echo: npt.NDArray[np.float64]
-    """Impulse response."""
+    acoustics: Acoustics
     resident: person.Looks
     """Person seen in some of its recordings."""
 
@@ -83,7 +66,7 @@ def room(seed: int, photographs: Sequence[Path] = ()) -> Room:
     echo = rng.normal(0, 0.06, n) * np.exp(-6 * np.arange(n) / n)
     echo[0] = 1.0
     far, tone, hum_hz = float(rng.uniform(0.6, 0.72)), rng.uniform(0.2, 1.0, 16), float(rng.choice([50, 60, 100]))
-    return Room(still, far, tone, hum_hz, echo, person.looks(rng))
+    return Room(still, far, Acoustics(tone, hum_hz, echo), person.looks(rng))
 
 
 def record(at: Room, seed: int, number: int, seconds: float, speech: Sequence[Path] = ()) -> Clip:
@@ -102,7 +85,7 @@ def record(at: Room, seed: int, number: int, seconds: float, speech: Sequence[Pa
     if rng.uniform() < _RESIDENT:
         people[0] = (at.resident, people[0][1])
     steps = np.logical_or.reduce([way.steps for _, way in people])
-    return Clip(_pictures(at, people, n, rng), _sound(at, steps, speech, rng))
+    return Clip(_pictures(at, people, n, rng), room_sound(at.acoustics, steps, speech, rng))
 
 
 def _pictures(at: Room, people: Sequence[_Actor], n: int, rng: np.random.Generator) -> Iterator[Picture]:
@@ -137,34 +120,3 @@ def _place(scene: Light, light: Light, far: float, actor: _Actor, index: int) ->
     opacity = part[..., 3:]
     lit = part[..., :3] * light[rows, columns]
     scene[rows, columns] = scene[rows, columns] * (1 - opacity) + lit * opacity
-
-
-def _sound(at: Room, steps: npt.NDArray[np.bool_], speech: Sequence[Path], rng: np.random.Generator) -> Pcm:
-    """Return the room's tone, steps, and a few sentences, all with the room's echo."""
-    n = steps.size * SAMPLES_PER_PICTURE
-    events = np.zeros(n)
-    thump = np.sin(2 * np.pi * rng.uniform(60, 140) * np.arange(4800) / RATE_HZ) * np.exp(-np.arange(4800) / 700)
-    for index in np.flatnonzero(steps):
-        part = events[index * SAMPLES_PER_PICTURE :][: thump.size]
-        part += thump[: part.size] * rng.uniform(300, 1500)
-    for index in rng.permutation(len(speech))[: int(rng.integers(0, SENTENCES + 1))]:
-        said = read_clip(speech[index], 0.0, 5.0).pcm.astype(np.float64)
-        part = events[int(rng.integers(n)) :][: said.size]
-        part += said[: part.size] * rng.uniform(0.1, 0.5)
-    echoed = _convolved(events, at.echo)
-    hum = 60 * np.sin(2 * np.pi * at.hum_hz * np.arange(n) / RATE_HZ)
-    return to_int16(echoed + hum + _tone(at.tone, n, rng) * rng.uniform(80, 300))
-
-
-def _tone(gains: npt.NDArray[np.float64], n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Return noise of the room's spectrum, of unit power."""
-    spectrum = np.fft.rfft(rng.normal(0, 1, n))
-    hertz = np.fft.rfftfreq(n, 1 / RATE_HZ)
-    bands = 20 * 2 ** (np.arange(gains.size) * 0.6)
-    shaped = np.fft.irfft(spectrum * np.interp(hertz, bands, gains) / np.maximum(hertz, 40) ** 0.8, n)
-    return shaped / max(float(shaped.std()), 1e-9)
-
-
-def _convolved(events: npt.NDArray[np.float64], echo: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    size = events.size + echo.size
-    return np.fft.irfft(np.fft.rfft(events, size) * np.fft.rfft(echo, size), size)[: events.size]

@@ -8,7 +8,8 @@ from models.visual.model import VisualModel
 from schemas.messages import Descriptors, Frame, Frames, Parts, Verdict
 from streams.describe.explicit import rater
 from streams.describe.visual import described, prepare
-from streams.fusion.post_state import PostState, Rules
+from streams.fusion.post_state import PostState
+from streams.fusion.rules import Rules
 from streams.match.scores import scores_record
 from streams.settings import load_settings
 from tests.unit.made_messages import POLICY, match, post_ref, scores, segment

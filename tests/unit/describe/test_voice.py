@@ -13,7 +13,8 @@ from streams.cases.coverage import coverage_gaps
 from streams.describe.descriptors import describe_sound
 from streams.describe.voice import VoiceDescriber
 from streams.errors import UnprocessableError
-from streams.fusion.post_state import PostState, Rules
+from streams.fusion.post_state import PostState
+from streams.fusion.rules import Rules
 from streams.match.archive_search import _FLOOR
 from streams.match.reference_index import ReferenceIndex
 from streams.settings import load_settings

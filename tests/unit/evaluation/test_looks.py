@@ -15,7 +15,7 @@ from streams.evaluation.manifest import Query
 from streams.evaluation.page import page
 from streams.evaluation.result import Result, Run, summarise
 from streams.evaluation.tables import tables
-from streams.fusion.post_state import Rules
+from streams.fusion.rules import Rules
 from tests.integration.made import copied, described, footage, reference
 
 NEVER_ACTS = Policy(act=1.0, review=0.5, version="1")

@@ -6,7 +6,7 @@ from models.fusion.noisy_or import NoisyOr, read_curves
 from models.manifest import MANIFEST
 from schemas.messages import Parts, Scores, Verdict
 from streams.fusion.join_window import JoinWindow
-from streams.fusion.post_state import Rules
+from streams.fusion.rules import Rules
 from streams.replay.run_state import RunState
 from tests.unit.made_messages import POLICY, match, post_ref, scores
 

@@ -10,7 +10,8 @@ from schemas.codec import Codec
 from schemas.messages import Interval, Look, Match, Parts, Passage, Scores, Verdict
 from streams.fusion.join_window import JoinWindow
 from streams.fusion.looks import MAX_LOOKS
-from streams.fusion.post_state import PostState, Rules
+from streams.fusion.post_state import PostState
+from streams.fusion.rules import Rules
 from streams.replay.run_state import RunState
 from tests.unit.fusion.test_post_state import LIKELY, NOW_S, RULES, SURE, WEAK
 from tests.unit.made_messages import match, post_ref, scores

@@ -9,7 +9,8 @@ from models.registry import Registry
 from schemas.codec import Codec
 from schemas.messages import Decision, Interval, Modality, Parts, Passage, Policy, Scores, Verdict
 from schemas.topics import TOPICS
-from streams.fusion.post_state import PostState, Rules
+from streams.fusion.post_state import PostState
+from streams.fusion.rules import Rules
 from tests.unit.made_messages import POLICY, match, post_ref, scores
 
 NOW_S = 1_772_368_215.0

@@ -14,7 +14,8 @@ from streams.engine.app import _faust_app
 from streams.engine.context import Context
 from streams.errors import BrokerError
 from streams.fusion.join_window import JoinWindow
-from streams.fusion.post_state import PostState, Rules
+from streams.fusion.post_state import PostState
+from streams.fusion.rules import Rules
 from streams.fusion.stage import Fusion
 from streams.replay.run_state import RunState
 from streams.settings import load_settings

@@ -10,7 +10,7 @@ from models.registry import Registry
 from schemas.messages import Case, Descriptors, Match, Modality, Reference
 from streams.describe.exact import exact_digests, exact_key
 from streams.errors import UsageError
-from streams.fusion.post_state import evidence_of
+from streams.fusion.pieces import evidence_of
 from streams.match.archive import Hit
 from streams.match.milvus_archive import MilvusArchive
 from streams.match.piece import token

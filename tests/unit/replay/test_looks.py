@@ -10,7 +10,7 @@ from schemas.messages import Look, Verdict
 from streams.engine.dead_letter_limit import DeadLetterLimit
 from streams.engine.record import Record
 from streams.fusion.join_window import JoinWindow
-from streams.fusion.post_state import Rules
+from streams.fusion.rules import Rules
 from streams.replay.chain import Prepared
 from streams.replay.engine import Engine, Pace
 from streams.replay.run_state import RunState
