@@ -6,6 +6,7 @@ A file whose bytes are not the pinned ones never reaches ONNX Runtime.
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -21,6 +22,7 @@ from models.fusion.noisy_or import NoisyOr, read_curves
 from models.manifest import MANIFEST, Entry, Kind, ModelError, default_cache, locate, read_manifests, verified_bytes
 from models.text.model import TextModel
 from models.visual.model import VisualModel
+from models.visual.planes import planar
 from models.voice.model import VoiceModel
 
 log = structlog.get_logger(__name__)
@@ -88,7 +90,8 @@ class Registry:
     def visual(self, name: str | None = None) -> VisualModel:
         """Return the model that describes pictures."""
         entry = self.entry("visual", name)
-        return self._once(entry, lambda: VisualModel(self._session(entry), entry.name, entry.version, entry.side_px))
+        session = partial(self._session, entry, planar)
+        return self._once(entry, lambda: VisualModel(session(), entry.name, entry.version, entry.side_px))
 
     def audio(self, name: str | None = None) -> AudioModel:
         """Return the model that describes sounds."""
@@ -136,8 +139,8 @@ class Registry:
         except ValueError as error:
             raise ModelError(f"{entry.full_name}: {path} is not a calibration: {error}") from error
 
-    def _session(self, entry: Entry) -> ort.InferenceSession:
-        graph = verified_bytes(entry, locate(entry, self._cache))
+    def _session(self, entry: Entry, change: Callable[[bytes], bytes] = bytes) -> ort.InferenceSession:
+        graph = change(verified_bytes(entry, locate(entry, self._cache)))
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._n_threads
         options.inter_op_num_threads = 1
