@@ -75,6 +75,7 @@ def record_day(settings: Settings, pool: Pool, n_posts: int, day: datetime, seed
             settings,
             partitioner="murmur2_random",
             enable_idempotence=True,  # a retry must not change the order of the records
+            max_in_flight=1,  # see streams/kafka/producer.py
             compression_type="zstd",
             linger_ms=50,
             batch_size=900_000,

@@ -43,7 +43,12 @@ class Broker:
         """Write records with their timestamps and return once the broker has acknowledged them."""
         # Idempotent: otherwise a retry on a busy broker changes the order of the records.
         producer = Producer(
-            {"bootstrap.servers": self.bootstrap, "partitioner": "murmur2_random", "enable.idempotence": True}
+            {
+                "bootstrap.servers": self.bootstrap,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "max.in.flight": 1,
+            }
         )
         for record in records:
             producer.produce(

@@ -57,6 +57,7 @@ class Feed:
                 self.settings,
                 partitioner="murmur2_random",  # as in the workers' client
                 enable_idempotence=True,
+                max_in_flight=1,  # see streams/kafka/producer.py
                 delivery_timeout_ms=_PATIENCE_S * 1000,
             )
         )

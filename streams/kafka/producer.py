@@ -38,6 +38,9 @@ class TopicWriter:
                 **{
                     "partitioner": "murmur2_random",  # as in the workers' client; the default here differs
                     "enable_idempotence": True,
+                    # Of a new partition a broker takes any batch as the first one; an earlier batch that it refused,
+                    # because the partition had no leader yet, then counts as a duplicate: acknowledged, never written.
+                    "max_in_flight": 1,
                     "message_max_bytes": max(topic.max_bytes for topic in TOPICS.values()),
                     "delivery_timeout_ms": int(max(settings.start_grace_s, 1.0) * 1000),
                     **options,

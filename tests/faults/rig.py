@@ -91,6 +91,7 @@ class Rig:
                 "bootstrap.servers": self.bootstrap,
                 "log_level": 0,
                 "enable.idempotence": True,  # a retry must not change the order of the records
+                "max.in.flight": 1,
                 "message.timeout.ms": int(DEADLINE_S * 1000),
             }
         )

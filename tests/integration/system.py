@@ -56,6 +56,7 @@ class System:
                 "bootstrap.servers": bootstrap,
                 "partitioner": "murmur2_random",
                 "enable.idempotence": True,  # a retry must not change the order of the records
+                "max.in.flight": 1,  # see streams/kafka/producer.py
                 "message.max.bytes": 16 * 1024 * 1024,
             }
         )

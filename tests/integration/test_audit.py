@@ -65,7 +65,7 @@ def copy(system: System, takedowns: Iterable[Kept]) -> Settings:
     admin = AdminClient({"bootstrap.servers": servers})
     for future in admin.create_topics([NewTopic(prefix + name, 1, 1) for name in copied]).values():
         future.result(DEADLINE_S)
-    producer = Producer({"bootstrap.servers": servers, "enable.idempotence": True})
+    producer = Producer({"bootstrap.servers": servers, "enable.idempotence": True, "max.in.flight": 1})
     for name, records in copied.items():
         for record in records:
             producer.produce(prefix + name, key=record.key.encode(), value=record.raw)

@@ -18,7 +18,11 @@ TOPIC = "scores"
 
 def write(broker: Broker, *records: tuple[int, int], commit: bool | None = None) -> None:
     """Write (partition, seconds) in a transaction that is committed or aborted; without one if `commit` is None."""
-    options = {"enable.idempotence": True} if commit is None else {"transactional.id": f"{broker.prefix}writer"}
+    options = (
+        {"enable.idempotence": True, "max.in.flight": 1}
+        if commit is None
+        else {"transactional.id": f"{broker.prefix}writer"}
+    )
     producer = Producer({"bootstrap.servers": broker.bootstrap} | options)
     if commit is not None:
         producer.init_transactions(DEADLINE_S)
@@ -99,7 +103,7 @@ def test_live_topics_are_followed_without_waiting_for_quiet_partitions(system: S
 def test_a_partition_far_ahead_of_the_others_is_paused_without_loss(system: System, kafka: str) -> None:
     broker = Broker(kafka, system.settings.topic_prefix)
     # Idempotent: a retry on a busy broker must not change the order that the test compares.
-    producer = Producer({"bootstrap.servers": kafka, "enable.idempotence": True})
+    producer = Producer({"bootstrap.servers": kafka, "enable.idempotence": True, "max.in.flight": 1})
     for number in range(60):
         producer.produce(
             broker.prefix + TOPIC, b"x" * 400_000 + b"%d" % number, partition=0, timestamp=now_ms() + number

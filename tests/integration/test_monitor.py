@@ -50,7 +50,9 @@ def lag_of(lag_reader: LagReader, stage: str) -> StageLag:
 
 def produce(system: System, topic: str, *written_s: float, partition: int = 0) -> None:
     """Write one record for each of these times, seconds since the epoch."""
-    producer = Producer({"bootstrap.servers": system.settings.bootstrap_servers, "enable.idempotence": True})
+    producer = Producer(
+        {"bootstrap.servers": system.settings.bootstrap_servers, "enable.idempotence": True, "max.in.flight": 1}
+    )
     value = _CODEC.encode("verdicts", verdict())
     for when_s in written_s:
         name = system.settings.topic_prefix + topic

@@ -67,7 +67,9 @@ class Source:
         self.topic = f"{system.settings.topic_prefix}platform.actions"
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap})
         self._admin.create_topics([NewTopic(self.topic, N_PARTITIONS, 1)])[self.topic].result(20)
-        self._producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 0, "enable.idempotence": True})
+        self._producer = Producer(
+            {"bootstrap.servers": self.bootstrap, "linger.ms": 0, "enable.idempotence": True, "max.in.flight": 1}
+        )
 
     def write(self, value: bytes | None, partition: int = -1) -> None:
         self._producer.produce(self.topic, value=value, key=b"k" if value is None else None, partition=partition)

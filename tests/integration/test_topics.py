@@ -19,6 +19,7 @@ from ops.broker.kafka import Kafka
 from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.kafka import topic_admin
+from streams.kafka.producer import writing
 from streams.settings import Settings, load_settings
 from tests.support.brokers import make_topics
 from tests.support.deadline import DEADLINE_S
@@ -81,6 +82,17 @@ def test_created_topics_are_as_declared(kafka: str, prefix: str) -> None:
     lines = topic_admin.create(system(kafka, prefix))
     assert lines == [f"{prefix}{name}: created" for name in TOPICS]
     assert topic_admin.check(system(kafka, prefix)) == []
+
+
+def test_what_is_written_as_soon_as_the_topics_exist_is_there(kafka: str, prefix: str) -> None:
+    values = {str(number).encode() for number in range(400)}
+    for attempt in range(3):
+        made = system(kafka, f"{prefix}{attempt}-")
+        make_topics(kafka, made.topic_prefix)
+        with writing(made) as writer:
+            for value in values:
+                writer.write_bytes("descriptors", value, value)
+        assert read(kafka, f"{made.topic_prefix}descriptors", len(values)) == values
 
 
 def test_a_second_create_changes_nothing(kafka: str, prefix: str) -> None:
