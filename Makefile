@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # The tools of `make audit` have an environment of their own: no test needs them, and they want other versions.
 AUDIT := var/audit/venv
+# pdqhash is built from source and no test needs it; without a C++ compiler the bench leaves its rule out.
+PEERS := var/bench/packages
 UV := $(shell command -v uv 2> /dev/null)
 
 # Files in the order of tests/conftest.py, the longest first: no worker is idle while the other runs a long one.
@@ -15,7 +17,7 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.12 \
 	--generate-hashes --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long e2e faults check format kafka schemas dashboards panels chart audit lock clean
+.PHONY: help setup demo test test-long e2e faults bench check format kafka schemas dashboards panels chart audit lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +39,10 @@ e2e: setup ## From a post to the proof that it is gone, on Kafka and local platf
 faults: setup ## Kill, cut and disturb a system on three brokers; SEED=, KILLS=, FILES=, LONG=1, JSON=FILE
 	$(BIN)/python -m ops.faults $(if $(JSON),--json $(JSON)) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) \
 		$(if $(FILES),--files $(FILES)) $(if $(LONG),--long)
+
+bench: setup $(PEERS)/.installed ## Figures of cost in one run, on a quiet machine; ONLY=a,b, JSON=FILE, PAGE=FILE, SEED=, LONG=1
+	PYTHONPATH=$(PEERS) $(BIN)/python -m ops.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) \
+		$(if $(PAGE),--page $(PAGE)) $(if $(SEED),--seed $(SEED)) $(if $(LONG),--long)
 
 check: setup ## Check lint, formatting and types
 	$(BIN)/ruff check
@@ -90,6 +96,16 @@ else
 endif
 	@touch $@
 	@echo "Ready: $(BIN)/jikimi"
+
+$(PEERS)/.installed: pyproject.toml
+	@mkdir -p $(PEERS)
+	@echo "Building pdqhash for the bench ..."
+ifdef UV
+	-@uv pip install --quiet --python $(BIN)/python --target $(PEERS) --no-deps "pdqhash>=0.2.8"
+else
+	-@$(BIN)/pip install --quiet --disable-pip-version-check --target $(PEERS) --no-deps "pdqhash>=0.2.8"
+endif
+	@touch $@
 
 $(AUDIT)/.installed: requirements-audit.lock
 	@test -x $(AUDIT)/bin/python || $(PYTHON) -m venv $(AUDIT)

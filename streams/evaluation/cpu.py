@@ -14,6 +14,11 @@ def cpu_s() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used) + _of_children(os.getpid())
 
 
+def cpu_s_of(pid: int) -> float:
+    """Return user and system time of another process and its children, seconds, in ticks of 10 ms; Linux only."""
+    return _ticks(pid) / os.sysconf("SC_CLK_TCK") + _of_children(pid)
+
+
 def _of_children(pid: int) -> float:
     total = 0.0
     for file in Path(f"/proc/{pid}/task").glob("*/children"):

@@ -74,6 +74,20 @@ def timelines(pairs: Sequence[RankedPair]) -> str:
         return _svg(figure)
 
 
+def lines(drawn: Mapping[str, Mapping[float, float]]) -> str:
+    """Return figures over sizes, both axes logarithmic where all values are positive."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6, 2.8), layout="constrained")
+        axes = figure.add_subplot()
+        for name, points in drawn.items():
+            axes.plot(list(points), list(points.values()), "o-", label=name, linewidth=1.4, markersize=4)
+        axes.set_xscale("log")
+        if min(min(points.values()) for points in drawn.values()) > 0:
+            axes.set_yscale("log")
+        axes.legend(loc="best", frameon=False)
+        return _svg(figure)
+
+
 def _svg(figure: Figure) -> str:
     content = io.StringIO()
     figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})

@@ -69,7 +69,7 @@ class FirstPass:
         self.n_frames = self.n_views = 0
         with stepping() as clock:
             for file in files:
-                for message in _records(file):
+                for message in records_of(file):
                     self._describe(message)
             return clock.close()
 
@@ -84,7 +84,7 @@ class FirstPass:
             describe_texts(self._models.text, message, NO_SECRET)
 
 
-def _records(file: Path) -> list[object]:
+def records_of(file: Path) -> list[object]:
     """Return the records of a post with this file, decoded in this thread."""
     sampling, post = post_sampling(MediaSettings()), made_post(file)
     records = PostRecords(post, voice=False, read_on_screen=False)
@@ -110,7 +110,7 @@ def _every_frame(files: list[Path]) -> float:
     return cpu_s() - before_s
 
 
-async def _child_start(file: Path) -> float:
+async def child_start(file: Path) -> float:
     """Return the CPU seconds of a decoder's start, of its end, and of one scan."""
     before_s = cpu_s()
     async with Decoder(MediaSettings()) as decoder:
@@ -144,7 +144,7 @@ def _measure(made: dict[str, list[Path]], n_rounds: int) -> None:
     any_file = next(iter(made.values()))[0]
     first = FirstPass(models)
     first.steps([any_file])  # everything is loaded
-    starts_s = [asyncio.run(_child_start(any_file)) for _ in range(3)]
+    starts_s = [asyncio.run(child_start(any_file)) for _ in range(3)]
     start_s = statistics.median(starts_s)
     sys.stdout.write(f"start of a decoder, its end and one scan: {start_s:.2f} s\n")
     for name, files in made.items():

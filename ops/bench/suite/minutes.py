@@ -1,0 +1,90 @@
+"""Archived minutes without number: real descriptors multiplied by a seeded perturbation, each made again when wanted.
+
+A minute that has nothing of a case keeps a cosine of 0.2 with the real rows that it was made of; a copy keeps 0.6 to
+0.8, as after an edit. What is added to the rows has the spectrum of real ones, as in ops/bench/made_vectors.py.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from ops.bench.first_pass.__main__ import records_of
+from ops.bench.suite.models import load_models
+from schemas.matrix import pack, unpack
+from schemas.messages import Descriptors, Frames, PostRef, Sounds
+from streams.describe.audio import describe_sounds
+from streams.describe.visual import describe_frames
+
+type Rows = npt.NDArray[np.float32]
+
+_UNRELATED, _COPIES = 0.2, (0.6, 0.7, 0.8)
+_SPECTRUM = -0.32
+_ONE_COPY_IN = 200
+"""Minutes of which one is a copy of a real one."""
+_FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Minutes:
+    """Minutes of posts, numbered; two descriptors each, of pictures and of sound.
+
+    Parameters
+    ----------
+    files
+        Videos whose first minute is described and multiplied.
+    """
+
+    def __init__(self, files: Sequence[Path], seed: int) -> None:
+        self._seed = seed
+        self._real = [describe_file(file) for file in files]
+
+    @staticmethod
+    def is_copy(number: int) -> bool:
+        """Return whether a minute is a copy of a real one."""
+        return number % _ONE_COPY_IN == 0
+
+    def of(self, number: int) -> list[Descriptors]:
+        """Return the descriptors of a minute, the same each time."""
+        random = np.random.default_rng([self._seed, number])
+        real = self._real[number // _ONE_COPY_IN % len(self._real)]
+        cosine = random.choice(_COPIES) if self.is_copy(number) else _UNRELATED
+        seen_at = _FIRST + timedelta(minutes=number)
+        return [self._perturbed(one, number, seen_at, float(cosine), random) for one in real]
+
+    def _perturbed(
+        self, real: Descriptors, number: int, seen_at: datetime, cosine: float, random: np.random.Generator
+    ) -> Descriptors:
+        rows = unpack(real.vectors)
+        # Half of the change is the recording's, half the row's: the rows of one recording resemble each other.
+        change = _unit(_drawn(random, 1, rows.shape[1]) + _drawn(random, *rows.shape))
+        made = _unit(cosine * rows + np.sqrt(1 - cosine**2, dtype=np.float32) * change)
+        post = PostRef(
+            post_id=f"minute-{number}", platform="made", url="https://made.example", published_at=seen_at,
+            seen_at=seen_at,
+        )  # fmt: skip
+        segment = msgspec.structs.replace(real.segment, post=post)
+        return msgspec.structs.replace(real, segment=segment, vectors=pack(made), digests=[], thumbnails=[])
+
+
+def describe_file(file: Path) -> list[Descriptors]:
+    """Return the descriptors of pictures and sound of a file's first minute, by the functions of the stages."""
+    models, found = load_models(), []
+    for message in records_of(file):
+        if isinstance(message, Frames) and not message.segment.segment:
+            found.append(describe_frames(models.visual, message).message)
+        elif isinstance(message, Sounds) and not message.segment.segment:
+            found.append(describe_sounds(models.audio, message).message)
+    return [one for one in found if isinstance(one, Descriptors)]
+
+
+def _drawn(random: np.random.Generator, n: int, columns: int) -> Rows:
+    scale = np.arange(1, columns + 1, dtype=np.float32) ** np.float32(_SPECTRUM)
+    return _unit(random.standard_normal((n, columns), np.float32) * scale)
+
+
+def _unit(rows: Rows) -> Rows:
+    of_length_one: Rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return of_length_one

@@ -1,0 +1,107 @@
+"""Real workers on a real Apache Kafka, with cases open, for the sections that measure the whole flow."""
+
+import json
+import os
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from unittest import mock
+
+import msgspec
+
+from ops.broker.kafka import Kafka
+from ops.broker.raw import Broker
+from schemas.messages import Message, Post
+from streams.demo.processes import Worker
+from streams.demo.scenario import CLOVER
+from streams.desk.open_case import NewCase, add_case
+from streams.kafka import topic_admin
+from streams.kafka.producer import writing
+from streams.settings import Settings, load_settings
+
+_POLL_S = 0.25
+_STALL_S = 600.0
+"""Time without a further verdict after which a run is given up."""
+
+
+@dataclass
+class Rig:
+    """A broker with topics and one case; workers are started on it."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    folder: Path
+    broker: Broker
+
+    def worker(self, stages: Sequence[str], name: str = "") -> Worker:
+        """Return a worker of these stages, not started; a second one of the same stages needs a name."""
+        folder = self.folder / (name or "first")
+        folder.mkdir(exist_ok=True)
+        return Worker(stages, folder, self.environment)
+
+    def feed(self, posts: Collection[Post]) -> None:
+        """Write posts that are seen now."""
+        with writing(self.settings) as writer:
+            for post in posts:
+                now = datetime.now(UTC)
+                writer.write("posts", post.post_id, msgspec.structs.replace(post, published_at=now, seen_at=now))
+
+    def wait(self, topic: str, wanted: Collection[str], workers: Collection[Worker]) -> dict[str, Message]:
+        """Return the first message of each of these posts in a topic, when all have one.
+
+        Raises
+        ------
+        TimeoutError
+            None came for ten minutes.
+        UsageError
+            A worker ended by itself.
+        """
+        found: dict[str, Message] = {}
+        until_s = time.monotonic() + _STALL_S
+        while len(found) < len(set(wanted)):
+            before = len(found)
+            for message in self.broker.messages(topic):
+                if message.post.post_id in wanted:
+                    found.setdefault(message.post.post_id, message)
+            if len(found) > before:
+                until_s = time.monotonic() + _STALL_S
+            if time.monotonic() > until_s:
+                raise TimeoutError(f"{len(found)} of {len(wanted)} posts are in {topic}")
+            for worker in workers:
+                worker.check()
+            time.sleep(_POLL_S)
+        return found
+
+
+@contextmanager
+def rig(folder: Path, media: Path, **changes: str) -> Iterator[Rig]:
+    """Yield a rig whose media lie in a folder; `changes` are settings, as environment variables without prefix.
+
+    Raises
+    ------
+    UnavailableError
+        There is no Java on this machine.
+    """
+    (folder / "kafka").mkdir()
+    with Kafka(folder / "kafka") as kafka:
+        environment = {
+            "JIKIMI_BOOTSTRAP_SERVERS": kafka.bootstrap,
+            "JIKIMI_TERM_KEY": "a key for this bench only",
+            "JIKIMI_FOUR_EYES": "false",  # nobody confirms the case here
+            "JIKIMI_QUARANTINE_POSTS": "0",  # every copy is one of the same references
+            "JIKIMI_MEDIA_FILE_ROOTS": json.dumps([str(media)]),
+            **{f"JIKIMI_{name.upper()}": value for name, value in changes.items()},
+        }
+        with mock.patch.dict(os.environ, environment):  # the media settings are read from there alone
+            settings = load_settings()
+            topic_admin.create(settings, replication=1)
+            add_case(settings, NewCase(CLOVER.name, CLOVER.references, CLOVER.terms))
+            yield Rig(settings, environment, folder, Broker(kafka.bootstrap, settings.topic_prefix))
+
+
+def several(models: Sequence[Post], n: int, name: str) -> list[Post]:
+    """Return so many posts like these, with ids of their own."""
+    return [msgspec.structs.replace(models[at % len(models)], post_id=f"{name}-{at}") for at in range(n)]
