@@ -18,6 +18,7 @@ from streams.commands import (
     answers,
     audit,
     case,
+    check,
     dead_letters,
     doctor,
     evaluate,
@@ -55,6 +56,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(review_app)
 app.add_typer(promote.app)
 app.command("answers")(answers.answers)
+app.command("check")(check.check)
 app.command("console")(pages.console)
 app.add_typer(review.app)
 app.add_typer(replay.app, name="replay")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.messages import Case, Takedown
-from streams.cases.entries import read_cases
+from streams.cases.entries import case_key, read_cases, read_keys
 from streams.errors import UsageError
 from streams.kafka.messages import read_messages
 from streams.rights.check import is_own, require, scope_of
@@ -24,6 +24,13 @@ def require_case(settings: Settings, person: Person, right: Right, case_id: str)
     require(person, right)
     if scope_of(person, right) == "own":
         require(person, right, opener(_cases(settings).get(case_id, [])))
+
+
+def require_open_case(settings: Settings, person: Person, right: Right, case_id: str) -> None:
+    """Return if a case is open and a person has a right on it; raises as `require_case` does."""
+    require_case(settings, person, right, case_id)
+    if case_key(case_id) not in asyncio.run(read_keys(settings)):
+        raise UsageError(f"no case {case_id}: `jikimi case list` shows the open ones")
 
 
 def require_case_or_takedown(settings: Settings, person: Person, right: Right, identifier: str) -> None:

@@ -87,9 +87,9 @@ class JoinWindow:
     async def add(self, scores: Scores, now_s: float) -> Joined:
         """Return the state of a post with these scores added, and the verdicts and looks to deliver before `save`."""
         post = scores.segment.post
-        state = self.state(post.post_id) or PostState(
-            post=post, parts=scores.segment.parts, deadline_s=now_s + self._deadline_s
-        )
+        state = self.state(post.post_id)
+        if state is None or state.is_judged_before(scores):
+            state = PostState(post=post, parts=scores.segment.parts, deadline_s=now_s + self._deadline_s)
         if state.parts.pending and not state.closed and not scores.segment.parts.pending:
             state.deadline_s = now_s + self._deadline_s  # its words have waited for its media
         rules = await self._rules({match.case_id for match in scores.matches} | state.evidence.keys())

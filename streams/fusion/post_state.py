@@ -2,7 +2,8 @@
 
 A post is complete when the scores of all its parts have arrived. Before that, only enough evidence to act makes a
 verdict. Once it is complete, or after its deadline, or when a new case finds an archived post, every higher decision
-does. A decision is never lowered.
+does. A decision is never lowered, unless the post is seen again after its verdict, as an address that is checked again
+is: it is then judged from the beginning.
 
 A case that is found perhaps, below the threshold to act, is looked at again, see looks.py. The post stays open until
 the answers or its deadline come.
@@ -31,6 +32,8 @@ class PostState(JoinState, kw_only=True):
         """Add one segment's scores and return the verdicts that follow; adding them again changes nothing."""
         self.looks.see(scores)
         self._drop_replaced()
+        if self._is_newer(scores):
+            self.post = scores.segment.post  # its other scores are then no newer: one verdict is of both times
         for case_id in dict.fromkeys(found.case_id for found in scores.matches):
             if case_id in rules.policies:
                 found = (piece_of(scores, each, rules.model) for each in scores.matches if each.case_id == case_id)
@@ -64,6 +67,14 @@ class PostState(JoinState, kw_only=True):
         self.looks.give_up()
         # One that was closed before has waited for looks at what late scores have found.
         return raised(self, rules, "late", now_s, "review") if self.closed else self._close("deadline", rules, now_s)
+
+    def is_judged_before(self, scores: Scores) -> bool:
+        """Return whether the post is settled, and these scores are of a later time at which it was seen again."""
+        return self.is_settled and self._is_newer(scores)
+
+    def _is_newer(self, scores: Scores) -> bool:
+        """Return whether first-pass scores are of a later time at which the post was seen."""
+        return not (scores.late or scores.look) and scores.segment.post.seen_at > self.post.seen_at
 
     def _ask(self, whole: Segment, rules: Rules, now_s: float, *, late: bool) -> None:
         """Ask for second looks at what is found perhaps."""

@@ -1,6 +1,6 @@
 """Messages of a whole topic, for commands that end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from schemas.messages import Message
 from streams.kafka.clients import create_codec
@@ -28,14 +28,21 @@ async def read_messages[M: Message](settings: Settings, topic: str, kind: type[M
 
 
 async def each_message[M: Message](
-    settings: Settings, topic: str, kind: type[M], apply: Callable[[M], None], containing: str = ""
+    settings: Settings, topic: str, kind: type[M], apply: Callable[[M], None], containing: str | Collection[str] = ""
 ) -> None:
-    """Call `apply` with every message, one at a time, so that a long topic takes no memory; else as `read_messages`."""
-    codec, wanted = create_codec(settings), containing.encode()
+    """Call `apply` with every message, one at a time, so that a long topic takes no memory; else as `read_messages`.
+
+    Parameters
+    ----------
+    containing
+        One text or several, of which a record has to contain one.
+    """
+    codec = create_codec(settings)
+    wanted = [text.encode() for text in ([containing] if isinstance(containing, str) else containing)]
 
     def apply_all(updates: list[Update]) -> None:
         for update in updates:
-            if wanted in (update.value or b""):
+            if any(text in (update.value or b"") for text in wanted):
                 message = decode_or_refuse(codec, topic, update)
                 if isinstance(message, kind):
                     apply(message)

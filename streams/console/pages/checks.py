@@ -8,23 +8,21 @@ from urllib.parse import quote
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
-from schemas.ids import record_id
-from schemas.messages import Medium, Post, PostRef
+from schemas.messages import Post
 from streams.cases.labels import label_key
 from streams.console.pages.parts import find_case
-from streams.console.render import go_to, web_address
+from streams.console.render import go_to
 from streams.console.scope import of_case
 from streams.console.site import Site
 from streams.console.store.checks import MAX_CHECKS, Check, Unread
 from streams.console.store.takedowns import Row
 from streams.console.words import Words
-from streams.delivery.platforms.registry import Registry, load_registry
+from streams.delivery.platforms.registry import load_registry
+from streams.desk.checking.post import checked_post, is_address
 from streams.errors import UsageError
 
 MAX_ADDRESSES = 100
 """Of one form."""
-_MAX_CHARS = 2_000
-"""Of one address, as browsers take."""
 _SHOWN = 100
 _MAX_NAMED = 80
 """Characters of a refused line that its sentence repeats."""
@@ -61,7 +59,7 @@ def routes(site: Site) -> list[Any]:
         find_case(site, case_id, is_victims=True)
         sent, now = await request.form(), datetime.now(UTC)
         given = _addresses(site.renderer.words(request), str(sent.get("addresses", "")))
-        posts = [_post(registry, address, now) for address in given]
+        posts = [checked_post(registry, address, now) for address in given]
         await _begin(site, request, case_id, [one for one in posts if _is_new(site, one, case_id, now)])
         return go_to(f"/cases/{quote(case_id, safe='')}/checks")
 
@@ -101,18 +99,8 @@ def _addresses(t: Words, text: str) -> list[str]:
 
 def _wrong(lines: list[str]) -> Iterator[str]:
     for line in lines:
-        if len(line) > _MAX_CHARS or not line.isprintable() or " " in line or web_address(line) is None:
+        if not is_address(line):
             yield line
-
-
-def _post(registry: Registry, address: str, now: datetime) -> Post:
-    """Return the post of an address, whose id is the address's alone: whoever asks again makes no second takedown."""
-    post_id = record_id("checked-link", address)
-    of_host = PostRef(post_id=post_id, platform="", url=address, published_at=now, seen_at=now)
-    platform = next(iter(registry.find(of_host)[1].posts), "web")
-    return Post(
-        post_id=post_id, platform=platform, url=address, published_at=now, seen_at=now, media=[Medium(url=address)]
-    )  # fmt: skip
 
 
 def _is_new(site: Site, made: Post, case_id: str, now: datetime) -> bool:

@@ -43,9 +43,12 @@ class TopicFollower:
     def messages(self) -> Iterator[Message]:
         """Yield messages for ever; while the broker does not answer, its client connects again by itself."""
         while True:
-            message = decoded(self._consumer.poll(0.5), self._prefix, self._codec)
-            if message is not None:
+            if (message := self.next(0.5)) is not None:
                 yield message
+
+    def next(self, timeout_s: float) -> Message | None:
+        """Return the next message, None if there is none in time, or one that cannot be decoded."""
+        return decoded(self._consumer.poll(timeout_s), self._prefix, self._codec)
 
     def _starts(self, topics: Sequence[str], since: datetime) -> list[TopicPartition]:
         found = self._consumer.list_topics(timeout=ANSWER_S).topics
@@ -55,7 +58,13 @@ class TopicFollower:
         times = [
             TopicPartition(self._prefix + one, n, at_ms) for one in topics for n in found[self._prefix + one].partitions
         ]
-        return list(self._consumer.offsets_for_times(times, timeout=ANSWER_S))
+        return [self._found(start) for start in self._consumer.offsets_for_times(times, timeout=ANSWER_S)]
+
+    def _found(self, start: TopicPartition) -> TopicPartition:
+        """Return a start; where no record is so late, the end as it is now: the client would look for it only later."""
+        if start.offset < 0:
+            start.offset = self._consumer.get_watermark_offsets(start, timeout=ANSWER_S)[1]
+        return start
 
 
 def decoded(record: Record | None, prefix: str, codec: Codec) -> Message | None:

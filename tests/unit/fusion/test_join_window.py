@@ -1,5 +1,7 @@
 """The join window in event time, as a replay uses it: state in memory, rules that are given."""
 
+from datetime import timedelta
+
 import msgspec
 
 from models.fusion.noisy_or import NoisyOr, read_curves
@@ -15,6 +17,7 @@ RULES = Rules(
     {"case-a": POLICY},
 )
 DEADLINE_S, RETENTION_S = 30.0, 1_000.0
+ONE = Parts(visual=1, audio=0, text=0)
 
 
 async def rules(_: set[str]) -> Rules:
@@ -110,3 +113,42 @@ async def test_the_join_window_of_a_post_starts_again_when_its_media_are_counted
         await add(window, "a", msgspec.structs.replace(found, segment=segment), now_s)
     assert await expire(window, 49.0) == []
     assert [post_id for post_id, _ in await expire(window, 50.0)] == ["a"]
+
+
+async def test_a_post_that_is_seen_again_after_its_verdict_is_judged_again() -> None:
+    window = window_over(RunState())
+    first, again = scores("visual", match(0.9), parts=ONE), scores("visual", match(0.9), parts=ONE)
+    later = msgspec.structs.replace(first.segment.post, seen_at=first.segment.post.seen_at + timedelta(minutes=5))
+    again = msgspec.structs.replace(again, segment=msgspec.structs.replace(again.segment, post=later))
+    nothing = msgspec.structs.replace(again, matches=[], segment=again.segment)
+
+    async def added(found: Scores, now_s: float) -> list[tuple[str | None, str]]:
+        state, verdicts, _ = await window.add(found, now_s)
+        await window.save(state, verdicts, now_s)
+        return [(verdict.case_id, verdict.decision) for verdict in verdicts]
+
+    assert await added(first, 1.0) == [("case-a", "act")]
+    assert await added(first, 2.0) == []  # delivered twice
+    assert await added(again, 3.0) == [("case-a", "act")]
+    assert await added(first, 4.0) == []  # of the first time, delivered late
+    latest = msgspec.structs.replace(later, seen_at=later.seen_at + timedelta(minutes=5))
+    gone = msgspec.structs.replace(nothing, segment=msgspec.structs.replace(nothing.segment, post=latest))
+    assert await added(gone, 5.0) == [(None, "dismiss")]  # what was behind the address is there no more
+
+
+async def test_a_post_that_is_seen_again_before_its_verdict_is_judged_once() -> None:
+    window = window_over(RunState())
+    parts = Parts(visual=1, audio=0, text=1)
+    visual, text = scores("visual", match(0.2), parts=parts), scores("text", parts=parts)
+    later = msgspec.structs.replace(visual.segment.post, seen_at=visual.segment.post.seen_at + timedelta(seconds=1))
+    again = [
+        msgspec.structs.replace(one, segment=msgspec.structs.replace(one.segment, post=later)) for one in (visual, text)
+    ]
+    verdicts: list[Verdict] = []
+    for found in (visual, again[0], text, again[1]):
+        state, delivered, _ = await window.add(found, 1.0)
+        await window.save(state, delivered, 1.0)
+        verdicts += delivered
+    assert [(verdict.case_id, verdict.reason, verdict.post.seen_at) for verdict in verdicts] == [
+        ("case-a", "complete", later.seen_at)
+    ]
