@@ -7,6 +7,7 @@ from contextlib import ExitStack, aclosing, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from confluent_kafka import KafkaException
 
 from schemas.codec import Codec, WireError
@@ -101,6 +102,10 @@ class _Run:
     ) -> None:
         self._settings, self._checking, self._writer, self._follower = settings, checking, writer, follower
         self._take = take
+        self._answers: dict[str, Answer] = {}
+        """By post, at most one for each address of the call."""
+        self._same: dict[str, list[str]] = {}
+        """Further addresses by the post that waits for its answer."""
         self._registry: Registry = load_registry(settings.delivery.platforms)
         self._outcomes = Outcomes(lambda letter: seen_at(writer.codec, letter))
 
@@ -112,7 +117,7 @@ class _Run:
                 for message in await asyncio.to_thread(self._next_messages):
                     self._outcomes.apply(message, time.monotonic())
                 for outcome in self._outcomes.answered(time.monotonic(), self._checking.patience_s):
-                    self._take(outcome.answer())
+                    self._answer(outcome.answer())
                 await self._look_for_takedowns()
                 if resolving.done():
                     resolving.result()
@@ -129,11 +134,19 @@ class _Run:
                 else:
                     await self._write(address, outcome)
 
+    def _answer(self, answer: Answer) -> None:
+        """Show an answer for its address, and for others that lead to the same page."""
+        self._answers[answer.post_id] = answer
+        for address in [answer.address, *self._same.pop(answer.post_id, ())]:
+            self._take(msgspec.structs.replace(answer, address=address))
+
     async def _write(self, address: str, found: Resolved) -> None:
         post = checked_post(self._registry, found.address, datetime.now(UTC), found.media, found.words)
+        if (known := self._answers.get(post.post_id)) is not None:
+            self._take(msgspec.structs.replace(known, address=address))
+            return
         if self._outcomes.has(post.post_id):
-            detail = f"leads to the same page as an address before it, {found.address}"
-            self._take(Answer(address=address, result="unread", reason="link_repeated", detail=detail))
+            self._same.setdefault(post.post_id, []).append(address)
             return
         # Before the post is written: its answer cannot come before it is waited for.
         self._outcomes.add(Outcome(address, post, found, self._checking.cases, time.monotonic()))

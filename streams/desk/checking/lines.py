@@ -18,7 +18,6 @@ _WORDS = {
     "link_timeout": "too slow",
     "link_slow": "too slow",
     "link_private_address": "a private address",
-    "link_repeated": "given twice",
     "redirect_loop": "redirected without an end",
     "page_without_media": "a page without media",
     "media_empty": "empty",
