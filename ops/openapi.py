@@ -6,6 +6,7 @@ python -m ops.openapi
 import json
 from pathlib import Path
 
+from streams.delivery.reading.routes import platform_routes
 from streams.feeds.http.app import create_app
 from streams.feeds.http.settings import HttpSettings
 
@@ -14,7 +15,7 @@ DOCUMENT = Path(__file__).parent / "docs" / "openapi.json"
 
 def main() -> None:
     """Write the OpenAPI document."""
-    document = create_app(HttpSettings()).openapi_schema.to_schema()
+    document = create_app(HttpSettings(), routes=platform_routes(None)).openapi_schema.to_schema()
     DOCUMENT.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 

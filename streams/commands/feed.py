@@ -83,12 +83,17 @@ def feed_http(
     port: Annotated[int, typer.Option(help="Port; 0 for any free one.", min=0, max=65535)] = 8080,
     name: Annotated[str, typer.Option(help="Name of this instance, to run several.")] = "",
 ) -> None:
-    """Accept posts and removals over HTTP, at /v1/posts and /v1/removals."""
+    """Accept posts and removals over HTTP, at /v1/posts and /v1/removals; show platforms their takedowns.
+
+    A platform whose entry in JIKIMI_DELIVERY_PLATFORMS has a `reader_secret` reads them at /v1/takedowns.
+    """
+    from streams.delivery.reading.routes import platform_access, platform_routes  # noqa: PLC0415 - likewise
     from streams.feeds.http.app import FEED  # noqa: PLC0415 - likewise
     from streams.feeds.http.feed import HttpFeed  # noqa: PLC0415 - likewise
 
     settings = load_settings()
-    feed = HttpFeed(settings.http, host, port)
+    access = platform_access(settings)
+    feed = HttpFeed(settings.http, host, port, platform_routes(access) if access is not None else ())
     console.print(f"listening on {feed.address}", highlight=False)
     _run(settings, f"{FEED}/{name}" if name else FEED, feed.batches)
 

@@ -1,9 +1,10 @@
 """A post in JSON, as people and other programs write it."""
 
 from datetime import UTC, datetime
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
 from schemas.ids import record_id
 from schemas.messages import Medium, Post
@@ -23,9 +24,11 @@ ALT = 'alt belongs to a medium: write media as [{"url": …, "alt": …}]'
 class EntryMedium(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A medium in JSON."""
 
-    url: str
-    kind: str | None = None
-    alt: str | None = None
+    url: Annotated[str, Meta(description="Link to the file or its playlist: http, https or s3.")]
+    kind: Annotated[
+        str | None, Meta(description="video, image, audio or captions; found by the content if left out.")
+    ] = None
+    alt: Annotated[str | None, Meta(description="Alternative text; it is searched for names.")] = None
 
     @classmethod
     def of(cls, item: "str | EntryMedium") -> "EntryMedium":
@@ -40,20 +43,26 @@ class EntryMedium(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The fields of a post in JSON; a misspelt field is refused, because it could hide media."""
 
-    post_id: str | None = None
-    platform: str | None = None
-    url: str | None = None
-    author: str | None = None
-    published_at: datetime | None = None
-    """ISO 8601; UTC without a zone. Now if left out; the same holds for `seen_at`."""
-    seen_at: datetime | None = None
-    caption: str | None = None
-    tags: list[str | None] | None = None
-    language: str | None = None
-    alt: str | None = None
-    """Alternative text, where the medium is given elsewhere."""
-    media: list[str | EntryMedium | None] | None = None
-    """Links, or links with their attributes."""
+    post_id: Annotated[
+        str | None,
+        Meta(description="The platform's own id; made of platform and url if left out, without a url of the content."),
+    ] = None
+    platform: Annotated[
+        str | None, Meta(description="Slug of the platform; its takedowns find their channel by it.")
+    ] = None
+    url: Annotated[str | None, Meta(description="Address of the post's page, which a notice names.")] = None
+    author: Annotated[str | None, Meta(description="The account: a removal of an account names the same.")] = None
+    published_at: Annotated[
+        datetime | None, Meta(description="When it was published, ISO 8601; UTC without a zone, now if left out.")
+    ] = None
+    seen_at: Annotated[datetime | None, Meta(description="When the platform or crawler saw it; likewise.")] = None
+    caption: Annotated[str | None, Meta(description="All text of the post; it is searched for names.")] = None
+    tags: Annotated[list[str | None] | None, Meta(description="Hashtags, without the #.")] = None
+    language: Annotated[str | None, Meta(description="Language of the text, BCP 47.")] = None
+    alt: Annotated[str | None, Meta(description="Alternative text, only where the medium is given elsewhere.")] = None
+    media: Annotated[
+        list[str | EntryMedium | None] | None, Meta(description="Links, or links with their attributes.")
+    ] = None
 
     def to_post(
         self,

@@ -1,8 +1,10 @@
 """A removal in JSON, as platforms write it."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from schemas.ids import record_id
 from schemas.messages import Removal, RemovalKind
@@ -13,14 +15,14 @@ from streams.feeds.times import plausible
 class RemovalEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A post that was removed, by its url; or an account that was removed or restored, by its author."""
 
-    kind: RemovalKind
-    platform: str
-    url: str | None = None
-    author: str | None = None
-    status: str | None = None
-    """The platform's own term for it."""
-    at: datetime | None = None
-    """Time of the removal, ISO 8601; now if left out."""
+    kind: Annotated[
+        RemovalKind, Meta(description="post_deleted needs a url; account_gone and account_back need an author.")
+    ]
+    platform: Annotated[str, Meta(description="Slug of the platform, as in its posts.")]
+    url: Annotated[str | None, Meta(description="Address of the post, as in the post.")] = None
+    author: Annotated[str | None, Meta(description="The account, as in its posts.")] = None
+    status: Annotated[str | None, Meta(description="The platform's own term for it.")] = None
+    at: Annotated[datetime | None, Meta(description="Time of the removal, ISO 8601; now if left out.")] = None
 
     def to_removal(self) -> Removal:
         """Return the removal.

@@ -148,7 +148,9 @@ FEED_RECONNECTS = Counter(
 HTTP_REQUESTS = Counter("jikimi_http_requests_total", "Requests to the HTTP feed.", ["code"])
 
 # `jikimi answers`.
-ANSWERS = Counter("jikimi_answers_total", "Answers to notices, from webhooks and bounces of mail.", ["kind", "outcome"])
+ANSWERS = Counter(
+    "jikimi_answers_total", "Answers to notices, from webhooks, outcomes and bounces of mail.", ["kind", "outcome"]
+)
 
 # `jikimi monitor`: computed from the broker, so correct even for a stage that hangs or does not run.
 OLDEST_RECORD_AGE_SECONDS = _latest_gauge(

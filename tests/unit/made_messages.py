@@ -5,6 +5,7 @@ from typing import Any
 
 from schemas.messages import (
     Delivery,
+    Evidence,
     Interval,
     Match,
     Modality,
@@ -70,6 +71,22 @@ def verdict(**changes: Any) -> Verdict:
         "decided_at": NOW,
     }
     return Verdict(**fields | changes)
+
+
+def evidence(**changes: Any) -> Evidence:
+    span = Interval(start_s=1.5, end_s=9.0)
+    fields: dict[str, Any] = {
+        "modality": "visual",
+        "model": "m",
+        "version": "1",
+        "reference_id": "secret-reference",
+        "medium": 0,
+        "score": 0.9,
+        "probability": 0.99,
+        "query": span,
+        "reference": span,
+    }
+    return Evidence(**fields | changes)
 
 
 def takedown(**changes: Any) -> Takedown:

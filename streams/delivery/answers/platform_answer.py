@@ -8,6 +8,9 @@ import msgspec
 from schemas.ids import record_id
 from schemas.messages import Delivery, DeliveryOutcome
 
+TAKEDOWN_ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+TAKEDOWN_ID_LENGTH = 36
+"""Also given as a limit: Python's $ allows a line feed after it, and the dialect of JSON Schema has no \\Z."""
 _CHANNEL = "answers/"
 _OUTCOMES: dict[str, DeliveryOutcome] = {"acknowledged": "acknowledged", "refused": "refused", "removed": "gone"}
 
@@ -15,7 +18,7 @@ _OUTCOMES: dict[str, DeliveryOutcome] = {"acknowledged": "acknowledged", "refuse
 class PlatformAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of a request."""
 
-    takedown_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
+    takedown_id: Annotated[str, msgspec.Meta(pattern=TAKEDOWN_ID, max_length=TAKEDOWN_ID_LENGTH)]
     """Of an item of the notice."""
     outcome: Literal["acknowledged", "refused", "removed"]
     receipt: Annotated[str, msgspec.Meta(max_length=200)] = ""

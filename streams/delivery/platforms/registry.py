@@ -75,7 +75,7 @@ class ActivityPubChannel(_Entry):
 
 
 class TopicChannel(_Entry):
-    """A platform that runs Jikimi or reads our Kafka: the takedowns topic is the notice."""
+    """A platform that runs Jikimi or reads its takedowns, from our Kafka or over HTTP: they are the notice."""
 
     kind: Literal["topic"]
 
@@ -114,6 +114,8 @@ class Platform(_Entry):
     """In order; the next one is tried when one refuses, or when the removal is overdue."""
     answers_secret: str = ""
     """Name of the secret that signs the platform's answers to `jikimi answers`; of its first webhook by default."""
+    reader_secret: str = ""
+    """Name of the secret that is its token for GET /v1/takedowns of the HTTP feed; none by default."""
     look: Literal["web", "bluesky", "mastodon", "none"] = "web"
     """How a removal is proved."""
     max_notices: PositiveInt = 4

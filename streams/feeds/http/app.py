@@ -11,7 +11,7 @@ import msgspec
 from litestar import Litestar, Request, get, post
 from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, NotAuthorizedException
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
@@ -65,6 +65,12 @@ _POSTS = "One post, or a list, accepted as a whole. A post needs media, a captio
 _REMOVALS = "One removal, or a list. A `post_deleted` needs its `url`, an account its `author`; all need a `platform`."
 
 
+_SCHEMES = {
+    "token": SecurityScheme(type="http", scheme="bearer", description="JIKIMI_HTTP_TOKEN: whoever submits."),
+    "platform": SecurityScheme(type="http", scheme="bearer", description="A platform's own: its `reader_secret`."),
+}
+
+
 class Ingestor:
     """Writes the records of requests, each idempotency key once.
 
@@ -106,8 +112,16 @@ class Ingestor:
         return found
 
 
-def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Litestar:
-    """Return the application; without an ingestor it serves only to make its OpenAPI document."""
+def create_app(
+    settings: HttpSettings, ingestor: Ingestor | None = None, routes: Sequence[HTTPRouteHandler] = ()
+) -> Litestar:
+    """Return the application; without an ingestor it serves only to make its OpenAPI document.
+
+    Parameters
+    ----------
+    routes
+        Further ones, with tokens of their own: of rooms above.
+    """
     # JSON Schema applies them to lists alone.
     limits = {"min_items": 1, "max_items": settings.max_records}
 
@@ -153,7 +167,7 @@ def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Lite
 
     token = settings.token.get_secret_value()
     app = Litestar(
-        [submit_posts, submit_removals, ready],
+        [submit_posts, submit_removals, ready, *routes],
         guards=[_json_only, _guard(token)],
         logging_config=None,
         exception_handlers={Exception: error_response},
@@ -161,13 +175,14 @@ def create_app(settings: HttpSettings, ingestor: Ingestor | None = None) -> Lite
         openapi_config=OpenAPIConfig(
             title="Jikimi's HTTP feed",
             version=version("jikimi"),
-            description="Submission of posts and removals to Jikimi.",
-            components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
+            description="Submission of posts and removals, and the takedowns that are requested from a platform.",
+            components=Components(security_schemes=dict(_SCHEMES)),
             security=[{"token": []}, {}],
             render_plugins=[JsonRenderPlugin()],
         ),
     )
-    for kind in (Entry, EntryMedium, RemovalEntry):  # Litestar does not show that they refuse other fields
+    closed = [kind for route in routes for kind in route.opt.get("closed", ())]
+    for kind in (Entry, EntryMedium, RemovalEntry, *closed):  # Litestar does not show that they refuse other fields
         app.openapi_schema.components.schemas[kind.__name__].additional_properties = False
     return app
 
@@ -217,7 +232,8 @@ def _guard(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRout
 
     def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         given = connection.headers.get("authorization", "").encode()
-        if token and not handler.opt.get("open") and not hmac.compare_digest(given, expected):
+        is_free = handler.opt.get("open") or handler.opt.get("own_token")
+        if token and not is_free and not hmac.compare_digest(given, expected):
             raise NotAuthorizedException("the token is missing or wrong", headers={"WWW-Authenticate": "Bearer"})
 
     return check

@@ -1,9 +1,10 @@
 """Posts and removals over HTTP: a request is answered once readers of the topics can read its records."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import uvicorn
+from litestar.handlers import HTTPRouteHandler
 
 from streams.errors import UsageError
 from streams.feeds.batch import Batch
@@ -18,15 +19,21 @@ _MIN_TOKEN_LENGTH = 16
 class HttpFeed:
     """The feed: the constructor opens the socket, and requests are served once the progress is read.
 
+    Parameters
+    ----------
+    routes
+        Further ones beside those of the feed.
+
     Raises
     ------
     UsageError
         The address cannot be listened on, or is open to others without a token.
     """
 
-    def __init__(self, settings: HttpSettings, host: str, port: int) -> None:
+    def __init__(self, settings: HttpSettings, host: str, port: int, routes: Sequence[HTTPRouteHandler] = ()) -> None:
         _check_token(settings.token.get_secret_value(), host)
         self._settings = settings
+        self._routes = routes
         self._socket = listen(host, port)
         self.address = "http://{}:{}".format(*self._socket.getsockname()[:2])
 
@@ -34,7 +41,7 @@ class HttpFeed:
         """Yield the records of requests until cancelled, then those of the requests under way."""
         ingestor = Ingestor(self._settings, progress)
         config = uvicorn.Config(
-            count_responses(create_app(self._settings, ingestor)),
+            count_responses(create_app(self._settings, ingestor, self._routes)),
             log_config=None,
             access_log=False,
             lifespan="off",
