@@ -261,7 +261,7 @@ def load_settings(**changes: object) -> Settings:
     except ValidationError as error:
         raise UsageError(_first_error(error)) from error
     except SettingsError as error:
-        raise UsageError(f'{error}: a list is written as ["a", "b"]') from error
+        raise UsageError(f"{error}: a list is a,b or JSON, a map name=value,name=value or JSON") from error
 
 
 def _first_error(error: ValidationError) -> str:

@@ -75,7 +75,7 @@ class MediaAccess:
         one, which may be empty, is marked. Close the generator if you stop early.
         """
         if len(post.media) > self.max_media:
-            detail = f"{len(post.media)} media, {self.max_media} allowed"
+            detail = f"{len(post.media)} media, {self.max_media} allowed (JIKIMI_MEDIA_MAX_MEDIA)"
             failures.append(Failure(self.max_media, UnprocessableError("too_many_media", detail)))
         links = {i: medium.url for i, medium in enumerate(post.media[: self.max_media])}
         share, is_last = Share(), False

@@ -3,12 +3,12 @@
 import os
 import re
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.errors import UsageError
 from streams.secrets.redaction import hide
@@ -31,12 +31,12 @@ class SecretSettings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - unused, as is the next one
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - unused, as are the next two
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return the sources in order of precedence: arguments, environment, files that the environment names."""
-        return init_settings, env_settings, _SecretFiles(settings_cls)
+        return init_settings, _Environment(settings_cls), _SecretFiles(settings_cls)
 
     @field_validator("*")
     @classmethod
@@ -106,6 +106,22 @@ def hide_foreign_secrets() -> None:
             hide(urlsplit(os.environ.get(name, "")).password or "")
         except ValueError:
             continue  # no address
+
+
+class _Environment(EnvSettingsSource):
+    """Source of lists also as a,b, and of maps as name=value,name=value; maps of secrets are JSON alone."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 - the base's
+        """Return the list or map of a variable; raises ValueError for what is neither form."""
+        kind, text = get_origin(field.annotation), str(value).strip()
+        if kind in {tuple, list} and not text.startswith("["):
+            return [item.strip() for item in text.split(",") if item.strip()]
+        if kind is dict and SecretStr not in get_args(field.annotation) and not text.startswith("{"):
+            pairs = [item.partition("=") for item in text.split(",") if item.strip()]
+            if not all(equals for _, equals, _ in pairs):
+                raise ValueError("a map is name=value,name=value")
+            return {name.strip(): given.strip() for name, _, given in pairs}
+        return super().decode_complex_value(field_name, field, value)
 
 
 class _SecretFiles(PydanticBaseSettingsSource):

@@ -48,6 +48,31 @@ def test_a_media_setting_is_read_under_its_own_name(monkeypatch: pytest.MonkeyPa
     assert (media.segment_s, media.allowed_hosts) == (7.0, ("10.0.0.0/8",))
 
 
+@pytest.mark.parametrize("text", ["officer,reviewer", " officer , reviewer,", '["officer", "reviewer"]'])
+def test_a_list_needs_no_json(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("JIKIMI_ROLES", text)
+    assert load_settings().roles == ("officer", "reviewer")
+
+
+@pytest.mark.parametrize("text", ["a-group=officer, b=auditor", '{"a-group": "officer", "b": "auditor"}'])
+def test_a_map_needs_no_json(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("JIKIMI_OIDC_ROLES", text)
+    assert load_settings().oidc.roles == {"a-group": "officer", "b": "auditor"}
+
+
+def test_an_empty_list_is_empty_and_a_map_without_names_or_of_secrets_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JIKIMI_MEDIA_ALLOWED_HOSTS", "")
+    assert load_settings().media.allowed_hosts == ()
+    for name, text in [("JIKIMI_OIDC_ROLES", "officer"), ("JIKIMI_DELIVERY_SECRETS", "name=se,cret")]:
+        monkeypatch.setenv(name, text)
+        with pytest.raises(UsageError, match="a list is a,b or JSON") as refused:
+            load_settings()
+        assert "se,cret" not in str(refused.value)
+        monkeypatch.delenv(name)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -68,7 +93,7 @@ def test_a_media_setting_is_read_under_its_own_name(monkeypatch: pytest.MonkeyPa
         ("JIKIMI_MEDIA_MAX_BYTES", "-1", "setting JIKIMI_MEDIA_MAX_BYTES: "),
         ("JIKIMI_MEDIA", '{"max_bytes": -1}', "setting JIKIMI_MEDIA_MAX_BYTES: "),
         ("JIKIMI_MEDIA", "[", "media"),
-        ("JIKIMI_MEDIA_ALLOWED_HOSTS", "10.0.0.0/8", "allowed_hosts"),
+        ("JIKIMI_MEDIA_ALLOWED_HOSTS", "[10.0.0.0/8", "allowed_hosts"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(

@@ -99,7 +99,10 @@ class Fetcher:
     def _late(self, parts: SplitResult, turn: Turn) -> TransientError:
         if turn.was_ended:
             return TransientError("link_slow", f"{parts.hostname} was among the slowest when too many were slow")
-        return TransientError("link_timeout", f"{parts.hostname} took more than {self._settings.fetch_timeout_s:g} s")
+        return TransientError(
+            "link_timeout",
+            f"{parts.hostname} took more than {self._settings.fetch_timeout_s:g} s (JIKIMI_MEDIA_FETCH_TIMEOUT_S)",
+        )
 
 
 def _origin(parts: SplitResult) -> str:

@@ -65,7 +65,9 @@ class ObjectStoreSource:
             found = await obstore.get_async(store, unquote(parts.path.lstrip("/")), options=wanted)
             size = found.meta["size"]
             if size > self._settings.max_bytes:
-                raise UnprocessableError("media_too_large", f"{size} bytes, {self._settings.max_bytes} allowed")
+                raise UnprocessableError(
+                    "media_too_large", f"{size} bytes, {self._settings.max_bytes} allowed (JIKIMI_MEDIA_MAX_BYTES)"
+                )
             declare(size)
             async for chunk in found.stream():
                 yield bytes(chunk)

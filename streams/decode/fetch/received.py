@@ -99,6 +99,8 @@ def _trimmed(head: bytes) -> bytes:
 def check_size(n_bytes: int, max_bytes: int) -> None:
     """Raise media_too_large or media_empty for a medium of a size that is refused."""
     if n_bytes > max_bytes:
-        raise UnprocessableError("media_too_large", f"{n_bytes} bytes or more, {max_bytes} allowed")
+        raise UnprocessableError(
+            "media_too_large", f"{n_bytes} bytes or more, {max_bytes} allowed (JIKIMI_MEDIA_MAX_BYTES)"
+        )
     if n_bytes == 0:
         raise UnprocessableError("media_empty", "the medium has no bytes")

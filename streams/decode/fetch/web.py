@@ -135,7 +135,9 @@ class HttpSource:
         declared = response.headers.get("content-length", "")
         if declared.isdecimal():
             if int(declared) > self._settings.max_bytes:
-                raise UnprocessableError("media_too_large", f"{declared} bytes, {self._settings.max_bytes} allowed")
+                raise UnprocessableError(
+                    "media_too_large", f"{declared} bytes, {self._settings.max_bytes} allowed (JIKIMI_MEDIA_MAX_BYTES)"
+                )
             declare(int(declared))
 
 

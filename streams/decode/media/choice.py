@@ -155,7 +155,9 @@ def _refusal(stream: VideoStream | AudioStream, max_pixels: int) -> Refusal | No
     if not is_decodable(stream):
         return Refusal(reason="media_codec_unknown", detail=f"{_name(stream)} has a codec without a decoder")
     if isinstance(stream, VideoStream) and stream.width * stream.height > max_pixels:
-        detail = f"{_name(stream)}: {stream.width} x {stream.height} pixels, {max_pixels} allowed"
+        detail = (
+            f"{_name(stream)}: {stream.width} x {stream.height} pixels, {max_pixels} allowed (JIKIMI_MEDIA_MAX_PIXELS)"
+        )
         return Refusal(reason="image_too_large", detail=detail)
     return None
 

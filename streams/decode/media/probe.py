@@ -129,7 +129,9 @@ def _photo_size(file: int, part: Part, max_pixels: int) -> tuple[int, int] | Non
 
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
-        raise UnprocessableError("image_too_large", f"{width} x {height} pixels, {max_pixels} allowed")
+        raise UnprocessableError(
+            "image_too_large", f"{width} x {height} pixels, {max_pixels} allowed (JIKIMI_MEDIA_MAX_PIXELS)"
+        )
 
 
 def _image_size(file: int, part: Part, max_pixels: int) -> tuple[int, int] | None:

@@ -94,7 +94,9 @@ def segments(files: Files, info: MediaInfo, sampling: Sampling) -> Iterator[Deco
     if not n_decoded:
         raise UnprocessableError("media_unreadable", "no frame and no sound could be decoded")
     if info.too_long:
-        raise UnprocessableError("media_too_long", f"decoded up to {info.duration_s:g} s, more follows")
+        raise UnprocessableError(
+            "media_too_long", f"decoded up to {info.duration_s:g} s, more follows (JIKIMI_MEDIA_MAX_DURATION_S)"
+        )
     if shortfalls:
         raise UnprocessableError(shortfalls[0].reason, "; ".join(each.detail for each in shortfalls))
 

@@ -161,7 +161,9 @@ def _error(kind: bytes, body: bytes) -> Exception:
     """Return a child's last message as an error; its reason is checked because the child is not trusted."""
     text = body.decode("utf-8", "replace")
     if kind == MEMORY:
-        return UnprocessableError("media_decode_memory", "the decoder exceeded its memory limit")
+        return UnprocessableError(
+            "media_decode_memory", "the decoder exceeded its memory limit (JIKIMI_MEDIA_DECODER_MEMORY_BYTES)"
+        )
     if kind == REFUSAL:
         reason, _, detail = text.partition("\n")
         return UnprocessableError(reason if reason in _REASONS else "media_decode_crash", detail[:500])

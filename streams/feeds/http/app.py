@@ -108,7 +108,9 @@ class Ingestor:
         """
         found = entries if isinstance(entries, list) else [entries]
         if not 0 < len(found) <= self._settings.max_records:
-            raise EntryError(f"{len(found)} records; a request holds 1 to {self._settings.max_records}")
+            raise EntryError(
+                f"{len(found)} records; a request holds 1 to {self._settings.max_records} (JIKIMI_HTTP_MAX_RECORDS)"
+            )
         return found
 
 
