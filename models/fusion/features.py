@@ -88,9 +88,9 @@ def _agreement(picture: Evidence, sound: Evidence) -> Agreement | None:
 def _on_one_line(one: Passage, other: Passage) -> bool:
     """Return whether both map the middle of each passage to about the same moment of the reference.
 
-    A passage without a length in the reference shows its room, at no known moment.
+    A passage without a length in the reference shows its room, at no known moment; so does a still with one.
     """
-    if any(_length(passage.query) > 0.0 >= _length(passage.reference) for passage in (one, other)):
+    if any((_length(passage.query) > 0.0) != (_length(passage.reference) > 0.0) for passage in (one, other)):
         return False
     moments = (_middle(one.query), _middle(other.query))
     return all(abs(_mapped(one, moment) - _mapped(other, moment)) <= _SAME_PLACE_S for moment in moments)

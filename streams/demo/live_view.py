@@ -14,7 +14,7 @@ from rich.text import Text
 from schemas.messages import DeadLetter, Decision, Message, Takedown, Verdict
 from streams.demo.posts import DemoPost
 
-FLOW = ("posts", "frames", "sounds", "texts", "descriptors", "scores", "verdicts", "takedowns", "deliveries",
+FLOW = ("posts", "frames", "sounds", "texts", "descriptors", "scores", "looks", "verdicts", "takedowns", "deliveries",
         "dead-letters")  # fmt: skip
 """Topics whose messages the view counts."""
 
@@ -69,7 +69,9 @@ class LiveView:
             if state is None:
                 return
             state.topics.add(topic)
-            if _update(state, message) and not self._console.is_terminal:
+            before = _outcome(state).plain
+            _update(state, message)
+            if _outcome(state).plain != before and not self._console.is_terminal:
                 self._console.print(Text.assemble(f"{state.what}: ", _outcome(state)))
 
     def render(self) -> RenderableType:
@@ -87,17 +89,14 @@ def _post_id(key: str, message: Message | None) -> str:
     return message.post.post_id if isinstance(message, Takedown) else key.split("/", maxsplit=1)[0].strip()
 
 
-def _update(state: _PostProgress, message: Message | None) -> bool:
-    """Update the progress of a message's post; return whether to print it."""
+def _update(state: _PostProgress, message: Message | None) -> None:
+    """Update the progress of a message's post."""
     if isinstance(message, DeadLetter):
         state.reason = message.reason
-        return True
-    if not isinstance(message, Verdict):
-        return False
-    earlier = state.verdict  # may be for another case
-    if earlier is None or DECISIONS.index(message.decision) > DECISIONS.index(earlier.decision):
-        state.verdict = message
-    return state.verdict is message
+    elif isinstance(message, Verdict):
+        earlier = state.verdict  # may be for another case
+        if earlier is None or DECISIONS.index(message.decision) > DECISIONS.index(earlier.decision):
+            state.verdict = message
 
 
 def _rank(state: _PostProgress) -> int:

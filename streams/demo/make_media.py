@@ -1,17 +1,20 @@
-"""Cut the demo's clips from the film Big Buck Bunny: ``python -m streams.demo.make_media bbb.mp4``.
+"""Make the demo's clips: ``python -m streams.demo.make_media bbb.mp4``.
 
-The film at 1280 x 720 is, for example, in the source distribution of the PyPI package moviepy 2.2.1, inside
-moviepy_10_minutes.zip. The clips are committed; this script documents their sources and recreates them.
+Most are cut from the film Big Buck Bunny, which at 1280 x 720 is, for example, in the source distribution of the PyPI
+package moviepy 2.2.1, inside moviepy_10_minutes.zip. Two recordings of one room by a fixed camera are rendered, which
+takes longer than a demo should. The clips are committed; this script documents their sources and recreates them.
 """
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from streams.evaluation.clips import Clip, Encoding, Picture, read_clip, write_clip
+from streams.evaluation.rooms.recording import record, room
 
 MEDIA = Path(__file__).parent / "media"
 CLIP_S = 14.0
@@ -35,12 +38,23 @@ STARTS_S = {
     "dusk": 466.0,
 }
 """Start of each clip in the film: scenes with different pictures and different passages of the score."""
+ROOM_SEED = 5
+RECORDINGS = {"room": 0, "room-again": 1}
+"""Number of each rendered recording of the room: another person each time."""
 
 
 def make_clip(film: Path, name: str) -> Path:
     """Cut one clip and return its file."""
     start_s = STARTS_S[name]
-    clip = read_clip(film, start_s, start_s + CLIP_S)
+    return _written(name, read_clip(film, start_s, start_s + CLIP_S))
+
+
+def render(name: str) -> Path:
+    """Render one recording of the room and return its file."""
+    return _written(name, record(room(ROOM_SEED), ROOM_SEED, RECORDINGS[name], CLIP_S))
+
+
+def _written(name: str, clip: Clip) -> Path:
     path = MEDIA / f"{name}.mp4"
     write_clip(Clip(_reduced(clip.pictures), clip.pcm), path, ENCODING)
     return path
@@ -52,9 +66,8 @@ def _reduced(pictures: Iterator[Picture]) -> Iterator[Picture]:
 
 
 def main() -> None:
-    """Make every clip from the film named on the command line."""
-    for name in STARTS_S:
-        path = make_clip(Path(sys.argv[1]), name)
+    """Make every clip, those of the film from the file named on the command line."""
+    for path in (*map(partial(make_clip, Path(sys.argv[1])), STARTS_S), *map(render, RECORDINGS)):
         sys.stdout.write(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB\n")
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 import numpy as np
 
-from schemas.messages import DeadLetter, Decision, Delivery, Evidence, Modality, Takedown, Verdict
+from schemas.messages import DeadLetter, Decision, Delivery, Evidence, Look, Modality, Takedown, Verdict
 from streams.demo.live_view import DECISIONS
 from streams.demo.posts import DemoPost
 from streams.demo.scenario import Expected, Kind
@@ -34,6 +34,7 @@ class Observed:
     fed_at: Mapping[str, datetime]
     """By post id."""
     deliveries: Sequence[Delivery] = ()
+    looks: Sequence[Look] = ()
 
 
 class AlignedInterval(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +90,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Broken posts without a dead letter, and sound posts with one."""
     untold: int
     """Posts with a verdict to act and without a takedown event."""
+    unexpected: int
+    """Posts with another decision than the expected one."""
     notices: int = 0
     """Takedowns whose notice was written, in a dry run."""
+    looked_at_again: int = 0
+    """Posts with a second look."""
     latency_p50_s: float | None
     latency_p99_s: float | None
 
@@ -103,23 +108,27 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> bool:
-        """Whether all copies were found, no act was wrong, and no dead letter or takedown event is missing."""
-        return not (self.summary.missed or self.summary.wrong_acts or self.summary.unexplained or self.summary.untold)
+        """Whether every decision is the expected one, for the right case, and no dead letter or takedown is missing."""
+        return self.is_complete and not (self.summary.wrong_acts or self.summary.unexpected)
 
     @property
-    def as_expected(self) -> bool:
-        """Whether each decision is the expected one or a stronger one: a post under review may still become an act."""
-        return all(
-            post.expected == "none" or DECISIONS.index(post.decision or "dismiss") >= DECISIONS.index(post.expected)
-            for post in self.posts
-        )
+    def is_complete(self) -> bool:
+        """Whether no copy, dead letter or takedown is missing, and no decision may still become the expected one."""
+        reached = all(_rank(post.decision) >= _rank(post.expected) for post in self.posts)
+        return reached and not (self.summary.missed or self.summary.unexplained or self.summary.untold)
+
+
+def is_as_expected(result: PostResult) -> bool:
+    """Return whether a post has the expected decision."""
+    return _rank(result.decision) == _rank(result.expected)
 
 
 def report(posts: Sequence[DemoPost], observed: Observed) -> Report:
     """Compare the observed messages with each post's expectation."""
     results = [_result(post, observed) for post in posts]
     drafted = {one.takedown_id for one in observed.deliveries if one.outcome == "dry_run"}
-    summary = msgspec.structs.replace(_summarise(results), notices=len(drafted))
+    looked_at = {one.segment.post.post_id for one in observed.looks}
+    summary = msgspec.structs.replace(_summarise(results), notices=len(drafted), looked_at_again=len(looked_at))
     return Report(summary=summary, posts=results)
 
 
@@ -156,6 +165,10 @@ def _result(demo: DemoPost, observed: Observed) -> PostResult:
         takedown_id=takedown.takedown_id if takedown else None,
         verdict_id=verdict.verdict_id if verdict else None,
     )
+
+
+def _rank(decision: Decision | Expected | None) -> int:
+    return DECISIONS.index("dismiss" if decision is None or decision == "none" else decision)
 
 
 def _strength(verdict: Verdict) -> tuple[int, float, datetime]:
@@ -227,6 +240,7 @@ def _summarise(results: Sequence[PostResult]) -> Summary:
         dead_letters=sum(r.dead_letter_reason is not None for r in results),
         unexplained=sum((r.kind == "broken") != (r.dead_letter_reason is not None) for r in results),
         untold=sum(r.decision == "act" and r.takedown_id is None for r in results),
+        unexpected=sum(not is_as_expected(r) for r in results),
         latency_p50_s=_percentile(seconds, 50),
         latency_p99_s=_percentile(seconds, 99),
     )

@@ -1,4 +1,4 @@
-"""Scenario of the demo: two cases, and posts with known edits and expected results."""
+"""Scenario of the demo: three cases, and posts with known edits and expected results."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,17 +53,20 @@ CLOVER = DemoCase(
     ("별하늘 브이로그 원본 영상은 프로필에 있는 링크에서 볼 수 있습니다",),
 )
 WILLOW = DemoCase("willow", (MEDIA / "flight.mp4",), late=True)
-CASES = (CLOVER, WILLOW)
+HAZEL = DemoCase("hazel", (MEDIA / "room.mp4",))
+"""A recording by a fixed camera. The other one of that room is of another person, who has no case."""
+CASES = (CLOVER, HAZEL, WILLOW)
+
+_FIXED_CAMERA = {"room": "room by a fixed camera", "room-again": "the same room, another person"}
+"""What the table calls these clips."""
 
 
 def _copy(
     edit: str, clip: str, caption: str = "", *, expected: Expected = "act", other: str = "trap", case: DemoCase = CLOVER
 ) -> Scene:
     name = f"{edit}-{clip}".replace("_", "-")
-    late = ", before its case" if case.late else ""
-    return Scene(
-        name, "copy", f"{clip}, {EDITS[edit].description}{late}", expected, case.name, caption, clip, edit, other
-    )
+    what = f"{_FIXED_CAMERA.get(clip, clip)}, {EDITS[edit].description}{', before its case' if case.late else ''}"
+    return Scene(name, "copy", what, expected, case.name, caption, clip, edit, other)
 
 
 def _mention(name: str, caption: str, how: str = "names the term") -> Scene:
@@ -72,7 +75,8 @@ def _mention(name: str, caption: str, how: str = "names the term") -> Scene:
 
 def _unrelated(edit: str, clip: str, caption: str = "") -> Scene:
     name = f"{clip}-{edit}".replace("_", "-")
-    return Scene(name, "unrelated", f"other video, {EDITS[edit].description}", "none", None, caption, clip, edit)
+    what = _FIXED_CAMERA.get(clip, "other video")
+    return Scene(name, "unrelated", f"{what}, {EDITS[edit].description}", "none", None, caption, clip, edit)
 
 
 def _chatter(name: str, caption: str) -> Scene:
@@ -113,7 +117,7 @@ SCENES: tuple[Scene, ...] = (
     _unrelated("cropped", "rodents", "우리 동네 다람쥐들"),
     _copy("noisy", "carving"),
     _broken("moved", "link that leads to a private address", "moved"),
-    _copy("still", "carving", "캡처본", expected="review"),
+    _copy("still", "carving", "캡처본"),
     _unrelated("still", "hunter", "wallpaper"),
     _mention("title", "별하늘브이로그 유출 원본 어디서 봐요"),
     _unrelated("unchanged", "branch"),
@@ -129,5 +133,9 @@ SCENES: tuple[Scene, ...] = (
     ),
     _copy("sound_file", "flowers", "ringtone", expected="review"),
     _unrelated("picture_in_picture", "burrow", "split screen test"),
+    _copy("captioned", "room", "watch till the end", case=HAZEL),
+    _unrelated("captioned", "room-again", "room tour"),
+    _copy("excerpt", "room", "part 1", case=HAZEL),
+    _copy("still", "room", "who is this?", expected="review", case=HAZEL),  # it shows which room, not which recording
 )
 """Scenes in posting order."""

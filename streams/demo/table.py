@@ -6,14 +6,14 @@ from rich.text import Text
 
 from schemas.messages import Modality
 from streams.demo.live_view import STYLES
-from streams.demo.report import PostResult, Report
+from streams.demo.report import PostResult, Report, is_as_expected
 
 
 def print_table(made: Report, console: Console) -> None:
     """Print one row per post, then the summary and the failures."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("what was done to it", overflow="fold")
-    for heading in ("expected", "verdict", "spoke, and where", "seconds", ""):
+    for heading in ("expected", "verdict", "evidence, and where", "seconds", ""):
         table.add_column(heading, justify="right" if heading == "seconds" else "left", no_wrap=True)
     for result in made.posts:
         table.add_row(*_cells(result))
@@ -58,6 +58,8 @@ def _judgement(result: PostResult) -> Text:
         return Text("missed", style="bold red")
     if (result.kind == "broken") != (result.dead_letter_reason is not None):
         return Text("unexplained", style="bold red")
+    if not is_as_expected(result):
+        return Text("not as expected", style="bold red")
     return Text("ok", style="green")
 
 
@@ -65,9 +67,11 @@ def _summary(made: Report) -> str:
     s = made.summary
     found = f"{s.posts} posts: {s.expected - s.missed} of {s.expected} found, {s.missed} missed"
     others = f"{s.acts} acts, {s.reviews} reviews, {s.dead_letters} dead letters"
-    lines = [f"{found}, {s.wrong_acts} wrong acts; {others}"]
+    lines = [f"{found}, {s.wrong_acts} wrong acts, {s.unexpected} not as expected; {others}"]
     if s.latency_p50_s is not None and s.latency_p99_s is not None:
         lines.append(f"From post to event: p50 {s.latency_p50_s:.1f} s, p99 {s.latency_p99_s:.1f} s")
+    if s.looked_at_again:
+        lines.append(f"{s.looked_at_again} posts looked at again, where there was perhaps a copy")
     if s.notices:
         lines.append(f"{s.notices} notices written, none sent: the delivery makes a dry run")
     if s.unexplained or s.untold:

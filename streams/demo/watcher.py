@@ -6,7 +6,7 @@ from typing import Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from schemas.messages import DeadLetter, Delivery, Message, Takedown, Verdict
+from schemas.messages import DeadLetter, Delivery, Look, Message, Takedown, Verdict
 from schemas.topics import TOPICS
 from streams.demo.live_view import FLOW
 from streams.kafka.clients import client_config, create_codec
@@ -41,6 +41,7 @@ class Watcher:
         self.takedowns: list[Takedown] = []
         self.dead_letters: list[DeadLetter] = []
         self.deliveries: list[Delivery] = []
+        self.looks: list[Look] = []
 
     def __enter__(self) -> Self:
         partitions = [
@@ -76,6 +77,8 @@ class Watcher:
                 self.deliveries.append(message)
             case DeadLetter():
                 self.dead_letters.append(message)
+            case Look():
+                self.looks.append(message)
             case _:
                 pass
         self._on_message(topic, key, message)

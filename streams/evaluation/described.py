@@ -90,11 +90,11 @@ class Cache:
         self._space = f"{models.names()} {post_sampling(media)}"
         self.hits = 0
 
-    async def get[T](self, kind: type[T], name: str, path: str | None, make: Callable[[], Awaitable[T]]) -> T:
-        """Return the cached value of this name and file, or make and cache it."""
+    async def get[T](self, kind: type[T], name: str, paths: Sequence[str], make: Callable[[], Awaitable[T]]) -> T:
+        """Return the cached value of this name and these files, or make and cache it."""
         if self._folder is None:
             return await make()
-        file = self._folder / f"{self._key(name, path)}.msgpack"
+        file = self._folder / f"{self._key(name, paths)}.msgpack"
         if file.is_file():
             self.hits += 1
             return msgspec.msgpack.decode(file.read_bytes(), type=kind)
@@ -104,10 +104,10 @@ class Cache:
         file.with_suffix(".part").rename(file)
         return made
 
-    def _key(self, name: str, path: str | None) -> str:
+    def _key(self, name: str, paths: Sequence[str]) -> str:
         digest = hashlib.sha256(f"{name} {self._space}".encode())
-        if path is not None and Path(path).is_file():
-            digest.update(Path(path).read_bytes())
+        for file in filter(Path.is_file, map(Path, paths)):
+            digest.update(file.read_bytes())
         return digest.hexdigest()[:40]
 
 
@@ -129,13 +129,13 @@ class QueryDescriber:
     async def describe(self, query: Query) -> Described:
         """Return the upload's descriptors; one that cannot be decoded has few or none, and the reason."""
         name = f"query {query.text}"
-        return await self._cache.get(Described, name, query.path, lambda: self._described(query))
+        return await self._cache.get(Described, name, query.paths, lambda: self._described(query))
 
     async def look(self, query: Query, look: Look) -> Descriptors:
         """Return the descriptors that answer a look at the upload."""
         segment = look.segment
         name = f"look {segment.medium} {segment.start_s} {segment.duration_s}"
-        found = await self._cache.get(Descriptors, name, query.path, lambda: self._looked(look))
+        found = await self._cache.get(Descriptors, name, query.paths, lambda: self._looked(look))
         return msgspec.structs.replace(found, segment=segment, look=look.number)
 
     async def _looked(self, look: Look) -> Descriptors:
@@ -185,7 +185,7 @@ async def describe_references(
         for each in references:
             if each.path is not None:
                 make = partial(maker.describe, each.case, Path(each.path), decoder)
-                found = await cache.get(list[Reference], f"reference {each.case}", each.path, make)
+                found = await cache.get(list[Reference], f"reference {each.case}", [each.path], make)
                 pieces += [(each.case, piece) for piece in found]
     for case in dict.fromkeys(each.case for each in references):
         terms = [term for each in references if each.case == case for term in each.terms]
@@ -195,7 +195,7 @@ async def describe_references(
 
 
 def _post(query: Query) -> Post:
-    media = [Medium(url=Path(query.path).absolute().as_uri())] if query.path is not None else []
+    media = [Medium(url=Path(path).absolute().as_uri()) for path in query.paths]
     caption = query.text or ""
     return Post(
         post_id=query.id, platform="set", url="", published_at=_WHEN, seen_at=_WHEN, caption=caption, media=media

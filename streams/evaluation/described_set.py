@@ -59,7 +59,7 @@ async def answer_looks(
 async def _describer(
     settings: Settings, models: Models, cache: Cache, queries: Sequence[Query]
 ) -> AsyncIterator[QueryDescriber]:
-    roots = sorted({Path(query.path).parent for query in queries if query.path})
+    roots = sorted({Path(path).parent for query in queries for path in query.paths})
     describer = QueryDescriber(settings, models, cache, roots)
     try:
         yield describer

@@ -22,10 +22,12 @@ class SetReference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One upload: a medium, a text, or both."""
+    """One upload: media, a text, or both."""
 
     id: str
     path: str | None = None
+    further: list[str] = []
+    """Its other media, such as the further pictures of an album."""
     text: str | None = None
     expect: str | None = None
     """The case it copies, None if it is no copy."""
@@ -37,6 +39,11 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Modalities by which it can be found; by default those of its medium."""
     shows: str | None = None
     """Kind of material: `room`, or the name of the video that it is cut from."""
+
+    @property
+    def paths(self) -> list[str]:
+        """All its media, in the order of the post."""
+        return [*([self.path] if self.path is not None else []), *self.further]
 
     @property
     def look_alike(self) -> bool:
@@ -70,8 +77,13 @@ def read_manifest(file: Path) -> Manifest:
     return Manifest(
         references=[msgspec.structs.replace(each, path=_from(folder, each.path)) for each in found.references],
         background=[str(folder / path) for path in found.background],
-        queries=[msgspec.structs.replace(each, path=_from(folder, each.path)) for each in found.queries],
+        queries=[_absolute(folder, each) for each in found.queries],
     )
+
+
+def _absolute(folder: Path, query: Query) -> Query:
+    further = [str(folder / path) for path in query.further]
+    return msgspec.structs.replace(query, path=_from(folder, query.path), further=further)
 
 
 def _from(folder: Path, path: str | None) -> str | None:
@@ -85,8 +97,8 @@ def _check(file: Path, manifest: Manifest) -> None:
         if query.id in ids:
             raise UsageError(f"{file}: two queries have the id {query.id!r}")
         ids.add(query.id)
-        if query.path is None and query.text is None:
-            raise UsageError(f"{file}: query {query.id!r} has neither a path nor a text")
+        if query.path is None and (query.text is None or query.further):
+            raise UsageError(f"{file}: query {query.id!r} has neither a path nor a text, or further media only")
         if query.expect is not None and query.expect not in cases:
             raise UsageError(f"{file}: query {query.id!r} expects {query.expect!r}, a case without references")
     if not cases or not ids:

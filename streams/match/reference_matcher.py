@@ -130,7 +130,7 @@ class ReferenceMatcher:
             reference_id=self.reference_id,
             score=found.score,
             query=Interval(start_s=query_s, end_s=query_s),
-            reference=Interval(start_s=found.time_s, end_s=found.time_s),
+            reference=Interval(start_s=found.start_s, end_s=found.end_s),
             thumbnail=_nearest(query.thumbnails, query_s),
         )
 

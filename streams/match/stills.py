@@ -5,6 +5,9 @@ reference is: chance never reaches the similarity from which a still is of the r
 person. And whether only this picture of the reference is as similar: a still before a fixed camera shows which room it
 is, not which recording, so it never acts. What it has beyond the others of its scene was tried as evidence of the
 recording; two recordings of one room with nobody in it have nothing beyond it. ops/bench/stills.py measures both.
+
+A still that shows no more than a scene has the whole stretch of the reference in which the scene is seen, first to last
+time: fusion joins stills of one post whose stretches do not overlap, see models/fusion/stills.py.
 """
 
 from typing import NamedTuple
@@ -16,6 +19,7 @@ from models.fusion.stills import HALF_NATS, SCENE_NATS
 from streams.match.normalisation import Rows
 
 Times = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
 
 _ACTS = 40.0
 """Most further evidence of the very picture; a quarter of it is a score of 0.81, from which a still acts."""
@@ -48,12 +52,14 @@ _EXACT = _Ramp(0.93, 1.0)
 
 
 class Still(NamedTuple):
-    """The nearest picture of a reference."""
+    """What a still shows of a reference."""
 
     score: float
     """Up to 0.75 of a still of its scene, up to 0.89 of this very picture."""
-    time_s: float
-    """In the reference."""
+    start_s: float
+    """Time of the nearest picture in the reference; where several show its scene, of the first."""
+    end_s: float
+    """The same time; where several show its scene, of the last."""
 
 
 def is_one_moment(times_s: Times) -> bool:
@@ -62,7 +68,7 @@ def is_one_moment(times_s: Times) -> bool:
 
 
 def nearest_still(rows: Rows, similarity: Rows, vectors: Rows, times_s: Times, *, is_still: bool) -> Still | None:
-    """Return the picture of a reference that a still shows, None without evidence of any.
+    """Return the picture or the scene of a reference that a still shows, None without evidence of any.
 
     Parameters
     ----------
@@ -80,29 +86,28 @@ def nearest_still(rows: Rows, similarity: Rows, vectors: Rows, times_s: Times, *
     row, column = divmod(int(similarity.argmax()), similarity.shape[1])
     cosine, time_s = float(similarity[row, column]), float(times_s[column])
     evidence = SCENE_NATS * _OF_SCENE.share(cosine)
-    if evidence >= SCENE_NATS and not is_still:
-        evidence += _ACTS * _specific(cosine, rows[row], column, vectors, times_s)
-    return Still(evidence / (evidence + HALF_NATS), time_s) if evidence > 0.0 else None
-
-
-def _specific(cosine: float, row: Rows, column: int, vectors: Rows, times_s: Times) -> float:
-    """Return how surely a still shows this picture of the reference and no other of its scene, 0 to 1."""
+    if evidence <= 0.0:
+        return None
+    if evidence < SCENE_NATS:
+        return Still(_score(evidence), time_s, time_s)
+    if is_still:
+        return Still(_score(evidence), float(times_s[0]), float(times_s[-1]))
     others = _other_times(column, vectors, times_s)
-    if len(others) < _FEWEST:
-        return _EXACT.share(cosine)
-    scene = others[(others @ vectors[column] >= _SCENE) | (others @ row >= cosine - _AS_SIMILAR)]
+    pictures, ramp = vectors[others], _SPECIFIC if len(others) >= _FEWEST else _EXACT
+    scene = others[(pictures @ vectors[column] >= _SCENE) | (pictures @ rows[row] >= cosine - _AS_SIMILAR)]
     if len(scene) < _FEWEST:
-        return _SPECIFIC.share(cosine)
-    return 0.0
+        return Still(_score(evidence + _ACTS * ramp.share(cosine)), time_s, time_s)
+    seen_s = (time_s, *times_s[scene].tolist())
+    return Still(_score(evidence), min(seen_s), max(seen_s))
 
 
-def _other_times(column: int, vectors: Rows, times_s: Times) -> Rows:
-    """Return the view most similar to one picture, of each time that is not near it."""
-    away = np.abs(times_s - times_s[column]) > _APART_S
-    if not away.any():
-        return vectors[:0]
-    cosines, rows = vectors[away] @ vectors[column], np.flatnonzero(away)
-    order = np.lexsort((-cosines, times_s[away]))
-    _, first = np.unique(times_s[away][order], return_index=True)
-    found: Rows = vectors[rows[order[first]]]
-    return found
+def _score(evidence: float) -> float:
+    return evidence / (evidence + HALF_NATS)
+
+
+def _other_times(column: int, vectors: Rows, times_s: Times) -> Indices:
+    """Return the row most similar to one picture, of each time that is not near it."""
+    rows = np.flatnonzero(np.abs(times_s - times_s[column]) > _APART_S)
+    order = np.lexsort((-(vectors[rows] @ vectors[column]), times_s[rows]))
+    _, first = np.unique(times_s[rows][order], return_index=True)
+    return rows[order[first]]

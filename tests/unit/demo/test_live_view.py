@@ -50,6 +50,14 @@ def test_without_a_terminal_each_new_decision_and_dead_letter_is_one_line() -> N
     ]
 
 
+def test_the_verdict_on_the_text_of_a_post_with_a_dead_letter_is_no_second_line() -> None:
+    out = io.StringIO()
+    with LiveView([a_post()], Console(file=out, width=120)) as view:
+        view.on_message("dead-letters", "p", a_dead_letter(b"p"))
+        view.on_message("verdicts", "p", a_verdict("dismiss", None))
+    assert out.getvalue().splitlines() == ["copy p: dead letter: link_gone"]
+
+
 def test_on_a_terminal_the_view_is_drawn_and_cleared() -> None:
     out = io.StringIO()
     with LiveView([a_post()], Console(file=out, width=120, height=20, force_terminal=True)) as view:

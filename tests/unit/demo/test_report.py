@@ -1,3 +1,4 @@
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -108,15 +109,25 @@ def test_a_copy_acted_on_or_given_to_review_for_its_case_is_found(decision: Deci
     made = judged(a_post(), a_verdict(decision), *takedowns)
     assert row(made).found
     assert made.summary.missed == 0
-    assert made.passed
+    assert made.passed is (decision == "act")
 
 
-def test_a_copy_under_review_that_is_to_be_acted_on_is_found_but_not_yet_as_expected() -> None:
+def test_a_copy_under_review_that_is_to_be_acted_on_is_found_but_its_run_is_not_complete_and_fails() -> None:
     review, act = a_verdict("review"), a_verdict("act")
-    assert not judged(a_post()).as_expected
-    assert not judged(a_post(), review).as_expected
-    assert judged(a_post(), review, act).as_expected
-    assert judged(a_post(kind="unrelated", case=None)).as_expected
+    assert not judged(a_post()).is_complete
+    assert not judged(a_post(), review).is_complete
+    assert not judged(a_post(), review).passed
+    assert judged(a_post(), review, act, a_takedown()).passed
+    assert judged(a_post(kind="unrelated", case=None)).passed
+
+
+def test_an_act_on_a_copy_that_a_person_should_decide_on_fails_the_run_and_is_not_waited_for() -> None:
+    screenshot = dataclasses.replace(a_post(), expected="review")
+    assert judged(screenshot, a_verdict("review")).passed
+    made = judged(screenshot, a_verdict("act"), a_takedown())
+    assert made.is_complete
+    assert made.summary.unexpected == 1
+    assert not made.passed
 
 
 @pytest.mark.parametrize("verdict", [None, a_verdict("dismiss", None), a_verdict("review", "c2")])
@@ -137,9 +148,10 @@ def test_a_wrong_takedown_without_a_verdict_is_a_wrong_act() -> None:
     assert judged(a_post(kind="unrelated", case=None), a_takedown()).summary.wrong_acts == 1
 
 
-def test_an_unrelated_post_given_to_review_is_no_wrong_act() -> None:
+def test_an_unrelated_post_given_to_review_is_no_wrong_act_and_fails_the_run() -> None:
     made = judged(a_post(kind="unrelated", case=None), a_verdict("review"))
     assert made.summary.wrong_acts == 0
+    assert not made.passed
     assert made.summary.reviews == 1
 
 
@@ -214,3 +226,10 @@ def test_the_table_shows_each_post_and_its_failure() -> None:
     assert "visual 1-9 s, audio 1-5 s" in text
     assert "p50 5.0 s" in text
     assert "missed" in text
+
+
+def test_the_table_marks_a_decision_that_is_not_the_expected_one() -> None:
+    console = Console(width=160)
+    with console.capture() as captured:
+        print_table(judged(a_post(), a_verdict("review")), console)
+    assert "not as expected" in captured.get()

@@ -10,7 +10,7 @@ import pytest
 
 from models.text.terms import digests, named, term_digests
 from streams.demo.posts import build_posts
-from streams.demo.scenario import CASES, CLOVER, MEDIA, SCENES, WILLOW
+from streams.demo.scenario import CASES, CLOVER, HAZEL, MEDIA, SCENES, WILLOW
 from streams.demo.server import MOVED, MOVED_TO, serve
 from streams.evaluation.edits import EDITS
 
@@ -49,6 +49,17 @@ def test_copies_are_of_references_of_their_case_and_other_videos_of_none() -> No
             assert scene.clip in references[str(scene.case)]
         used = {scene.other} | ({scene.clip} if scene.kind == "unrelated" else set())
         assert not used & set[str]().union(*references.values())
+
+
+def test_of_one_room_a_copy_acts_a_screenshot_asks_and_the_recording_of_another_person_does_neither() -> None:
+    expected = {(scene.clip, scene.edit): scene.expected for scene in SCENES if str(scene.clip).startswith("room")}
+    assert expected == {
+        ("room", "captioned"): "act",
+        ("room", "excerpt"): "act",
+        ("room", "still"): "review",
+        ("room-again", "captioned"): "none",
+    }
+    assert HAZEL.references == (MEDIA / "room.mp4",)
 
 
 def test_only_the_mentions_name_a_term() -> None:
@@ -91,7 +102,8 @@ def test_every_file_a_post_links_to_is_served_except_those_that_must_fail(tmp_pa
                     missing.append((urlsplit(link).path, error.code))
                     error.close()
     assert missing == [("/gone.mp4", 404)]
-    assert progress[-1] == (2, 2)
+    n_stills = sum(scene.edit == "still" for scene in SCENES)
+    assert progress[-1] == (n_stills, n_stills)
     assert [demo.post.post_id for demo in posts] == [
         demo.post.post_id for demo in build_posts("http://x", tmp_path, scenes=scenes)
     ]

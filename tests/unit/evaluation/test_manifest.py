@@ -23,6 +23,13 @@ def test_paths_are_relative_to_the_file_and_absolute_ones_stay(tmp_path: Path) -
     assert found.background == [str(tmp_path / "b.mp4"), "/elsewhere/b.mp4"]
 
 
+def test_the_further_media_of_an_upload_are_in_its_order(tmp_path: Path) -> None:
+    queries = [{"id": "album", "path": "1.jpg", "further": ["2.jpg", "/elsewhere/3.jpg"]}, {"id": "t", "text": "hello"}]
+    album, text = read_manifest(written(tmp_path, queries=queries)).queries
+    assert album.paths == [str(tmp_path / "1.jpg"), str(tmp_path / "2.jpg"), "/elsewhere/3.jpg"]
+    assert text.paths == []
+
+
 def test_a_query_may_be_text_and_an_interval_is_two_numbers(tmp_path: Path) -> None:
     queries = [{"id": "t", "text": "hello", "expect": None}, {"id": "q", "path": "q.mp4", "interval": [1, 2.5]}]
     text, medium = read_manifest(written(tmp_path, queries=queries)).queries
@@ -34,6 +41,7 @@ def test_a_query_may_be_text_and_an_interval_is_two_numbers(tmp_path: Path) -> N
     [
         ({"queries": [{"id": "q", "path": "q.mp4", "expect": "willow"}]}, "willow"),
         ({"queries": [{"id": "q"}]}, "neither"),
+        ({"queries": [{"id": "q", "further": ["b.jpg"]}]}, "further media only"),
         ({"queries": [{"id": "q", "text": "a"}, {"id": "q", "text": "b"}]}, "two queries"),
         ({"queries": []}, "needs"),
         ({"references": [{"id": "r", "case": "clover"}]}, "neither"),

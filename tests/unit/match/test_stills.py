@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from models.registry import Registry
-from schemas.messages import Match
+from schemas.messages import Match, Parts
+from streams.fusion.post_state import PostState, Rules
 from streams.match.reference_index import ReferenceIndex
+from streams.match.scores import scores_record
 from streams.match.stills import nearest_still
-from tests.unit.made_messages import POLICY
+from tests.unit.made_messages import POLICY, post_ref, segment
 from tests.unit.match.test_reference_index import COLUMNS, Vectors, entry, piece, query, unit
 
 FILM = unit(30, COLUMNS, seed=1)
@@ -82,6 +84,49 @@ def test_a_picture_of_two_cases_is_evidence_for_both_and_one_like_it_is_not() ->
     found = {match.case_id: match.score for match in ReferenceIndex([own, unlike]).search(still)}
     assert found["case-a"] > 0.85
     assert found.get("case-b", 0.0) < 0.7
+
+
+SHOTS = np.concatenate([normal(unit(1, COLUMNS, seed=60 + n) + 0.3 * unit(6, COLUMNS, seed=70 + n)) for n in range(5)])
+"""Five shots of six seconds, in each of which the camera stands still."""
+
+
+def nine_stills(reference: Vectors, stills: Vectors) -> str:
+    """Return the decision on nine stills of a reference in one post."""
+    index = ReferenceIndex([entry(piece(reference, range(len(reference))))])
+    rules = Rules(Registry().fusion("causes@1"), {"case-a": POLICY})
+    state = PostState(post=post_ref(), parts=Parts(visual=9, audio=0, text=0), deadline_s=1e10)
+    verdicts = []
+    for number, still in enumerate(stills):
+        own = segment(number, medium=number, parts=state.parts)
+        found = scores_record(described := query(still[None], [0.0], segment=own), index.search(described))
+        verdicts += state.add(found, rules, 0.0)
+        state.mark_delivered(verdicts)
+    return max((verdict.decision for verdict in verdicts), key=["dismiss", "review", "act"].index)
+
+
+def test_stills_of_several_shots_act_together_though_each_alone_asks() -> None:
+    chosen = SHOTS[1::3][:9]
+    assert {decision(searched(still[None], SHOTS)) for still in chosen} == {"review"}
+    assert nine_stills(SHOTS, chosen) == "act"
+
+
+def test_stills_of_one_shot_ask_whatever_moments_of_it_they_resemble() -> None:
+    of_first_shot = normal(unit(1, COLUMNS, seed=60) + 0.3 * unit(9, COLUMNS, seed=90))
+    assert nine_stills(SHOTS, of_first_shot) == "review"
+    assert nine_stills(SHOTS, np.repeat(SHOTS[:1], 9, axis=0)) == "review"
+
+
+def test_the_very_pictures_of_a_fixed_camera_ask_together_too() -> None:
+    reference = before_camera(PEOPLE)
+    assert nine_stills(reference, reference[::3][:9]) == "review"
+
+
+def test_a_still_of_a_scene_has_the_stretch_that_shows_it_and_one_of_a_moment_its_time() -> None:
+    scene, moment = searched(SHOTS[8:9], SHOTS), searched(FILM[8:9], FILM)
+    assert scene is not None
+    assert moment is not None
+    assert (scene.reference.start_s, scene.reference.end_s) == (6.0, 11.0)
+    assert (moment.reference.start_s, moment.reference.end_s) == (8.0, 8.0)
 
 
 def test_a_higher_similarity_never_scores_lower() -> None:

@@ -220,10 +220,10 @@ def test_the_calibration_files_of_the_manifest_are_unchanged() -> None:
     assert curves["audio"].ceiling == 0.9
 
 
-def still(score: float, medium: int, at_s: float, **changes: Any) -> Evidence:
-    """Return a match of a still: of no duration, and without passages."""
-    moment = Interval(start_s=at_s, end_s=at_s)
-    return piece("visual", score, query=Interval(start_s=0.0, end_s=0.0), reference=moment, medium=medium, **changes)
+def still(score: float, medium: int, from_s: float, to_s: float | None = None, **changes: Any) -> Evidence:
+    """Return a match of a still: of no duration, and without passages. It shows a moment, or a scene of a duration."""
+    shown = Interval(start_s=from_s, end_s=from_s if to_s is None else to_s)
+    return piece("visual", score, query=Interval(start_s=0.0, end_s=0.0), reference=shown, medium=medium, **changes)
 
 
 def test_stills_of_several_moments_of_a_reference_add_up(causes: FusionModel) -> None:
@@ -242,9 +242,41 @@ def test_stills_of_one_moment_or_of_the_scene_alone_do_not(causes: FusionModel) 
     assert fused(causes, *others) == fused(causes, others[0])
 
 
+SCENE = 0.75
+"""Score of a still that shows no more than its scene."""
+
+
+def test_stills_of_several_scenes_of_a_reference_add_up(causes: FusionModel) -> None:
+    several = [still(SCENE, number, 10.0 * number, 10.0 * number + 8.0) for number in range(9)]
+    for alone in (several[:1], several[:2], several[:3]):
+        assert REVIEW <= fused(causes, *alone) < ACT
+    assert fused(causes, *several[:4]) >= ACT
+    assert len(causes.judge(several).counted) == len(several)
+
+
+def test_stills_of_one_scene_do_not_however_many_moments_of_it_they_resemble(causes: FusionModel) -> None:
+    fixed_camera = [still(SCENE, number, 0.0, 60.0) for number in range(9)]
+    assert fused(causes, *fixed_camera) == fused(causes, fixed_camera[0])
+    recurring = [still(SCENE, number, 5.0 * number, 60.0 - number) for number in range(9)]
+    assert fused(causes, *recurring) == fused(causes, recurring[0])
+    before_scenes_were_known = [still(SCENE, number, 10.0 * number) for number in range(9)]
+    assert fused(causes, *before_scenes_were_known) == fused(causes, before_scenes_were_known[0])
+
+
+def test_a_still_of_a_scene_agrees_with_no_sound(causes: FusionModel) -> None:
+    sound = piece("audio", 0.6, query=Interval(start_s=0.0, end_s=8.0), reference=Interval(start_s=30.0, end_s=38.0))
+    scene, moment = still(SCENE, 0, 10.0, 50.0), still(SCENE, 0, 30.0)
+    assert fused(causes, scene, sound) < fused(causes, moment, sound)
+
+
 def test_more_stills_never_lower_the_probability(causes: FusionModel) -> None:
     random = np.random.default_rng(4)
-    for _ in range(20):
-        pieces = [still(float(random.uniform(0.7, 0.9)), n, float(random.uniform(0, 30))) for n in range(6)]
+    for _ in range(50):
+        starts_s, lengths_s = random.uniform(0, 30, 6), random.choice([0.0, 3.0, 12.0], 6)
+        scores = np.where(random.uniform(size=6) < 0.5, SCENE, random.uniform(0.7, 0.9, 6))
+        pieces = [
+            still(float(score), n, float(start), float(start + length))
+            for n, (score, start, length) in enumerate(zip(scores, starts_s, lengths_s, strict=True))
+        ]
         values = [fused(causes, *pieces[:n]) for n in range(1, 7)]
-        assert all(later >= earlier for earlier, later in pairwise(values))
+        assert all(later >= earlier - 1e-12 for earlier, later in pairwise(values))
