@@ -7,7 +7,8 @@ import pytest
 
 from models.registry import Registry
 from schemas.messages import Match, Parts
-from streams.fusion.post_state import PostState, Rules
+from streams.fusion.post_state import PostState
+from streams.fusion.rules import Rules
 from streams.match.reference_index import ReferenceIndex
 from streams.match.scores import scores_record
 from streams.match.stills import nearest_still
