@@ -22,6 +22,7 @@ StandingKind = Literal["confirmed", "withdrawn"]
 RemovalKind = Literal["post_deleted", "account_gone", "account_back"]
 DeploymentReason = Literal["promote", "rollback"]
 RunKind = Literal["replay", "shadow"]
+SignalKind = Literal["md5", "pdq"]
 Fate = Literal["unprocessable", "transient", "bug"]
 CaseKind = Literal[
     "filmed_without_consent", "shared_without_consent", "synthetic", "child_exploitation", "personal_data"
@@ -155,6 +156,11 @@ class Texts(Message, frozen=True, kw_only=True):
     texts: list[Text]
 
 
+class FrameHash(Message, frozen=True, kw_only=True):
+    time_s: float
+    hashes: bytes
+
+
 class Descriptors(Message, frozen=True, kw_only=True):
     descriptor_id: str
     segment: Segment
@@ -171,6 +177,7 @@ class Descriptors(Message, frozen=True, kw_only=True):
     look: int = 0
     motion: Matrix | None = None
     gone: str = ""
+    pdq: list[FrameHash] = []
 
 
 class Policy(Message, frozen=True, kw_only=True):
@@ -179,6 +186,7 @@ class Policy(Message, frozen=True, kw_only=True):
     version: str
     approve: bool = False
     four_eyes: bool = False
+    review_only: bool = False
 
 
 class Reference(Message, frozen=True, kw_only=True):
@@ -206,6 +214,20 @@ class Case(Message, frozen=True, kw_only=True):
     authority: str = ""
     data_key: bytes = b""
     opened_by: str = ""
+
+
+class ListEntry(Message, frozen=True, kw_only=True):
+    origin: str
+    kind: SignalKind
+    value: bytes
+    film: bool = True
+
+
+class ListPart(Message, frozen=True, kw_only=True):
+    list_id: str
+    part: int
+    entries: list[ListEntry]
+    at: datetime
 
 
 class Standing(Message, frozen=True, kw_only=True):

@@ -6,6 +6,8 @@ from schemas.matrix import unpack
 from schemas.messages import Descriptors, Matrix, Reference
 
 _MAX_DIGEST_BYTES = 32
+_PDQ_BYTES = 8 * 32
+"""Hashes of a frame in all its positions."""
 
 
 def defect(described: Descriptors | Reference) -> str | None:
@@ -25,7 +27,13 @@ def defect(described: Descriptors | Reference) -> str | None:
         return f"{len(described.times_s)} times for {len(vectors)} vectors"
     if any(len(digest) > _MAX_DIGEST_BYTES for digest in described.digests):
         return f"digests of more than {_MAX_DIGEST_BYTES} bytes"
-    return _motion_defect(described.motion) if isinstance(described, Descriptors) and described.motion else None
+    return _of_query(described) if isinstance(described, Descriptors) else None
+
+
+def _of_query(described: Descriptors) -> str | None:
+    if any(len(frame.hashes) != _PDQ_BYTES for frame in described.pdq):
+        return f"hashes of a frame of other than {_PDQ_BYTES} bytes"
+    return _motion_defect(described.motion) if described.motion else None
 
 
 def _motion_defect(motion: Matrix) -> str | None:

@@ -23,6 +23,7 @@ from streams.commands import (
     doctor,
     evaluate,
     evidence,
+    exchange,
     feed,
     keys,
     notice,
@@ -63,6 +64,7 @@ app.add_typer(replay.app, name="replay")
 app.add_typer(shadow.app, name="shadow")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(exchange.app, name="exchange")
 app.add_typer(audit.app, name="audit")
 use_plain_types()
 

@@ -133,6 +133,8 @@ class Settings(SecretSettings):
     """Rate how explicit pictures are, for reviewers; never a reason to act. Needs the extra "explicit"."""
     voice: bool = False
     """Describe voices; the same for decode, audio and desk. Needs weights from the operator: models/voice/card.md."""
+    lists: bool = False
+    """Compare posts with the hash lists of others that were imported, for reviews; the same for visual and match."""
     ocr: bool = False
     """Read text on screen; the same for decode and screen. Needs the extra "ocr", and Tesseract for Hangul."""
 

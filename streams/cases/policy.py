@@ -8,7 +8,7 @@ RANK: dict[Decision, int] = {"dismiss": 0, "review": 1, "act": 2}
 
 def decide(probability: float, policy: Policy) -> Decision:
     """Return the policy's decision on this probability."""
-    if probability >= policy.act:
+    if probability >= policy.act and not policy.review_only:
         return "act"
     return "review" if probability >= policy.review else "dismiss"
 

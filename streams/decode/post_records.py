@@ -71,7 +71,7 @@ class PostRecords:
         times = (span.start_s, span.duration_s)
         if span.has_sound:
             segment = self._next("audio", medium.index, *times)
-            digests = self._once("audio", medium.index, medium.info.sound_digests)
+            digests = self._once("audio", medium.index, medium.info.digests_of_post["audio"])
             sounds = Sounds(
                 segment=segment,
                 rate_hz=rate_hz,
@@ -83,7 +83,7 @@ class PostRecords:
             yield self._output("sounds", "audio", sounds)
         if span.has_picture:
             segment = self._next("visual", medium.index, *times)
-            digests = self._once("visual", medium.index, medium.info.picture_digests)
+            digests = self._once("visual", medium.index, medium.info.digests_of_post["visual"])
             frames = Frames(
                 segment=segment,
                 frames=decoded.frames,

@@ -78,7 +78,7 @@ async def _decoded(look: Look, medium: OpenMedium, media: MediaAccess, failures:
                 pass
     except UnprocessableError as error:
         reasons.append(error.reason)
-    digests = [*medium.info.picture_digests, found.digest]
+    digests = [*medium.info.digests_of_post["visual"], found.digest]
     return Frames(
         segment=look.segment,
         frames=found.frames,

@@ -35,4 +35,9 @@ def exact_digests(digests: Iterable[bytes], vectors: Matrix, key: bytes | None) 
     """
     if key is None or not vectors.rows:
         return []
-    return [hmac.digest(key, _DOMAIN + digest, hashlib.sha256)[:DIGEST_BYTES] for digest in digests]
+    return [keyed(digest, key) for digest in digests]
+
+
+def keyed(digest: bytes, key: bytes) -> bytes:
+    """Return the digest of a whole medium under the key, 16 bytes."""
+    return hmac.digest(key, _DOMAIN + digest, hashlib.sha256)[:DIGEST_BYTES]

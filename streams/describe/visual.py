@@ -1,7 +1,7 @@
 """frames -> descriptors: describe each sampled frame, and crops of it, so that copies can be found."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import NamedTuple, Self
 
@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from models.registry import Registry
 from models.visual.model import VisualInput, VisualModel
-from schemas.messages import Choice, Frames
+from schemas.messages import Choice, FrameHash, Frames
 from streams.describe.batcher import Batcher
 from streams.describe.descriptors import descriptor_key, descriptors, observed
 from streams.describe.exact import exact_digests, exact_key
 from streams.describe.explicit import rater
+from streams.describe.picture_hashes import picture_hashes
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
@@ -27,6 +28,7 @@ def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     describer = context.live_models.use("visual", partial(_Describer.of, context.models))
     rate = rater(context.settings, context.models)
+    lists = context.settings.lists
     seal = context.shared.media_seal
     key = exact_key(context.settings)
 
@@ -36,7 +38,8 @@ def create(context: Context) -> None:
         model, batcher = await describer.current()
         prepared = await asyncio.to_thread(prepare, model, message)
         vectors = await batcher.submit(prepared.pixels) if len(prepared.pixels) else model.embed(prepared.pixels)
-        yield described(model, message, prepared, vectors, await rate(message), key=key)
+        hashes = await asyncio.to_thread(picture_hashes, message.frames) if lists else []
+        yield described(model, message, prepared, vectors, await rate(message), key=key, hashes=hashes)
 
 
 def describe_frames(model: VisualModel, message: Frames, key: bytes | None = None) -> Output:
@@ -67,10 +70,11 @@ def described(
     explicit: float | None = None,
     *,
     key: bytes | None = None,
+    hashes: Sequence[FrameHash] = (),
 ) -> Output:
     """Return the descriptors of a segment's frames; `vectors` has a row for each prepared picture.
 
-    `key` is that of the medium's digests, if these are wanted.
+    `key` is that of the medium's digests, if these are wanted; `hashes` are for lists of others.
     """
     times_s = [message.frames[index].time_s for index in prepared.frame]
     views = prepared.view.tolist()
@@ -85,7 +89,9 @@ def described(
         look=message.look,
     )
     digests = exact_digests(message.digests, found.vectors, key)
-    found = msgspec.structs.replace(found, explicit=explicit, motion=message.motion, gone=message.gone, digests=digests)
+    found = msgspec.structs.replace(
+        found, explicit=explicit, motion=message.motion, gone=message.gone, digests=digests, pdq=list(hashes)
+    )
     return Output("descriptors", descriptor_key(message.segment, "visual"), found)
 
 

@@ -73,6 +73,7 @@ def _desk(settings: Settings) -> Iterator[Right]:
     for name in erased_topics():
         yield Right("topic", prefix + name, "AlterConfigs")
     yield Right("transactional-id", f"{group_prefix(settings)}redrive", "Write")
+    yield Right("transactional-id", f"{group_prefix(settings)}exchange", "Write")
     yield Right("group", group(settings, "notify"), "Read")
 
 

@@ -43,7 +43,8 @@ def perhaps[E: Evidence](
         return []
     found = []
     for case_id, pieces in evidence.items():
-        if (policy := rules.policies.get(case_id)) and so_far.get(case_id) != "act":
+        policy = rules.policies.get(case_id)
+        if policy is not None and not policy.review_only and so_far.get(case_id) != "act":
             decision, judged = decided(pieces, policy, rules.model)
             if decision != "act" and judged.probability >= rules.look_at:
                 found.append((-judged.probability, case_id))

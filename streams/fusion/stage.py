@@ -7,6 +7,8 @@ from functools import partial
 from typing import NamedTuple, Protocol, Self
 from weakref import WeakValueDictionary
 
+import msgspec
+
 from models.fusion.model import FusionModel
 from models.registry import Registry
 from schemas.messages import Choice, Look, Policy, Scores, Verdict
@@ -51,6 +53,10 @@ class _LiveFusion(NamedTuple):
     def of(cls, models: Registry, choice: Choice) -> Self:
         return cls(models.fusion(choice.fusion), choice.policy)
 
+    def of_case(self, own: Policy) -> Policy:
+        """Return the policy in force for a case; a list of others stays one that asks for reviews only."""
+        return own if self.policy is None else msgspec.structs.replace(self.policy, review_only=own.review_only)
+
 
 class Table(Protocol):
     """States of posts by partition."""
@@ -77,7 +83,7 @@ class Fusion:
         await self._context.cases.start()
         live = await self._live.current()
         found = {case_id: await self._context.cases.fresh_policy(case_id) for case_id in case_ids}
-        policies = {case_id: live.policy or own for case_id, own in found.items() if own is not None}
+        policies = {case_id: live.of_case(own) for case_id, own in found.items() if own is not None}
         return Rules(live.model, policies, self._context.settings.looks_from)
 
     async def window(self, partition: int) -> JoinWindow:

@@ -7,7 +7,7 @@ from streams.rights.settings import Role
 
 Right = Literal[
     "open", "allow", "extend", "describe", "confirm", "withdraw", "send", "accept", "review", "label", "read",
-    "evidence", "verify", "promote", "replay", "redrive", "inspect", "operate", "keys", "check",
+    "evidence", "exchange", "verify", "promote", "replay", "redrive", "inspect", "operate", "keys", "check",
 ]  # fmt: skip
 """Right to one kind of act; the log of acts names acts by it."""
 MACHINE = "machine"
@@ -53,6 +53,7 @@ RIGHTS: Mapping[Right, Grant] = {
     "label": Grant("decide on a post", officer="own", reviewer="all"),
     "read": Grant("see cases, hits and notices", officer="own", reviewer="all", auditor="all"),
     "evidence": Grant("write a pack of evidence", officer="own", auditor="all"),
+    "exchange": Grant("exchange hashes with lists of others", officer="own"),
     "verify": Grant("verify the log of acts and takedowns", "all", "all", "all", "all"),
     "promote": Grant("change the live models", operator="all"),
     "replay": Grant("replay, shadow and compare recorded traffic", operator="all"),

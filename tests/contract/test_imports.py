@@ -19,7 +19,7 @@ NETWORK = {
 ROOMS = [
     "errors", "secrets", "settings", "topology", "rights",
     "links", "telemetry", "kafka", "audit", "sealing", "cases", "live_models", "engine",
-    "feeds", "decode", "describe", "match", "fusion", "takedown", "delivery",
+    "feeds", "decode", "describe", "exchange", "match", "fusion", "takedown", "delivery",
     "monitor", "evaluation", "replay", "desk", "console",
     "doctor", "demo", "commands", "cli",
 ]  # fmt: skip

@@ -128,6 +128,8 @@ class MediaInfo(msgspec.Struct, frozen=True, kw_only=True):
     """In time order."""
     digest: bytes = b""
     """SHA-256 of the file; empty for a tiny one."""
+    md5: bytes = b""
+    """MD5 of the file, by which lists of others name it; likewise."""
 
     @property
     def has_picture(self) -> bool:
@@ -144,6 +146,15 @@ class MediaInfo(msgspec.Struct, frozen=True, kw_only=True):
         """Digests of its tracks of picture, and of the file if it has any picture; a few at most."""
         tracks = [lane.picture.digest for lane in self.lanes if lane.picture]
         return _few([*([self.digest] if self.has_picture else []), *tracks])
+
+    @property
+    def digests_of_post(self) -> dict[Literal["visual", "audio"], list[bytes]]:
+        """Digests of a medium of a post by modality, with the MD5 of the file, which references need not have."""
+        md5 = [self.md5] if self.md5 else []
+        return {
+            "visual": [*self.picture_digests, *(md5 if self.has_picture else [])],
+            "audio": [*self.sound_digests, *([] if self.has_picture else md5)],
+        }
 
     @property
     def sound_digests(self) -> list[bytes]:

@@ -7,6 +7,7 @@ codes, AAC without the headers of its frames. Digests leave the stages only unde
 import hashlib
 import os
 from collections.abc import Buffer, Iterator
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -22,15 +23,24 @@ _SIZE_AT = {"h264": 4, "hevc": 21}
 """Position of the size of those lengths in the configuration."""
 
 
-def file_digest(file: int) -> bytes:
-    """Return the SHA-256 of an open file's bytes; empty for a file too small to be specific."""
+class FileDigests(NamedTuple):
+    """Digests of a file; empty for one too small to be specific."""
+
+    sha256: bytes = b""
+    md5: bytes = b""
+    """By which lists of others name files; nothing here rests on it alone."""
+
+
+def file_digests(file: int) -> FileDigests:
+    """Return the digests of an open file's bytes."""
     if os.fstat(file).st_size < _LEAST_BYTES:
-        return b""
-    digest, at = hashlib.sha256(), 0
+        return FileDigests()
+    sha256, md5, at = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     while chunk := os.pread(file, _CHUNK_BYTES, at):
-        digest.update(chunk)
+        sha256.update(chunk)
+        md5.update(chunk)
         at += len(chunk)
-    return digest.digest()
+    return FileDigests(sha256.digest(), md5.digest())
 
 
 def pixels_digest(picture: Image.Image) -> bytes:

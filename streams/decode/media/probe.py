@@ -12,7 +12,7 @@ from schemas.messages import Text
 from streams.decode.media.choice import Choice
 from streams.decode.media.clock import Clock
 from streams.decode.media.decoded import Lane, MediaInfo, Part, Refusal, Sampling, Track
-from streams.decode.media.digests import file_digest
+from streams.decode.media.digests import file_digests
 from streams.decode.media.heif import photo
 from streams.decode.media.parts import parts
 from streams.decode.media.picture import is_animated, opened_image, upright_size
@@ -45,7 +45,8 @@ def scan(file: int, sampling: Sampling) -> MediaInfo:
             found.refused.append(Refusal(reason="media_partial", detail=f"bytes {part[0]}-{part[1]}: {refused.detail}"))
     if not found.lanes:
         raise error or UnprocessableError("media_unreadable", "the file ends before its first packet")
-    return msgspec.structs.replace(found.info(), digest=file_digest(file))
+    digests = file_digests(file)
+    return msgspec.structs.replace(found.info(), digest=digests.sha256, md5=digests.md5)
 
 
 def longest_s(file: int, sampling: Sampling) -> float:

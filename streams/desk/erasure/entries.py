@@ -13,6 +13,7 @@ from streams.desk.erasure import places
 from streams.desk.erasure.runs_of_bytes import DescriptorRuns
 from streams.desk.erasure.subject import Subject
 from streams.errors import UsageError
+from streams.exchange.lists import TOPIC as LISTS
 from streams.kafka.clients import create_codec
 from streams.kafka.polling import offset_of
 from streams.kafka.raw_scan import RawScan, topic_names
@@ -95,7 +96,7 @@ def _apply(entries: TopicEntries, message: Message) -> None:
 
 def _decoded(codec: Codec, topic: str, message: Message) -> Iterator[Case]:
     """Yield the case entry in a record; one that cannot be decoded is found by its key alone."""
-    if topic == REVIEWS or (value := message.value()) is None:
+    if topic in {REVIEWS, LISTS} or (value := message.value()) is None:
         return
     try:
         case = codec.decode(CASES, value)

@@ -71,6 +71,13 @@ _ROWS = (
         "tombstones, then compaction at once",
         _ERASED,
     ),
+    Place(
+        "lists",
+        "of a list of others that is withdrawn as a case: its hashes",
+        Fate.ERASED,
+        "tombstones, then compaction at once",
+        _ERASED,
+    ),
     _expires("scores", _IDS),
     _expires("looks", "that a stretch of a post is perhaps of some case, not of which"),
     _expires("verdicts", f"{_IDS}, the post's address"),

@@ -1,5 +1,6 @@
 """Desk and stages give one medium the same keyed digests, so that its exact copies are found."""
 
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media_access import MediaAccess
 from streams.decode.settings import MediaSettings
 from streams.describe.audio import describe_sounds
+from streams.describe.exact import keyed
 from streams.describe.reference_maker import Describers, ReferenceMaker
 from streams.describe.visual import describe_frames
 from tests.unit.decode.made import image, moving, scene, tone, video
@@ -58,6 +60,7 @@ async def test_a_reference_has_the_digests_of_a_post_of_its_file(
     posted = {one.modality: one.digests for one in await described(file, media, models)}
     registered = {piece.modality: piece.digests for piece in pieces if piece.digests}
     assert {modality: len(digests) for modality, digests in registered.items()} == n_digests
+    posted["visual"].remove(keyed(hashlib.md5(file.read_bytes()).digest(), KEY))  # for lists of others
     assert {modality: digests for modality, digests in posted.items() if digests} == registered
 
 

@@ -449,3 +449,21 @@ def test_a_post_whose_media_all_failed_is_complete_with_its_words_counted_again(
     assert add(state, counted(scores("text"), state.parts)) == []
     assert state.missing() == ["visual", "audio"]
     assert add(state, counted(scores("text"), Parts(visual=0, audio=0, text=1))) == [(None, "dismiss", "complete")]
+
+
+def test_a_list_of_others_leads_to_a_review_whatever_the_probability() -> None:
+    lists = {"case-a": msgspec.structs.replace(POLICY, review_only=True)}
+    state = new_state()
+    certain = scores("visual", match(1.0, "case-a", "pdq-00"))
+    assert add(state, certain, scores("audio"), policies=lists) == []
+    assert add(state, scores("text"), policies=lists) == [("case-a", "review", "complete")]
+
+
+def test_a_list_of_others_asks_for_no_second_look() -> None:
+    lists = {"case-a": msgspec.structs.replace(POLICY, review_only=True)}
+    for policies, n_looks in ((OPEN, 1), (lists, 0)):
+        state = new_state()
+        for each in (scores("visual", match(LIKELY)), scores("audio"), scores("text")):
+            url = msgspec.structs.replace(each.segment, url="https://example.org/a.mp4")
+            state.add(msgspec.structs.replace(each, segment=url), RULES._replace(policies=policies, look_at=0.1), NOW_S)
+        assert len(state.looks.asked) == n_looks

@@ -1,0 +1,145 @@
+"""Our hash lists read by threatexchange, Meta's package, and its hashes by us; needs the group `bench`.
+
+python -m ops.bench.exchange
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import typer
+from PIL import Image
+from threatexchange.exchanges.clients.fb_threatexchange.threat_updates import ThreatUpdateJSON
+from threatexchange.exchanges.clients.ncmec.hash_api import GetEntriesResponse, _XMLWrapper
+from threatexchange.exchanges.clients.stopncii.api import StopNCIIAPI
+from threatexchange.exchanges.impl import stop_ncii_api
+from threatexchange.exchanges.impl.fb_threatexchange_api import FBThreatExchangeIndicatorRecord
+from threatexchange.exchanges.impl.file_api import FileCollaborationConfig, LocalFileSignalExchangeAPI
+from threatexchange.signal_type.md5 import VideoMD5Signal
+from threatexchange.signal_type.pdq.signal import PdqSignal
+
+from streams.decode.decoder import Decoder
+from streams.decode.settings import MediaSettings
+from streams.exchange.export_case import signals_of_file
+from streams.exchange.formats import FORMATS, Format
+from streams.exchange.formats.changes import Change, Skipped
+from streams.exchange.import_list import read_changes
+from streams.exchange.list_index import ListIndex, PartHashes
+from streams.exchange.lists import parts_of
+from tests.unit.decode.made import video
+from tests.unit.exchange.test_export import detailed
+
+_AT = datetime(2026, 11, 23, tzinfo=UTC)
+type Read = Mapping[str, set[str]]
+"""Hashes by the package's name of their kind."""
+
+
+def of_stopncii(content: bytes) -> Read:
+    """Return what the package reads in a page of StopNCII."""
+
+    class Client(StopNCIIAPI):  # type: ignore[misc]
+        def _get(self, *_: object, **__: object) -> object:
+            return json.loads(content)
+
+    found = Client("key", "key").fetch_hashes().hashRecords
+    pairs = [stop_ncii_api._get_delta_mapping(record)[0] for record in found]  # noqa: SLF001 - what its exchange does
+    return _grouped(pairs)
+
+
+def of_ncmec(content: bytes) -> Read:
+    """Return what the package reads in a page of NCMEC."""
+    root = ET.fromstring(content)  # noqa: S314 - our own
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    updates = GetEntriesResponse.from_xml(_XMLWrapper(root), 0).updates
+    names = {"md5": "video_md5", "pdq": "pdq"}
+    return _grouped([(names[k], value) for one in updates if not one.deleted for k, value in one.fingerprints.items()])
+
+
+def of_threatexchange(content: bytes) -> Read:
+    """Return what the package reads in a page of /threat_updates."""
+    names = {"HASH_PDQ": "pdq", "HASH_VIDEO_MD5": "video_md5"}
+    found = [ThreatUpdateJSON(record) for record in json.loads(content)["data"]]
+    read = [one for one in found if FBThreatExchangeIndicatorRecord.from_threatexchange_json(1, one) is not None]
+    return _grouped([(names[one.threat_type], one.indicator) for one in read])
+
+
+def of_lines(content: bytes) -> Read:
+    """Return what the package reads in a local file."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        config = FileCollaborationConfig(name="ours", filename=file.name)
+        (delta,) = LocalFileSignalExchangeAPI(config).fetch_iter([], None)
+    return _grouped(list(delta.updates))
+
+
+READERS: Mapping[Format, Callable[[bytes], Read]] = {
+    "stopncii": of_stopncii,
+    "ncmec": of_ncmec,
+    "threatexchange": of_threatexchange,
+    "lines": of_lines,
+}
+
+
+def check(folder: Path) -> list[str]:
+    """Return what is wrong."""
+    frames = [detailed(n // 20, n % 20 // 4) for n in range(80)]
+    original = video(folder / "original.mp4", frames)
+    picture = folder / "upload.jpg"
+    Image.fromarray(frames[5]).resize((300, 180)).save(picture, quality=60)
+    other = folder / "other.jpg"
+    Image.fromarray(detailed(99, 0)).save(other)
+    ours = asyncio.run(_signals(original))
+    wrong = [fault for form in READERS for fault in _theirs(form, ours, original, picture, other)]
+    their_list = folder / "theirs"
+    pdq, md5 = PdqSignal.hash_from_file(picture), VideoMD5Signal.hash_from_file(original)
+    their_list.write_text(f"pdq {pdq}\nvideo_md5 {md5}\n")
+    read = read_changes([their_list], "lines", Skipped())
+    index = ListIndex(PartHashes.of(part, None) for part in parts_of("list-theirs", read, _AT).values())
+    hashes = np.stack([np.frombuffer(s.value, np.uint8) for c in ours for s in c.signals if s.kind == "pdq"])
+    distances = [found.distance for near in index.near(hashes) for found in near]
+    typer.echo(f"their list, our pictures: {len(distances)} of {len(hashes)} near, at {distances} bits")
+    names = {signal.name for change in read.values() for signal in change.signals}
+    same = {signal.name for signal in ours[0].signals} <= names
+    return wrong + ([] if distances and same else ["their list does not find our file"])
+
+
+def _theirs(form: Format, ours: list[Change], original: Path, picture: Path, other: Path) -> list[str]:
+    read = READERS[form](FORMATS[form].write(ours, at=_AT, member=1))
+    index = PdqSignal.get_index_cls().build([(value, value) for value in read["pdq"]])
+    near = [len(index.query(PdqSignal.hash_from_file(file))) for file in (picture, other)]
+    has_file = VideoMD5Signal.hash_from_file(original) in read["video_md5"]
+    gone = READERS[form](FORMATS[form].write(ours, at=_AT, member=1, withdrawn=True)) if FORMATS[form].withdraws else {}
+    typer.echo(
+        f"{form}: reads {len(read['pdq'])} PDQ and {len(read['video_md5'])} MD5; re-upload near {near[0]}, "
+        f"another picture near {near[1]}, file found {has_file}, left after withdrawal {sum(map(len, gone.values()))}"
+    )
+    return [] if near == [1, 0] and has_file else [form]
+
+
+async def _signals(file: Path) -> list[Change]:
+    async with Decoder(MediaSettings()) as decoder:
+        return await signals_of_file(decoder, "film", file)
+
+
+def _grouped(pairs: list[tuple[str, str]]) -> Read:
+    return {kind: {value for name, value in pairs if name == kind} for kind in ("pdq", "video_md5")}
+
+
+def main() -> int:
+    """Print what was read, and return 1 if something is wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = check(Path(folder))
+    typer.echo(f"wrong: {', '.join(wrong)}" if wrong else "nothing is wrong")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""`jikimi exchange`: hash lists of others in, signals of own cases out, and what was found about entries back."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from schemas.messages import CaseKind
+from streams.audit.acting import acting
+from streams.commands.console import console
+from streams.commands.hints import hint, hint_workers
+from streams.commands.needs import needs
+from streams.commands.reason import reason
+from streams.errors import UsageError
+from streams.rights.person import current_person
+from streams.settings import load_settings
+
+app = typer.Typer(
+    no_args_is_help=True, help="Exchange hashes with StopNCII, NCMEC, ThreatExchange and HMA; see ops/docs/exchange.md."
+)
+
+_Format = Annotated[
+    Literal["stopncii", "ncmec", "threatexchange", "lines"],
+    typer.Option("--format", help="Format of the file; lines: `pdq HEX` or `video_md5 HEX`."),
+]
+_Out = Annotated[Path, typer.Option(metavar="FILE", help="File to write.")]
+_Member = Annotated[int, typer.Option(min=0, help="Our number at NCMEC or ThreatExchange.")]
+_Why = Annotated[str, typer.Option(help="The reason; it is stored.")]
+_Name = Annotated[
+    str, typer.Option("--list", metavar="NAME", help="Name of the list, of a-z, 0-9 and -; its case is list-NAME.")
+]
+
+
+@app.command("export")
+@needs("exchange")
+def exchange_export(  # noqa: PLR0917 - options are passed by name
+    case_id: str,
+    files: Annotated[list[Path], typer.Argument(help="Files that the case was opened with; they stay here.")],
+    form: _Format,
+    out: _Out,
+    member: _Member = 0,
+    why: _Why = "",
+) -> None:
+    """Write MD5 of a case's files and PDQ of their pictures, for a list of others."""
+    from streams.desk.own_cases import require_case  # noqa: PLC0415 - only this command needs it
+    from streams.exchange.export_case import signals_of_case  # noqa: PLC0415 - likewise
+    from streams.exchange.formats import FORMATS  # noqa: PLC0415 - likewise
+
+    settings = load_settings()
+    person = current_person(settings)
+    require_case(settings, person, "exchange", case_id)
+    found = signals_of_case(settings, case_id, files)
+    content = FORMATS[form].write(found, at=datetime.now(UTC), member=member)
+    with acting(settings, person, "exchange", case_id, reason(why), detail=f"exported {len(files)} files as {form}"):
+        _write(out, content)
+    hint(f"keep {out}: `jikimi exchange retract {out}` writes the withdrawal of what it has")
+
+
+@app.command("retract")
+@needs("exchange")
+def exchange_retract(
+    exported: Annotated[Path, typer.Argument(metavar="FILE", help="File that `export` has written.")],
+    form: _Format,
+    out: _Out,
+    member: _Member = 0,
+) -> None:
+    """Write the withdrawal of what was exported, for instance after the case was withdrawn."""
+    from streams.exchange.formats import FORMATS  # noqa: PLC0415 - only this command needs it
+    from streams.exchange.formats.changes import Skipped  # noqa: PLC0415 - likewise
+    from streams.exchange.import_list import read_changes  # noqa: PLC0415 - likewise
+
+    if not FORMATS[form].withdraws:
+        raise UsageError(f"the format {form} has no withdrawal")
+    found = [each for each in read_changes([exported], form, Skipped()).values() if each.signals]
+    # NCMEC names an entry by member and id; what is written has the member in a place of its own.
+    bare = [each._replace(origin=each.origin.rpartition("/")[2]) for each in found]
+    _write(out, FORMATS[form].write(bare, at=datetime.now(UTC), withdrawn=True, member=member))
+
+
+@app.command("import")
+@needs("exchange")
+def exchange_import(  # noqa: PLR0917 - options are passed by name
+    files: Annotated[list[Path], typer.Argument(help="Pages of the list, as the exchange has sent them.")],
+    form: _Format,
+    name: _Name,
+    kind: Annotated[CaseKind, typer.Option(help="What the media in it are, for notices.")] = "shared_without_consent",
+    minor: Annotated[bool, typer.Option("--minor", help="The victims are minors.")] = False,
+    whole: Annotated[bool, typer.Option("--whole", help="The files are all of the list, not changes.")] = False,
+    why: _Why = "",
+) -> None:
+    """Compare posts with a list of others from now on, for reviews only; one broken line, and nothing is imported."""
+    from streams.exchange.formats import FORMATS  # noqa: F401, PLC0415 - only this command needs it
+    from streams.exchange.import_list import NewList, import_list, list_id  # noqa: PLC0415 - likewise
+
+    if not name or not set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-"):
+        raise UsageError("the name of a list has only a-z, 0-9 and -")
+    settings = load_settings()
+    person = current_person(settings)
+    with acting(settings, person, "exchange", list_id(name), reason(why), detail=f"imported {len(files)} files"):
+        done = import_list(settings, NewList(name, files, form, kind, minor, whole, person.name))
+    console.print(f"{done.case_id}: {done.signals} hashes, {done.changed} entries changed")
+    for what, count in sorted(done.skipped.items()):
+        console.print(f"left out: {count} of {what}")
+    if not settings.lists:
+        hint("workers compare posts with lists where JIKIMI_LISTS is set")
+    hint_workers(settings, ("visual", "match"))
+
+
+@app.command("feedback")
+@needs("exchange")
+def exchange_feedback(form: _Format, name: _Name, out: _Out) -> None:
+    """Write what persons here decided about the hits of a list's entries, for its exchange."""
+    from streams.exchange.formats import FORMATS  # noqa: PLC0415 - only this command needs it
+    from streams.exchange.import_list import list_id  # noqa: PLC0415 - likewise
+    from streams.exchange.opinions_of_list import opinions  # noqa: PLC0415 - likewise
+
+    settings = load_settings()
+    found = opinions(settings, list_id(name))
+    _write(out, FORMATS[form].feedback(found))
+    console.print(f"{len(found)} entries that persons decided on")
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error

@@ -1,0 +1,155 @@
+"""`jikimi exchange import`: a list of others read whole, then written in one transaction."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from confluent_kafka import KafkaException
+
+from schemas.messages import Case, CaseKind, ListPart, Policy
+from streams.cases.entries import TOPIC as CASES
+from streams.cases.entries import case_key, read_cases
+from streams.cases.policy import policy_version
+from streams.errors import UsageError
+from streams.exchange.formats import FORMATS, Format
+from streams.exchange.formats.changes import MOST_BYTES, MOST_SIGNALS, Change, ListError, Skipped, check_number
+from streams.exchange.lists import TOPIC, entries_of, part_key, parts_of, read_parts
+from streams.kafka.transactions import TransactionWriter
+from streams.kafka.wait_for_broker import wait_for_broker
+from streams.sealing.case_key import new_case_key
+from streams.sealing.keyring import Keyring
+from streams.settings import Settings
+
+WRITER = "exchange"
+"""Name of the transactional writer: of two imports the later one fences the earlier."""
+PREFIX = "list-"
+"""Start of the case id of every list."""
+_TRANSACTION_S = 120.0
+
+
+class NewList(NamedTuple):
+    """List as a person imports it."""
+
+    name: str
+    files: Sequence[Path]
+    format: Format
+    kind: CaseKind = "shared_without_consent"
+    minor: bool = False
+    whole: bool = False
+    """Whether the files are all of the list, and what they lack is gone; otherwise they are changes."""
+    opened_by: str = ""
+
+
+class Imported(NamedTuple):
+    """Counts of an import."""
+
+    case_id: str
+    signals: int
+    """In the list now."""
+    changed: int
+    """Entries that are new, different or gone."""
+    skipped: Skipped
+    """Signals that are not searched for."""
+
+
+def list_id(name: str) -> str:
+    """Return the case id of a list."""
+    return f"{PREFIX}{name}"
+
+
+def read_changes(files: Iterable[Path], form: Format, skipped: Skipped) -> dict[str, Change]:
+    """Return the changes in files, the last of each entry.
+
+    Raises
+    ------
+    UsageError
+        A file cannot be read, is too large or has more signals than a list may have.
+    ListError
+        A line is broken; the message has its number and the file.
+    """
+    found: dict[str, Change] = {}
+    n_signals = 0
+    for file in files:
+        try:
+            for line, change in FORMATS[form].read(_content(file), skipped):
+                n_signals += len(change.signals)
+                check_number(n_signals, line)
+                found[change.origin] = change
+        except ListError as error:
+            raise UsageError(f"{file}, {error}") from error
+    return found
+
+
+def _content(file: Path) -> bytes:
+    try:
+        if (size := file.stat().st_size) > MOST_BYTES:
+            raise UsageError(f"{file} has {size} bytes, and a list at most {MOST_BYTES}: import it in parts")
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+
+
+def import_list(settings: Settings, new: NewList) -> Imported:
+    """Read files, and write what has changed of the list, all of it or nothing.
+
+    Raises
+    ------
+    UsageError
+        As `read_changes`, the list would have too many signals, or the broker does not answer.
+    """
+    skipped = Skipped()
+    changes = read_changes(new.files, new.format, skipped)
+    case_id = list_id(new.name)
+    wait_for_broker(settings)
+    try:
+        writer = TransactionWriter(settings, WRITER, transaction_s=_TRANSACTION_S)
+        writer.start()  # before reading, so that no earlier import can write what is not read
+        old = asyncio.run(read_parts(settings, case_id))
+        before = entries_of(old.values())
+        after = {origin: each for origin, each in {**({} if new.whole else before), **changes}.items() if each.signals}
+        if (n_signals := sum(len(each.signals) for each in after.values())) > MOST_SIGNALS:
+            raise UsageError(f"{case_id} would have {n_signals} signals, and a list has at most {MOST_SIGNALS}")
+        is_new = case_id not in asyncio.run(read_cases(settings))
+        parts = _changed(case_id, old, parts_of(case_id, after, datetime.now(UTC)))
+        writer.write_transaction(lambda: _write(writer, new, parts, is_new=is_new))
+    except KafkaException as error:
+        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+    changed = sum(before.get(origin) != after.get(origin) for origin in before.keys() | after.keys())
+    return Imported(case_id, n_signals, changed, skipped)
+
+
+def kinds_of(entries: Iterable[Change]) -> Counter[str]:
+    """Return the number of signals by kind."""
+    return Counter(signal.kind for entry in entries for signal in entry.signals)
+
+
+def _changed(case_id: str, old: dict[int, ListPart], new: dict[int, ListPart]) -> dict[str, ListPart | None]:
+    """Return the parts to write, by key; None for those that are empty now."""
+    gone: dict[str, ListPart | None] = {part_key(case_id, part): None for part in old.keys() - new.keys()}
+    made = {part: each for part, each in new.items() if part not in old or old[part].entries != each.entries}
+    return gone | {part_key(case_id, part): each for part, each in made.items()}
+
+
+def _write(writer: TransactionWriter, new: NewList, parts: dict[str, ListPart | None], *, is_new: bool) -> None:
+    if is_new:  # the policy first: a worker that has an entry of the list then has the policy for its matches
+        writer.write(CASES, case_key(list_id(new.name)), _case(writer.settings, new))
+    for key, part in parts.items():
+        writer.write(TOPIC, key, part)
+
+
+def _case(settings: Settings, new: NewList) -> Case:
+    version = f"{policy_version(settings.act, settings.review)},review_only"
+    policy = Policy(act=settings.act, review=settings.review, version=version, review_only=True)
+    return Case(
+        case_id=list_id(new.name),
+        name=new.name,
+        opened_at=datetime.now(UTC),
+        policy=policy,
+        kind=new.kind,
+        minor=new.minor,
+        data_key=new_case_key(Keyring(settings.sealing), list_id(new.name)),
+        opened_by=new.opened_by,
+    )

@@ -1,0 +1,80 @@
+"""Hash lists of others on the broker: parts of a compacted topic, so that an update writes only what has changed."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from schemas.messages import ListEntry, ListPart
+from streams.exchange.formats.changes import Change, Signal
+from streams.kafka.clients import create_codec
+from streams.kafka.topic_reader import Update, read_each
+from streams.settings import Settings
+
+TOPIC = "lists"
+PARTS = 256
+"""Parts of a list: of a million hashes each is a record of about 300 kB."""
+
+type Entries = Mapping[str, Change]
+"""Entries of a list by the id at its exchange."""
+
+
+def part_key(list_id: str, part: int) -> str:
+    """Return the key of a part of a list."""
+    return f"{list_id}/{part:02x}"
+
+
+def part_of(origin: str) -> int:
+    """Return the part of an entry."""
+    return hashlib.sha256(origin.encode()).digest()[0]
+
+
+def parts_of(list_id: str, entries: Entries, at: datetime) -> dict[int, ListPart]:
+    """Return the parts of a list; one without entries is left out."""
+    found: dict[int, list[ListEntry]] = defaultdict(list)
+    for origin in sorted(entries):
+        found[part_of(origin)] += _written(entries[origin])
+    return {part: ListPart(list_id=list_id, part=part, entries=of_it, at=at) for part, of_it in found.items()}
+
+
+def entries_of(parts: Iterable[ListPart]) -> dict[str, Change]:
+    """Return the entries in these parts."""
+    found: dict[str, Change] = {}
+    for part in parts:
+        for entry in part.entries:
+            known = found.get(entry.origin, Change(entry.origin, (), entry.film))
+            signal = Signal(entry.kind, entry.value)
+            found[entry.origin] = known._replace(signals=(*known.signals, signal))
+    return found
+
+
+async def read_parts(settings: Settings, list_id: str) -> dict[int, ListPart]:
+    """Return the parts of a list in force, none if there is no such list.
+
+    Raises
+    ------
+    UsageError
+        The broker does not answer, or has no such topic.
+    WireError
+        A part cannot be decoded.
+    """
+    codec, prefix = create_codec(settings), part_key(list_id, 0)[:-2].encode()
+    values: dict[bytes, bytes] = {}
+
+    def apply(updates: list[Update]) -> None:
+        for update in updates:
+            if update.key.startswith(prefix):
+                values.pop(update.key, None)
+                if update.value is not None:
+                    values[update.key] = update.value
+
+    await read_each(settings, TOPIC, apply)
+    parts = (codec.decode(TOPIC, value) for value in values.values())
+    return {part.part: part for part in parts if isinstance(part, ListPart)}
+
+
+def _written(change: Change) -> list[ListEntry]:
+    return [
+        ListEntry(origin=change.origin, kind=signal.kind, value=signal.value, film=change.is_film)
+        for signal in change.signals
+    ]

@@ -1,0 +1,74 @@
+"""Lists of others on a real Kafka: imported whole or not at all, matched for reviews only, and erased."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from schemas.messages import FrameHash, Scores, Verdict
+from streams.describe.exact import keyed
+from tests.integration.made import described, footage
+from tests.integration.system import System
+
+PDQ = "aa4352a39643b6ab24436c8bcc4398ab3943faaad54a0a951527facf001ffffc"
+MD5 = "b1946ac92492d2347c6235b4d2611184"
+LISTED = f"pdq {PDQ}\nvideo_md5 {MD5}\n"
+
+
+def imported(system: System, text: str, folder: Path, *more: str) -> tuple[int, str]:
+    file = folder / "list.txt"
+    file.write_text(text)
+    command = ("exchange", "import", str(file), "--format", "lines", "--list", "partners", "--why", "agreed", *more)
+    answer = system.jikimi(*command)
+    return answer.code, answer.out + answer.err
+
+
+def post(system: System, post_id: str, hashed: str, md5: str) -> None:
+    """Write a post with a frame and a file of these hashes."""
+    frame = np.resize(np.frombuffer(bytes.fromhex(hashed), np.uint8), (8, 32))
+    message = msgspec.structs.replace(
+        described(post_id, footage(1)),
+        pdq=[FrameHash(time_s=2.0, hashes=frame.tobytes())],
+        digests=[keyed(bytes.fromhex(md5), system.settings.required_term_key())],
+    )
+    system.write("descriptors", f"{post_id}/0/visual", message)
+    system.flush()
+
+
+def verdict_on(system: System, post_id: str) -> Verdict:
+    (found,) = system.wait("verdicts", lambda kept: [one.message for one in kept if one.key == post_id])
+    assert isinstance(found, Verdict)
+    return found
+
+
+def test_a_list_of_others_is_imported_matched_for_review_and_erased(system: System, tmp_path: Path) -> None:
+    system.environment["JIKIMI_LISTS"] = "true"
+    code, output = imported(system, LISTED, tmp_path)
+    assert (code, "list-partners: 2 hashes, 2 entries changed" in output) == (0, True), output
+    before = len(system.records("lists"))
+    code, output = imported(system, LISTED + f"pdq {PDQ[1:]}\n", tmp_path)
+    assert (code, "line 3: " in output) == (2, True), output
+    code, output = imported(system, LISTED, tmp_path)
+    assert (code, "2 hashes, 0 entries changed" in output) == (0, True), output
+    assert len(system.records("lists")) == before == 2
+
+    system.worker("match fusion")
+    near = f"{int(PDQ, 16) ^ 0b111:064x}"
+    post(system, "listed", near, MD5)
+    found = verdict_on(system, "listed")
+    assert (found.case_id, found.decision, found.probability > found.act_at) == ("list-partners", "review", True)
+    assert {piece.reference_id for piece in found.evidence} >= {f"md5-{MD5}"}
+    (scores,) = (one.message for one in system.records("scores"))
+    assert isinstance(scores, Scores)
+    assert {match.reference_id for match in scores.matches} == {f"md5-{MD5}", f"pdq-{PDQ}"}
+    post(system, "another", f"{int(PDQ, 16) ^ ((1 << 40) - 1):064x}", "00" * 16)
+    assert verdict_on(system, "another").case_id is None
+
+    code, output = imported(system, f"pdq {PDQ}\n", tmp_path, "--whole")
+    assert (code, "1 hashes, 1 entries changed" in output) == (0, True), output
+    answer = system.jikimi(
+        "case", "withdraw", "list-partners", "--officer", "officer-1", "--why", "ended", "--yes", "--wait", "0"
+    )
+    assert answer.code in {0, 1}, answer.err  # 1: without a wait the broker has not compacted yet
+    last = {one.key: one.message for one in system.records("lists")}
+    assert set(last.values()) == {None}
