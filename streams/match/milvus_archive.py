@@ -1,12 +1,12 @@
 """Archive in Milvus Lite: an embedded engine, with a folder of its own.
 
 Every slice is a collection with a lock of its own, so a search holds up only adds to the slice that it is at, and an
-expired slice is dropped with its files, whatever its size.
+expired slice is dropped with its files, whatever its size. A full slice becomes a file (packed_slices.py) and leaves
+the engine; an add that was late gives it a collection again beside its file, and both are searched.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import zip_longest
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from schemas.matrix import unpack
 from schemas.messages import Descriptors, Reference
 from streams.errors import UsageError
 from streams.match.archive import Hit
+from streams.match.packed_slices import Filling, PackedSlice, PackedSlices
 from streams.match.slice_store import MAX_DIGESTS, SliceStore
 from streams.match.slices import Slice, Slices
 
@@ -45,11 +46,14 @@ class MilvusArchive:
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.folder = Path(folder) / "archive.db"
             self._store = SliceStore(self.folder)
-            self._slices = Slices(self._store.existing(), self._store.count)
+            self._in_engine = set(self._store.existing())
+            self._packed = PackedSlices(self.folder / "packed")
+            self._slices = Slices(self._in_engine | self._packed.existing, self._count)
         except (OSError, MilvusException) as error:
             remedy = "is another worker using it, or is its disk full?"
             raise UsageError(f"archive {folder} cannot be opened, {remedy}") from error
         self._ends: dict[Slice, dict[int, int]] = {}
+        self._filling = Filling()
 
     def add(self, hit: Hit, descriptors: Descriptors) -> None:
         """Store the vectors of one segment."""
@@ -58,12 +62,16 @@ class MilvusArchive:
             return
         one, full = self._slices.place(_space(descriptors), descriptors.segment.post.seen_at, len(rows))
         with self._store.using(one, descriptors.vectors.columns):
+            if one not in self._in_engine and one not in self._packed.existing:
+                self._filling.begin(one)
+            self._in_engine.add(one)
             self._store.client.upsert(one.name, rows)
+            self._filling.add(one, rows)
             if (ends := self._ends.get(one)) is not None:
                 ends[hit.partition] = max(ends.get(hit.partition, 0), hit.offset)
         self._store.added(one)
         if full is not None:
-            self._store.close_slice(full)
+            self._pack(full)
 
     def sync(self) -> None:
         """Return when everything added before is on the disk."""
@@ -74,12 +82,12 @@ class MilvusArchive:
         if not partitions:
             return set()
         found: set[Hit] = set()
-        condition = f"part in {sorted(partitions)}"
+        vectors, digests = unpack(reference.vectors), [bare(digest) for digest in reference.digests]
         for one in self._slices.of(_space(reference)):
-            with self._store.using(one) as exists:
-                if exists:
-                    found |= self._by_vector(one.name, reference, condition, floor)
-                    found |= self._by_digest(one.name, reference, condition)
+            if one in self._in_engine:
+                found |= self._in_collection(one, reference, partitions, floor)
+            # Afterwards: the slice may have been packed while this waited for it.
+            found |= self._packed.search(one, vectors, digests, partitions, floor)
         return found
 
     def expire(self, first: Callable[[int], int]) -> int:
@@ -96,20 +104,51 @@ class MilvusArchive:
         """Release the files."""
         self._store.close()
 
+    def _count(self, one: Slice) -> int:
+        return self._store.count(one) + self._packed.count(one)
+
+    def _pack(self, one: Slice) -> None:
+        """Make a file of a slice, which is on the disk before the engine loses it."""
+        with self._store.using(one) as exists:
+            # One that has a file already was added to late: its few rows stay where they are.
+            if not exists or one in self._packed.existing:
+                return
+            if content := self._filling.take(one) or self._read(one):
+                self._packed.write(one, content)
+            self._store.drop(one)
+            self._in_engine.discard(one)
+
+    def _read(self, one: Slice) -> PackedSlice | None:
+        kept = list(self._rows_of(one.name, "offset >= 0", "part", "offset", "vector", "digests"))
+        return PackedSlice.of(kept) if kept else None
+
+    def _in_collection(self, one: Slice, reference: Reference, partitions: Collection[int], floor: float) -> set[Hit]:
+        condition = f"part in {sorted(partitions)}"
+        with self._store.using(one) as exists:
+            if not exists:
+                return set()
+            near = self._by_vector(one.name, reference, condition, floor)
+            return near | self._by_digest(one.name, reference, condition)
+
     def _drop_if_expired(self, one: Slice, first: Callable[[int], int]) -> bool:
         with self._store.using(one) as exists:
-            if exists and any(first(partition) <= end for partition, end in self._ends_of(one).items()):
+            if any(first(partition) <= end for partition, end in self._ends_of(one, exists=exists).items()):
                 return False
             self._store.drop(one)
+            self._in_engine.discard(one)
+            self._packed.drop(one)
             self._ends.pop(one, None)
         self._slices.remove(one)
         return True
 
-    def _ends_of(self, one: Slice) -> dict[int, int]:
+    def _ends_of(self, one: Slice, *, exists: bool) -> dict[int, int]:
         """Return the last offset of each partition in a slice; only the oldest slices are queried, so few are kept."""
         if one not in self._ends:
-            rows = self._store.client.query(one.name, filter="offset >= 0", output_fields=["part", "offset"])
-            self._ends[one] = {row["part"]: row["offset"] for row in sorted(rows, key=itemgetter("offset"))}
+            ends = self._packed.ends(one)
+            if exists:
+                for row in self._rows_of(one.name, "offset >= 0", "part", "offset"):
+                    ends[row["part"]] = max(ends.get(row["part"], 0), row["offset"])
+            self._ends[one] = ends
         return self._ends[one]
 
     def _by_vector(self, name: str, reference: Reference, condition: str, floor: float) -> set[Hit]:
@@ -134,14 +173,15 @@ class MilvusArchive:
             return set()
         wanted = ", ".join(f'"{bare(digest).hex()}"' for digest in reference.digests)
         condition = f"{condition} and ARRAY_CONTAINS_ANY(digests, [{wanted}])"
-        iterator = self._store.client.query_iterator(name, filter=condition, output_fields=["part", "offset"])
-        found: set[Hit] = set()
+        return {Hit(row["part"], row["offset"]) for row in self._rows_of(name, condition, "part", "offset")}
+
+    def _rows_of(self, name: str, condition: str, *fields: str) -> Iterator[dict[str, Any]]:
+        iterator = self._store.client.query_iterator(name, filter=condition, output_fields=list(fields))
         try:
             while rows := iterator.next():
-                found |= {Hit(row["part"], row["offset"]) for row in rows}
+                yield from rows
         finally:
             iterator.close()
-        return found
 
 
 def _space(described: Descriptors | Reference) -> str:

@@ -14,7 +14,7 @@ import pytest
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Modality, Reference
 from streams.errors import UsageError
-from streams.match import milvus_archive, slice_store, slices
+from streams.match import milvus_archive, packed_slices, slice_store, slices
 from streams.match.archive import Hit
 from streams.match.milvus_archive import MilvusArchive
 from tests.support.deadline import DEADLINE_S
@@ -305,16 +305,113 @@ def test_a_slice_is_kept_whole_until_its_last_record_has_expired(archive: Milvus
     assert found_offsets(archive, 0, range(3)) == {0, 1, 2}
 
 
-@pytest.mark.usefixtures("small_slices")
 def test_a_search_holds_up_only_adds_to_the_slice_that_it_is_at(archive: MilvusArchive) -> None:
-    fill(archive, 0, range(3))
-    first, *_ = archive._slices.of("visual_m_1_64")
+    fill(archive, 0, [2])
+    (first,) = archive._slices.of("visual_m_1_64")
     with ThreadPoolExecutor(2) as pool:
         with archive._store.using(first):  # as a search does
             searching = pool.submit(archive.search, reference(vectors(1, seed=2)), ALL, 0.9)
-            fill(archive, 0, [3])
+            archive.add(Hit(0, 3), descriptors(vectors(5), modality="audio"))
             assert not searching.done()
         assert searching.result(DEADLINE_S) == {Hit(0, 2)}
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_a_full_slice_leaves_the_engine_and_takes_a_byte_a_number(archive: MilvusArchive) -> None:
+    fill(archive, 0, range(5))
+    one, *_, last = archive._slices.of("visual_m_1_64")
+    assert archive._store.client.list_collections() == [last.name]
+    content = archive._packed.read(one)
+    assert content is not None
+    assert content.rows.nbytes == 5 * COLUMNS
+
+
+def test_packed_rows_lose_nothing_that_the_engine_finds(
+    open_archive: Callable[[], MilvusArchive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = vectors(20, columns=512)
+    rows = [vectors(4, seed=seed, columns=512) + 0.5 * query[seed % 20] for seed in range(60)]
+    rows = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in rows]
+    archive = open_archive()
+    for offset, each in enumerate(rows):
+        archive.add(Hit(offset % 8, offset), descriptors(each))
+    floors = np.linspace(0.2, 0.6, 20)
+    in_engine = [archive.search(reference(query), {1, 4}, floor) for floor in floors]
+    monkeypatch.setattr(slices, "_ROWS", 5)
+    fill(archive, 0, [1_000])
+    archive.add(Hit(0, 1_001), descriptors(vectors(1, columns=512)))
+    assert len(archive._packed.existing) == 1
+    packed = [archive.search(reference(query), {1, 4}, floor) for floor in floors]
+    assert all(before <= after for before, after in zip(in_engine, packed, strict=True))
+    assert sum(map(len, packed)) <= 1.05 * sum(map(len, in_engine))
+
+
+@pytest.mark.usefixtures("small_slices")
+@pytest.mark.parametrize("n_kept", [0, 16])
+def test_a_slice_is_packed_from_what_was_added_or_read_back(
+    archive: MilvusArchive, monkeypatch: pytest.MonkeyPatch, n_kept: int
+) -> None:
+    monkeypatch.setattr(packed_slices, "_MAX_FILLING", n_kept)
+    archive.add(Hit(1, 7), descriptors(vectors(3, seed=7), digest(7)))
+    archive.add(Hit(0, 9), descriptors(vectors(2, seed=9), digest(8), digest(9)))
+    fill(archive, 0, [10])
+    assert found_offsets(archive, 0, [9, 10]) == {9, 10}
+    assert archive.search(reference(vectors(0), digest(9)), ALL, 0.9) == {Hit(0, 9)}
+    assert archive.search(reference(vectors(1, seed=7), digest(7)), {1}, 0.9) == {Hit(1, 7)}
+    assert archive.expire({0: 10, 1: 7}.__getitem__) == 0
+    assert archive.expire({0: 10, 1: 8}.__getitem__) == 1
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_an_add_that_was_late_for_its_slice_is_kept_beside_the_file(
+    open_archive: Callable[[], MilvusArchive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = open_archive()
+    fill(archive, 0, [0])
+    first = archive._slices.of("visual_m_1_64")[0]
+    fill(archive, 0, [1])  # the first slice is packed now
+    with monkeypatch.context() as patch:
+        patch.setattr(archive._slices, "place", lambda *_: (first, None))
+        fill(archive, 0, [2])
+    assert found_offsets(archive, 0, range(3)) == {0, 1, 2}
+    archive = open_archive()
+    fill(archive, 0, [3])
+    assert found_offsets(archive, 0, range(4)) == {0, 1, 2, 3}
+    assert archive.expire({0: 2}.__getitem__) == 0  # the late one is in the first slice
+    assert archive.expire({0: 4}.__getitem__) == 3
+    assert archive._store.client.list_collections() == []
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_a_kill_amid_the_packing_of_a_slice_loses_nothing(
+    open_archive: Callable[[], MilvusArchive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = open_archive()
+    fill(archive, 0, [0])
+    with monkeypatch.context() as patch:
+        patch.setattr(archive._store, "drop", lambda _: None)  # killed after the file was written
+        fill(archive, 0, [1])
+    (archive.folder / "packed" / "visual_m_1_64__1_0.part").write_bytes(b"half")  # killed before
+    archive = open_archive()
+    assert found_offsets(archive, 0, range(2)) == {0, 1}
+    assert list((archive.folder / "packed").glob("*.part")) == []
+    fill(archive, 0, [2])
+    assert found_offsets(archive, 0, range(3)) == {0, 1, 2}
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_full_slices_of_an_older_version_are_found_and_expire(
+    open_archive: Callable[[], MilvusArchive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = open_archive()
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "_pack", archive._store.close_slice)  # as it did
+        fill(archive, 0, range(4))
+    archive = open_archive()
+    fill(archive, 0, range(4, 6))
+    assert found_offsets(archive, 0, range(6)) == set(range(6))
+    assert archive.expire({0: 5}.__getitem__) == 5
+    assert found_offsets(archive, 0, range(6)) == {5}
 
 
 def test_a_collection_of_an_older_version_is_dropped_and_read_again(
