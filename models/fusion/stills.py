@@ -1,8 +1,8 @@
 """Several stills of one post that show different parts of one reference: each adds to the evidence of the others.
 
-One still shows its scene, which another recording from the same place may show too. Stills of several scenes of one
-reference are evidence of the recording: no camera that stands still has several, and few cameras return to all of
-them. Stills of one scene add nothing to each other, however many there are.
+One still shows its scene, which another recording from the same place may show too. Stills of several short shots of
+one reference are evidence of the recording: no fixed camera has any, and few cameras return to all of them. Stills of
+one shot add nothing to each other, however many there are; those before a fixed camera show no known part at all.
 """
 
 from bisect import bisect_left
@@ -17,7 +17,7 @@ SCENE_NATS = 24.0
 HALF_NATS = 8.0
 """Evidence that makes a score of one half."""
 _FURTHER_NATS = 4.0
-"""Evidence of each further part that shows no more than its scene: four scenes are a score of 0.82, which acts."""
+"""Evidence of each further part that shows no more than its scene: four shots are a score of 0.82, which acts."""
 _MOMENT_S = 4.0
 """Stills of moments nearer to each other show one part, so that one still posted twice is not two."""
 
@@ -50,7 +50,7 @@ def joined_stills(evidence: Iterable[Evidence]) -> list[Stills]:
 
 
 def _shows_a_part(piece: Evidence) -> bool:
-    """Return whether a piece is a still of a known part: of more than its scene, or of a scene with a duration."""
+    """Return whether a piece is a still of a known part: of more than its scene, or of a shot with a duration."""
     is_still = piece.modality == "visual" and piece.query.start_s == piece.query.end_s and not piece.passages
     least = SCENE_NATS if piece.reference.end_s > piece.reference.start_s else SCENE_NATS + 1e-9
     return is_still and _nats(piece) >= least

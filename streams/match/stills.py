@@ -6,8 +6,9 @@ person. And whether only this picture of the reference is as similar: a still be
 is, not which recording, so it never acts. What it has beyond the others of its scene was tried as evidence of the
 recording; two recordings of one room with nobody in it have nothing beyond it. ops/bench/stills.py measures both.
 
-A still that shows no more than a scene has the whole stretch of the reference in which the scene is seen, first to last
-time: fusion joins stills of one post whose stretches do not overlap, see models/fusion/stills.py.
+A still that shows no more than one shot has the whole stretch of the reference in which the shot is seen, first to last
+time: fusion joins stills of one post whose stretches do not overlap, see models/fusion/stills.py. Where a camera stands
+still for longer it may be a fixed one, and the still has no stretch: several rooms of one house are no recording.
 """
 
 from typing import NamedTuple
@@ -31,6 +32,8 @@ _AS_SIMILAR = 0.1
 """Pictures at other times that resemble the still nearly as much are of its scene too, whatever the light."""
 _FEWEST = 3
 """Pictures of its scene at other times from which its camera stands still."""
+_LONGEST_SHOT = 15
+"""Most pictures, about a second apart, of one shot; with more its camera may be a fixed one."""
 
 
 class _Ramp(NamedTuple):
@@ -57,9 +60,9 @@ class Still(NamedTuple):
     score: float
     """Up to 0.75 of a still of its scene, up to 0.89 of this very picture."""
     start_s: float
-    """Time of the nearest picture in the reference; where several show its scene, of the first."""
+    """Time of the nearest picture in the reference; of a shot, its first."""
     end_s: float
-    """The same time; where several show its scene, of the last."""
+    """The same time; of a shot, its last."""
 
 
 def is_one_moment(times_s: Times) -> bool:
@@ -68,7 +71,7 @@ def is_one_moment(times_s: Times) -> bool:
 
 
 def nearest_still(rows: Rows, similarity: Rows, vectors: Rows, times_s: Times, *, is_still: bool) -> Still | None:
-    """Return the picture or the scene of a reference that a still shows, None without evidence of any.
+    """Return the picture or the shot of a reference that a still shows, None without evidence of any.
 
     Parameters
     ----------
@@ -88,16 +91,14 @@ def nearest_still(rows: Rows, similarity: Rows, vectors: Rows, times_s: Times, *
     evidence = SCENE_NATS * _OF_SCENE.share(cosine)
     if evidence <= 0.0:
         return None
-    if evidence < SCENE_NATS:
+    if evidence < SCENE_NATS or is_still:
         return Still(_score(evidence), time_s, time_s)
-    if is_still:
-        return Still(_score(evidence), float(times_s[0]), float(times_s[-1]))
     others = _other_times(column, vectors, times_s)
     pictures, ramp = vectors[others], _SPECIFIC if len(others) >= _FEWEST else _EXACT
     scene = others[(pictures @ vectors[column] >= _SCENE) | (pictures @ rows[row] >= cosine - _AS_SIMILAR)]
     if len(scene) < _FEWEST:
         return Still(_score(evidence + _ACTS * ramp.share(cosine)), time_s, time_s)
-    seen_s = (time_s, *times_s[scene].tolist())
+    seen_s = (time_s, *times_s[scene].tolist()) if len(scene) <= _LONGEST_SHOT else (time_s,)
     return Still(_score(evidence), min(seen_s), max(seen_s))
 
 

@@ -122,7 +122,13 @@ def test_the_very_pictures_of_a_fixed_camera_ask_together_too() -> None:
     assert nine_stills(reference, reference[::3][:9]) == "review"
 
 
-def test_a_still_of_a_scene_has_the_stretch_that_shows_it_and_one_of_a_moment_its_time() -> None:
+def test_stills_of_several_rooms_before_fixed_cameras_ask() -> None:
+    rooms = [normal(unit(1, COLUMNS, seed=60 + n) + 0.3 * unit(20, COLUMNS, seed=70 + n)) for n in range(5)]
+    others = [normal(unit(1, COLUMNS, seed=60 + n) + 0.3 * unit(2, COLUMNS, seed=80 + n)) for n in range(5)]
+    assert nine_stills(np.concatenate(rooms), np.concatenate(others)[:9]) == "review"
+
+
+def test_a_still_of_a_shot_has_the_stretch_that_shows_it_and_one_of_a_moment_its_time() -> None:
     scene, moment = searched(SHOTS[8:9], SHOTS), searched(FILM[8:9], FILM)
     assert scene is not None
     assert moment is not None
