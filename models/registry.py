@@ -16,6 +16,7 @@ import structlog
 
 from models.audio.model import AudioModel
 from models.explicit.model import ExplicitModel
+from models.fusion.calibrated import Calibrated, read_calibration
 from models.fusion.causes import CausesModel
 from models.fusion.model import FusionModel
 from models.fusion.noisy_or import NoisyOr, read_curves
@@ -134,10 +135,20 @@ class Registry:
         path = locate(entry, self._cache)
         if path.suffix == ".onnx":
             return CausesModel(self._session(entry), entry.name, entry.version)
+        content = verified_bytes(entry, path)
         try:
-            return NoisyOr(entry.name, entry.version, read_curves(verified_bytes(entry, path)))
+            if (found := read_calibration(content)) is not None:
+                return Calibrated(entry.name, entry.version, self._base(entry, found.base), found)
+            return NoisyOr(entry.name, entry.version, read_curves(content))
         except ValueError as error:
             raise ModelError(f"{entry.full_name}: {path} is not a calibration: {error}") from error
+
+    def _base(self, entry: Entry, name: str) -> FusionModel:
+        base = self.entry("fusion", name)
+        path = locate(base, self._cache)
+        if path.suffix != ".onnx" and read_calibration(verified_bytes(base, path)) is not None:
+            raise ModelError(f"{entry.full_name}: {name} is calibrated itself: name the model below it")
+        return self._fusion(base)
 
     def _session(self, entry: Entry, change: Callable[[bytes], bytes] = bytes) -> ort.InferenceSession:
         graph = change(verified_bytes(entry, locate(entry, self._cache)))

@@ -26,6 +26,7 @@ from streams.commands import (
     exchange,
     feed,
     keys,
+    learn,
     notice,
     pages,
     promote,
@@ -62,6 +63,7 @@ app.command("console")(pages.console)
 app.add_typer(review.app)
 app.add_typer(replay.app, name="replay")
 app.add_typer(shadow.app, name="shadow")
+app.command("learn")(learn.learn)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(exchange.app, name="exchange")

@@ -87,7 +87,7 @@ def contributions(
     """
     modalities = sorted(best)
     subsets = (frozenset(chosen) for size, _ in enumerate(modalities, 1) for chosen in combinations(modalities, size))
-    odds = {chosen: _log_odds(joined(chosen)) for chosen in subsets} | {frozenset(): _log_odds(PRIOR)}
+    odds = {chosen: log_odds(joined(chosen)) for chosen in subsets} | {frozenset(): log_odds(PRIOR)}
     found = []
     for each in modalities:
         why = explanation(best[each], agrees=each in agreeing)
@@ -102,5 +102,6 @@ def _shapley(modality: Modality, modalities: list[Modality], odds: dict[frozense
     return math.fsum(s * (odds[c | {modality}] - odds[c]) for s, c in zip(share, without, strict=True))
 
 
-def _log_odds(probability: float) -> float:
+def log_odds(probability: float) -> float:
+    """Return the natural log-odds of a probability between 0 and 1."""
     return math.log(probability) - math.log1p(-probability)
