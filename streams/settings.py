@@ -24,6 +24,7 @@ from streams.console.settings import ConsoleSettings
 from streams.decode.settings import MediaSettings
 from streams.delivery.settings import DeliverySettings, FilerSettings
 from streams.desk.hits.settings import HookSettings
+from streams.desk.search.settings import SearchSettings
 from streams.errors import UsageError
 from streams.feeds.http.settings import HttpSettings
 from streams.rights.settings import ROLES, OidcSettings, Role
@@ -34,7 +35,7 @@ from streams.secrets.settings import SecretSettings, hide_foreign_secrets
 _LEAST_KEY_BYTES = 16
 _GROUPS = (
     MediaSettings, HttpSettings, DeliverySettings, FilerSettings, HookSettings, AuditSettings, OidcSettings,
-    SealingSettings, ConsoleSettings,
+    SealingSettings, ConsoleSettings, SearchSettings,
 )  # fmt: skip
 _PREFIXES = {group.__name__: group.model_config["env_prefix"] for group in _GROUPS}
 
@@ -178,6 +179,8 @@ class Settings(SecretSettings):
     """Persons of a login outside, read from JIKIMI_OIDC_…."""
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     """Address and pseudonyms of a team's console, read from JIKIMI_CONSOLE_…."""
+    search: SearchSettings = Field(default_factory=SearchSettings)
+    """Platforms that the desk asks for words of cases, read from JIKIMI_SEARCH_…."""
     sealing: SealingSettings = Field(default_factory=SealingSettings)
     """The keys that seal media on the broker, read from JIKIMI_SEALING_…."""
 

@@ -95,6 +95,41 @@ def case_extend(  # noqa: PLR0917 - options are passed by name
     open_and_note(settings, new, yes=yes)
 
 
+@app.command("search")
+@needs("extend")
+def case_search(
+    case_id: str,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="WORDS…", help="Names, handles, titles or #tags, in place of all.")
+    ] = None,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Search for none of its words any more, and erase them.")
+    ] = False,
+    why: _Why = "",
+) -> None:
+    """Keep words of a case on this machine, for which `jikimi feed search` asks platforms; without words, show them.
+
+    Platforms learn these words, in clear, and not for which case. All other terms leave this machine as digests only.
+    """
+    from streams.cases.entries import read_case  # noqa: PLC0415 - likewise
+    from streams.desk.case_book import CaseBook  # noqa: PLC0415 - likewise
+    from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
+    from streams.desk.search.words import checked_words  # noqa: PLC0415 - likewise
+
+    settings, wanted = load_settings(), checked_words(words or [])
+    book, person = CaseBook(settings), current_person(settings)
+    require_case(settings, person, "extend", case_id)
+    first, *_ = asyncio.run(read_case(settings, case_id))
+    if wanted or stop:
+        with acting(settings, person, "extend", case_id, reason(why), detail=f"{len(wanted)} words searched"):
+            try:
+                book.search(case_id, first.name, first.opened_at, [] if stop else wanted)
+            except OSError as error:
+                raise UsageError(f"the words are not kept, set JIKIMI_DESK_FOLDER to a folder: {error}") from error
+    note = book.find(case_id)
+    print("\n".join(note.searched if note is not None else []))  # noqa: T201 - output of a command
+
+
 @app.command("allow")
 @needs("allow")
 def case_allow(

@@ -127,6 +127,22 @@ def feed_mastodon(
     _run(settings, name, lambda progress: reconnecting(FEED, MastodonFeed(client, progress).session))
 
 
+@app.command("search")
+@needs("operate")
+def feed_search(
+    once: Annotated[bool, typer.Option("--once", help="Ask each platform for each word once, and exit.")] = False,
+) -> None:
+    """Ask platforms for the words that `jikimi case search` keeps on this machine, in turn and within budgets.
+
+    The platforms are those of JIKIMI_SEARCH_BLUESKY and JIKIMI_SEARCH_MASTODON. Words are sent to them in clear.
+    """
+    from streams.desk.search.run import search_batches  # noqa: PLC0415 - likewise
+
+    settings = load_settings()
+    settings.required_term_key()
+    _run(settings, "search", lambda progress: search_batches(settings, progress, once=once))
+
+
 @app.command("topic")
 @needs("operate")
 def feed_topic(

@@ -5,7 +5,7 @@ One file of JSON per case, readable by its owner alone. Withdrawing a case erase
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -25,6 +25,8 @@ class CaseNote(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str] = {}
     """Names of its files by reference id; without folders."""
     withdrawn_at: datetime | None = None
+    searched: list[str] = []
+    """Words that platforms are asked for, in clear."""
 
 
 def default_folder() -> Path:
@@ -60,13 +62,18 @@ class CaseBook:
 
     def add_files(self, case_id: str, name: str, opened_at: datetime, files: Mapping[str, str]) -> None:
         """Add names of a case's files to its note; raises as `write` does."""
-        note = CaseNote(case_id=case_id, name=name, opened_at=opened_at, files={**self.file_names(case_id), **files})
-        self.write(note)
+        known = self.find(case_id) or CaseNote(case_id=case_id, name=name, opened_at=opened_at)
+        self.write(msgspec.structs.replace(known, name=name, opened_at=opened_at, files={**known.files, **files}))
+
+    def search(self, case_id: str, name: str, opened_at: datetime, words: Sequence[str]) -> None:
+        """Replace the words of a case that platforms are asked for; raises as `write` does."""
+        known = self.find(case_id) or CaseNote(case_id=case_id, name=name, opened_at=opened_at)
+        self.write(msgspec.structs.replace(known, searched=list(words)))
 
     def withdraw(self, case_id: str, at: datetime) -> None:
-        """Erase the names of a case's files and set the time of its withdrawal; raises as `write` does."""
+        """Erase a case's words and the names of its files, and set the time of its withdrawal; raises as `write`."""
         if (note := self.find(case_id)) is not None:
-            self.write(msgspec.structs.replace(note, files={}, withdrawn_at=at))
+            self.write(msgspec.structs.replace(note, files={}, searched=[], withdrawn_at=at))
 
     def withdrawn(self) -> list[CaseNote]:
         """Return the notes of withdrawn cases."""

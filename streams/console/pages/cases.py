@@ -13,7 +13,7 @@ from streams.cases.four_eyes import is_second_person
 from streams.console.pages.case_copies import OF_CASE, found_copies
 from streams.console.pages.erasures import n_unfinished
 from streams.console.pages.parts import cursor, find_case, next_page
-from streams.console.pages.search import n_found, search_state
+from streams.console.pages.search import asked_of, n_found, search_state
 from streams.console.render import go_to
 from streams.console.scope import of_case, of_listed, require_right
 from streams.console.site import AnyRequest, Site
@@ -119,6 +119,8 @@ def _case(site: Site, request: AnyRequest, case_id: str) -> dict[str, Any]:
         "waits": store.cases.waits(case_id),
         "search": search_state(site, case_id),
         "n_found": n_found(site, case_id),
+        "asked": asked_of(site, case_id),
+        "now": now,
         "is_second": is_second_person(row.opened_by, site.person(request).name),
         "report": report,
         "references": report.references[:_MAX_REFERENCES],

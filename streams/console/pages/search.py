@@ -1,8 +1,8 @@
-"""Search of a case in earlier posts: how far it is."""
+"""Search of a case in earlier posts: how far it is; and search on platforms: what was asked, and who waits."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, NamedTuple
 
 from litestar import Request, get
 from litestar.params import FromPath
@@ -12,6 +12,8 @@ from streams.cases.entries import references_of
 from streams.console.scope import of_case
 from streams.console.site import Site
 from streams.console.store.searches import SearchState
+from streams.desk.case_book import CaseBook
+from streams.desk.search.words import PlatformState, SearchStates
 
 _TICK_S, _MAX_TICKS = 2.0, 1800
 
@@ -41,6 +43,20 @@ def search_state(site: Site, case_id: str) -> SearchState | None:
     cases = site.store.cases
     n_rows = sum(piece.vectors.rows + len(piece.digests) for piece in references_of(cases.entries(case_id)))
     return site.store.searches.of_case(case_id, n_rows, cases.newest_reference(case_id))
+
+
+class Asked(NamedTuple):
+    """Search of a case's words on platforms, as this machine has it."""
+
+    n_words: int
+    platforms: Sequence[PlatformState]
+
+
+def asked_of(site: Site, case_id: str) -> Asked:
+    """Return the search of a case on platforms; without words where the case is kept on another machine."""
+    note = CaseBook(site.settings).find(case_id)
+    n_words = len(note.searched) if note is not None else 0
+    return Asked(n_words, SearchStates(site.settings).read() if n_words else [])
 
 
 def n_found(site: Site, case_id: str) -> int:

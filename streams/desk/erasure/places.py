@@ -139,7 +139,7 @@ OUTSIDE = (
     ),
     Place(
         "desk folder",
-        "names of the files",
+        "names of the files, words that platforms are asked for",
         Fate.ERASED,
         "rewritten; pseudonym, times, reason and proof stay",
         "at once, here",

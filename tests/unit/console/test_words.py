@@ -21,6 +21,7 @@ from streams.console.words import CATALOGUES, languages, preferred, words
 from streams.delivery.plan import Kind
 from streams.desk.case_report import ReferenceKind
 from streams.desk.concerns import SENTENCES
+from streams.desk.search.platform import Reason
 from streams.rights.table import Right
 from streams.topology import OPTIONAL, STAGES
 
@@ -29,7 +30,7 @@ USED = re.compile(r"""\bt\(\s*"([a-z_.]+)"|\bt\(\s*'([a-z_.]+)'|key[^=\n]*= "([a
 GROUPS: dict[str, object] = {
     "state": State, "next_step": State, "delivery_kind": DeliveryKind, "outcome": DeliveryOutcome, "kind": CaseKind,
     "decision": LabelDecision, "sense": Modality, "standing": StandingKind, "reference_kind": ReferenceKind,
-    "expected": Kind, "fault_of_signature": Fault, "right": Right,
+    "expected": Kind, "fault_of_signature": Fault, "right": Right, "search_wait": Reason,
 }  # fmt: skip
 
 
