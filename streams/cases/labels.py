@@ -39,8 +39,8 @@ def write_label(settings: Settings, label: Label) -> Label:
     """
     asyncio.run(read_case(settings, label.case_id))
     _check_escalation(settings, label)
-    values = _values(settings, "verdicts", label.post_id)
-    if not values and not _values(settings, "posts", label.post_id):
+    values = retained_values(settings, "verdicts", label.post_id)
+    if not values and not retained_values(settings, "posts", label.post_id):
         days = TOPICS["posts"].retention_hours // 24
         raise UsageError(
             f"no post {label.post_id} in the last {days} days: the label is refused, as it is kept for ever"
@@ -130,8 +130,14 @@ def _last_verdict(codec: Codec, values: list[bytes], case_id: str) -> Verdict | 
     return None
 
 
-def _values(settings: Settings, topic: str, key: str) -> list[bytes]:
-    """Return the values of a key, in order: those in its partition or, before partitions were added, in another."""
+def retained_values(settings: Settings, topic: str, key: str) -> list[bytes]:
+    """Return the values of a key, in order: those in its partition or, before partitions were added, in another.
+
+    Raises
+    ------
+    UsageError
+        The broker does not answer, or has no such topic.
+    """
     try:
         with closing(TopicScan(settings, topic)) as scan:
             for partition_of_key in (key.encode(), None):

@@ -7,9 +7,12 @@ import typer
 
 from schemas.messages import Label, LabelDecision
 from streams.audit.acting import acting
+from streams.commands.allowing import allow_post
 from streams.commands.console import console
 from streams.commands.hints import hint_workers
 from streams.commands.needs import needs
+from streams.errors import UsageError
+from streams.rights.check import require
 from streams.rights.person import current_person
 from streams.settings import load_settings
 
@@ -20,7 +23,7 @@ _Case = Annotated[str | None, typer.Option("--case", metavar="CASE", help="Only 
 
 @app.command()
 @needs("label")
-def label(
+def label(  # noqa: PLR0917 - options are passed by name
     post_id: str,
     case_id: str,
     decision: Annotated[LabelDecision, typer.Argument(help="Is the post a copy of the case's?")],
@@ -28,6 +31,10 @@ def label(
     reviewer: Annotated[
         str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
     ] = "desk",
+    allow: Annotated[
+        bool,
+        typer.Option("--allow", help="With other: allow the post's pictures and sounds wherever they are."),
+    ] = False,
 ) -> None:
     """Decide on a post: copy issues its takedown, other withdraws it for good, unsure leaves it as it is.
 
@@ -42,11 +49,17 @@ def label(
     )
     settings, person = load_settings(), current_person(load_settings())
     require_case(settings, person, "label", case_id)
+    if allow:
+        if decision != "other":
+            raise UsageError(f"--allow goes with other: media of a post that is {decision} must be found")
+        require(person, "allow")
     with acting(settings, person, "label", f"{post_id}/{case_id}", note, detail=f"{decision}, as {reviewer}"):
         label = write_label(settings, written)
     print(what_follows(label))  # noqa: T201
     if decision in DECIDING:
         hint_workers(settings, ["takedown"])
+    if allow:
+        allow_post(settings, post_id, case_id, note)
 
 
 @app.command()
