@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, override
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
@@ -18,7 +19,7 @@ from models.fusion.basis import CAUSES, FEATURES
 from models.fusion.features import agreements, matched_seconds
 from models.fusion.model import FusionModel, Judgement, contributions, with_voice
 from models.fusion.stills import joined_stills
-from schemas.messages import Evidence, Modality
+from schemas.messages import Evidence, Modality, Passage
 
 _AGREEMENT = "agreement"
 
@@ -77,13 +78,22 @@ class CausesModel(FusionModel):
 def _judgement(strongest: Mapping[str, tuple[float, _Candidate]]) -> Judgement:
     strengths = {cause: strength for cause, (strength, _) in strongest.items()}
     best: dict[Modality, Evidence] = {
-        one.pieces[0].modality: one.pieces[0] for cause, (_, one) in strongest.items() if cause != _AGREEMENT
+        one.pieces[0].modality: _as_one(one) for cause, (_, one) in strongest.items() if cause != _AGREEMENT
     }
     pair = strongest[_AGREEMENT][1].pieces if _AGREEMENT in strongest else ()
     agreeing = frozenset(modality for modality, piece in best.items() if any(piece is other for other in pair))
     added = contributions(best, lambda chosen: _noisy_or(strengths, *_causes(chosen)), agreeing)
     pieces = {id(piece): piece for _, one in strongest.values() for piece in one.pieces}
     return Judgement(_noisy_or(strengths, *strengths), added, list(pieces.values()))
+
+
+def _as_one(found: _Candidate) -> Evidence:
+    """Return the evidence to be explained: several stills are one piece with a passage for each."""
+    first, *further = found.pieces
+    if not further:
+        return first
+    each = [Passage(query=still.query, reference=still.reference, score=still.score) for still in found.pieces]
+    return msgspec.structs.replace(first, score=found.score, passages=each)
 
 
 def _causes(chosen: frozenset[Modality]) -> list[str]:

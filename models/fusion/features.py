@@ -71,7 +71,8 @@ def _match(evidence: Evidence, score: str) -> str:
     text = f"{_SUBJECTS[evidence.modality]} {evidence.reference_id}"
     if covered_s > 0:
         text += f" for {covered_s:.1f} s"
-    return f"{text} in {n_passages} stretches, {score}" if n_passages > 1 else f"{text}, {score}"
+    parts = "stretches" if covered_s > 0 else "pictures"
+    return f"{text} in {n_passages} {parts}, {score}" if n_passages > 1 else f"{text}, {score}"
 
 
 def _agreement(picture: Evidence, sound: Evidence) -> Agreement | None:

@@ -54,7 +54,7 @@ class Result(Figures, frozen=True, kw_only=True):
 
     @property
     def cpu_s_per_minute(self) -> float | None:
-        """CPU seconds of the first pass for 60 s of media, None if unknown."""
+        """CPU seconds of the first pass for 60 s of media, None if unknown or if nothing has a duration."""
         return self._per_minute(self.cpu_seconds)
 
     @property
@@ -63,7 +63,7 @@ class Result(Figures, frozen=True, kw_only=True):
         return self._per_minute(self.look_cpu_seconds)
 
     def _per_minute(self, cpu_s: float | None) -> float | None:
-        return None if cpu_s is None else 60 * cpu_s / max(self.media_seconds, 1e-9)
+        return None if cpu_s is None or not self.media_seconds else 60 * cpu_s / self.media_seconds
 
 
 class Run(NamedTuple):

@@ -84,6 +84,11 @@ def test_the_result_has_both_passes_and_the_cost_of_each() -> None:
     assert "1.00 an upload, at 100.0% of them, 0.5 CPU s" in page(found, [searched([])], "made")
 
 
+def test_a_set_of_pictures_alone_has_no_cost_for_60_s() -> None:
+    found = summarise([], [], [Described(descriptors=[])], 1.0, Run(1.0, None, 1, ["made@1"], None))
+    assert found.cpu_s_per_minute is None
+
+
 def test_a_result_without_looks_has_no_figures_of_them() -> None:
     found = result(None, [], [])
     assert found.looks is None

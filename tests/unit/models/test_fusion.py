@@ -252,6 +252,8 @@ def test_stills_of_several_scenes_of_a_reference_add_up(causes: FusionModel) -> 
         assert REVIEW <= fused(causes, *alone) < ACT
     assert fused(causes, *several[:4]) >= ACT
     assert len(causes.judge(several).counted) == len(several)
+    (reason,) = causes.judge(several[:4]).contributions
+    assert reason.why == "pictures match r1 in 4 pictures, score 0.82"
 
 
 def test_stills_of_one_scene_do_not_however_many_moments_of_it_they_resemble(causes: FusionModel) -> None:
