@@ -216,6 +216,8 @@ def _environment(servers: str, base_url: str, folder: Path) -> dict[str, str]:
         "JIKIMI_DESK_FOLDER": str(folder / "desk"),
         "JIKIMI_SESSION_TIMEOUT_S": "6",  # on the embedded broker a worker waits half of it before it starts
         "JIKIMI_FETCH_WAIT_MS": "20",
+        # On a busy machine a post waits for its media and looks: at the deadline a person would have to decide.
+        "JIKIMI_FUSION_DEADLINE_S": str(_LONGEST_S),
         "JIKIMI_FOUR_EYES": "false",  # nobody confirms the cases here
         "JIKIMI_FILER_BODY": "A centre for victims",
         "JIKIMI_FILER_EMAIL": "notices@centre.example",
