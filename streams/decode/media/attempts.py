@@ -45,7 +45,7 @@ class Attempts:
         self.is_empty = False
         if frame.is_corrupt:
             return
-        shown_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+        shown_s = seconds_of(frame.duration, frame.time_base) if frame.duration and frame.time_base else 0.0
         self._from_s.append(time_s)
         self._to_s.append(time_s + max(JOIN_S, min(shown_s, _LONGEST_SHOWN_S)))
 
