@@ -138,32 +138,30 @@ def retimed(packets: Iterable[AnyPacket], epochs: Iterable[Epoch], start_s: floa
         As the scan has found them.
     """
     ahead = iter(epochs)
-    begins, offset_s, pending = math.inf, 0.0, next(ahead, None)
-    next_s = start_s
+    ticks, pending, next_s = 0, next(ahead, None), start_s
     for number, packet in enumerate(packets):
-        if not packet.size:
-            yield packet
-            continue
-        begins = math.inf if pending is None else pending[0]
-        if number >= begins and pending is not None:
-            offset_s, pending = pending[1], next(ahead, None)
-        _shift(packet, offset_s, next_s)
-        at_s = _seconds(packet, packet.pts if packet.dts is None else packet.dts)
-        next_s = (next_s if at_s is None else at_s) + duration(packet)
+        if packet.size:
+            if pending is not None and number >= pending[0]:
+                ticks, pending = round(pending[1] / seconds_of(1, packet.time_base)), next(ahead, None)
+            if packet.pts is None and packet.dts is None:  # the decoder gives it to the frame that is shown then
+                packet.dts = round(next_s / seconds_of(1, packet.time_base))
+            else:
+                _shift(packet, ticks)
+            next_s = _end_s(packet)
         yield packet
 
 
-def _shift(packet: AnyPacket, offset_s: float, next_s: float) -> None:
-    """Put a packet on the medium's clock: by its timestamps, or after the one before it."""
-    tick_s = seconds_of(1, packet.time_base)
-    ticks = round(offset_s / tick_s)
-    if packet.pts is None and packet.dts is None:
-        packet.dts = round(next_s / tick_s)  # the decoder gives it to the frame that is shown then
-        return
+def _shift(packet: AnyPacket, ticks: int) -> None:
     if packet.pts is not None:
         packet.pts += ticks
     if packet.dts is not None:
         packet.dts += ticks
+
+
+def _end_s(packet: AnyPacket) -> float:
+    """Return when a packet with a timestamp ends."""
+    at_s = _seconds(packet, packet.pts if packet.dts is None else packet.dts)
+    return (at_s or 0.0) + duration(packet)
 
 
 def duration(packet: AnyPacket) -> float:

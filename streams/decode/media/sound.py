@@ -21,8 +21,8 @@ _JITTER_S = 0.1
 """Containers round timestamps; only a larger jump is a gap."""
 _MAX_MIXED = 8
 """Channels that libav mixes whatever their order is."""
-_JOINED_SAMPLES = 8192
-"""Samples, of each channel, resampled in one call."""
+_JOINED_SAMPLES = 32768
+"""Samples, of each channel, resampled in one call; a quarter of them takes nearly twice as long in all."""
 
 
 class SoundTrack:
