@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -63,6 +64,18 @@ class Sample(NamedTuple):
     """Without the pages of files, such as the archive's, which the kernel takes back when it needs them."""
 
 
+class Plan(NamedTuple):
+    """Size of a run."""
+
+    posts: int
+    longest_s: float
+    """The run ends with fewer posts after so long."""
+    retention_s: float
+    """How long fusion keeps a closed post."""
+    is_backlog: bool = False
+    """Whether all posts are written before the worker starts; otherwise they are written while it runs."""
+
+
 def main() -> None:
     """Run the bench and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -72,7 +85,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="jikimi-flat-") as folder:
-        samples, verdicts = _run(arguments, Path(folder))
+        samples, verdicts = run(Plan(arguments.posts, arguments.longest_s, arguments.retention_s), Path(folder))
     text = json.dumps(figures(samples) | verdicts | {"retention_s": arguments.retention_s}, indent=2)
     sys.stdout.write(text + "\n")
     if arguments.json:
@@ -101,10 +114,10 @@ def _slope(x: list[float], y: list[float]) -> float:
     return float(np.polyfit(x, y, 1)[0])
 
 
-def _run(arguments: argparse.Namespace, folder: Path) -> tuple[list[Sample], dict[str, int]]:
+def run(plan: Plan, folder: Path) -> tuple[list[Sample], dict[str, int]]:
     """Return the samples, and the number of verdicts and of takedowns at the end."""
     environment = {
-        "JIKIMI_FUSION_MEMORY_S": str(arguments.retention_s),
+        "JIKIMI_FUSION_MEMORY_S": str(plan.retention_s),
         "JIKIMI_FUSION_DEADLINE_S": str(_DEADLINE_S),
         "JIKIMI_QUARANTINE_POSTS": "0",  # every copy is one of the same reference
         "JIKIMI_FOUR_EYES": "false",
@@ -113,11 +126,17 @@ def _run(arguments: argparse.Namespace, folder: Path) -> tuple[list[Sample], dic
         settings = load_settings(bootstrap_servers=kafka.bootstrap)
         topic_admin.create(settings, replication=1)
         _open_case(settings)
-        with Worker(_STAGES, folder, environment | {"JIKIMI_BOOTSTRAP_SERVERS": kafka.bootstrap}) as worker:
+        progress = _Progress(settings)
+        if plan.is_backlog:
+            _feed(settings, plan.posts, plan.posts, progress, threading.Event())
+        with ExitStack() as stack:
+            environment["JIKIMI_BOOTSTRAP_SERVERS"] = kafka.bootstrap
+            worker = stack.enter_context(Worker(_STAGES, folder, environment))
             worker.wait_until_ready()
-            progress = _Progress(settings)
-            with running_beside(partial(_feed, settings, arguments.posts, progress), "feed"):
-                samples = list(_samples(worker, progress, arguments.posts, arguments.longest_s))
+            if not plan.is_backlog:
+                feed = partial(_feed, settings, plan.posts, _MAX_LEAD, progress)
+                stack.enter_context(running_beside(feed, "feed"))
+            samples = list(_samples(worker, progress, plan.posts, plan.longest_s))
         return samples, progress.outcome()
 
 
@@ -164,11 +183,11 @@ def _memory_mib(pid: int) -> tuple[float, float]:
     return kib["VmRSS:"] / _MIB, kib["RssAnon:"] / _MIB
 
 
-def _feed(settings: Settings, n_posts: int, progress: _Progress, over: threading.Event) -> None:
+def _feed(settings: Settings, n_posts: int, max_lead: int, progress: _Progress, over: threading.Event) -> None:
     random = np.random.default_rng(1)
     with writing(settings) as writer:
         for number in range(n_posts):
-            while number - progress.posts > _MAX_LEAD:
+            while number - progress.posts > max_lead:
                 if over.wait(0.05):
                     return
             _write(writer, random, number)

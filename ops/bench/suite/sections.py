@@ -25,6 +25,9 @@ _ALL = (
         recall=">= 0.99",
         bytes_per_minute="<= 8000",
     ),
+    _section("latency", "From post to takedown, by share of the capacity, per cent"),
+    _section("scale", "Posts a second of one and of two workers a stage"),
+    _section("backlog", "A backlog of descriptors drained, and memory meanwhile, by per cent of it"),
     _section("gpu", "Models on a GPU"),
 )
 SECTIONS = {section.name: section for section in _ALL}
