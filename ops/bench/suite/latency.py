@@ -12,13 +12,12 @@ import httpx
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
-from ops.bench.suite.rig import Rig, rig, several
+from ops.bench.suite.rig import ALL_STAGES, Rig, rig, several
 from ops.bench.suite.section import Figures, Run
 from schemas.messages import Post, Takedown
 from streams.demo.posts import build_posts
 from streams.demo.processes import Worker
 from streams.demo.scenario import CLOVER, SCENES
-from streams.topology import STAGES
 
 _SHARES = (20, 50, 80)
 """Per cent of the capacity."""
@@ -37,7 +36,7 @@ def measure(run: Run) -> Figures:
     media.mkdir()
     n_posts = run.size(_POSTS, _FULL_POSTS)
     figures: Figures = {}
-    with rig(run.folder, media) as on, on.worker(list(STAGES)) as worker:
+    with rig(run.folder, media) as on, on.worker(ALL_STAGES) as worker:
         models = copies(on)
         worker.wait_until_ready()
         capacity = drained(on, several(models, 2 * _CLIPS, "warm-up"), [worker])  # everything is loaded

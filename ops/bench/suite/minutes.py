@@ -25,6 +25,8 @@ _UNRELATED, _COPIES = 0.2, (0.6, 0.7, 0.8)
 _SPECTRUM = -0.32
 _ONE_COPY_IN = 200
 """Minutes of which one is a copy of a real one."""
+_CLIPS = 5
+"""Clips in a minute."""
 _FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -34,25 +36,29 @@ class Minutes:
     Parameters
     ----------
     files
-        Videos whose first minute is described and multiplied.
+        Short clips with sound, which follow each other in a minute; the first is in the copies alone.
     """
 
     def __init__(self, files: Sequence[Path], seed: int) -> None:
         self._seed = seed
-        self._real = [describe_file(file) for file in files]
+        self._clips = [describe_file(file) for file in files]
 
     @staticmethod
     def is_copy(number: int) -> bool:
-        """Return whether a minute is a copy of a real one."""
+        """Return whether a minute has a copy of the first clip."""
         return number % _ONE_COPY_IN == 0
 
     def of(self, number: int) -> list[Descriptors]:
         """Return the descriptors of a minute, the same each time."""
         random = np.random.default_rng([self._seed, number])
-        real = self._real[number // _ONE_COPY_IN % len(self._real)]
+        others = 1 + random.permutation(len(self._clips) - 1)
+        clips = [self._clips[at] for at in ([0] if self.is_copy(number) else []) + others.tolist()]
         cosine = random.choice(_COPIES) if self.is_copy(number) else _UNRELATED
         seen_at = _FIRST + timedelta(minutes=number)
-        return [self._perturbed(one, number, seen_at, float(cosine), random) for one in real]
+        return [
+            self._perturbed(_joined(one), number, seen_at, float(cosine), random)
+            for one in zip(*clips[:_CLIPS], strict=True)
+        ]
 
     def _perturbed(
         self, real: Descriptors, number: int, seen_at: datetime, cosine: float, random: np.random.Generator
@@ -70,14 +76,23 @@ class Minutes:
 
 
 def describe_file(file: Path) -> list[Descriptors]:
-    """Return the descriptors of pictures and sound of a file's first minute, by the functions of the stages."""
+    """Return the descriptors of pictures and of sound of a file's first minute, by the functions of the stages."""
     models, found = load_models(), []
     for message in records_of(file):
         if isinstance(message, Frames) and not message.segment.segment:
             found.append(describe_frames(models.visual, message).message)
         elif isinstance(message, Sounds) and not message.segment.segment:
             found.append(describe_sounds(models.audio, message).message)
-    return [one for one in found if isinstance(one, Descriptors)]
+    return sorted((one for one in found if isinstance(one, Descriptors)), key=lambda one: one.modality)
+
+
+def _joined(clips: Sequence[Descriptors]) -> Descriptors:
+    """Return the descriptors of clips that follow each other, as one segment."""
+    rows = np.concatenate([unpack(one.vectors) for one in clips])
+    starts_s = np.cumsum([0.0, *(one.segment.duration_s for one in clips)])
+    times_s = [time_s + start_s for one, start_s in zip(clips, starts_s, strict=False) for time_s in one.times_s]
+    segment = msgspec.structs.replace(clips[0].segment, duration_s=float(starts_s[-1]))
+    return msgspec.structs.replace(clips[0], segment=segment, vectors=pack(rows), times_s=times_s, views=[])
 
 
 def _drawn(random: np.random.Generator, n: int, columns: int) -> Rows:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from ops.bench.first_pass.files import demonstration, make
+from ops.bench.first_pass.files import demonstration
 from ops.bench.one_process import resident_bytes
 from ops.bench.suite.minutes import Minutes
 from ops.bench.suite.models import load_models
@@ -26,7 +26,7 @@ from streams.match.reference_index import ReferenceIndex
 from streams.settings import load_settings
 
 _HOURS, _QUICK, _FULL = (10, 100, 1_000, 10_000), 10, 100
-_FILES = 8
+_CASE_CLIP = "flowers"
 _PER_MINUTE = 2
 """Records of a minute: pictures and sound."""
 _MATCHED = 0.3
@@ -45,9 +45,9 @@ class _Found(NamedTuple):
 def measure(run: Run) -> Figures:
     """Return time, recall, and the room that the archive takes, by archived hours."""
     run.note("descriptors")
-    made = make(run.folder, demonstration(), _FILES, run.seed)
-    minutes = Minutes([file for name, files in made.items() if name.startswith("60 s") for file in files], run.seed)
-    pieces = asyncio.run(_pieces(demonstration()[0]))
+    clips = sorted(demonstration(), key=lambda file: file.stem != _CASE_CLIP)
+    minutes = Minutes(clips, run.seed)
+    pieces = asyncio.run(_pieces(clips[0]))
     archive, before = MilvusArchive(run.folder / "archive"), resident_bytes()
     figures: Figures = {}
     n_filled = 0

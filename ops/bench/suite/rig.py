@@ -21,7 +21,10 @@ from streams.desk.open_case import NewCase, add_case
 from streams.kafka import topic_admin
 from streams.kafka.producer import writing
 from streams.settings import Settings, load_settings
+from streams.topology import STAGES
 
+ALL_STAGES = [stage for stage in STAGES if stage != "delivery"]
+"""From a post to its takedown event; no notice is sent to anybody."""
 _POLL_S = 0.25
 _STALL_S = 600.0
 """Time without a further verdict after which a run is given up."""
@@ -103,5 +106,9 @@ def rig(folder: Path, media: Path, **changes: str) -> Iterator[Rig]:
 
 
 def several(models: Sequence[Post], n: int, name: str) -> list[Post]:
-    """Return so many posts like these, with ids of their own."""
-    return [msgspec.structs.replace(models[at % len(models)], post_id=f"{name}-{at}") for at in range(n)]
+    """Return so many posts like these, with ids and addresses of their own: an address is taken down once."""
+    return [_like(models[at % len(models)], f"{name}-{at}") for at in range(n)]
+
+
+def _like(model: Post, post_id: str) -> Post:
+    return msgspec.structs.replace(model, post_id=post_id, url=f"https://made.example/{post_id}")

@@ -3,9 +3,8 @@
 from contextlib import ExitStack
 
 from ops.bench.suite.latency import copies, drained
-from ops.bench.suite.rig import Rig, rig, several
+from ops.bench.suite.rig import ALL_STAGES, Rig, rig, several
 from ops.bench.suite.section import Figures, Run
-from streams.topology import STAGES
 
 _POSTS, _FULL_POSTS = 40, 1_000
 _WORKERS = (1, 2)
@@ -27,7 +26,7 @@ def measure(run: Run) -> Figures:
 def _rate(on: Rig, n_workers: int, n_posts: int) -> float:
     models = copies(on)
     with ExitStack() as stack:
-        workers = [stack.enter_context(on.worker(list(STAGES), f"{n_workers}-{at}")) for at in range(n_workers)]
+        workers = [stack.enter_context(on.worker(ALL_STAGES, f"{n_workers}-{at}")) for at in range(n_workers)]
         for worker in workers:
             worker.wait_until_ready()
         drained(on, several(models, 6 * n_workers, f"warm-up-{n_workers}"), workers)
