@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from models.registry import Registry
+from models.visual.cuts import FIRST_RECTANGLE, FIRST_TILE, MIRRORED
 from models.visual.model import VisualModel
 from models.visual.views import content, is_blank, trim_bars
 from tests.unit.models.made import jpeg, picture
@@ -52,7 +53,7 @@ def test_a_reference_has_many_views_a_post_few(model: VisualModel) -> None:
     frames = [jpeg(picture(seed)) for seed in range(8)]
     reference, post = model.prepare(frames, views=False), model.prepare(frames, views=True)
     assert np.bincount(reference.frame).tolist() == [11] * 8
-    assert len(post.view) < 4 * len(frames)
+    assert len(post.view) < 2 * len(frames)
     assert set(post.frame[post.view == 0].tolist()) == set(range(8))
     assert post.pixels.dtype == np.uint8
     assert len(post.pixels) == len(post.view) == len(post.frame)
@@ -82,6 +83,28 @@ def test_a_picture_inside_a_picture_is_found_by_a_view(model: VisualModel) -> No
     views = describe(model, screen, views=True) @ describe(model, reference)[0]
     assert views.max() > 0.9
     assert views.max() > views[0] + 0.15
+
+
+def test_an_inset_of_many_frames_is_described_in_two_of_the_first_pass_and_in_all_of_a_second_look(
+    model: VisualModel,
+) -> None:
+    screens = [picture(seed, (640, 360)) for seed in range(8)]
+    for seed, screen in enumerate(screens):
+        screen.paste(picture(50 + seed, (320, 180)), (310, 170))
+    frames = [jpeg(screen) for screen in screens]
+    first, look = model.prepare(frames, views=True), model.prepare(frames, views=True, sides=True)
+    assert set(first.view.tolist()) <= {0, *range(FIRST_RECTANGLE, MIRRORED)}
+    assert set(first.frame[first.view >= FIRST_RECTANGLE].tolist()) == {2, 5}
+    assert set(look.frame[look.view >= FIRST_RECTANGLE].tolist()) == set(range(8))
+
+
+def test_a_first_pass_has_tiles_of_a_single_frame_only(model: VisualModel) -> None:
+    spots = np.random.default_rng(1).integers(0, 256, (8, 6, 6, 3), np.uint8)
+    frames = [jpeg(Image.fromarray(each).resize((480, 270), Image.Resampling.BICUBIC)) for each in spots]  # no lines
+    tiles = set(range(FIRST_TILE, FIRST_TILE + 5))
+    assert not set(model.prepare(frames, views=True).view.tolist()) & tiles
+    assert tiles <= set(model.prepare(frames[:1], views=True).view.tolist())
+    assert tiles <= set(model.prepare(frames, views=True, sides=True).view.tolist())
 
 
 def test_a_wide_picture_in_a_filled_tall_frame_is_found_by_a_view(model: VisualModel) -> None:
