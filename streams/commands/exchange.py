@@ -1,5 +1,6 @@
 """`jikimi exchange`: hash lists of others in, signals of own cases out, and what was found about entries back."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +16,7 @@ from streams.commands.reason import reason
 from streams.errors import UsageError
 from streams.rights.person import current_person
 from streams.settings import load_settings
+from streams.telemetry.logs import configure_service_logging
 
 app = typer.Typer(
     no_args_is_help=True, help="Exchange hashes with StopNCII, NCMEC, ThreatExchange and HMA; see ops/docs/exchange.md."
@@ -119,6 +121,19 @@ def exchange_feedback(form: _Format, name: _Name, out: _Out) -> None:
     found = opinions(settings, list_id(name))
     _write(out, FORMATS[form].feedback(found))
     console.print(f"{len(found)} entries that persons decided on")
+
+
+@app.command("serve")
+@needs("operate")
+def exchange_serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 for any free one.", min=0, max=65535)] = 8083,
+) -> None:
+    """Answer hash and match requests as HMA does, from the lists, at /h/hash, /m/lookup and /m/raw_lookup."""
+    from streams.exchange.hma.serve import serve_hma  # noqa: PLC0415 - only this command needs it
+
+    configure_service_logging()
+    asyncio.run(serve_hma(load_settings(), host, port, console))
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -1,14 +1,21 @@
 """Lists of others on a real Kafka: imported whole or not at all, matched for reviews only, and erased."""
 
+import signal
+import subprocess
+import sys
+from os import environ
 from pathlib import Path
+from unittest.mock import ANY
 
+import httpx
 import msgspec
 import numpy as np
 
-from schemas.messages import FrameHash, Scores, Verdict
+from schemas.messages import FrameHash, Label, Scores, Verdict
 from streams.describe.exact import keyed
 from tests.integration.made import described, footage
 from tests.integration.system import System
+from tests.support.deadline import DEADLINE_S
 
 PDQ = "aa4352a39643b6ab24436c8bcc4398ab3943faaad54a0a951527facf001ffffc"
 MD5 = "b1946ac92492d2347c6235b4d2611184"
@@ -33,6 +40,19 @@ def post(system: System, post_id: str, hashed: str, md5: str) -> None:
     )
     system.write("descriptors", f"{post_id}/0/visual", message)
     system.flush()
+
+
+def served(system: System, hashed: str) -> object:
+    """Return what the service of HMA's endpoints answers to a lookup, and end it."""
+    command = [sys.executable, "-m", "streams.cli", "exchange", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**environ, **system.environment}) as service:
+        assert service.stdout is not None
+        address = next(line for line in service.stdout if b"listening on" in line).decode().split()[-1]
+        params = {"signal": hashed, "signal_type": "pdq", "include_distance": "true"}
+        answer = httpx.get(f"{address}/m/raw_lookup", params=params, timeout=DEADLINE_S)
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(DEADLINE_S) == 0
+    return answer.json()
 
 
 def verdict_on(system: System, post_id: str) -> Verdict:
@@ -63,6 +83,17 @@ def test_a_list_of_others_is_imported_matched_for_review_and_erased(system: Syst
     assert {match.reference_id for match in scores.matches} == {f"md5-{MD5}", f"pdq-{PDQ}"}
     post(system, "another", f"{int(PDQ, 16) ^ ((1 << 40) - 1):064x}", "00" * 16)
     assert verdict_on(system, "another").case_id is None
+
+    label = Label(
+        post_id="listed", case_id="list-partners", decision="copy", reviewer="r", at=found.decided_at, verdict=found
+    )
+    system.write("labels", "listed/list-partners", label)
+    system.flush()
+    feedback = tmp_path / "feedback.txt"
+    answer = system.jikimi("exchange", "feedback", "--format", "lines", "--list", "partners", "--out", str(feedback))
+    assert (answer.code, feedback.read_text()) == (0, f"confirmed video_md5 {MD5}\nconfirmed pdq {PDQ}\n"), answer.err
+
+    assert served(system, near) == {"matches": [{"bank_content_id": ANY, "distance": "3"}]}
 
     code, output = imported(system, f"pdq {PDQ}\n", tmp_path, "--whole")
     assert (code, "1 hashes, 1 entries changed" in output) == (0, True), output

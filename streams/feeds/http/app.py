@@ -1,6 +1,5 @@
 """Web application of the HTTP feed: endpoints, authorization and responses."""
 
-import hmac
 from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Litestar, Request, get, post
 from litestar.connection import ASGIConnection
-from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -27,6 +26,7 @@ from streams.feeds.http.idempotency_keys import IdempotencyKeys
 from streams.feeds.http.problems import error_response, problem_responses
 from streams.feeds.http.record_queue import BrokerUnavailableError, RecordQueue
 from streams.feeds.http.settings import HttpSettings
+from streams.feeds.http.token import token_guard
 from streams.feeds.notes import Notes
 from streams.feeds.removal import RemovalEntry
 from streams.rights.table import MACHINE
@@ -170,7 +170,7 @@ def create_app(
     token = settings.token.get_secret_value()
     app = Litestar(
         [submit_posts, submit_removals, ready, *routes],
-        guards=[_json_only, _guard(token)],
+        guards=[_json_only, token_guard(token)],
         logging_config=None,
         exception_handlers={Exception: error_response},
         request_max_body_size=settings.max_body_bytes,
@@ -227,18 +227,6 @@ def _json(entry: Entry | RemovalEntry) -> bytes:
             status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         )
     return raw
-
-
-def _guard(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
-    expected = f"Bearer {token}".encode()
-
-    def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        given = connection.headers.get("authorization", "").encode()
-        is_free = handler.opt.get("open") or handler.opt.get("own_token")
-        if token and not is_free and not hmac.compare_digest(given, expected):
-            raise NotAuthorizedException("the token is missing or wrong", headers={"WWW-Authenticate": "Bearer"})
-
-    return check
 
 
 def _json_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:

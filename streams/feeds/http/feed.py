@@ -6,14 +6,12 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 import uvicorn
 from litestar.handlers import HTTPRouteHandler
 
-from streams.errors import UsageError
 from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
 from streams.feeds.http.app import Ingestor, count_responses, create_app
-from streams.feeds.http.server import StoppableServer, is_loopback, listen
+from streams.feeds.http.server import StoppableServer, listen
 from streams.feeds.http.settings import HttpSettings
-
-_MIN_TOKEN_LENGTH = 16
+from streams.feeds.http.token import check_token
 
 
 class HttpFeed:
@@ -31,7 +29,7 @@ class HttpFeed:
     """
 
     def __init__(self, settings: HttpSettings, host: str, port: int, routes: Sequence[HTTPRouteHandler] = ()) -> None:
-        _check_token(settings.token.get_secret_value(), host)
+        check_token(settings.token.get_secret_value(), host)
         self._settings = settings
         self._routes = routes
         self._socket = listen(host, port)
@@ -72,10 +70,3 @@ async def _result_after_stop[T](pending: asyncio.Future[T], stop: Callable[[], N
     except asyncio.CancelledError:
         stop()
         return await pending
-
-
-def _check_token(token: str, host: str) -> None:
-    if token and len(token) < _MIN_TOKEN_LENGTH:
-        raise UsageError(f"JIKIMI_HTTP_TOKEN needs {_MIN_TOKEN_LENGTH} characters or more")
-    if not token and not is_loopback(host):
-        raise UsageError(f"other machines can connect to {host}: set JIKIMI_HTTP_TOKEN, or listen on 127.0.0.1")
