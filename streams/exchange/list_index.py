@@ -13,8 +13,6 @@ from streams.describe.exact import keyed
 from streams.exchange.formats.changes import Signal
 
 _BITS = 8 * BYTES
-_CHUNKS = 16
-"""Of 16 bits each. Hashes that differ in at most 31 bits differ in at most one bit of some chunk: none is missed."""
 _NO_INTERVAL = Interval(start_s=0.0, end_s=0.0)
 
 
@@ -46,15 +44,18 @@ class Found(NamedTuple):
 
 
 class ListIndex:
-    """Hashes of all lists; immutable. Building it for a million takes seconds, once for each import."""
+    """Hashes of all lists; immutable.
+
+    A hash is compared with every PDQ: with 100,000 in 0.2 ms, with a million in 4 ms. faiss's index of 16 chunks took
+    twice as long for 100,000, and ten times the memory.
+    """
 
     def __init__(self, parts: Iterable[PartHashes] = ()) -> None:
         parts = list(parts)
         self._pdq: Bits = np.concatenate([np.zeros((0, BYTES), np.uint8), *(part.pdq for part in parts)])
         self._owners = [part.list_id for part in parts]
         self._owner = np.repeat(np.arange(len(parts)), [len(part.pdq) for part in parts])
-        self._index = faiss.IndexBinaryMultiHash(_BITS, _CHUNKS, _BITS // _CHUNKS)
-        self._index.nflip = 1
+        self._index = faiss.IndexBinaryFlat(_BITS)
         if len(self._pdq):
             self._index.add(self._pdq)
         self._md5: dict[bytes, list[tuple[str, bytes]]] = defaultdict(list)
