@@ -12,14 +12,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from models.alignment import VISUAL
 from ops.bench.made_records import made_descriptors, made_piece
 from schemas.messages import Descriptors, Reference
 from streams.match.archive import Hit
+from streams.match.late_candidates import Aligned
 from streams.match.milvus_archive import MilvusArchive
 
 _STEP = 1_000
 _COLUMNS, _SEGMENT_ROWS, _REFERENCE_ROWS = 512, 30, 60
-_FLOOR = 0.4
+RULE = Aligned(VISUAL, penalty=3.7)
+"""As of a reference of a minute."""
 
 
 def main() -> None:
@@ -45,14 +48,14 @@ def measure(folder: Path, step: int, random: np.random.Generator) -> tuple[float
     for offset, segment in enumerate(added, start=step * _STEP):
         archive.add(Hit(0, offset), segment)
     add_s = (time.perf_counter() - began) / _STEP
-    archive.search(wanted, {0}, _FLOOR)
+    archive.search(wanted, {0}, RULE)
     began = time.perf_counter()
-    archive.search(wanted, {0}, _FLOOR)
+    archive.search(wanted, {0}, RULE)
     search_s = time.perf_counter() - began
     archive.close()
     began = time.perf_counter()
     archive = MilvusArchive(folder)
-    archive.search(wanted, {0}, _FLOOR)
+    archive.search(wanted, {0}, RULE)
     reopen_s = time.perf_counter() - began
     archive.close()
     return add_s, search_s, reopen_s

@@ -16,12 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ops.bench.archive import described, reference, vectors
+from ops.bench.archive import RULE, described, reference, vectors
 from streams.match.archive import Hit
 from streams.match.milvus_archive import MilvusArchive
 
 _SEGMENT_ROWS, _REFERENCE_ROWS = 30, 60
-_FLOOR = 0.4
 _N_ALONE = 200
 _PAUSE_S = 0.01
 
@@ -82,7 +81,7 @@ def _search(archive: MilvusArchive, n: int, random: np.random.Generator, took_s:
     for _ in range(n):
         wanted = reference(vectors(random, _REFERENCE_ROWS))
         began_s = time.perf_counter()
-        archive.search(wanted, {0}, _FLOOR)
+        archive.search(wanted, {0}, RULE)
         took_s.append(time.perf_counter() - began_s)
 
 

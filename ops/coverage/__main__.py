@@ -14,7 +14,7 @@ from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "coverage.md"
-_HEAD = "| container | codec | oddity | seen | heard | reason |\n|---|---|---|---|---|---|\n"
+_HEAD = "| container | codec | oddity | picture | sound | reason |\n|---|---|---|---|---|---|\n"
 
 
 async def table(chosen: Iterable[Case]) -> str:
@@ -40,9 +40,9 @@ async def _row(case: Case, path: Path, decoder: Decoder) -> str:
     except UnprocessableError as error:
         reason = f"{error.reason}: {error.detail}"
     stills = sum(bool(segment.frames) and segment.picture is None for segment in found)
-    seen = ", ".join(filter(None, ("picture" if stills else "", _share(segment.picture for segment in found))))
-    heard = _share(segment.sound for segment in found)
-    return f"| {case.container} | {case.codec} | {case.oddity} | {seen} | {heard} | {reason} |\n"
+    picture = ", ".join(filter(None, ("picture" if stills else "", _share(segment.picture for segment in found))))
+    sound = _share(segment.sound for segment in found)
+    return f"| {case.container} | {case.codec} | {case.oddity} | {picture} | {sound} | {reason} |\n"
 
 
 def _share(coverages: Iterable[Coverage | None]) -> str:

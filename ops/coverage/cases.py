@@ -85,7 +85,7 @@ def _stills() -> Iterator[Case]:
 
 def _refused() -> Iterator[Case]:
     yield Case("mp4", "libx264, aac", "encrypted", lambda path: film(path, "libx264", "aac", options=_KEY))
-    yield Case("mkv", "unknown, aac", "a codec nobody knows", _unknown)
+    yield Case("mkv", "unknown, aac", "an unassigned codec id", _unknown)
     yield Case("jxl", "JPEG XL", "still", lambda path: path.write_bytes(b"\xff\x0a" + bytes(100)))
     yield Case("m3u8", "", "a playlist", lambda path: path.write_text("#EXTM3U\n#EXTINF:4,\na.ts\n"))
     yield Case("mpd", "", "a playlist", lambda path: path.write_text('<?xml version="1.0"?>\n<MPD></MPD>\n'))

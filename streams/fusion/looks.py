@@ -93,7 +93,7 @@ class Looks(msgspec.Struct, kw_only=True):
             if scores.look not in self.answers or not scores.gone:
                 place = Place(segment.medium, segment.start_s, end_s)
                 self.answers[scores.look] = Answer(place, scores.gone)
-        elif scores.modality == "visual" and segment.url:
+        elif segment.url and _has_pictures(scores):
             known = self.media.get(segment.medium)
             if known is not None or len(self.media) < _MAX_MEDIA:
                 self.media[segment.medium] = SeenMedium(segment.url, max(end_s, known.end_s if known else 0.0))
@@ -170,6 +170,15 @@ class Looks(msgspec.Struct, kw_only=True):
             reason=reason,
             asked_at=at,
         )
+
+
+def _has_pictures(scores: Scores) -> bool:
+    """Return whether the medium of these scores may have pictures.
+
+    Live it is their own scores that show it. A late search gives the scores of what matches only, perhaps the sound
+    alone; a sound without pictures, in a post that has some, is answered as gone.
+    """
+    return scores.modality == "visual" or (scores.late and scores.segment.parts.visual > 0)
 
 
 def _widened(place: Place, end_s: float) -> Place:

@@ -57,7 +57,7 @@ def look_at(cluster: ClusterMetadata) -> Advertised:
 
 
 def unreachable_in(errors: Iterable[str]) -> Advertised:
-    """Return the addresses that a client could not connect to, of brokers that it knows from another's answer only."""
+    """Return the addresses that a client could not connect to, of brokers that it has from another's answer only."""
     found = {Unreachable(*match.groups()): None for error in errors if (match := _KNOWN_BY_ANSWER.match(error))}
     return Advertised(len(found), list(found))
 

@@ -7,6 +7,9 @@ read from there.
 from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from schemas.messages import Descriptors, Reference
 
 
@@ -15,6 +18,27 @@ class Hit(NamedTuple):
 
     partition: int
     offset: int
+
+
+class NearTimes(NamedTuple):
+    """Times of an archived segment at which it resembles a piece of a reference, shape (n,), ascending."""
+
+    times_s: npt.NDArray[np.float64]
+    cosine: npt.NDArray[np.float32]
+    """Largest at each of them."""
+    n_times: int
+    """Distinct times of the whole segment."""
+
+
+class CandidateRule(Protocol):
+    """Rule by which archived segments are compared with a piece."""
+
+    @property
+    def floor(self) -> float:
+        """Cosine from which a row counts."""
+
+    def admits(self, near: NearTimes) -> bool:
+        """Return whether a segment with such rows, one at least, is a candidate."""
 
 
 class Archive(Protocol):
@@ -37,8 +61,8 @@ class Archive(Protocol):
             Returns the first retained offset of a partition; may block.
         """
 
-    def search(self, reference: Reference, partitions: Collection[int], floor: float) -> set[Hit]:
-        """Return the segments with a cosine of at least `floor` to the piece, or a digest in common."""
+    def search(self, reference: Reference, partitions: Collection[int], rule: CandidateRule) -> set[Hit]:
+        """Return the segments with rows that the rule admits, or with a digest in common with the piece."""
 
     def close(self) -> None:
         """Release the files."""

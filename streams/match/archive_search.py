@@ -1,5 +1,14 @@
 """Search of new cases in the archive of past posts: the late half of the join, run beside the match stage's agent.
 
+Late and live find the same pairs with the same scores: both compare a segment with a reference in the same way, and
+late_candidates.py rejects only segments without a match. What differs:
+
+- A live search compares a segment with at most 256 references of pictures or sound, a late one has no such limit.
+- Late, nothing is found of a segment whose descriptors their topic no longer retains.
+- Late scores are of matched segments only. So the stretch of their look ends with the last of these, and a name alone
+  is not looked at again, because no segment with the media's addresses has come.
+- Above 64 references the index of references is approximate for both: what it rejects live is rejected late too.
+
 A reference enters the live index first and is searched in the archive afterwards, so no segment falls between the two.
 A finished search is stored per partition only after its scores are delivered: a crash repeats a search and never skips
 one.
@@ -53,12 +62,6 @@ _TURN_S = 10.0
 """Time after which a piece with many hits is paused for other references."""
 _MAX_PAUSED = 256
 """Pieces paused at once; beyond it a piece is not paused."""
-_FLOOR = {"visual": 0.4, "audio": 0.3, "text": 0.6, "voice": 0.8}
-"""Cosine of a stored vector from which its segment is aligned.
-
-For pictures it is above the alignment's own floor, which chance reaches too often: a segment whose frames all lie below
-it is found live, but not late.
-"""
 
 
 type SealThumbnails = Callable[[Descriptors, Sequence[Match]], list[Match]]
@@ -256,7 +259,12 @@ class ArchiveSearch:
         paused = self._paused.pop(token, None)
         if paused is not None and paused.partitions == partitions:
             return paused.hits
-        found = await asyncio.to_thread(self._archive.search, piece, partitions, _FLOOR[piece.modality])
+        index = await self._live.current()
+        rule = await asyncio.to_thread(index.candidate_rule, token, piece) if token in index.pieces else None
+        del index
+        if rule is None:
+            return []
+        found = await asyncio.to_thread(self._archive.search, piece, partitions, rule)
         if found:
             log.info("late search", modality=piece.modality, segments=len(found))
         return sorted(found, reverse=True)

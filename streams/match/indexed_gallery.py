@@ -103,9 +103,9 @@ class IndexedGallery:
         return self._exact(likely | rivals).search(query, self._names(likely)) if rivals - likely else found
 
     def match(self, reference: Name, query: Descriptors) -> Match | None:
-        """Return the query's match with one of these references."""
+        """Return the query's match with one of these references, None where `search` does not find it either."""
         likely, rivals = self._likely(query)
-        return self._exact({self._numbers[reference], *likely, *rivals}).match(reference, query)
+        return self._exact(likely | rivals).match(reference, query) if self._numbers[reference] in likely else None
 
     def _likely(self, query: Descriptors) -> tuple[set[int], set[int]]:
         """Return the numbers of the references that the query may match, and of those that may be their rivals."""

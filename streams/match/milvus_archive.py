@@ -17,12 +17,12 @@ from models.text.terms import bare
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Reference
 from streams.errors import UsageError
-from streams.match.archive import Hit
+from streams.match.archive import CandidateRule, Hit
+from streams.match.near_rows import hits_near, row_key
 from streams.match.packed_slices import Filling, PackedSlice, PackedSlices
 from streams.match.slice_store import MAX_DIGESTS, SliceStore
 from streams.match.slices import Slice, Slices
 
-_FIRST_LIMIT, _MAX_LIMIT = 32, 16_384
 _MAX_DROPS = 16
 """Slices dropped in one call of `expire`."""
 
@@ -77,7 +77,7 @@ class MilvusArchive:
         """Return when everything added before is on the disk."""
         self._store.sync()
 
-    def search(self, reference: Reference, partitions: Collection[int], floor: float) -> set[Hit]:
+    def search(self, reference: Reference, partitions: Collection[int], rule: CandidateRule) -> set[Hit]:
         """Return the segments that may match this piece."""
         if not partitions:
             return set()
@@ -85,9 +85,9 @@ class MilvusArchive:
         vectors, digests = unpack(reference.vectors), [bare(digest) for digest in reference.digests]
         for one in self._slices.of(_space(reference)):
             if one in self._in_engine:
-                found |= self._in_collection(one, reference, partitions, floor)
+                found |= self._in_collection(one, reference, partitions, rule)
             # Afterwards: the slice may have been packed while this waited for it.
-            found |= self._packed.search(one, vectors, digests, partitions, floor)
+            found |= self._packed.search(one, vectors, digests, partitions, rule)
         return found
 
     def expire(self, first: Callable[[int], int]) -> int:
@@ -119,15 +119,17 @@ class MilvusArchive:
             self._in_engine.discard(one)
 
     def _read(self, one: Slice) -> PackedSlice | None:
-        kept = list(self._rows_of(one.name, "offset >= 0", "part", "offset", "vector", "digests"))
+        kept = list(self._rows_of(one.name, "offset >= 0", "key", "part", "offset", "vector", "digests"))
         return PackedSlice.of(kept) if kept else None
 
-    def _in_collection(self, one: Slice, reference: Reference, partitions: Collection[int], floor: float) -> set[Hit]:
+    def _in_collection(
+        self, one: Slice, reference: Reference, partitions: Collection[int], rule: CandidateRule
+    ) -> set[Hit]:
         condition = f"part in {sorted(partitions)}"
         with self._store.using(one) as exists:
             if not exists:
                 return set()
-            near = self._by_vector(one.name, reference, condition, floor)
+            near = hits_near(*self._store.rows(one), unpack(reference.vectors), partitions, rule)
             return near | self._by_digest(one.name, reference, condition)
 
     def _drop_if_expired(self, one: Slice, first: Callable[[int], int]) -> bool:
@@ -150,23 +152,6 @@ class MilvusArchive:
                     ends[row["part"]] = max(ends.get(row["part"], 0), row["offset"])
             self._ends[one] = ends
         return self._ends[one]
-
-    def _by_vector(self, name: str, reference: Reference, condition: str, floor: float) -> set[Hit]:
-        vectors, limit = list(unpack(reference.vectors)), _FIRST_LIMIT
-        found: set[Hit] = set()
-        while vectors:
-            # A range search would make the embedded engine create a Python object for every vector it holds.
-            results = self._store.client.search(
-                name, data=vectors, filter=condition, limit=limit, output_fields=["part", "offset"]
-            )
-            near = [[hit["entity"] for hit in hits if hit["distance"] >= floor] for hits in results]
-            found |= {Hit(entity["part"], entity["offset"]) for entities in near for entity in entities}
-            if limit == _MAX_LIMIT:
-                break
-            # A vector whose hits above the floor fill the limit may have more.
-            vectors = [vector for vector, hits in zip(vectors, near, strict=True) if len(hits) == limit]
-            limit = min(8 * limit, _MAX_LIMIT)
-        return found
 
     def _by_digest(self, name: str, reference: Reference, condition: str) -> set[Hit]:
         if not reference.digests:
@@ -195,10 +180,10 @@ def _rows(hit: Hit, descriptors: Descriptors) -> Iterable[dict[str, Any]]:
     digests = [digest.hex() for digest in descriptors.digests]
     # The subtitles of a film have more digests than one row holds. A zero vector resembles nothing.
     parts = [digests[start : start + MAX_DIGESTS] for start in range(0, len(digests), MAX_DIGESTS)]
-    zero = np.zeros(descriptors.vectors.columns, np.float32)
-    for row, (vector, part) in enumerate(zip_longest(vectors, parts)):
+    zero, n_times = np.zeros(descriptors.vectors.columns, np.float32), len(set(descriptors.times_s))
+    for row, (vector, time_s, part) in enumerate(zip_longest(vectors, descriptors.times_s, parts)):
         yield {
-            "key": f"{hit.partition}-{hit.offset}-{row}",
+            "key": row_key(hit, row, time_s or 0.0, n_times),
             "part": hit.partition,
             "offset": hit.offset,
             "vector": zero if vector is None else vector,

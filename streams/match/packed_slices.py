@@ -9,13 +9,14 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from streams.match.archive import Hit
+from streams.match.archive import CandidateRule, Hit
+from streams.match.near_rows import NearRows, times_of
 from streams.match.normalisation import Rows
 from streams.match.slices import Slice
 
 _MOST = 127
 _MARGIN = 0.005
-"""Taken off the floor of a search: ten times the standard error of a cosine with packed rows, so that none is lost."""
+"""Added to a cosine: ten times the standard error of a cosine with packed rows, so that none is lost."""
 _HEX = "S32"
 """A digest as the engine keeps it, in hexadecimal digits."""
 _MAX_FILLING = 16
@@ -39,6 +40,10 @@ class PackedSlice(NamedTuple):
         Digests, shape (k,).
     owner
         int32 (k,): of each digest its record.
+    times_s
+        float64 (n,): of each row its time.
+    n_times
+        int32 (n,): of each row the distinct times of its record.
     """
 
     rows: npt.NDArray[np.int8]
@@ -47,10 +52,12 @@ class PackedSlice(NamedTuple):
     hits: npt.NDArray[np.int64]
     digests: npt.NDArray[np.bytes_]
     owner: npt.NDArray[np.int32]
+    times_s: npt.NDArray[np.float64]
+    n_times: npt.NDArray[np.int32]
 
     @classmethod
     def of(cls, kept: Sequence[Mapping[str, Any]]) -> Self:
-        """Return the content of a slice from the engine's rows, with `part`, `offset`, `vector` and `digests`."""
+        """Return the content of the engine's rows, with `key`, `part`, `offset`, `vector` and `digests`."""
         vectors = np.array([row["vector"] for row in kept], np.float32)
         scales = (np.abs(vectors).max(axis=1) / _MOST).astype(np.float32)
         rows = np.rint(vectors / np.maximum(scales, np.float32(1e-12))[:, None]).astype(np.int8)
@@ -59,7 +66,8 @@ class PackedSlice(NamedTuple):
         digests = [(digest, at) for at, row in zip(record, kept, strict=True) for digest in row["digests"]]
         names = np.array([digest.encode() for digest, _ in digests], _HEX)
         owner = np.array([at for _, at in digests], np.int32)
-        return cls(rows, scales, record.astype(np.int32), hits, names, owner)
+        times_s, n_times = times_of([row["key"] for row in kept])
+        return cls(rows, scales, record.astype(np.int32), hits, names, owner, times_s, n_times)
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -71,12 +79,14 @@ class PackedSlice(NamedTuple):
         ]
         return cls(*(np.concatenate(column) for column in zip(*shifted, strict=True)))
 
-    def near(self, vectors: Rows, floor: float) -> npt.NDArray[np.intp]:
-        """Return the records with a cosine of at least `floor` to one of these vectors, shape (n, d)."""
+    def near(self, vectors: Rows, rule: CandidateRule) -> npt.NDArray[np.intp]:
+        """Return the records that a rule admits by their cosines to these vectors, shape (n, d)."""
         if not len(vectors):
             return np.zeros(0, np.intp)
         cosines = (self.rows.astype(np.float32) @ vectors.T).max(axis=1) * self.scales
-        return np.unique(self.record[cosines >= floor - _MARGIN]).astype(np.intp)
+        rows = np.flatnonzero(cosines + _MARGIN >= rule.floor)
+        near = NearRows(self.record[rows], cosines[rows] + np.float32(_MARGIN), self.times_s[rows], self.n_times[rows])
+        return near.admitted(rule)
 
     def named(self, digests: Iterable[bytes]) -> npt.NDArray[np.intp]:
         """Return the records with one of these digests."""
@@ -120,6 +130,9 @@ class PackedSlices:
             unfinished.unlink()
         found = (Slice.of(file.stem) for file in folder.glob(f"*{_SUFFIX}"))
         self.existing = {one for one in found if one is not None}
+        for file in folder.glob(f"*{_SUFFIX}"):
+            if Slice.of(file.stem) is None:
+                file.unlink()  # of an earlier version: its records are read again
 
     def write(self, one: Slice, content: PackedSlice) -> None:
         """Write a slice; it is on the disk on return."""
@@ -144,12 +157,12 @@ class PackedSlices:
             return None
 
     def search(
-        self, one: Slice, vectors: Rows, digests: Collection[bytes], partitions: Collection[int], floor: float
+        self, one: Slice, vectors: Rows, digests: Collection[bytes], partitions: Collection[int], rule: CandidateRule
     ) -> set[Hit]:
         """Return the records of these partitions that are near a vector, or have a digest in common."""
         if (content := self.read(one)) is None:
             return set()
-        found = content.hits[np.union1d(content.near(vectors, floor), content.named(digests))]
+        found = content.hits[np.union1d(content.near(vectors, rule), content.named(digests))]
         return {Hit(int(part), int(offset)) for part, offset in found if part in partitions}
 
     def ends(self, one: Slice) -> dict[int, int]:

@@ -11,6 +11,14 @@ CREATE TABLE IF NOT EXISTS ends (part INTEGER PRIMARY KEY, end INTEGER NOT NULL)
 CREATE TABLE IF NOT EXISTS searched (token TEXT, part INTEGER, PRIMARY KEY (token, part)) WITHOUT ROWID;
 """
 
+_VERSION = 1
+"""Of the rows of the archive."""
+_ERASE = """
+DELETE FROM ends;
+DELETE FROM searched;
+PRAGMA user_version = 1;
+"""
+
 
 class Progress:
     """Progress in SQLite; deleted rows are overwritten, so that nothing of a withdrawn case is left in the file.
@@ -22,6 +30,12 @@ class Progress:
         self._database = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         self._lock = threading.Lock()
         self._database.executescript(_SCHEMA)
+        self._erase_older()
+
+    def _erase_older(self) -> None:
+        """Erase the progress of an archive of an earlier version, whose slices are dropped and read again."""
+        if self._database.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+            self._database.executescript(_ERASE)
 
     def end(self, partition: int) -> int:
         """Return the offset below which the partition is archived in full, 0 before the first `mark_end`."""

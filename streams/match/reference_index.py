@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 
 from schemas.messages import Case, Descriptors, Match, Reference
+from streams.match.archive import CandidateRule
 from streams.match.piece import Piece
 from streams.match.reference_matcher import Space, space_of
 from streams.match.second_look import ReferenceMotion, corrected
@@ -52,6 +53,10 @@ class ReferenceIndex:
         if not query.look:
             return match
         return corrected(match, query, self._motion.of(match.case_id, match.reference_id))
+
+    def candidate_rule(self, piece_token: str, piece: Reference) -> CandidateRule | None:
+        """Return the rule by which archived segments are candidates for a piece; None if it was withdrawn meanwhile."""
+        return self._spaces[self.pieces[piece_token].space].candidate_rule(piece, self.pieces[piece_token].reference)
 
     def match_one(self, piece_token: str, query: Descriptors) -> Match | None:
         """Return the query's match with the reference of this piece, with the same score as `search`."""

@@ -14,7 +14,7 @@ from streams.match.normalisation import Rows
 
 type Numbers = npt.NDArray[np.int64]
 type Coded = Any
-"""A faiss.IndexIVFPQFastScan: the package's types do not know what its clones are, nor its wrappers' arguments."""
+"""A faiss.IndexIVFPQFastScan: the package's types lack its clones and its wrappers' arguments."""
 
 _DIMENSIONS = 128
 _SEED = 1

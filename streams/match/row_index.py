@@ -63,7 +63,7 @@ class RowIndex:
         faiss.omp_set_num_threads(1)  # of this thread: searches run in many threads already
         projected = self.codes.projected(rows)
         n_hits = int(np.clip(_ALL_HITS // max(1, len(rows)), _HITS, _MOST_HITS))
-        parameters: Any = faiss.SearchParametersIVF  # the package's types do not know its keywords
+        parameters: Any = faiss.SearchParametersIVF  # the package's types lack its keywords
         parameters = parameters(nprobe=self._n_probes(len(rows)))
         found = [shard.search(projected, n_hits, params=parameters) for shard in self._all() if len(rows)]
         nothing = np.zeros((len(rows), 0))
@@ -105,7 +105,7 @@ class RowIndex:
         return replace(self, shards=(*(one for one in self.shards if one is not smallest), grown), recent=None)
 
     def _n_probes(self, n_query_rows: int) -> int:
-        share = _COMPARED / (n_query_rows * max(1, self.n_rows))
+        share = _COMPARED / max(1, n_query_rows * self.n_rows)  # an exact copy may have no rows
         return int(np.clip(np.ceil(share * self.codes.n_lists), _FEWEST_LISTS, self.codes.n_lists))
 
     def _all(self) -> list[Coded]:

@@ -10,7 +10,11 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+from milvus_lite.search.assembler import assemble_candidates
 from milvus_lite.server_manager import server_manager_instance as embedded_servers
 from pymilvus import DataType, MilvusClient, MilvusException
 
@@ -100,6 +104,16 @@ class SliceStore:
         with self.using(one) as exists:
             return int(self.client.get_collection_stats(one.name)["row_count"]) if exists else 0
 
+    def rows(self, one: Slice) -> tuple[list[str], npt.NDArray[np.float32]]:
+        """Return keys and vectors, shape (n, columns), of a slice's rows; to be called while it is held.
+
+        A search by the client would make a Python object of every hit, of which a few minutes of reference have many.
+        """
+        collection = self._collections["default", one.name]
+        segments, _ = collection._read_snapshot()  # noqa: SLF001 - nothing public
+        keys, _, vectors, _, _ = assemble_candidates(segments, collection._memtable, "vector")  # noqa: SLF001 - likewise
+        return keys, vectors
+
     def drop(self, one: Slice) -> None:
         """Delete a slice with its files; to be called while it is held."""
         self.client.drop_collection(one.name)
@@ -155,12 +169,16 @@ class SliceStore:
         with self._lock_of(one), self._failing():
             with self._catalogue:
                 self._open.pop(one, None)
-            _, engine, _ = embedded_servers._servers[str(self._folder.absolute())]  # noqa: SLF001 - nothing public
-            collection = engine._collections.get(("default", one.name))  # noqa: SLF001
+            collection = self._collections.pop(("default", one.name), None)
             if collection is not None:
                 collection.close()
-                engine._collections.pop(("default", one.name))  # noqa: SLF001
                 self._sync(one)
+
+    @property
+    def _collections(self) -> dict[tuple[str, str], Any]:
+        _, engine, _ = embedded_servers._servers[str(self._folder.absolute())]  # noqa: SLF001 - nothing public
+        found: dict[tuple[str, str], Any] = engine._collections  # noqa: SLF001
+        return found
 
     def _sync(self, one: Slice) -> None:
         for file in (self._folder / "collections" / one.name).rglob("*"):

@@ -9,7 +9,8 @@ from typing import NamedTuple, Self
 
 _ROWS = 4_096
 """Rows from which a slice is full: they bound how long a search of it holds up an add to it."""
-_NAME = re.compile(r"(.+)__(\d+)_(\d+)")
+_NAME = re.compile(r"(.+)__timed_(\d+)_(\d+)")
+"""Slices of an earlier version are named otherwise: their rows have no times."""
 
 
 class Slice(NamedTuple):
@@ -32,7 +33,7 @@ class Slice(NamedTuple):
     @property
     def name(self) -> str:
         """Name of its collection."""
-        return f"{self.space}__{self.week}_{self.number}"
+        return f"{self.space}__timed_{self.week}_{self.number}"
 
     @classmethod
     def of(cls, name: str) -> Self | None:

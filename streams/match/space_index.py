@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from schemas.matrix import unpack
-from schemas.messages import Descriptors, Match
+from schemas.messages import Descriptors, Match, Reference
+from streams.match.archive import CandidateRule
 from streams.match.gallery import Gallery
 from streams.match.indexed_gallery import IndexedGallery, Name, Pieces, joined
+from streams.match.late_candidates import rule_of
 from streams.match.normalisation import Rows
 from streams.match.piece import Piece, loaded
 from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher, Space
@@ -54,6 +56,12 @@ class SpaceIndex:
     def match(self, reference: Name, query: Descriptors) -> Match | None:
         """Return the query's match with one of the references."""
         return self._gallery.match(reference, query)
+
+    def candidate_rule(self, piece: Reference, reference: Name) -> CandidateRule | None:
+        """Return the rule by which archived segments are candidates for a piece; None if all of it was withdrawn."""
+        pieces = self._references[reference]
+        matcher = self._matchers.get(reference) or joined(pieces)
+        return None if matcher is None else rule_of(piece, matcher, len(pieces))
 
     def _indexed(self, before: Gallery | IndexedGallery, touched: Iterable[Name]) -> IndexedGallery:
         if not isinstance(before, IndexedGallery):

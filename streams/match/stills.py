@@ -46,12 +46,14 @@ class _Ramp(NamedTuple):
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
-_OF_SCENE = _Ramp(0.35, 0.6)
+LEAST_COSINE = 0.35
+"""Cosine up to which a picture is no evidence."""
+_OF_SCENE = _Ramp(LEAST_COSINE, 0.6)
 """Unrelated stills stay below 0.52."""
 _SPECIFIC = _Ramp(0.66, 0.86)
 """Of a picture that no scene of the reference shares."""
 _EXACT = _Ramp(0.93, 1.0)
-"""Of a reference with too few pictures to know what they share."""
+"""Of a reference with too few pictures to determine what they share."""
 
 
 class Still(NamedTuple):

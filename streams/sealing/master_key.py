@@ -23,7 +23,7 @@ def master_key(uri: str) -> Any:  # noqa: ANN401 - a primitive of Tink, which sh
     Raises
     ------
     UsageError
-        The service's client is not installed, has no credentials, or does not know the key.
+        The service's client is not installed, has no credentials, or does not have the key.
     """
     aead.register()
     (remote,) = [make for prefix, make in _SERVICES.items() if uri.startswith(prefix)]

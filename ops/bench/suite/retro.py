@@ -19,7 +19,6 @@ from ops.bench.suite.section import Figures, Run, not_measured
 from schemas.messages import Case, Descriptors, Reference
 from streams.evaluation.described import Cache, describe_references
 from streams.evaluation.manifest import SetReference
-from streams.match import archive_search
 from streams.match.archive import Hit
 from streams.match.milvus_archive import MilvusArchive
 from streams.match.reference_index import ReferenceIndex
@@ -117,7 +116,9 @@ def _late(
     matched: set[tuple[int, str]] = set()
     for piece in pieces:
         began_s = time.perf_counter()
-        hits = archive.search(piece, {0}, archive_search._FLOOR[piece.modality])  # noqa: SLF001 - as it does
+        rule = index.candidate_rule(tokens[piece.modality], piece)
+        assert rule is not None  # the pieces are in memory
+        hits = archive.search(piece, {0}, rule)
         search_s += time.perf_counter() - began_s
         n_hits += len(hits)
         for hit in hits:

@@ -16,7 +16,7 @@ class ShownReason(NamedTuple):
     """Whether it speaks for a copy."""
     text: str
     is_english: bool
-    """Whether it is of a form that this version does not know, and stays in English."""
+    """Whether it is of a form that this version lacks, and stays in English."""
 
 
 _SCORE = r"score (?P<score>[\d.]+)"

@@ -99,7 +99,7 @@ def resolved(base: str, uri: str) -> str:
     try:
         of_base = urlsplit(base).scheme
         url = urljoin(base, uri)
-        if of_base == "s3" and not urlsplit(uri).scheme:  # which urljoin does not know
+        if of_base == "s3" and not urlsplit(uri).scheme:  # which urljoin does not handle
             url = "s3" + urljoin("http" + base[2:], uri)[4:]
         scheme = urlsplit(url).scheme
     except ValueError as error:

@@ -19,7 +19,7 @@ _REASONS: Mapping[CaseKind, Sequence[str]] = {
     "child_exploitation": (f"{_OZONE}reasonChildSafetyCSAM", f"{_OZONE}reasonChildSafetyOther"),
     "personal_data": (f"{_OZONE}reasonHarassmentDoxxing", f"{_OZONE}reasonHarassmentOther"),
 }
-"""The reason of each kind of case first, then the nearest ones; older labelers know only those of com.atproto."""
+"""The reason of each kind of case first, then the nearest ones; older labelers have only those of com.atproto."""
 _VALID_S = 3_600.0
 _PAUSE_S = 300.0
 """Before a declaration that could not be read is read again: a report need not wait for it each time."""

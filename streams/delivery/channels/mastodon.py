@@ -19,7 +19,7 @@ MAX_CHARACTERS = 1_000
 
 
 class _Status(NamedTuple):
-    """A post as our account's server knows it."""
+    """A post as our account's server has it."""
 
     id: str
     account_id: str

@@ -8,14 +8,13 @@ import pytest
 from models.registry import Registry
 from models.voice.export import DIMENSIONS
 from schemas.matrix import pack
-from schemas.messages import MODALITIES, Case, Choice, Descriptors, Parts, Policy, Reference, Sounds
+from schemas.messages import Case, Choice, Descriptors, Parts, Policy, Reference, Sounds
 from streams.cases.coverage import coverage_gaps
 from streams.describe.descriptors import describe_sound
 from streams.describe.voice import VoiceDescriber
 from streams.errors import UnprocessableError
 from streams.fusion.post_state import PostState
 from streams.fusion.rules import Rules
-from streams.match.archive_search import _FLOOR
 from streams.match.reference_index import ReferenceIndex
 from streams.settings import load_settings
 from tests.unit.made_messages import NOW, match, post_ref, scores, segment
@@ -77,10 +76,6 @@ def test_the_same_voice_matches_and_another_scores_low() -> None:
 def test_a_benign_voice_suppresses_no_match() -> None:
     found = index(case("a", reference(1, "r1")), case("b", reference(1, "r2"), benign=True)).search(described_voice(1))
     assert [(one.case_id, one.score > 0.8) for one in found] == [("a", True)]
-
-
-def test_an_archive_search_covers_every_modality() -> None:
-    assert set(_FLOOR) == {*MODALITIES, "voice"}
 
 
 def test_a_case_never_lacks_voice_descriptors() -> None:

@@ -259,6 +259,15 @@ def test_late_scores_of_an_evicted_post_wait_for_their_look_too() -> None:
     assert verdict.decision == "review"
 
 
+@pytest.mark.parametrize(("n_pictures", "n_looks"), [(1, 1), (0, 0)])
+def test_late_scores_of_a_sound_ask_for_a_look_at_its_pictures(n_pictures: int, n_looks: int) -> None:
+    parts = Parts(visual=n_pictures, audio=1, text=1)
+    found = scores("audio", at(20, 30), late=True, parts=parts)
+    state = new_state(parts)
+    add(state, msgspec.structs.replace(found, segment=msgspec.structs.replace(found.segment, url=URL)))
+    assert [stretch[1:] for stretch in stretches(state)] == [(15.0, 35.0)] * n_looks
+
+
 def test_an_answer_that_was_never_asked_for_counts_as_in_a_replay() -> None:
     recorded = new_state()
     add(recorded, first_pass(at(20, 30)))

@@ -19,7 +19,7 @@ from streams.cases.open_cases import ReferenceKeeper
 from streams.engine.outage import Outage
 from streams.kafka.range_reader import RangeRecord
 from streams.match import archive_search, search_report
-from streams.match.archive import Hit
+from streams.match.archive import CandidateRule, Hit
 from streams.match.archive_search import ArchiveSearch
 from streams.match.live_index import LiveIndex
 from streams.match.progress import Progress
@@ -78,8 +78,8 @@ class MemoryArchive:
     def sync(self) -> None:
         pass
 
-    def search(self, reference: Reference, partitions: Collection[int], floor: float) -> set[Hit]:
-        assert (reference.modality, floor) == ("visual", 0.4)
+    def search(self, reference: Reference, partitions: Collection[int], rule: CandidateRule) -> set[Hit]:
+        assert (reference.modality, round(rule.floor, 2)) == ("visual", 0.3)
         self.on_piece(reference)
         self.on_search()
         return {hit for hit in self.hits if hit.partition in partitions}

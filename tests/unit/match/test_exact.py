@@ -12,6 +12,7 @@ from streams.describe.exact import exact_digests, exact_key
 from streams.errors import UsageError
 from streams.fusion.pieces import evidence_of
 from streams.match.archive import Hit
+from streams.match.late_candidates import AnyRow
 from streams.match.milvus_archive import MilvusArchive
 from streams.match.piece import token
 from streams.match.reference_index import ReferenceIndex
@@ -73,7 +74,7 @@ def test_the_archive_finds_an_exact_copy_of_a_case_opened_later(tmp_path: Path) 
     archive, (key, case, wanted) = MilvusArchive(tmp_path), reference()
     archive.add(Hit(0, 3), post(FILE))
     archive.add(Hit(0, 4), post(OTHER))
-    assert archive.search(wanted, {0}, 0.9) == {Hit(0, 3)}
+    assert archive.search(wanted, {0}, AnyRow(0.9)) == {Hit(0, 3)}
     archive.close()
     late = ReferenceIndex([(key, case, wanted)]).match_one(token(key, wanted), post(FILE))
     assert isinstance(late, Match)

@@ -16,6 +16,7 @@ from streams.engine.guard import DeliveryError
 from streams.engine.record import Output, Record
 from streams.errors import WorkerError
 from streams.match.archive import Hit
+from streams.match.late_candidates import AnyRow
 from streams.match.milvus_archive import MilvusArchive
 from tests.support.deadline import DEADLINE_S
 from tests.unit.engine.test_guard import NO_PAUSES, Broker, guard, record
@@ -70,7 +71,7 @@ def test_what_was_confirmed_outlives_a_full_disk_that_has_room_again(small_disk:
     try:
         for offset in (int(line) for line in done.stdout.splitlines() if line not in errors):
             wanted = reference(vectors(1, seed=offset), modality="text")
-            assert archive.search(wanted, ALL, 0.9) == {Hit(0, offset)}
+            assert archive.search(wanted, ALL, AnyRow(0.9)) == {Hit(0, offset)}
     finally:
         archive.close()
 
@@ -92,7 +93,7 @@ def test_a_slice_whose_creation_failed_is_created_after_a_restart(
     again = MilvusArchive(tmp_path)
     try:
         fill(again, 0)
-        assert again.search(reference(vectors(1, seed=0), modality="text"), ALL, 0.9) == {Hit(0, 0)}
+        assert again.search(reference(vectors(1, seed=0), modality="text"), ALL, AnyRow(0.9)) == {Hit(0, 0)}
     finally:
         again.close()
 

@@ -16,12 +16,14 @@ from schemas.messages import Descriptors, Modality, Reference
 from streams.errors import UsageError
 from streams.match import milvus_archive, packed_slices, slice_store, slices
 from streams.match.archive import Hit
+from streams.match.late_candidates import AnyRow
 from streams.match.milvus_archive import MilvusArchive
 from tests.support.deadline import DEADLINE_S
 from tests.unit.made_messages import segment
 
 COLUMNS = 64
 ALL = range(8)
+LIKE = AnyRow(0.9)
 
 
 def vectors(n: int, seed: int = 0, columns: int = COLUMNS) -> npt.NDArray[np.float32]:
@@ -90,46 +92,46 @@ def test_a_segment_is_found_by_any_of_its_vectors(archive: MilvusArchive) -> Non
     rows = vectors(30)
     archive.add(Hit(0, 7), descriptors(rows))
     archive.add(Hit(0, 8), descriptors(vectors(30, seed=1)))
-    assert archive.search(reference(rows[29:]), ALL, 0.9) == {Hit(0, 7)}
+    assert archive.search(reference(rows[29:]), ALL, LIKE) == {Hit(0, 7)}
 
 
 def test_the_floor_is_a_cosine(archive: MilvusArchive) -> None:
     query, other = np.eye(2, COLUMNS, dtype=np.float32)
     archive.add(Hit(0, 0), descriptors((0.8 * query + 0.6 * other)[np.newaxis]))
     archive.add(Hit(0, 1), descriptors((0.5 * query + 0.75**0.5 * other)[np.newaxis]))
-    assert archive.search(reference(query[np.newaxis]), ALL, 0.7) == {Hit(0, 0)}
-    assert archive.search(reference(query[np.newaxis]), ALL, 0.4) == {Hit(0, 0), Hit(0, 1)}
+    assert archive.search(reference(query[np.newaxis]), ALL, AnyRow(0.7)) == {Hit(0, 0)}
+    assert archive.search(reference(query[np.newaxis]), ALL, AnyRow(0.4)) == {Hit(0, 0), Hit(0, 1)}
 
 
 def test_only_the_wanted_partitions_are_searched(archive: MilvusArchive) -> None:
     rows = vectors(3)
     for partition in range(3):
         archive.add(Hit(partition, 5), descriptors(rows, digest(1)))
-    assert archive.search(reference(rows), {1}, 0.5) == {Hit(1, 5)}
-    assert archive.search(reference(rows[:0], digest(1)), {0, 2}, 0.5) == {Hit(0, 5), Hit(2, 5)}
-    assert archive.search(reference(rows, digest(1)), set(), 0.5) == set()
+    assert archive.search(reference(rows), {1}, AnyRow(0.5)) == {Hit(1, 5)}
+    assert archive.search(reference(rows[:0], digest(1)), {0, 2}, AnyRow(0.5)) == {Hit(0, 5), Hit(2, 5)}
+    assert archive.search(reference(rows, digest(1)), set(), AnyRow(0.5)) == set()
 
 
 def test_a_text_is_found_by_a_shared_digest(archive: MilvusArchive) -> None:
     archive.add(Hit(0, 1), descriptors(vectors(2), digest(1), digest(2), modality="text"))
     archive.add(Hit(0, 2), descriptors(vectors(0), digest(2), digest(3), modality="text"))
     wanted = reference(vectors(0), digest(3), digest(4), modality="text")
-    assert archive.search(wanted, ALL, 0.6) == {Hit(0, 2)}
+    assert archive.search(wanted, ALL, AnyRow(0.6)) == {Hit(0, 2)}
 
 
 def test_a_post_with_more_digests_than_a_row_holds_is_found_by_its_last(archive: MilvusArchive) -> None:
     archive.add(Hit(0, 1), descriptors(vectors(1), *map(digest, range(9_000)), modality="text"))
-    assert archive.search(reference(vectors(0), digest(8_999), modality="text"), ALL, 0.6) == {Hit(0, 1)}
+    assert archive.search(reference(vectors(0), digest(8_999), modality="text"), ALL, AnyRow(0.6)) == {Hit(0, 1)}
 
 
 def test_an_empty_reference_finds_nothing(archive: MilvusArchive) -> None:
     archive.add(Hit(0, 1), descriptors(vectors(2), digest(1)))
-    assert archive.search(reference(vectors(0)), ALL, 0.5) == set()
+    assert archive.search(reference(vectors(0)), ALL, AnyRow(0.5)) == set()
 
 
 def test_an_empty_segment_is_stored_without_harm(archive: MilvusArchive) -> None:
     archive.add(Hit(0, 1), descriptors(vectors(0)))
-    assert archive.search(reference(vectors(1)), ALL, -1.0) == set()
+    assert archive.search(reference(vectors(1)), ALL, AnyRow(-1.0)) == set()
 
 
 def test_models_and_widths_are_kept_apart(archive: MilvusArchive) -> None:
@@ -138,16 +140,16 @@ def test_models_and_widths_are_kept_apart(archive: MilvusArchive) -> None:
     archive.add(Hit(0, 1), descriptors(rows, model="two"))
     archive.add(Hit(0, 2), descriptors(rows, model="one", modality="audio"))
     archive.add(Hit(0, 3), descriptors(vectors(2, columns=32), model="one"))
-    assert archive.search(reference(rows, model="one"), ALL, -1.0) == {Hit(0, 0)}
-    assert archive.search(reference(vectors(1, columns=32), model="one"), ALL, -1.0) == {Hit(0, 3)}
-    assert archive.search(reference(rows, model="three"), ALL, -1.0) == set()
+    assert archive.search(reference(rows, model="one"), ALL, AnyRow(-1.0)) == {Hit(0, 0)}
+    assert archive.search(reference(vectors(1, columns=32), model="one"), ALL, AnyRow(-1.0)) == {Hit(0, 3)}
+    assert archive.search(reference(rows, model="three"), ALL, AnyRow(-1.0)) == set()
 
 
 def test_adding_the_same_again_changes_nothing(archive: MilvusArchive) -> None:
     rows = vectors(5)
     for _ in range(3):
         archive.add(Hit(0, 1), descriptors(rows, digest(1)))
-    assert archive.search(reference(rows, digest(1)), ALL, 0.5) == {Hit(0, 1)}
+    assert archive.search(reference(rows, digest(1)), ALL, AnyRow(0.5)) == {Hit(0, 1)}
     (one,) = archive._slices.of("visual_m_1_64")
     kept = archive._store.client.query(one.name, filter="part == 0", output_fields=["key"])
     assert len(kept) == len(rows)
@@ -157,8 +159,8 @@ def test_every_segment_of_thousands_alike_is_found(archive: MilvusArchive) -> No
     rows = vectors(1)
     for offset in range(1_500):
         archive.add(Hit(0, offset), descriptors(rows, digest(1)))
-    assert len(archive.search(reference(rows), ALL, 0.9)) == 1_500
-    assert len(archive.search(reference(rows[:0], digest(1)), ALL, 0.9)) == 1_500
+    assert len(archive.search(reference(rows), ALL, LIKE)) == 1_500
+    assert len(archive.search(reference(rows[:0], digest(1)), ALL, LIKE)) == 1_500
 
 
 def test_segments_outlive_a_restart(open_archive: Callable[[], MilvusArchive]) -> None:
@@ -166,7 +168,7 @@ def test_segments_outlive_a_restart(open_archive: Callable[[], MilvusArchive]) -
     archive.add(Hit(0, 1), descriptors(vectors(2), digest(1)))
     archive.sync()
     archive = open_archive()
-    assert archive.search(reference(vectors(1)), ALL, 0.1) == {Hit(0, 1)}
+    assert archive.search(reference(vectors(1)), ALL, AnyRow(0.1)) == {Hit(0, 1)}
 
 
 _ADD_ENDLESSLY = """
@@ -192,14 +194,14 @@ def test_everything_confirmed_as_archived_outlives_a_kill_amid_adds(tmp_path: Pa
         archive = MilvusArchive(tmp_path)
         try:
             for offset in range(0, last + 1, 10):
-                assert Hit(0, offset) in archive.search(reference(vectors(1, seed=offset)), ALL, 0.9)
-                assert archive.search(reference(vectors(0), digest(offset)), ALL, 0.9) == {Hit(0, offset)}
+                assert Hit(0, offset) in archive.search(reference(vectors(1, seed=offset)), ALL, LIKE)
+                assert archive.search(reference(vectors(0), digest(offset)), ALL, LIKE) == {Hit(0, offset)}
         finally:
             archive.close()
 
 
 def test_a_second_process_on_the_folder_gets_one_error(archive: MilvusArchive, tmp_path: Path) -> None:
-    assert archive.search(reference(vectors(1)), ALL, 0.5) == set()
+    assert archive.search(reference(vectors(1)), ALL, AnyRow(0.5)) == set()
     code = (
         "import sys; from streams.match.milvus_archive import MilvusArchive\n"
         "try: MilvusArchive(sys.argv[1])\n"
@@ -239,7 +241,7 @@ def found_offsets(archive: MilvusArchive, partition: int, offsets: Iterable[int]
     return {
         offset
         for offset in offsets
-        if Hit(partition, offset) in archive.search(reference(vectors(1, seed=1000 * partition + offset)), ALL, 0.9)
+        if Hit(partition, offset) in archive.search(reference(vectors(1, seed=1000 * partition + offset)), ALL, LIKE)
     }
 
 
@@ -254,7 +256,7 @@ def test_slices_closed_in_between_are_found_before_and_after_a_restart(
     archive = open_archive()
     fill(archive, 0, range(7, 10))  # 7 is added again
     assert found_offsets(archive, 0, range(10)) == set(range(10))
-    assert archive.search(reference(vectors(0), digest(3)), ALL, 0.9) == {Hit(0, 3)}
+    assert archive.search(reference(vectors(0), digest(3)), ALL, LIKE) == {Hit(0, 3)}
 
 
 @pytest.mark.usefixtures("small_slices")
@@ -274,7 +276,7 @@ def test_what_the_topic_no_longer_retains_is_deleted_with_its_files(
     assert archive.expire(lambda _: 100) == 10  # also the newest, which is still written to
     assert n_bytes(archive.folder) < 0.1 * before
     fill(archive, 0, [100])
-    assert archive.search(reference(vectors(1, seed=100)), {0}, 0.9) == {Hit(0, 100)}
+    assert archive.search(reference(vectors(1, seed=100)), {0}, AnyRow(0.9)) == {Hit(0, 100)}
 
 
 def test_a_slice_that_expires_is_kept_if_a_record_is_added(archive: MilvusArchive) -> None:
@@ -310,7 +312,7 @@ def test_a_search_holds_up_only_adds_to_the_slice_that_it_is_at(archive: MilvusA
     (first,) = archive._slices.of("visual_m_1_64")
     with ThreadPoolExecutor(2) as pool:
         with archive._store.using(first):  # as a search does
-            searching = pool.submit(archive.search, reference(vectors(1, seed=2)), ALL, 0.9)
+            searching = pool.submit(archive.search, reference(vectors(1, seed=2)), ALL, LIKE)
             archive.add(Hit(0, 3), descriptors(vectors(5), modality="audio"))
             assert not searching.done()
         assert searching.result(DEADLINE_S) == {Hit(0, 2)}
@@ -336,12 +338,12 @@ def test_packed_rows_lose_nothing_that_the_engine_finds(
     for offset, each in enumerate(rows):
         archive.add(Hit(offset % 8, offset), descriptors(each))
     floors = np.linspace(0.2, 0.6, 20)
-    in_engine = [archive.search(reference(query), {1, 4}, floor) for floor in floors]
+    in_engine = [archive.search(reference(query), {1, 4}, AnyRow(floor)) for floor in floors]
     monkeypatch.setattr(slices, "_ROWS", 5)
     fill(archive, 0, [1_000])
     archive.add(Hit(0, 1_001), descriptors(vectors(1, columns=512)))
     assert len(archive._packed.existing) == 1
-    packed = [archive.search(reference(query), {1, 4}, floor) for floor in floors]
+    packed = [archive.search(reference(query), {1, 4}, AnyRow(floor)) for floor in floors]
     assert all(before <= after for before, after in zip(in_engine, packed, strict=True))
     assert sum(map(len, packed)) <= 1.05 * sum(map(len, in_engine))
 
@@ -356,8 +358,8 @@ def test_a_slice_is_packed_from_what_was_added_or_read_back(
     archive.add(Hit(0, 9), descriptors(vectors(2, seed=9), digest(8), digest(9)))
     fill(archive, 0, [10])
     assert found_offsets(archive, 0, [9, 10]) == {9, 10}
-    assert archive.search(reference(vectors(0), digest(9)), ALL, 0.9) == {Hit(0, 9)}
-    assert archive.search(reference(vectors(1, seed=7), digest(7)), {1}, 0.9) == {Hit(1, 7)}
+    assert archive.search(reference(vectors(0), digest(9)), ALL, LIKE) == {Hit(0, 9)}
+    assert archive.search(reference(vectors(1, seed=7), digest(7)), {1}, AnyRow(0.9)) == {Hit(1, 7)}
     assert archive.expire({0: 10, 1: 7}.__getitem__) == 0
     assert archive.expire({0: 10, 1: 8}.__getitem__) == 1
 
@@ -423,11 +425,11 @@ def test_a_collection_of_an_older_version_is_dropped_and_read_again(
 
 _USE_AND_CLOSE = """
 import logging, sys, threading
-from tests.unit.match.test_milvus_archive import ALL, Hit, MilvusArchive, descriptors, digest, reference, vectors
+from tests.unit.match.test_milvus_archive import ALL, LIKE, Hit, MilvusArchive, descriptors, digest, reference, vectors
 logging.basicConfig(level=logging.WARNING)
 archive = MilvusArchive(sys.argv[1])
 archive.add(Hit(0, 1), descriptors(vectors(2), digest(1)))
-archive.search(reference(vectors(1), digest(1)), ALL, 0.5)
+archive.search(reference(vectors(1), digest(1)), ALL, LIKE)
 archive.close()
 left = [thread.name for thread in threading.enumerate() if "serve" in thread.name or "milvus" in thread.name]
 assert not left, left

@@ -32,3 +32,15 @@ def test_a_piece_that_is_gone_leaves_nothing_in_any_partition_nor_in_the_file(tm
     left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert tokens[0].encode() in left
     assert not any(token.encode() in left for token in tokens[1::2])
+
+
+def test_progress_of_an_archive_of_an_earlier_version_is_erased(tmp_path: Path) -> None:
+    older = Progress(tmp_path / "progress")
+    older.mark_end(0, 7)
+    older.mark_searched([0], "token")
+    older._database.execute("PRAGMA user_version = 0")
+    older.close()
+    for _ in range(2):
+        reopened = Progress(tmp_path / "progress")
+        assert (reopened.end(0), reopened.searched(0)) == (0, set())
+        reopened.close()

@@ -1,0 +1,117 @@
+"""Archived segments worth a comparison with a new reference: all that a live search could match, and few others.
+
+The archive has the cosines of a segment's rows, not the rest of its descriptors, which are fetched from their topic for
+each candidate. So the rules bound the evidence of models/alignment.py, models/still_alignment.py and stills.py from
+above: what they reject, these would reject. The lines are left out of the bound, though not what choosing one costs: of
+chance hits hardly any more are rejected with them.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.alignment import AlignmentParameters, nats_of
+from schemas.messages import Reference
+from streams.match.archive import CandidateRule, NearTimes
+from streams.match.reference_matcher import ALIGNMENT, PHRASE_FLOOR, ReferenceMatcher
+from streams.match.stills import LEAST_COSINE
+
+_ROUNDING = 1e-4
+"""Largest difference of a cosine computed by the archive."""
+_VOICE = 0.6
+"""Cosine of two windows, above which lie those of runs that the voice's likeness rates above 0 (a mean of 0.77), as
+long as the windows of a run resemble each other."""
+_SEGMENT_S = 60.0
+"""Longest segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyRow:
+    """One row is enough."""
+
+    floor: float
+
+    def admits(self, near: NearTimes) -> bool:
+        """Return True."""
+        return len(near.times_s) > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """Evidence that could exceed the penalty for the choice of a line."""
+
+    parameters: AlignmentParameters
+    penalty: float
+    """Nats."""
+
+    @property
+    def floor(self) -> float:
+        """Cosine from which a row is evidence."""
+        return self.parameters.even - _ROUNDING
+
+    def admits(self, near: NearTimes) -> bool:
+        """Return whether the most evidence of these times exceeds the penalty."""
+        nats = nats_of(near.cosine + np.float32(_ROUNDING), self.parameters)
+        gain = np.clip(nats, 0.0, self.parameters.most).astype(np.float64)
+        apart_s = np.diff(near.times_s, prepend=-math.inf, append=math.inf)
+        weight = np.minimum(1.0, np.maximum(apart_s[:-1], apart_s[1:]) / self.parameters.independent_s)
+        # The first time of a run counts in full, whichever that is.
+        return float((weight * gain).sum() + ((1.0 - weight) * gain).max()) > self.penalty
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Pictures: of a still one is enough, and so are two times of a segment before a camera that stands still."""
+
+    aligned: Aligned
+    still: bool
+    """Whether the reference's camera stands still."""
+    whole: bool
+    """Whether the piece is the whole reference."""
+
+    @property
+    def floor(self) -> float:
+        """Cosine from which a row is evidence."""
+        return self.aligned.floor
+
+    def admits(self, near: NearTimes) -> bool:
+        """Return whether a segment could match by the rule that its comparison would follow."""
+        if near.n_times == 1:
+            return float(near.cosine.max()) >= LEAST_COSINE - _ROUNDING
+        if not self.still:
+            return self.aligned.admits(near)
+        # How the pictures vary, which outweighs any likeness, is compared along three times at least.
+        if len(near.times_s) > 1 or not self.whole:
+            return True
+        nats = nats_of(near.cosine + np.float32(_ROUNDING), self.aligned.parameters)
+        return float(nats.max()) > math.log(near.n_times)
+
+
+def rule_of(piece: Reference, reference: ReferenceMatcher, n_pieces: int) -> CandidateRule:
+    """Return the rule for a piece of a reference.
+
+    A passage may lie in several pieces, so each is searched for its share of the evidence.
+
+    Parameters
+    ----------
+    reference
+        All of it.
+    n_pieces
+        Its number of pieces.
+    """
+    if piece.modality not in ALIGNMENT:
+        return AnyRow(PHRASE_FLOOR - _ROUNDING if piece.modality == "text" else _VOICE)
+    parameters = ALIGNMENT[piece.modality]
+    span_s = parameters.max_speed * _SEGMENT_S
+    n_shares = min(n_pieces, 1 + math.ceil(span_s / max(1.0, piece.duration_s)))
+    aligned = Aligned(parameters, _least_penalty(reference, parameters) / n_shares)
+    return Pictures(aligned, reference.still, n_pieces == 1) if piece.modality == "visual" else aligned
+
+
+def _least_penalty(reference: ReferenceMatcher, parameters: AlignmentParameters) -> float:
+    """Return the least that an alignment subtracts for the number of lines tried, nats."""
+    if not len(reference.times_s):
+        return 0.0
+    n_offsets = 1.0 + float(np.ptp(reference.times_s)) / (2.0 * parameters.tolerance_s)
+    return math.log(min(n_offsets, float(len(np.unique(reference.times_s)))))
