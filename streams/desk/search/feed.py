@@ -5,6 +5,7 @@ refuses its search waits, as long as it asks to, and its places stay.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -12,10 +13,11 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from schemas.messages import Post
 from streams.desk.search.platform import Place, RefusedError, SearchPlatform
 from streams.desk.search.settings import SearchSettings
 from streams.desk.search.words import PlatformState
-from streams.feeds.batch import Batch
+from streams.feeds.batch import Batch, FeedRecord
 from streams.feeds.cursor import Progress
 
 log = structlog.get_logger()
@@ -23,6 +25,8 @@ log = structlog.get_logger()
 _WORDS_S = 60.0
 """Time between two looks for words that were added, and cases that were withdrawn."""
 _IDLE_S = 1.0
+_MAX_KNOWN = 10_000
+"""Posts by which repeats are recognised; one beyond them is judged again."""
 _FIRST_WAIT_S, _MAX_WAIT_S = 60.0, 3_600.0
 """Wait after a refusal that names no time; it doubles with each."""
 
@@ -80,6 +84,7 @@ class SearchFeed:
         self._asked_at: dict[str, datetime] = {}
         self._found: dict[str, dict[str, int]] = {}
         self._words_due: datetime | None = None
+        self._known: OrderedDict[str, None] = OrderedDict()
 
     async def batches(self, progress: Progress) -> AsyncGenerator[Batch]:
         """Yield the results of each query, and the changed cursors."""
@@ -145,11 +150,22 @@ class SearchFeed:
         )  # fmt: skip
         found = self._found.setdefault(name, {})
         for case_id in self._words.get(turn.word, ()):
-            found[case_id] = found.get(case_id, 0) + len(results.records)
+            found[case_id] = found.get(case_id, 0) + sum(isinstance(record, Post) for record in results.records)
         self._days[name] = self._counted(name, now)
         self._show()
         parts = {f"place/{key}": msgspec.json.encode(results.place).decode(), **self._day_part(name)}
-        return Batch(results.records, parts=parts)
+        return Batch([record for record in results.records if self._is_new(record)], parts=parts)
+
+    def _is_new(self, record: FeedRecord) -> bool:
+        """Return whether a record was not yielded before: other words and the other search of a server find it too."""
+        if not isinstance(record, Post):
+            return True
+        is_new = record.post_id not in self._known
+        self._known[record.post_id] = None
+        self._known.move_to_end(record.post_id)
+        while len(self._known) > _MAX_KNOWN:
+            self._known.popitem(last=False)
+        return is_new
 
     def _refused(self, turn: _Turn, error: RefusedError, now: datetime) -> Batch:
         """Return the batch that keeps until when the platform waits; its places stay."""
