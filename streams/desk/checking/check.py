@@ -16,9 +16,12 @@ from streams.delivery.platforms.registry import Registry, load_registry
 from streams.desk.checking.answer import Answer
 from streams.desk.checking.outcomes import Outcome, Outcomes, apply_earlier
 from streams.desk.checking.post import checked_post, is_address
+from streams.desk.checking.readers.bluesky import page_of
+from streams.desk.checking.readers.installed import resolving
 from streams.desk.checking.resolve import Resolved, Resolver
 from streams.desk.hits.follower import TopicFollower
 from streams.errors import RecordError, UsageError
+from streams.feeds.batch import FeedRecord, destination
 from streams.kafka.messages import each_message
 from streams.kafka.producer import TopicWriter, writing
 from streams.settings import Settings
@@ -141,7 +144,7 @@ class _Run:
             self._take(msgspec.structs.replace(answer, address=address))
 
     async def _write(self, address: str, found: Resolved) -> None:
-        post = checked_post(self._registry, found.address, datetime.now(UTC), found.media, found.words)
+        post = found.post or checked_post(self._registry, found.address, datetime.now(UTC), found.media, found.words)
         if (known := self._answers.get(post.post_id)) is not None:
             self._take(msgspec.structs.replace(known, address=address))
             return
@@ -150,10 +153,11 @@ class _Run:
             return
         # Before the post is written: its answer cannot come before it is waited for.
         self._outcomes.add(Outcome(address, post, found, self._checking.cases, time.monotonic()))
-        await asyncio.to_thread(self._deliver, post)
+        await asyncio.to_thread(self._deliver, [post, *found.letters])
 
-    def _deliver(self, post: Post) -> None:
-        self._writer.write("posts", post.post_id, post)
+    def _deliver(self, records: Sequence[FeedRecord]) -> None:
+        for record in records:
+            self._writer.write(*destination(record), record)
         self._writer.flush()
 
     def _next_messages(self) -> list[Message]:
@@ -178,11 +182,14 @@ class _Run:
             outcome.was_searched = True
 
 
-async def resolved(
-    settings: Settings, addresses: Sequence[str], resolver: Resolver | None = None
-) -> AsyncGenerator[tuple[str, Resolved | Answer]]:
+async def resolved(settings: Settings, addresses: Sequence[str]) -> AsyncGenerator[tuple[str, Resolved | Answer]]:
     """Yield each address once with its media, or with the answer that it cannot be looked at, as they come."""
-    resolver = resolver or Resolver(settings.media)
+    async with resolving(settings) as resolver, aclosing(_each_resolved(resolver, addresses)) as found:
+        async for one in found:
+            yield one
+
+
+async def _each_resolved(resolver: Resolver, addresses: Sequence[str]) -> AsyncGenerator[tuple[str, Resolved | Answer]]:
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def resolve(address: str) -> tuple[str, Resolved | Answer]:
@@ -197,15 +204,14 @@ async def resolved(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await resolver.close()
 
 
 async def _resolved(resolver: Resolver, address: str) -> Resolved | Answer:
-    if not is_address(address):
+    if not is_address(page := page_of(address)):
         detail = "no address of the web: expected one that begins with https:// or http://"
         return Answer(address=address, result="unread", reason="link_malformed", detail=detail)
     try:
-        return await resolver.resolve(address)
+        return await resolver.resolve(page)
     except RecordError as error:
         return Answer(address=address, result="unread", reason=error.reason, detail=error.detail)
 

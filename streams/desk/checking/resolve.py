@@ -4,12 +4,12 @@ import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
 import structlog
 
-from schemas.messages import Medium
+from schemas.messages import DeadLetter, Medium, Post
 from streams.decode.fetch.received import is_manifest
 from streams.decode.fetch.web import HttpSource
 from streams.decode.settings import MediaSettings
@@ -40,13 +40,17 @@ class Resolved(NamedTuple):
     words: str = ""
     n_named: int = 0
     """Media that the page names, also those beyond `MAX_MEDIA`."""
+    post: Post | None = None
+    """The page's post, where its platform gave it whole, as a feed does; its media are those above."""
+    letters: Sequence[DeadLetter] = ()
+    """Dead letters beside it."""
 
 
 class PageReader(Protocol):
-    """Further reader of pages, such as one that has a program extract their media; asked before Open Graph is."""
+    """Further reader of pages, such as those of a platform's interface; asked before the page is."""
 
     async def read(self, address: str) -> Resolved | None:
-        """Return the media of a page, None if it has nothing for this address."""
+        """Return the media of a page, None if it has nothing for this address; raises as `Resolver.resolve`."""
 
 
 class Resolver:
@@ -65,6 +69,12 @@ class Resolver:
     ) -> None:
         self._source = HttpSource(settings, policy or AddressPolicy(settings.allowed_hosts))
         self._readers = readers
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Close kept connections."""

@@ -8,9 +8,8 @@ import httpx
 import msgspec
 
 from schemas.messages import Post
-from streams.delivery.web_client import NoReply, ask
+from streams.desk.search.bluesky_server import BlueskyServer
 from streams.desk.search.platform import Place, RefusedError, Results
-from streams.desk.search.query import get, read
 from streams.desk.search.settings import SearchSettings
 from streams.feeds.batch import FeedRecord
 from streams.feeds.bluesky.embeds import ENTRYWAY
@@ -23,12 +22,11 @@ from streams.feeds.notes import Notes
 from streams.feeds.times import EARLIEST, from_text
 
 FEED = "search"
-_XRPC = "/xrpc/app.bsky.feed.searchPosts"
+_QUERY = "app.bsky.feed.searchPosts"
 _LIMIT = 100
 _OVERLAP = timedelta(minutes=10)
 """A post may be found some minutes after later ones."""
 _MAX_SEEN = 500
-_TIMEOUT_S = 20.0
 
 
 class BlueskySearch:
@@ -37,9 +35,8 @@ class BlueskySearch:
     name = "bluesky"
 
     def __init__(self, settings: SearchSettings, client: httpx.AsyncClient) -> None:
-        self._settings, self._client = settings, client
-        self._server = settings.bluesky.rstrip("/")
-        self._token = ""
+        self._settings = settings
+        self._server = BlueskyServer(settings, client)
 
     def takes(self, word: str) -> bool:
         """Return True: any word can be searched."""
@@ -51,66 +48,50 @@ class BlueskySearch:
         start = since - _OVERLAP if since else datetime.now(UTC) - timedelta(hours=self._settings.back_h)
         params = {"q": f'"{word}"' if " " in word else word, "sort": "latest", "limit": str(_LIMIT)}
         params["since"] = start.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        answer = await self._get(params | ({"cursor": place.page} if place.page else {}))
+        answer = await self._server.get(_QUERY, params | ({"cursor": place.page} if place.page else {}))
         posts = answer.get("posts")
         if not isinstance(posts, list):
-            raise RefusedError("nonsense", f"{self._server} answers without posts")
+            raise RefusedError("nonsense", f"{self._server.url} answers without posts")
         views = [view for view in posts[:_LIMIT] if isinstance(view, dict)]
         page, seen = str(answer.get("cursor") or "") if views else "", dict.fromkeys(place.seen)
         new = [view for view in views if _identity(view) not in seen]
         newest = max([place.newest, *(str(view.get("indexedAt") or "") for view in views)])
         kept = [*place.seen, *(_identity(view) for view in new)][-_MAX_SEEN:]
-        records = [record for view in new for record in _records(view)]
+        records = [record for view in new for record in records_of(view)]
         following = Place(since=place.since if page else newest or place.since, page=page,
                           newest=newest if page else "", seen=kept)  # fmt: skip
         return Results(records, following, has_more=bool(page))
-
-    async def _get(self, params: Mapping[str, str]) -> dict[str, Any]:
-        token = self._token or await self._log_in()
-        try:
-            found = await get(self._client, self._server + _XRPC, params, token)
-        except RefusedError:
-            self._token = ""  # it may have expired: the next query logs in again
-            raise
-        return found if isinstance(found, dict) else {}
-
-    async def _log_in(self) -> str:
-        if not self._settings.bluesky_account:
-            return ""
-        login = {
-            "identifier": self._settings.bluesky_account,
-            "password": self._settings.bluesky_password.get_secret_value(),
-        }
-        url = f"{self._server}/xrpc/com.atproto.server.createSession"
-        try:
-            answer = read(await ask(self._client, "POST", url, timeout_s=_TIMEOUT_S, json=login))
-        except NoReply as none:
-            raise RefusedError("unavailable", f"{none.address}: {none.error}") from none
-        self._token = str(answer.get("accessJwt") or "") if isinstance(answer, dict) else ""
-        return self._token
 
 
 def _identity(view: Mapping[str, Any]) -> str:
     return f"{view.get('uri')} {view.get('cid')}"[:300]
 
 
-def _records(view: dict[str, Any]) -> list[FeedRecord]:
-    """Return the post of a result with the id that the live feed gives it, and the dead letters beside it."""
+def records_of(view: dict[str, Any], feed: str = FEED) -> list[FeedRecord]:
+    """Return the post of a result with the id that the live feed gives it, and the dead letters beside it.
+
+    Parameters
+    ----------
+    view
+        app.bsky.feed.defs#postView.
+    feed
+        Slug of the feed, for its dead letters.
+    """
     raw, notes = msgspec.json.encode(view), Notes()
 
     def records() -> list[FeedRecord]:
         made = to_record(_event(view, notes), pds=ENTRYWAY)
-        return list(_with_letters(made, notes, raw)) if isinstance(made, Post) else []
+        return list(_with_letters(made, notes, raw, feed)) if isinstance(made, Post) else []
 
     def refused(refusal: Refusal) -> list[FeedRecord]:
-        return [entry_dead_letter(raw, feed=FEED, source="bluesky", line=0, refusal=refusal)]
+        return [entry_dead_letter(raw, feed=feed, source="bluesky", line=0, refusal=refusal)]
 
-    return guarded(FEED, records, refused)
+    return guarded(feed, records, refused)
 
 
-def _with_letters(post: Post, notes: Notes, raw: bytes) -> Iterator[FeedRecord]:
+def _with_letters(post: Post, notes: Notes, raw: bytes, feed: str) -> Iterator[FeedRecord]:
     yield post
-    yield from unread_dead_letters(notes, post.post_id, raw, feed=FEED)
+    yield from unread_dead_letters(notes, post.post_id, raw, feed=feed)
 
 
 def _event(view: Mapping[str, Any], notes: Notes) -> Event:

@@ -41,7 +41,7 @@ class MastodonSearch:
         statuses = await self._get(word, params)
         new = [one for one in statuses if isinstance(one, dict) and _is_after(one.get("id"), place.since)]
         newest = max([place.since, *(str(one["id"]) for one in new)], key=lambda one: (len(one), one))
-        records = [record for one in new for record in _records(one, self._server)]
+        records = [record for one in new for record in records_of(one, self._server)]
         # The first page is of the newest; each later one follows the last result.
         return Results(records, Place(since=newest), has_more=bool(place.since) and len(new) == _LIMIT)
 
@@ -64,16 +64,24 @@ def _is_after(status_id: object, since: str) -> bool:
     return (len(status_id), status_id) > (len(since), since)
 
 
-def _records(status: dict[str, Any], server: str) -> list[FeedRecord]:
-    """Return the post of a status with the id that the live feed gives it, and the dead letters beside it."""
+def records_of(status: dict[str, Any], server: str, feed: str = FEED) -> list[FeedRecord]:
+    """Return the post of a status with the id that the live feed gives it, and the dead letters beside it.
+
+    Parameters
+    ----------
+    server
+        Address of the server that gave it.
+    feed
+        Slug of the feed, for its dead letters.
+    """
     raw = msgspec.json.encode(status)
 
     def records() -> list[FeedRecord]:
         parsed = parse_status(raw)
         post = to_post(parsed.reblog or parsed, server)
-        return [post, *unread_dead_letters(parsed.fields.notes, post.post_id, raw, feed=FEED)]
+        return [post, *unread_dead_letters(parsed.fields.notes, post.post_id, raw, feed=feed)]
 
     def refused(refusal: Refusal) -> list[FeedRecord]:
-        return [entry_dead_letter(raw, feed=FEED, source=server, line=0, refusal=refusal)]
+        return [entry_dead_letter(raw, feed=feed, source=server, line=0, refusal=refusal)]
 
-    return guarded(FEED, records, refused)
+    return guarded(feed, records, refused)
