@@ -23,12 +23,13 @@ def check_token(token: str, host: str) -> None:
 
 
 def token_guard(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
-    """Return a guard that asks for the token, if there is one, but on routes that are open."""
+    """Return a guard that requires the token, if there is one, except on routes that are open or have their own."""
     expected = f"Bearer {token}".encode()
 
     def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         given = connection.headers.get("authorization", "").encode()
-        if token and not handler.opt.get("open") and not hmac.compare_digest(given, expected):
+        is_exempt = handler.opt.get("open") or handler.opt.get("own_token")
+        if token and not is_exempt and not hmac.compare_digest(given, expected):
             raise NotAuthorizedException("the token is missing or wrong", headers={"WWW-Authenticate": "Bearer"})
 
     return check

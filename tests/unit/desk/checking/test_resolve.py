@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from streams.decode.settings import MediaSettings
+from streams.desk.checking import resolve
 from streams.desk.checking.answer import Answer
 from streams.desk.checking.check import resolved
 from streams.desk.checking.resolve import MAX_PAGE_BYTES, Resolved, Resolver
 from streams.errors import RecordError
 from streams.settings import load_settings
+from tests.support.deadline import DEADLINE_S
 from tests.support.platforms.http_server import Response
 from tests.unit.desk.checking.trouble import HTML, Site, links, meta, page
 
@@ -57,7 +59,10 @@ async def test_a_medium_keeps_the_address_that_was_given(site: Site, resolver: R
     assert (await resolver.resolve(f"{site.url}/short")).address == f"{site.url}/short"
 
 
-async def test_the_beginning_of_an_endless_page_is_read(site: Site, resolver: Resolver) -> None:
+async def test_the_beginning_of_an_endless_page_is_read(
+    site: Site, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolve, "_TIMEOUT_S", DEADLINE_S)  # a busy machine takes its time
     head = meta("og:video", "/clip.mp4").encode()
     site.pages["/long"] = Response(200, b"<!doctype html>" + head + b"<p>" * MAX_PAGE_BYTES, HTML)
     (medium,) = (await resolver.resolve(f"{site.url}/long")).media
