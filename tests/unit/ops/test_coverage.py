@@ -3,10 +3,10 @@
 from ops.coverage.__main__ import DOCUMENT, table
 from ops.coverage.cases import cases
 
-_FEW = [("jpg", "still"), ("wav", "sound alone"), ("mkv", "a codec nobody knows")]
+_FEW = [("jpg", "still"), ("wav", "sound alone"), ("mkv", "an unassigned codec id")]
 
 
-async def test_a_row_names_what_was_seen_and_heard_and_why_the_rest_was_not() -> None:
+async def test_a_row_names_what_was_decoded_and_why_the_rest_was_not() -> None:
     few = [case for case in cases() if (case.container, case.oddity) in _FEW]
     rows = (await table(few)).splitlines()[2:]
     assert len(rows) == len(_FEW)
