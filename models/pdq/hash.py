@@ -52,18 +52,38 @@ def picture_hash(picture: Image.Image) -> PictureHash:
     """Return the hashes of a picture, as it is and in all its eight positions; of quality 0 for one below 5 pixels."""
     if max(picture.size) > _MOST_PIXELS:
         picture = picture.reduce(-(-max(picture.size) // _MOST_PIXELS))
-    luma = np.asarray(picture.convert("RGB"), np.float32) @ _LUMA
+    luma = _luma(picture)
     if min(luma.shape) < _LEAST_PIXELS:
         return PictureHash(np.zeros((8, BYTES), np.uint8), 0)
     small = _shrunk(luma)
-    frequencies = _DCT @ small @ _DCT.T
-    return PictureHash(np.stack([_bits(each) for each in _positions(frequencies)]), _quality(small))
+    return PictureHash(np.stack([_bits(each) for each in _positions(_frequencies(small))]), _quality(small))
+
+
+def picture_features(picture: Image.Image) -> npt.NDArray[np.float32]:
+    """Return PDQF, the frequencies that a hash is the signs of: float32 (256,), of a picture of 64 x 64.
+
+    Pictures of other sizes are averaged to it in the bicubic way, as Meta's TMK has ffmpeg do, without PDQ's blur.
+    """
+    if picture.size != (_SIDE, _SIDE):
+        picture = picture.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+    return _frequencies(_luma(picture).astype(np.float64)).astype(np.float32).ravel()
 
 
 def distances(one: Bits, others: Bits) -> npt.NDArray[np.int64]:
     """Return the number of bits in which hashes differ, shape (n, m), for hashes of shapes (n, 32) and (m, 32)."""
     differing: npt.NDArray[np.int64] = np.bitwise_count(one[:, None] ^ others[None]).sum(axis=2, dtype=np.int64)
     return differing
+
+
+def _luma(picture: Image.Image) -> npt.NDArray[np.float32]:
+    luma: npt.NDArray[np.float32] = np.asarray(picture.convert("RGB"), np.float32) @ _LUMA
+    return luma
+
+
+def _frequencies(small: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the lowest 16 x 16 frequencies of 64 x 64 values, without that of the mean."""
+    found: npt.NDArray[np.float64] = _DCT @ small @ _DCT.T
+    return found
 
 
 def _positions(found: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:

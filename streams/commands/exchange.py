@@ -42,20 +42,27 @@ def exchange_export(  # noqa: PLR0917 - options are passed by name
     form: _Format,
     out: _Out,
     member: _Member = 0,
+    tmk: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for TMK+PDQF of the videos, each ID.tmk.")
+    ] = None,
     why: _Why = "",
 ) -> None:
     """Write MD5 of a case's files and PDQ of their pictures, for a list of others."""
     from streams.desk.own_cases import require_case  # noqa: PLC0415 - only this command needs it
     from streams.exchange.export_case import signals_of_case  # noqa: PLC0415 - likewise
     from streams.exchange.formats import FORMATS  # noqa: PLC0415 - likewise
+    from streams.exchange.tmk_of_file import tmk_files_of_case  # noqa: PLC0415 - likewise
 
     settings = load_settings()
     person = current_person(settings)
     require_case(settings, person, "exchange", case_id)
     found = signals_of_case(settings, case_id, files)
+    beside = tmk_files_of_case(settings.media, case_id, files) if tmk is not None else {}
     content = FORMATS[form].write(found, at=datetime.now(UTC), member=member)
     with acting(settings, person, "exchange", case_id, reason(why), detail=f"exported {len(files)} files as {form}"):
         _write(out, content)
+        for name, descriptor in beside.items():
+            _write((tmk or Path()) / name, descriptor)
     hint(f"keep {out}: `jikimi exchange retract {out}` writes the withdrawal of what it has")
 
 
@@ -121,6 +128,22 @@ def exchange_feedback(form: _Format, name: _Name, out: _Out) -> None:
     found = opinions(settings, list_id(name))
     _write(out, FORMATS[form].feedback(found))
     console.print(f"{len(found)} entries that persons decided on")
+
+
+@app.command("compare")
+@needs("exchange")
+def exchange_compare(
+    file: Annotated[Path, typer.Argument(help="Video on this machine; it stays here.")],
+    theirs: Annotated[list[Path], typer.Argument(metavar="TMK", help="Descriptors of others, or folders of *.tmk.")],
+) -> None:
+    """Compare a video with TMK+PDQF files of a list, and print those that are copies by its thresholds."""
+    from streams.exchange.tmk_of_file import compare, tmk_paths  # noqa: PLC0415 - only this command needs it
+
+    n_files = 0
+    for path, found in compare(load_settings().media, file, paths := tmk_paths(theirs)):
+        n_files += 1
+        console.print(f"{path}: level 1 {found.level_1:.3f}, level 2 {found.level_2:.3f}")
+    console.print(f"{n_files} of {len(paths)} files are near")
 
 
 @app.command("serve")

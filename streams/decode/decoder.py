@@ -115,20 +115,24 @@ class Decoder:
         """Return the segments that `segments` will yield."""
         return cut(info, self._settings.segment_s)
 
-    async def segments(self, path: Path, info: MediaInfo, *, reference: bool = False) -> AsyncGenerator[DecodedSegment]:
+    async def segments(
+        self, path: Path, info: MediaInfo, *, reference: bool = False, sampling: Sampling | None = None
+    ) -> AsyncGenerator[DecodedSegment]:
         """Yield a scanned file's segments in order; close the generator if you stop early.
 
         Parameters
         ----------
         reference
             True to sample it as a reference, which costs more and is done once.
+        sampling
+            Sampling in place of either.
 
         Raises
         ------
         UnprocessableError
             With a MediaReason, after the segments that could be decoded.
         """
-        sampling = self._reference_sampling if reference else self._sampling
+        sampling = sampling or (self._reference_sampling if reference else self._sampling)
         with _opened(path) as files:
             answers = self._sandbox.run(
                 msgspec.msgpack.encode(Job(sampling=sampling, info=info)),
