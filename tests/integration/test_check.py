@@ -1,4 +1,4 @@
-"""`jikimi check`: 50 links with every kind of trouble on a running system, and links that are checked again."""
+"""Links that are checked and words that are searched, on a running system: found, judged, acted on."""
 
 import asyncio
 import threading
@@ -13,9 +13,10 @@ from PIL import Image
 from streams.desk.checking.answer import Answer
 from tests.integration.system import System, by_key
 from tests.support.deadline import DEADLINE_S
-from tests.support.platforms.http_server import Response
+from tests.support.platforms.http_server import LocalServer, Response
 from tests.unit.decode.made import moving, tone, video
 from tests.unit.desk.checking.trouble import Site, links, meta, page
+from tests.unit.desk.search.served import Searched, status
 
 TERM = "milkyway77"
 
@@ -26,8 +27,8 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def running(site: Site) -> Iterator[None]:
-    """Run the site in a thread of its own."""
+def running(server: LocalServer) -> Iterator[None]:
+    """Run a server in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -35,11 +36,11 @@ def running(site: Site) -> Iterator[None]:
     def call(work: object) -> None:
         asyncio.run_coroutine_threadsafe(work, loop).result(DEADLINE_S)  # type: ignore[arg-type]
 
-    call(site.__aenter__())
+    call(server.__aenter__())
     try:
         yield
     finally:
-        call(site.__aexit__(None, None, None))
+        call(server.__aexit__(None, None, None))
         call(asyncio.sleep(0.05))  # transports close in the loop's next rounds
         loop.call_soon_threadsafe(loop.stop)
         thread.join(DEADLINE_S)
@@ -117,6 +118,24 @@ def test_a_page_without_a_trace_of_any_case_is_clear_and_a_name_asks_a_person(
     assert (code, found[f"{site.url}/other"].result) == (0, "nothing"), found
     code, found = checked(shared, f"{site.url}/named")
     assert (code, found[f"{site.url}/named"].found[0].case_id) == (4, case_id)
+
+
+def test_a_word_is_searched_and_what_is_found_is_judged_and_taken_down_once(
+    shared: System, case_id: str, site: Site
+) -> None:
+    searched = Searched()
+    searched.statuses = [status(7, f"{TERM} here", video=f"{site.url}/clip.mp4"), status(8, "a walk in the rain")]
+    assert shared.jikimi("case", "search", case_id, TERM).out == f"{TERM}\n"
+    with running(searched):
+        asked = {"JIKIMI_SEARCH_MASTODON": searched.url, "JIKIMI_DELIVERY_ALLOWED_HOSTS": '["127.0.0.1"]'}
+        first = shared.jikimi("feed", "search", "--once", environment=asked)
+        again = shared.jikimi("feed", "search", "--once", environment=asked)
+    assert (first.code, first.out) == (0, "1 posts, 0 refused\n"), first.err
+    assert (again.code, again.out) == (0, "0 posts, 0 refused\n"), again.err
+    url = searched.statuses[0]["url"]
+    events = shared.wait("takedowns", lambda kept: [one.message for one in kept if one.message.post.url == url])
+    assert (events[0].case_id, events[0].post.platform) == (case_id, "mastodon")
+    assert TERM not in repr([kept.message for kept in shared.records("feed-cursors")])
 
 
 def test_a_call_without_links_or_with_an_unknown_case_is_refused(shared: System) -> None:
