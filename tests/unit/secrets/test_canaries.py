@@ -44,10 +44,12 @@ def test_files_are_searched_but_for_those_left_out(tmp_path: Path) -> None:
 
 
 def test_arguments_are_searched_and_the_environment_of_decoders() -> None:
-    waiting = "import sys; sys.stdin.read()"
+    waiting = "import sys; print(flush=True); sys.stdin.read()"
     for arguments, environment in (([SECRET], {}), (["child_main"], {"KEY": SECRET})):
         command = [sys.executable, "-c", waiting, *arguments]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as process:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # the kernel shows no arguments of a process that has only just begun
             found = [one.place.split()[-1] for one in in_processes(forms(MARK))]
             assert str(process.pid) in found
             process.communicate()
