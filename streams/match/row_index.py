@@ -11,10 +11,11 @@ from streams.match.normalisation import Rows
 from streams.match.row_codes import Coded, Codes, Numbers
 from streams.match.runs import Runs, Times
 
-_SHARD_ROWS = 1_000_000
-"""Rows from which a shard is full: it bounds what a withdrawal copies."""
-_RECENT_ROWS = 50_000
-"""Rows from which the shard that takes new references is merged into a large one: it bounds what an addition copies."""
+_SHARD_ROWS = 250_000
+"""Rows from which a shard takes no further references: it bounds what an addition and a withdrawal copy, 11 MB.
+
+Shards are not merged: merging copies of them by faiss 1.15 damages the process's memory.
+"""
 _COMPARED = 2_000_000
 """Codes compared with a query's rows together; with few rows each is compared with more of them."""
 _FEWEST_LISTS = 8
@@ -84,8 +85,9 @@ class RowIndex:
         keys = np.concatenate([_keys(number, runs) for number, runs in added.items()])
         recent = self.codes.empty() if self.recent is None else faiss.clone_index(self.recent)
         recent.add_with_ids(rows, keys)
-        made = replace(self, recent=recent)
-        return made if recent.ntotal < _RECENT_ROWS else made._merged()  # noqa: SLF001 - its own
+        if recent.ntotal < _SHARD_ROWS:
+            return replace(self, recent=recent)
+        return replace(self, shards=(*self.shards, recent), recent=None)
 
     def without(self, numbers: Collection[int]) -> "RowIndex":
         """Return an index without these references' rows; the shards that had some are written anew."""
@@ -94,15 +96,6 @@ class RowIndex:
         shards = [_without(shard, numbers) for shard in self.shards]
         recent = None if self.recent is None else _without(self.recent, numbers)
         return replace(self, shards=tuple(shard for shard in shards if shard.ntotal), recent=recent)
-
-    def _merged(self) -> "RowIndex":
-        """Return the index with its recent rows in the smallest shard, or in one of their own where that is full."""
-        smallest = min(self.shards, key=lambda shard: int(shard.ntotal), default=None)
-        if smallest is None or smallest.ntotal >= _SHARD_ROWS:
-            return replace(self, shards=(*self.shards, self.recent), recent=None)
-        grown, recent = faiss.clone_index(smallest), faiss.clone_index(self.recent)
-        grown.merge_from(recent, 0)
-        return replace(self, shards=(*(one for one in self.shards if one is not smallest), grown), recent=None)
 
     def _n_probes(self, n_query_rows: int) -> int:
         share = _COMPARED / max(1, n_query_rows * self.n_rows)  # an exact copy may have no rows

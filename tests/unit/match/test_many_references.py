@@ -143,14 +143,13 @@ def test_with_few_references_left_all_are_compared_again(many: ReferenceIndex) -
     assert [match.case_id for match in few.search(query(scenes(3), range(24)))] == ["case-3"]
 
 
-def test_shards_are_merged_as_they_grow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_index, "_RECENT_ROWS", 20)
+def test_a_full_shard_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row_index, "_SHARD_ROWS", 100)
     monkeypatch.setattr(indexed_gallery, "_BATCH", 1)
     index = ReferenceIndex(RECORDINGS)
     (space,) = index._spaces.values()
     assert isinstance(space._gallery, IndexedGallery)
-    assert [shard.ntotal for shard in space._gallery._index.shards] == [100, 100, 100, 20]
+    assert [shard.ntotal for shard in space._gallery._index._all()] == [100, 100, 100, 20]
     for number in range(0, N, 9):
         assert index.search(query(near(scenes(number), 0.6), range(24)))[0].case_id == f"case-{number}"
 
