@@ -1,18 +1,15 @@
 """`jikimi takedown tail`: events of takedowns as they come."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from datetime import datetime
 
 import msgspec
-from confluent_kafka import KafkaException
 from rich.console import Console
 
 from schemas.messages import Message, Takedown
-from streams.desk.hits.follower import TopicFollower
+from streams.desk.hits.follower import following
 from streams.desk.hits.lines import print_line
 from streams.desk.local_time import LocalTime
-from streams.errors import UsageError
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 
@@ -27,17 +24,12 @@ def tail(settings: Settings, console: Console, case_id: str | None, since: datet
     """
     wait_for_broker(settings)
     zone = LocalTime(settings)
-    try:
-        with closing(TopicFollower(settings, ["takedowns"], since)) as follower:
-            for event in events_of(follower.messages(), case_id):
-                if json:
-                    print(json_line(event), flush=True)  # noqa: T201 - output of a command
-                else:
-                    print_line(console, line(event, zone))
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
-    except ConnectionError as error:  # the schema registry
-        raise UsageError(str(error)) from error
+    with following(settings, ["takedowns"], since) as follower:
+        for event in events_of(follower.messages(), case_id):
+            if json:
+                print(json_line(event), flush=True)  # noqa: T201 - output of a command
+            else:
+                print_line(console, line(event, zone))
 
 
 def events_of(messages: Iterable[Message], case_id: str | None) -> Iterator[Takedown]:

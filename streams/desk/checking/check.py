@@ -3,12 +3,11 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, aclosing, closing, contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-from confluent_kafka import KafkaException
 
 from schemas.codec import Codec, WireError
 from schemas.messages import DeadLetter, Message, Post, Takedown
@@ -19,7 +18,7 @@ from streams.desk.checking.post import checked_post, is_address
 from streams.desk.checking.readers.bluesky import page_of
 from streams.desk.checking.readers.installed import resolving
 from streams.desk.checking.resolve import Resolved, Resolver
-from streams.desk.hits.follower import TopicFollower
+from streams.desk.hits.follower import TopicFollower, following
 from streams.errors import RecordError, UsageError
 from streams.feeds.batch import FeedRecord, destination
 from streams.kafka.messages import each_message
@@ -83,13 +82,9 @@ def check(settings: Settings, checking: Checking, show: Callable[[Answer], None]
 @contextmanager
 def _broker(settings: Settings) -> Iterator[tuple[TopicWriter, TopicFollower]]:
     """Yield a writer, and a follower of what becomes of posts that are written from now on."""
-    with ExitStack() as stack:
-        writer = stack.enter_context(writing(settings))
-        try:
-            since = datetime.now(UTC) - timedelta(seconds=_CLOCKS_S)
-            yield writer, stack.enter_context(closing(TopicFollower(settings, _TOPICS, since)))
-        except KafkaException as error:
-            raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+    since = datetime.now(UTC) - timedelta(seconds=_CLOCKS_S)
+    with writing(settings) as writer, following(settings, _TOPICS, since) as follower:
+        yield writer, follower
 
 
 class _Run:

@@ -1,6 +1,7 @@
 """Follower of several topics from a time on, without a group, for a command that runs until it is stopped."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 
 import structlog
@@ -9,6 +10,7 @@ from confluent_kafka import Message as Record
 
 from schemas.codec import Codec, WireError
 from schemas.messages import Message
+from streams.errors import UsageError
 from streams.kafka.clients import create_codec, reader_config
 from streams.settings import Settings
 from streams.topology import readers_group
@@ -65,6 +67,24 @@ class TopicFollower:
         if start.offset < 0:
             start.offset = self._consumer.get_watermark_offsets(start, timeout=ANSWER_S)[1]
         return start
+
+
+@contextmanager
+def following(settings: Settings, topics: Sequence[str], since: datetime) -> Iterator[TopicFollower]:
+    """Yield a follower, and close it.
+
+    Raises
+    ------
+    UsageError
+        The broker or the schema registry does not answer, or there is no such topic.
+    """
+    try:
+        with closing(TopicFollower(settings, topics, since)) as follower:
+            yield follower
+    except KafkaException as error:
+        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+    except ConnectionError as error:  # the schema registry
+        raise UsageError(str(error)) from error
 
 
 def decoded(record: Record | None, prefix: str, codec: Codec) -> Message | None:

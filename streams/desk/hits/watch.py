@@ -1,18 +1,15 @@
 """`jikimi watch`: hits as they come."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime
 
 import msgspec
-from confluent_kafka import KafkaException
 from rich.console import Console
 
-from streams.desk.hits.follower import TopicFollower
+from streams.desk.hits.follower import following
 from streams.desk.hits.hit import TOPICS_OF_HITS, Hit, Hits
 from streams.desk.hits.lines import evidence_lines, print_line
 from streams.desk.local_time import LocalTime
-from streams.errors import UsageError
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 
@@ -27,15 +24,10 @@ def watch(settings: Settings, console: Console, case_id: str | None, since: date
     """
     wait_for_broker(settings)
     hits, zone = Hits(case_id), LocalTime(settings)
-    try:
-        with closing(TopicFollower(settings, TOPICS_OF_HITS, since)) as follower:
-            for message in follower.messages():
-                if (hit := hits.of(message)) is not None:
-                    _print(console, hit, None if json else zone)
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
-    except ConnectionError as error:  # the schema registry
-        raise UsageError(str(error)) from error
+    with following(settings, TOPICS_OF_HITS, since) as follower:
+        for message in follower.messages():
+            if (hit := hits.of(message)) is not None:
+                _print(console, hit, None if json else zone)
 
 
 def hit_lines(hit: Hit, zone: LocalTime) -> Iterator[str]:
