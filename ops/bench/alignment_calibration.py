@@ -17,15 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from models.voting import max_by
+from ops.bench.described import default_describers
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Modality
-from streams.evaluation.described import Cache, Models, describe_references
+from streams.evaluation.described import describe_references
 from streams.evaluation.described_set import describe_queries
 from streams.evaluation.judged import build_index
 from streams.evaluation.manifest import Manifest, Query, read_manifest
-from streams.live_models.selection import create_registry, default_choice
 from streams.match.reference_index import ReferenceIndex
-from streams.settings import load_settings
 
 _MODALITIES: tuple[Modality, ...] = ("visual", "audio")
 _PERCENT = (1, 5, 25, 50, 75, 95, 99)
@@ -79,15 +78,12 @@ class Measured:
 
 async def measure(manifest: Manifest, cache: Path | None) -> dict[Modality, Measured]:
     """Describe a set and compare all uploads with all references, by modality."""
-    settings = load_settings()
-    registry = create_registry(settings)
-    models = Models.of(registry, default_choice(registry, settings))
-    kept = Cache(cache, models, settings.media)
-    pieces = await describe_references(settings, models, kept, manifest.references)
+    given = default_describers(cache)
+    pieces = await describe_references(*given, manifest.references)
     index, cases = build_index(pieces, []), {case for case, _ in pieces}
     measured = {modality: Measured() for modality in _MODALITIES}
     queries = [query for query in manifest.queries if query.path]
-    async for query, described in describe_queries(settings, models, kept, queries):
+    async for query, described in describe_queries(*given, queries):
         for modality in _MODALITIES:
             if of_modality := [each for each in described.descriptors if each.modality == modality]:
                 measured[modality].add(query, of_modality, index, cases)

@@ -15,16 +15,15 @@ from pathlib import Path
 
 import msgspec
 
+from ops.bench.described import default_describers
 from ops.bench.made_records import made_piece
 from ops.bench.made_vectors import Made
 from schemas.messages import Case, Match, Reference
-from streams.evaluation.described import Cache, Models, describe_references
+from streams.evaluation.described import Models, describe_references
 from streams.evaluation.described_set import describe_queries
 from streams.evaluation.manifest import Manifest, read_manifest
-from streams.live_models.selection import create_registry, default_choice
 from streams.match import space_index
 from streams.match.reference_index import ReferenceIndex
-from streams.settings import load_settings
 
 _SECONDS, _SCORES = 30, (0.3, 0.5, 0.7, 0.9)
 _NOW = datetime.now(UTC)
@@ -45,21 +44,18 @@ def main() -> None:
 
 async def measure(manifest: Manifest, cache: Path | None, n_made: int) -> None:
     """Describe the set, search and print."""
-    settings = load_settings()
-    registry = create_registry(settings)
-    models = Models.of(registry, default_choice(registry, settings))
-    kept = Cache(cache, models, settings.media)
-    pieces = await describe_references(settings, models, kept, manifest.references)
+    given = default_describers(cache)
+    pieces = await describe_references(*given, manifest.references)
     own = [_entry(f"set-{number}", case, piece) for number, (case, piece) in enumerate(pieces)]
     space_index.MANY = len(own) + n_made
     all_compared = ReferenceIndex(own)
     space_index.MANY = 0
-    indexed = ReferenceIndex([*own, *_made(models, n_made)])
+    indexed = ReferenceIndex([*own, *_made(given.models, n_made)])
     exact: Found = {}
     found: Found = {}
     spent = [0.0, 0.0]
     n_searches = 0
-    async for _, described in describe_queries(settings, models, kept, manifest.queries):
+    async for _, described in describe_queries(*given, manifest.queries):
         for query in described.descriptors:
             for at, (index, into) in enumerate(((all_compared, exact), (indexed, found))):
                 start_s = time.process_time()

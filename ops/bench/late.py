@@ -15,16 +15,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ops.bench.described import described_set
 from schemas.messages import Descriptors
-from streams.evaluation.described import Cache, Models, describe_references
-from streams.evaluation.described_set import describe_background, describe_queries
 from streams.evaluation.judged import build_index
 from streams.evaluation.manifest import Manifest, read_manifest
-from streams.live_models.selection import create_registry, default_choice
 from streams.match.archive import Hit
 from streams.match.milvus_archive import MilvusArchive
 from streams.match.reference_index import ReferenceIndex
-from streams.settings import load_settings
 
 type Pair = tuple[int, str, str]
 """Number of the segment, case and reference."""
@@ -82,7 +79,7 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--cache", type=Path)
     given = parser.parse_args()
-    index, segments = asyncio.run(described(read_manifest(given.manifest), given.cache))
+    index, segments = asyncio.run(indexed(read_manifest(given.manifest), given.cache))
     with tempfile.TemporaryDirectory() as folder:
         archive = MilvusArchive(folder)
         archive_all(archive, segments)
@@ -91,16 +88,10 @@ def main() -> None:
         archive.close()
 
 
-async def described(manifest: Manifest, cache: Path | None) -> tuple[ReferenceIndex, list[Descriptors]]:
+async def indexed(manifest: Manifest, cache: Path | None) -> tuple[ReferenceIndex, list[Descriptors]]:
     """Return the index of a set's references, and the segments of its uploads."""
-    settings = load_settings()
-    registry = create_registry(settings)
-    models = Models.of(registry, default_choice(registry, settings))
-    kept = Cache(cache, models, settings.media)
-    wanted = await describe_references(settings, models, kept, manifest.references)
-    harmless = await describe_background(settings, models, kept, manifest.background)
-    queries = [found async for _, found in describe_queries(settings, models, kept, manifest.queries)]
-    return build_index(wanted, harmless), [one for found in queries for one in found.descriptors]
+    found = await described_set(manifest, cache)
+    return build_index(found.wanted, found.harmless), [one for _, described in found.uploads for one in described]
 
 
 def show(

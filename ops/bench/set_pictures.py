@@ -6,15 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ops.bench.described import described_set
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Reference
-from streams.evaluation.described import Cache, Models, describe_references
-from streams.evaluation.described_set import describe_background, describe_queries
 from streams.evaluation.manifest import Manifest, Query
-from streams.live_models.selection import create_registry, default_choice
 from streams.match.normalisation import Rows
 from streams.match.reference_matcher import ReferenceMatcher, space_of
-from streams.settings import load_settings
 
 
 class Upload(NamedTuple):
@@ -34,15 +31,8 @@ class Pictures(NamedTuple):
 
 async def describe_pictures(manifest: Manifest, cache: Path | None) -> Pictures:
     """Describe a set as `jikimi evaluate` does, with the same cache; raises as it does."""
-    settings = load_settings()
-    registry = create_registry(settings)
-    models = Models.of(registry, default_choice(registry, settings))
-    kept = Cache(cache, models, settings.media)
-    wanted = await describe_references(settings, models, kept, manifest.references)
-    harmless = await describe_background(settings, models, kept, manifest.background)
-    uploads = []
-    async for query, described in describe_queries(settings, models, kept, manifest.queries):
-        uploads.append(Upload(query, [one for one in described.descriptors if one.modality == "visual"]))
+    wanted, harmless, described = await described_set(manifest, cache)
+    uploads = [Upload(query, [one for one in found if one.modality == "visual"]) for query, found in described]
     benign = [unpack(piece.vectors) for _, piece in harmless if piece.modality == "visual"]
     pieces: dict[tuple[str, str], list[Reference]] = defaultdict(list)
     for case, piece in wanted:
