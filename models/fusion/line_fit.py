@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fusion.calibrated import LONE, LONE_AFTER, Line
-from models.metrics import Labels, Numbers
+from models.metrics import Labels, Numbers, expected_calibration_error, reliability_bins
 
 LEAST_SLOPE = 0.2
 """Below it the probability hardly ranks the labels: no line makes it better, another model may."""
@@ -14,7 +14,6 @@ _FOLDS = 5
 _SAMPLES = 2_000
 _STEPS = 60
 _CONVERGED = 1e-9
-_BINS = 10
 _SPREAD = np.array([0.5, 1.0])
 """Standard deviations of the prior of slope and offset, around the line that changes nothing."""
 _IDENTITY = np.array([1.0, 0.0])
@@ -28,7 +27,7 @@ class Scores(NamedTuple):
     log_loss: float
     brier: float
     calibration_error: float
-    """Mean distance of probability and share of copies, in ten equal bins, weighted by their labels."""
+    """Expected calibration error, in ten equal bins."""
 
 
 class HeldOut(NamedTuple):
@@ -91,10 +90,9 @@ def hold_out(logits: Numbers, before: Numbers, copies: Labels, cases: Groups, se
 
 def scores(probabilities: Numbers, copies: Labels) -> Scores:
     """Return the quality of probabilities of shape (n,)."""
-    wrong = probabilities - copies
-    bins = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
-    error = np.abs(np.bincount(bins, wrong, _BINS)).sum() / len(copies)
-    return Scores(float(_losses(probabilities, copies).mean()), float((wrong**2).mean()), float(error))
+    brier = float(((probabilities - copies) ** 2).mean())
+    error = expected_calibration_error(reliability_bins(probabilities, copies))
+    return Scores(float(_losses(probabilities, copies).mean()), brier, error)
 
 
 def _change(
