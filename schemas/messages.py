@@ -179,6 +179,10 @@ class Descriptors(Message, frozen=True, kw_only=True):
     gone: str = ""
     pdq: list[FrameHash] = []
 
+    def thumbnail_at(self, time_s: float) -> bytes | None:
+        """Return the sealed JPEG of the thumbnail nearest to a time, None without thumbnails."""
+        return min(self.thumbnails, key=lambda each: abs(each.time_s - time_s)).jpeg if self.thumbnails else None
+
 
 class Policy(Message, frozen=True, kw_only=True):
     act: float

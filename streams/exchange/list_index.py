@@ -8,7 +8,7 @@ import faiss
 import numpy as np
 
 from models.pdq.hash import BYTES, NEAR_BITS, Bits
-from schemas.messages import Descriptors, Interval, ListPart, Match, Thumbnail
+from schemas.messages import Descriptors, Interval, ListPart, Match
 from streams.describe.exact import keyed
 from streams.exchange.formats.changes import Signal
 
@@ -115,7 +115,7 @@ def _near(query: Descriptors, list_id: str, signal: Signal, seen: list[tuple[flo
     times = [time_s for time_s, _ in seen]
     best_s, bits = min(seen, key=lambda one: one[1])
     interval = Interval(start_s=min(times), end_s=max(times))
-    return _match(list_id, signal, 1.0 - bits / _BITS, interval, _nearest(query.thumbnails, best_s))
+    return _match(list_id, signal, 1.0 - bits / _BITS, interval, query.thumbnail_at(best_s))
 
 
 def _match(list_id: str, signal: Signal, score: float, interval: Interval, thumbnail: bytes | None) -> Match:
@@ -127,7 +127,3 @@ def _match(list_id: str, signal: Signal, score: float, interval: Interval, thumb
         reference=_NO_INTERVAL,
         thumbnail=thumbnail,
     )
-
-
-def _nearest(thumbnails: list[Thumbnail], time_s: float) -> bytes | None:
-    return min(thumbnails, key=lambda thumbnail: abs(thumbnail.time_s - time_s)).jpeg if thumbnails else None

@@ -15,7 +15,7 @@ from models.text.links import leads_away
 from models.text.terms import Named, named
 from models.voice.likeness import most_similar_run
 from schemas.matrix import unpack
-from schemas.messages import Descriptors, Interval, Match, Passage, PieceModality, Reference, Thumbnail
+from schemas.messages import Descriptors, Interval, Match, Passage, PieceModality, Reference
 from streams.match.normalisation import Rows
 from streams.match.stills import is_one_moment, nearest_still
 
@@ -116,7 +116,7 @@ class ReferenceMatcher:
             query=best.query,
             reference=best.reference,
             speed=best.speed,
-            thumbnail=_nearest(query.thumbnails, (best.query.start_s + best.query.end_s) / 2),
+            thumbnail=query.thumbnail_at((best.query.start_s + best.query.end_s) / 2),
             passages=passages,
         )
 
@@ -131,7 +131,7 @@ class ReferenceMatcher:
             score=found.score,
             query=Interval(start_s=query_s, end_s=query_s),
             reference=Interval(start_s=found.start_s, end_s=found.end_s),
-            thumbnail=_nearest(query.thumbnails, query_s),
+            thumbnail=query.thumbnail_at(query_s),
         )
 
     def _match_voice(self, query: Descriptors) -> Match | None:
@@ -187,7 +187,3 @@ def _passage(found: Alignment) -> Passage:
         speed=found.speed,
         score=found.score,
     )
-
-
-def _nearest(thumbnails: list[Thumbnail], time_s: float) -> bytes | None:
-    return min(thumbnails, key=lambda thumbnail: abs(thumbnail.time_s - time_s)).jpeg if thumbnails else None
