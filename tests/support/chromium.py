@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+from tests.support.deadline import DEADLINE_S
+
+if TYPE_CHECKING:
+    from selenium.webdriver.remote.remote_connection import RemoteConnection
 
 PROGRAMS = ("chromium", "chromedriver")
 HOW_TO_GET_IT = "install Debian's packages chromium and chromium-driver"
@@ -65,8 +70,10 @@ def chromium(*, net_log: Path | None = None, downloads: Path | None = None) -> I
         options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
         driver = Chrome(options=options, service=ChromeService(executable_path=str(shutil.which("chromedriver"))))
         try:
-            driver.set_script_timeout(300)
-            driver.set_page_load_timeout(300)
+            driver.set_script_timeout(DEADLINE_S)
+            driver.set_page_load_timeout(DEADLINE_S)
+            # Selenium's own limit of 120 s would come before these.
+            cast("RemoteConnection", driver.command_executor).client_config.timeout = 1.1 * DEADLINE_S
             yield driver
         finally:
             driver.quit()
