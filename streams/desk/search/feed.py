@@ -27,6 +27,7 @@ _WORDS_S = 60.0
 _IDLE_S = 1.0
 _MAX_KNOWN = 10_000
 """Posts by which repeats are recognised; one beyond them is judged again."""
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _FIRST_WAIT_S, _MAX_WAIT_S = 60.0, 3_600.0
 """Wait after a refusal that names no time; it doubles with each."""
 
@@ -128,11 +129,18 @@ class SearchFeed:
         return min(due, key=self._due_at, default=None)
 
     def _may_ask(self, name: str, now: datetime) -> bool:
-        day = self._days.get(name, _Day())
-        asked_at = self._asked_at.get(name)
+        asked_at, waits_until = self._asked_at.get(name), self._day(name).waits_until
         is_paced = asked_at is None or now - asked_at >= timedelta(minutes=1 / self._settings.per_minute)
-        is_spent = day.day == now.date().isoformat() and day.asked >= self._settings.per_day
-        return (is_paced or self._once) and not is_spent and (day.waits_until is None or day.waits_until <= now)
+        may_go_on = waits_until is None or waits_until <= now
+        return (is_paced or self._once) and may_go_on and not self._is_spent(name, now)
+
+    def _day(self, name: str) -> _Day:
+        return self._days.get(name, _Day())
+
+    def _is_spent(self, name: str, now: datetime) -> bool:
+        """Return whether the day's budget of a platform is used up."""
+        day = self._day(name)
+        return day.day == now.date().isoformat() and day.asked >= self._settings.per_day
 
     def _due_at(self, turn: _Turn) -> datetime:
         return self._due.get((turn.platform.name, turn.word), datetime.min.replace(tzinfo=UTC))
@@ -145,9 +153,7 @@ class SearchFeed:
         except RefusedError as error:
             return self._refused(turn, error, now)
         self._places[key] = results.place
-        self._due[name, turn.word] = datetime.max.replace(tzinfo=UTC) if self._once and not results.has_more else (
-            now if results.has_more else now + timedelta(seconds=self._settings.interval_s)
-        )  # fmt: skip
+        self._due[name, turn.word] = now if results.has_more else self._next_look(now)
         found = self._found.setdefault(name, {})
         for case_id in self._words.get(turn.word, ()):
             found[case_id] = found.get(case_id, 0) + sum(isinstance(record, Post) for record in results.records)
@@ -170,21 +176,25 @@ class SearchFeed:
     def _refused(self, turn: _Turn, error: RefusedError, now: datetime) -> Batch:
         """Return the batch that keeps until when the platform waits; its places stay."""
         name, counted = turn.platform.name, self._counted(turn.platform.name, now)
-        refusals = self._days.get(name, _Day()).refusals + 1
+        refusals = self._day(name).refusals + 1
         wait_s = error.wait_s if error.wait_s is not None else min(_FIRST_WAIT_S * 2 ** (refusals - 1), _MAX_WAIT_S)
         until = now + timedelta(seconds=wait_s)
         self._days[name] = msgspec.structs.replace(
             counted, waits_until=until, reason=error.reason, refusals=min(refusals, 20)
         )
         if self._once:
-            self._due[name, turn.word] = datetime.max.replace(tzinfo=UTC)
+            self._due[name, turn.word] = _NEVER
         log.warning("search refused", platform=name, reason=error.reason, detail=error.detail, again_in_s=round(wait_s))
         self._show()
         return Batch(parts=self._day_part(name))
 
+    def _next_look(self, now: datetime) -> datetime:
+        """Return when a word whose results are all read is due again: never in a single run."""
+        return _NEVER if self._once else now + timedelta(seconds=self._settings.interval_s)
+
     def _counted(self, name: str, now: datetime) -> _Day:
         """Return the platform's day with one more query, and no wait."""
-        day, before = now.date().isoformat(), self._days.get(name, _Day())
+        day, before = now.date().isoformat(), self._day(name)
         return _Day(day, before.asked + 1 if before.day == day else 1)
 
     def _day_part(self, name: str) -> dict[str, str | None]:
@@ -200,8 +210,8 @@ class SearchFeed:
             log.warning("state of searches not kept", error=type(error).__name__)
 
     def _state(self, name: str) -> PlatformState:
-        day, now = self._days.get(name, _Day()), self._clock()
-        is_spent = day.day == now.date().isoformat() and day.asked >= self._settings.per_day
+        day, now = self._day(name), self._clock()
+        is_spent = self._is_spent(name, now)
         tomorrow = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
         return PlatformState(
             platform=name,

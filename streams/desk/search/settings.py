@@ -31,4 +31,4 @@ class SearchSettings(SecretSettings):
     interval_s: PositiveFloat = 120.0
     """Shortest time between two queries of one word on one platform, unless more results are waiting."""
     back_h: PositiveFloat = 168.0
-    """How far back the first query of a word goes, where the platform can tell; hours."""
+    """How far back the first query of a word goes, on platforms that take a time; hours."""
