@@ -126,14 +126,14 @@ def platform_routes(access: PlatformAccess | None) -> Sequence[HTTPRouteHandler]
     return [read_takedowns, report_outcome]
 
 
-def _answer(takedown_id: str, told: Outcome) -> PlatformAnswer:
+def _answer(takedown_id: str, reported: Outcome) -> PlatformAnswer:
     """Return the answer that `jikimi answers` would get of the same platform."""
-    if told.outcome == "refused" and not told.reason.strip():
+    if reported.outcome == "refused" and not reported.reason.strip():
         raise EntryError("refused needs a reason")
-    kind: Literal["refused", "removed"] = "refused" if told.outcome == "refused" else "removed"
-    return PlatformAnswer(takedown_id=takedown_id, outcome=kind, reason=told.reason)
+    kind: Literal["refused", "removed"] = "refused" if reported.outcome == "refused" else "removed"
+    return PlatformAnswer(takedown_id=takedown_id, outcome=kind, reason=reported.reason)
 
 
-def _id(takedown_id: str, told: Outcome) -> str:
+def _id(takedown_id: str, reported: Outcome) -> str:
     """Return the id of an outcome, in place of a webhook's: the same when it is repeated."""
-    return record_id("outcome", takedown_id, told.outcome, told.reason)
+    return record_id("outcome", takedown_id, reported.outcome, reported.reason)

@@ -14,7 +14,7 @@ _MIN_LENGTH = 16
 
 
 class PlatformTokens:
-    """Platforms by their tokens, which are kept as digests: finding one takes no time that tells how near it was.
+    """Platforms by their tokens, which are kept as digests: the time of a lookup does not depend on how near it was.
 
     Parameters
     ----------

@@ -125,7 +125,7 @@ class _Reader:
             self._add(content, "video" if name in _VIDEO else "audio" if name in _AUDIO else "image")
 
     def _last_is_player(self) -> None:
-        """Take the last video for a page that plays one, as its type, which follows it, tells."""
+        """Take the last video for a page that plays one: its type follows it."""
         if self._kinds:
             url, kind = self._kinds.popitem()
             self._add(url, "player" if kind_of(url) is None else kind)

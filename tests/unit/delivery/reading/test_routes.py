@@ -129,9 +129,9 @@ async def test_a_platforms_token_submits_nothing() -> None:
         assert (await client.post("/v1/posts", json={"caption": "a"})).status_code == 401
 
 
-@pytest.mark.parametrize(("told", "outcome"), [("removed", "gone"), ("gone", "gone"), ("refused", "refused")])
-async def test_an_outcome_is_the_platforms_answer_and_the_same_when_repeated(told: str, outcome: str) -> None:
-    kept, body = Kept(), {"outcome": told, "reason": "not\nillegal"}
+@pytest.mark.parametrize(("reported", "outcome"), [("removed", "gone"), ("gone", "gone"), ("refused", "refused")])
+async def test_an_outcome_is_the_platforms_answer_and_the_same_when_repeated(reported: str, outcome: str) -> None:
+    kept, body = Kept(), {"outcome": reported, "reason": "not\nillegal"}
     async with serving([], kept) as client:
         answers = [await client.post(f"/v1/takedowns/{TAKEDOWN}/outcome", json=body) for _ in range(2)]
     first, second = kept.written
@@ -171,10 +171,10 @@ async def test_a_broker_that_is_down_is_503_for_outcomes(monkeypatch: pytest.Mon
     kept = Kept()
     kept.is_down = True
     async with serving([], kept) as client:
-        told = await client.post(f"/v1/takedowns/{TAKEDOWN}/outcome", json={"outcome": "gone"})
+        reported = await client.post(f"/v1/takedowns/{TAKEDOWN}/outcome", json={"outcome": "gone"})
         monkeypatch.setattr(log_module, "MAX_WAITING", 0)
         read = await client.get("/v1/takedowns")
-    assert (told.status_code, read.status_code) == (503, 429)
+    assert (reported.status_code, read.status_code) == (503, 429)
 
 
 def with_secrets(**secrets: str) -> Settings:
