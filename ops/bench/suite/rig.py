@@ -19,7 +19,7 @@ from streams.demo.processes import Worker
 from streams.demo.scenario import CLOVER
 from streams.desk.open_case import NewCase, add_case
 from streams.kafka import topic_admin
-from streams.kafka.producer import writing
+from streams.kafka.producer import TopicWriter, writing
 from streams.settings import Settings, load_settings
 from streams.topology import STAGES
 
@@ -38,6 +38,8 @@ class Rig:
     environment: Mapping[str, str]
     folder: Path
     broker: Broker
+    writer: TopicWriter
+    """One for all posts, as a feed has: half a second passes before a new one has its id from the broker."""
 
     def worker(self, stages: Sequence[str], name: str = "") -> Worker:
         """Return a worker of these stages, not started; a second one of the same stages needs a name."""
@@ -47,10 +49,10 @@ class Rig:
 
     def feed(self, posts: Collection[Post]) -> None:
         """Write posts that are seen now."""
-        with writing(self.settings) as writer:
-            for post in posts:
-                now = datetime.now(UTC)
-                writer.write("posts", post.post_id, msgspec.structs.replace(post, published_at=now, seen_at=now))
+        for post in posts:
+            now = datetime.now(UTC)
+            self.writer.write("posts", post.post_id, msgspec.structs.replace(post, published_at=now, seen_at=now))
+        self.writer.flush()
 
     def wait(self, topic: str, wanted: Collection[str], workers: Collection[Worker]) -> dict[str, Message]:
         """Return the first message of each of these posts in a topic, when all have one.
@@ -102,7 +104,8 @@ def rig(folder: Path, media: Path, **changes: str) -> Iterator[Rig]:
             settings = load_settings()
             topic_admin.create(settings, replication=1)
             add_case(settings, NewCase(CLOVER.name, CLOVER.references, CLOVER.terms))
-            yield Rig(settings, environment, folder, Broker(kafka.bootstrap, settings.topic_prefix))
+            with writing(settings) as writer:
+                yield Rig(settings, environment, folder, Broker(kafka.bootstrap, settings.topic_prefix), writer)
 
 
 def several(models: Sequence[Post], n: int, name: str) -> list[Post]:
