@@ -12,28 +12,10 @@ from streams.fusion.join_window import JoinWindow
 from streams.fusion.post_state import PostState
 from streams.fusion.rules import Rules
 from streams.live_models.selection import create_registry, default_choice
+from streams.replay.run_state import RunState
 from streams.settings import Settings
 
 _CODEC = Codec()
-
-
-class _Memory:
-    """Store of a replay."""
-
-    def __init__(self) -> None:
-        self.states: dict[bytes, bytes] = {}
-
-    def get(self, key: bytes, /) -> bytes | None:
-        return self.states.get(key)
-
-    def items(self) -> Iterable[tuple[bytes, bytes]]:
-        return self.states.items()
-
-    async def put(self, key: bytes, value: bytes) -> None:
-        self.states[key] = value
-
-    async def erase(self, key: bytes) -> None:
-        self.states.pop(key, None)
 
 
 def differing_states(settings: Settings, broker: Broker, posts: set[str]) -> list[str]:
@@ -53,14 +35,14 @@ async def _replayed(rules: Rules, scores: list[Scores]) -> dict[str, PostState]:
     async def same_rules(_: set[str]) -> Rules:
         return rules
 
-    store = _Memory()
+    store = RunState()
     window = JoinWindow(store, same_rules, deadline_s=0.0, retention_s=0.0)
     for message in scores:
         state, verdicts, _ = await window.add(message, 0.0)
         await window.save(state, verdicts, 0.0)
     for state in window.open_states():
         await window.save(state, await window.close(state, 0.0), 0.0)
-    return _states(store.states.values())
+    return _states(value for _, value in store.items())
 
 
 def _states(values: Iterable[bytes]) -> dict[str, PostState]:

@@ -1,4 +1,4 @@
-"""Table of a stage: bytes by key in memory and in a compacted topic, one partition of which has one writer at a time.
+"""Table of a stage: bytes by key here and in a compacted topic, one partition of which has one writer at a time.
 
 Each partition is written in transactions under an id of its own. A worker that gets a partition first begins to write
 under that id, which fences every earlier owner, and then reads the partition to its end: after that no write of an
@@ -10,9 +10,10 @@ embedded one, fences nobody.
 """
 
 import asyncio
+import sqlite3
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +23,7 @@ from confluent_kafka import KafkaException
 
 from schemas.topics import TOPICS
 from streams.engine.guard import DeliveryError
+from streams.engine.states import States
 from streams.errors import UnprocessableError, UsageError
 from streams.kafka.range_reader import RangeReader
 from streams.kafka.transactions import TransactionWriter
@@ -49,7 +51,7 @@ class _Waiting(NamedTuple):
 
 
 class TablePartition:
-    """States of one partition, from its acquisition until it is lost; memory and topic never disagree.
+    """States of one partition, from its acquisition until it is lost; they and the topic never disagree.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ class TablePartition:
     def __init__(
         self,
         topic: str,
-        states: dict[bytes, bytes],
+        states: States,
         write: Callable[[Collection[_Write]], None],
         pool: ThreadPoolExecutor,
     ) -> None:
@@ -79,6 +81,10 @@ class TablePartition:
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Return all keys with their values."""
         return self.states.items()
+
+    def due(self, now_s: float) -> Iterator[bytes]:
+        """Yield the keys that are due, as `States.due`."""
+        return self.states.due(now_s)
 
     async def put(self, key: bytes, value: bytes) -> None:
         """Set a key and return once the broker has it; nothing is written after the partition was lost.
@@ -123,13 +129,10 @@ class TablePartition:
     async def _commit(self, writes: list[_Write]) -> DeliveryError | None:
         try:
             await asyncio.get_running_loop().run_in_executor(self._pool, self._write, writes)
+            for key, value in writes:
+                _apply(self.states, key, value)
         except Exception as error:  # noqa: BLE001 - whatever it is, the writes that wait must end
             return None if self.lost else DeliveryError(f"table {self._topic} could not be written: {error!r}")
-        for key, value in writes:
-            if value is None:
-                self.states.pop(key, None)
-            else:
-                self.states[key] = value
         return None
 
 
@@ -147,11 +150,16 @@ class DurableTable:
     ----------
     topic
         Without prefix; compacted, with as many partitions as the topic whose records are joined.
+    due_of
+        As of `States`.
     """
 
-    def __init__(self, context: "Context", topic: str) -> None:
+    def __init__(
+        self, context: "Context", topic: str, due_of: Callable[[bytes], float | None] = lambda _: None
+    ) -> None:
         self._context = context
         self._topic = topic
+        self._due_of = due_of
         self._held: dict[int, _Held] = {}
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"table-{topic}")
@@ -180,16 +188,14 @@ class DurableTable:
         if before is not None:
             before.table.lost = True
         generation = self._context.generation()
+        states = before.table.states if before is not None else States(self._due_of)
         try:
             write = await self._context.retry_while_unreachable(partial(self._in_thread, self._fence, partition))
-            read = partial(self._in_thread, self._read, partition, before.position if before is not None else 0)
-            changes, position = await self._context.retry_while_unreachable(read)
-        except (KafkaException, UsageError) as error:
+            start = before.position if before is not None else 0
+            read = partial(self._in_thread, self._read, partition, start, states)
+            position = await self._context.retry_while_unreachable(read)
+        except (KafkaException, UsageError, sqlite3.Error) as error:
             raise DeliveryError(f"table {self._topic} could not be read: {error}") from error
-        states = before.table.states if before is not None else {}
-        states |= {key: value for key, value in changes.items() if value is not None}
-        for key in [key for key, value in changes.items() if value is None]:
-            states.pop(key, None)
         log.info("table partition acquired", topic=self._topic, partition=partition, states=len(states))
         return _Held(generation, TablePartition(self._topic, states, write, self._pool), position)
 
@@ -213,12 +219,18 @@ class DurableTable:
 
         return write
 
-    def _read(self, partition: int, start: int) -> tuple[dict[bytes, bytes | None], int]:
-        """Return the last values from an offset to the end, and the offset after the last record."""
-        changes: dict[bytes, bytes | None] = {}
+    def _read(self, partition: int, start: int, states: States) -> int:
+        """Apply the records from an offset to the end, which may be repeated; return the offset after the last."""
         if self._ranges.is_empty(partition):
-            return changes, start
+            return start
         for record in self._ranges.read(partition, start, sys.maxsize):
-            changes[record.key or b""] = record.value
+            _apply(states, record.key or b"", record.value)
             start = record.offset + 1
-        return changes, start
+        return start
+
+
+def _apply(states: States, key: bytes, value: bytes | None) -> None:
+    if value is None:
+        states.pop(key, None)
+    else:
+        states[key] = value

@@ -10,7 +10,6 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from schemas.messages import Look, Scores, Verdict
-from streams.fusion.deadline_timers import DeadlineTimers
 from streams.fusion.post_state import PostState
 from streams.fusion.rules import Rules
 
@@ -19,9 +18,14 @@ type RulesOf = Callable[[set[str]], Awaitable[Rules]]
 
 
 class _Deadline(msgspec.Struct):
-    """The one field of a state that its timer needs, which is read much faster than the whole."""
+    """The one field of a state that a store needs, which is read much faster than the whole."""
 
     deadline_s: float
+
+
+def deadline_of(state: bytes) -> float:
+    """Return the deadline of a stored state, seconds since the epoch."""
+    return msgspec.msgpack.decode(state, type=_Deadline).deadline_s
 
 
 class Store(Protocol):
@@ -32,6 +36,9 @@ class Store(Protocol):
 
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Return all keys with their values."""
+
+    def due(self, now_s: float) -> Iterator[bytes]:
+        """Yield each key whose deadline has come, by deadline and then by key, also those that are set meanwhile."""
 
     async def put(self, key: bytes, value: bytes) -> None:
         """Set the value of a key and return once it is as durable as the store makes it."""
@@ -66,13 +73,10 @@ class JoinWindow:
         self._rules = rules
         self._deadline_s = deadline_s
         self._retention_s = retention_s
-        self.timers = DeadlineTimers()
 
-    def restore_timers(self) -> None:
-        """Set the timers from the store, whose states may have changed as a whole."""
-        self.timers.clear()
-        for key, value in self.store.items():
-            self.timers.set(key.decode(), msgspec.msgpack.decode(value, type=_Deadline).deadline_s)
+    def expired(self, now_s: float) -> Iterator[str]:
+        """Yield the posts whose deadline has come, earliest first; each stays due until it is saved or evicted."""
+        return (key.decode() for key in self.store.due(now_s))
 
     def state(self, post_id: str) -> PostState | None:
         """Return the state of a post, None if there is none."""
@@ -104,12 +108,11 @@ class JoinWindow:
         return state.close(await self._rules(set(state.evidence)), now_s)
 
     async def save(self, state: PostState, delivered: list[Verdict], now_s: float) -> None:
-        """Store a state and set its timer; the verdicts delivered are not raised again."""
+        """Store a state with its next deadline; the verdicts delivered are not raised again."""
         state.mark_delivered(delivered)
         if state.is_settled:
             state.deadline_s = now_s + self._retention_s
         await self.store.put(state.post.post_id.encode(), msgspec.msgpack.encode(state))
-        self.timers.set(state.post.post_id, state.deadline_s)
 
     async def evict(self, post_id: str) -> None:
         """Erase the state of a post after its retention."""

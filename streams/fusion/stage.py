@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from functools import partial
+from itertools import batched
 from typing import NamedTuple, Protocol, Self
 from weakref import WeakValueDictionary
 
@@ -15,17 +16,19 @@ from schemas.messages import Choice, Look, Policy, Scores, Verdict
 from streams.engine.context import Context
 from streams.engine.durable_table import DurableTable
 from streams.engine.record import Output, Record
-from streams.fusion.join_window import JoinWindow, Store
+from streams.fusion.join_window import JoinWindow, Store, deadline_of
 from streams.fusion.post_state import PostState
 from streams.fusion.rules import Rules
 from streams.telemetry import metrics, trace
 
 _TICK_S = 0.25
+_AT_ONCE = 64
+"""Posts that are closed or evicted together: their states are written in one transaction."""
 
 
 def create(context: Context) -> None:
-    """Attach the stage's agent, its table and its timers to the context's app."""
-    fusion = Fusion(context, DurableTable(context, "fusion-state"))
+    """Attach the stage's agent, its table and its deadlines to the context's app."""
+    fusion = Fusion(context, DurableTable(context, "fusion-state", deadline_of))
     context.background(fusion.watch_deadlines)
 
     @context.stage("fusion", reads="scores")
@@ -87,13 +90,12 @@ class Fusion:
         return Rules(live.model, policies, self._context.settings.looks_from)
 
     async def window(self, partition: int) -> JoinWindow:
-        """Return the join window of an assigned partition, with its timers; a new one after each rebalance."""
+        """Return the join window of an assigned partition, a new one after each rebalance."""
         store = await self._table.acquire(partition)
         window = self._windows.get(partition)
         if window is None or window.store is not store:
             settings = self._context.settings
             window = JoinWindow(store, self.rules, settings.fusion_deadline_s, settings.fusion_memory_s)
-            window.restore_timers()
             self._windows[partition] = window
         return window
 
@@ -120,15 +122,24 @@ class Fusion:
             await self.expire_due()
 
     async def expire_due(self) -> None:
-        """Handle the timers that have expired, as long as no rebalance moves their partitions."""
+        """Handle the deadlines that have come, as long as no rebalance moves their partitions."""
         for partition in sorted(self._settled()):
             window = await self.window(partition)
-            expired = window.timers.expired(time.time())
-            while not self._context.app.rebalancing and (post_id := next(expired, None)) is not None:
-                await self._context.retry_while_unreachable(partial(self._expire, partition, window, post_id))
+            for post_ids in batched(window.expired(time.time()), _AT_ONCE):
+                if self._context.app.rebalancing:
+                    return
+                await self._expire_all(partition, window, post_ids)
+
+    async def _expire_all(self, partition: int, window: JoinWindow, post_ids: Collection[str]) -> None:
+        """Close or evict posts at once, and raise the first error when all have ended."""
+        steps = (partial(self._expire, partition, window, post_id) for post_id in post_ids)
+        work = (self._context.retry_while_unreachable(step) for step in steps)
+        for outcome in await asyncio.gather(*work, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     def _settled(self) -> set[int]:
-        """Return the assigned partitions, none during a rebalance; drop the states and timers of all others."""
+        """Return the assigned partitions, none during a rebalance; drop the states of all others."""
         if self._context.app.rebalancing:
             return set()
         owned = self._context.owned("scores")

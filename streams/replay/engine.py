@@ -248,7 +248,7 @@ class Engine:
             )  # no commit in between: what it answers is in the state
 
     async def _expire(self, now_s: float) -> None:
-        for post_id in self.parts.window.timers.expired(now_s):
+        for post_id in self.parts.window.expired(now_s):
             state = self.parts.window.state(post_id)
             assert state is not None
             if state.is_settled:

@@ -100,7 +100,6 @@ class _Session:
         run_writer = await self._open_writer()
         progress, state = await self._restore(run_writer)
         window = JoinWindow(state, run_cases.rules, progress.deadline_s, progress.memory_s)
-        window.restore_timers()
         reader = await asyncio.to_thread(self._reader, progress)
         self._stack.callback(reader.close)
         parts = Parts(

@@ -1,6 +1,9 @@
-"""Join state of a run, kept in memory; its changes are written with the outputs that they belong to."""
+"""Join state of a run; its changes are written with the outputs that they belong to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+
+from streams.engine.states import States
+from streams.fusion.join_window import deadline_of
 
 
 class RunState:
@@ -12,8 +15,9 @@ class RunState:
         States in the topic of a restarted run.
     """
 
-    def __init__(self, states: dict[bytes, bytes] | None = None) -> None:
-        self._states = dict(states or {})
+    def __init__(self, states: Mapping[bytes, bytes] | None = None) -> None:
+        self._states = States(deadline_of)
+        self._states.update(states or {})
         self._changed: set[bytes] = set()
 
     def get(self, key: bytes, /) -> bytes | None:
@@ -23,6 +27,10 @@ class RunState:
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Return all posts with their states."""
         return self._states.items()
+
+    def due(self, now_s: float) -> Iterator[bytes]:
+        """Yield the posts whose deadline has come, as `States.due`."""
+        return self._states.due(now_s)
 
     async def put(self, key: bytes, value: bytes) -> None:
         """Set the state of a post."""

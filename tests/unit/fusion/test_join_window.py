@@ -25,9 +25,7 @@ async def rules(_: set[str]) -> Rules:
 
 
 def window_over(state: RunState) -> JoinWindow:
-    window = JoinWindow(state, rules, DEADLINE_S, RETENTION_S)
-    window.restore_timers()
-    return window
+    return JoinWindow(state, rules, DEADLINE_S, RETENTION_S)
 
 
 def of_post(post_id: str, found: Scores) -> Scores:
@@ -44,7 +42,7 @@ async def add(window: JoinWindow, post_id: str, found: Scores, now_s: float) -> 
 async def expire(window: JoinWindow, now_s: float) -> list[tuple[str, list[Verdict]]]:
     """Close and evict what is due, as the engine of a run does; return the posts closed."""
     closed = []
-    for post_id in window.timers.expired(now_s):
+    for post_id in window.expired(now_s):
         state = window.state(post_id)
         assert state is not None
         if state.is_settled:

@@ -295,7 +295,7 @@ async def test_a_look_moves_the_deadline_once_and_a_closed_post_that_waits_is_no
     assert state is not None
     assert (state.closed, state.is_settled, state.deadline_s) == (True, False, 100.0 + DEADLINE_S)
     assert [found.post.post_id for found in window.open_states()] == ["p1"]
-    assert list(window.timers.expired(100.0 + DEADLINE_S)) == ["p1"]
+    assert list(window.expired(100.0 + DEADLINE_S)) == ["p1"]
     verdicts = await window.close(state, 130.0)
     await window.save(state, verdicts, 130.0)
     assert [(one.decision, one.reason) for one in verdicts] == [("review", "late")]

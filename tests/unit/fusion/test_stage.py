@@ -1,5 +1,6 @@
 """Deadlines and partitions of a live fusion worker; its table is a dictionary, no Kafka."""
 
+import asyncio
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -20,7 +21,7 @@ from streams.fusion.stage import Fusion
 from streams.replay.run_state import RunState
 from streams.settings import load_settings
 from streams.telemetry import trace
-from tests.unit.made_messages import POLICY, match, scores
+from tests.unit.made_messages import POLICY, match, post_ref, scores
 
 _HEADERS = {"traceparent": b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 
@@ -63,8 +64,12 @@ async def add(fusion: Fusion, **given: Any) -> None:
     await fusion.save(window, *await window.add(message, time.time()))
 
 
+async def kept(fusion: Fusion) -> dict[bytes, bytes]:
+    return dict((await fusion.window(PARTITION)).store.items())
+
+
 async def expire(fusion: Fusion, monkeypatch: pytest.MonkeyPatch, after_s: float) -> list[Any]:
-    """Handle the timers that have expired so much later; return the verdicts sent, with their headers."""
+    """Handle the deadlines that have come so much later; return the verdicts sent, with their headers."""
     sent: list[Any] = []
 
     async def send(topic: str, key: str, message: Any) -> None:
@@ -78,20 +83,20 @@ async def expire(fusion: Fusion, monkeypatch: pytest.MonkeyPatch, after_s: float
     return sent
 
 
-async def test_a_post_has_one_timer_until_its_state_is_evicted(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_post_has_one_state_until_it_is_evicted(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
     with trace.span("fusion", "scores", _HEADERS):
         for number in range(20):
             await add(fusion, number=number)
-    assert len((await fusion.window(PARTITION)).timers) == 1
+    assert len(await kept(fusion)) == 1
     assert await expire(fusion, monkeypatch, 29) == []
     ((verdict, headers),) = await expire(fusion, monkeypatch, 31)
     assert (verdict.reason, headers) == ("deadline", _HEADERS)
-    assert len((await fusion.window(PARTITION)).timers) == 1
+    assert len(await kept(fusion)) == 1
     assert await expire(fusion, monkeypatch, 1020) == []
     assert (await fusion.window(PARTITION)).state("p1") is not None
     assert await expire(fusion, monkeypatch, 1040) == []
     assert (await fusion.window(PARTITION)).state("p1") is None
-    assert len((await fusion.window(PARTITION)).timers) == 0
+    assert len(await kept(fusion)) == 0
 
 
 async def test_late_scores_extend_the_retention_of_a_post(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,12 +104,12 @@ async def test_late_scores_extend_the_retention_of_a_post(fusion: Fusion, monkey
     await expire(fusion, monkeypatch, 31)
     for number in range(5):
         await add(fusion, number=number, late=True)  # at the time that `expire` has set
-    assert len((await fusion.window(PARTITION)).timers) == 1
+    assert len(await kept(fusion)) == 1
     await expire(fusion, monkeypatch, 1020)
     assert (await fusion.window(PARTITION)).state("p1") is not None
 
 
-async def test_timers_are_kept_during_a_rebalance(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_deadlines_are_kept_during_a_rebalance(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
     await add(fusion)
     fusion._context.app.rebalancing = True
     assert await expire(fusion, monkeypatch, 31) == []
@@ -153,7 +158,7 @@ async def test_a_deadline_ends_the_worker_when_the_broker_stays_away(
         await expire(fusion, monkeypatch, 31)
 
 
-async def test_states_and_timers_of_a_revoked_partition_go(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_states_of_a_revoked_partition_go(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
     await add(fusion)
     lost = await fusion.window(PARTITION)
     monkeypatch.setattr(fusion._context, "owned", lambda _: {PARTITION + 1})
@@ -161,10 +166,10 @@ async def test_states_and_timers_of_a_revoked_partition_go(fusion: Fusion, monke
     monkeypatch.setattr(fusion._context, "owned", lambda _: {PARTITION})
     again = await fusion.window(PARTITION)
     assert again is not lost
-    assert (again.state("p1"), len(again.timers)) == (None, 0)
+    assert (again.state("p1"), await kept(fusion)) == (None, {})
 
 
-async def test_timers_follow_the_states_of_an_acquired_partition(
+async def test_deadlines_follow_the_states_of_an_acquired_partition(
     fusion: Fusion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await add(fusion)
@@ -183,3 +188,32 @@ async def test_a_deadline_of_a_window_that_was_lost_meanwhile_sends_nothing(
     monkeypatch.setattr(fusion._context, "send", pytest.fail)
     monkeypatch.setattr("streams.fusion.stage.time", SimpleNamespace(time=lambda: after_s))
     await fusion._expire(PARTITION, lost, "p1")
+
+
+async def test_as_many_posts_as_are_due_are_closed_together(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    window = await fusion.window(PARTITION)
+    for number in range(150):
+        message = scores("visual", parts=Parts(visual=99, audio=0, text=0))
+        segment = msgspec.structs.replace(message.segment, post=post_ref(f"p{number}"))
+        await fusion.save(window, *await window.add(msgspec.structs.replace(message, segment=segment), time.time()))
+    together, at_once = 0, []
+    close = JoinWindow.close
+
+    async def close_slowly(window: JoinWindow, state: PostState, now_s: float) -> list[Verdict]:
+        nonlocal together
+        together += 1
+        at_once.append(together)
+        await asyncio.sleep(0)
+        together -= 1
+        return await close(window, state, now_s)
+
+    async def send(*_: Any) -> None:
+        """Deliver the verdict."""
+
+    later_s = time.time() + 31
+    monkeypatch.setattr(JoinWindow, "close", close_slowly)
+    monkeypatch.setattr(fusion._context, "send", send)
+    monkeypatch.setattr("streams.fusion.stage.time", SimpleNamespace(time=lambda: later_s))
+    await fusion.expire_due()
+    assert (len(at_once), max(at_once)) == (150, 64)
+    assert all(state.closed for state in window._states())

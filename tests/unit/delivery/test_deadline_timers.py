@@ -1,6 +1,6 @@
 import random
 
-from streams.fusion.deadline_timers import DeadlineTimers
+from streams.delivery.deadline_timers import DeadlineTimers
 
 
 def test_timers_expire_by_deadline_and_then_by_post_in_whatever_order_they_were_set() -> None:
