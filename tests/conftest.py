@@ -27,6 +27,7 @@ LONGEST = (
     "e2e/test_demo.py",
     "e2e/test_delivery.py",
     "integration/test_replay.py",
+    "integration/test_learned_replay.py",
     "integration/test_promote.py",
     "faults/test_feeds.py",
     "integration/test_guards.py",

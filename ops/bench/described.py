@@ -38,9 +38,8 @@ def default_describers(cache: Path | None) -> Describers:
     return Describers(settings, models, Cache(cache, models, settings.media))
 
 
-async def described_set(manifest: Manifest, cache: Path | None) -> DescribedSet:
+async def described_set(manifest: Manifest, given: Describers) -> DescribedSet:
     """Describe a set; raises as `jikimi evaluate` does."""
-    given = default_describers(cache)
     wanted = await describe_references(*given, manifest.references)
     harmless = await describe_background(*given, manifest.background)
     uploads = [(query, found.descriptors) async for query, found in describe_queries(*given, manifest.queries)]

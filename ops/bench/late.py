@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ops.bench.described import described_set
+from ops.bench.described import default_describers, described_set
 from schemas.messages import Descriptors
 from streams.evaluation.judged import build_index
 from streams.evaluation.manifest import Manifest, read_manifest
@@ -90,7 +90,7 @@ def main() -> None:
 
 async def indexed(manifest: Manifest, cache: Path | None) -> tuple[ReferenceIndex, list[Descriptors]]:
     """Return the index of a set's references, and the segments of its uploads."""
-    found = await described_set(manifest, cache)
+    found = await described_set(manifest, default_describers(cache))
     return build_index(found.wanted, found.harmless), [one for _, described in found.uploads for one in described]
 
 

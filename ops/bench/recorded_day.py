@@ -101,10 +101,10 @@ def _records(
         kind = pool.copies if random.random() < _SHARE_OF_COPIES else pool.others
         for described in kind[random.integers(len(kind))]:
             lag = timedelta(seconds=float(random.uniform(0, _MOST_LAG_S)))
-            yield seen_at + lag, _of_post(described, f"post-{number}", seen_at)
+            yield seen_at + lag, of_post(described, f"post-{number}", seen_at)
 
 
-def _of_post(described: Descriptors, post_id: str, seen_at: datetime) -> Descriptors:
+def of_post(described: Descriptors, post_id: str, seen_at: datetime) -> Descriptors:
     """Return the same descriptors for another post."""
     url = f"https://made.example/{post_id}"
     post = PostRef(post_id=post_id, platform="made", url=url, published_at=seen_at, seen_at=seen_at)

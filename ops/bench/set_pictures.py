@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ops.bench.described import described_set
+from ops.bench.described import default_describers, described_set
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Reference
 from streams.evaluation.manifest import Manifest, Query
@@ -31,7 +31,7 @@ class Pictures(NamedTuple):
 
 async def describe_pictures(manifest: Manifest, cache: Path | None) -> Pictures:
     """Describe a set as `jikimi evaluate` does, with the same cache; raises as it does."""
-    wanted, harmless, described = await described_set(manifest, cache)
+    wanted, harmless, described = await described_set(manifest, default_describers(cache))
     uploads = [Upload(query, [one for one in found if one.modality == "visual"]) for query, found in described]
     benign = [unpack(piece.vectors) for _, piece in harmless if piece.modality == "visual"]
     pieces: dict[tuple[str, str], list[Reference]] = defaultdict(list)

@@ -37,7 +37,8 @@ def learn(
     with acting(settings, current_person(settings), "replay", learned.full_name, why, detail="learn"):
         manifest = write_candidate(learned, out)
     print(f"{learned.full_name} is a candidate in {manifest}")  # noqa: T201 - likewise
+    replay = f"JIKIMI_MANIFEST={manifest.absolute()} jikimi replay --from scores --since 24h"
     hint(
-        f"`JIKIMI_MANIFEST={manifest.absolute()} jikimi replay --from scores --since 24h "
-        f"--with fusion={learned.full_name} --run ID`, then `jikimi replay compare ID --labels` and `jikimi promote ID`"
+        f"`{replay} --run LIVE` and `{replay} --with fusion={learned.full_name} --run ID`, "
+        "then `jikimi replay compare ID --against LIVE --labels` and `jikimi promote ID`"
     )

@@ -87,8 +87,7 @@ class Upload:
         """Return the findings so far, most probable first, as if the post were closed now."""
         if self._state is None:
             return []
-        state = msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=PostState)
-        decided = self._decided | _by_case(state.close(self._rules, time.time()))
+        state, decided = self._closed(self._state)
         # A verdict is not repeated, so the ranking uses the probability of all evidence at the end; but a look may have
         # replaced all that was acted on.
         acted = {case for case, verdict in decided.items() if verdict.decision == "act"}
@@ -99,6 +98,15 @@ class Upload:
             for case, kept in (evidence | state.evidence).items()
         ]
         return sorted(findings, key=lambda found: -found.probability)
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """Return the last verdict on each case, likewise."""
+        return {} if self._state is None else self._closed(self._state)[1]
+
+    def _closed(self, state: PostState) -> tuple[PostState, dict[str, Verdict]]:
+        """Return a closed copy of the state, and the last verdict on each case."""
+        closed = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=PostState)
+        return closed, self._decided | _by_case(closed.close(self._rules, time.time()))
 
 
 def judge(

@@ -102,6 +102,8 @@ def _drop(name: str, measured: tuple[Ratio, Ratio], allowed: float) -> Row:
     before, after = measured
     least = "not lower" if allowed == 0 else f"at most {allowed:g} lower"
     shown = f"{formatted(before)} -> {formatted(after)}"
+    if after.value == 1.0:  # lower than nothing, also where before there is none, as of acts on posts in review
+        return Row(name, shown, least, "go")
     if before.value is None or after.value is None:
         return Row(name, shown, least, "not measured")
     return Row(name, shown, least, _outcome(good=after.value >= before.value - allowed))

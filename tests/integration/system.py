@@ -1,20 +1,24 @@
 """A test's own system on a shared Kafka: topics under a prefix, workers in processes, writes and reads of topics."""
 
+import io
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka import Message as Delivery
 
 from schemas.codec import Codec
 from schemas.messages import Message
 from schemas.topics import TOPICS
+from streams import cli
 from streams.demo.processes import Worker
 from streams.settings import Settings, load_settings
 from tests.support.brokers import make_topics
@@ -95,6 +99,18 @@ class System:
         )
         self.outputs += [done.stdout.decode(), done.stderr.decode()]
         return Answer(done.returncode, *self.outputs[-2:])
+
+    def jikimi_here(self, *arguments: str) -> "Answer":
+        """Run the command in this process, which has loaded the libraries."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["jikimi", *arguments])
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+        structlog.reset_defaults()  # otherwise the log would still write to this standard error
+        return Answer(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
     def write(self, topic: str, key: str, message: Message | None) -> None:
         """Queue one message, or a tombstone; `flush` waits for the broker."""

@@ -1,6 +1,5 @@
 """Replays on a real Kafka: the same input gives the same bytes, and nothing live changes."""
 
-import io
 import json
 import os
 import signal
@@ -9,17 +8,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import structlog
 
 from ops.broker.raw import CODEC, Broker, Fed
 from schemas.messages import DeadLetter, Medium, Post, Run, Scores, Verdict
-from streams import cli
 from streams.cases.policy import decide
 from streams.demo.scenario import MEDIA
 from streams.live_models.selection import create_registry
@@ -43,16 +39,7 @@ class Replayer(NamedTuple):
         return self.jikimi("replay", "--nice", "0", "--run", run, *arguments)
 
     def jikimi(self, *arguments: str) -> Answer:
-        """Run the command in this process, which has loaded the libraries."""
-        out, err = io.StringIO(), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-            for name, value in self.system.environment.items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["jikimi", *arguments])
-            with pytest.raises(SystemExit) as ended:
-                cli.main()
-        structlog.reset_defaults()  # otherwise the log would still write to this standard error
-        return Answer(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+        return self.system.jikimi_here(*arguments)
 
     def done(self, run: str, *arguments: str) -> None:
         answer = self.run(run, *arguments)

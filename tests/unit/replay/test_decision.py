@@ -51,6 +51,16 @@ def test_a_new_act_is_no_go_until_it_is_labelled() -> None:
     assert outcome(compared([LESS], [COPY], [label("p1", "copy")]), "new acts") == "go"
 
 
+def test_new_acts_on_labelled_reviews_are_precise_without_an_act_before() -> None:
+    labelled = [label("p1", "copy"), label("p2", "copy")]
+    reviewed = [LESS, decided("p2", evidence("visual", LIKELY))]
+    found = compared(reviewed, [COPY, reviewed[1]], labelled)
+    assert {row.outcome for row in found.rows if "CPU" not in row.name} == {"go"}
+    wrong = compared(reviewed, [COPY, reviewed[1]], [label("p1", "other"), label("p2", "copy")])
+    assert outcome(wrong, "precision") == "not measured"
+    assert not wrong.go
+
+
 def test_a_lost_act_is_no_go_until_it_is_labelled_as_no_copy() -> None:
     assert outcome(compared([COPY], [LESS]), "lost acts") == "no-go"
     assert outcome(compared([COPY], [LESS], [label("p1", "unsure")]), "lost acts") == "no-go"
