@@ -35,6 +35,7 @@ from streams.console.decisions import Decisions
 from streams.console.erasures import Erasures
 from streams.console.guard import Guard
 from streams.console.limits import Limits
+from streams.console.link_checks import LinkChecks
 from streams.console.live_figures import LiveFigures
 from streams.console.openings import Openings
 from streams.console.render import Renderer
@@ -201,10 +202,11 @@ async def page_times(settings: Settings, store: Store) -> dict[str, PageTime]:
         sessions=Sessions(bench),
         renderer=Renderer(settings),
         acts=cast("Any", None),
-        decisions=Decisions(cast("Any", None)),
+        decisions=Decisions(cast("Any", None), cast("Any", None)),
         figures=LiveFigures(settings),
         openings=Openings(settings, cast("Any", None)),
         erasures=Erasures(settings),
+        link_checks=LinkChecks(settings, store.checks),
     )
     transport = httpx.ASGITransport(app=Guard(create_app(site), site.sessions, {"bench"}, Limits(per_session=10**9)))  # type: ignore[arg-type]
     found = {}

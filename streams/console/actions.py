@@ -4,21 +4,27 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from schemas.messages import Case, Label, Post, Verdict
+from schemas.messages import Case, Label, Verdict
 from streams.audit.acting import acting
 from streams.cases.labels import label_key, write_label
 from streams.console.store.store import FollowedStore
+from streams.desk.allowed_post import allow_media
 from streams.desk.approve import approve_takedown
+from streams.desk.concerns import Concern
 from streams.desk.confirm_case import CaseConfirmation, confirm_case
+from streams.desk.open_case import NewCase, open_case
 from streams.desk.reviewing import ReviewRequest, confirm_reference, withdraw_reference
 from streams.desk.thumbnail import read_thumbnail
 from streams.desk.withdraw_case import withdraw_case
 from streams.engine.dead_letter_index import Selection
 from streams.engine.redrive import redrive
-from streams.kafka.producer import writing
+from streams.errors import UsageError
+from streams.rights.check import require
 from streams.rights.person import Person
 from streams.rights.table import Right
 from streams.settings import Settings
@@ -40,6 +46,7 @@ class Turns:
     def __init__(self) -> None:
         self.act = asyncio.Lock()
         self.pack = asyncio.Lock()
+        self.allow = asyncio.Lock()
 
 
 class Actions:
@@ -70,6 +77,17 @@ class Actions:
         """Write a decision on a post."""
         act = _Act("label", label_key(label.post_id, label.case_id), label.note, label.decision)
         await self._act(act, lambda: write_label(self._settings, label), "labels")
+
+    async def allow(self, label: Label) -> None:
+        """Allow the media of a post that is no copy; opening the allow-list is the act on record."""
+        require(self._person, "allow")
+        async with self._turns.allow:
+            allow = partial(allow_media, self._settings, label.post_id, label.case_id, label.note, self._open_allowed)
+            await asyncio.to_thread(allow)
+            await self._store.current("cases")
+
+    def _open_allowed(self, new: NewCase) -> None:
+        open_case(self._settings, replace(new, opened_by=self._person.name), ask=_refuse_severe)
 
     async def approve(self, takedown_id: str, why: str) -> None:
         """Approve a takedown."""
@@ -102,15 +120,9 @@ class Actions:
         act = _Act("withdraw", f"{case_id}/{reference_id}", why)
         await self._act(act, lambda: withdraw_reference(self._settings, request), "cases", "standings")
 
-    async def check_links(self, case_id: str, posts: Sequence[Post]) -> None:
-        """Write posts whose links are to be checked for a case; they go the way of every other post."""
-
-        def write() -> None:
-            with writing(self._settings) as writer:
-                for post in posts:
-                    writer.write("posts", post.post_id, post)
-
-        await self._act(_Act("extend", case_id, "", f"{len(posts)} addresses checked"), write)
+    async def check_links(self, case_id: str, n_addresses: int) -> None:
+        """Put on record that addresses are checked for a case; `LinkChecks` does it afterwards."""
+        await self._act(_Act("extend", case_id, "", f"{n_addresses} addresses checked"), lambda: None)
 
     async def redrive(self, letter_id: str) -> str:
         """Put one dead letter back, unless it was before; return what became of it."""
@@ -148,3 +160,9 @@ class Actions:
         detail = f"as {self._signature}{f', {act.detail}' if act.detail else ''}"
         with acting(self._settings, self._person, act.right, act.subject, act.why, detail=detail):
             return do()
+
+
+def _refuse_severe(concerns: Sequence[Concern]) -> None:
+    """Raise with what nobody is asked about here, as the command does without a terminal."""
+    if severe := [concern.text for concern in concerns if concern.is_severe]:
+        raise UsageError("; ".join(severe))

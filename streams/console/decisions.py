@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 
@@ -17,6 +18,9 @@ UNDO_S = 30.0
 MAX_PENDING = 500
 """Decisions that wait to be written; more are refused until some are."""
 _KEPT_FAULTS = 20
+
+
+type Write = Callable[[Label, Identity], Awaitable[None]]
 
 
 class TooManyError(Exception):
@@ -33,8 +37,19 @@ class Pending:
     """When it is written."""
     batch: str
     """Key of the first of the posts that were decided on together, which are undone together."""
+    allow: bool = False
+    """Whether the media of the post, which is no copy, are allowed then."""
     is_being_written: bool = False
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
+
+
+class Fault(NamedTuple):
+    """What could not be done of a decision."""
+
+    label: Label
+    why: str
+    is_written: bool
+    """Whether the label is written, and only the media are not allowed; else the job waits in the queue again."""
 
 
 class Decisions:
@@ -44,16 +59,18 @@ class Decisions:
     ----------
     write
         Writes a label of a person, and returns once the store has it.
+    allow
+        Allows the media of a labelled post, and returns once the store has the allow-list.
     undo_s
         Time in which a decision can be undone, s.
     """
 
-    def __init__(self, write: Callable[[Label, Identity], Awaitable[None]], undo_s: float = UNDO_S) -> None:
-        self._write = write
+    def __init__(self, write: Write, allow: Write, undo_s: float = UNDO_S) -> None:
+        self._write, self._allow = write, allow
         self._undo_s = undo_s
         self._pending: dict[str, Pending] = {}
-        self.faults: list[tuple[Label, str]] = []
-        """Decisions that could not be written, and why; the newest ones. Their jobs wait in the queue again."""
+        self.faults: list[Fault] = []
+        """The newest ones."""
 
     def pending(self, reviewer: str) -> list[list[Pending]]:
         """Return a reviewer's decisions that are not written yet, those made together in one list, the newest first."""
@@ -63,9 +80,9 @@ class Decisions:
                 batches.setdefault(one.batch, []).append(one)
         return list(batches.values())[::-1]
 
-    def faults_of(self, reviewer: str) -> list[tuple[Label, str]]:
-        """Return the decisions of a reviewer that could not be written, and why; the newest ones last."""
-        return [(label, why) for label, why in self.faults if label.reviewer == reviewer]
+    def faults_of(self, reviewer: str) -> list[Fault]:
+        """Return what could not be done of a reviewer's decisions; the newest ones last."""
+        return [fault for fault in self.faults if fault.label.reviewer == reviewer]
 
     def find(self, key: str) -> Pending | None:
         """Return the decision on a post and case that is not written yet, None without one."""
@@ -75,8 +92,10 @@ class Decisions:
         """Return the keys of posts and cases whose decisions are not written yet."""
         return frozenset(self._pending)
 
-    def decide(self, *labels: Label, by: Identity) -> bool:
+    def decide(self, *labels: Label, by: Identity, allow: bool = False) -> bool:
         """Take decisions, to be written later; False, and none is taken, if one of the posts and cases has one already.
+
+        With `allow` the media of the posts are allowed too.
 
         Raises
         ------
@@ -90,7 +109,7 @@ class Decisions:
             raise TooManyError
         due_at, batch = datetime.now(UTC) + timedelta(seconds=self._undo_s), next(iter(keyed), "")
         for key, label in keyed.items():
-            pending = self._pending[key] = Pending(label, by, due_at, batch)
+            pending = self._pending[key] = Pending(label, by, due_at, batch, allow)
             pending.task = asyncio.create_task(self._write_later(key, pending))
         return True
 
@@ -122,11 +141,14 @@ class Decisions:
         await self._write_now(key, pending)
 
     async def _write_now(self, key: str, pending: Pending) -> None:
-        pending.is_being_written = True
+        pending.is_being_written, is_written = True, False
         try:
             await self._write(pending.label, pending.by)
+            is_written = True
+            if pending.allow:
+                await self._allow(pending.label, pending.by)
         except Exception as error:  # noqa: BLE001 - shown to the person, whatever it is
-            log.warning("decision not written", error=type(error).__name__)
-            self.faults = [*self.faults, (pending.label, str(error))][-_KEPT_FAULTS:]
+            log.warning("media not allowed" if is_written else "decision not written", error=type(error).__name__)
+            self.faults = [*self.faults, Fault(pending.label, str(error), is_written)][-_KEPT_FAULTS:]
         finally:
             self._pending.pop(key, None)

@@ -13,6 +13,7 @@ from streams.console.app import create_app
 from streams.console.decisions import Decisions
 from streams.console.erasures import Erasures
 from streams.console.guard import Guard
+from streams.console.link_checks import LinkChecks
 from streams.console.live_figures import LiveFigures
 from streams.console.login.login import Login, make_login
 from streams.console.openings import Openings
@@ -80,6 +81,7 @@ async def _serve(
         stack.push_async_callback(site.decisions.flush)
         stack.push_async_callback(site.openings.stop)
         stack.push_async_callback(site.erasures.stop)
+        stack.push_async_callback(site.link_checks.stop)
         await asyncio.to_thread(sweep, settings)
         await _start(store, write)
         hosts = _announce(site, bound, write)
@@ -116,11 +118,12 @@ def make_site(settings: Settings, store: FollowedStore, signature: str, login: L
         login=login,
         renderer=Renderer(settings),
         acts=acts,
-        decisions=Decisions(lambda label, by: acts(by).label(label)),
+        decisions=Decisions(lambda label, by: acts(by).label(label), lambda label, by: acts(by).allow(label)),
         figures=LiveFigures(settings),
         wellbeing=Wellbeing(settings.break_after_min * 60),
         openings=Openings(settings, lambda: store.current("cases")),
         erasures=Erasures(settings),
+        link_checks=LinkChecks(settings, store.checks),
     )
 
 

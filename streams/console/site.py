@@ -12,6 +12,7 @@ from streams.console.erasures import Erasures
 from streams.console.guard import session_of
 from streams.console.leases import Leases
 from streams.console.limits import Limits
+from streams.console.link_checks import LinkChecks
 from streams.console.live_figures import LiveFigures
 from streams.console.login.login import Login
 from streams.console.openings import Openings
@@ -43,6 +44,7 @@ class Site:
     figures: LiveFigures
     openings: Openings
     erasures: Erasures
+    link_checks: LinkChecks
     login: Login | None = None
     """Of a team; None where a link lets one person in."""
     limits: Limits = field(default_factory=Limits)

@@ -1,7 +1,7 @@
 """Media of a post that is no copy, fetched for the allow-list."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -9,10 +9,30 @@ from schemas.messages import Message, Post, Takedown, Verdict
 from streams.cases.labels import retained_values
 from streams.decode import captions
 from streams.decode.fetch.fetcher import Fetcher
+from streams.desk.open_case import NewCase
 from streams.errors import RecordError, UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.messages import read_messages
 from streams.settings import Settings
+
+
+def allow_media[T](settings: Settings, post_id: str, case_id: str, why: str, open_one: Callable[[NewCase], T]) -> T:
+    """Fetch the media of a post that is no copy, and open an allow-list of them; return the result of `open_one`.
+
+    Raises
+    ------
+    UsageError
+        The post may not be allowed, or its media cannot be fetched or described.
+    """
+    post = allowable_post(settings, post_id, case_id)
+
+    async def allow() -> T:
+        async with fetched_media(settings, post) as files:
+            name, reason = f"not a copy: {post_id}"[:100], why or f"label other on {case_id}"
+            new = NewCase(name, files, benign=True, why=reason)
+            return await asyncio.to_thread(open_one, new)  # it runs a loop of its own
+
+    return asyncio.run(allow())
 
 
 def allowable_post(settings: Settings, post_id: str, case_id: str) -> Post:

@@ -8,8 +8,8 @@ from urllib.parse import quote
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
-from schemas.messages import Post
 from streams.cases.labels import label_key
+from streams.console.link_checks import BusyError
 from streams.console.pages.parts import find_case
 from streams.console.render import go_to
 from streams.console.scope import of_case
@@ -17,8 +17,8 @@ from streams.console.site import Site
 from streams.console.store.checks import MAX_CHECKS, Check, Unread
 from streams.console.store.takedowns import Row
 from streams.console.words import Words
-from streams.delivery.platforms.registry import load_registry
-from streams.desk.checking.post import checked_post, is_address
+from streams.desk.checking.post import is_address
+from streams.desk.checking.readers.bluesky import page_of
 from streams.errors import UsageError
 
 MAX_ADDRESSES = 100
@@ -39,7 +39,6 @@ class Answer(NamedTuple):
 
 def routes(site: Site) -> list[Any]:
     """Return the handlers."""
-    registry = load_registry(site.settings.delivery.platforms)
 
     @get("/cases/{case_id:str}/checks", opt={"right": "read", "owner": of_case})
     async def listed(request: Request[Any, Any, Any], case_id: FromPath[str]) -> Response[Any]:
@@ -59,24 +58,28 @@ def routes(site: Site) -> list[Any]:
         find_case(site, case_id, is_victims=True)
         sent, now = await request.form(), datetime.now(UTC)
         given = _addresses(site.renderer.words(request), str(sent.get("addresses", "")))
-        posts = [checked_post(registry, address, now) for address in given]
-        await _begin(site, request, case_id, [one for one in posts if _is_new(site, one, case_id, now)])
+        checks = [Check(case_id, address, now) for address in given]
+        await _begin(site, request, case_id, [one for one in checks if not _waits(site, one)])
         return go_to(f"/cases/{quote(case_id, safe='')}/checks")
 
     return [listed, begin]
 
 
-async def _begin(site: Site, request: Request[Any, Any, Any], case_id: str, posts: list[Post]) -> None:
-    """Watch for the answers, then write the posts: an answer cannot come before it is watched for."""
-    if not posts:
+async def _begin(site: Site, request: Request[Any, Any, Any], case_id: str, checks: list[Check]) -> None:
+    """Put the act on record, then read the pages in the background: a page may take 20 s."""
+    if not checks:
         return
-    checks = [Check(one.post_id, case_id, one.url, one.seen_at) for one in posts]
-    site.store.checks.add(checks)
     try:
-        await site.actions(request).check_links(case_id, posts)
+        site.link_checks.require_place()
+    except BusyError:
+        raise UsageError(site.renderer.words(request)("checks.busy")) from None
+    site.store.checks.add(checks)  # so that a form that is sent twice begins nothing twice
+    try:
+        await site.actions(request).check_links(case_id, len(checks))
     except BaseException:
         site.store.checks.remove(checks)
         raise
+    site.link_checks.begin(checks)
 
 
 def _addresses(t: Words, text: str) -> list[str]:
@@ -99,16 +102,15 @@ def _addresses(t: Words, text: str) -> list[str]:
 
 def _wrong(lines: list[str]) -> Iterator[str]:
     for line in lines:
-        if not is_address(line):
+        if not is_address(page_of(line)):
             yield line
 
 
-def _is_new(site: Site, made: Post, case_id: str, now: datetime) -> bool:
-    """Return whether an address is not yet checked, could not be read, or was judged so long ago that it is again."""
-    checks = site.store.checks
-    asked = checks.find(made.post_id, case_id)
+def _waits(site: Site, check: Check) -> bool:
+    """Return whether an address still waits for its answer, which is given up after fusion's memory."""
+    asked = site.store.checks.find(check.case_id, check.address)
     memory = timedelta(seconds=site.settings.fusion_memory_s)
-    return asked is None or checks.unread(asked) is not None or now - asked.at > memory
+    return asked is not None and _answer(site, asked).kind == "waiting" and check.at - asked.at <= memory
 
 
 def _answer(site: Site, check: Check) -> Answer:

@@ -10,7 +10,7 @@ from streams.cases.labels import label_key
 from streams.console.decisions import TooManyError
 from streams.console.pages.reviewer import Reviewer, reviewer_of
 from streams.console.render import go_to, local_url
-from streams.console.scope import first_values, of_job
+from streams.console.scope import first_values, of_job, require_right
 from streams.console.site import Site
 from streams.console.store.reviews import Job
 from streams.console.words import Words
@@ -18,6 +18,8 @@ from streams.errors import UsageError
 
 _MAX_NOTE = 1000
 DECISIONS: tuple[LabelDecision, ...] = get_args(LabelDecision)
+ALLOW = "allow"
+"""In place of a decision: no copy, and its media are allowed wherever they are found."""
 
 
 def routes(site: Site) -> list[Any]:
@@ -26,8 +28,11 @@ def routes(site: Site) -> list[Any]:
     @post("/review/decide", opt={"right": "label", "owner": of_job})
     async def decide(request: Request[Any, Any, Any]) -> Response[Any]:
         form, t, reviewer = first_values(await request.form()), site.renderer.words(request), reviewer_of(site, request)
-        job, decision = decidable(site, t, form, reviewer), decision_of(t, form)
-        take(site, request, label_of(job, decision, form.get("note", ""), reviewer))
+        job, allow = decidable(site, t, form, reviewer), form.get("decision") == ALLOW
+        if allow:
+            require_right(site.person(request), "allow")
+        decision: LabelDecision = "other" if allow else decision_of(t, form)
+        take(site, request, label_of(job, decision, form.get("note", ""), reviewer), allow=allow)
         return go_to("/reviews/next")
 
     @post("/review/undo", opt={"right": "label", "owner": of_job})
@@ -87,11 +92,11 @@ def decision_of(t: Words, form: dict[str, str]) -> LabelDecision:
     return found[0]
 
 
-def take(site: Site, request: Request[Any, Any, Any], *labels: Label) -> None:
+def take(site: Site, request: Request[Any, Any, Any], *labels: Label, allow: bool = False) -> None:
     """Take decisions, all or none, and end the leases of their jobs; raises `UsageError` as `decidable`."""
     t = site.renderer.words(request)
     try:
-        if not site.decisions.decide(*labels, by=site.identity(request)):
+        if not site.decisions.decide(*labels, by=site.identity(request), allow=allow):
             raise UsageError(t("review.decided_twice"))
     except TooManyError:
         raise UsageError(t("review.too_many")) from None

@@ -38,6 +38,7 @@ from streams.console.decisions import Decisions
 from streams.console.erasures import Erasures
 from streams.console.guard import Guard
 from streams.console.limits import Limits
+from streams.console.link_checks import LinkChecks
 from streams.console.live_figures import Figures, LiveFigures
 from streams.console.login.login import Login
 from streams.console.openings import Openings
@@ -50,6 +51,7 @@ from streams.console.store.takedowns import Place
 from streams.console.wellbeing import Wellbeing
 from streams.desk.erasure.proof import Looked, Proof
 from streams.desk.withdraw_case import write_proof
+from streams.feeds.batch import FeedRecord
 from streams.kafka.lag import StageLag
 from streams.kafka.topic_reader import Update
 from streams.rights.person import Person
@@ -88,6 +90,7 @@ class RecordedActions:
     def __init__(self) -> None:
         self.done: list[tuple[str, ...]] = []
         self.labels: list[Label] = []
+        self.allowed: list[Label] = []
         self.posts: list[Post] = []
         self.by: list[Identity] = []
 
@@ -98,6 +101,9 @@ class RecordedActions:
 
     async def label(self, label: Label) -> None:
         self.labels.append(label)
+
+    async def allow(self, label: Label) -> None:
+        self.allowed.append(label)
 
     async def approve(self, takedown_id: str, why: str) -> None:
         self.done.append(("approve", takedown_id, why))
@@ -119,9 +125,12 @@ class RecordedActions:
         self.done.append(("thumbnail", verdict.post.post_id, str(number)))
         return b"JPEG of the test" if number == 0 else None
 
-    async def check_links(self, case_id: str, posts: Sequence[Post]) -> None:
-        self.done.append(("check", case_id))
-        self.posts += posts
+    async def check_links(self, case_id: str, n_addresses: int) -> None:
+        self.done.append(("check", case_id, str(n_addresses)))
+
+    def write(self, records: Sequence[FeedRecord]) -> None:
+        """Take the posts that the console writes for addresses."""
+        self.posts += [one for one in records if isinstance(one, Post)]
 
     async def redrive(self, letter_id: str) -> str:
         self.done.append(("redrive", letter_id))
@@ -197,11 +206,14 @@ def made_site(  # noqa: PLR0917 - one for each kind of test
             limits=Limits(clock=clock),
             renderer=Renderer(settings),
             acts=actions.of,
-            decisions=Decisions(lambda label, by: actions.of(by).label(label), undo_s),
+            decisions=Decisions(
+                lambda label, by: actions.of(by).label(label), lambda label, by: actions.of(by).allow(label), undo_s
+            ),
             figures=cast("LiveFigures", FixedFigures()),
             wellbeing=Wellbeing(settings.break_after_min * 60),
             openings=openings or Openings(settings, nothing),
             erasures=erasures or Erasures(settings),
+            link_checks=LinkChecks(settings, store.checks, write=actions.write),
         )
         yield site, actions
 
@@ -309,7 +321,7 @@ def fill(store: Store) -> None:
     put(store, "cases", case("case-w", "willow", policy=FOUR_EYES, opened_by="june"), piece("case-w"))
     put(store, "verdicts", waiting(), waiting("post-m", "case-m"))
     store.checks.add(
-        [Check(f"post-{n}", "case-a", f"https://video.example/{n}{SUFFIX}", ago(minutes=n)) for n in range(9)]
+        [Check("case-a", f"https://video.example/{n}{SUFFIX}", ago(minutes=n), f"post-{n}") for n in range(9)]
     )
     put(store, "takedowns", found(), found(1, state="held", held_for=["reference-1"]), found(2, state="removed"))
     put(store, "takedowns", found(event_id="event-0-2", state="sent", at=ago(hours=29)))

@@ -28,7 +28,7 @@ def site() -> Iterator[Site]:
         put(store, "deliveries", *sent)
         put(store, "dead-letters", *map(letter, range(160)))
         address = "https://video.example/" + "a&" * 900
-        store.checks.add(Check(f"checked-{n}", "case-a", f"{address}{n}", ago(minutes=n)) for n in range(200))
+        store.checks.add(Check("case-a", f"{address}{n}", ago(minutes=n), f"checked-{n}") for n in range(200))
         yield made
 
 
