@@ -167,11 +167,11 @@ def alignments(
     """
     if not similarity.size:
         return []
-    forwards = _passages(similarity, query_times_s, reference_times_s, parameters, most)
+    forwards = _passages(_pair(similarity, query_times_s, reference_times_s, parameters), most)
     if not parameters.backwards or _total(forwards) >= _CLEAR_NATS:
         return forwards
     end_s = float(query_times_s.max())
-    found = _passages(similarity, end_s - query_times_s, reference_times_s, parameters, most)
+    found = _passages(_pair(similarity, end_s - query_times_s, reference_times_s, parameters), most, _BACKWARDS_NATS)
     backwards = [_turned(one, end_s, parameters) for one in found if one.evidence > _BACKWARDS_NATS]
     return backwards if _total(backwards) > _total(forwards) else forwards
 
@@ -186,12 +186,10 @@ def _turned(passage: Alignment, end_s: float, parameters: AlignmentParameters) -
     return replace(passage, query=query, evidence=evidence, score=score_of(evidence, parameters))
 
 
-def _passages(
-    similarity: Similarity, query_s: Times, reference_s: Times, parameters: AlignmentParameters, most: int
-) -> list[Alignment]:
+def _passages(pair: "_Pair", most: int, least_nats: float = 0.0) -> list[Alignment]:
+    """Return passages, among them all with more evidence than the least; where none can have any, at little cost."""
     found: list[Alignment] = []
-    pair = _Pair(*best_per_time(similarity, query_s, reference_s), parameters)
-    while len(found) < most and (run := pair.best_run()) is not None:
+    while len(found) < most and pair.most_nats() > least_nats and (run := pair.best_run()) is not None:
         found.append(pair.passage(run))
         pair.free[run.rows[0] : run.rows[-1] + 1] = False
     return sorted(found, key=lambda one: one.evidence, reverse=True)
@@ -242,6 +240,14 @@ class _Pair:
         self._weight = _weights(best, query_s, parameters)
         available = min(self._weight.sum(), _weights(best.T, reference_s, parameters).sum())
         self._wanted = max(1.0, min(float(parameters.min_pairs), float(available)))
+        self._lines_nats = self._penalty_of_lines()
+        self._most = np.clip(nats_of(best.max(axis=1), parameters), 0.0, parameters.most).astype(np.float64)
+
+    def most_nats(self) -> float:
+        """Return an upper bound of the evidence of a run among the times still free, whatever its line."""
+        most, weight = self._most[self.free], self._weight[self.free]
+        first = float((most * (1.0 - weight)).max(initial=0.0))  # see `_run`
+        return float((most * weight).sum()) + first - self._lines_nats
 
     def best_run(self) -> _Run | None:
         """Return the run with most evidence among the times still free, None if none has any."""
@@ -314,7 +320,7 @@ class _Pair:
     def _gain(self, on_line: Similarity) -> Times:
         """Return the evidence of each query time, nats; 0 without a reference time."""
         gain = np.clip(nats_of(on_line, self._given), -self._given.miss, self._given.most)
-        weighed: Times = np.nan_to_num(gain).astype(np.float64) * self._weight
+        weighed: Times = np.where(np.isnan(gain), np.float32(0.0), gain).astype(np.float64) * self._weight
         return weighed
 
     def _stretch(self, on_line: Similarity) -> Indices:
@@ -341,15 +347,18 @@ class _Pair:
     def _independent(self, rows: Indices) -> float:
         return 1.0 + float(self._weight[rows[1:]].sum())
 
-    def _penalty(self, line: Line) -> float:
-        """Return the penalty of a line, nats: the logarithm of the number of possible lines, plus that of its speed."""
+    def _penalty_of_lines(self) -> float:
+        """Return the logarithm of the number of possible lines, nats."""
         tried_s = 2.0 * self._given.tolerance_s
         # A still picture, however long, can be aligned to the reference in few ways.
         span_s = min(float(np.ptp(self.query_s)), float(self._weight[1:].sum()) * self._given.independent_s * 10.0)
         offsets = 1.0 + (float(np.ptp(self.reference_s)) + span_s) / tried_s
         speeds = 1.0 + span_s * (self._given.max_speed - 1.0 / self._given.max_speed) / tried_s / 4.0
-        n_lines = min(offsets * speeds, float(self.best.size))
-        return math.log(n_lines) + _SPEED_NATS * min(1.0, abs(math.log(line.speed)) / _SPEED_FULL)
+        return math.log(min(offsets * speeds, float(self.best.size)))
+
+    def _penalty(self, line: Line) -> float:
+        """Return the penalty of a line, nats: that of the choice among all, plus that of its speed."""
+        return self._lines_nats + _SPEED_NATS * min(1.0, abs(math.log(line.speed)) / _SPEED_FULL)
 
     def _specific(self, line: Line, rows: Indices, on_line: Similarity, found: float) -> float:
         """Return the evidence reduced by what the same times match off the line, unless their similarity is high."""
@@ -373,6 +382,10 @@ class _Pair:
         others = np.where(off, self.best[rows], np.float32(-1.0))
         level = -math.ceil((1.0 - _OFF_LINE) * n_off)
         return float((on_line[rows] - np.partition(others, level, axis=1)[:, level]).mean())
+
+
+def _pair(similarity: Similarity, query_s: Times, reference_s: Times, parameters: AlignmentParameters) -> _Pair:
+    return _Pair(*best_per_time(similarity, query_s, reference_s), parameters)
 
 
 def _weights(best: Similarity, times_s: Times, parameters: AlignmentParameters) -> Times:

@@ -4,13 +4,14 @@ Those few are compared by an exact gallery of their own, with the vectors read f
 in a gallery of all references, unless a rival was not found.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
 import numpy as np
 
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match, PieceModality
+from streams.match.freed_memory import release_freed
 from streams.match.gallery import Gallery
 from streams.match.normalisation import Rows
 from streams.match.piece import Piece, loaded
@@ -37,8 +38,6 @@ _GROWTH = 8
 """Growth from which the codes no longer suit the references, and are trained anew."""
 _SAMPLED = 2_000
 """References whose rows train the codes."""
-_BATCH = 256
-"""References coded in one step: bounds the memory."""
 
 
 class IndexedGallery:
@@ -73,11 +72,10 @@ class IndexedGallery:
     def build(cls, references: Sequence[Pieces], benign: tuple[Rows, frozenset[bytes]]) -> Self:
         """Return the gallery of these references; reads them all, and takes about 10 ms for a minute of each."""
         members = dict(enumerate(references))
-        chosen = np.random.default_rng(0).permutation(len(references))[:_SAMPLED]
-        sample = np.concatenate([_runs(references[at]).rows for at in chosen])
-        sample = sample[np.random.default_rng(0).permutation(len(sample))]
-        codes = Codes.train(sample[:SAMPLE], round(len(sample) * len(references) / len(chosen)))
-        return cls(members, _added(RowIndex(codes), members), benign, len(references))
+        codes = Codes.train(*_sampled(references))
+        made = cls(members, RowIndex(codes).with_added(_coded(members)), benign, len(references))
+        release_freed()  # the rows that were read take several times the memory of their codes
+        return made
 
     def changed(
         self,
@@ -91,21 +89,27 @@ class IndexedGallery:
         if len(kept) + len(added) > _GROWTH * self._n_trained:
             return IndexedGallery.build([*kept.values(), *added], benign)
         fresh = dict(enumerate(added, start=max(self._members, default=-1) + 1))
-        index = _added(self._index.without(gone), fresh)
+        index = self._index.without(gone).with_added(_coded(fresh))
         return IndexedGallery(kept | fresh, index, benign, self._n_trained)
 
     def search(self, query: Descriptors) -> list[Match]:
         """Return the query's matches, unordered."""
         likely, rivals = self._likely(query)
         # A rival only lowers scores: without a match there is nothing to read the rivals for.
-        if not likely or not (found := self._exact(likely).search(query)):
+        compared = self._matchers(likely)
+        if not compared or not (found := self._exact(compared).search(query)):
             return []
-        return self._exact(likely | rivals).search(query, self._names(likely)) if rivals - likely else found
+        competing = self._matchers(rivals - likely)
+        if not competing:
+            return found
+        return self._exact(compared | competing).search(query, {one.reference for one in compared.values()})
 
     def match(self, reference: Name, query: Descriptors) -> Match | None:
         """Return the query's match with one of these references, None where `search` does not find it either."""
         likely, rivals = self._likely(query)
-        return self._exact(likely | rivals).match(reference, query) if self._numbers[reference] in likely else None
+        if self._numbers[reference] not in likely:
+            return None
+        return self._exact(self._matchers(likely | rivals)).match(reference, query)
 
     def _likely(self, query: Descriptors) -> tuple[set[int], set[int]]:
         """Return the numbers of the references that the query may match, and of those that may be their rivals."""
@@ -115,14 +119,14 @@ class IndexedGallery:
         named = {self._order[at] for at in self._terms.owners(query.digests)}
         return named.union(found), set(rivals)
 
-    def _names(self, numbers: Iterable[int]) -> set[Name]:
-        return {self._members[number][0].reference for number in numbers}
+    def _matchers(self, numbers: Iterable[int]) -> dict[int, ReferenceMatcher]:
+        """Return the matchers of these references, by number, without those withdrawn meanwhile."""
+        found = ((number, joined(self._members[number])) for number in numbers)
+        return {number: matcher for number, matcher in found if matcher is not None}
 
-    def _exact(self, numbers: Iterable[int]) -> Gallery:
-        """Return the gallery of a few references, without those withdrawn meanwhile."""
-        matchers = [matcher for number in sorted(numbers) if (matcher := joined(self._members[number])) is not None]
+    def _exact(self, matchers: Mapping[int, ReferenceMatcher]) -> Gallery:
         rows, digests = self._benign
-        return Gallery(matchers, rows, benign_digests=digests)
+        return Gallery([matchers[number] for number in sorted(matchers)], rows, benign_digests=digests)
 
 
 def joined(pieces: Pieces) -> ReferenceMatcher | None:
@@ -131,11 +135,22 @@ def joined(pieces: Pieces) -> ReferenceMatcher | None:
     return ReferenceMatcher.join(*pieces[0].reference, pieces[0].space, found) if found else None
 
 
-def _added(index: RowIndex, members: Mapping[int, Pieces]) -> RowIndex:
-    numbers = list(members)
-    for start in range(0, len(numbers), _BATCH):
-        index = index.with_added({number: _runs(members[number]) for number in numbers[start : start + _BATCH]})
-    return index
+def _coded(members: Mapping[int, Pieces]) -> Iterator[tuple[int, Runs]]:
+    return ((number, _runs(pieces)) for number, pieces in members.items())
+
+
+def _sampled(references: Sequence[Pieces]) -> tuple[Rows, int]:
+    """Return rows to train codes on, in random order, and about how many rows all references have together."""
+    random = np.random.default_rng(0)
+    chosen = random.permutation(len(references))[:_SAMPLED]
+    most = -(-SAMPLE // len(chosen))  # of one reference: bounds the memory
+    rows, n_rows = [], 0
+    for at in chosen:
+        found = _runs(references[at]).rows
+        n_rows += len(found)
+        rows.append(found[random.permutation(len(found))[:most]])
+    sample = np.concatenate(rows)
+    return sample[random.permutation(len(sample))[:SAMPLE]], round(n_rows * len(references) / len(chosen))
 
 
 def _runs(pieces: Pieces) -> Runs:

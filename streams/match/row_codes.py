@@ -73,6 +73,11 @@ class Codes:
         """Return rows in the dimensions of the codes, of length 1."""
         return _unit(rows @ self._projection)
 
+    def nearest_lists(self, projected: Rows, n_lists: int) -> Numbers:
+        """Return the lists nearest to each row, shape (n, n lists): the same in all indexes of these codes."""
+        found: Numbers = self._empty.quantizer.search(projected, n_lists)[1]
+        return found
+
     def empty(self) -> Coded:
         """Return an index without rows."""
         return faiss.clone_index(self._empty)
@@ -81,6 +86,21 @@ class Codes:
         """Return the estimated cosines of the engine's products with codes, which are shorter than rows."""
         estimated: Rows = products * self._scale
         return estimated
+
+
+def searched(index: Coded, projected: Rows, lists: Numbers, n_hits: int) -> tuple[Rows, Numbers]:
+    """Return products and keys, shape (n, n_hits), of what is most similar to each row in its lists; -1 is no key.
+
+    The package's own function for given lists takes their number from the index, which other threads search too.
+    """
+    n_rows, n_lists = lists.shape
+    parameters: Any = faiss.SearchParametersIVF  # the package's types lack its keywords
+    parameters = parameters(nprobe=n_lists)
+    products, keys = np.empty((n_rows, n_hits), np.float32), np.empty((n_rows, n_hits), np.int64)
+    unused = np.zeros((n_rows, n_lists), np.float32)  # codes are not of residuals
+    given = [faiss.swig_ptr(array) for array in (lists, unused, products, keys)]
+    index.search_preassigned_c(n_rows, faiss.swig_ptr(projected), n_hits, *given, False, parameters)  # noqa: FBT003
+    return products, keys
 
 
 def _n_lists(n_rows: int, n_sampled: int) -> int:

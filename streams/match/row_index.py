@@ -1,14 +1,15 @@
 """Index of the rows of many references: which a query's rows resemble, at a cost that hardly grows with them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from itertools import batched
+from typing import NamedTuple
 
 import faiss
 import numpy as np
 
 from streams.match.normalisation import Rows
-from streams.match.row_codes import Coded, Codes, Numbers
+from streams.match.row_codes import Coded, Codes, Numbers, searched
 from streams.match.runs import Runs, Times
 
 _SHARD_ROWS = 250_000
@@ -16,6 +17,8 @@ _SHARD_ROWS = 250_000
 
 Shards are not merged: merging copies of them by faiss 1.15 damages the process's memory.
 """
+_BATCH = 256
+"""References coded in one step: bounds the memory."""
 _COMPARED = 2_000_000
 """Codes compared with a query's rows together; with few rows each is compared with more of them."""
 _FEWEST_LISTS = 8
@@ -64,9 +67,8 @@ class RowIndex:
         faiss.omp_set_num_threads(1)  # of this thread: searches run in many threads already
         projected = self.codes.projected(rows)
         n_hits = int(np.clip(_ALL_HITS // max(1, len(rows)), _HITS, _MOST_HITS))
-        parameters: Any = faiss.SearchParametersIVF  # the package's types lack its keywords
-        parameters = parameters(nprobe=self._n_probes(len(rows)))
-        found = [shard.search(projected, n_hits, params=parameters) for shard in self._all() if len(rows)]
+        lists = self.codes.nearest_lists(projected, self._n_probes(len(rows)))
+        found = [searched(shard, projected, lists, n_hits) for shard in self._all() if len(rows)]
         nothing = np.zeros((len(rows), 0))
         products = np.concatenate([nothing.astype(np.float32), *(one for one, _ in found)], axis=1)
         keys = np.concatenate([nothing.astype(np.int64), *(one for _, one in found)], axis=1)
@@ -76,18 +78,18 @@ class RowIndex:
         row, column = np.nonzero(keys >= 0)
         return Hits(row, *_unkeyed(keys[row, column], self.codes.cosine(products[row, column])))
 
-    def with_added(self, added: Mapping[int, Runs]) -> "RowIndex":
-        """Return an index that has these references' rows too, by number."""
+    def with_added(self, added: Iterable[tuple[int, Runs]]) -> "RowIndex":
+        """Return an index that has these references' rows too, each with its number."""
         faiss.omp_set_num_threads(1)
-        if not any(len(runs.rows) for runs in added.values()):
-            return self
-        rows = np.concatenate([self.codes.projected(runs.rows) for runs in added.values()])
-        keys = np.concatenate([_keys(number, runs) for number, runs in added.items()])
-        recent = self.codes.empty() if self.recent is None else faiss.clone_index(self.recent)
-        recent.add_with_ids(rows, keys)
-        if recent.ntotal < _SHARD_ROWS:
-            return replace(self, recent=recent)
-        return replace(self, shards=(*self.shards, recent), recent=None)
+        shards, recent = list(self.shards), self.recent and faiss.clone_index(self.recent)
+        for batch in batched(((number, runs) for number, runs in added if len(runs.rows)), _BATCH):
+            recent = recent or self.codes.empty()
+            rows = np.concatenate([self.codes.projected(runs.rows) for _, runs in batch])
+            recent.add_with_ids(rows, np.concatenate([_keys(number, runs) for number, runs in batch]))
+            if recent.ntotal >= _SHARD_ROWS:
+                shards.append(faiss.clone_index(recent))  # which has no room for more
+                recent = None
+        return replace(self, shards=tuple(shards), recent=recent)
 
     def without(self, numbers: Collection[int]) -> "RowIndex":
         """Return an index without these references' rows; the shards that had some are written anew."""

@@ -1,10 +1,12 @@
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from models import alignment, voting
 from models.alignment import (
     AUDIO,
     VISUAL,
@@ -15,6 +17,7 @@ from models.alignment import (
     joint_score,
     most_evidence,
 )
+from models.voting import Line
 
 type Times = npt.NDArray[np.float64]
 type Matrix = tuple[npt.NDArray[np.float32], Times, Times]
@@ -252,3 +255,31 @@ def test_scores_stay_between_zero_and_one() -> None:
         found = alignments(matrix, np.sort(random.uniform(0, 60, shape[0])), np.arange(float(shape[1])), parameters)
         assert all(0.0 <= one.score <= 1.0 for one in found)
         assert all(one.query[0] <= one.query[1] and one.reference[0] <= one.reference[1] for one in found)
+
+
+def test_no_line_is_sought_where_none_can_have_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    sought: list[int] = []
+    lines = voting.likely_lines
+
+    def noted(*given: Any, **more: Any) -> list[Line]:
+        sought.append(1)
+        return lines(*given, **more)
+
+    monkeypatch.setattr(alignment, "likely_lines", noted)
+    assert alignments(*made(each_second(20), 60), VISUAL) == []
+    assert not sought
+    assert alignments(*made(each_second(20), 60, (0.0, 20.0, 10.0, 1.0)), VISUAL)
+    assert len(sought) == 1  # no second passage, and not backwards
+
+
+@pytest.mark.parametrize("parameters", [VISUAL, AUDIO])
+def test_no_run_has_more_evidence_than_its_bound(parameters: AlignmentParameters) -> None:
+    random = np.random.default_rng(3)
+    for _ in range(100):
+        n, m = (int(n) for n in random.integers(1, 40, 2))
+        similarity = random.normal(random.choice([0.1, 0.3, 0.5]), 0.15, (n, m)).clip(-1, 1).astype(np.float32)
+        pair = alignment._Pair(
+            similarity, each_second(n) * float(random.choice([0.25, 1.0, 4.0])), each_second(m), parameters
+        )
+        run = pair.best_run()
+        assert run is None or run.evidence <= pair.most_nats() + 1e-4
