@@ -95,6 +95,7 @@ class ArchiveSearch:
         self._reader = RangeReader(context.settings, context.physical("descriptors"), context.group)
         self._generation = context.generation()
         self._caught_up: set[int] = set()
+        self._ends: dict[int, int] = {}
         self._searched: dict[int, set[str]] = {}
         self._turns = count()
         self._report = SearchReport()
@@ -156,7 +157,8 @@ class ArchiveSearch:
                 await self._catch_up_one(partition, end)
             elif self._context.generation() != generation:
                 return  # a rebalance has begun: another worker may have committed this
-            await self._mark_end(partition, end)
+            if self._ends.get(partition) != end:  # this is asked each second, and nothing may have come
+                await self._mark_end(partition, end)
             self._caught_up.add(partition)
 
     async def _catch_up_one(self, partition: int, end: int) -> None:
@@ -178,6 +180,7 @@ class ArchiveSearch:
     async def _mark_end(self, partition: int, end: int) -> None:
         await asyncio.to_thread(self._archive.sync)
         await asyncio.to_thread(self._progress.mark_end, partition, end)
+        self._ends[partition] = end
 
     def _archive_range(
         self, index: ReferenceIndex, partition: int, start: int, end: int

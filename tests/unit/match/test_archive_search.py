@@ -38,6 +38,7 @@ class Topic:
         self.value = CODEC.encode("descriptors", excerpt(30, 50))
         self.n_records = n_records
         self.first_offset = 0
+        self.n_asked = 0
         self.failing: set[str] = set()
 
     def _fail_once(self, query: str) -> None:
@@ -47,6 +48,7 @@ class Topic:
 
     def committed(self, partitions: Collection[int]) -> dict[int, int]:
         self._fail_once("committed")
+        self.n_asked += 1
         return dict.fromkeys(partitions, self.n_records)
 
     def first(self, partition: int) -> int:
@@ -68,6 +70,7 @@ class MemoryArchive:
 
     def __init__(self) -> None:
         self.hits = {Hit(1, 5)}
+        self.n_syncs = 0
         self.on_search: Callable[[], None] = lambda: None
         self.on_piece: Callable[[Reference], None] = lambda _: None
 
@@ -76,7 +79,7 @@ class MemoryArchive:
         self.hits.add(hit)
 
     def sync(self) -> None:
-        pass
+        self.n_syncs += 1
 
     def search(self, reference: Reference, partitions: Collection[int], rule: CandidateRule) -> set[Hit]:
         assert (reference.modality, round(rule.floor, 2)) == ("visual", 0.3)
@@ -330,3 +333,18 @@ async def test_a_worker_that_starts_writes_where_each_of_its_partitions_is(rig: 
     async with again.running():
         await again.until(lambda: bool(again.reports))
     assert [(report.partition, report.left) for report in again.reports] == [(0, 0)]
+
+
+async def test_the_archive_is_written_to_disk_again_only_after_more_was_committed(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_search, "_ASSIGNMENT_POLL_S", 0.01)
+    rig.open("case")
+    async with rig.running():
+        await rig.until(lambda: len(rig.progress.searched(0)) == 1)
+        n_syncs, n_asked = rig.archive.n_syncs, rig.topic.n_asked
+        await rig.until(lambda: rig.topic.n_asked > n_asked + 2)
+        assert rig.archive.n_syncs == n_syncs
+        rig.topic.n_records += 1
+        await rig.until(lambda: rig.archive.n_syncs == n_syncs + 1)
+        await rig.until(lambda: rig.progress.end(0) == rig.topic.n_records)
