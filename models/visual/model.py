@@ -92,6 +92,6 @@ class VisualModel:
         try:
             with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
                 image.draft("RGB", (2 * self._side_px, 2 * self._side_px))  # decode large pictures at a fraction
-                return np.asarray(image.convert("RGB"))
+                return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
         except (OSError, ValueError, Image.DecompressionBombError) as exc:
             raise ValueError(f"frame {index} is not a readable JPEG: {exc}") from exc

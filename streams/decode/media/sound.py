@@ -1,7 +1,6 @@
 """Sound as mono PCM, placed on the media clock. Runs in the sandbox."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -16,6 +15,8 @@ from streams.decode.media.coverage import Stretches
 
 Pcm = npt.NDArray[np.int16]
 """Mono samples, shape (n,)."""
+type _Kind = tuple[int, str, str]
+"""Rate, format and layout of a frame."""
 
 _JITTER_S = 0.1
 """Containers round timestamps; only a larger jump is a gap."""
@@ -91,25 +92,20 @@ def _stretches(timed: Iterable[tuple[float, AudioFrame]]) -> Iterator[tuple[floa
     source = iter(timed)
     pending = next(source, None)
 
-    def run(start_s: float, first: AudioFrame) -> Iterator[AudioFrame]:
+    def run(start_s: float, kind: _Kind) -> Iterator[AudioFrame]:
         nonlocal pending
         expected_s = start_s
-        while pending and _fits(first, pending[1], pending[0] - expected_s):
+        while pending and abs(pending[0] - expected_s) <= _JITTER_S and _kind(pending[1]) == kind:
             yield pending[1]
             expected_s += pending[1].samples / pending[1].sample_rate
             pending = next(source, None)
 
     while pending:
-        yield pending[0], run(*pending)
+        yield pending[0], run(pending[0], _kind(pending[1]))
 
 
-def _fits(first: AudioFrame, following: AudioFrame, gap_s: float) -> bool:
-    same = (first.sample_rate, first.format.name, first.layout.name) == (
-        following.sample_rate,
-        following.format.name,
-        following.layout.name,
-    )
-    return same and abs(gap_s) <= _JITTER_S
+def _kind(frame: AudioFrame) -> _Kind:
+    return frame.sample_rate, frame.format.name, frame.layout.name
 
 
 def _resampled(stretch: Iterable[AudioFrame], rate_hz: int) -> Iterator[Pcm]:
@@ -123,8 +119,10 @@ def _joined(stretch: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
     """Yield the samples of these frames in longer ones: a call costs more than the resampling of 1024 samples."""
     queue = AudioFifo()
     for frame in stretch:
-        with suppress(av.error.ArgumentError, ValueError):  # ValueError: PyAV reads no more than eight planes
+        try:
             queue.write(_few_channels(frame))
+        except (av.error.ArgumentError, ValueError):  # ValueError: PyAV reads no more than eight planes
+            continue
         if queue.samples >= _JOINED_SAMPLES and (joined := queue.read()) is not None:
             yield joined
     if queue.samples and (joined := queue.read()) is not None:
