@@ -82,7 +82,7 @@ class Rig:
 
 
 @contextmanager
-def rig(folder: Path, media: Path, **changes: str) -> Iterator[Rig]:
+def rig(folder: Path, media: Path, *, partitions: Mapping[str, int] | None = None, **changes: str) -> Iterator[Rig]:
     """Yield a rig whose media lie in a folder; `changes` are settings, as environment variables without prefix.
 
     Raises
@@ -102,7 +102,7 @@ def rig(folder: Path, media: Path, **changes: str) -> Iterator[Rig]:
         }
         with mock.patch.dict(os.environ, environment):  # the media settings are read from there alone
             settings = load_settings()
-            topic_admin.create(settings, replication=1)
+            topic_admin.create(settings, replication=1, partitions=partitions)
             add_case(settings, NewCase(CLOVER.name, CLOVER.references, CLOVER.terms))
             with writing(settings) as writer:
                 yield Rig(settings, environment, folder, Broker(kafka.bootstrap, settings.topic_prefix), writer)

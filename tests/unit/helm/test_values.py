@@ -8,14 +8,15 @@ from pydantic import SecretStr
 
 from ops.chart.render import CASES, chart, render, values_of
 from ops.chart.settings import SET_BY_THE_CHART, names
-from schemas.topics import TOPICS
 from streams.engine.worker import STOP_S
 from streams.settings import Settings, load_settings
-from streams.topology import STAGES, source
+from streams.topology import STAGES
 from tests.unit.helm.made import environment, merged, of_kind, pods, rendered
 
 MINIMAL = values_of("minimal")
 STRIMZI_TLS = {"enabled": True, "cluster": "main", "authentication": "tls"}
+_SHARED = ("posts", "frames", "sounds", "texts", "descriptors", "scores", "looks", "verdicts")
+"""Topics that the workers of a stage share."""
 NAMES = {f"{prefix}{name.upper()}" for prefix, name in names(Settings)}
 """Environment variables of all settings."""
 
@@ -80,7 +81,7 @@ def test_a_typo_is_refused_and_named(typo: dict[str, Any], message: str) -> None
         ({"strimzi": {"enabled": True}}, "strimzi.cluster: name the Kafka object"),
         ({"feeds": {"push": {"kind": "http"}}}, "feeds.push.tokenSecret: name the Secret"),
         ({"scaling": {"mode": "keda"}}, "scaling.keda.prometheusUrl: name the URL"),
-        ({"stages": {"match": {"replicas": 9}}}, "stages.match.replicas 9: descriptors has 8 partitions"),
+        ({"stages": {"match": {"replicas": 65}}}, "stages.match.replicas 65: descriptors has 64 partitions"),
         ({"settings": {"ocr": True}}, "stages.screen and settings.ocr go together"),
         ({"stages": {"screen": {}}}, "stages.screen and settings.ocr go together"),
         ({"strimzi": STRIMZI_TLS}, "tls does not go with kafka.securityProtocol PLAINTEXT"),
@@ -169,7 +170,7 @@ def test_a_stage_scales_up_to_the_partitions_of_its_topic(mode: str) -> None:
     scalers = of_kind(objects, "ScaledObject", "HorizontalPodAutoscaler")
     for stage in ("decode", "visual", "audio", "text", "match", "fusion"):
         spec = scalers[f"guard-jikimi-{stage}"]["spec"]
-        partitions = 24 if stage == "visual" else TOPICS[source(stage)].partitions
+        partitions = 24 if stage == "visual" else 64
         assert spec.get("maxReplicaCount", spec.get("maxReplicas")) == partitions
         scaled = of_kind(objects, spec["scaleTargetRef"]["kind"])[spec["scaleTargetRef"]["name"]]
         assert "replicas" not in scaled["spec"]
@@ -188,7 +189,9 @@ def test_topics_are_created_before_the_workloads_unless_strimzi_creates_them() -
     (job,) = of_kind(rendered("default"), "Job").values()
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
     pod = job["spec"]["template"]["spec"]
-    assert pod["containers"][0]["args"] == ["topics", "create", "--replication", "3", "--partitions", "posts=32"]
+    args = pod["containers"][0]["args"]
+    assert args[:4] == ["topics", "create", "--replication", "3"]
+    assert dict(each.split("=") for each in args[5::2]) == dict.fromkeys(_SHARED, "64") | {"posts": "32"}
     # The chart's own account does not exist yet.
     assert pod["serviceAccountName"] == "default"
     assert of_kind(rendered("strimzi"), "Job") == {}
