@@ -8,6 +8,7 @@ import json
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -28,14 +29,16 @@ from threatexchange.signal_type.md5 import VideoMD5Signal
 from threatexchange.signal_type.pdq.signal import PdqSignal
 
 from models.pdq.hash import BYTES, picture_hash
+from schemas.codec import Codec
+from schemas.messages import ListEntry, ListPart, SignalKind
 from streams.decode.decoder import Decoder
 from streams.decode.settings import MediaSettings
 from streams.exchange.export_case import signals_of_file
 from streams.exchange.formats import FORMATS, Format
-from streams.exchange.formats.changes import Change, Skipped
+from streams.exchange.formats.changes import Change, Signal, Skipped
 from streams.exchange.import_list import read_changes
-from streams.exchange.list_index import ListIndex, PartHashes
-from streams.exchange.lists import parts_of
+from streams.exchange.list_index import ListIndex
+from streams.exchange.lists import part_of, parts_of
 from tests.unit.decode.made import video
 from tests.unit.exchange.test_export import detailed
 
@@ -106,7 +109,7 @@ def check(folder: Path) -> list[str]:
     pdq, md5 = PdqSignal.hash_from_file(picture), VideoMD5Signal.hash_from_file(original)
     their_list.write_text(f"pdq {pdq}\nvideo_md5 {md5}\n")
     read = read_changes([their_list], "lines", Skipped())
-    index = ListIndex(PartHashes.of(part, None) for part in parts_of("list-theirs", read, _AT).values())
+    index = index_of("list-theirs", read)
     hashes = np.stack([np.frombuffer(s.value, np.uint8) for c in ours for s in c.signals if s.kind == "pdq"])
     distances = [found.distance for near in index.near(hashes) for found in near]
     typer.echo(f"their list, our pictures: {len(distances)} of {len(hashes)} near, at {distances} bits")
@@ -137,8 +140,51 @@ def cost() -> None:
     queries = rng.integers(0, 256, (240, BYTES), dtype=np.uint8)
     for size in (100_000, 1_000_000):
         hashes = rng.integers(0, 256, (size, BYTES), dtype=np.uint8)
-        index = ListIndex([PartHashes("list-a", hashes, {})])
+        entries = {f"{n}": Change(f"{n}", (Signal("pdq", each.tobytes()),)) for n, each in enumerate(hashes)}
+        index = ListIndex(None)
+        typer.echo(f"a first list of {size:,}: {_put(index, parts_of('list-a', entries, _AT)):.2f} s")
         typer.echo(f"240 hashes among {size:,}: {_cpu_s(partial(index.near, queries)):.2f} s")
+        ten = {f"{n}": Change(f"{n}", (Signal("pdq", bytes(hashes[n])[::-1]),)) for n in range(10)}
+        wanted, changed = parts_of("list-a", {**entries, **ten}, _AT), {f"{part_of(name):03x}" for name in ten}
+        parts = {key: part for key, part in wanted.items() if key.rpartition("/")[2] in changed}
+        n_rows = sum(len(part.entries) for part in parts.values())
+        typer.echo(f"ten changed of {size:,}, {n_rows} rows of parts: {1000 * _put(index, parts):.1f} ms")
+
+
+def memory() -> None:
+    """Print the bytes that a worker holds of each hash, of a table that has just been filled."""
+    kinds: tuple[SignalKind, ...] = ("pdq", "md5")
+    for kind in kinds:
+        tracemalloc.start()
+        index = ListIndex(b"k" * 32)
+        for number in range(100):
+            values = np.random.default_rng(number).integers(0, 256, (1_000, 32 if kind == "pdq" else 16), np.uint8)
+            entries = [ListEntry(origin="one", kind=kind, value=each.tobytes()) for each in values]
+            index.put(f"{number}", ListPart(list_id="list-a", part=number, entries=entries, at=_AT))
+        del entries
+        typer.echo(
+            f"memory of one {kind} in {len(index):,}: {tracemalloc.get_traced_memory()[0] / len(index):.0f} bytes"
+        )
+        tracemalloc.stop()
+
+
+def index_of(list_id: str, entries: Mapping[str, Change]) -> ListIndex:
+    """Return an index of one list."""
+    index = ListIndex(None)
+    _put(index, parts_of(list_id, entries, _AT))
+    return index
+
+
+def _put(index: ListIndex, parts: Mapping[str, ListPart]) -> float:
+    """Put the parts as a worker does that reads them, and return the seconds of a core."""
+    codec = Codec()
+    written = {key: codec.encode("lists", part) for key, part in parts.items()}
+    began_s = time.thread_time()
+    for key, value in written.items():
+        decoded = codec.decode("lists", value)
+        assert isinstance(decoded, ListPart)
+        index.put(key, decoded)
+    return time.thread_time() - began_s
 
 
 def _cpu_s(work: Callable[[], object]) -> float:
@@ -164,6 +210,7 @@ def _grouped(pairs: list[tuple[str, str]]) -> Read:
 def main() -> int:
     """Print what was read, and return 1 if something is wrong."""
     cost()
+    memory()
     with tempfile.TemporaryDirectory() as folder:
         wrong = check(Path(folder))
     typer.echo(f"wrong: {', '.join(wrong)}" if wrong else "nothing is wrong")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from streams.cases.policy import policy_version
 from streams.errors import UsageError
 from streams.exchange.formats import FORMATS, Format
 from streams.exchange.formats.changes import MOST_BYTES, MOST_SIGNALS, Change, ListError, Skipped, check_number
-from streams.exchange.lists import TOPIC, entries_of, part_key, parts_of, read_parts
+from streams.exchange.lists import TOPIC, entries_of, parts_of, read_parts
 from streams.kafka.transactions import TransactionWriter
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.sealing.case_key import new_case_key
@@ -25,6 +25,8 @@ from streams.settings import Settings
 
 WRITER = "exchange"
 """Name of the transactional writer: of two imports the later one fences the earlier."""
+MOST_STORED = 512 * 1024 * 1024
+"""Bytes of all lists on the broker from which none grows: about six million hashes, which every worker holds."""
 PREFIX = "list-"
 """Start of the case id of every list."""
 _TRANSACTION_S = 120.0
@@ -98,7 +100,7 @@ def import_list(settings: Settings, new: NewList) -> Imported:
     Raises
     ------
     UsageError
-        As `read_changes`, the list would have too many signals, or the broker does not answer.
+        As `read_changes`, the list would have too many signals, all lists have, or the broker does not answer.
     """
     skipped = Skipped()
     changes = read_changes(new.files, new.format, skipped)
@@ -108,12 +110,12 @@ def import_list(settings: Settings, new: NewList) -> Imported:
         writer = TransactionWriter(settings, WRITER, transaction_s=_TRANSACTION_S)
         writer.start()  # before reading, so that no earlier import can write what is not read
         old = asyncio.run(read_parts(settings, case_id))
-        before = entries_of(old.values())
+        before = entries_of(old.parts.values())
         after = {origin: each for origin, each in {**({} if new.whole else before), **changes}.items() if each.signals}
-        if (n_signals := sum(len(each.signals) for each in after.values())) > MOST_SIGNALS:
-            raise UsageError(f"{case_id} would have {n_signals} signals, and a list has at most {MOST_SIGNALS}")
+        n_before, n_signals = (sum(len(each.signals) for each in entries.values()) for entries in (before, after))
+        check_size(case_id, n_signals, old.n_bytes if n_signals > n_before else 0)
         is_new = case_id not in asyncio.run(read_cases(settings))
-        parts = _changed(case_id, old, parts_of(case_id, after, datetime.now(UTC)))
+        parts = _changed(old.parts, parts_of(case_id, after, datetime.now(UTC)))
         writer.write_transaction(lambda: _write(writer, new, parts, is_new=is_new))
     except KafkaException as error:
         raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
@@ -126,11 +128,18 @@ def kinds_of(entries: Iterable[Change]) -> Counter[str]:
     return Counter(signal.kind for entry in entries for signal in entry.signals)
 
 
-def _changed(case_id: str, old: dict[int, ListPart], new: dict[int, ListPart]) -> dict[str, ListPart | None]:
-    """Return the parts to write, by key; None for those that are empty now."""
-    gone: dict[str, ListPart | None] = {part_key(case_id, part): None for part in old.keys() - new.keys()}
-    made = {part: each for part, each in new.items() if part not in old or old[part].entries != each.entries}
-    return gone | {part_key(case_id, part): each for part, each in made.items()}
+def check_size(case_id: str, n_signals: int, n_bytes: int) -> None:
+    """Raise a `UsageError` if a list has too many signals, or the lists that one is added to too many bytes."""
+    if n_signals > MOST_SIGNALS:
+        raise UsageError(f"{case_id} would have {n_signals} signals, and a list has at most {MOST_SIGNALS}")
+    if n_bytes > MOST_STORED:
+        raise UsageError(f"the lists have {n_bytes} bytes, and nothing is added above {MOST_STORED}: withdraw one")
+
+
+def _changed(old: Mapping[str, ListPart], new: Mapping[str, ListPart]) -> dict[str, ListPart | None]:
+    """Return the parts to write; None for those that are empty now."""
+    gone: dict[str, ListPart | None] = dict.fromkeys(old.keys() - new.keys())
+    return gone | {key: part for key, part in new.items() if key not in old or old[key].entries != part.entries}
 
 
 def _write(writer: TransactionWriter, new: NewList, parts: dict[str, ListPart | None], *, is_new: bool) -> None:

@@ -1,37 +1,23 @@
 """Search of a post's hashes in all lists: equal MD5, and PDQ that differ in few bits."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from itertools import count
 from typing import NamedTuple
 
-import faiss
 import numpy as np
 
 from models.pdq.hash import BYTES, NEAR_BITS, Bits
+from models.text.terms import DIGEST_BYTES
 from schemas.messages import Descriptors, Interval, ListPart, Match
 from streams.describe.exact import keyed
+from streams.exchange.digest_rows import MD5_BYTES, DigestRows
 from streams.exchange.formats.changes import Signal
+from streams.exchange.hash_rows import NOBODY, HashRows, Numbers
 
 _BITS = 8 * BYTES
+_NO_ROWS: Numbers = np.zeros(0, np.int64)
 _NO_INTERVAL = Interval(start_s=0.0, end_s=0.0)
-
-
-class PartHashes(NamedTuple):
-    """Hashes of a part of a list, as the index wants them: 40 bytes a PDQ, about 150 an MD5."""
-
-    list_id: str
-    pdq: Bits
-    """uint8 (n, 32)."""
-    md5: Mapping[bytes, bytes]
-    """Values by their keyed digests; none where no key is set."""
-
-    @classmethod
-    def of(cls, part: ListPart, key: bytes | None) -> "PartHashes":
-        """Return the hashes of a part; those of a wrong length, which anybody can write, are left out."""
-        values = {kind: [e.value for e in part.entries if e.kind == kind] for kind in ("md5", "pdq")}
-        pdq = b"".join(value for value in values["pdq"] if len(value) == BYTES)
-        md5 = {} if key is None else {keyed(value, key): value for value in values["md5"]}
-        return cls(part.list_id, np.frombuffer(pdq, np.uint8).reshape(-1, BYTES), md5)
 
 
 class Found(NamedTuple):
@@ -43,50 +29,83 @@ class Found(NamedTuple):
     """Differing bits."""
 
 
-class ListIndex:
-    """Hashes of all lists; immutable.
+class _Part(NamedTuple):
+    """Rows of a part of a list."""
 
-    A hash is compared with every PDQ: with 100,000 in 0.2 ms, with a million in 4 ms. faiss's index of 16 chunks took
-    twice as long for 100,000, and ten times the memory.
+    owner: int
+    pdq: Numbers
+    md5: Numbers
+
+
+class ListIndex:
+    """Hashes of all lists, by the keys of their parts.
+
+    One thread changes it while others search: of what just changes a search finds the one or the other. To put a part
+    costs what the part has, and in the tables the rows that differ.
+
+    Parameters
+    ----------
+    key
+        Key of the digests of whole media; None where MD5 are not compared.
     """
 
-    def __init__(self, parts: Iterable[PartHashes] = ()) -> None:
-        parts = list(parts)
-        self._pdq: Bits = np.concatenate([np.zeros((0, BYTES), np.uint8), *(part.pdq for part in parts)])
-        self._owners = [part.list_id for part in parts]
-        self._owner = np.repeat(np.arange(len(parts)), [len(part.pdq) for part in parts])
-        self._index = faiss.IndexBinaryFlat(_BITS)
-        if len(self._pdq):
-            self._index.add(self._pdq)
-        self._md5: dict[bytes, list[tuple[str, bytes]]] = defaultdict(list)
-        for part in parts:
-            for digest, value in part.md5.items():
-                self._md5[digest].append((part.list_id, value))
+    def __init__(self, key: bytes | None) -> None:
+        self._key = key
+        self._parts: dict[str, _Part] = {}
+        self._owners: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+        self._n_parts = Counter[int]()
+        self._numbers = count()
+        self._pdq, self._md5 = HashRows(), DigestRows()
 
     def __len__(self) -> int:
-        return len(self._pdq) + sum(map(len, self._md5.values()))
+        return len(self._pdq) + len(self._md5)
+
+    def put(self, key: str, part: ListPart) -> None:
+        """Replace a part; hashes of a wrong length, which anybody can write, are left out."""
+        before = self._parts.get(key, _Part(NOBODY, _NO_ROWS, _NO_ROWS))
+        if self._names.get(before.owner) != part.list_id:
+            self.erase(key)
+            before = _Part(self._begun(part.list_id), _NO_ROWS, _NO_ROWS)
+        pdq = self._pdq.replaced(before.pdq, self._pdq_of(part), before.owner)
+        md5 = self._md5.replaced(before.md5, self._md5_of(part), before.owner)
+        self._parts[key] = _Part(before.owner, pdq, md5)
+        self._compact()
+
+    def erase(self, key: str) -> None:
+        """Erase a part, if it is there; the bytes of its hashes are overwritten."""
+        if (gone := self._parts.pop(key, None)) is None:
+            return
+        self._pdq.remove(gone.pdq)
+        self._md5.remove(gone.md5)
+        self._n_parts[gone.owner] -= 1
+        if not self._n_parts[gone.owner]:
+            del self._n_parts[gone.owner], self._owners[self._names.pop(gone.owner)]
+        self._compact()
 
     def near(self, hashes: Bits) -> list[list[Found]]:
         """Return what is near to each hash, shape (n, 32); pure and long-running: call it in a thread."""
-        if not len(self._pdq) or not len(hashes):
-            return [[] for _ in hashes]
-        limits, found_bits, numbers = self._index.range_search(np.ascontiguousarray(hashes), NEAR_BITS + 1)
-        return [
-            [self._found(number, bits) for number, bits in zip(numbers[start:end], found_bits[start:end], strict=True)]
-            for start, end in zip(limits[:-1].tolist(), limits[1:].tolist(), strict=True)
-        ]
+        table, found = self._pdq, [list[Found]() for _ in hashes]
+        for query, row, bits in zip(*(each.tolist() for each in table.near(hashes, NEAR_BITS)), strict=True):
+            value = table.value(row)
+            if (name := self._names.get(table.owner(row))) is not None:
+                found[query].append(Found(name, Signal("pdq", value), bits))
+        return found
 
     def equal(self, keyed_digests: Iterable[bytes]) -> list[Found]:
         """Return the MD5 with one of these keyed digests."""
-        pairs = (pair for digest in keyed_digests for pair in self._md5.get(digest, ()))
-        return [Found(list_id, Signal("md5", value), 0) for list_id, value in dict.fromkeys(pairs)]
+        table = self._md5
+        rows = [row for digest in keyed_digests for row in table.equal(digest)]
+        pairs = [(table.value(row), self._names.get(table.owner(row))) for row in rows]
+        named = dict.fromkeys((name, value[DIGEST_BYTES:]) for value, name in pairs if name is not None)
+        return [Found(list_id, Signal("md5", value), 0) for list_id, value in named]
 
     def search(self, query: Descriptors) -> list[Match]:
         """Return the matches of a segment's pictures, unordered: one for each hash of a list."""
         if query.modality not in {"visual", "audio"}:
             return []
         matches = [_whole(query, found) for found in self.equal(query.digests)]
-        if query.pdq and len(self._pdq):
+        if query.pdq:
             matches += self._pictures(query)
         return matches
 
@@ -99,8 +118,31 @@ class ListIndex:
                 found[each.list_id, each.signal].append((query.pdq[at // positions].time_s, each.distance))
         return [_near(query, *name, seen) for name, seen in found.items()]
 
-    def _found(self, number: np.int64, bits: np.int32) -> Found:
-        return Found(self._owners[self._owner[number]], Signal("pdq", self._pdq[number].tobytes()), int(bits))
+    def _begun(self, list_id: str) -> int:
+        """Return the number of a list for one more part of it; it is never given to another list."""
+        if (number := self._owners.get(list_id)) is None:
+            number = self._owners[list_id] = next(self._numbers)
+            self._names[number] = list_id
+        self._n_parts[number] += 1
+        return number
+
+    def _pdq_of(self, part: ListPart) -> set[bytes]:
+        return {each.value for each in part.entries if each.kind == "pdq" and len(each.value) == BYTES}
+
+    def _md5_of(self, part: ListPart) -> set[bytes]:
+        if self._key is None:
+            return set()
+        values = {each.value for each in part.entries if each.kind == "md5" and len(each.value) == MD5_BYTES}
+        return {keyed(value, self._key) + value for value in values}
+
+    def _compact(self) -> None:
+        """Leave the removed rows out once they are more than the others, so that this costs as much as removing."""
+        if self._pdq.is_wasteful:
+            self._pdq, moved = self._pdq.compacted()
+            self._parts = {key: part._replace(pdq=moved[part.pdq]) for key, part in self._parts.items()}
+        if self._md5.is_wasteful:
+            self._md5, moved = self._md5.compacted()
+            self._parts = {key: part._replace(md5=moved[part.md5]) for key, part in self._parts.items()}
 
 
 def _whole(query: Descriptors, found: Found) -> Match:

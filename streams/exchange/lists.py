@@ -4,6 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from schemas.messages import ListEntry, ListPart
 from streams.exchange.formats.changes import Change, Signal
@@ -12,8 +13,8 @@ from streams.kafka.topic_reader import Update, read_each
 from streams.settings import Settings
 
 TOPIC = "lists"
-PARTS = 256
-"""Parts of a list: of a million hashes each is a record of about 300 kB."""
+PARTS = 4_096
+"""Parts of a list: of a million hashes each is a record of about 20 kB."""
 
 type Entries = Mapping[str, Change]
 """Entries of a list by the id at its exchange."""
@@ -21,20 +22,23 @@ type Entries = Mapping[str, Change]
 
 def part_key(list_id: str, part: int) -> str:
     """Return the key of a part of a list."""
-    return f"{list_id}/{part:02x}"
+    return f"{list_id}/{part:03x}"
 
 
 def part_of(origin: str) -> int:
     """Return the part of an entry."""
-    return hashlib.sha256(origin.encode()).digest()[0]
+    return int.from_bytes(hashlib.sha256(origin.encode()).digest()[:2]) * PARTS >> 16
 
 
-def parts_of(list_id: str, entries: Entries, at: datetime) -> dict[int, ListPart]:
-    """Return the parts of a list; one without entries is left out."""
+def parts_of(list_id: str, entries: Entries, at: datetime) -> dict[str, ListPart]:
+    """Return the parts of a list by their keys; one without entries is left out."""
     found: dict[int, list[ListEntry]] = defaultdict(list)
     for origin in sorted(entries):
         found[part_of(origin)] += _written(entries[origin])
-    return {part: ListPart(list_id=list_id, part=part, entries=of_it, at=at) for part, of_it in found.items()}
+    return {
+        part_key(list_id, part): ListPart(list_id=list_id, part=part, entries=of_it, at=at)
+        for part, of_it in found.items()
+    }
 
 
 def entries_of(parts: Iterable[ListPart]) -> dict[str, Change]:
@@ -48,7 +52,16 @@ def entries_of(parts: Iterable[ListPart]) -> dict[str, Change]:
     return found
 
 
-async def read_parts(settings: Settings, list_id: str) -> dict[int, ListPart]:
+class Stored(NamedTuple):
+    """What the topic has of a list, and of all of them."""
+
+    parts: dict[str, ListPart]
+    """Parts of the list in force, by their keys."""
+    n_bytes: int
+    """Of the parts of all lists."""
+
+
+async def read_parts(settings: Settings, list_id: str) -> Stored:
     """Return the parts of a list in force, none if there is no such list.
 
     Raises
@@ -58,19 +71,21 @@ async def read_parts(settings: Settings, list_id: str) -> dict[int, ListPart]:
     WireError
         A part cannot be decoded.
     """
-    codec, prefix = create_codec(settings), part_key(list_id, 0)[:-2].encode()
+    codec, prefix = create_codec(settings), f"{list_id}/".encode()
     values: dict[bytes, bytes] = {}
+    sizes: dict[bytes, int] = {}
 
     def apply(updates: list[Update]) -> None:
         for update in updates:
+            sizes[update.key] = len(update.value or b"")
             if update.key.startswith(prefix):
                 values.pop(update.key, None)
                 if update.value is not None:
                     values[update.key] = update.value
 
     await read_each(settings, TOPIC, apply)
-    parts = (codec.decode(TOPIC, value) for value in values.values())
-    return {part.part: part for part in parts if isinstance(part, ListPart)}
+    parts = {key.decode(): codec.decode(TOPIC, value) for key, value in values.items()}
+    return Stored({key: part for key, part in parts.items() if isinstance(part, ListPart)}, sum(sizes.values()))
 
 
 def _written(change: Change) -> list[ListEntry]:

@@ -22,7 +22,7 @@ def opinions(settings: Settings, list_id: str) -> list[tuple[Change, Opinion]]:
     UsageError
         There is no such list, or the broker does not answer.
     """
-    parts = asyncio.run(read_parts(settings, list_id))
+    parts = asyncio.run(read_parts(settings, list_id)).parts
     if not parts:
         raise UsageError(f"no list {list_id}: `jikimi case list` shows those that were imported")
     labels: dict[str, Label] = {}

@@ -8,13 +8,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from schemas.messages import ListPart
 from streams.decode.decoder import Decoder, post_sampling
 from streams.decode.settings import MediaSettings
 from streams.describe.picture_hashes import picture_hashes
 from streams.exchange.export_case import signals_of_file
 from streams.exchange.formats.changes import Change
-from streams.exchange.list_index import ListIndex, PartHashes
+from streams.exchange.list_index import ListIndex
 from streams.exchange.lists import parts_of
 from tests.unit.decode.made import image, scanned, scene, segments_of, video
 from tests.unit.exchange.test_list_index import AT
@@ -37,8 +36,10 @@ async def exported(file: Path) -> list[Change]:
 
 
 def index_of(found: list[Change]) -> ListIndex:
-    parts: list[ListPart] = list(parts_of("list-a", {one.origin: one for one in found}, AT).values())
-    return ListIndex(PartHashes.of(part, None) for part in parts)
+    index = ListIndex(None)
+    for key, part in parts_of("list-a", {one.origin: one for one in found}, AT).items():
+        index.put(key, part)
+    return index
 
 
 def n_near(index: ListIndex, file: Path) -> int:

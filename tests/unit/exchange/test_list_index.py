@@ -1,5 +1,6 @@
 """Search of a post's hashes in lists."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import numpy as np
@@ -9,8 +10,9 @@ from schemas.matrix import pack
 from schemas.messages import Descriptors, FrameHash, ListEntry, ListPart, Thumbnail
 from streams.describe.exact import keyed
 from streams.exchange.formats.changes import Change, Signal
-from streams.exchange.list_index import ListIndex, PartHashes
-from streams.exchange.lists import PARTS, entries_of, part_of, parts_of
+from streams.exchange.hash_rows import NOBODY, HashRows
+from streams.exchange.list_index import ListIndex
+from streams.exchange.lists import PARTS, entries_of, part_key, part_of, parts_of
 from tests.unit.made_messages import segment
 
 KEY = b"k" * 32
@@ -25,14 +27,17 @@ def flipped(hashed: Bits, bits: int) -> Bits:
     return hashed ^ mask
 
 
-def part(list_id: str = "list-a", pdq: Bits = MANY, md5: tuple[bytes, ...] = ()) -> ListPart:
+def part(list_id: str = "list-a", pdq: Bits = MANY, md5: Iterable[bytes] = ()) -> ListPart:
     entries = [ListEntry(origin=f"p{n}", kind="pdq", value=each.tobytes()) for n, each in enumerate(pdq)]
     entries += [ListEntry(origin=f"m{n}", kind="md5", value=each) for n, each in enumerate(md5)]
     return ListPart(list_id=list_id, part=0, entries=entries, at=AT)
 
 
 def index(*parts: ListPart) -> ListIndex:
-    return ListIndex([PartHashes.of(each, KEY) for each in parts])
+    made = ListIndex(KEY)
+    for number, each in enumerate(parts):
+        made.put(str(number), each)
+    return made
 
 
 def query(frames: list[tuple[float, Bits]] | None = None, digests: tuple[bytes, ...] = ()) -> Descriptors:
@@ -66,7 +71,7 @@ def test_the_index_finds_what_a_comparison_with_all_finds() -> None:
     close = np.stack([flipped(centre, int(bits)) for bits in RNG.integers(0, 60, 300)])
     near = index(part(pdq=close)).near(centre[None])[0]
     expected = close[distances(centre[None], close)[0] <= NEAR_BITS]
-    assert sorted(one.signal.value for one in near) == sorted(each.tobytes() for each in expected)
+    assert sorted(one.signal.value for one in near) == sorted({each.tobytes() for each in expected})
 
 
 def test_a_hash_is_one_match_from_its_first_to_its_last_frame() -> None:
@@ -89,7 +94,8 @@ def test_a_file_is_found_by_its_md5_in_every_list_that_has_it() -> None:
 
 
 def test_without_a_key_no_md5_is_compared() -> None:
-    found = ListIndex([PartHashes.of(part(pdq=MANY[:2], md5=(b"m" * 16,)), None)])
+    found = ListIndex(None)
+    found.put("a", part(pdq=MANY[:2], md5=(b"m" * 16,)))
     assert len(found) == 2
 
 
@@ -106,7 +112,65 @@ def test_a_list_is_the_same_after_it_was_written_and_a_change_touches_one_part()
     }
     parts = parts_of("list-a", entries, AT)
     assert entries_of(parts.values()) == entries
-    assert len(parts) > PARTS // 2
+    assert PARTS // 8 < len(parts) < 900
     changed = entries | {"id-7": entries["id-7"]._replace(signals=())}
     again = parts_of("list-a", changed, AT)
-    assert [at for at in parts if again.get(at) != parts[at]] == [part_of("id-7")]
+    assert [at for at in parts if again.get(at) != parts[at]] == [part_key("list-a", part_of("id-7"))]
+
+
+def test_after_any_changes_the_index_finds_what_a_comparison_with_all_finds() -> None:
+    """Many parts of three lists are put and erased at random, with compactions in between."""
+    found, held = ListIndex(KEY), dict[str, ListPart]()
+    pool = np.concatenate([MANY[:60], *(np.stack([flipped(each, 20) for each in MANY[:60]]) for _ in range(3))])
+    for _ in range(400):
+        key = f"part-{RNG.integers(12)}"
+        if RNG.random() < 0.2:
+            found.erase(key)
+            held.pop(key, None)
+        else:
+            chosen = pool[RNG.permutation(len(pool))[: RNG.integers(0, 120)]]
+            md5 = [each[:16].tobytes() for each in chosen[::3]]
+            held[key] = part(f"list-{RNG.integers(3)}", chosen, md5)
+            found.put(key, held[key])
+        check(found, held.values(), pool[RNG.integers(len(pool))])
+    for key in list(held):
+        found.erase(key)
+    assert len(found) == 0
+    assert found.near(pool) == [[] for _ in pool]
+
+
+def check(found: ListIndex, held: Iterable[ListPart], asked: Bits) -> None:
+    """Compare what is found with a comparison with every entry."""
+    near = {(one.list_id, one.signal.value, one.distance) for one in found.near(asked[None])[0]}
+    equal = {(one.list_id, one.signal.value) for one in found.equal([keyed(asked[:16].tobytes(), KEY)])}
+    entries = [(part.list_id, each) for part in held for each in part.entries]
+    values = [(name, each.value) for name, each in entries if each.kind == "pdq"]
+    bits = [int(distances(asked[None], np.frombuffer(value, np.uint8)[None])[0, 0]) for _, value in values]
+    assert near == {(*one, n) for one, n in zip(values, bits, strict=True) if n <= NEAR_BITS}
+    assert equal == {(name, each.value) for name, each in entries if each.kind == "md5"} & {
+        (name, asked[:16].tobytes()) for name, _ in entries
+    }
+
+
+def test_a_change_of_a_few_hashes_leaves_all_other_rows_where_they_are() -> None:
+    rows = HashRows()
+    before = rows.replaced(np.zeros(0, np.int64), {each.tobytes() for each in MANY}, 0)
+    wanted = {each.tobytes() for each in [*MANY[3:], flipped(MANY[0], 9)]}
+    after = rows.replaced(before, wanted, 0)
+    assert len(np.setdiff1d(before, after)) == 3
+    assert np.setdiff1d(after, before).tolist() == [len(MANY)]
+    assert {rows.value(row) for row in after.tolist()} == wanted
+    assert {rows.owner(row) for row in np.setdiff1d(before, after).tolist()} == {NOBODY}
+    assert not any(rows.value(row).strip(b"\0") for row in np.setdiff1d(before, after).tolist())
+
+
+def test_removed_rows_are_left_out_once_they_are_more_than_the_others() -> None:
+    rows = HashRows()
+    held = rows.replaced(np.zeros(0, np.int64), {each.tobytes() for each in MANY}, 0)
+    rows.remove(held[: len(MANY) // 2])
+    before = rows.is_wasteful
+    rows.remove(held[len(MANY) // 2 : -10])
+    assert (before, rows.is_wasteful) == (False, True)
+    made, moved = rows.compacted()
+    assert len(made) == 10
+    assert [made.value(row) for row in moved[held[-10:]].tolist()] == [rows.value(row) for row in held[-10:].tolist()]
