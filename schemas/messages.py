@@ -225,6 +225,7 @@ class ListEntry(Message, frozen=True, kw_only=True):
     kind: SignalKind
     value: bytes
     film: bool = True
+    since: int = 0
 
 
 class ListPart(Message, frozen=True, kw_only=True):

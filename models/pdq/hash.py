@@ -69,6 +69,19 @@ def picture_features(picture: Image.Image) -> npt.NDArray[np.float32]:
     return _frequencies(_luma(picture).astype(np.float64)).astype(np.float32).ravel()
 
 
+def turned(hashes: Bits) -> Bits:
+    """Return the hashes of pictures, shape (n, 32), in all eight positions: shape (8, n, 32), in the order of a hash.
+
+    They follow from the bits alone and are near to those of the turned picture, whose median is another one. A hash
+    turned is as far from another as that one, turned back, is from the hash; and turning back is one of the eight too.
+    """
+    found = np.unpackbits(hashes, axis=-1)[..., ::-1].reshape(-1, _KEPT, _KEPT)
+    rows, columns = (~_ODD)[:, None], (~_ODD)[None]
+    upright = [found, found ^ rows ^ columns, found ^ rows, found ^ columns]
+    grids = np.stack([*upright, *(each.swapaxes(-1, -2) for each in upright)])
+    return np.packbits(grids.reshape(8, -1, _KEPT * _KEPT)[..., ::-1], axis=-1)
+
+
 def distances(one: Bits, others: Bits) -> npt.NDArray[np.int64]:
     """Return the number of bits in which hashes differ, shape (n, m), for hashes of shapes (n, 32) and (m, 32)."""
     differing: npt.NDArray[np.int64] = np.bitwise_count(one[:, None] ^ others[None]).sum(axis=2, dtype=np.int64)

@@ -39,6 +39,7 @@ from streams.exchange.formats.changes import Change, Signal, Skipped
 from streams.exchange.import_list import read_changes
 from streams.exchange.list_index import ListIndex
 from streams.exchange.lists import part_of, parts_of
+from streams.match import seen_hashes
 from tests.unit.decode.made import video
 from tests.unit.exchange.test_export import detailed
 
@@ -151,6 +152,17 @@ def cost() -> None:
         typer.echo(f"ten changed of {size:,}, {n_rows} rows of parts: {1000 * _put(index, parts):.1f} ms")
 
 
+def past() -> None:
+    """Print the seconds of a core for new hashes in a file of past ones."""
+    rng = np.random.default_rng(0)
+    rows = np.zeros(65_536, seen_hashes.ROW)
+    rows["value"] = rng.integers(0, 256, (len(rows), BYTES), np.uint8)
+    for n_hashes in (10, 512):
+        new = rng.integers(0, 256, (n_hashes, BYTES), np.uint8)
+        taken_s = _cpu_s(partial(seen_hashes.candidates, rows, new, frozenset()))
+        typer.echo(f"{n_hashes} new hashes in {len(rows):,} past ones: {1000 * taken_s:.0f} ms")
+
+
 def memory() -> None:
     """Print the bytes that a worker holds of each hash, of a table that has just been filled."""
     kinds: tuple[SignalKind, ...] = ("pdq", "md5")
@@ -210,6 +222,7 @@ def _grouped(pairs: list[tuple[str, str]]) -> Read:
 def main() -> int:
     """Print what was read, and return 1 if something is wrong."""
     cost()
+    past()
     memory()
     with tempfile.TemporaryDirectory() as folder:
         wrong = check(Path(folder))

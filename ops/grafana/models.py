@@ -60,6 +60,13 @@ BOARD = Board(
                 no_value="no new reference",
             ),
             lines(
+                "Files of past hashes to compare",
+                "Files of hashes of past posts not yet compared with all of a list, by list and file.",
+                "short",
+                {"files": signals.LIST_SEARCH_WAITING},
+                no_value="no list",
+            ),
+            lines(
                 "Rows in a call",
                 "Mean number of rows in one call of a model.",
                 "short",

@@ -43,6 +43,7 @@ OLDEST_AGE = "max by (namespace, stage) (jikimi_oldest_record_age_seconds)"
 WAITING_RECORDS = "max by (namespace, stage) (jikimi_waiting_records)"
 MONITOR_SILENCE = "time() - max by (namespace) (jikimi_monitor_looked_timestamp_seconds)"
 LATE_SEARCH_REFERENCES = "sum by (namespace, state) (jikimi_late_search_references)"
+LIST_SEARCH_WAITING = "sum by (namespace) (jikimi_list_search_waiting)"
 LATE_SEARCH_WAITING = "sum by (namespace) (jikimi_late_search_waiting)"
 
 # Posts with a verdict within 60 s of a feed receiving them; a post without a verdict shows in OLDEST_AGE instead.

@@ -1,6 +1,6 @@
 """Keyed digests of the files of many lists, found by equality."""
 
-from typing import Self
+import numpy.typing as npt
 
 from models.pdq.hash import Bits
 from models.text.terms import DIGEST_BYTES
@@ -20,9 +20,13 @@ class DigestRows(HashRows):
         """Return the rows with this keyed digest, of whatever lists."""
         return self._rows.get(digest, ())
 
-    def add(self, values: Bits, owner: int) -> Numbers:
-        """Add rows, shape (n, 32), and return their numbers."""
-        rows = super().add(values, owner)
+    def digests(self) -> frozenset[bytes]:
+        """Return all digests."""
+        return frozenset(self._rows)
+
+    def add(self, values: Bits, owner: int, since: npt.ArrayLike) -> Numbers:
+        """Add rows, shape (n, 32), with their times, and return their numbers."""
+        rows = super().add(values, owner, since)
         for row in rows.tolist():
             self._rows[self._digest(row)] = (*self.equal(self._digest(row)), row)
         return rows
@@ -36,12 +40,6 @@ class DigestRows(HashRows):
             else:
                 del self._rows[digest]
         super().remove(rows)
-
-    def compacted(self) -> tuple[Self, Numbers]:
-        """Return a table without the removed rows, and the new row of each row of this one."""
-        made, moved = super().compacted()
-        made._rows = {digest: tuple(moved[list(rows)].tolist()) for digest, rows in self._rows.items()}  # noqa: SLF001
-        return made, moved
 
     def _digest(self, row: int) -> bytes:
         return self.value(row)[:DIGEST_BYTES]

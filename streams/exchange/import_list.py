@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ MOST_STORED = 512 * 1024 * 1024
 PREFIX = "list-"
 """Start of the case id of every list."""
 _TRANSACTION_S = 120.0
+_LATER = timedelta(microseconds=1)
 
 
 class NewList(NamedTuple):
@@ -115,7 +116,8 @@ def import_list(settings: Settings, new: NewList) -> Imported:
         n_before, n_signals = (sum(len(each.signals) for each in entries.values()) for entries in (before, after))
         check_size(case_id, n_signals, old.n_bytes if n_signals > n_before else 0)
         is_new = case_id not in asyncio.run(read_cases(settings))
-        parts = _changed(old.parts, parts_of(case_id, after, datetime.now(UTC)))
+        at = max(datetime.now(UTC), old.newest + _LATER)  # whatever the clock: workers compare by it what is new
+        parts = _changed(old.parts, parts_of(case_id, after, at, old.parts.values()))
         writer.write_transaction(lambda: _write(writer, new, parts, is_new=is_new))
     except KafkaException as error:
         raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error

@@ -1,7 +1,7 @@
 """Search of a post's hashes in all lists: equal MD5, and PDQ that differ in few bits."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import count
 from typing import NamedTuple
 
@@ -83,6 +83,30 @@ class ListIndex:
             del self._n_parts[gone.owner], self._owners[self._names.pop(gone.owner)]
         self._compact()
 
+    def names(self) -> Collection[str]:
+        """Return the ids of the lists."""
+        return self._owners.keys()
+
+    def newest(self) -> dict[str, int]:
+        """Return the time of the newest entry of each list, microseconds."""
+        tables = self._pdq, self._md5
+        return {name: max(table.newest(owner) for table in tables) for name, owner in [*self._owners.items()]}
+
+    def n_added(self, list_id: str, after: int, until: int) -> int:
+        """Return the number of a list's hashes with a time after one and until another."""
+        return sum(map(len, self._added(list_id, after, until)))
+
+    def only(self, list_id: str, after: int, until: int) -> "ListIndex":
+        """Return an index of those hashes."""
+        made = ListIndex(self._key)
+        pdq, md5 = self._added(list_id, after, until)
+        made._take(list_id, pdq, md5)
+        return made
+
+    def content(self) -> tuple[Bits, frozenset[bytes]]:
+        """Return the PDQ, shape (n, 32), and the keyed digests."""
+        return self._pdq.values(), self._md5.digests()
+
     def near(self, hashes: Bits) -> list[list[Found]]:
         """Return what is near to each hash, shape (n, 32); pure and long-running: call it in a thread."""
         table, found = self._pdq, [list[Found]() for _ in hashes]
@@ -118,6 +142,14 @@ class ListIndex:
                 found[each.list_id, each.signal].append((query.pdq[at // positions].time_s, each.distance))
         return [_near(query, *name, seen) for name, seen in found.items()]
 
+    def _added(self, list_id: str, after: int, until: int) -> tuple[Bits, Bits]:
+        owner = self._owners.get(list_id, NOBODY - 1)  # of a withdrawn list there is nothing
+        return self._pdq.added(owner, after, until), self._md5.added(owner, after, until)
+
+    def _take(self, list_id: str, pdq: Bits, md5: Bits) -> None:
+        owner = self._begun(list_id)
+        self._parts[list_id] = _Part(owner, self._pdq.add(pdq, owner, 0), self._md5.add(md5, owner, 0))
+
     def _begun(self, list_id: str) -> int:
         """Return the number of a list for one more part of it; it is never given to another list."""
         if (number := self._owners.get(list_id)) is None:
@@ -126,14 +158,12 @@ class ListIndex:
         self._n_parts[number] += 1
         return number
 
-    def _pdq_of(self, part: ListPart) -> set[bytes]:
-        return {each.value for each in part.entries if each.kind == "pdq" and len(each.value) == BYTES}
+    def _pdq_of(self, part: ListPart) -> dict[bytes, int]:
+        return {each.value: each.since for each in part.entries if each.kind == "pdq" and len(each.value) == BYTES}
 
-    def _md5_of(self, part: ListPart) -> set[bytes]:
-        if self._key is None:
-            return set()
-        values = {each.value for each in part.entries if each.kind == "md5" and len(each.value) == MD5_BYTES}
-        return {keyed(value, self._key) + value for value in values}
+    def _md5_of(self, part: ListPart) -> dict[bytes, int]:
+        key, entries = self._key, (each for each in part.entries if each.kind == "md5" and len(each.value) == MD5_BYTES)
+        return {} if key is None else {keyed(each.value, key) + each.value: each.since for each in entries}
 
     def _compact(self) -> None:
         """Leave the removed rows out once they are more than the others, so that this costs as much as removing."""

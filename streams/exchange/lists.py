@@ -3,8 +3,10 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
+
+import msgspec
 
 from schemas.messages import ListEntry, ListPart
 from streams.exchange.formats.changes import Change, Signal
@@ -30,11 +32,25 @@ def part_of(origin: str) -> int:
     return int.from_bytes(hashlib.sha256(origin.encode()).digest()[:2]) * PARTS >> 16
 
 
-def parts_of(list_id: str, entries: Entries, at: datetime) -> dict[str, ListPart]:
-    """Return the parts of a list by their keys; one without entries is left out."""
+def microseconds(at: datetime) -> int:
+    """Return a time as entries have it, since the epoch."""
+    return round(at.timestamp() * 1_000_000)
+
+
+def parts_of(list_id: str, entries: Entries, at: datetime, before: Iterable[ListPart] = ()) -> dict[str, ListPart]:
+    """Return the parts of a list by their keys; one without entries is left out.
+
+    Parameters
+    ----------
+    before
+        Parts of the list until now: what they have keeps its time.
+    """
+    since = {_name(entry): entry.since for part in before for entry in part.entries}
     found: dict[int, list[ListEntry]] = defaultdict(list)
     for origin in sorted(entries):
-        found[part_of(origin)] += _written(entries[origin])
+        for entry in _written(entries[origin]):
+            known = since.get(_name(entry), microseconds(at))
+            found[part_of(origin)].append(msgspec.structs.replace(entry, since=known))
     return {
         part_key(list_id, part): ListPart(list_id=list_id, part=part, entries=of_it, at=at)
         for part, of_it in found.items()
@@ -59,6 +75,8 @@ class Stored(NamedTuple):
     """Parts of the list in force, by their keys."""
     n_bytes: int
     """Of the parts of all lists."""
+    newest: datetime
+    """Time of the newest part of any list."""
 
 
 async def read_parts(settings: Settings, list_id: str) -> Stored:
@@ -74,9 +92,12 @@ async def read_parts(settings: Settings, list_id: str) -> Stored:
     codec, prefix = create_codec(settings), f"{list_id}/".encode()
     values: dict[bytes, bytes] = {}
     sizes: dict[bytes, int] = {}
+    last = b""
 
     def apply(updates: list[Update]) -> None:
+        nonlocal last
         for update in updates:
+            last = update.value or last
             sizes[update.key] = len(update.value or b"")
             if update.key.startswith(prefix):
                 values.pop(update.key, None)
@@ -85,7 +106,14 @@ async def read_parts(settings: Settings, list_id: str) -> Stored:
 
     await read_each(settings, TOPIC, apply)
     parts = {key.decode(): codec.decode(TOPIC, value) for key, value in values.items()}
-    return Stored({key: part for key, part in parts.items() if isinstance(part, ListPart)}, sum(sizes.values()))
+    found = {key: part for key, part in parts.items() if isinstance(part, ListPart)}
+    newest = codec.decode(TOPIC, last) if last else None
+    at = newest.at if isinstance(newest, ListPart) else datetime.fromtimestamp(0, UTC)
+    return Stored(found, sum(sizes.values()), at)
+
+
+def _name(entry: ListEntry) -> tuple[str, str, bytes]:
+    return entry.origin, entry.kind, entry.value
 
 
 def _written(change: Change) -> list[ListEntry]:

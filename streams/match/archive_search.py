@@ -37,6 +37,8 @@ from schemas.codec import WireError
 from schemas.messages import Descriptors, Match, Reference
 from schemas.validation import defect
 from streams.engine.context import Context
+from streams.exchange.list_index import ListIndex
+from streams.exchange.live_lists import LiveLists
 from streams.kafka.range_reader import RangeReader, RangeRecord
 from streams.match.archive import Archive, Hit
 from streams.match.live_index import LiveIndex
@@ -84,14 +86,21 @@ class _Paused(NamedTuple):
 class ArchiveSearch:
     """Search of each new reference in the archived partitions that this worker owns."""
 
-    def __init__(
-        self, context: Context, archive: Archive, progress: Progress, live: LiveIndex, seal_thumbnails: SealThumbnails
+    def __init__(  # noqa: PLR0917 - in the order of their use
+        self,
+        context: Context,
+        archive: Archive,
+        progress: Progress,
+        live: LiveIndex,
+        seal_thumbnails: SealThumbnails,
+        lists: LiveLists | None = None,
     ) -> None:
         self._context = context
         self._archive = archive
         self._progress = progress
         self._live = live
         self._seal_thumbnails = seal_thumbnails
+        self._lists = lists
         self._reader = RangeReader(context.settings, context.physical("descriptors"), context.group)
         self._generation = context.generation()
         self._caught_up: set[int] = set()
@@ -168,9 +177,11 @@ class ArchiveSearch:
             log.info("archive catches up", partition=partition, start=start, end=end)
         while start < end:
             step_end = min(start + _CATCH_UP_STEP, end)
-            index = await self._live.current()
-            found = await asyncio.to_thread(self._archive_range, index, partition, start, step_end)
-            del index
+            indexes: list[ReferenceIndex | ListIndex] = [await self._live.current()]
+            if self._lists is not None:
+                indexes.append(await self._lists.index())
+            found = await asyncio.to_thread(self._archive_range, indexes, partition, start, step_end)
+            del indexes
             for past, match in found:
                 await self._send(past, match, f"{match.case_id}/{match.reference_id}")
             await self._mark_end(partition, step_end)
@@ -183,14 +194,14 @@ class ArchiveSearch:
         self._ends[partition] = end
 
     def _archive_range(
-        self, index: ReferenceIndex, partition: int, start: int, end: int
+        self, indexes: Sequence[ReferenceIndex | ListIndex], partition: int, start: int, end: int
     ) -> list[tuple[_PastSegment, Match]]:
         """Archive a range of the topic and return its matches."""
         found = []
         for record in self._reader.read(partition, start, end):
             if (past := self._decode(record)) is not None and not past.descriptors.look:
                 self._archive.add(Hit(partition, record.offset), past.descriptors)
-                found += [(past, match) for match in index.search(past.descriptors)]
+                found += [(past, match) for index in indexes for match in index.search(past.descriptors)]
         return found
 
     async def _search_new(self, partitions: Collection[int]) -> None:

@@ -1,6 +1,6 @@
 """Scores records, as match writes them for fusion."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import structlog
@@ -16,6 +16,11 @@ _THUMBNAILS_BYTES = TOPICS["scores"].max_bytes // 4
 _LINKS_BYTES = TOPICS["scores"].max_bytes // 8
 _MATCH_BYTES, _PASSAGE_BYTES = 200, 60
 """A match's and a passage's numbers and ids on the wire, at most."""
+
+
+def best_first(matches: Iterable[Match]) -> list[Match]:
+    """Return matches in the order of their scores."""
+    return sorted(matches, key=lambda match: match.score, reverse=True)
 
 
 def scores_record(descriptors: Descriptors, matches: list[Match], late_token: str | None = None) -> Scores:

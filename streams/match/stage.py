@@ -3,31 +3,41 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from schemas.messages import Descriptors, Match
+from schemas.messages import Descriptors
 from schemas.validation import defect
 from streams.describe.exact import exact_key
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
 from streams.exchange.live_lists import LiveLists
-from streams.match.archive import Hit
+from streams.match.archive import Archive, Hit
 from streams.match.archive_search import ArchiveSearch
+from streams.match.both_archives import BothArchives
 from streams.match.evidence_thumbnails import EvidenceThumbnails
+from streams.match.list_marks import ListMarks
+from streams.match.list_search import ListSearch
 from streams.match.live_index import LiveIndex
 from streams.match.milvus_archive import MilvusArchive
 from streams.match.progress import Progress
-from streams.match.scores import scores_record
+from streams.match.scores import best_first, scores_record
+from streams.match.seen_hashes import SeenHashes
 from streams.telemetry import metrics
 
 
 def create(context: Context) -> None:
     """Attach the stage to the context's app."""
-    archive = MilvusArchive(context.settings.archive_dir)
+    vectors = MilvusArchive(context.settings.archive_dir)
+    archive: Archive = vectors
     live = LiveIndex(context.cases, context.settings.archive_dir)
-    lists = _lists(context)
     thumbnails = EvidenceThumbnails(context.shared.media_seal, context.cases)
-    # In the archive's folder, so that the two are lost together.
-    late = ArchiveSearch(context, archive, Progress(archive.folder / "progress.sqlite"), live, thumbnails.sealed)
+    # In the archive's folder, so that they are lost together.
+    progress = Progress(vectors.folder / "progress.sqlite")
+    if (lists := _lists(context)) is not None:
+        seen = SeenHashes(vectors.folder / "hashes", lambda: lists.complete)
+        archive = BothArchives(vectors, seen)
+        marks = ListMarks(vectors.folder / "lists.sqlite")
+        context.background(ListSearch(context, lists, seen, marks, thumbnails.sealed).run)
+    late = ArchiveSearch(context, archive, progress, live, thumbnails.sealed, lists)
     context.background(live.run)
     context.background(late.run)
 
@@ -42,7 +52,7 @@ def create(context: Context) -> None:
         index = await live.current()
         matches = await asyncio.to_thread(index.search, message)
         if lists is not None:
-            matches = _best_first([*matches, *await asyncio.to_thread((await lists.index()).search, message)])
+            matches = best_first([*matches, *await asyncio.to_thread((await lists.index()).search, message)])
         if matches:
             metrics.SCORE.labels(message.modality).observe(matches[0].score)  # best first
         yield Output(
@@ -57,7 +67,3 @@ def _lists(context: Context) -> LiveLists | None:
     lists = LiveLists(context.settings, context.codec, context.crash, exact_key(context.settings))
     context.background(lists.run)
     return lists
-
-
-def _best_first(matches: list[Match]) -> list[Match]:
-    return sorted(matches, key=lambda match: match.score, reverse=True)

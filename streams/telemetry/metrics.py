@@ -104,6 +104,9 @@ LATE_SEARCH_SECONDS = Histogram(
     buckets=_SECONDS,
 )
 LATE_SEARCH_WAITING = _sum_gauge("jikimi_late_search_waiting", "Reference pieces not yet compared with all old posts.")
+LIST_SEARCH_WAITING = _sum_gauge(
+    "jikimi_list_search_waiting", "Files of past hashes not yet compared with all of a list, by list and file."
+)
 LATE_SEARCH_REFERENCES = _sum_gauge(
     "jikimi_late_search_references", "References, all and those not yet compared with all old posts.", ["state"]
 )

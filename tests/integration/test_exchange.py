@@ -14,7 +14,7 @@ import numpy as np
 from schemas.messages import FrameHash, Label, Scores, Verdict
 from streams.describe.exact import keyed
 from tests.integration.made import described, footage
-from tests.integration.system import System
+from tests.integration.system import System, until
 from tests.support.deadline import DEADLINE_S
 
 PDQ = "aa4352a39643b6ab24436c8bcc4398ab3943faaad54a0a951527facf001ffffc"
@@ -59,6 +59,33 @@ def verdict_on(system: System, post_id: str) -> Verdict:
     (found,) = system.wait("verdicts", lambda kept: [one.message for one in kept if one.key == post_id])
     assert isinstance(found, Verdict)
     return found
+
+
+def listed(system: System, post_id: str, case_id: str) -> bool:
+    """Return whether a post has a verdict for a case, which must be a review."""
+    found = [one.message for one in system.records("verdicts") if one.key == post_id]
+    of_case = [one for one in found if isinstance(one, Verdict) and one.case_id == case_id]
+    assert {one.decision for one in of_case} <= {"review"}
+    return bool(of_case)
+
+
+def test_posts_of_before_an_import_are_searched_also_after_a_kill(system: System, tmp_path: Path) -> None:
+    system.environment["JIKIMI_LISTS"] = "true"
+    worker = system.worker("match fusion")
+    turned = np.frombuffer(bytes.fromhex(PDQ), np.uint8) ^ np.uint8(255)
+    post(system, "picture", f"{int(PDQ, 16) ^ 0b111:064x}", "00" * 16)
+    post(system, "film", turned.tobytes().hex(), MD5)
+    assert verdict_on(system, "picture").case_id is verdict_on(system, "film").case_id is None
+    assert imported(system, f"pdq {PDQ}\n", tmp_path)[0] == 0
+    until(lambda: listed(system, "picture", "list-partners"))
+    worker.kill()
+    assert imported(system, LISTED, tmp_path)[0] == 0
+    system.worker("match fusion")
+    until(lambda: listed(system, "film", "list-partners"))
+    late = [one.message for one in system.records("scores") if isinstance(one.message, Scores) and one.message.late]
+    found = {(one.segment.post.post_id, match.reference_id) for one in late for match in one.matches}
+    assert found == {("picture", f"pdq-{PDQ}"), ("film", f"md5-{MD5}")}
+    assert len({one.score_id for one in late}) == 2
 
 
 def test_a_list_of_others_is_imported_matched_for_review_and_erased(system: System, tmp_path: Path) -> None:

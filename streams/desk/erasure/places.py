@@ -132,7 +132,8 @@ OUTSIDE = (
     Place("workers' memory", "the index of references", Fate.ERASED, "each worker reads the tombstones", "seconds"),
     Place(
         "archive folders",
-        "digests of references that were searched in it (progress.sqlite); its slices hold posts only",
+        "digests of references that were searched in it (progress.sqlite), a list's name and times of its imports "
+        "(lists.sqlite); its slices and hashes are of posts only",
         Fate.ERASED,
         "the match worker overwrites them when it reads the tombstones",
         "seconds",

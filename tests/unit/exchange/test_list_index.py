@@ -1,7 +1,7 @@
 """Search of a post's hashes in lists."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from streams.describe.exact import keyed
 from streams.exchange.formats.changes import Change, Signal
 from streams.exchange.hash_rows import NOBODY, HashRows
 from streams.exchange.list_index import ListIndex
-from streams.exchange.lists import PARTS, entries_of, part_key, part_of, parts_of
+from streams.exchange.lists import PARTS, entries_of, microseconds, part_key, part_of, parts_of
 from tests.unit.made_messages import segment
 
 KEY = b"k" * 32
@@ -154,19 +154,45 @@ def check(found: ListIndex, held: Iterable[ListPart], asked: Bits) -> None:
 
 def test_a_change_of_a_few_hashes_leaves_all_other_rows_where_they_are() -> None:
     rows = HashRows()
-    before = rows.replaced(np.zeros(0, np.int64), {each.tobytes() for each in MANY}, 0)
-    wanted = {each.tobytes() for each in [*MANY[3:], flipped(MANY[0], 9)]}
+    before = rows.replaced(np.zeros(0, np.int64), dict.fromkeys((each.tobytes() for each in MANY), 5), 0)
+    wanted = dict.fromkeys((each.tobytes() for each in [*MANY[3:], flipped(MANY[0], 9)]), 5)
     after = rows.replaced(before, wanted, 0)
     assert len(np.setdiff1d(before, after)) == 3
     assert np.setdiff1d(after, before).tolist() == [len(MANY)]
-    assert {rows.value(row) for row in after.tolist()} == wanted
+    assert {rows.value(row) for row in after.tolist()} == wanted.keys()
     assert {rows.owner(row) for row in np.setdiff1d(before, after).tolist()} == {NOBODY}
     assert not any(rows.value(row).strip(b"\0") for row in np.setdiff1d(before, after).tolist())
 
 
+def test_what_a_list_has_since_an_import_is_known_and_is_an_index_of_its_own() -> None:
+    old = [ListEntry(origin=f"p{n}", kind="pdq", value=each.tobytes(), since=5) for n, each in enumerate(MANY[:4])]
+    new = [ListEntry(origin="new", kind="pdq", value=MANY[9].tobytes(), since=7)]
+    new += [ListEntry(origin="file", kind="md5", value=b"m" * 16, since=7)]
+    found = index(ListPart(list_id="list-a", part=0, entries=old + new, at=AT), part("list-b", MANY[9:12]))
+    assert (found.newest(), found.n_added("list-a", 5, 7), found.n_added("list-a", 5, 6)) == (
+        {"list-a": 7, "list-b": 0},
+        2,
+        0,
+    )
+    recent = found.only("list-a", 5, 7)
+    assert len(recent) == 2
+    assert [one.list_id for near in recent.near(MANY[:12]) for one in near] == ["list-a"]
+    assert len(recent.equal([keyed(b"m" * 16, KEY)])) == 1
+    assert found.n_added("list-gone", 0, 9) == 0
+
+
+def test_an_entry_keeps_the_time_of_the_import_that_brought_it() -> None:
+    entries = {n: Change(n, (Signal("pdq", each.tobytes()),)) for n, each in zip("ab", MANY, strict=False)}
+    first = parts_of("list-a", {"a": entries["a"]}, AT)
+    later = parts_of("list-a", entries, AT + timedelta(days=1), first.values())
+    since = {entry.origin: entry.since for each in later.values() for entry in each.entries}
+    assert since["b"] - since["a"] == 86_400_000_000
+    assert since["a"] == microseconds(AT)
+
+
 def test_removed_rows_are_left_out_once_they_are_more_than_the_others() -> None:
     rows = HashRows()
-    held = rows.replaced(np.zeros(0, np.int64), {each.tobytes() for each in MANY}, 0)
+    held = rows.replaced(np.zeros(0, np.int64), dict.fromkeys((each.tobytes() for each in MANY), 5), 0)
     rows.remove(held[: len(MANY) // 2])
     before = rows.is_wasteful
     rows.remove(held[len(MANY) // 2 : -10])

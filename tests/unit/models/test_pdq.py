@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.pdq.hash import NEAR_BITS, distances, picture_hash
+from models.pdq.hash import NEAR_BITS, distances, picture_hash, turned
 
 # Printed by pdqhash.compute of the same pictures.
 OF_PDQHASH = {
@@ -52,9 +52,23 @@ def test_all_eight_positions_have_the_bits_of_the_reference() -> None:
 def test_a_turned_or_mirrored_picture_is_near_in_one_position(turn: Image.Transpose) -> None:
     tiny = np.random.default_rng(7).integers(0, 255, (6, 10, 3), dtype=np.uint8)
     picture = Image.fromarray(tiny).resize((640, 360), Image.Resampling.BICUBIC)
-    original, turned = picture_hash(picture), picture_hash(picture.transpose(turn))
-    assert distances(turned.hashes[:1], original.hashes[:1])[0, 0] > NEAR_BITS
-    assert distances(turned.hashes, original.hashes[:1]).min() <= 10
+    original, other = picture_hash(picture), picture_hash(picture.transpose(turn))
+    assert distances(other.hashes[:1], original.hashes[:1])[0, 0] > NEAR_BITS
+    assert distances(other.hashes, original.hashes[:1]).min() <= 10
+
+
+def test_the_positions_of_a_hash_are_near_to_those_of_its_picture() -> None:
+    found = picture_hash(made(320, 240, 3, 2, 1)).hashes
+    exact = np.bitwise_count(turned(found[:1])[:, 0] ^ found).sum(axis=1)
+    assert exact[0] == 0
+    assert exact.max() <= NEAR_BITS
+
+
+def test_turning_a_hash_keeps_distances_and_is_undone_by_another_turn() -> None:
+    one, other = np.random.default_rng(3).integers(0, 256, (2, 5, 32), dtype=np.uint8)
+    for mine, theirs in zip(turned(one), turned(other), strict=True):
+        assert (distances(mine, theirs) == distances(one, other)).all()
+        assert sum((back == one).all() for back in turned(mine)) == 1
 
 
 def test_a_plain_or_tiny_picture_has_no_quality() -> None:

@@ -1,0 +1,151 @@
+"""Search of the new hashes of lists in past posts: what an import has added is compared with what was seen before it.
+
+An entry has the time of the import that brought it. A file of past hashes was compared, live, with the entries until
+the time at which it was begun, and here with those until its mark; the entries after both are compared with it, the
+list with the fewest first and the newest file first. A mark is stored after the scores are delivered: a crash repeats
+one list in one file, and never skips one. Found are candidates; their records are read from the topic and compared as a
+live one is, so the scores are those of a live search. Lists ask for a review at most, and so do late scores.
+
+It uses a share of one core: after each piece of work it rests for three times as long as that took.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+from itertools import count
+from typing import NamedTuple
+
+import structlog
+
+from schemas.codec import WireError
+from schemas.messages import Descriptors, Match
+from schemas.validation import defect
+from streams.engine.context import Context
+from streams.exchange.list_index import ListIndex
+from streams.exchange.live_lists import LiveLists
+from streams.kafka.range_reader import RangeReader, RangeRecord
+from streams.match.list_marks import ListMarks
+from streams.match.scores import best_first, scores_record
+from streams.match.search_order import PieceWork, SearchOrder
+from streams.match.seen_hashes import HashFile, SeenHashes, candidates
+from streams.telemetry import metrics, trace
+
+log = structlog.get_logger()
+
+_POLL_S = 1.0
+_ROUND_S = 60.0
+"""Time after which the order is made anew, with what was imported meanwhile."""
+_REST = 3.0
+"""Rest after work, in times of the work."""
+_BLOCK = 512
+"""Hashes compared with a file at once: a quarter of a second."""
+
+
+class _Work(NamedTuple):
+    """A list and a file that was not compared with all of it."""
+
+    list_id: str
+    file: HashFile
+    after: int
+
+
+class ListSearch:
+    """Search of each new entry of a list in the hashes of the partitions that this worker owns."""
+
+    def __init__(
+        self,
+        context: Context,
+        lists: LiveLists,
+        seen: SeenHashes,
+        marks: ListMarks,
+        seal_thumbnails: Callable[[Descriptors, Sequence[Match]], list[Match]],
+    ) -> None:
+        self._context = context
+        self._lists = lists
+        self._seen = seen
+        self._marks = marks
+        self._seal_thumbnails = seal_thumbnails
+        self._reader = RangeReader(context.settings, context.physical("descriptors"), context.group)
+        self._turns = count()
+        self._done_for: object = None
+
+    async def run(self) -> None:
+        """Search until cancelled, at least once a second; may be started again."""
+        await self._lists.index()
+        while True:
+            await self._search_once()
+            await asyncio.sleep(_POLL_S)
+
+    async def _search_once(self) -> None:
+        owned = frozenset() if self._context.app.rebalancing else frozenset(self._context.owned("descriptors"))
+        state = owned, self._context.generation(), self._lists.complete, self._lists.n_changes
+        if state == self._done_for:
+            return  # a file that was begun since was compared with all entries when it was live
+        if await self._search(owned, self._lists.complete):
+            self._done_for = state
+
+    async def _search(self, owned: Collection[int], until: int) -> bool:
+        """Return whether nothing is left of what was there at the beginning."""
+        index, files = await self._lists.index(), self._seen.files(owned)
+        newest = await asyncio.to_thread(index.newest)
+        await asyncio.to_thread(self._marks.keep, newest.keys(), {one.name for one in self._seen.all_files()})
+        work = {
+            f"{list_id}/{file.name}": _Work(list_id, file, after)
+            for list_id, at in newest.items()
+            for file in files
+            if (after := max(file.born, self._marks.mark(list_id, file.name))) < min(at, until)
+        }
+        starts = {(one.list_id, one.after) for one in work.values()}
+        sizes = {start: await asyncio.to_thread(index.n_added, *start, until) for start in starts}
+        rows = {token: PieceWork((one.list_id, ""), sizes[one.list_id, one.after]) for token, one in work.items()}
+        order, until_s = SearchOrder(rows, self._turns), time.monotonic() + _ROUND_S
+        left = len(work)
+        while (token := order.next()) is not None and time.monotonic() < until_s:
+            metrics.LIST_SEARCH_WAITING.set(left)
+            await self._compare(work[token], until)
+            order.done(token)
+            left -= 1
+        metrics.LIST_SEARCH_WAITING.set(left)
+        return not left
+
+    async def _compare(self, work: _Work, until: int) -> None:
+        """Compare a file with the entries that it was not compared with, unless the list was withdrawn."""
+        recent = await asyncio.to_thread((await self._lists.index()).only, work.list_id, work.after, until)
+        offsets = await self._candidates(work.file, recent)
+        if offsets:
+            log.info("search of lists in past posts", list=work.list_id, segments=len(offsets))
+        for offset in sorted(offsets):
+            if work.list_id not in (await self._lists.index()).names():
+                return
+            began_s = time.monotonic()
+            await self._score(work, offset, recent, until)
+            await asyncio.sleep(_REST * (time.monotonic() - began_s))
+        await asyncio.to_thread(self._marks.put, work.list_id, work.file.name, until)
+
+    async def _candidates(self, file: HashFile, recent: ListIndex) -> set[int]:
+        rows, found = await asyncio.to_thread(self._seen.read, file), set[int]()
+        pdq, digests = recent.content()
+        for start in range(0, max(len(pdq), 1), _BLOCK):
+            began_s = time.monotonic()
+            block = pdq[start : start + _BLOCK]
+            found |= await asyncio.to_thread(candidates, rows, block, digests if start == 0 else frozenset())
+            await asyncio.sleep(_REST * (time.monotonic() - began_s))
+        return found
+
+    async def _score(self, work: _Work, offset: int, recent: ListIndex, until: int) -> None:
+        """Write the scores of one past segment, whose id is the same after a crash."""
+        record = await asyncio.to_thread(self._reader.record, work.file.partition, offset)
+        past = None if record is None else self._decode(record)
+        if record is None or past is None or not (found := await asyncio.to_thread(recent.search, past)):
+            return
+        with trace.span("late", "descriptors", record.headers):
+            matches = self._seal_thumbnails(past, best_first(found))
+            scores = scores_record(past, matches, f"{work.list_id}@{until}")
+            await self._context.send("scores", past.segment.post.post_id, scores)
+
+    def _decode(self, record: RangeRecord) -> Descriptors | None:
+        try:
+            descriptors = self._context.codec.decode("descriptors", record.value or b"")
+        except WireError:
+            return None  # the stage's guard has written a dead letter
+        return descriptors if isinstance(descriptors, Descriptors) and defect(descriptors) is None else None

@@ -1,0 +1,214 @@
+"""Hashes of past posts in files of their own: PDQ of their frames, keyed digests of their media.
+
+A file has 42 bytes a hash and is only added to. Of the eight PDQ of a frame, and of those of frames like it, it has
+one, and by how many bits the others may differ from those that follow from it: what is near to one of them is at most
+so much farther from this one. What is found here is a candidate, to be compared with the record in its topic.
+"""
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from models.pdq.hash import BYTES, NEAR_BITS, Bits, turned
+from models.text.terms import DIGEST_BYTES
+from schemas.messages import Descriptors
+from streams.errors import WorkerError
+from streams.exchange.hash_rows import HashRows
+from streams.match.archive import Hit
+
+ROW = np.dtype([("offset", "<i8"), ("kind", "u1"), ("slack", "u1"), ("value", "u1", (BYTES,))])
+_FRAME, _MEDIUM = 0, 1
+_MOST_SLACK = 24
+"""Bits. A frame with more has a row for each of its hashes."""
+_ROWS = 65_536
+"""Rows from which a file is full: a search of it is short, and what a crash repeats."""
+
+type Rows = npt.NDArray[np.void]
+
+
+class HashFile(NamedTuple):
+    """One file."""
+
+    partition: int
+    number: int
+    week: int
+    """Week of the first post in it: a file takes those of one week, so that they expire within a week of each other."""
+    born: int
+    """Time in microseconds: entries of lists that are older were compared with all of it when it was live."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the folder."""
+        return f"{self.partition}-{self.number:08}-{self.week}-{self.born}.hashes"
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Return the file of a path."""
+        return cls(*map(int, path.stem.split("-")))
+
+
+class SeenHashes:
+    """The files in a folder, of all partitions; safe to call from any thread.
+
+    Parameters
+    ----------
+    complete
+        Returns the time up to which live posts are compared with all entries of lists, in microseconds.
+    """
+
+    def __init__(self, folder: Path, complete: Callable[[], int]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._complete = folder, complete
+        self._lock = threading.Lock()
+        self._files: dict[int, list[HashFile]] = {}
+        for one in sorted(HashFile.of(path) for path in folder.glob("*.hashes")):
+            self._files.setdefault(one.partition, []).append(one)
+        self._open: dict[int, BinaryIO] = {}
+        self._failure: WorkerError | None = None
+
+    def add(self, hit: Hit, descriptors: Descriptors) -> None:
+        """Store the hashes of one segment; adding the same again finds the same."""
+        if len(rows := _rows(hit.offset, descriptors)):
+            with self._lock, self._failing():
+                file = self._opened(hit.partition, descriptors.segment.post.seen_at.toordinal() // 7)
+                file.write(rows.tobytes())
+                file.flush()
+
+    def sync(self) -> None:
+        """Return when everything added before is on the disk."""
+        with self._lock, self._failing():
+            for file in self._open.values():
+                os.fsync(file.fileno())
+
+    def files(self, partitions: Collection[int]) -> list[HashFile]:
+        """Return the files of these partitions, the newest first."""
+        with self._lock:
+            found = [one for partition in partitions for one in self._files.get(partition, ())]
+        return sorted(found, key=lambda one: -one.number)
+
+    def all_files(self) -> list[HashFile]:
+        """Return the files of all partitions."""
+        return self.files(list(self._files))
+
+    def read(self, one: HashFile) -> Rows:
+        """Return the rows of a file, none if it has expired."""
+        try:
+            return np.fromfile(self._folder / one.name, ROW)
+        except FileNotFoundError:
+            return np.zeros(0, ROW)
+
+    def expire(self, first: Callable[[int], int]) -> int:
+        """Delete the oldest file of each partition if every record in it lies before the partition's first offset.
+
+        Returns the number of files deleted: 0 means that nothing is left to delete.
+        """
+        with self._lock:
+            partitions = list(self._files)
+        return sum(self._drop_oldest(partition, first(partition)) for partition in partitions)
+
+    def close(self) -> None:
+        """Release the files."""
+        with self._lock:
+            for file in self._open.values():
+                file.close()
+            self._open.clear()
+
+    def _drop_oldest(self, partition: int, first: int) -> bool:
+        with self._lock:
+            one = self._files[partition][0] if self._files[partition] else None
+            if one is None or first <= int(self.read(one)["offset"].max(initial=-1)):
+                return False
+            if one == self._files[one.partition][-1] and (file := self._open.pop(one.partition, None)) is not None:
+                file.close()
+            self._files[one.partition].remove(one)
+            (self._folder / one.name).unlink()
+        return True
+
+    def _opened(self, partition: int, week: int) -> BinaryIO:
+        """Return the file of a partition that is not full; one that a kill has cut is cut to whole rows."""
+        files = self._files.setdefault(partition, [])
+        file = self._open.get(partition)
+        if file is None and files:
+            path = self._folder / files[-1].name
+            os.truncate(path, path.stat().st_size // ROW.itemsize * ROW.itemsize)
+            file = self._open[partition] = path.open("ab")
+        if file is None or file.tell() >= _ROWS * ROW.itemsize or week > files[-1].week:
+            if file is not None:
+                os.fsync(file.fileno())
+                file.close()
+            files.append(HashFile(partition, files[-1].number + 1 if files else 0, week, self._complete()))
+            file = self._open[partition] = (self._folder / files[-1].name).open("ab")
+        return file
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Raise a `WorkerError` after a failure of the disk: nothing is added to a row that was cut by it."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            yield
+        except OSError as error:
+            reason = "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "disk_failed"
+            self._failure = WorkerError(reason, f"the archive of hashes failed: {error.strerror}")
+            raise self._failure from error
+
+
+def candidates(rows: Rows, hashes: Bits, digests: Collection[bytes]) -> set[int]:
+    """Return the offsets of records that may be near to a hash in any position, or are of a medium with a digest.
+
+    Every frame is compared with the eight hashes of each, shape (n, 32): one with 65,536 in 0.5 ms of a core.
+
+    Parameters
+    ----------
+    digests
+        Under the key, 16 bytes.
+    """
+    media, frames = rows[rows["kind"] == _MEDIUM], rows[rows["kind"] == _FRAME]
+    pairs = zip(media["offset"].tolist(), media["value"], strict=True)
+    found = {offset for offset, value in pairs if digests and bytes(value[:DIGEST_BYTES]) in digests}
+    if not len(frames) or not len(hashes):
+        return found
+    near = HashRows.of(frames["value"]).near(turned(hashes).reshape(-1, BYTES), NEAR_BITS + _MOST_SLACK)
+    is_near = near.bits <= NEAR_BITS + frames["slack"][near.row]
+    return found | set(frames["offset"][near.row[is_near]].tolist())
+
+
+def _rows(offset: int, descriptors: Descriptors) -> Rows:
+    frames = _merged(np.frombuffer(b"".join(each.hashes for each in descriptors.pdq), np.uint8).reshape(-1, 8, BYTES))
+    media = descriptors.digests if descriptors.modality in {"visual", "audio"} else []
+    made = np.zeros(len(frames) + len(media), ROW)
+    made["offset"] = offset
+    for at, (value, slack) in enumerate(frames):
+        made[at] = (offset, _FRAME, slack, value)
+    for at, digest in enumerate(media, len(frames)):
+        made[at] = (offset, _MEDIUM, 0, np.frombuffer(digest.ljust(BYTES, b"\0")[:BYTES], np.uint8))
+    return made
+
+
+def _merged(frames: npt.NDArray[np.uint8]) -> list[tuple[Bits, int]]:
+    """Return hashes, each with its slack, that stand for those of all frames, shape (n, 8, 32)."""
+    kept: list[tuple[Bits, int]] = []
+    slacks = _differing(turned(frames[:, 0]).swapaxes(0, 1), frames).max(axis=1, initial=0)
+    for hashes, slack in zip(frames, slacks.tolist(), strict=True):
+        if slack > _MOST_SLACK:
+            kept += [(each, 0) for each in hashes]
+            continue
+        needed = _differing(np.array([one for one, _ in kept], np.uint8).reshape(-1, BYTES), hashes[0]) + slack
+        if len(needed) and needed.min() <= _MOST_SLACK:
+            at = int(needed.argmin())
+            kept[at] = kept[at][0], max(kept[at][1], int(needed[at]))
+        else:
+            kept.append((hashes[0], slack))
+    return kept
+
+
+def _differing(one: Bits, other: Bits) -> npt.NDArray[np.int64]:
+    bits: npt.NDArray[np.int64] = np.bitwise_count(one ^ other).sum(axis=-1, dtype=np.int64)
+    return bits
