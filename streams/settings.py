@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict, SettingsError
 
-from streams.audit.settings import AuditSettings
+from streams.audit.settings import AuditSettings, data_folder
 from streams.console.settings import ConsoleSettings
 from streams.decode.settings import MediaSettings
 from streams.delivery.settings import DeliverySettings, FilerSettings
@@ -156,8 +156,8 @@ class Settings(SecretSettings):
     roles: tuple[Role, ...] = ROLES
     """Roles of the persons who use this machine's commands: officer, reviewer, operator, auditor."""
     desk_folder: Path | None = None
-    """Folder in which the desk keeps the names of references' files, which never leave it; the user's data folder by
-    default."""
+    """Folder in which the desk keeps the names of references' files, which never leave it, and TMK+PDQF of lists; the
+    user's data folder by default."""
     time_zone: str = ""
     """Time zone in which the desk shows times, such as Asia/Seoul; the machine's by default."""
     break_after_min: NonNegativeFloat = 45.0
@@ -220,6 +220,11 @@ class Settings(SecretSettings):
         if any(not (name.strip() and value.strip()) for name, _, value in pairs):
             raise ValueError("JIKIMI_TRACE_HEADERS is not of the form name=value[,name=value]")
         return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
+
+    @property
+    def desk_path(self) -> Path:
+        """Folder of the desk."""
+        return self.desk_folder or data_folder() / "desk"
 
     @property
     def looks_from(self) -> float | None:

@@ -5,6 +5,7 @@ python -m ops.bench.exchange
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 import time
@@ -29,6 +30,7 @@ from threatexchange.signal_type.md5 import VideoMD5Signal
 from threatexchange.signal_type.pdq.signal import PdqSignal
 
 from models.pdq.hash import BYTES, picture_hash
+from models.tmk.score import scores
 from schemas.codec import Codec
 from schemas.messages import ListEntry, ListPart, SignalKind
 from streams.decode.decoder import Decoder
@@ -39,6 +41,7 @@ from streams.exchange.formats.changes import Change, Signal, Skipped
 from streams.exchange.import_list import read_changes
 from streams.exchange.list_index import ListIndex
 from streams.exchange.lists import part_of, parts_of
+from streams.exchange.tmk_of_file import tmk_of_file
 from streams.match import seen_hashes
 from tests.unit.decode.made import video
 from tests.unit.exchange.test_export import detailed
@@ -163,6 +166,18 @@ def past() -> None:
         typer.echo(f"{n_hashes} new hashes in {len(rows):,} past ones: {1000 * taken_s:.0f} ms")
 
 
+def whole_videos(folder: Path) -> None:
+    """Print the seconds of a core that TMK+PDQF of a minute of video takes, with its processes, and a comparison."""
+    film = video(folder / "minute.mp4", [detailed(n // 60, n % 60) for n in range(900)], fps=15)
+    began = os.times()
+    tmk = tmk_of_file(MediaSettings(), film)
+    taken = [now - before for now, before in zip(os.times()[:4], began[:4], strict=True)]
+    assert tmk is not None
+    typer.echo(
+        f"TMK+PDQF of a minute: {sum(taken):.1f} s; a comparison: {1000 * _cpu_s(partial(scores, tmk, tmk)):.1f} ms"
+    )
+
+
 def memory() -> None:
     """Print the bytes that a worker holds of each hash, of a table that has just been filled."""
     kinds: tuple[SignalKind, ...] = ("pdq", "md5")
@@ -225,6 +240,7 @@ def main() -> int:
     past()
     memory()
     with tempfile.TemporaryDirectory() as folder:
+        whole_videos(Path(folder))
         wrong = check(Path(folder))
     typer.echo(f"wrong: {', '.join(wrong)}" if wrong else "nothing is wrong")
     return int(bool(wrong))

@@ -35,9 +35,10 @@ class AuditSettings(SecretSettings):
     @property
     def key_file(self) -> Path:
         """File of the signing key."""
-        return self.signing_key_file or _data_folder() / "audit" / "signing-key.pem"
+        return self.signing_key_file or data_folder() / "audit" / "signing-key.pem"
 
 
-def _data_folder() -> Path:
+def data_folder() -> Path:
+    """Return the user's folder of data."""
     home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(home) / "jikimi"

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -94,6 +95,9 @@ def exchange_import(  # noqa: PLR0917 - options are passed by name
     form: _Format,
     name: _Name,
     kind: Annotated[CaseKind, typer.Option(help="What the media in it are, for notices.")] = "shared_without_consent",
+    tmk: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of TMK+PDQF, ID.tmk by the ids of entries.")
+    ] = None,
     minor: Annotated[bool, typer.Option("--minor", help="The victims are minors.")] = False,
     whole: Annotated[bool, typer.Option("--whole", help="The files are all of the list, not changes.")] = False,
     why: _Why = "",
@@ -107,8 +111,10 @@ def exchange_import(  # noqa: PLR0917 - options are passed by name
     settings = load_settings()
     person = current_person(settings)
     with acting(settings, person, "exchange", list_id(name), reason(why), detail=f"imported {len(files)} files"):
-        done = import_list(settings, NewList(name, files, form, kind, minor, whole, person.name))
+        done = import_list(settings, NewList(name, files, form, kind, minor, tmk, whole, person.name))
     console.print(f"{done.case_id}: {done.signals} hashes, {done.changed} entries changed")
+    if done.tmk:
+        console.print(f"{done.tmk} TMK+PDQF on this machine: `jikimi exchange compare VIDEO --list {name}`")
     for what, count in sorted(done.skipped.items()):
         console.print(f"left out: {count} of {what}")
     if not settings.lists:
@@ -133,17 +139,30 @@ def exchange_feedback(form: _Format, name: _Name, out: _Out) -> None:
 @app.command("compare")
 @needs("exchange")
 def exchange_compare(
-    file: Annotated[Path, typer.Argument(help="Video on this machine; it stays here.")],
-    theirs: Annotated[list[Path], typer.Argument(metavar="TMK", help="Descriptors of others, or folders of *.tmk.")],
+    video: Annotated[str, typer.Argument(help="Video on this machine, or a link to one, as `check` and reviews show.")],
+    theirs: Annotated[
+        list[Path] | None, typer.Argument(metavar="TMK", help="Descriptors of others, or folders of *.tmk.")
+    ] = None,
+    lists: Annotated[
+        list[str] | None, typer.Option("--list", metavar="NAME", help="Imported list; may be given again.")
+    ] = None,
 ) -> None:
-    """Compare a video with TMK+PDQF files of a list, and print those that are copies by its thresholds."""
-    from streams.exchange.tmk_of_file import compare, tmk_paths  # noqa: PLC0415 - only this command needs it
+    """Compare a video with TMK+PDQF of others or of imported lists, and print its copies by Meta's thresholds."""
+    from streams.exchange.import_list import list_id  # noqa: PLC0415 - only this command needs it
+    from streams.exchange.tmk_of_file import compare, read_tmk_file, tmk_paths  # noqa: PLC0415 - likewise
+    from streams.exchange.tmk_store import TmkStore  # noqa: PLC0415 - likewise
 
-    n_files = 0
-    for path, found in compare(load_settings().media, file, paths := tmk_paths(theirs)):
-        n_files += 1
-        console.print(f"{path}: level 1 {found.level_1:.3f}, level 2 {found.level_2:.3f}")
-    console.print(f"{n_files} of {len(paths)} files are near")
+    settings = load_settings()
+    paths, stores = tmk_paths(theirs or []), {name: TmkStore(settings, list_id(name)) for name in lists or []}
+    if not (n_files := len(paths) + sum(map(len, stores.values()))):
+        raise UsageError("no TMK+PDQF to compare with: give files, folders of *.tmk or --list")
+    given = ((str(path), read_tmk_file(path)) for path in paths)
+    imported = ((f"{list_id(name)}/{one.origin}", one.tmk) for name, store in stores.items() for one in store.read())
+    n_near = 0
+    for name, found in compare(settings.media, video, chain(given, imported)):
+        n_near += 1
+        console.print(f"{name}: level 1 {found.level_1:.3f}, level 2 {found.level_2:.3f}")
+    console.print(f"{n_near} of {n_files} are near")
 
 
 @app.command("serve")

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from streams.desk.case_book import default_folder
 from streams.settings import Settings
 
 MAX_UPLOAD_BYTES = 4 * 1024**3
@@ -31,7 +30,7 @@ class Upload(Protocol):
 @contextmanager
 def upload_folder(settings: Settings) -> Iterator[Path]:
     """Yield a new folder, which is deleted afterwards; by `sweep` if the process was killed."""
-    root = settings.desk_folder or default_folder()
+    root = settings.desk_path
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
     lock = os.open(folder, os.O_RDONLY)
@@ -45,7 +44,7 @@ def upload_folder(settings: Settings) -> Iterator[Path]:
 
 def sweep(settings: Settings) -> int:
     """Delete the folders that killed processes left, and return their number."""
-    root, n = settings.desk_folder or default_folder(), 0
+    root, n = settings.desk_path, 0
     for folder in root.glob(f"{_PREFIX}*"):
         with suppress(OSError):  # one that a running console holds, or has deleted meanwhile
             lock = os.open(folder, os.O_RDONLY)

@@ -5,7 +5,6 @@ from urllib.parse import quote
 
 import msgspec
 
-from streams.desk.case_book import default_folder
 from streams.errors import UsageError
 from streams.secrets import whole_file
 from streams.settings import Settings
@@ -25,7 +24,7 @@ class Views:
     """Views of every person; a file that is missing or broken is like none."""
 
     def __init__(self, settings: Settings) -> None:
-        self._folder = (settings.desk_folder or default_folder()) / "views"
+        self._folder = settings.desk_path / "views"
 
     def of(self, person: str) -> list[View]:
         """Return the views of a person, by name."""

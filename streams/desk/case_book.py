@@ -3,7 +3,6 @@
 One file of JSON per case, readable by its owner alone. Withdrawing a case erases the names of its files.
 """
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -29,17 +28,11 @@ class CaseNote(msgspec.Struct, frozen=True, kw_only=True):
     """Words that platforms are asked for, in clear."""
 
 
-def default_folder() -> Path:
-    """Return the user's folder of data."""
-    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(home) / "jikimi" / "desk"
-
-
 class CaseBook:
     """The notes of this machine's cases; a missing or broken one is like none, and nothing else depends on them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._folder = settings.desk_folder or default_folder()
+        self._folder = settings.desk_path
 
     def find(self, case_id: str) -> CaseNote | None:
         """Return the note of a case, None if this machine has none."""

@@ -20,6 +20,7 @@ from streams.desk.erasure.proof import Proof
 from streams.desk.erasure.steps import Show
 from streams.desk.erasure.subject import Subject
 from streams.errors import UsageError
+from streams.exchange.tmk_store import erase_tmk
 from streams.kafka.messages import each_message
 from streams.kafka.producer import writing
 from streams.settings import Settings
@@ -115,5 +116,6 @@ async def _read_kept(settings: Settings, found: Withdrawal) -> None:
 
 
 def _forget_files(settings: Settings, case_id: str) -> None:
+    erase_tmk(settings, case_id)
     with suppress(OSError):  # a note that cannot be changed has no names that others could read
         CaseBook(settings).withdraw(case_id, datetime.now(UTC))

@@ -1,7 +1,7 @@
 """`jikimi exchange import`: a list of others read whole, then written in one transaction."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaException
 
+from models.tmk.file import tmk_bytes
 from schemas.messages import Case, CaseKind, ListPart, Policy
 from streams.cases.entries import TOPIC as CASES
 from streams.cases.entries import case_key, read_cases
@@ -17,6 +18,8 @@ from streams.errors import UsageError
 from streams.exchange.formats import FORMATS, Format
 from streams.exchange.formats.changes import MOST_BYTES, MOST_SIGNALS, Change, ListError, Skipped, check_number
 from streams.exchange.lists import TOPIC, entries_of, parts_of, read_parts
+from streams.exchange.tmk_of_file import read_tmk_file, tmk_paths
+from streams.exchange.tmk_store import TmkStore
 from streams.kafka.transactions import TransactionWriter
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.sealing.case_key import new_case_key
@@ -41,6 +44,8 @@ class NewList(NamedTuple):
     format: Format
     kind: CaseKind = "shared_without_consent"
     minor: bool = False
+    tmk: Path | None = None
+    """Folder of TMK+PDQF files, ID.tmk by the ids of entries."""
     whole: bool = False
     """Whether the files are all of the list, and what they lack is gone; otherwise they are changes."""
     opened_by: str = ""
@@ -56,6 +61,8 @@ class Imported(NamedTuple):
     """Entries that are new, different or gone."""
     skipped: Skipped
     """Signals that are not searched for."""
+    tmk: int
+    """TMK+PDQF on this machine now."""
 
 
 def list_id(name: str) -> str:
@@ -63,8 +70,15 @@ def list_id(name: str) -> str:
     return f"{PREFIX}{name}"
 
 
-def read_changes(files: Iterable[Path], form: Format, skipped: Skipped) -> dict[str, Change]:
+def read_changes(
+    files: Iterable[Path], form: Format, skipped: Skipped, store: TmkStore | None = None
+) -> dict[str, Change]:
     """Return the changes in files, the last of each entry.
+
+    Parameters
+    ----------
+    store
+        Keeps the TMK+PDQF of entries; without one they are left out.
 
     Raises
     ------
@@ -80,7 +94,9 @@ def read_changes(files: Iterable[Path], form: Format, skipped: Skipped) -> dict[
             for line, change in FORMATS[form].read(_content(file), skipped):
                 n_signals += len(change.signals)
                 check_number(n_signals, line)
-                found[change.origin] = change
+                if change.tmk and store is not None:
+                    store.add(change.origin, change.tmk)
+                found[change.origin] = change._replace(tmk=b"")
         except ListError as error:
             raise UsageError(f"{file}, {error}") from error
     return found
@@ -103,15 +119,21 @@ def import_list(settings: Settings, new: NewList) -> Imported:
     UsageError
         As `read_changes`, the list would have too many signals, all lists have, or the broker does not answer.
     """
-    skipped = Skipped()
-    changes = read_changes(new.files, new.format, skipped)
-    case_id = list_id(new.name)
+    store = TmkStore(settings, list_id(new.name))
+    with store.receiving():
+        return _import(settings, new, store)
+
+
+def _import(settings: Settings, new: NewList, store: TmkStore) -> Imported:
+    skipped, case_id = Skipped(), list_id(new.name)
+    changes = read_changes(new.files, new.format, skipped, store)
     wait_for_broker(settings)
     try:
         writer = TransactionWriter(settings, WRITER, transaction_s=_TRANSACTION_S)
         writer.start()  # before reading, so that no earlier import can write what is not read
         old = asyncio.run(read_parts(settings, case_id))
         before = entries_of(old.parts.values())
+        add_files(store, new, {**({} if new.whole else before), **changes})
         after = {origin: each for origin, each in {**({} if new.whole else before), **changes}.items() if each.signals}
         n_before, n_signals = (sum(len(each.signals) for each in entries.values()) for entries in (before, after))
         check_size(case_id, n_signals, old.n_bytes if n_signals > n_before else 0)
@@ -121,8 +143,26 @@ def import_list(settings: Settings, new: NewList) -> Imported:
         writer.write_transaction(lambda: _write(writer, new, parts, is_new=is_new))
     except KafkaException as error:
         raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+    store.commit(
+        [origin for origin, each in changes.items() if not each.signals and not store.has_incoming(origin)],
+        changes.keys() if new.whole else None,
+    )
     changed = sum(before.get(origin) != after.get(origin) for origin in before.keys() | after.keys())
-    return Imported(case_id, n_signals, changed, skipped)
+    return Imported(case_id, n_signals, changed, skipped, len(store))
+
+
+def add_files(store: TmkStore, new: NewList, entries: Iterable[str]) -> None:
+    """Add the files of a folder that are of entries, which are named by the last part of their ids."""
+    if new.tmk is None:
+        return
+    origins: dict[str, list[str]] = defaultdict(list)
+    for origin in entries:
+        origins[origin.rpartition("/")[2]].append(origin)
+    for file in tmk_paths([new.tmk]):
+        named = origins.get(file.stem, [])
+        if len(named) != 1:
+            raise UsageError(f"{file} has the id of {len(named)} entries of the list; nothing was imported")
+        store.add(named[0], tmk_bytes(read_tmk_file(file)))
 
 
 def kinds_of(entries: Iterable[Change]) -> Counter[str]:

@@ -16,6 +16,7 @@ from models.tmk.file import FILE_BYTES, read_tmk, tmk_bytes
 from models.tmk.score import TmkScores, scores
 from schemas.messages import Frame
 from streams.decode.decoder import Decoder, post_sampling
+from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media.decoded import Sampling
 from streams.decode.settings import MediaSettings
 from streams.describe.reference_maker import reference_id
@@ -85,20 +86,40 @@ def tmk_paths(given: Iterable[Path]) -> list[Path]:
     return found
 
 
-def compare(settings: MediaSettings, file: Path, theirs: Iterable[Path]) -> Iterator[tuple[Path, TmkScores]]:
-    """Yield the descriptors that are near to a video, one in memory at a time.
+def compare(settings: MediaSettings, video: str, theirs: Iterable[tuple[str, Tmk]]) -> Iterator[tuple[str, TmkScores]]:
+    """Yield the names of descriptors that are near to a video, one in memory at a time.
+
+    Parameters
+    ----------
+    video
+        A file, or an http link to one, which is fetched as those of posts are and not kept.
+    theirs
+        Names and descriptors.
 
     Raises
     ------
     UsageError
-        The file is no video, or a descriptor is broken.
+        It is no video, cannot be fetched, or a descriptor is broken.
     """
-    ours = tmk_of_file(settings, file)
+    ours = (
+        _of_link(settings, video) if video.startswith(("http://", "https://")) else tmk_of_file(settings, Path(video))
+    )
     if ours is None:
-        raise UsageError(f"{file} has no moving picture")
-    for path in theirs:
-        if (found := scores(ours, read_tmk_file(path))).near:
-            yield path, found
+        raise UsageError(f"{video} has no moving picture")
+    for name, tmk in theirs:
+        if (found := scores(ours, tmk)).near:
+            yield name, found
+
+
+def _of_link(settings: MediaSettings, link: str) -> Tmk | None:
+    async def made() -> Tmk | None:
+        async with Fetcher(settings) as fetcher, fetcher.fetch(link) as path:
+            return await _made(settings, path)
+
+    try:
+        return asyncio.run(made())
+    except RecordError as error:
+        raise UsageError(f"{link}: {error.detail}") from error
 
 
 async def _made(settings: MediaSettings, file: Path) -> Tmk | None:

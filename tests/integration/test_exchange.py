@@ -13,9 +13,12 @@ import numpy as np
 
 from schemas.messages import FrameHash, Label, Scores, Verdict
 from streams.describe.exact import keyed
+from streams.exchange.tmk_of_file import tmk_files_of_case
 from tests.integration.made import described, footage
 from tests.integration.system import System, until
 from tests.support.deadline import DEADLINE_S
+from tests.unit.decode.made import video
+from tests.unit.exchange.test_export import detailed
 
 PDQ = "aa4352a39643b6ab24436c8bcc4398ab3943faaad54a0a951527facf001ffffc"
 MD5 = "b1946ac92492d2347c6235b4d2611184"
@@ -122,8 +125,19 @@ def test_a_list_of_others_is_imported_matched_for_review_and_erased(system: Syst
 
     assert served(system, near) == {"matches": [{"bank_content_id": ANY, "distance": "3"}]}
 
+    film = video(tmp_path / "film.mp4", [detailed(n // 8, n) for n in range(16)])
+    (tmp_path / "tmk").mkdir()
+    ((_, content),) = tmk_files_of_case(system.settings.media, "case", [film]).items()
+    (tmp_path / "tmk" / f"md5-{MD5}.tmk").write_bytes(content)
+    code, output = imported(system, LISTED, tmp_path, "--tmk", str(tmp_path / "tmk"))
+    assert (code, "1 TMK+PDQF on this machine" in output) == (0, True), output
+    answer = system.jikimi("exchange", "compare", str(film), "--list", "partners")
+    assert f"list-partners/md5-{MD5}: level 1 1.000" in answer.out, answer.err
+
     code, output = imported(system, f"pdq {PDQ}\n", tmp_path, "--whole")
     assert (code, "1 hashes, 1 entries changed" in output) == (0, True), output
+    answer = system.jikimi("exchange", "compare", str(film), "--list", "partners")
+    assert "no TMK+PDQF to compare with" in answer.err
     answer = system.jikimi(
         "case", "withdraw", "list-partners", "--officer", "officer-1", "--why", "ended", "--yes", "--wait", "0"
     )

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from streams.audit.acting import acting
-from streams.desk.case_book import default_folder, replace_file
+from streams.desk.case_book import replace_file
 from streams.desk.erasure.entries import find_entries
 from streams.desk.erasure.proof import Proof
 from streams.desk.erasure.steps import Show
@@ -48,7 +48,7 @@ class ErasureBook:
     """The notes and proofs of this machine's erasures; a broken note is like none."""
 
     def __init__(self, settings: Settings) -> None:
-        self._folder = settings.desk_folder or default_folder()
+        self._folder = settings.desk_path
 
     def notes(self) -> list[ErasureNote]:
         """Return the notes, the newest first."""

@@ -140,7 +140,7 @@ OUTSIDE = (
     ),
     Place(
         "desk folder",
-        "names of the files, words that platforms are asked for",
+        "names of the files, words that platforms are asked for, TMK+PDQF of a list",
         Fate.ERASED,
         "rewritten; pseudonym, times, reason and proof stay",
         "at once, here",

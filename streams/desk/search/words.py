@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from streams.desk.case_book import CaseBook, default_folder, replace_file
+from streams.desk.case_book import CaseBook, replace_file
 from streams.errors import UsageError
 from streams.settings import Settings
 
@@ -67,7 +67,7 @@ class SearchStates:
     """States of the searches in a file of this machine, which the feed writes and the console reads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._file: Path = (settings.desk_folder or default_folder()) / "search" / "states"
+        self._file: Path = settings.desk_path / "search" / "states"
 
     def write(self, states: Sequence[PlatformState]) -> None:
         """Replace all states.

@@ -1,10 +1,13 @@
 """Changes of a hash list, which every format is read into and written from."""
 
+import base64
+import binascii
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from models.tmk.file import FILE_BYTES, read_tmk
 from schemas.messages import SignalKind
 from streams.errors import UsageError
 
@@ -43,6 +46,8 @@ class Change(NamedTuple):
     signals: tuple[Signal, ...] = ()
     """Empty if it is withdrawn."""
     is_film: bool = True
+    tmk: bytes = b""
+    """TMK+PDQF of a video, the bytes of its file; empty once they are kept elsewhere."""
 
 
 class ListError(UsageError):
@@ -70,6 +75,26 @@ def signal_of(kind: SignalKind, text: str, line: int) -> Signal:
         shown = digits if len(digits) <= _DIGITS["pdq"] else f"{digits[: _DIGITS['pdq']]}…"
         raise ListError(line, f"{shown!r} is no {kind.upper()}, which has {_DIGITS[kind]} hexadecimal digits")
     return Signal(kind, bytes.fromhex(digits))
+
+
+def tmk_of(text: str, line: int) -> bytes:
+    """Return the TMK+PDQF in a text of base64; empty if it is something else, such as a link to one.
+
+    Raises
+    ------
+    ListError
+        It has the size of one, and is broken.
+    """
+    try:
+        content = base64.b64decode(text, validate=True)
+        if len(content) == FILE_BYTES:
+            read_tmk(content)
+            return content
+    except binascii.Error:
+        return b""
+    except ValueError as error:
+        raise ListError(line, f"a broken TMK+PDQF: {error}") from error
+    return b""
 
 
 def specific(signals: Iterable[Signal], skipped: Skipped) -> Iterator[Signal]:

@@ -1,6 +1,6 @@
 """NCMEC's hash sharing, version 2: pages of /entries as XML, and feedback on fingerprints.
 
-Other fingerprints than MD5 and PDQ are counted and left out: PhotoDNA, SHA-1 and TMK+PDQF are not computed here.
+PhotoDNA, SHA-1 and links to TMK+PDQF are counted and left out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from schemas.messages import SignalKind
-from streams.exchange.formats.changes import Change, Signal, Skipped, checked_origin, signal_of, specific
+from streams.exchange.formats.changes import Change, Signal, Skipped, checked_origin, signal_of, specific, tmk_of
 from streams.exchange.formats.ncmec_entries import Entry, entries
 from streams.exchange.formats.opinions import Opinion
 
@@ -22,7 +22,8 @@ def read(content: bytes, skipped: Skipped) -> Iterator[tuple[int, Change]]:
     for entry in entries(content):
         origin = checked_origin(f"{entry.member}/{entry.name}", entry.line)
         is_film = entry.kind == "video"
-        yield entry.line, Change(origin, () if entry.deleted else tuple(_signals(entry, skipped)), is_film)
+        signals, tmk = ((), b"") if entry.deleted else _hashes(entry, skipped)
+        yield entry.line, Change(origin, signals, is_film, tmk)
 
 
 def write(changes: Iterable[Change], *, at: datetime, withdrawn: bool = False, member: int = 0) -> bytes:
@@ -54,12 +55,17 @@ def feedback(opinions: Iterable[tuple[Change, Opinion]]) -> bytes:
     return _xml(root)
 
 
-def _signals(entry: Entry, skipped: Skipped) -> Iterator[Signal]:
+def _hashes(entry: Entry, skipped: Skipped) -> tuple[tuple[Signal, ...], bytes]:
+    """Return what is compared live, and a TMK+PDQF that is in the page itself, empty without one."""
+    signals, tmk = list[Signal](), b""
     for name, text in entry.fingerprints:
-        if (kind := _KINDS.get(name.lower())) is None:
-            skipped[name] += 1
+        if (kind := _KINDS.get(name.lower())) is not None:
+            signals += specific([signal_of(kind, text, entry.line)], skipped)
+        elif name.lower().replace("_", "") == "tmkpdqf" and (found := tmk_of(text, entry.line)):
+            tmk = found
         else:
-            yield from specific([signal_of(kind, text, entry.line)], skipped)
+            skipped[name] += 1
+    return tuple(signals), tmk
 
 
 def _add(group: ET.Element, name: str, change: Change, stamp: str, member: int, *, withdrawn: bool) -> None:

@@ -14,8 +14,8 @@ _ENTRIES = {
     "deletedimage": ("image", True),
     "deletedvideo": ("video", True),
 }
-_MOST_TEXT = 4_096
-"""Characters of one fingerprint; a TMK+PDQF is fetched elsewhere."""
+_MOST_TEXT = 360_000
+"""Characters of one fingerprint, the longest a TMK+PDQF in base64."""
 
 
 class Entry(NamedTuple):

@@ -3,6 +3,7 @@
 As Meta's client of it has them, threatexchange 1.2.17, which tests withdrawal on the wrong field and drops VideoTMK.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Literal
@@ -10,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from schemas.messages import SignalKind
-from streams.exchange.formats.changes import Change, Signal, Skipped, checked_origin, signal_of, specific
+from streams.exchange.formats.changes import Change, Signal, Skipped, checked_origin, signal_of, specific, tmk_of
 from streams.exchange.formats.json_records import decoded, json_records
 from streams.exchange.formats.opinions import Opinion
 
@@ -29,6 +30,10 @@ def read(content: bytes, skipped: Skipped) -> Iterator[tuple[int, Change]]:
     """Yield the changes of a list and their lines; raises a `ListError`."""
     for line, record in json_records(content, "hashRecords"):
         found = decoded((line, record), _Record)
+        if found.signal_type == "VideoTMK" and (tmk := tmk_of(found.value, line)):
+            origin = f"tmk-{hashlib.sha256(tmk).hexdigest()}"
+            yield line, Change(origin, tmk=b"" if found.status in _GONE else tmk)
+            continue
         kind = _KINDS.get(found.signal_type)
         if kind is None:
             skipped[found.signal_type] += 1

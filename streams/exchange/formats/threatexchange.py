@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from schemas.messages import SignalKind
-from streams.exchange.formats.changes import Change, Skipped, checked_origin, signal_of, specific
+from streams.exchange.formats.changes import Change, Skipped, checked_origin, signal_of, specific, tmk_of
 from streams.exchange.formats.json_records import decoded, json_records
 from streams.exchange.formats.opinions import Opinion
 
@@ -42,13 +42,16 @@ def read(content: bytes, skipped: Skipped) -> Iterator[tuple[int, Change]]:
         if found.should_delete or found.descriptors is None:
             yield line, Change(origin)
             continue
+        owned = found.descriptors.data
+        is_harmless = bool(owned) and all(one.status == "NON_MALICIOUS" for one in owned)
+        if found.type == "HASH_TMK" and (tmk := tmk_of(found.indicator, line)):
+            yield line, Change(origin, tmk=b"" if is_harmless else tmk)
+            continue
         kind = _KINDS.get(found.type)
         if kind is None:
             skipped[found.type] += 1
             continue
         signal = signal_of(kind, found.indicator, line)
-        owned = found.descriptors.data
-        is_harmless = bool(owned) and all(one.status == "NON_MALICIOUS" for one in owned)
         yield line, Change(origin, () if is_harmless else tuple(specific([signal], skipped)), is_film=kind == "md5")
 
 

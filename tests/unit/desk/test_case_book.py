@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.desk.case_book import CaseBook, CaseNote, default_folder
+from streams.desk.case_book import CaseBook, CaseNote
 from streams.settings import load_settings
 from tests.unit.made_messages import NOW
 
@@ -47,4 +47,4 @@ def test_an_id_names_no_file_outside_the_folder(book: CaseBook, tmp_path: Path) 
 
 def test_the_folder_is_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "jikimi" / "desk"
+    assert load_settings().desk_path == tmp_path / "jikimi" / "desk"

@@ -35,8 +35,9 @@ def test_a_video_is_compared_with_files_of_others(tmp_path: Path) -> None:
     ((name, content),) = tmk_files_of_case(SETTINGS, "case-a", [film, image(tmp_path / "a.png")]).items()
     assert len(content) == FILE_BYTES
     (tmp_path / name).write_bytes(content)
-    ((path, found),) = compare(SETTINGS, film, tmk_paths([tmp_path]))
-    assert path.name == name
+    given = [(path.name, read_tmk_file(path)) for path in tmk_paths([tmp_path])]
+    ((near, found),) = compare(SETTINGS, str(film), given)
+    assert near == name
     assert found == pytest.approx((1.0, 1.0), abs=1e-5)
 
 
