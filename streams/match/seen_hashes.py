@@ -170,9 +170,10 @@ def candidates(rows: Rows, hashes: Bits, digests: Collection[bytes]) -> set[int]
     digests
         Under the key, 16 bytes.
     """
-    media, frames = rows[rows["kind"] == _MEDIUM], rows[rows["kind"] == _FRAME]
+    frames = rows[rows["kind"] == _FRAME]
+    media = rows[rows["kind"] == _MEDIUM] if digests else rows[:0]
     pairs = zip(media["offset"].tolist(), media["value"], strict=True)
-    found = {offset for offset, value in pairs if digests and bytes(value[:DIGEST_BYTES]) in digests}
+    found = {offset for offset, value in pairs if bytes(value[:DIGEST_BYTES]) in digests}
     if not len(frames) or not len(hashes):
         return found
     near = HashRows.of(frames["value"]).near(turned(hashes).reshape(-1, BYTES), NEAR_BITS + _MOST_SLACK)

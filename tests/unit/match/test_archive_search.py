@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException
 from msgspec.structs import replace
 
 from schemas.codec import Codec
-from schemas.messages import Case, Descriptors, Reference, Search
+from schemas.messages import Case, Descriptors, Interval, Match, Reference, Search
 from streams.cases.open_cases import ReferenceKeeper
 from streams.engine.outage import Outage
 from streams.kafka.range_reader import RangeRecord
@@ -233,6 +233,19 @@ async def test_a_case_withdrawn_amid_its_search_is_searched_no_further(rig: Rig)
         await rig.until(lambda: len(rig.progress.searched(0)) == 1)
     assert "withdrawn" not in rig.sent
     assert rig.sent.count("other") == 30
+
+
+async def test_segments_of_another_worker_are_compared_with_the_lists_of_others_too(rig: Rig) -> None:
+    whole = Interval(start_s=0.0, end_s=1.0)
+    found = Match(case_id="list-a", reference_id="pdq-00", score=0.9, query=whole, reference=whole)
+
+    async def current() -> Any:
+        return SimpleNamespace(search=lambda _: [found])
+
+    rig.search._lists = SimpleNamespace(index=current)  # type: ignore[assignment]
+    async with rig.running():
+        await rig.until(lambda: 0 in rig.search._caught_up)
+    assert rig.sent == ["list-a"] * rig.topic.n_records
 
 
 async def test_what_the_topic_no_longer_retains_is_deleted_also_in_partitions_of_other_workers(
