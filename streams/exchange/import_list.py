@@ -1,7 +1,7 @@
 """`jikimi exchange import`: a list of others read whole, then written in one transaction."""
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaException
 
-from models.tmk.file import tmk_bytes
 from schemas.messages import Case, CaseKind, ListPart, Policy
 from streams.cases.entries import TOPIC as CASES
 from streams.cases.entries import case_key, read_cases
@@ -18,7 +17,7 @@ from streams.errors import UsageError
 from streams.exchange.formats import FORMATS, Format
 from streams.exchange.formats.changes import MOST_BYTES, MOST_SIGNALS, Change, ListError, Skipped, check_number
 from streams.exchange.lists import TOPIC, entries_of, parts_of, read_parts
-from streams.exchange.tmk_of_file import read_tmk_file, tmk_paths
+from streams.exchange.tmk_beside import add_tmk_files
 from streams.exchange.tmk_store import TmkStore
 from streams.kafka.transactions import TransactionWriter
 from streams.kafka.wait_for_broker import wait_for_broker
@@ -133,7 +132,7 @@ def _import(settings: Settings, new: NewList, store: TmkStore) -> Imported:
         writer.start()  # before reading, so that no earlier import can write what is not read
         old = asyncio.run(read_parts(settings, case_id))
         before = entries_of(old.parts.values())
-        add_files(store, new, {**({} if new.whole else before), **changes})
+        add_tmk_files(store, new.tmk, {**({} if new.whole else before), **changes})
         after = {origin: each for origin, each in {**({} if new.whole else before), **changes}.items() if each.signals}
         n_before, n_signals = (sum(len(each.signals) for each in entries.values()) for entries in (before, after))
         check_size(case_id, n_signals, old.n_bytes if n_signals > n_before else 0)
@@ -149,20 +148,6 @@ def _import(settings: Settings, new: NewList, store: TmkStore) -> Imported:
     )
     changed = sum(before.get(origin) != after.get(origin) for origin in before.keys() | after.keys())
     return Imported(case_id, n_signals, changed, skipped, len(store))
-
-
-def add_files(store: TmkStore, new: NewList, entries: Iterable[str]) -> None:
-    """Add the files of a folder that are of entries, which are named by the last part of their ids."""
-    if new.tmk is None:
-        return
-    origins: dict[str, list[str]] = defaultdict(list)
-    for origin in entries:
-        origins[origin.rpartition("/")[2]].append(origin)
-    for file in tmk_paths([new.tmk]):
-        named = origins.get(file.stem, [])
-        if len(named) != 1:
-            raise UsageError(f"{file} has the id of {len(named)} entries of the list; nothing was imported")
-        store.add(named[0], tmk_bytes(read_tmk_file(file)))
 
 
 def kinds_of(entries: Iterable[Change]) -> Counter[str]:

@@ -83,9 +83,10 @@ class SeenHashes:
 
     def sync(self) -> None:
         """Return when everything added before is on the disk."""
-        with self._lock, self._failing():
-            for file in self._open.values():
-                os.fsync(file.fileno())
+        with self._lock:  # not while the disk works: live posts are added meanwhile
+            descriptors = [os.dup(file.fileno()) for file in self._open.values()]
+        with self._failing():
+            _sync(descriptors)
 
     def files(self, partitions: Collection[int]) -> list[HashFile]:
         """Return the files of these partitions, the newest first."""
@@ -145,6 +146,7 @@ class SeenHashes:
                 file.close()
             files.append(HashFile(partition, files[-1].number + 1 if files else 0, week, self._complete()))
             file = self._open[partition] = (self._folder / files[-1].name).open("ab")
+            _sync([os.open(self._folder, os.O_RDONLY)])
         return file
 
     @contextmanager
@@ -158,6 +160,15 @@ class SeenHashes:
             reason = "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "disk_failed"
             self._failure = WorkerError(reason, f"the archive of hashes failed: {error.strerror}")
             raise self._failure from error
+
+
+def _sync(descriptors: list[int]) -> None:
+    """Wait until files or folders are on the disk, and close them."""
+    for descriptor in descriptors:
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def candidates(rows: Rows, hashes: Bits, digests: Collection[bytes]) -> set[int]:

@@ -12,7 +12,8 @@ from streams.errors import UsageError
 from streams.exchange import tmk_store
 from streams.exchange.formats import Format
 from streams.exchange.formats.changes import Skipped
-from streams.exchange.import_list import NewList, add_files, read_changes
+from streams.exchange.import_list import read_changes
+from streams.exchange.tmk_beside import add_tmk_files
 from streams.exchange.tmk_store import TmkStore, erase_tmk
 from streams.settings import Settings, load_settings
 from tests.unit.models.test_tmk import CLIPS, clip, descriptor
@@ -133,11 +134,11 @@ def test_a_broken_one_refuses_the_page_and_a_link_is_left_out(settings: Settings
 def test_files_beside_a_page_are_those_of_its_entries(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "tmk").mkdir()
     (tmp_path / "tmk" / "v.tmk").write_bytes(ONE)
-    store, new = TmkStore(settings, "list-a"), NewList("a", [], "ncmec", tmk=tmp_path / "tmk")
+    store = TmkStore(settings, "list-a")
     with store.receiving():
-        add_files(store, new, ["4/v", "4/w"])
+        add_tmk_files(store, tmp_path / "tmk", ["4/v", "4/w"])
         store.commit([])
     assert kept(settings) == ["4/v"]
     for entries in (["4/w"], ["4/v", "5/v"]):
         with pytest.raises(UsageError, match="the id of"):
-            add_files(store, new, entries)
+            add_tmk_files(store, tmp_path / "tmk", entries)

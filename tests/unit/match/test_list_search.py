@@ -168,6 +168,26 @@ async def test_a_list_withdrawn_amid_its_search_ends_it_and_its_name_leaves_the_
     assert b"list-withdrawn" not in (tmp_path / "lists.sqlite").read_bytes()
 
 
+async def test_a_list_withdrawn_amid_the_comparison_is_compared_no_further(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_search, "_BLOCK", 1)
+    n_blocks = 0
+
+    def compared(*_: object) -> set[int]:
+        nonlocal n_blocks
+        n_blocks += 1
+        rig.index.erase("list-a/000")
+        return set()
+
+    monkeypatch.setattr(list_search, "candidates", compared)
+    rig.saw(post(frame(MANY[0], 0)))
+    rig.imported("list-a", 5, *(each.tobytes() for each in MANY[:50]))
+    await rig.searched()
+    assert n_blocks == 1
+    assert rig.marks.mark("list-a", rig.seen.files([0])[0].name) == 0
+
+
 async def test_the_list_with_the_fewest_new_hashes_comes_first(rig: Rig) -> None:
     rig.saw(post(frame(MANY[0], 0), frame(MANY[1], 0)))
     rig.imported("list-large", 5, *(each.tobytes() for each in MANY))
