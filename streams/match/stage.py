@@ -45,6 +45,8 @@ def create(context: Context) -> None:
     async def match_descriptors(message: Descriptors, record: Record) -> AsyncIterator[Output]:
         if (detail := defect(message)) is not None:
             raise UnprocessableError("descriptors_malformed", detail)
+        if lists is not None:
+            await lists.index()  # a file of hashes begun before the lists are read would be searched for all of them
         # First into the archive, then the search: a reference that is not in this search's index is searched in the
         # archive after it has entered the index, so one of the two searches always finds the pair.
         if not message.look:  # whose stretch the archive has from the first pass
