@@ -9,15 +9,14 @@ import numpy as np
 
 from models.pdq.hash import BYTES, NEAR_BITS, Bits
 from models.text.terms import DIGEST_BYTES
-from schemas.messages import Descriptors, Interval, ListPart, Match
+from schemas.messages import Descriptors, ListPart, Match
 from streams.describe.exact import keyed
 from streams.exchange.digest_rows import MD5_BYTES, DigestRows
 from streams.exchange.formats.changes import Signal
 from streams.exchange.hash_rows import NOBODY, HashRows, Numbers
+from streams.exchange.list_matches import near_match, whole_match
 
-_BITS = 8 * BYTES
 _NO_ROWS: Numbers = np.zeros(0, np.int64)
-_NO_INTERVAL = Interval(start_s=0.0, end_s=0.0)
 
 
 class Found(NamedTuple):
@@ -128,7 +127,7 @@ class ListIndex:
         """Return the matches of a segment's pictures, unordered: one for each hash of a list."""
         if query.modality not in {"visual", "audio"}:
             return []
-        matches = [_whole(query, found) for found in self.equal(query.digests)]
+        matches = [whole_match(query, found.list_id, found.signal) for found in self.equal(query.digests)]
         if query.pdq:
             matches += self._pictures(query)
         return matches
@@ -140,7 +139,7 @@ class ListIndex:
         for at, near in enumerate(self.near(hashes)):
             for each in near:
                 found[each.list_id, each.signal].append((query.pdq[at // positions].time_s, each.distance))
-        return [_near(query, *name, seen) for name, seen in found.items()]
+        return [near_match(query, *name, seen) for name, seen in found.items()]
 
     def _added(self, list_id: str, after: int, until: int) -> tuple[Bits, Bits]:
         owner = self._owners.get(list_id, NOBODY - 1)  # of a withdrawn list there is nothing
@@ -173,29 +172,3 @@ class ListIndex:
         if self._md5.is_wasteful:
             self._md5, moved = self._md5.compacted()
             self._parts = {key: part._replace(md5=moved[part.md5]) for key, part in self._parts.items()}
-
-
-def _whole(query: Descriptors, found: Found) -> Match:
-    start_s = query.segment.start_s
-    whole = Interval(start_s=start_s, end_s=start_s + query.segment.duration_s)
-    thumbnail = query.thumbnails[0].jpeg if query.thumbnails else None
-    return _match(found.list_id, found.signal, 1.0, whole, thumbnail)
-
-
-def _near(query: Descriptors, list_id: str, signal: Signal, seen: list[tuple[float, int]]) -> Match:
-    """Return the match of a hash: from the first to the last frame near to it, its score the share of equal bits."""
-    times = [time_s for time_s, _ in seen]
-    best_s, bits = min(seen, key=lambda one: one[1])
-    interval = Interval(start_s=min(times), end_s=max(times))
-    return _match(list_id, signal, 1.0 - bits / _BITS, interval, query.thumbnail_at(best_s))
-
-
-def _match(list_id: str, signal: Signal, score: float, interval: Interval, thumbnail: bytes | None) -> Match:
-    return Match(
-        case_id=list_id,
-        reference_id=signal.name,
-        score=score,
-        query=interval,
-        reference=_NO_INTERVAL,
-        thumbnail=thumbnail,
-    )

@@ -28,7 +28,8 @@ from streams.kafka.range_reader import RangeReader, RangeRecord
 from streams.match.list_marks import ListMarks
 from streams.match.scores import best_first, scores_record
 from streams.match.search_order import PieceWork, SearchOrder
-from streams.match.seen_hashes import HashFile, SeenHashes, candidates
+from streams.match.seen_hashes import HashFile, SeenHashes
+from streams.match.seen_rows import candidates
 from streams.telemetry import metrics, trace
 
 log = structlog.get_logger()

@@ -14,7 +14,8 @@ from schemas.messages import Descriptors, FrameHash
 from streams.errors import WorkerError
 from streams.match import seen_hashes
 from streams.match.archive import Hit
-from streams.match.seen_hashes import SeenHashes, candidates
+from streams.match.seen_hashes import SeenHashes
+from streams.match.seen_rows import Rows, candidates
 from tests.unit.exchange.test_list_index import MANY, RNG, flipped, query
 
 
@@ -40,7 +41,7 @@ def opened() -> Iterator[Opened]:
         yield lambda folder, complete: stack.enter_context(closing(SeenHashes(folder, complete)))
 
 
-def rows_of(seen: SeenHashes, partition: int = 0) -> seen_hashes.Rows:
+def rows_of(seen: SeenHashes, partition: int = 0) -> Rows:
     return np.concatenate([seen.read(one) for one in seen.files([partition])])
 
 
