@@ -138,18 +138,16 @@ def retimed(packets: Iterable[AnyPacket], epochs: Iterable[Epoch], start_s: floa
         As the scan has found them.
     """
     ahead = iter(epochs)
-    ticks, pending = 0, next(ahead, None)
-    last: AnyPacket | None = None
+    ticks, pending, next_s = 0, next(ahead, None), start_s
     for number, packet in enumerate(packets):
         if packet.size:
             if pending is not None and number >= pending[0]:
                 ticks, pending = round(pending[1] / seconds_of(1, packet.time_base)), next(ahead, None)
             if packet.pts is None and packet.dts is None:  # the decoder gives it to the frame that is shown then
-                next_s = start_s if last is None else _end_s(last)
                 packet.dts = round(next_s / seconds_of(1, packet.time_base))
             elif ticks:
                 _shift(packet, ticks)
-            last = packet
+            next_s = _end_s(packet)
         yield packet
 
 
