@@ -9,6 +9,7 @@ from streams.doctor.broker_probe import Probe
 from streams.doctor.consumers import consumers
 from streams.doctor.delivery import delivery
 from streams.doctor.finding import Finding
+from streams.doctor.others import exchange, reading, search
 from streams.doctor.permissions import permissions
 from streams.doctor.schemas import schemas
 from streams.doctor.sealing import ROLES as SEALING_ROLES
@@ -22,7 +23,7 @@ def examine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
     Parameters
     ----------
     roles
-        Stages, feeds, desk: roles whose needs are checked.
+        Stages, feeds, search, reading, exchange, desk: roles whose needs are checked.
     """
     yield (connection := broker.connection(settings))
     if connection.health == "ok":
@@ -66,7 +67,10 @@ def _machine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
         yield machine.room_for_media(settings)
     if "delivery" in roles:
         yield delivery(settings)
-    if {"takedown", "delivery", "desk"} & set(roles):
+    for role, check in (("search", search), ("reading", reading), ("exchange", exchange)):
+        if role in roles:
+            yield check(settings)
+    if {"takedown", "delivery", "exchange", "desk"} & set(roles):
         yield audit_keys(settings)
     yield machine.metrics_port(settings)
     yield machine.open_files()

@@ -8,16 +8,22 @@ from streams.desk.erasure.places import erased_topics, searched_topics
 from streams.settings import Settings
 from streams.topology import OPTIONAL, STAGES, group, group_prefix, readers_group, redriven_topics
 
-ROLES = (*STAGES, *OPTIONAL, "feeds", "desk")
-"""Roles that can be checked."""
+ROLES = (*STAGES, *OPTIONAL, "feeds", "search", "reading", "exchange", "desk")
+"""Roles that can be checked. search: `jikimi feed search`; reading: the HTTP feed with the takedowns of platforms."""
+_FEEDS = ("feeds", "search", "reading")
+"""Roles that do what a feed does, and more."""
 
 Resource = Literal["topic", "group", "transactional-id"]
 
 _ALSO_READS = {
     "takedown": ("takedowns", "acts", "deliveries", "checkpoints"),  # its only state, and what its checkpoints cover
     "delivery": ("acts",),
+    "search": ("cases",),
+    "reading": ("takedowns",),
+    "exchange": ("cases", "labels", "lists"),
     "desk": ("posts", "labels", "takedowns", "dead-letters", *searched_topics(set())),
 }
+_ALSO_WRITES = {"reading": ("deliveries",), "exchange": ("acts", "cases", "lists")}
 
 
 class Right(NamedTuple):
@@ -50,7 +56,7 @@ def rights_of(role: str, settings: Settings) -> Iterator[Right]:
     for topic in TOPICS.values():
         if _reads(role, topic.name):
             yield Right("topic", prefix + topic.name, "Read")
-        if role in topic.producers:
+        if _producer(role) in topic.producers or topic.name in _ALSO_WRITES.get(role, ()):
             yield Right("topic", prefix + topic.name, "Write")
     yield Right("group", readers_group(settings), "Read")
     if role in (*STAGES, *OPTIONAL):
@@ -60,8 +66,10 @@ def rights_of(role: str, settings: Settings) -> Iterator[Right]:
     for state in TOPICS.values():
         if state.internal and role in state.producers:
             yield Right("transactional-id", f"{group_prefix(settings)}{state.name}-", "Write")
-    if role == "feeds":
+    if role in _FEEDS:
         yield Right("transactional-id", f"{group_prefix(settings)}feed-", "Write")
+    if role in {"desk", "exchange"}:
+        yield Right("transactional-id", f"{group_prefix(settings)}exchange", "Write")
 
 
 def _desk(settings: Settings) -> Iterator[Right]:
@@ -73,10 +81,16 @@ def _desk(settings: Settings) -> Iterator[Right]:
     for name in erased_topics():
         yield Right("topic", prefix + name, "AlterConfigs")
     yield Right("transactional-id", f"{group_prefix(settings)}redrive", "Write")
-    yield Right("transactional-id", f"{group_prefix(settings)}exchange", "Write")
     yield Right("group", group(settings, "notify"), "Read")
+
+
+def _producer(role: str) -> str:
+    """Return the name under which topics.yaml has a role."""
+    return "feeds" if role in _FEEDS else role
 
 
 def _reads(role: str, name: str) -> bool:
     consumers = TOPICS[name].consumers
-    return role in consumers or name in _ALSO_READS.get(role, ()) or (role in STAGES and "workers" in consumers)
+    return (
+        _producer(role) in consumers or name in _ALSO_READS.get(role, ()) or (role in STAGES and "workers" in consumers)
+    )

@@ -1,5 +1,6 @@
 """Kafka with TLS, SCRAM and access rules: every stage with only the rights it needs, and the doctor."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ import pytest
 from confluent_kafka import Producer
 
 from streams.cases.entries import reference_key
+from streams.delivery.reading.log import TakedownPages
 from streams.demo.processes import Worker
 from streams.doctor.rights import ROLES, rights_of
+from streams.feeds.http.record_queue import BrokerUnavailableError
 from streams.kafka.clients import client_config
 from streams.settings import load_settings
 from streams.topology import STAGES
@@ -22,9 +25,9 @@ from tests.support.deadline import DEADLINE_S
 from tests.support.secured import PASSWORD, SecuredKafka, certify
 
 WRITERS = {
-    "cases": {"desk"},
+    "cases": {"desk", "exchange"},
     "standings": {"desk"},
-    "acts": {"desk"},
+    "acts": {"desk", "exchange"},
     "labels": {"desk"},
     "deployments": {"desk"},
     "verdicts": {"fusion", "desk"},  # desk: redrives
@@ -73,6 +76,29 @@ def test_a_post_is_processed_to_its_verdict_with_only_the_rights_that_the_doctor
         assert [worker.stop() for worker in workers.values()] == [0] * len(STAGES)
     logs = {stage: worker.log_file.read_text() for stage, worker in workers.items()}
     assert {stage for stage, log in logs.items() if "uthoriz" in log or '"level": "error"' in log} == set()
+
+
+def test_search_and_exchange_run_with_only_the_rights_that_the_doctor_lists(
+    system: System, secured: SecuredKafka, tmp_path: Path
+) -> None:
+    asked = secured.environment("search") | {"JIKIMI_SEARCH_MASTODON": "https://mastodon.example"}
+    searched = system.jikimi("feed", "search", "--once", environment=asked)
+    assert (searched.code, searched.out) == (0, "0 posts, 0 refused\n"), searched.err
+    (tmp_path / "list").write_text(f"video_md5 {'0' * 32}\n")
+    form, environment = ("--format", "lines", "--list", "theirs"), secured.environment("exchange")
+    imported = system.jikimi("exchange", "import", str(tmp_path / "list"), *form, environment=environment)
+    assert imported.code == 0, imported.err
+    told = system.jikimi("exchange", "feedback", *form, "--out", str(tmp_path / "told"), environment=environment)
+    assert told.code == 0, told.err
+
+
+def test_takedowns_are_read_with_only_the_rights_that_the_doctor_lists(system: System, secured: SecuredKafka) -> None:
+    def pages_of(user: str) -> TakedownPages:
+        return TakedownPages(load_settings(**given(system.environment | secured.environment(user))))
+
+    assert asyncio.run(pages_of("reading").page(None, 10, lambda _: None)).takedowns == []
+    with pytest.raises(BrokerUnavailableError):
+        asyncio.run(pages_of("feeds").page(None, 10, lambda _: None))
 
 
 @pytest.mark.parametrize("role", ROLES)

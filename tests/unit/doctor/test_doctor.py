@@ -138,6 +138,12 @@ def test_every_role_needs_its_own_rights() -> None:
         Right("topic", f"p-{topic}", "Write") in needs["desk"] for topic in ("dead-letters", "frames", "removals")
     )
     assert all(Right("topic", "p-dead-letters", "Write") in needs[stage] for stage in STAGES)
+    assert needs["search"] - needs["feeds"] == {Right("topic", "p-cases", "Read")}
+    assert needs["reading"] - needs["feeds"] == {
+        Right("topic", "p-takedowns", "Read"),
+        Right("topic", "p-deliveries", "Write"),
+    }
+    assert needs["exchange"] < needs["desk"]
     assert Right("topic", "p-posts", "Write") not in set().union(*(needs[stage] for stage in STAGES))
 
 

@@ -9,7 +9,7 @@ from ops.chart.render import Object, render, values_of
 from schemas.topics import TOPICS
 from streams.links.addresses import is_public
 from streams.topology import STAGES, source
-from tests.unit.helm.made import merged, of_kind, pod_labels, pods, rendered
+from tests.unit.helm.made import environment, merged, of_kind, pod_labels, pods, rendered
 
 DEFAULT = values_of("default")
 _REACHABLE = ["1.1.1.1", "93.184.216.34", "151.101.1.69", "2606:4700::1111", "2a00:1450:4001:801::200e", "2400:cb00::1"]
@@ -113,6 +113,32 @@ def test_a_feed_writes_in_transactions_of_its_own_name() -> None:
     acls = of_kind(rendered("scram"), "KafkaUser")["guard-jikimi-feeds"]["spec"]["authorization"]["acls"]
     (rule,) = (rule for rule in acls if rule["resource"]["type"] == "transactionalId")
     assert rule["resource"] == {"type": "transactionalId", "name": "trial.jkm-feed-", "patternType": "prefix"}
+
+
+READING = {"kind": "http", "tokenSecret": "push-token", "platformsSecret": "platform-tokens"}
+
+
+def test_the_feed_that_platforms_read_takedowns_from_has_their_file_and_a_user_of_its_own() -> None:
+    objects = render(
+        merged(values_of("scram"), {"feeds": {"platforms": READING, "push": {**READING, "platformsSecret": ""}}})
+    )
+    pod, other = (pods(objects)[f"guard-jikimi-feed-{name}"] for name in ("platforms", "push"))
+    (volume,) = (one for one in pod["volumes"] if one["name"] == "platforms")
+    assert volume["secret"] == {"secretName": "platform-tokens"}
+    (mount,) = (one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "platforms")
+    given = environment(pod)
+    assert given["JIKIMI_DELIVERY_PLATFORMS"] == f"{mount['mountPath']}/platforms.yaml"
+    assert (given["JIKIMI_DELIVERY_SECRETS_FOLDER"], mount["readOnly"]) == (mount["mountPath"], True)
+    assert (given["JIKIMI_SASL_USERNAME"], environment(other)["JIKIMI_SASL_USERNAME"]) == (
+        "guard-jikimi-reading",
+        "guard-jikimi-feeds",
+    )
+    assert "JIKIMI_DELIVERY_PLATFORMS" not in environment(other)
+    for resource in ("topic", "group", "transactionalId"):
+        for operation in ("Read", "Write"):
+            more = granted(objects, "reading", resource, operation) - granted(objects, "feeds", resource, operation)
+            wanted = {("topic", "Read"): {"trial.takedowns"}, ("topic", "Write"): {"trial.deliveries"}}
+            assert more == wanted.get((resource, operation), set())
 
 
 def test_every_component_uses_the_user_that_strimzi_creates_for_it() -> None:

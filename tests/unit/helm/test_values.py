@@ -80,6 +80,10 @@ def test_a_typo_is_refused_and_named(typo: dict[str, Any], message: str) -> None
         ({"kafka": {"securityProtocol": "SASL_SSL"}}, "kafka.sasl.existingSecret: name the Secret"),
         ({"strimzi": {"enabled": True}}, "strimzi.cluster: name the Kafka object"),
         ({"feeds": {"push": {"kind": "http"}}}, "feeds.push.tokenSecret: name the Secret"),
+        (
+            {"feeds": {"sky": {"kind": "jetstream", "platformsSecret": "p"}}},
+            "feeds.sky.platformsSecret: platforms read",
+        ),
         ({"scaling": {"mode": "keda"}}, "scaling.keda.prometheusUrl: name the URL"),
         ({"stages": {"match": {"replicas": 65}}}, "stages.match.replicas 65: descriptors has 64 partitions"),
         ({"settings": {"ocr": True}}, "stages.screen and settings.ocr go together"),
