@@ -4,6 +4,7 @@ No heavy import here: a subcommand imports its modules when it is called.
 """
 
 import logging
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -74,6 +75,8 @@ use_plain_types()
 def main() -> None:
     """Run the command; a usage error is one line and exit code 2."""
     configure_logging(logging.WARNING)
+    # Read when numpy is imported. Its products are small, and threads that wait for each other are busy meanwhile.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = app(standalone_mode=False)
     except (UsageError, ModelError) as error:

@@ -3,7 +3,8 @@
 Made vectors (ops/bench/made_vectors.py): every reference has pictures and sound and is a case of its own. A post is one
 segment of 60 s; one of five is an edited copy of a reference. Each size is measured in a fresh process with one thread;
 the times are of the processor. Also: the memory of a matcher for a minute of reference, the cost of opening one more
-case, and of withdrawing one. Memory includes what the process keeps of its allocations.
+case, and of withdrawing one. Memory is anonymous memory, so without pages of files that the system keeps, and includes
+what the process keeps of its allocations.
 
 For 100,000 references use `--seconds 6`, so that they fit a small machine.
 """
@@ -26,7 +27,7 @@ import numpy as np
 
 from ops.bench.made_records import made_descriptors, made_piece
 from ops.bench.made_vectors import Made
-from ops.bench.one_process import fail, nothing, resident_bytes
+from ops.bench.one_process import anonymous_bytes, fail, nothing, one_thread
 from schemas.codec import Codec
 from schemas.messages import Case, Policy, Reference
 from streams.cases.entries import case_key, reference_key
@@ -56,6 +57,7 @@ def main() -> None:
     given = parser.parse_args()
     figures = []
     for number in given.references:
+        one_thread()
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             figures.append(pool.submit(measure, number, given.seconds, given.posts).result())
         sys.stdout.write(json.dumps(figures[-1]) + "\n")
@@ -83,7 +85,7 @@ class _Matcher:
     async def measure(self, posts: int) -> dict[str, Any]:
         self._open(0)
         gc.collect()
-        before = resident_bytes()
+        before = anonymous_bytes()
         for number in range(1, self._number):
             self._open(number)
         start_s = time.process_time()
@@ -91,7 +93,7 @@ class _Matcher:
         await self._live.current()
         built_s = time.process_time() - start_s
         gc.collect()
-        kept = (resident_bytes() - before) / max(1, self._number - 1)
+        kept = (anonymous_bytes() - before) / max(1, self._number - 1)
         opened_s, withdrawn_s = await self._change()
         found = [await self._post(post) for post in range(posts)]
         running.cancel()

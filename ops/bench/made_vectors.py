@@ -14,8 +14,8 @@ Rows = npt.NDArray[np.float32]
 Times = npt.NDArray[np.float64]
 
 PICTURE_COLUMNS, SOUND_COLUMNS = 512, 128
-VIEWS = 9
-"""Rows of one frame of a reference."""
+VIEWS = 11
+"""Rows of one frame of a reference, as models/visual/views.py cuts them."""
 _SHOT_S = 6
 _KINDS, _KIND, _RECORDING = 60, 0.4, 0.15
 """Number of kinds of recording, and shares of a row's square that its kind and its recording determine."""
@@ -44,7 +44,7 @@ class Made:
         self._kinds = _unit(self._drawn(np.random.default_rng([seed, 0]), _KINDS))
 
     def pictures(self, number: int, seconds: int) -> Described:
-        """Return the rows of a reference: a frame a second, nine views each."""
+        """Return the rows of a reference: a frame a second, eleven views each."""
         random = np.random.default_rng([self._seed, 1, number])
         full = self._frames(random, seconds)
         part = np.repeat(_unit(self._drawn(random, VIEWS * (seconds // _SHOT_S + 1))), _SHOT_S * VIEWS, axis=0)

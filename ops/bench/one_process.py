@@ -11,6 +11,17 @@ def resident_bytes() -> int:
     return resident_pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def anonymous_bytes() -> int:
+    """Return the anonymous memory of this process: what it allocated, without the pages of files."""
+    lines = Path("/proc/self/smaps_rollup").read_text("utf-8").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Anonymous:"))
+
+
+def one_thread() -> None:
+    """Let the processes started from here on have one thread in a matrix product, as the command has."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+
 async def nothing() -> None:
     """Return at once, where a stage would wait for the broker."""
 

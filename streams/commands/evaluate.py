@@ -1,6 +1,5 @@
 """`jikimi evaluate`: detection quality, measured offline with the code of the stages."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -43,7 +42,6 @@ def evaluate(  # noqa: PLR0917 - the options of the command
         return
     if manifest is None or out is None:
         raise UsageError("name the set and a folder: jikimi evaluate --manifest SET/set.json --out DIR")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is imported
     from streams.evaluation.evaluate import Options, run_evaluation  # noqa: PLC0415 - loads every model library
 
     run_evaluation(load_settings(), Options(manifest, out, json, with_, cache, looks), console)

@@ -114,6 +114,5 @@ def replay_clean(run: Annotated[str, typer.Argument(help="Id of the replay or sh
 
 
 def lower_priority(nice: int) -> None:
-    """Give live traffic priority on the machine: raise the niceness and use one thread in each matrix product."""
+    """Give live traffic priority on the machine."""
     os.nice(nice)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is imported

@@ -5,13 +5,14 @@ from multiprocessing import get_context
 from typing import Any
 
 from ops.bench import cases
+from ops.bench.one_process import one_thread
 from ops.bench.suite.section import Figures, Run
 
 _QUICK, _FULL = (10, 1_000, 10_000), (10, 1_000, 10_000, 100_000)
 _SHORT_S, _MINUTE_S = 6, 60
 """Seconds of a reference where its number counts, and where its memory does."""
 _POSTS = 20
-_KEPT = 300
+_KEPT = 1_000
 """References of a minute whose memory is measured."""
 
 
@@ -32,5 +33,6 @@ def measure(run: Run) -> Figures:
 
 
 def _apart(number: int, seconds: int) -> dict[str, Any]:
+    one_thread()
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(cases.measure, number, seconds, _POSTS).result()

@@ -1,8 +1,10 @@
 """Command line: a usage error is one line on standard error, and exit code 2."""
 
+import os
 import re
 import shlex
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -147,3 +149,15 @@ def test_an_unreachable_broker_is_one_line(run: Run, tmp_path: Path, command: st
 ])  # fmt: skip
 def test_every_command_in_messages_is_complete(command: str) -> None:
     parse(command.split())
+
+
+def test_matrix_products_have_one_thread_before_numpy_is_imported() -> None:
+    program = """
+import os, sys
+from streams import cli
+cli.app = lambda **_: print(os.environ["OPENBLAS_NUM_THREADS"], "numpy" in sys.modules)
+cli.main()
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    found = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["1", "False"]
