@@ -59,9 +59,11 @@ class LateSearch:
 
 
 def archive_all(archive: MilvusArchive, segments: Sequence[Descriptors]) -> None:
-    """Archive segments, each under its number."""
+    """Archive segments, each under its number, and make codes of the slices that suffice for it."""
     for number, segment in enumerate(segments):
         archive.add(Hit(0, number), segment)
+    while archive.compact():
+        pass
 
 
 def live_pairs(index: ReferenceIndex, segments: Sequence[Descriptors]) -> dict[Pair, float]:

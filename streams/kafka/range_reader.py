@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Collection, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import stamina
@@ -13,6 +14,8 @@ from streams.kafka.topic_reader import is_temporary
 from streams.settings import Settings
 
 _FETCH_S = 20.0
+_NEAR = 8
+"""Offsets between two records up to which those in between are read too: a seek takes longer."""
 
 
 class RangeRecord(NamedTuple):
@@ -93,6 +96,18 @@ class RangeReader:
         """Return one record, None if it is no longer retained; raises as `read` does."""
         found = list(self.read(partition, offset, offset + 1))
         return found[0] if found else None
+
+    def records(self, partition: int, offsets: Collection[int]) -> Iterator[RangeRecord]:
+        """Yield those of some records that are still retained, ascending; near ones are read together.
+
+        Raises as `read` does.
+        """
+        wanted = sorted(set(offsets))
+        ends = [at + 1 for at, (one, after) in enumerate(pairwise(wanted)) if after - one > _NEAR]
+        for start, end in pairwise([0, *ends, len(wanted)]):
+            some = wanted[start:end]
+            found = self.read(partition, some[0], some[-1] + 1) if some else ()
+            yield from (record for record in found if record.offset in some)
 
     def _read_until(self, end: int) -> Iterator[RangeRecord]:
         while (record := poll_in_time(self._consumer, _FETCH_S).record) is not None:

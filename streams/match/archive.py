@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.messages import Descriptors, Reference
+from streams.match.row_index import Hits
 
 
 class Hit(NamedTuple):
@@ -30,6 +31,17 @@ class NearTimes(NamedTuple):
     """Distinct times of the whole segment."""
 
 
+class NearPairs(NamedTuple):
+    """Pairs of a row of a piece and one of an archived segment with a cosine that is estimated from a code."""
+
+    hits: Hits
+    """Numbers are those of the segments, times those of their rows."""
+    times_s: npt.NDArray[np.float64]
+    """Of each row of the piece."""
+    n_times: npt.NDArray[np.int32]
+    """Of each segment its distinct times."""
+
+
 class CandidateRule(Protocol):
     """Rule by which archived segments are compared with a piece."""
 
@@ -37,8 +49,15 @@ class CandidateRule(Protocol):
     def floor(self) -> float:
         """Cosine from which a row counts."""
 
+    @property
+    def estimated_floor(self) -> float:
+        """Estimated cosine from which a row may count."""
+
     def admits(self, near: NearTimes) -> bool:
         """Return whether a segment with such rows, one at least, is a candidate."""
+
+    def likely(self, near: NearPairs) -> npt.NDArray[np.int64]:
+        """Return the numbers of the segments that are candidates by such pairs."""
 
 
 class Archive(Protocol):
@@ -59,6 +78,12 @@ class Archive(Protocol):
         ----------
         first
             Returns the first retained offset of a partition; may block.
+        """
+
+    def compact(self) -> int:
+        """Make codes of the rows of full slices, and return the number of slices that became one; takes seconds.
+
+        Adds go on meanwhile. 0 means that nothing is left to compact.
         """
 
     def search(self, reference: Reference, partitions: Collection[int], rule: CandidateRule) -> set[Hit]:

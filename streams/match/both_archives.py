@@ -27,6 +27,10 @@ class BothArchives(Archive):
         """Delete what its topic no longer retains, and return the number of slices and files deleted."""
         return self._hashes.expire(first) + self._vectors.expire(first)
 
+    def compact(self) -> int:
+        """Make codes of the rows of full slices, and return the number of slices that became one."""
+        return self._vectors.compact()
+
     def search(self, reference: Reference, partitions: Collection[int], rule: CandidateRule) -> set[Hit]:
         """Return the segments that may match this piece."""
         return self._vectors.search(reference, partitions, rule)

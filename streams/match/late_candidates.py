@@ -1,9 +1,11 @@
 """Archived segments worth a comparison with a new reference: all that a live search could match, and few others.
 
 The archive has the cosines of a segment's rows, not the rest of its descriptors, which are fetched from their topic for
-each candidate. So the rules bound the evidence of models/alignment.py, models/still_alignment.py and stills.py from
-above: what they reject, these would reject. The lines are left out of the bound, though not what choosing one costs: of
-chance hits hardly any more are rejected with them.
+each candidate. So `admits` bounds the evidence of models/alignment.py, models/still_alignment.py and stills.py from
+above: what it rejects, these would reject. The lines are left out of the bound, though not what choosing one costs.
+
+Cosines estimated from codes have no such bound. `likely` takes the evidence on the best line, as the index of
+references does (shortlist.py), with a reserve below what a score takes.
 """
 
 import math
@@ -13,8 +15,11 @@ import numpy as np
 
 from models.alignment import AlignmentParameters, nats_of
 from schemas.messages import Reference
-from streams.match.archive import CandidateRule, NearTimes
+from streams.match.archive import CandidateRule, NearPairs, NearTimes
 from streams.match.reference_matcher import ALIGNMENT, PHRASE_FLOOR, ReferenceMatcher
+from streams.match.row_codes import Numbers
+from streams.match.row_index import Hits
+from streams.match.shortlist import Shortlist
 from streams.match.stills import LEAST_COSINE
 
 _ROUNDING = 1e-4
@@ -24,6 +29,11 @@ _VOICE = 0.6
 long as the windows of a run resemble each other."""
 _SEGMENT_S = 60.0
 """Longest segment."""
+_ERROR, _MOST_ERROR = 0.03, 0.1
+"""About the standard error of an estimated cosine, and the most of nearly all."""
+_SURELY, _LEAST_NATS = 1.6, 2.0
+"""Estimated evidence from which codes make a candidate: so many times the least penalty, and so many nats. A score of
+0.3 takes the penalty of the line, which is larger, and 3.4 nats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +42,18 @@ class AnyRow:
 
     floor: float
 
+    @property
+    def estimated_floor(self) -> float:
+        """Estimated cosine of a row that may be near enough."""
+        return self.floor - _MOST_ERROR
+
     def admits(self, near: NearTimes) -> bool:
         """Return True."""
         return len(near.times_s) > 0
+
+    def likely(self, near: NearPairs) -> Numbers:
+        """Return all."""
+        return np.unique(near.hits.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +69,11 @@ class Aligned:
         """Cosine from which a row is evidence."""
         return self.parameters.even - _ROUNDING
 
+    @property
+    def estimated_floor(self) -> float:
+        """Estimated cosine from which a row may be evidence; of many the errors cancel out."""
+        return self.floor - _ERROR
+
     def admits(self, near: NearTimes) -> bool:
         """Return whether the most evidence of these times exceeds the penalty."""
         nats = nats_of(near.cosine + np.float32(_ROUNDING), self.parameters)
@@ -58,6 +82,15 @@ class Aligned:
         weight = np.minimum(1.0, np.maximum(apart_s[:-1], apart_s[1:]) / self.parameters.independent_s)
         # The first time of a run counts in full, whichever that is.
         return float((weight * gain).sum() + ((1.0 - weight) * gain).max()) > self.penalty
+
+    def likely(self, near: NearPairs) -> Numbers:
+        """Return the segments with evidence on one line that exceeds the penalty clearly."""
+        least = max(_LEAST_NATS, _SURELY * self.penalty)
+        hits = near.hits._replace(cosine=near.hits.cosine + np.float32(_ERROR))
+        found = set(Shortlist(self.parameters, least).evidence(hits, near.times_s))
+        if self.parameters.backwards:
+            found |= set(Shortlist(self.parameters, least).evidence(hits, -near.times_s))
+        return np.array(sorted(found), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +108,11 @@ class Pictures:
         """Cosine from which a row is evidence."""
         return self.aligned.floor
 
+    @property
+    def estimated_floor(self) -> float:
+        """Estimated cosine from which a row may be evidence."""
+        return self.aligned.estimated_floor
+
     def admits(self, near: NearTimes) -> bool:
         """Return whether a segment could match by the rule that its comparison would follow."""
         if near.n_times == 1:
@@ -86,6 +124,20 @@ class Pictures:
             return True
         nats = nats_of(near.cosine + np.float32(_ROUNDING), self.aligned.parameters)
         return float(nats.max()) > math.log(near.n_times)
+
+    def likely(self, near: NearPairs) -> Numbers:
+        """Return the segments that `admits` would, with the evidence of moving ones on one line."""
+        is_still = near.n_times[near.hits.number] == 1
+        stills = near.hits.at(np.flatnonzero(is_still & (near.hits.cosine >= LEAST_COSINE - _ERROR)))
+        moving = near.hits.at(np.flatnonzero(~is_still))
+        found = self._of_one_room(moving) if self.still else self.aligned.likely(near._replace(hits=moving))
+        return np.union1d(np.unique(stills.number), found)
+
+    def _of_one_room(self, hits: Hits) -> Numbers:
+        """Return the segments that are near at two times at least."""
+        times = np.unique(np.stack([hits.number.astype(np.float64), hits.start_s]), axis=1)[0]
+        numbers, n_times = np.unique(times.astype(np.int64), return_counts=True)
+        return numbers[n_times > 1]
 
 
 def rule_of(piece: Reference, reference: ReferenceMatcher, n_pieces: int) -> CandidateRule:

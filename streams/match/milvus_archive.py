@@ -2,9 +2,12 @@
 
 Every slice is a collection with a lock of its own, so a search holds up only adds to the slice that it is at, and an
 expired slice is dropped with its files, whatever its size. A full slice becomes a file (packed_slices.py) and leaves
-the engine; an add that was late gives it a collection again beside its file, and both are searched.
+the engine; an add that was late gives it a collection again beside its file, and both are searched. Files of one week
+become codes together (coded_slice.py), which find the segments to compare; the rows themselves are in their topic.
 """
 
+import sys
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -18,8 +21,11 @@ from schemas.matrix import unpack
 from schemas.messages import Descriptors, Reference
 from streams.errors import UsageError
 from streams.match.archive import CandidateRule, Hit
+from streams.match.coded_slice import CodedSlice
+from streams.match.file_search import in_files
 from streams.match.near_rows import hits_near, row_key
-from streams.match.packed_slices import Filling, PackedSlice, PackedSlices
+from streams.match.packed_slices import Filling, PackedSlice
+from streams.match.slice_files import SliceFiles
 from streams.match.slice_store import MAX_DIGESTS, SliceStore
 from streams.match.slices import Slice, Slices
 
@@ -47,13 +53,15 @@ class MilvusArchive:
             self.folder = Path(folder) / "archive.db"
             self._store = SliceStore(self.folder)
             self._in_engine = set(self._store.existing())
-            self._packed = PackedSlices(self.folder / "packed")
-            self._slices = Slices(self._in_engine | self._packed.existing, self._count)
+            self._files = SliceFiles(self.folder / "packed")
+            self._slices = Slices(self._in_engine | self._files.existing, self._count)
         except (OSError, MilvusException) as error:
             remedy = "is another worker using it, or is its disk full?"
             raise UsageError(f"archive {folder} cannot be opened, {remedy}") from error
         self._ends: dict[Slice, dict[int, int]] = {}
         self._filling = Filling()
+        self._changing = threading.Lock()
+        """Held by a search, and while slices become one."""
 
     def add(self, hit: Hit, descriptors: Descriptors) -> None:
         """Store the vectors of one segment."""
@@ -62,9 +70,10 @@ class MilvusArchive:
             return
         one, full = self._slices.place(_space(descriptors), descriptors.segment.post.seen_at, len(rows))
         with self._store.using(one, descriptors.vectors.columns):
-            if one not in self._in_engine and one not in self._packed.existing:
+            if one not in self._in_engine and one not in self._files.existing:
                 self._filling.begin(one)
             self._in_engine.add(one)
+            self._slices.keep(one)
             self._store.client.upsert(one.name, rows)
             self._filling.add(one, rows)
             if (ends := self._ends.get(one)) is not None:
@@ -81,14 +90,29 @@ class MilvusArchive:
         """Return the segments that may match this piece."""
         if not partitions:
             return set()
-        found: set[Hit] = set()
-        vectors, digests = unpack(reference.vectors), [bare(digest) for digest in reference.digests]
-        for one in self._slices.of(_space(reference)):
-            if one in self._in_engine:
-                found |= self._in_collection(one, reference, partitions, rule)
-            # Afterwards: the slice may have been packed while this waited for it.
-            found |= self._packed.search(one, vectors, digests, partitions, rule)
-        return found
+        with self._changing:
+            slices = self._slices.of(_space(reference))
+            found = set[Hit]()
+            for one in slices:
+                if one in self._in_engine:
+                    found |= self._in_collection(one, reference, partitions, rule)
+            # Afterwards: a slice may have been packed while this waited for it.
+            found |= in_files(self._files, slices, reference, rule)
+        return {hit for hit in found if hit.partition in partitions}
+
+    def compact(self) -> int:
+        """Make codes of the rows of several files of one week."""
+        if not (group := self._files.to_code()):
+            return 0
+        parts = [content for one in group if isinstance(content := self._files.read(one), PackedSlice)]
+        coded = CodedSlice.of(parts, group[0].number, thinned=group[0].space.startswith("audio"))
+        with self._changing:
+            with self._store.using(group[-1]):
+                self._files.write(group[-1], coded)
+                self._ends.pop(group[-1], None)
+            for one in group[:-1]:
+                self._forget_file(one)
+        return len(group)
 
     def expire(self, first: Callable[[int], int]) -> int:
         """Drop the slices of which every record lies before its partition's first offset."""
@@ -105,16 +129,28 @@ class MilvusArchive:
         self._store.close()
 
     def _count(self, one: Slice) -> int:
-        return self._store.count(one) + self._packed.count(one)
+        """Return a slice's number of rows; a coded one is full, whatever it has."""
+        if self._files.is_coded(one):
+            return sys.maxsize
+        content = self._files.read(one)
+        return self._store.count(one) + (0 if content is None else content.n_rows)
+
+    def _forget_file(self, one: Slice) -> None:
+        """Delete the file of a slice that has become part of another; what was added to it late stays."""
+        with self._store.using(one):
+            self._files.drop(one)
+            self._ends.pop(one, None)
+            if one not in self._in_engine:
+                self._slices.remove(one)
 
     def _pack(self, one: Slice) -> None:
         """Make a file of a slice, which is on the disk before the engine loses it."""
         with self._store.using(one) as exists:
             # One that has a file already was added to late: its few rows stay where they are.
-            if not exists or one in self._packed.existing:
+            if not exists or one in self._files.existing:
                 return
             if content := self._filling.take(one) or self._read(one):
-                self._packed.write(one, content)
+                self._files.write(one, content)
             self._store.drop(one)
             self._in_engine.discard(one)
 
@@ -138,7 +174,7 @@ class MilvusArchive:
                 return False
             self._store.drop(one)
             self._in_engine.discard(one)
-            self._packed.drop(one)
+            self._files.drop(one)
             self._ends.pop(one, None)
         self._slices.remove(one)
         return True
@@ -146,7 +182,7 @@ class MilvusArchive:
     def _ends_of(self, one: Slice, *, exists: bool) -> dict[int, int]:
         """Return the last offset of each partition in a slice; only the oldest slices are queried, so few are kept."""
         if one not in self._ends:
-            ends = self._packed.ends(one)
+            ends = self._files.ends(one)
             if exists:
                 for row in self._rows_of(one.name, "offset >= 0", "part", "offset"):
                     ends[row["part"]] = max(ends.get(row["part"], 0), row["offset"])

@@ -1,15 +1,13 @@
-"""Full slices of the archive as files: a byte a number, a fifth of what the engine keeps, and searched without it."""
+"""Full slices of the archive with a byte a number, a fifth of what the engine keeps, until they are coded."""
 
-import os
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from streams.match.archive import CandidateRule, Hit
+from streams.match.archive import CandidateRule
 from streams.match.near_rows import NearRows, times_of
 from streams.match.normalisation import Rows
 from streams.match.slices import Slice
@@ -20,7 +18,6 @@ _MARGIN = 0.005
 _HEX = "S32"
 """A digest as the engine keeps it, in hexadecimal digits."""
 _MAX_FILLING = 16
-_SUFFIX, _UNFINISHED = ".slice", ".part"
 
 
 class PackedSlice(NamedTuple):
@@ -58,16 +55,28 @@ class PackedSlice(NamedTuple):
     @classmethod
     def of(cls, kept: Sequence[Mapping[str, Any]]) -> Self:
         """Return the content of the engine's rows, with `key`, `part`, `offset`, `vector` and `digests`."""
-        vectors = np.array([row["vector"] for row in kept], np.float32)
+        positions = np.array([[row["part"], row["offset"]] for row in kept], np.int64)
+        made = cls.of_rows(
+            np.array([row["vector"] for row in kept], np.float32), positions, *times_of([row["key"] for row in kept])
+        )
+        digests = [(digest, at) for at, row in zip(made.record, kept, strict=True) for digest in row["digests"]]
+        names = np.array([digest.encode() for digest, _ in digests], _HEX)
+        return made._replace(digests=names, owner=np.array([at for _, at in digests], np.int32))
+
+    @classmethod
+    def of_rows(
+        cls,
+        vectors: Rows,
+        positions: npt.NDArray[np.int64],
+        times_s: npt.NDArray[np.float64],
+        n_times: npt.NDArray[np.int32],
+    ) -> Self:
+        """Return the content of rows (n, d), each with partition and offset (n, 2), without digests."""
         scales = (np.abs(vectors).max(axis=1) / _MOST).astype(np.float32)
         rows = np.rint(vectors / np.maximum(scales, np.float32(1e-12))[:, None]).astype(np.int8)
-        positions = np.array([[row["part"], row["offset"]] for row in kept], np.int64)
         hits, record = np.unique(positions, axis=0, return_inverse=True)
-        digests = [(digest, at) for at, row in zip(record, kept, strict=True) for digest in row["digests"]]
-        names = np.array([digest.encode() for digest, _ in digests], _HEX)
-        owner = np.array([at for _, at in digests], np.int32)
-        times_s, n_times = times_of([row["key"] for row in kept])
-        return cls(rows, scales, record.astype(np.int32), hits, names, owner, times_s, n_times)
+        nothing = np.zeros(0, _HEX), np.zeros(0, np.int32)
+        return cls(rows, scales, record.astype(np.int32), hits, *nothing, times_s, n_times)
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -78,6 +87,11 @@ class PackedSlice(NamedTuple):
             for part, at in zip(parts, before, strict=True)
         ]
         return cls(*(np.concatenate(column) for column in zip(*shifted, strict=True)))
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
 
     def near(self, vectors: Rows, rule: CandidateRule) -> npt.NDArray[np.intp]:
         """Return the records that a rule admits by their cosines to these vectors, shape (n, d)."""
@@ -118,74 +132,3 @@ class Filling:
         """Return all rows of a slice and keep them no longer; None if they were not kept."""
         parts = self._parts.pop(one, None)
         return PackedSlice.joined(parts) if parts else None
-
-
-class PackedSlices:
-    """The files in a folder; safe to call from any thread, because a file never changes."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(exist_ok=True)
-        for unfinished in folder.glob(f"*{_UNFINISHED}"):
-            unfinished.unlink()
-        found = (Slice.of(file.stem) for file in folder.glob(f"*{_SUFFIX}"))
-        self.existing = {one for one in found if one is not None}
-        for file in folder.glob(f"*{_SUFFIX}"):
-            if Slice.of(file.stem) is None:
-                file.unlink()  # of an earlier version: its records are read again
-
-    def write(self, one: Slice, content: PackedSlice) -> None:
-        """Write a slice; it is on the disk on return."""
-        unfinished = self._file(one).with_suffix(_UNFINISHED)
-        with unfinished.open("wb") as file:
-            for array in content:
-                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(self._file(one))
-        self._sync_folder()
-        self.existing.add(one)
-
-    def read(self, one: Slice) -> PackedSlice | None:
-        """Return a slice's content, None if there is no file of it."""
-        if one not in self.existing:
-            return None
-        try:
-            with self._file(one).open("rb") as file:
-                return PackedSlice(*(np.lib.format.read_array(file) for _ in PackedSlice._fields))
-        except FileNotFoundError:  # it has expired meanwhile
-            return None
-
-    def search(
-        self, one: Slice, vectors: Rows, digests: Collection[bytes], partitions: Collection[int], rule: CandidateRule
-    ) -> set[Hit]:
-        """Return the records of these partitions that are near a vector, or have a digest in common."""
-        if (content := self.read(one)) is None:
-            return set()
-        found = content.hits[np.union1d(content.near(vectors, rule), content.named(digests))]
-        return {Hit(int(part), int(offset)) for part, offset in found if part in partitions}
-
-    def ends(self, one: Slice) -> dict[int, int]:
-        """Return the last offset of each partition in a slice."""
-        content = self.read(one)
-        return {} if content is None else {int(part): int(offset) for part, offset in sorted(content.hits.tolist())}
-
-    def count(self, one: Slice) -> int:
-        """Return a slice's number of rows."""
-        content = self.read(one)
-        return 0 if content is None else len(content.rows)
-
-    def drop(self, one: Slice) -> None:
-        """Delete a slice."""
-        self.existing.discard(one)
-        self._file(one).unlink(missing_ok=True)
-
-    def _file(self, one: Slice) -> Path:
-        return self._folder / f"{one.name}{_SUFFIX}"
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

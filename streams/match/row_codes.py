@@ -1,10 +1,10 @@
 """Codes of vectors for the search among many: 32 bytes a row, trained on a sample of one space's rows.
 
 A row is projected to at most 128 dimensions, those in which the sample differs most, and its product-quantised code is
-kept in the list of the centroid that it is nearest to.
+kept in the list of the centroid that it is nearest to. With more dimensions unrelated rows resemble each other less.
 """
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import faiss
 import numpy as np
@@ -28,6 +28,24 @@ SAMPLE = _MAX_LISTS * _SAMPLES
 """Most rows that the training uses."""
 
 
+class CodeArrays(NamedTuple):
+    """Codes as arrays, for a file.
+
+    Attributes
+    ----------
+    projection
+        float16 (d, w).
+    quantiser
+        uint8 (n,): the engine's own form of its centroids.
+    scale
+        float32 (1,).
+    """
+
+    projection: npt.NDArray[np.float16]
+    quantiser: npt.NDArray[np.uint8]
+    scale: Rows
+
+
 class Codes:
     """Projection, centroids and quantiser; immutable once trained."""
 
@@ -37,16 +55,18 @@ class Codes:
         self._scale = np.float32(scale)
 
     @classmethod
-    def train(cls, sample: Rows, n_rows: int) -> Self:
+    def train(cls, sample: Rows, n_rows: int, dimensions: int = _DIMENSIONS) -> Self:
         """Return codes for about `n_rows` rows; takes seconds.
 
         Parameters
         ----------
         sample
             Rows of this space, drawn at random, shape (m, d).
+        dimensions
+            Most dimensions of a code, a quarter of a byte each.
         """
         faiss.omp_set_num_threads(1)  # of this thread: searches run in many threads already
-        projection = _principal(sample)
+        projection = _principal(sample, dimensions)
         rows = _unit(sample @ projection)
         width = rows.shape[1]
         lists = faiss.Kmeans(
@@ -63,6 +83,17 @@ class Codes:
         index.train(rows)
         coded = index.pq.decode(index.pq.compute_codes(rows))
         return cls(projection, index, 1.0 / max(1e-3, float((coded * rows).sum(axis=1).mean())))
+
+    @classmethod
+    def of(cls, arrays: CodeArrays) -> Self:
+        """Return the codes of these arrays; milliseconds."""
+        projection, quantiser, scale = arrays
+        return cls(projection.astype(np.float32), faiss.deserialize_index(quantiser), float(scale[0]))
+
+    def arrays(self) -> CodeArrays:
+        """Return the codes as arrays, in which the projection is rounded."""
+        projection = self._projection.astype(np.float16)
+        return CodeArrays(projection, faiss.serialize_index(self._empty), np.array([self._scale], np.float32))
 
     @property
     def n_lists(self) -> int:
@@ -81,6 +112,10 @@ class Codes:
     def empty(self) -> Coded:
         """Return an index without rows."""
         return faiss.clone_index(self._empty)
+
+    def product(self, cosine: float) -> float:
+        """Return the engine's product of an estimated cosine."""
+        return cosine / float(self._scale)
 
     def cosine(self, products: Rows) -> Rows:
         """Return the estimated cosines of the engine's products with codes, which are shorter than rows."""
@@ -109,9 +144,9 @@ def _n_lists(n_rows: int, n_sampled: int) -> int:
     return int(max(1, min(wanted, _MAX_LISTS, n_sampled // _SAMPLES)))
 
 
-def _principal(sample: Rows) -> Rows:
-    """Return the projection, shape (d, at most 128): the principal directions about the origin."""
-    width = min(_DIMENSIONS, sample.shape[1] // _CODE_COLUMNS * _CODE_COLUMNS)
+def _principal(sample: Rows, dimensions: int) -> Rows:
+    """Return the projection, shape (d, at most `dimensions`): the principal directions about the origin."""
+    width = min(dimensions, sample.shape[1] // _CODE_COLUMNS * _CODE_COLUMNS)
     if width == sample.shape[1]:
         return np.eye(width, dtype=np.float32)
     _, directions = np.linalg.eigh(sample.T @ sample)

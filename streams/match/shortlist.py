@@ -53,14 +53,14 @@ class Shortlist:
         times_s
             Time of each row of the query, shape (n rows,).
         """
-        evidence = self._evidence(hits, times_s)
+        evidence = self.evidence(hits, times_s)
         ranked = sorted(evidence, key=evidence.__getitem__, reverse=True)
         n_likely = sum(nats >= _LIKELY_NATS for nats in evidence.values())
         strongest = ranked[: min(_MOST_LIKELY, max(n_likely, _MOST_POSSIBLE))]
         return strongest, self._rivals(hits) if strongest else []
 
-    def _evidence(self, hits: Hits, times_s: Times) -> dict[int, float]:
-        """Return the evidence of each reference on its best line, nats, of those with enough."""
+    def evidence(self, hits: Hits, times_s: Times) -> dict[int, float]:
+        """Return the evidence of each reference on its best line, nats, of those with enough; parameters as above."""
         found = _best_of_each_time(hits, times_s, self.parameters.even)
         distinct_s = np.unique(times_s)
         step_s = float(np.median(np.diff(distinct_s))) if len(distinct_s) > 1 else self.parameters.independent_s

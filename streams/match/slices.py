@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple, Self
 
-_ROWS = 4_096
+ROWS = 4_096
 """Rows from which a slice is full: they bound how long a search of it holds up an add to it."""
 _NAME = re.compile(r"(.+)__timed_(\d+)_(\d+)")
 """Slices of an earlier version are named otherwise: their rows have no times."""
@@ -67,7 +67,7 @@ class Slices:
         with self._lock:
             last = max((one for one in self._spaces[space] if one.week == week), default=None)
             chosen, full = last, None
-            if last is None or self._rows_of(last) >= _ROWS:
+            if last is None or self._rows_of(last) >= ROWS:
                 chosen, full = Slice(space, week, 0 if last is None else last.number + 1), last
                 self._spaces[space] = sorted([*self._spaces[space], chosen])
                 self._rows[chosen] = 0
@@ -90,8 +90,14 @@ class Slices:
         with self._lock:
             return [space for space, slices in self._spaces.items() if slices]
 
+    def keep(self, one: Slice) -> None:
+        """Add a slice again if it was removed meanwhile."""
+        with self._lock:
+            if one not in self._spaces[one.space]:
+                self._spaces[one.space] = sorted([*self._spaces[one.space], one])
+
     def remove(self, one: Slice) -> None:
-        """Remove a dropped slice."""
+        """Remove a slice that was dropped, or has become part of another."""
         with self._lock:
             self._spaces[one.space].remove(one)
             self._rows.pop(one, None)

@@ -25,10 +25,10 @@ from streams.match.reference_index import ReferenceIndex
 from streams.settings import load_settings
 
 _HOURS, _QUICK, _FULL = (10, 100, 1_000, 10_000), 10, 100
-_CASE_CLIP = "flowers"
+CASE_CLIP = "flowers"
 _PER_MINUTE = 2
 """Records of a minute: pictures and sound."""
-_MATCHED = 0.3
+MATCHED = 0.3
 _CASE = "case"
 
 
@@ -44,9 +44,9 @@ class _Found(NamedTuple):
 def measure(run: Run) -> Figures:
     """Return time, recall, and the room that the archive takes, by archived hours."""
     run.note("descriptors")
-    clips = sorted(demonstration(), key=lambda file: file.stem != _CASE_CLIP)
+    clips = sorted(demonstration(), key=lambda file: file.stem != CASE_CLIP)
     minutes = Minutes(clips, run.seed)
-    pieces = asyncio.run(_pieces(clips[0]))
+    pieces = asyncio.run(pieces_of(clips[0]))
     archive, before = MilvusArchive(run.folder / "archive"), resident_bytes()
     figures: Figures = {}
     n_filled = 0
@@ -68,7 +68,8 @@ def measure(run: Run) -> Figures:
     return figures
 
 
-async def _pieces(file: Path) -> list[Reference]:
+async def pieces_of(file: Path) -> list[Reference]:
+    """Return the pieces of pictures and of sound of a reference."""
     settings = load_settings()
     reference = SetReference(id=_CASE, case=_CASE, path=str(file))
     found = await describe_references(settings, load_models(), Cache(None, load_models(), settings.media), [reference])
@@ -83,18 +84,20 @@ def _fill(archive: MilvusArchive, minutes: Minutes, first: int, end: int) -> flo
             began_s = time.perf_counter()
             archive.add(Hit(0, _PER_MINUTE * number + at), described)
             used_s += time.perf_counter() - began_s
+        while archive.compact():
+            pass
     archive.sync()
     return used_s / (_PER_MINUTE * max(1, end - first))
 
 
 def _searched(archive: MilvusArchive, pieces: list[Reference], minutes: Minutes, n_minutes: int, hours: int) -> Figures:
-    index, tokens = _index(pieces)
+    index, tokens = index_of(pieces)
     wanted = {
         (number, piece.modality)
         for number in filter(minutes.is_copy, range(n_minutes))
         for piece in pieces
         if (match := index.match_one(tokens[piece.modality], _of(minutes.of(number), piece))) is not None
-        and match.score >= _MATCHED
+        and match.score >= MATCHED
     }
     found = _late(archive, pieces, minutes, (index, tokens))
     n_found = sum(key in found.matched for key in wanted)
@@ -126,12 +129,12 @@ def _late(
             began_s = time.perf_counter()
             match = index.match_one(tokens[piece.modality], past)
             compare_s += time.perf_counter() - began_s
-            if match is not None and match.score >= _MATCHED:
+            if match is not None and match.score >= MATCHED:
                 matched.add((hit.offset // _PER_MINUTE, piece.modality))
     return _Found(search_s, compare_s, n_hits, matched)
 
 
-def _index(pieces: list[Reference]) -> tuple[ReferenceIndex, dict[str, str]]:
+def index_of(pieces: list[Reference]) -> tuple[ReferenceIndex, dict[str, str]]:
     """Return an index of the case, and the token of each modality's piece."""
     now = datetime.now(UTC)
     entries = [

@@ -18,7 +18,7 @@ from schemas.messages import Case, Descriptors, Interval, Match, Reference, Sear
 from streams.cases.open_cases import ReferenceKeeper
 from streams.engine.outage import Outage
 from streams.kafka.range_reader import RangeRecord
-from streams.match import archive_search, search_report
+from streams.match import archive_search, piece_search, search_report
 from streams.match.archive import CandidateRule, Hit
 from streams.match.archive_search import ArchiveSearch
 from streams.match.live_index import LiveIndex
@@ -55,11 +55,15 @@ class Topic:
         self._fail_once(f"first of {partition}")
         return self.first_offset
 
-    def record(self, partition: int, offset: int) -> RangeRecord | None:
-        return next(self.read(partition, offset, offset + 1), None)
+    def records(self, partition: int, offsets: Collection[int]) -> Iterator[RangeRecord]:
+        self._fail_once("read of some")
+        return (record for record in self._read(partition, 0, self.n_records) if record.offset in offsets)
 
     def read(self, partition: int, start: int, end: int) -> Iterator[RangeRecord]:
-        self._fail_once("read of one" if end == start + 1 else "read of a range")
+        self._fail_once("read of a range")
+        return self._read(partition, start, end)
+
+    def _read(self, partition: int, start: int, end: int) -> Iterator[RangeRecord]:
         assert partition == 0
         for offset in range(max(start, self.first_offset), min(end, self.n_records)):
             yield RangeRecord(offset, self.value, {})
@@ -80,6 +84,9 @@ class MemoryArchive:
 
     def sync(self) -> None:
         self.n_syncs += 1
+
+    def compact(self) -> int:
+        return 0
 
     def search(self, reference: Reference, partitions: Collection[int], rule: CandidateRule) -> set[Hit]:
         assert (reference.modality, round(rule.floor, 2)) == ("visual", 0.3)
@@ -146,8 +153,11 @@ class Rig:
             owned=lambda _: {0},
             send=self.send,
         )
-        self.search = ArchiveSearch(context, self.archive, self.progress, self.live, lambda _, matches: list(matches))
-        self.search._reader = self.topic  # type: ignore[assignment]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(archive_search, "RangeReader", lambda *_: self.topic)
+            self.search = ArchiveSearch(
+                context, self.archive, self.progress, self.live, lambda _, matches: list(matches)
+            )
 
     async def _run_in_background(self, work: Callable[[], Awaitable[None]]) -> None:
         """Start it again while the broker does not answer, as the stage's context does."""
@@ -203,16 +213,16 @@ def rig(tmp_path: Path) -> Rig:
 async def test_nothing_of_a_withdrawn_case_is_left_in_memory_or_on_disk(rig: Rig, tmp_path: Path) -> None:
     rig.open("kept", "withdrawn")
     async with rig.running():
-        await rig.until(lambda: len(rig.search._searched.get(0, ())) == 2)
+        await rig.until(lambda: len(rig.search._catch_up.searched.get(0, ())) == 2)
         rig.progress.mark_searched({1}, next(iter(rig.live._index.pieces)))  # another worker's partition now
         index = weakref.ref(rig.live._index)
         tokens = set(index().pieces)  # type: ignore[union-attr]
         rig.open("kept")
-        await rig.until(lambda: len(rig.search._searched[0]) == 1)
+        await rig.until(lambda: len(rig.search._catch_up.searched[0]) == 1)
         (kept,) = rig.progress.searched(0)
         (gone,) = tokens - {kept}
         assert rig.progress.searched(1) <= {kept}
-        assert rig.search._searched[0] == {kept}
+        assert rig.search._catch_up.searched[0] == {kept}
         assert gone.encode() not in contents(tmp_path)
         await rig.until(lambda: gc.collect() >= 0 and index() is None)
 
@@ -228,7 +238,7 @@ async def test_a_case_withdrawn_amid_its_search_is_searched_no_further(rig: Rig)
 
     rig.archive.on_search = withdraw
     async with rig.running():
-        await rig.until(lambda: 0 in rig.search._caught_up)
+        await rig.until(lambda: 0 in rig.search._catch_up.done)
         rig.open("withdrawn", "other")
         await rig.until(lambda: len(rig.progress.searched(0)) == 1)
     assert "withdrawn" not in rig.sent
@@ -242,9 +252,9 @@ async def test_segments_of_another_worker_are_compared_with_the_lists_of_others_
     async def current() -> Any:
         return SimpleNamespace(search=lambda _: [found])
 
-    rig.search._lists = SimpleNamespace(index=current)  # type: ignore[assignment]
+    rig.search._catch_up._lists = SimpleNamespace(index=current)  # type: ignore[assignment]
     async with rig.running():
-        await rig.until(lambda: 0 in rig.search._caught_up)
+        await rig.until(lambda: 0 in rig.search._catch_up.done)
     assert rig.sent == ["list-a"] * rig.topic.n_records
 
 
@@ -260,7 +270,7 @@ async def test_what_the_topic_no_longer_retains_is_deleted_also_in_partitions_of
         await rig.until(lambda: rig.archive.hits == set())
 
 
-@pytest.mark.parametrize("query", ["committed", "first of 0", "first of 1", "read of a range", "read of one"])
+@pytest.mark.parametrize("query", ["committed", "first of 0", "first of 1", "read of a range", "read of some"])
 async def test_every_question_to_the_broker_is_asked_again_after_a_failure(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
@@ -268,7 +278,7 @@ async def test_every_question_to_the_broker_is_asked_again_after_a_failure(
     rig.topic.failing = {query}
     rig.outage.may_retry(TIMED_OUT)
     async with rig.running():
-        await rig.until(lambda: 0 in rig.search._caught_up)
+        await rig.until(lambda: 0 in rig.search._catch_up.done)
         rig.open("case")
         await rig.until(lambda: len(rig.progress.searched(0)) == 1 and not rig.topic.failing)
     assert rig.sent.count("case") >= 3
@@ -300,15 +310,16 @@ async def test_a_clip_does_not_wait_for_the_film_of_an_earlier_case(rig: Rig) ->
 async def test_a_piece_with_many_hits_is_paused_and_none_of_them_is_scored_twice(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive_search, "_TURN_S", 0.0)
+    monkeypatch.setattr(piece_search, "_TURN_S", 0.0)
+    monkeypatch.setattr(piece_search, "_BATCH", 1)
     rig.topic.n_records = len(FILM) + 2  # more hits left after the first than the other has rows
     async with rig.running():
-        await rig.until(lambda: 0 in rig.search._caught_up)
+        await rig.until(lambda: 0 in rig.search._catch_up.done)
         rig.open("popular", "other")
         await rig.until(lambda: len(rig.progress.searched(0)) == 2)
     assert (rig.sent.count("popular"), rig.sent.count("other")) == (len(FILM) + 2, len(FILM) + 2)
     assert rig.sent.index("other") == 1  # the turn goes to the one with less work left
-    assert not rig.search._paused
+    assert not rig.search._pieces._paused
 
 
 async def test_what_is_left_of_a_search_is_written_and_that_nothing_is_left(

@@ -8,7 +8,7 @@ import pytest
 from models.text.terms import digests, term_digests
 from ops.bench.late import LateSearch, archive_all, live_pairs
 from schemas.messages import Case, Descriptors, Reference
-from streams.match import slices, space_index
+from streams.match import slice_files, slices, space_index
 from streams.match.milvus_archive import MilvusArchive
 from streams.match.reference_index import ReferenceIndex
 from tests.unit.made_messages import NOW
@@ -21,6 +21,8 @@ FILE = b"f" * 16
 FILM, CLIP = unit(150, COLUMNS, seed=1), unit(40, COLUMNS, seed=2)
 ROOM, PHOTO, VOICE = unit(COLUMNS, seed=3), unit(1, COLUMNS, seed=4), unit(COLUMNS, seed=5)
 SOUND, PHRASE = unit(160, COLUMNS, seed=6), unit(1, COLUMNS, seed=7)
+_HARDLY = 0.2
+"""Score below which nothing follows: codes may miss it."""
 type Entry = tuple[str, Case, Reference]
 
 
@@ -98,14 +100,22 @@ def posts() -> Iterator[tuple[str, Descriptors]]:
 KINDS, SEGMENTS = zip(*posts(), strict=True)
 
 
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusArchive]:
+@pytest.fixture(scope="module", params=["exact", "coded"])
+def archive(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[MilvusArchive]:
     made = MilvusArchive(tmp_path_factory.mktemp("archive"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slices, "_ROWS", 500)  # some slices are files, the others are in the engine
+        patch.setattr(slices, "ROWS", 200)  # some slices are files, the others are in the engine
+        patch.setattr(slice_files, "_GROUP", 2 if request.param == "coded" else len(SEGMENTS))
         archive_all(made, SEGMENTS)
+    assert is_coded(made) == (request.param == "coded")
     yield made
     made.close()
+
+
+def is_coded(archive: MilvusArchive) -> bool:
+    coded = {one.space.partition("_")[0] for one in archive._files.existing if archive._files.is_coded(one)}
+    assert coded in ({"visual", "audio"}, set())
+    return bool(coded)
 
 
 @pytest.mark.parametrize("many", [64, 3], ids=["compared with all", "indexed"])
@@ -114,8 +124,10 @@ def test_live_and_late_find_the_same_pairs(many: int, archive: MilvusArchive, mo
     index = ReferenceIndex([*references(), benign()])
     late = LateSearch(index, archive, SEGMENTS)
     live, found = live_pairs(index, SEGMENTS), late.pairs()
-    assert {key: found.get(key) for key in live} == pytest.approx(live)
-    assert found.keys() == live.keys()
+    assert {key: score for key, score in live.items() if key in found} == pytest.approx(found)
+    missed = [score for key, score in live.items() if key not in found]
+    assert [score for score in missed if score >= _HARDLY or not is_coded(archive)] == []
+    assert len(missed) <= 0.05 * len(live)
     missing = {*KINDS} - {KINDS[number] for number, _, _ in live}
     assert {kind for kind in missing if not kind.startswith("unrelated")} <= {"intro"}
     n_pictures = sum(one.modality == "visual" for one in SEGMENTS)

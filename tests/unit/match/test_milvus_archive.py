@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,12 @@ import pytest
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Modality, Reference
 from streams.errors import UsageError
-from streams.match import milvus_archive, packed_slices, slice_store, slices
+from streams.match import milvus_archive, packed_slices, slice_files, slice_store, slices
 from streams.match.archive import Hit
+from streams.match.coded_slice import CodedSlice
 from streams.match.late_candidates import AnyRow
 from streams.match.milvus_archive import MilvusArchive
+from streams.match.packed_slices import PackedSlice
 from tests.support.deadline import DEADLINE_S
 from tests.unit.made_messages import segment
 
@@ -223,7 +226,7 @@ def test_a_folder_that_cannot_be_created_is_a_usage_error(tmp_path: Path) -> Non
 @pytest.fixture
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slices of five rows, of which two are open at once."""
-    monkeypatch.setattr(slices, "_ROWS", 5)
+    monkeypatch.setattr(slices, "ROWS", 5)
     monkeypatch.setattr(slice_store, "_MAX_OPEN", 2)
 
 
@@ -323,8 +326,8 @@ def test_a_full_slice_leaves_the_engine_and_takes_a_byte_a_number(archive: Milvu
     fill(archive, 0, range(5))
     one, *_, last = archive._slices.of("visual_m_1_64")
     assert archive._store.client.list_collections() == [last.name]
-    content = archive._packed.read(one)
-    assert content is not None
+    content = archive._files.read(one)
+    assert isinstance(content, PackedSlice)
     assert content.rows.nbytes == 5 * COLUMNS
 
 
@@ -339,10 +342,10 @@ def test_packed_rows_lose_nothing_that_the_engine_finds(
         archive.add(Hit(offset % 8, offset), descriptors(each))
     floors = np.linspace(0.2, 0.6, 20)
     in_engine = [archive.search(reference(query), {1, 4}, AnyRow(floor)) for floor in floors]
-    monkeypatch.setattr(slices, "_ROWS", 5)
+    monkeypatch.setattr(slices, "ROWS", 5)
     fill(archive, 0, [1_000])
     archive.add(Hit(0, 1_001), descriptors(vectors(1, columns=512)))
-    assert len(archive._packed.existing) == 1
+    assert len(archive._files.existing) == 1
     packed = [archive.search(reference(query), {1, 4}, AnyRow(floor)) for floor in floors]
     assert all(before <= after for before, after in zip(in_engine, packed, strict=True))
     assert sum(map(len, packed)) <= 1.05 * sum(map(len, in_engine))
@@ -421,6 +424,137 @@ def test_a_collection_of_an_older_version_is_dropped_and_read_again(
 ) -> None:
     slice_store._create(open_archive()._store.client, "progress", 2)
     assert open_archive()._store.client.list_collections() == []
+
+
+@pytest.fixture
+def pairs_of_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices of five rows, of which two become one coded slice."""
+    monkeypatch.setattr(slices, "ROWS", 5)
+    monkeypatch.setattr(slice_files, "_GROUP", 2)
+
+
+def compact(archive: MilvusArchive) -> int:
+    n_coded = 0
+    while found := archive.compact():
+        n_coded += found
+    return n_coded
+
+
+def n_files(archive: MilvusArchive) -> dict[str, int]:
+    return {kind: len(list((archive.folder / "packed").glob(f"*.{kind}"))) for kind in ("slice", "coded", "part")}
+
+
+@pytest.mark.usefixtures("pairs_of_slices")
+def test_full_slices_of_a_week_become_codes_and_are_found_as_before(
+    open_archive: Callable[[], MilvusArchive],
+) -> None:
+    archive = open_archive()
+    fill(archive, 0, range(8))  # the last is in the engine, and the one before has no other to be coded with
+    assert compact(archive) == 6
+    assert n_files(archive) == {"slice": 1, "coded": 3, "part": 0}
+    for _ in range(2):
+        assert found_offsets(archive, 0, range(8)) == set(range(8))
+        assert archive.search(reference(vectors(0), digest(3)), ALL, LIKE) == {Hit(0, 3)}
+        assert archive.search(reference(vectors(1, seed=3), digest(3)), {1}, LIKE) == set()
+        archive = open_archive()
+    fill(archive, 0, range(8, 10))
+    assert compact(archive) == 2
+    assert found_offsets(archive, 0, range(10)) == set(range(10))
+
+
+@pytest.mark.usefixtures("pairs_of_slices")
+def test_a_coded_slice_expires_with_its_last_record(open_archive: Callable[[], MilvusArchive]) -> None:
+    archive = open_archive()
+    fill(archive, 0, range(5))
+    assert archive.expire(lambda _: 0) == 0  # the ends of the oldest slice are kept in memory now
+    assert compact(archive) == 4
+    assert archive.expire(lambda _: 1) == 0
+    assert found_offsets(archive, 0, range(5)) == set(range(5))
+    assert archive.expire(lambda _: 3) == 1
+    assert found_offsets(archive, 0, range(5)) == {2, 3, 4}
+    assert archive.expire(lambda _: 5) == 2
+    assert n_files(archive) == {"slice": 0, "coded": 0, "part": 0}
+
+
+@pytest.mark.usefixtures("pairs_of_slices")
+def test_a_kill_amid_coding_loses_nothing_and_leaves_no_file_twice(
+    open_archive: Callable[[], MilvusArchive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = open_archive()
+    fill(archive, 0, range(5))
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "_forget_file", lambda _: None)  # killed after the codes were written
+        assert archive.compact() == 2
+    (archive.folder / "packed" / "visual_m_1_64__timed_0_9.part").write_bytes(b"half")  # killed before
+    assert n_files(archive) == {"slice": 3, "coded": 1, "part": 1}
+    archive = open_archive()
+    assert n_files(archive) == {"slice": 2, "coded": 1, "part": 0}
+    assert compact(archive) == 2
+    assert found_offsets(archive, 0, range(5)) == set(range(5))
+
+
+@pytest.mark.usefixtures("pairs_of_slices")
+def test_an_add_to_a_slice_that_has_become_part_of_another_is_kept(
+    open_archive: Callable[[], MilvusArchive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = open_archive()
+    fill(archive, 0, range(3))
+    first = archive._slices.of("visual_m_1_64")[0]
+    assert compact(archive) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(archive._slices, "place", lambda *_: (first, None))
+        fill(archive, 0, [3])
+    for _ in range(2):
+        assert found_offsets(archive, 0, range(4)) == set(range(4))
+        archive = open_archive()
+    assert archive.expire(lambda _: 4) == 3
+
+
+@pytest.mark.usefixtures("pairs_of_slices")
+def test_adds_go_on_while_slices_are_coded(archive: MilvusArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = CodedSlice.of
+    fill(archive, 0, range(3))
+
+    def add_meanwhile(*given: Any, **named: Any) -> CodedSlice:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(fill, archive, 0, range(3, 5)).result(DEADLINE_S)
+        return of(*given, **named)
+
+    monkeypatch.setattr(CodedSlice, "of", add_meanwhile)
+    assert archive.compact() == 2
+    assert found_offsets(archive, 0, range(5)) == set(range(5))
+
+
+def test_an_archive_built_again_finds_what_one_outlived_by_a_kill_amid_coding_finds(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _CODE_ENDLESSLY, str(tmp_path / "killed")], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        last = next(int(line) for line in process.stdout if int(line) >= 12)
+        process.send_signal(signal.SIGKILL)
+        last = max([last, *(int(line) for line in process.stdout if line.endswith("\n"))])
+    found = []
+    for name in ("killed", "again"):
+        archive = MilvusArchive(tmp_path / name)
+        if name == "again":
+            fill(archive, 0, range(last + 1))
+        found.append([archive.search(reference(vectors(1, seed=seed)), ALL, LIKE) for seed in range(last + 1)])
+        archive.close()
+    assert found[0] == found[1] == [{Hit(0, offset)} for offset in range(last + 1)]
+
+
+_CODE_ENDLESSLY = """
+import sys
+from itertools import count
+from streams.match import slice_files, slices
+from tests.unit.match.test_milvus_archive import MilvusArchive, fill
+slices.ROWS, slice_files._GROUP = 5, 2
+archive = MilvusArchive(sys.argv[1])
+for offset in count():
+    fill(archive, 0, [offset])
+    archive.compact()
+    print(offset, flush=True)
+"""
 
 
 _USE_AND_CLOSE = """

@@ -20,7 +20,7 @@ def names(catalogue: Slices, *records: tuple[int, int]) -> list[tuple[int, int]]
 
 @pytest.fixture(autouse=True)
 def _slices_of_ten_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "_ROWS", 10)
+    monkeypatch.setattr(slices, "ROWS", 10)
 
 
 def test_a_slice_takes_records_until_it_is_full() -> None:
