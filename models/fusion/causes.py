@@ -8,6 +8,7 @@ multiply (noisy-or, Pearl 1988). train.py fits all causes at once to labelled po
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, override
 
 import msgspec
@@ -22,6 +23,11 @@ from models.fusion.stills import joined_stills
 from schemas.messages import Evidence, Modality, Passage
 
 _AGREEMENT = "agreement"
+_OF_ROOM = {"visual": -math.log1p(-0.85), "audio": -math.log1p(-0.884)}
+"""Strength that another recording of the reference's room may reach, as measured (card.md): it shows the room and
+shares its sounds, so the two are not independent."""
+_WITHOUT_ROOMS = "1"
+"""Version in which a room at no known moment agrees with no sound."""
 
 
 class _Candidate(NamedTuple):
@@ -40,6 +46,7 @@ class CausesModel(FusionModel):
     def __init__(self, session: ort.InferenceSession, name: str, version: str) -> None:
         super().__init__(name, version)
         self._session = session
+        self._joins_rooms = version != _WITHOUT_ROOMS
 
     @override
     def probability(self, modality: Modality, score: float, terms: int = 0, seconds: float = 0.0) -> float:
@@ -52,7 +59,7 @@ class CausesModel(FusionModel):
             *(_Candidate(one.modality, one.score, matched_seconds(one), one.terms, (one,)) for one in evidence),
             *(
                 _Candidate(_AGREEMENT, two.score, two.seconds, 0, (two.picture, two.sound))
-                for two in agreements(evidence)
+                for two in agreements(evidence, in_rooms=self._joins_rooms)
             ),
             *(_Candidate("visual", several.score, 0.0, 0, several.pieces) for several in joined_stills(evidence)),
         ]
@@ -62,7 +69,7 @@ class CausesModel(FusionModel):
         for one, strength in zip(candidates, self._strengths(candidates), strict=True):
             if one.cause not in strongest or strength > strongest[one.cause][0]:
                 strongest[one.cause] = strength, one
-        return _judgement(strongest)
+        return _judgement(strongest, in_rooms=self._joins_rooms)
 
     def _strengths(self, candidates: Sequence[_Candidate]) -> list[float]:
         """Return the strength of each: minus the logarithm of the probability that it did not cause a copy."""
@@ -75,16 +82,17 @@ class CausesModel(FusionModel):
         return strengths
 
 
-def _judgement(strongest: Mapping[str, tuple[float, _Candidate]]) -> Judgement:
+def _judgement(strongest: Mapping[str, tuple[float, _Candidate]], *, in_rooms: bool) -> Judgement:
     strengths = {cause: strength for cause, (strength, _) in strongest.items()}
     best: dict[Modality, Evidence] = {
         one.pieces[0].modality: _as_one(one) for cause, (_, one) in strongest.items() if cause != _AGREEMENT
     }
     pair = strongest[_AGREEMENT][1].pieces if _AGREEMENT in strongest else ()
     agreeing = frozenset(modality for modality, piece in best.items() if any(piece is other for other in pair))
-    added = contributions(best, lambda chosen: _noisy_or(strengths, *_causes(chosen)), agreeing)
+    joined = partial(_noisy_or, strengths, in_rooms=in_rooms)
+    added = contributions(best, lambda chosen: joined(*_causes(chosen)), agreeing)
     pieces = {id(piece): piece for _, one in strongest.values() for piece in one.pieces}
-    return Judgement(_noisy_or(strengths, *strengths), added, list(pieces.values()))
+    return Judgement(joined(*strengths), added, list(pieces.values()))
 
 
 def _as_one(found: _Candidate) -> Evidence:
@@ -101,8 +109,13 @@ def _causes(chosen: frozenset[Modality]) -> list[str]:
     return [*sorted(chosen), *([_AGREEMENT] if chosen >= {"visual", "audio"} else [])]
 
 
-def _noisy_or(strengths: Mapping[str, float], *causes: str) -> float:
-    """Return the probability that any of these is a cause; as precise next to one as next to zero."""
+def _noisy_or(strengths: Mapping[str, float], *causes: str, in_rooms: bool = False) -> float:
+    """Return the probability that any of these is a cause; as precise next to one as next to zero.
+
+    With `in_rooms`, of a picture and a sound that another recording of the room may share only the stronger one counts.
+    """
     voice = -math.expm1(-strengths["voice"]) if "voice" in causes else 0.0
     others = math.fsum(strengths[cause] for cause in causes if cause != "voice" and cause in strengths)
+    if in_rooms and all(cause in causes and strengths[cause] <= most for cause, most in _OF_ROOM.items()):
+        others -= min(strengths[cause] for cause in _OF_ROOM)
     return with_voice(-math.expm1(-others), voice)

@@ -9,6 +9,12 @@ from schemas.messages import Evidence, Interval, Passage
 _SAME_PLACE_S = 2.0
 """Largest distance, in the reference, of picture and sound that agree: about a still's and an audio window's width."""
 _MAX_SPEED = 2.0
+_HALF_NATS = 8.0
+"""Evidence that makes a score of one half."""
+_ROOM = 0.7
+"""Score of pictures from which they show the reference's room, and hardly contradict its recording."""
+_SOUND_OF_ROOM_NATS = 36.0
+"""Evidence of a sound that another recording of the room may share, as of its steps; the highest measured is 35.2."""
 _SUBJECTS = {"visual": "pictures match", "audio": "sound matches"}
 
 
@@ -19,11 +25,8 @@ class Agreement(NamedTuple):
     sound: Evidence
     seconds: float
     """Longest agreement of any two of their passages, each as long as the shorter one."""
-
-    @property
-    def score(self) -> float:
-        """The lower of both scores."""
-        return min(self.picture.score, self.sound.score)
+    score: float
+    """The lower of both scores; of a room at no known moment, that of what its sound has beyond the room's."""
 
 
 def matched_seconds(evidence: Evidence) -> float:
@@ -42,16 +45,18 @@ def passages(evidence: Evidence) -> Sequence[Passage]:
     ]
 
 
-def agreements(evidence: Iterable[Evidence]) -> list[Agreement]:
+def agreements(evidence: Iterable[Evidence], *, in_rooms: bool = True) -> list[Agreement]:
     """Return the pictures and sounds of one medium that were found at the same place of the same reference.
 
     They need not be found at the same moment: two passages on one line between post and reference support each other,
-    such as pictures of one segment and sounds of the next.
+    such as pictures of one segment and sounds of the next. A room at no known moment agrees with a sound that no other
+    recording of it could share, unless `in_rooms` is False.
     """
     found = list(evidence)
     pictures = [piece for piece in found if piece.modality == "visual"]
     sounds = [piece for piece in found if piece.modality == "audio"]
-    return [both for picture, sound in product(pictures, sounds) if (both := _agreement(picture, sound))]
+    found_at = _agreement if in_rooms else _at_one_moment
+    return [both for picture, sound in product(pictures, sounds) if (both := found_at(picture, sound))]
 
 
 def explanation(evidence: Evidence, *, agrees: bool) -> str:
@@ -76,6 +81,10 @@ def _match(evidence: Evidence, score: str) -> str:
 
 
 def _agreement(picture: Evidence, sound: Evidence) -> Agreement | None:
+    return _at_one_moment(picture, sound) or _in_room(picture, sound)
+
+
+def _at_one_moment(picture: Evidence, sound: Evidence) -> Agreement | None:
     if (picture.reference_id, picture.medium) != (sound.reference_id, sound.medium):
         return None
     shared_s = [
@@ -83,7 +92,23 @@ def _agreement(picture: Evidence, sound: Evidence) -> Agreement | None:
         for one, other in product(passages(picture), passages(sound))
         if _on_one_line(one, other)
     ]
-    return Agreement(picture, sound, max(shared_s)) if shared_s else None
+    return Agreement(picture, sound, max(shared_s), min(picture.score, sound.score)) if shared_s else None
+
+
+def _in_room(picture: Evidence, sound: Evidence) -> Agreement | None:
+    """Return the agreement of a room with a sound that identifies the recording, None if the room's could explain it.
+
+    Pictures by a fixed camera may show the room at no known moment. Another recording of that room shares sounds with
+    it, but only up to some evidence; what a sound has beyond that is of the recording.
+    """
+    if (picture.reference_id, picture.medium) != (sound.reference_id, sound.medium):
+        return None
+    shows_a_moment = any(_length(passage.reference) > 0.0 for passage in passages(picture))
+    if shows_a_moment or _length(picture.query) <= 0.0 or picture.score < _ROOM:
+        return None
+    beyond = _HALF_NATS * sound.score / max(1.0 - sound.score, 1e-9) - _SOUND_OF_ROOM_NATS
+    seconds = min(_length(picture.query), _length(sound.query))
+    return Agreement(picture, sound, seconds, beyond / (beyond + _HALF_NATS)) if beyond > 0.0 else None
 
 
 def _on_one_line(one: Passage, other: Passage) -> bool:

@@ -326,7 +326,7 @@ def test_links_of_all_segments_and_the_most_explicit_of_them_go_into_the_verdict
 
 
 def test_what_picture_and_sound_agree_on_is_kept_beside_what_is_stronger() -> None:
-    trained = Rules(Registry().fusion("causes@1"), OPEN)
+    trained = Rules(Registry().fusion("causes@2"), OPEN)
     here, there = Interval(start_s=1.0, end_s=9.5), Interval(start_s=61.0, end_s=69.5)
     found = [
         scores("visual", match(0.7)),
@@ -347,7 +347,7 @@ def test_what_picture_and_sound_agree_on_is_kept_beside_what_is_stronger() -> No
 
 
 def test_another_order_of_arrival_keeps_the_same_evidence() -> None:
-    trained = Rules(Registry().fusion("causes@1"), OPEN)
+    trained = Rules(Registry().fusion("causes@2"), OPEN)
     found = [scores("visual", match(0.3 + number / 10), number=number) for number in range(3)]
     found += [scores("audio", match(0.5)), scores("text", match(0.8)), scores("visual", match(0.4), number=4, medium=1)]
     kept = set()

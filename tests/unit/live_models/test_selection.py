@@ -24,7 +24,7 @@ def deployment(why: DeploymentReason, what: Choice, hours_ago: float = 0) -> Dep
 
 
 def test_the_choice_of_the_settings_is_live_until_a_promotion() -> None:
-    models = ("sscd-distilled@0.1.0", "neural-fingerprint@1", "use-multilingual@3", "causes@1")
+    models = ("sscd-distilled@0.1.0", "neural-fingerprint@1", "use-multilingual@3", "causes@2")
     assert (START.visual, START.audio, START.text, START.fusion, START.policy) == (*models, None)
     other = default_choice(REGISTRY, load_settings(visual_model="sscd-int8", fusion_model="noisy-or@2"))
     assert (other.visual, other.fusion) == ("sscd-int8@0.1.0", "noisy-or@2")
@@ -74,7 +74,7 @@ def test_a_difference_is_listed_by_part() -> None:
     changed = change_choice(START, "fusion=noisy-or@2,policy=0.97/0.6", REGISTRY)
     assert difference(START, START) == []
     policy = "policy: each case's own -> act at 0.97, review at 0.6"
-    assert difference(START, changed) == ["fusion: causes@1 -> noisy-or@2", policy]
+    assert difference(START, changed) == ["fusion: causes@2 -> noisy-or@2", policy]
     assert "fusion: noisy-or@2" in choice_lines(changed)
 
 

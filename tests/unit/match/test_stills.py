@@ -44,7 +44,7 @@ def searched(still: Vectors, reference: Vectors, times_s: Sequence[float] | None
     return next(iter(index.search(query(still, [0.0] * len(still)))), None)
 
 
-def decision(match: Match | None, model: str = "causes@1") -> str:
+def decision(match: Match | None, model: str = "causes@2") -> str:
     probability = Registry().fusion(model).probability("visual", match.score) if match else 0.0
     return "act" if probability >= POLICY.act else "review" if probability >= POLICY.review else "dismiss"
 
@@ -94,7 +94,7 @@ SHOTS = np.concatenate([normal(unit(1, COLUMNS, seed=60 + n) + 0.3 * unit(6, COL
 def nine_stills(reference: Vectors, stills: Vectors) -> str:
     """Return the decision on nine stills of a reference in one post."""
     index = ReferenceIndex([entry(piece(reference, range(len(reference))))])
-    rules = Rules(Registry().fusion("causes@1"), {"case-a": POLICY})
+    rules = Rules(Registry().fusion("causes@2"), {"case-a": POLICY})
     state = PostState(post=post_ref(), parts=Parts(visual=9, audio=0, text=0), deadline_s=1e10)
     verdicts = []
     for number, still in enumerate(stills):

@@ -51,7 +51,7 @@ def found(text: str, *terms: str, links: tuple[str, ...] = (), phrase: bool = Fa
 
 
 def probability(match: Match) -> float:
-    return Registry().fusion("causes@1").probability("text", match.score, match.terms)
+    return Registry().fusion("causes@2").probability("text", match.score, match.terms)
 
 
 @pytest.mark.parametrize(

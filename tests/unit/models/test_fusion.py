@@ -21,14 +21,14 @@ ACTING: tuple[Modality, ...] = ("visual", "audio", "text")
 """Modalities that may, alone or together, lead to an act."""
 
 
-@pytest.fixture(params=["noisy-or@1", "noisy-or@2", "causes@1"])
+@pytest.fixture(params=["noisy-or@1", "noisy-or@2", "causes@1", "causes@2"])
 def model(registry: Registry, request: pytest.FixtureRequest) -> FusionModel:
     return registry.fusion(request.param)
 
 
 @pytest.fixture
 def causes(registry: Registry) -> FusionModel:
-    return registry.fusion("causes@1")
+    return registry.fusion("causes@2")
 
 
 def piece(modality: Modality, score: float = 1.0, **changes: Any) -> Evidence:
@@ -148,7 +148,7 @@ def test_contributions_sum_to_the_log_odds_and_do_not_depend_on_the_order(model:
 
 def test_contributions_name_the_evidence() -> None:
     def why(*evidence: Evidence) -> list[str]:
-        return [one.why for one in Registry().fusion("causes@1").judge(evidence).contributions]
+        return [one.why for one in Registry().fusion("causes@2").judge(evidence).contributions]
 
     twice = [Passage(query=Interval(start_s=at, end_s=at + 3.0), reference=PLACE, score=0.9) for at in (0.0, 1.0)]
     assert why(piece("visual", 0.91)) == ["pictures match r1 for 8.0 s, score 0.91"]
@@ -269,6 +269,32 @@ def test_a_still_of_a_scene_agrees_with_no_sound(causes: FusionModel) -> None:
     sound = piece("audio", 0.6, query=Interval(start_s=0.0, end_s=8.0), reference=Interval(start_s=30.0, end_s=38.0))
     scene, moment = still(SCENE, 0, 10.0, 50.0), still(SCENE, 0, 30.0)
     assert fused(causes, scene, sound) < fused(causes, moment, sound)
+
+
+ROOM = Interval(start_s=4.0, end_s=4.0)
+"""Place of a room in a reference: no known moment."""
+
+
+@pytest.mark.parametrize("query", [PLACE, Interval(start_s=0.0, end_s=0.0)])
+def test_a_room_and_sounds_that_its_other_recordings_share_ask(causes: FusionModel, query: Interval) -> None:
+    room, steps = piece("visual", 0.75, query=query, reference=ROOM), piece("audio", 0.78)
+    faint = [piece("visual", 0.1), piece("audio", 0.1)]
+    assert fused(causes, room, steps) == pytest.approx(fused(causes, steps))
+    assert REVIEW <= fused(causes, room, steps, *faint) < ACT
+
+
+def test_a_room_and_a_sound_beyond_what_its_recordings_share_act(causes: FusionModel) -> None:
+    room, speech = piece("visual", 0.72, reference=ROOM), piece("audio", 0.9)
+    judged = causes.judge([room, speech])
+    assert judged.probability >= ACT
+    assert any("where picture and sound agree" in one.why for one in judged.contributions)
+    for other in ({"reference_id": "r2"}, {"medium": 1}, {"score": 0.69}):
+        assert fused(causes, msgspec.structs.replace(room, **other), speech) < ACT
+
+
+def test_the_first_version_joins_room_and_sound_as_before(registry: Registry) -> None:
+    room, steps = piece("visual", 0.75, reference=ROOM), piece("audio", 0.78)
+    assert fused(registry.fusion("causes@1"), room, steps) >= ACT
 
 
 def test_more_stills_never_lower_the_probability(causes: FusionModel) -> None:

@@ -109,10 +109,10 @@ def test_the_error_of_a_missing_package_names_it(tmp_path: Path) -> None:
         Registry(manifest=path).visual()
 
 
-@pytest.mark.parametrize("name", [None, "causes", "causes@1"])
+@pytest.mark.parametrize("name", [None, "causes", "causes@2"])
 def test_of_several_versions_the_default_one_is_taken(tmp_path: Path, name: str | None) -> None:
     registry = Registry(extra=candidates(tmp_path, {"name": "causes"}))
-    assert (registry.fusion(name).name, registry.fusion(name).version) == ("causes", "1")
+    assert (registry.fusion(name).name, registry.fusion(name).version) == ("causes", "2")
     assert registry.fusion("causes@3").version == "3"
 
 
