@@ -11,7 +11,7 @@ PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 CONTENT: dict[Purpose, str] = {
     "media": "frames and sounds",
     "thumbnails": "thumbnails of posts that no case has matched",
-    "cases": "data keys of cases, and with them the thumbnails in verdicts and takedowns",
+    "cases": "data keys of cases, and with them the thumbnails in verdicts and takedowns; TMK+PDQF of lists",
 }
 """What the keys of a purpose make readable."""
 _TOPICS: dict[Purpose, tuple[str, ...]] = {
