@@ -30,7 +30,7 @@ _OFF_LINE = 0.9
 """Quantile of the similarities of one query time off the line, above which those on it must rise."""
 _CLEAR_NATS = 60.0
 """Evidence from which a query is not read backwards too."""
-_BACKWARDS_NATS = 25.0
+BACKWARDS_NATS = 25.0
 """Penalty of each passage of that reading: few copies play backwards, and a camera that turns back looks like one."""
 _MIN_OFF_LINE = 3
 """Least number of reference times off the line for that quantile."""
@@ -171,8 +171,8 @@ def alignments(
     if not parameters.backwards or _total(forwards) >= _CLEAR_NATS:
         return forwards
     end_s = float(query_times_s.max())
-    found = _passages(_pair(similarity, end_s - query_times_s, reference_times_s, parameters), most, _BACKWARDS_NATS)
-    backwards = [_turned(one, end_s, parameters) for one in found if one.evidence > _BACKWARDS_NATS]
+    found = _passages(_pair(similarity, end_s - query_times_s, reference_times_s, parameters), most, BACKWARDS_NATS)
+    backwards = [_turned(one, end_s, parameters) for one in found if one.evidence > BACKWARDS_NATS]
     return backwards if _total(backwards) > _total(forwards) else forwards
 
 
@@ -181,7 +181,7 @@ def _total(passages: list[Alignment]) -> float:
 
 
 def _turned(passage: Alignment, end_s: float, parameters: AlignmentParameters) -> Alignment:
-    evidence = passage.evidence - _BACKWARDS_NATS
+    evidence = passage.evidence - BACKWARDS_NATS
     query = (end_s - passage.query[1], end_s - passage.query[0])
     return replace(passage, query=query, evidence=evidence, score=score_of(evidence, parameters))
 

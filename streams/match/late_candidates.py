@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.alignment import AlignmentParameters, nats_of
+from models.alignment import BACKWARDS_NATS, AlignmentParameters, nats_of
 from schemas.messages import Reference
 from streams.match.archive import CandidateRule, NearPairs, NearTimes
 from streams.match.reference_matcher import ALIGNMENT, PHRASE_FLOOR, ReferenceMatcher
@@ -89,7 +89,7 @@ class Aligned:
         hits = near.hits._replace(cosine=near.hits.cosine + np.float32(_ERROR))
         found = set(Shortlist(self.parameters, least).evidence(hits, near.times_s))
         if self.parameters.backwards:
-            found |= set(Shortlist(self.parameters, least).evidence(hits, -near.times_s))
+            found |= set(Shortlist(self.parameters, least + BACKWARDS_NATS / 2).evidence(hits, -near.times_s))
         return np.array(sorted(found), np.int64)
 
 
