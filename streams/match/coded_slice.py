@@ -11,7 +11,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from streams.match.archive import CandidateRule, NearPairs
+from streams.match.archive import NearPairs
 from streams.match.normalisation import Rows
 from streams.match.packed_slices import PackedSlice
 from streams.match.row_codes import CodeArrays, Codes, Numbers
@@ -98,8 +98,8 @@ class CodedSlice(NamedTuple):
         """Number of coded rows."""
         return len(self.record)
 
-    def near(self, piece: Rows, times_s: npt.NDArray[np.float64], rule: CandidateRule, share: float) -> Numbers:
-        """Return the records that are likely to match a piece.
+    def pairs(self, piece: Rows, times_s: npt.NDArray[np.float64], floor: float, share: float) -> NearPairs:
+        """Return the pairs of a row of a piece and one of a record from an estimated cosine on.
 
         Parameters
         ----------
@@ -107,17 +107,17 @@ class CodedSlice(NamedTuple):
             Rows of a reference, shape (n, d).
         times_s
             Their times.
+        floor
+            The estimated cosine.
         share
             Of the codes to compare with each row, the nearest first.
         """
-        if not len(piece):
-            return np.zeros(0, np.int64)
         step = max(1, round(len(piece) / MOST_ROWS))
         codes = Codes.of(CodeArrays(self.projection, self.quantiser, self.scale))
         index = self._index(codes)
         index.nprobe = int(np.ceil(share * codes.n_lists))
-        found = index.range_search(codes.projected(piece[::step]), codes.product(rule.estimated_floor))
-        return rule.likely(NearPairs(self._hits(codes, *found), times_s[::step], self.n_times))
+        found = index.range_search(codes.projected(piece[::step]), codes.product(floor))
+        return NearPairs(self._hits(codes, *found), times_s[::step], self.n_times)
 
     def named(self, digests: Iterable[bytes]) -> npt.NDArray[np.intp]:
         """Return the records with a digest that ends as one of these."""

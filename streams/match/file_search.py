@@ -1,8 +1,9 @@
 """Search of the archive's files for what may match a piece, by as many threads as there are cores."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import batched
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy.typing as npt
 from models.text.terms import bare
 from schemas.matrix import unpack
 from schemas.messages import Reference
-from streams.match.archive import CandidateRule, Hit
+from streams.match.archive import CandidateRule, Hit, NearPairs
 from streams.match.coded_slice import MOST_ROWS, CodedSlice
 from streams.match.normalisation import Rows
 from streams.match.packed_slices import PackedSlice
+from streams.match.row_index import Hits
 from streams.match.slice_files import CODED_ROWS, SliceFiles
 from streams.match.slices import Slice
 
@@ -25,6 +27,8 @@ Of more codes each row is compared with those of the lists that it is nearest to
 below, so a search takes longer from there on.
 """
 _LEAST_SHARE = 0.125
+_TOGETHER = 16
+"""Coded slices of which the evidence is computed together: of each alone it would take longer than the codes."""
 
 
 class _Piece(NamedTuple):
@@ -41,15 +45,18 @@ def in_files(files: SliceFiles, slices: Iterable[Slice], reference: Reference, r
     """Return the segments in these slices' files that may match a piece."""
     existing = files.existing
     stored = [one for one in slices if one in existing]
+    coded = [one for one in stored if files.is_coded(one)]
     piece = _Piece(
         unpack(reference.vectors),
         np.asarray(reference.times_s, np.float64),
         [bare(digest) for digest in reference.digests],
         rule,
-        _share(reference, sum(files.is_coded(one) for one in stored)),
+        _share(reference, len(coded)),
     )
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return set[Hit]().union(*pool.map(lambda one: _in_file(files, one, piece), stored))
+        exact = pool.map(lambda one: _in_file(files, one, piece), (one for one in stored if not files.is_coded(one)))
+        likely = pool.map(lambda some: _in_coded(files, some, piece), batched(coded, _TOGETHER))
+        return set[Hit]().union(*exact, *likely)
 
 
 def _share(reference: Reference, n_coded: int) -> float:
@@ -58,12 +65,29 @@ def _share(reference: Reference, n_coded: int) -> float:
 
 
 def _in_file(files: SliceFiles, one: Slice, piece: _Piece) -> set[Hit]:
-    match files.read(one):
-        case CodedSlice() as content:
-            near = content.near(piece.rows, piece.times_s, piece.rule, piece.share)
-        case PackedSlice() as content:
-            near = content.near(piece.rows, piece.rule)
-        case None:
-            return set()
-    found = content.hits[np.union1d(near, content.named(piece.digests))]
-    return {Hit(int(partition), int(offset)) for partition, offset in found}
+    if not isinstance(content := files.read(one), PackedSlice):
+        return set()
+    return _hits(content.hits[np.union1d(content.near(piece.rows, piece.rule), content.named(piece.digests))])
+
+
+def _in_coded(files: SliceFiles, some: Iterable[Slice], piece: _Piece) -> set[Hit]:
+    """Return the likely segments in some slices, whose evidence is computed together."""
+    contents = [content for one in some if isinstance(content := files.read(one), CodedSlice)]
+    found = {hit for content in contents for hit in _hits(content.hits[content.named(piece.digests)])}
+    if not contents or not len(piece.rows):
+        return found
+    floor = piece.rule.estimated_floor
+    near = _joined([content.pairs(piece.rows, piece.times_s, floor, piece.share) for content in contents])
+    return found | _hits(np.concatenate([content.hits for content in contents])[piece.rule.likely(near)])
+
+
+def _joined(parts: Sequence[NearPairs]) -> NearPairs:
+    """Return pairs with the segments of several slices, which are numbered on."""
+    before = np.cumsum([0, *(len(part.n_times) for part in parts[:-1])])
+    hits = [part.hits._replace(number=part.hits.number + at) for part, at in zip(parts, before, strict=True)]
+    joined = Hits(*(np.concatenate(column) for column in zip(*hits, strict=True)))
+    return NearPairs(joined, parts[0].times_s, np.concatenate([part.n_times for part in parts]))
+
+
+def _hits(positions: npt.NDArray[np.int64]) -> set[Hit]:
+    return {Hit(partition, offset) for partition, offset in positions.tolist()}

@@ -1,9 +1,11 @@
 """Coded slices: their size, and what a search of codes finds."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from models.alignment import AUDIO, VISUAL
+from streams.match.archive import CandidateRule
 from streams.match.coded_slice import CodedSlice
 from streams.match.late_candidates import Aligned, AnyRow
 from streams.match.packed_slices import PackedSlice
@@ -24,6 +26,12 @@ def sliced(segments: list[Vectors], step_s: float = 1.0) -> PackedSlice:
     )
 
 
+def likely(
+    content: CodedSlice, rows: Vectors, times_s: npt.NDArray[np.float64], rule: CandidateRule, share: float = 1.0
+) -> npt.NDArray[np.int64]:
+    return rule.likely(content.pairs(rows, times_s, rule.estimated_floor, share))
+
+
 def size(content: CodedSlice) -> int:
     return sum(array.nbytes for array in content)
 
@@ -36,7 +44,7 @@ def test_every_copy_is_found_and_hardly_anything_else(share: float) -> None:
     for number in copies:
         segments[number] = near(film[number % 40 : number % 40 + ROWS], 0.6, seed=1_000 + number)
     content = CodedSlice.of([sliced(segments)], 0, thinned=False)
-    found = content.near(film, np.arange(60.0), Aligned(VISUAL, penalty=3.7), share)
+    found = likely(content, film, np.arange(60.0), Aligned(VISUAL, penalty=3.7), share)
     assert set(copies) <= set(content.hits[found, 1].tolist())
     assert len(found) <= len(copies) + 0.02 * SEGMENTS
 
@@ -56,7 +64,8 @@ def test_every_second_window_of_a_sound_has_a_code_and_each_of_a_short_one() -> 
     assert np.bincount(content.record).tolist() == [10, 8]
     rule = Aligned(AUDIO, penalty=3.0)
     for number, rows in enumerate((long, short)):
-        assert content.near(rows, np.arange(len(rows), dtype=np.float64) / 2, rule, 1.0).tolist() == [number]
+        times_s = np.arange(len(rows), dtype=np.float64) / 2
+        assert likely(content, rows, times_s, rule).tolist() == [number]
 
 
 def test_a_slice_without_vectors_is_found_by_digest() -> None:
@@ -64,4 +73,4 @@ def test_a_slice_without_vectors_is_found_by_digest() -> None:
     named = empty._replace(digests=np.array([b"ab" * 16], "S32"), owner=np.array([2], np.int32))
     content = CodedSlice.of([named], 0, thinned=False)
     assert content.named([b"\xab" * 16]).tolist() == [2]
-    assert content.near(unit(1, COLUMNS), np.zeros(1), AnyRow(0.6), 1.0).tolist() == []
+    assert likely(content, unit(1, COLUMNS), np.zeros(1), AnyRow(0.6)).tolist() == []
