@@ -12,7 +12,7 @@ from streams.delivery.platforms.registry import load_registry
 from streams.desk.checking.answer import Answer
 from streams.desk.checking.check import resolved
 from streams.desk.checking.post import checked_post
-from streams.desk.checking.resolve import Resolved
+from streams.desk.checking.resolved import Resolved
 from streams.feeds.batch import FeedRecord, destination
 from streams.kafka.producer import writing
 from streams.settings import Settings
@@ -107,7 +107,9 @@ class LinkChecks:
             return
         now = datetime.now(UTC)
         post = found.post or checked_post(self._registry, found.address, now, found.media, found.words)
-        check = check._replace(post_id=post.post_id, media=len(found.media), media_named=found.n_named)
+        missing = Unread("", found.missing.reason, found.missing.detail) if found.missing is not None else None
+        check = check._replace(post_id=post.post_id, refusal=missing)
+        check = check._replace(media=len(found.media), media_named=found.n_named)
         if self._checks.awaits(post.post_id, now - self._memory):  # as for another address of the same page
             self._checks.settle(check)
             return

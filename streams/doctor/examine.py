@@ -33,6 +33,8 @@ def examine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
     if SEALING_ROLES & set(roles):
         yield sealing(settings, roles, connected=connection.health == "ok")
     yield from _machine(settings, roles)
+    if "desk" in roles:
+        yield machine.pages()
 
 
 def _cluster(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from models.screen.reader import missing
+from streams.desk.checking.extractor.extractor import installed_version
 from streams.doctor.finding import Finding, ok, warn, wrong
 from streams.errors import UsageError
 from streams.settings import Settings
@@ -32,6 +33,13 @@ def ocr() -> Finding:
     if (lacking := missing()) is None:
         return ok("ocr", "RapidOCR and Tesseract with Korean are installed")
     return (wrong if lacking.needed else warn)("ocr", lacking.message, lacking.remedy)
+
+
+def pages() -> Finding:
+    """State whether yt-dlp looks at pages for `jikimi check`, and which one: sites change, and it with them."""
+    if version := installed_version():
+        return ok("pages", f"yt-dlp {version} looks at pages that name no medium; keep it up to date")
+    return ok("pages", "pages that name no medium are not read further; `pip install jikimi[pages]` would try more")
 
 
 def archive(settings: Settings) -> Finding:

@@ -107,6 +107,16 @@ def test_a_link_that_is_checked_again_is_judged_again_and_has_one_takedown(
     assert (code, found[address].reason) == (5, "link_gone")
 
 
+def test_a_video_that_its_page_names_in_a_script_only_is_found_by_yt_dlp(
+    shared: System, case_id: str, site: Site
+) -> None:
+    player = '<div id="p"></div><script>jwplayer("p").setup({"file": "/clip.mp4"});</script>'
+    site.pages["/script"] = page("<title>a river</title>", body=player)
+    code, found = checked(shared, f"{site.url}/script")
+    answer = found[f"{site.url}/script"]
+    assert (code, answer.result, [one.case_id for one in answer.found]) == (3, "act", [case_id]), answer
+
+
 def test_a_page_without_a_trace_of_any_case_is_clear_and_a_name_asks_a_person(
     shared: System, case_id: str, site: Site, tmp_path: Path
 ) -> None:

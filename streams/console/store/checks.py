@@ -34,7 +34,7 @@ class Check(NamedTuple):
     media_named: int = 0
     """Media that its page names."""
     refusal: Unread | None = None
-    """Why it has no post."""
+    """Why it has no post, or not all media of its page."""
 
 
 type _Key = tuple[str, str]

@@ -129,7 +129,7 @@ class Sandbox:
         self.report = report
         missing = {name: lacks for name, lacks in report.items() if lacks}
         holding = [name for name in report if name not in missing]
-        log.log(logging.WARNING if missing else logging.INFO, "decoders isolated", holding=holding, missing=missing)
+        log.log(logging.WARNING if missing else logging.INFO, "children isolated", holding=holding, missing=missing)
         for name in report:
             metrics.SANDBOX_LAYER_MISSING.labels(name).set(name in missing)
 

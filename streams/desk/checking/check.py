@@ -17,7 +17,8 @@ from streams.desk.checking.outcomes import Outcome, Outcomes, apply_earlier
 from streams.desk.checking.post import checked_post, is_address
 from streams.desk.checking.readers.bluesky import page_of
 from streams.desk.checking.readers.installed import resolving
-from streams.desk.checking.resolve import Resolved, Resolver
+from streams.desk.checking.resolve import Resolver
+from streams.desk.checking.resolved import Resolved
 from streams.desk.hits.follower import TopicFollower, following
 from streams.errors import RecordError, UsageError
 from streams.feeds.batch import FeedRecord, destination

@@ -8,7 +8,7 @@ import msgspec
 from schemas.ids import record_id
 from schemas.messages import DeadLetter, Evidence, Message, Post, Takedown, Verdict
 from streams.desk.checking.answer import Answer, Found, Result
-from streams.desk.checking.resolve import Resolved
+from streams.desk.checking.resolved import Resolved
 
 LETTER_S = 2.0
 """Wait for a dead letter after the last verdict of a post that resembles no case: it has another topic, whose records
@@ -85,17 +85,17 @@ class Outcome:
 
     def answer(self) -> Answer:
         """Return the answer as far as it is known."""
-        letter, found = self._letter, [self._found(verdict) for verdict in self.verdicts.values()]
+        unread, found = self._letter or self._resolved.missing, [self._found(one) for one in self.verdicts.values()]
         found.sort(key=lambda one: (-one.probability, one.case_id))
         decisions = {one.decision for one in found}
-        answered: Result = "unread" if letter is not None else "nothing" if self._closed_s is not None else "waiting"
+        answered: Result = "unread" if unread is not None else "nothing" if self._closed_s is not None else "waiting"
         return Answer(
             address=self.address,
             result="act" if "act" in decisions else "review" if found else answered,
             post_id=self.post.post_id,
             found=found,
-            reason=letter.reason if letter is not None else "",
-            detail=letter.detail if letter is not None else "",
+            reason=unread.reason if unread is not None else "",
+            detail=unread.detail if unread is not None else "",
             media=len(self._resolved.media),
             media_named=self._resolved.n_named,
         )

@@ -18,8 +18,8 @@ from streams.console.store.checks import MAX_CHECKS, Check, Checks, Unread
 from streams.console.store.store import FollowedStore
 from streams.console.words import languages, words
 from streams.desk.checking.answer import Answer
-from streams.desk.checking.resolve import MAX_MEDIA, Resolved
-from streams.errors import UsageError
+from streams.desk.checking.resolved import MAX_MEDIA, Resolved
+from streams.errors import UnprocessableError, UsageError
 from streams.rights.person import Person
 from streams.rights.settings import ROLES
 from streams.settings import Settings, load_settings
@@ -232,6 +232,22 @@ async def test_addresses_that_are_under_way_when_the_console_stops_are_not_check
     await begun.stop()
     (left,) = checks.of_case("case-a")
     assert checks.unread(left) == Unread("", NOT_CHECKED, "the console was stopped")
+
+
+async def test_a_page_whose_video_is_refused_is_not_read_in_full_though_it_has_a_post() -> None:
+    checks, check, written = Checks(), Check("case-a", SOMEWHERE, ago()), list[object]()
+    checks.add([check])
+
+    async def pictures(_: Settings, addresses: Sequence[str]) -> AsyncGenerator[tuple[str, Resolved | Answer]]:
+        for address in addresses:
+            yield address, Resolved(address, [], missing=UnprocessableError("link_forbidden", "Private video"))
+
+    begun = LinkChecks(load_settings(), checks, pictures, written.extend)
+    begun.begin([check])
+    await begun.drain()
+    (left,) = checks.of_case("case-a")
+    assert checks.unread(left) == Unread("", "link_forbidden", "Private video")
+    assert len(written) == 1
 
 
 @pytest.fixture

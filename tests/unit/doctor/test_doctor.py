@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ def test_the_term_key() -> None:
     good = machine.term_key(load_settings(term_key="sixteen letters or more"))
     assert good.health == "ok"
     assert "sixteen" not in good.message
+
+
+def test_the_version_of_yt_dlp_or_that_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_finding(machine.pages(), "ok", f"yt-dlp {version('yt-dlp')}")
+    monkeypatch.setattr(machine, "installed_version", str)
+    assert_finding(machine.pages(), "ok", "pip install jikimi[pages]")
 
 
 def test_the_archive_is_free_in_use_or_not_writable(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 from streams.desk.checking.readers.found import FEED, found
-from streams.desk.checking.resolve import Resolved
+from streams.desk.checking.resolved import Resolved
 from streams.desk.search.bluesky import records_of
 from streams.desk.search.bluesky_server import BlueskyServer
 from streams.desk.search.platform import RefusedError

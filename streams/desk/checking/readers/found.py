@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from schemas.messages import DeadLetter, Post
-from streams.desk.checking.resolve import MAX_MEDIA, Resolved
+from streams.desk.checking.resolved import MAX_MEDIA, Resolved
 from streams.feeds.batch import FeedRecord
 
 FEED = "check"

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from streams.desk.checking.readers.found import FEED, found
-from streams.desk.checking.resolve import Resolved
+from streams.desk.checking.resolved import Resolved
 from streams.desk.search.mastodon import records_of
 from streams.desk.search.platform import RefusedError
 from streams.desk.search.query import get

@@ -15,7 +15,8 @@ from streams.desk.checking.check import seen_at
 from streams.desk.checking.lines import answer_lines
 from streams.desk.checking.outcomes import LETTER_S, TAKEDOWN_S, Outcome, Outcomes, apply_earlier
 from streams.desk.checking.post import checked_post
-from streams.desk.checking.resolve import Resolved
+from streams.desk.checking.resolved import Resolved
+from streams.errors import UnprocessableError
 from tests.unit.console.made_site import evidence
 from tests.unit.made_messages import takedown, verdict
 
@@ -67,6 +68,15 @@ def test_a_copy_is_answered_once_its_takedown_is_there() -> None:
     (answer,) = answers(found, 1.5)
     assert (answer.result, answer.found[0].takedown, len(found)) == ("act", "issued", 0)
     assert [piece.thumbnail for piece in answer.found[0].evidence] == [None]
+
+
+def test_a_post_whose_page_refuses_its_video_is_not_clear_though_its_pictures_are() -> None:
+    found = Outcomes(lambda one: seen_at(CODEC, one))
+    missing = UnprocessableError("link_forbidden", "yt-dlp: Private video")
+    found.add(Outcome(ADDRESS, POST, Resolved(ADDRESS, POST.media, missing=missing), None, 0.0))
+    found.apply(clear(), 1.0)
+    (answer,) = answers(found, 1.0 + LETTER_S)
+    assert (answer.result, answer.reason, answer.detail) == ("unread", "link_forbidden", "yt-dlp: Private video")
 
 
 def test_a_review_is_answered_once_the_post_is_judged() -> None:

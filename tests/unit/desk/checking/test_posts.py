@@ -11,7 +11,8 @@ from schemas.ids import record_id
 from streams.desk.checking.outcomes import Outcome
 from streams.desk.checking.readers.bluesky import BlueskyPosts, page_of
 from streams.desk.checking.readers.mastodon import MastodonPosts
-from streams.desk.checking.resolve import MAX_MEDIA, PageReader, Resolved, Resolver
+from streams.desk.checking.resolve import Resolver
+from streams.desk.checking.resolved import MAX_MEDIA, PageReader, Resolved
 from streams.desk.search.bluesky_server import BlueskyServer
 from streams.desk.search.settings import SearchSettings
 from streams.errors import RecordError

@@ -9,8 +9,9 @@ from streams.decode.settings import MediaSettings
 from streams.desk.checking import resolve
 from streams.desk.checking.answer import Answer
 from streams.desk.checking.check import resolved
-from streams.desk.checking.resolve import MAX_PAGE_BYTES, Resolved, Resolver
-from streams.errors import RecordError
+from streams.desk.checking.resolve import MAX_PAGE_BYTES, Resolver
+from streams.desk.checking.resolved import Resolved
+from streams.errors import RecordError, UnprocessableError
 from streams.settings import load_settings
 from tests.support.deadline import DEADLINE_S
 from tests.support.platforms.http_server import Response
@@ -87,6 +88,30 @@ async def test_a_reader_of_its_own_is_asked_first(site: Site) -> None:
     assert await resolver.resolve(f"{site.url}/mine") == Resolved(f"{site.url}/mine", [])
     assert len((await resolver.resolve(f"{site.url}/og")).media) == 2
     await resolver.close()
+
+
+async def test_without_yt_dlp_a_page_without_media_says_what_would_try_more(site: Site, resolver: Resolver) -> None:
+    with pytest.raises(RecordError) as refused:
+        await resolver.resolve(f"{site.url}/words")
+    wanted = "the page names no video, sound or picture; `pip install jikimi[pages]` would try more"
+    assert (refused.value.reason, refused.value.detail) == ("page_without_media", wanted)
+
+
+class Last:
+    """A reader that is asked last, and refuses."""
+
+    async def read(self, _: str) -> Resolved:
+        raise UnprocessableError("link_forbidden", "yt-dlp: Private video")
+
+
+async def test_a_page_whose_video_is_refused_keeps_its_pictures_and_the_reason(site: Site) -> None:
+    async with Resolver(MEDIA, last=Last()) as resolver:
+        found = await resolver.resolve(f"{site.url}/picture")
+        assert [medium.kind for medium in found.media] == ["image"]
+        assert found.missing is not None
+        with pytest.raises(RecordError, match="Private video") as refused:
+            await resolver.resolve(f"{site.url}/words")
+    assert found.missing.reason == refused.value.reason == "link_forbidden"
 
 
 async def test_links_that_hang_do_not_delay_those_after_them(site: Site) -> None:
