@@ -184,6 +184,18 @@ class Descriptors(Message, frozen=True, kw_only=True):
         return min(self.thumbnails, key=lambda each: abs(each.time_s - time_s)).jpeg if self.thumbnails else None
 
 
+class WrittenRecord(Message, frozen=True, kw_only=True):
+    topic: str
+    partition: int
+    offset: int
+    digest: bytes
+
+
+class Reusable(Message, frozen=True, kw_only=True):
+    records: list[WrittenRecord]
+    at: datetime
+
+
 class Policy(Message, frozen=True, kw_only=True):
     act: float
     review: float

@@ -21,7 +21,7 @@ class Topic:
     partitions: int
     retention_hours: int = FOREVER
     compacted: bool = False
-    """Only the last record of each key is kept, and a tombstone erases it."""
+    """Only the last record of each key is kept, for the retention, and a tombstone erases it."""
     internal: bool = False
     """A stage's own state, not an arrow between stages."""
     max_bytes: int

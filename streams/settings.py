@@ -115,6 +115,10 @@ class Settings(SecretSettings):
     four_eyes: bool = True
     """Whether takedowns of a case are held until a second person has confirmed it; the same for desk and takedown."""
 
+    reuse_hours: NonNegativeFloat = 3.0
+    """Age up to which frames, sounds and descriptors are copied for the same file again; frames and sounds are kept for
+    6 hours. 0: every file is decoded and described anew."""
+
     archive_dir: Path = Path("var/archive")
     """Folder of match's archive of vectors; rebuilt from the topic if lost. One folder per worker."""
     model_cache_dir: Path | None = None

@@ -97,6 +97,16 @@ BOARD = Board(
                 {"{{reason}}": signals.VERDICT_REASONS},
             ),
         ],
+        "The same file again": [
+            lines(
+                "Reused work",
+                "Media in decode, segments in other stages, per second: reused (copied from an earlier post), new, or "
+                "lost (the earlier records could not be read, so it was done anew).",
+                "ops",
+                {"{{stage}} {{outcome}}": signals.REUSE},
+                no_value="no media, or JIKIMI_REUSE_HOURS is 0",
+            ),
+        ],
         "Second looks": [
             lines(
                 "Second looks asked for",

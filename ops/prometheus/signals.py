@@ -96,6 +96,7 @@ LIVE_VERSIONS = (
 MODEL_LOAD = "max by (namespace, modality, model, version) (jikimi_model_load_seconds)"
 MODEL_BEHIND = "max by (namespace, modality) (jikimi_model_behind)"
 REFERENCES = "max by (namespace, modality) (jikimi_reference_pieces)"
+REUSE = "sum by (namespace, stage, outcome) (rate(jikimi_reuse_total[5m]))"
 SHADOW_VERDICTS = "sum by (namespace, outcome) (rate(jikimi_shadow_verdicts_total[5m]))"
 SHADOW_DIFFERENCE = (
     'sum by (namespace) (rate(jikimi_shadow_verdicts_total{outcome=~"gained|lost"}[5m]))'

@@ -1,4 +1,4 @@
-"""posts -> frames, sounds, texts: fetch a post's media and cut them into segments of pictures, sound and text."""
+"""posts, reuse -> frames, sounds, texts, reuse: fetch a post's media, cut them into segments of picture and sound."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from schemas.messages import Post
 from streams.decode import second_look
-from streams.decode.decoder import Decoder
+from streams.decode.decoder import Decoder, post_sampling
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.fetch.unnamed import sweep
-from streams.decode.media_access import Failure, MediaAccess
+from streams.decode.known_media import KnownMedia, medium_work
+from streams.decode.media_access import Failure, MediaAccess, OpenMedium
 from streams.decode.post_records import PostRecords
 from streams.engine.record import Output, Record
 from streams.errors import TransientError, UnprocessableError
+from streams.reuse.reuse import inputs_of
 from streams.sealing.media import MediaSeal
 
 if TYPE_CHECKING:
@@ -36,26 +38,35 @@ def create(context: "Context") -> None:
 
     seal = context.shared.media_seal
     second_look.create(context, media, seal)
+    inputs = inputs_of(context, "decode")
+    known = KnownMedia(inputs, seal, post_sampling(settings)) if inputs else None
 
     @context.stage("decode", reads="posts")
     async def decode(post: Post, record: Record) -> AsyncIterator[Output]:
-        async with aclosing(decode_sealed(post, record, media, seal)) as outputs:
+        async with aclosing(decode_sealed(post, record, media, seal, known)) as outputs:
             async for output in outputs:
                 yield output
 
 
-async def decode_sealed(post: Post, record: Record, media: MediaAccess, seal: MediaSeal) -> AsyncGenerator[Output]:
+async def decode_sealed(
+    post: Post, record: Record, media: MediaAccess, seal: MediaSeal, known: KnownMedia | None = None
+) -> AsyncGenerator[Output]:
     """Yield the records of `decode_post` with their media sealed, as they go to the broker; raises as it does."""
-    async with aclosing(decode_post(post, record, media)) as outputs:
+    async with aclosing(decode_post(post, record, media, known)) as outputs:
         async for topic, key, message in outputs:
             assert message is not None
             yield Output(topic, key, await asyncio.to_thread(seal.sealed, message))
 
 
-async def decode_post(post: Post, record: Record, media: MediaAccess) -> AsyncGenerator[Output]:  # noqa: ARG001 - a handler's signature
+async def decode_post(
+    post: Post,
+    record: Record,  # noqa: ARG001 - a handler's signature
+    media: MediaAccess,
+    known: KnownMedia | None = None,
+) -> AsyncGenerator[Output]:
     """Yield the post's own text before anything is fetched, then every medium segment by segment.
 
-    The records are exactly as many as the final `parts` count.
+    The records are exactly as many as the final `parts` count, beside those on known media.
 
     Raises
     ------
@@ -74,12 +85,28 @@ async def decode_post(post: Post, record: Record, media: MediaAccess) -> AsyncGe
                 for output in records.subtitles(wave.opened):
                     yield output
                 for medium in wave.opened:
-                    async with aclosing(media.segments(medium, failures)) as segments:
-                        async for span, segment in segments:
-                            for output in records.segment(medium, span, segment, media.decoder.sound_rate_hz):
-                                yield output
+                    async with aclosing(_medium(medium, records, media, failures, known)) as outputs:
+                        async for output in outputs:
+                            yield output
     if failures:
         raise _summary(failures)
+
+
+async def _medium(
+    medium: OpenMedium,
+    records: PostRecords,
+    media: MediaAccess,
+    failures: list[Failure],
+    known: KnownMedia | None,
+) -> AsyncGenerator[Output]:
+    """Yield the records of a medium's segments, then where they lie, unless it failed."""
+    async with medium_work(medium, media, failures, known) as work, aclosing(work.segments()) as segments:
+        async for span, segment in segments:
+            for output in records.segment(medium, span, segment, media.decoder.sound_rate_hz):
+                yield output
+                work.work.note()
+        for output in work.remembered():
+            yield output
 
 
 def _summary(failures: Sequence[Failure]) -> UnprocessableError:

@@ -1,15 +1,19 @@
-"""sounds -> descriptors: fingerprint the sound, so that a copy is found under other pictures too."""
+"""sounds, reuse -> descriptors, reuse: fingerprint the sound, so that a copy is found under other pictures too."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from functools import partial
 
 from models.audio.model import AudioModel
 from schemas.messages import Sounds
 from streams.describe.descriptors import describe_sound
 from streams.describe.exact import exact_key
+from streams.describe.known_segments import copied, described_once, input_of, model_names
 from streams.describe.voice import VoiceDescriber
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
+from streams.reuse.reuse import inputs_of
 
 _EVERY = 2
 """Every second window describes a post, half a second apart: of a reference every one is kept, which is enough for both
@@ -23,12 +27,17 @@ def create(context: Context) -> None:
     voices = VoiceDescriber(context.settings, context.models)
     seal = context.shared.media_seal
     key = exact_key(context.settings)
+    inputs = inputs_of(context, "audio")
 
     @context.stage("audio", reads="sounds")
     async def describe(sealed: Sounds, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
         message = await asyncio.to_thread(seal.sounds, sealed)
         model = await describer.current()
-        yield await asyncio.to_thread(describe_sounds, model, message, key)
+        anew = partial(asyncio.to_thread, describe_sounds, model, message, key)
+        parts = input_of(message, model_names(model))
+        async with aclosing(described_once(inputs, parts, anew, partial(copied, message, key))) as outputs:
+            async for output in outputs:
+                yield output
         for output in await voices.describe(message):
             yield output
 

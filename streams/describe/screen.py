@@ -1,8 +1,10 @@
-"""frames -> texts: read the words on screen by OCR, in frames that may show some; off by default."""
+"""frames, reuse -> texts, reuse: read the words on screen by OCR, in frames that may show some; off by default."""
 
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -12,10 +14,12 @@ from PIL import Image, UnidentifiedImageError
 
 from models.screen.gate import Tiles, text_tiles
 from models.screen.reader import ScreenReader, missing
-from schemas.messages import Frames, Text, Texts
+from schemas.messages import Frames, Message, Text, Texts
+from streams.describe.known_segments import described_once, input_of
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
 from streams.errors import UsageError
+from streams.reuse.reuse import inputs_of
 
 log = structlog.get_logger()
 
@@ -44,12 +48,16 @@ def create(context: Context) -> None:
     """
     reader = _reader(enabled=context.settings.ocr)
     seal = context.shared.media_seal
+    inputs = inputs_of(context, "screen")
 
     @context.stage("screen", reads="frames")
     async def read(sealed: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
         if is_counted(sealed):
             message = await asyncio.to_thread(seal.frames, sealed)
-            yield await asyncio.to_thread(read_frames, reader, message)
+            anew = partial(asyncio.to_thread, read_frames, reader, message)
+            async with aclosing(described_once(inputs, input_of(message), anew, partial(_copied, message))) as outputs:
+                async for output in outputs:
+                    yield output
 
 
 def is_counted(message: Frames) -> bool:
@@ -66,10 +74,20 @@ def read_frames(reader: Reader, message: Frames) -> Output:
 
     Its number is derived from the frames' number, so that a repeat overwrites itself.
     """
+    return _output(message, list(_texts(reader, message)))
+
+
+def _copied(message: Frames, known: Message) -> Output:
+    """Return the text on frames that equal those of an earlier post."""
+    assert isinstance(known, Texts)
+    return _output(message, known.texts)
+
+
+def _output(message: Frames, texts: list[Text]) -> Output:
     segment = message.segment
     number = FIRST_NUMBER + segment.segment
-    texts = Texts(segment=msgspec.structs.replace(segment, segment=number), texts=list(_texts(reader, message)))
-    return Output("texts", f"{segment.post.post_id}/text/{number}", texts)
+    numbered = Texts(segment=msgspec.structs.replace(segment, segment=number), texts=texts)
+    return Output("texts", f"{segment.post.post_id}/text/{number}", numbered)
 
 
 def _texts(reader: Reader, message: Frames) -> list[Text]:

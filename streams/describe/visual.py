@@ -1,7 +1,8 @@
-"""frames -> descriptors: describe each sampled frame, and crops of it, so that copies can be found."""
+"""frames, reuse -> descriptors, reuse: describe each sampled frame, and crops of it, so that copies can be found."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import NamedTuple, Self
 
@@ -16,10 +17,12 @@ from streams.describe.batcher import Batcher
 from streams.describe.descriptors import descriptor_key, descriptors, observed
 from streams.describe.exact import exact_digests, exact_key
 from streams.describe.explicit import rater
+from streams.describe.known_segments import copied, described_once, input_of, model_names
 from streams.describe.picture_hashes import picture_hashes
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
+from streams.reuse.reuse import inputs_of
 
 _BATCH_ROWS = 32
 
@@ -28,18 +31,26 @@ def create(context: Context) -> None:
     """Attach the stage to the context's app."""
     describer = context.live_models.use("visual", partial(_Describer.of, context.models))
     rate = rater(context.settings, context.models)
-    lists = context.settings.lists
+    rating, lists = context.settings.explicit, context.settings.lists
     seal = context.shared.media_seal
     key = exact_key(context.settings)
+    inputs = inputs_of(context, "visual")
 
     @context.stage("visual", reads="frames")
     async def describe(sealed: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
         message = await asyncio.to_thread(seal.frames, sealed)
         model, batcher = await describer.current()
-        prepared = await asyncio.to_thread(prepare, model, message)
-        vectors = await batcher.submit(prepared.pixels) if len(prepared.pixels) else model.embed(prepared.pixels)
-        hashes = await asyncio.to_thread(picture_hashes, message.frames) if lists else []
-        yield described(model, message, prepared, vectors, await rate(message), key=key, hashes=hashes)
+
+        async def anew() -> Output:
+            prepared = await asyncio.to_thread(prepare, model, message)
+            vectors = await batcher.submit(prepared.pixels) if len(prepared.pixels) else model.embed(prepared.pixels)
+            hashes = await asyncio.to_thread(picture_hashes, message.frames) if lists else []
+            return described(model, message, prepared, vectors, await rate(message), key=key, hashes=hashes)
+
+        parts = input_of(message, model_names(model), lists, rating)
+        async with aclosing(described_once(inputs, parts, anew, partial(copied, message, key))) as outputs:
+            async for output in outputs:
+                yield output
 
 
 def describe_frames(model: VisualModel, message: Frames, key: bytes | None = None) -> Output:

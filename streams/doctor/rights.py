@@ -18,6 +18,10 @@ Resource = Literal["topic", "group", "transactional-id"]
 _ALSO_READS = {
     "takedown": ("takedowns", "acts", "deliveries", "checkpoints"),  # its only state, and what its checkpoints cover
     "delivery": ("acts",),
+    "decode": ("frames", "sounds"),  # its own of earlier posts, and so the others, for the same file again
+    "visual": ("descriptors",),
+    "audio": ("descriptors",),
+    "screen": ("texts",),
     "search": ("cases",),
     "reading": ("takedowns",),
     "exchange": ("cases", "labels", "lists"),

@@ -15,7 +15,7 @@ from streams.engine.dead_letter_limit import DeadLetterLimit
 from streams.engine.faust_driver import Transport, is_too_large
 from streams.engine.guard import Guard
 from streams.engine.outage import retry_while_unreachable
-from streams.engine.record import Handler
+from streams.engine.record import Handler, Position
 from streams.engine.shared import Shared
 from streams.errors import BrokerError, UnprocessableError
 from streams.kafka.partitions import key_hash, partition_of
@@ -92,8 +92,8 @@ class Context:
 
         return register
 
-    async def deliver(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> None:
-        """Write one record and return once the broker acknowledged it.
+    async def deliver(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> Position | None:
+        """Write one record and return its position once the broker acknowledged it; None for a repeat that it ignored.
 
         Raises
         ------
@@ -102,11 +102,12 @@ class Context:
         """
         try:
             # Two awaits: the first only puts the record into the producer's buffer.
-            await (await self.topic(topic).send(key=key, value=value, headers=headers))
+            written = await (await self.topic(topic).send(key=key, value=value, headers=headers))
         except Exception as error:
             if is_too_large(error):
                 raise UnprocessableError("output_too_large", f"{len(value or b''):,} bytes for {topic}") from error
             raise
+        return Position(written.partition, written.offset) if written.offset >= 0 else None
 
     async def send(self, topic: str, key: str, message: Message) -> None:
         """Write one message from outside a handler and return once the broker acknowledged it."""

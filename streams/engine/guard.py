@@ -18,8 +18,9 @@ from schemas.messages import DeadLetter, Fate, Message
 from streams.engine.attempts import Retry, decode_record, run_attempts
 from streams.engine.dead_letter_limit import DeadLetterLimit
 from streams.engine.outage import OutageError, retry_while_unreachable
-from streams.engine.record import Handler, Output, Record
+from streams.engine.record import Handler, Output, Position, Record
 from streams.engine.waiting import Deadline, deadline_of_record
+from streams.engine.written import Written, last_written
 from streams.errors import RecordError, RegistryError, TransientError, WorkerError, worker_fault
 from streams.secrets.redaction import masked
 from streams.telemetry import metrics, trace
@@ -34,8 +35,13 @@ _MAX_DETAIL_CHARS = 16_000
 class Deliver(Protocol):
     """Write one record and return once the broker acknowledged it."""
 
-    def __call__(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> Awaitable[None]:
-        """Raise `UnprocessableError` if the broker never accepts it, any other error if the broker failed."""
+    def __call__(
+        self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]
+    ) -> Awaitable[Position | None]:
+        """Return where it lies, None if that is unknown.
+
+        Raises `UnprocessableError` if the broker never accepts it, any other error if the broker failed.
+        """
 
 
 class DeliveryError(Exception):
@@ -149,11 +155,12 @@ class Guard[M: Message]:
 
     async def _deliver(self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> None:
         try:
-            await self.deliver(topic, key, value, headers | trace.current_headers())
+            position = await self.deliver(topic, key, value, headers | trace.current_headers())
         except RecordError:
             raise
         except Exception as error:
             raise DeliveryError(f"{self.stage} could not write to {topic}: {error!r}") from error
+        last_written.set(None if position is None else Written(topic, *position, value or b""))
         metrics.OUTPUT_BYTES.labels(self.stage, topic).inc(len(value or b""))
 
     async def _write_dead_letter(self, error: Exception, record: Record) -> None:

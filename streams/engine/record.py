@@ -30,6 +30,13 @@ class Record:
         return datetime.fromtimestamp(self.timestamp_s, UTC)
 
 
+class Position(NamedTuple):
+    """Position of a record in its topic."""
+
+    partition: int
+    offset: int
+
+
 class Output(NamedTuple):
     """One message to write; a message of None is a tombstone."""
 

@@ -36,12 +36,15 @@ class RangeReader:
         Physical name.
     group
         Consumer group whose committed offsets `committed` returns; never joined, never changed.
+    options
+        More of the client's options, with _ for the dots of their names.
     """
 
-    def __init__(self, settings: Settings, topic: str, group: str) -> None:
+    def __init__(self, settings: Settings, topic: str, group: str, **options: int) -> None:
         self._topic = topic
         self._lock = threading.Lock()
-        self._consumer = Consumer(reader_config(settings, group, auto_offset_reset="earliest", fetch_wait_max_ms=50))
+        config = reader_config(settings, group, auto_offset_reset="earliest", fetch_wait_max_ms=50, **options)
+        self._consumer = Consumer(config)
 
     def committed(self, partitions: Collection[int]) -> dict[int, int]:
         """Return the group's committed offset of each partition, 0 where it has none."""
@@ -94,8 +97,9 @@ class RangeReader:
 
     def record(self, partition: int, offset: int) -> RangeRecord | None:
         """Return one record, None if it is no longer retained; raises as `read` does."""
-        found = list(self.read(partition, offset, offset + 1))
-        return found[0] if found else None
+        for found in self.read(partition, offset, offset + 1):
+            return found if found.offset == offset else None  # of a topic made anew, the first of many before it
+        return None
 
     def records(self, partition: int, offsets: Collection[int]) -> Iterator[RangeRecord]:
         """Yield those of some records that are still retained, ascending; near ones are read together.

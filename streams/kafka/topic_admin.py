@@ -32,6 +32,7 @@ _MS_PER_HOUR = 3_600_000
 _BROKER_DEFAULT = -1
 
 POLICY, RETENTION, SIZE, LAG = "cleanup.policy", "retention.ms", "max.message.bytes", "max.compaction.lag.ms"
+_BOTH = "compact,delete"
 COMPACTION_LAG_S = 1800
 """Age at which a superseded or erased record of a compacted topic must be compacted; Kafka's default is never."""
 
@@ -112,9 +113,10 @@ def fixed_partitions_reason(topic: Topic) -> str | None:
 
 def settings_of(topic: Topic) -> dict[str, str]:
     """Return the required broker settings of this topic."""
-    if topic.compacted:
-        return {POLICY: "compact", SIZE: str(topic.max_bytes), LAG: str(COMPACTION_LAG_S * 1000)}
     retention_ms = FOREVER if topic.retention_hours == FOREVER else topic.retention_hours * _MS_PER_HOUR
+    if topic.compacted:
+        compaction = {POLICY: "compact", SIZE: str(topic.max_bytes), LAG: str(COMPACTION_LAG_S * 1000)}
+        return compaction if retention_ms == FOREVER else compaction | {POLICY: _BOTH, RETENTION: str(retention_ms)}
     return {POLICY: "delete", RETENTION: str(retention_ms), SIZE: str(topic.max_bytes)}
 
 

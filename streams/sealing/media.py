@@ -41,9 +41,9 @@ class MediaSeal:
         """Return sounds with their samples unsealed."""
         return msgspec.structs.replace(message, pcm=self._unsealed("media", message.pcm, _of_sound(message)))
 
-    def thumbnail(self, descriptors: Descriptors, thumbnail: Thumbnail) -> bytes:
+    def thumbnail(self, message: Descriptors | Frames, thumbnail: Thumbnail) -> bytes:
         """Return the JPEG of a segment's thumbnail."""
-        where = _of_thumbnail(descriptors.segment, thumbnail.time_s)
+        where = _of_thumbnail(message.segment, thumbnail.time_s)
         return self._unsealed("thumbnails", thumbnail.jpeg, where)
 
     def _sealed_frames(self, message: Frames) -> dict[str, object]:

@@ -55,6 +55,13 @@ FETCHES_WAITING = _sum_gauge("jikimi_fetches_waiting", "Media that wait for thei
 FETCH_FAILURES = Counter("jikimi_fetch_failures_total", "Attempts to fetch a medium that failed for now.", ["reason"])
 MEDIA_DISK_BYTES = _sum_gauge("jikimi_media_disk_bytes", "Bytes on disk reserved for fetched media.")
 
+# Work done before.
+REUSE = Counter(
+    "jikimi_reuse_total",
+    "Media in decode, segments in the other stages: reused, new, or lost, whose earlier outputs could not be read.",
+    ["stage", "outcome"],
+)
+
 # Models.
 MODEL_INFO = _max_gauge("jikimi_model_info", "1 for each model in use.", ["modality", "model", "version", "provider"])
 MODEL_LOAD_SECONDS = _max_gauge(

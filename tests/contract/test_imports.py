@@ -18,7 +18,7 @@ NETWORK = {
 }  # fmt: skip
 ROOMS = [
     "errors", "secrets", "settings", "topology", "rights",
-    "links", "telemetry", "kafka", "audit", "sealing", "cases", "live_models", "engine",
+    "links", "telemetry", "kafka", "audit", "sealing", "cases", "live_models", "engine", "reuse",
     "feeds", "decode", "describe", "exchange", "match", "fusion", "takedown", "delivery",
     "monitor", "evaluation", "replay", "desk", "console",
     "doctor", "demo", "commands", "cli",

@@ -116,8 +116,9 @@ def test_a_topic_is_declared_completely(topic: Any) -> None:
     assert set(topic.producers + topic.consumers) <= STAGES | OUTSIDE_THE_STAGES
 
 
-BACK = {"looks"}
-"""Topics that lead back up the flow: fusion asks decode for a second look, whose answer passes the flow as frames."""
+BACK = {"looks", "reuse"}
+"""Topics that lead back up the flow: fusion asks decode for a second look, whose answer passes the flow as frames; a
+stage finds what it has done for an earlier post."""
 
 
 def test_the_topics_are_in_flow_order() -> None:

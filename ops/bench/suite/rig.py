@@ -98,6 +98,7 @@ def rig(folder: Path, media: Path, *, partitions: Mapping[str, int] | None = Non
             "JIKIMI_FOUR_EYES": "false",  # nobody confirms the case here
             "JIKIMI_QUARANTINE_POSTS": "0",  # every copy is one of the same references
             "JIKIMI_MEDIA_FILE_ROOTS": json.dumps([str(media)]),
+            "JIKIMI_REUSE_HOURS": "0",  # many posts have the same few files here, and each is to cost what it costs
             **{f"JIKIMI_{name.upper()}": value for name, value in changes.items()},
         }
         with mock.patch.dict(os.environ, environment):  # the media settings are read from there alone

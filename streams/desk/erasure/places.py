@@ -56,7 +56,7 @@ _IDS = "ids of case and references, matched times, thumbnails that nobody can un
 
 _ROWS = (
     _published("posts", "; an address that a person had checked for a case is a post too, and does not name the case"),
-    *(_published(topic) for topic in ("frames", "sounds", "texts", "descriptors", "removals")),
+    *(_published(topic) for topic in ("frames", "sounds", "texts", "descriptors", "reuse", "removals")),
     Place(
         "cases",
         "descriptors, digests of terms, the data key of thumbnails, pseudonym, policy, the authority's file number",

@@ -246,14 +246,17 @@ async def context(settings: Settings) -> Context:
     return Context(_faust_app("trial", settings), settings)
 
 
-def sending(context: Context, monkeypatch: pytest.MonkeyPatch, answer: Exception | None) -> list[dict[str, Any]]:
+def sending(
+    context: Context, monkeypatch: pytest.MonkeyPatch, answer: Exception | None, offset: int = 7
+) -> list[dict[str, Any]]:
     """Have the broker answer so; return what is sent."""
     sent: list[dict[str, Any]] = []
 
-    async def send(**fields: Any) -> asyncio.Future[None]:
+    async def send(**fields: Any) -> asyncio.Future[Any]:
         sent.append(fields)
-        acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        acknowledged.set_result(None) if answer is None else acknowledged.set_exception(answer)
+        acknowledged: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        written = SimpleNamespace(partition=3, offset=offset)
+        acknowledged.set_result(written) if answer is None else acknowledged.set_exception(answer)
         return acknowledged
 
     monkeypatch.setattr(context, "topic", lambda _: SimpleNamespace(send=send))
@@ -271,6 +274,14 @@ async def test_a_delivery_ends_with_the_brokers_answer(context: Context, monkeyp
     sending(context, monkeypatch, ConnectionError("gone"))
     with pytest.raises(ConnectionError):
         await context.deliver("verdicts", b"k", b"value", {})
+
+
+@pytest.mark.parametrize(("offset", "position"), [(7, (3, 7)), (-1, None)])
+async def test_a_delivery_returns_where_the_record_lies_if_the_broker_says_it(
+    context: Context, monkeypatch: pytest.MonkeyPatch, offset: int, position: tuple[int, int] | None
+) -> None:
+    sending(context, monkeypatch, None, offset)
+    assert await context.deliver("verdicts", b"k", b"value", {}) == position
 
 
 async def test_a_message_is_encoded_for_its_topic(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,6 +101,9 @@ def test_a_stage_may_read_and_write_only_the_topics_of_its_arrows(stage: str) ->
     own = {
         "takedown": {f"trial.{name}" for name in ("takedowns", "acts", "deliveries", "checkpoints")},
         "delivery": {"trial.acts"},
+        "decode": {"trial.frames", "trial.sounds"},
+        "visual": {"trial.descriptors"},
+        "audio": {"trial.descriptors"},
     }.get(stage, set())
     assert read == own | {f"trial.{name}" for name, topic in TOPICS.items() if {stage, "workers"} & {*topic.consumers}}
     assert granted(objects, stage, "group", "Read") == {f"trial.jkm-{stage}", "trial.jkm-followers"}
