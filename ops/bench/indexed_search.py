@@ -1,15 +1,16 @@
 """Searches by the index against a comparison with all references: ``python -m ops.bench.indexed_search SET.json``.
 
 The set's uploads are searched twice: compared with every reference of the set, and by an index that has made references
-beside them (ops/bench/made_vectors.py, of the set's models). Printed: the matches from each score on, the share of them
-that the index finds, the largest difference of a score, the processor time of both, and made references matched.
+beside them (ops/bench/made_vectors.py, of the set's models). Printed: rows and codes of the set's references, the
+matches from each score on, the share of them that the index finds, the largest difference of a score, the processor
+time of both, and made references matched.
 """
 
 import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from streams.evaluation.described import Models, describe_references
 from streams.evaluation.described_set import describe_queries
 from streams.evaluation.manifest import Manifest, read_manifest
 from streams.match import space_index
+from streams.match.indexed_gallery import runs_of
+from streams.match.piece import Piece
 from streams.match.reference_index import ReferenceIndex
 
 _SECONDS, _SCORES = 30, (0.3, 0.5, 0.7, 0.9)
@@ -51,6 +54,7 @@ async def measure(manifest: Manifest, cache: Path | None, n_made: int) -> None:
     all_compared = ReferenceIndex(own)
     space_index.MANY = 0
     indexed = ReferenceIndex([*own, *_made(given.models, n_made)])
+    _print_codes([piece for piece in indexed.pieces.values() if not piece.case_id.startswith("made-")])
     exact: Found = {}
     found: Found = {}
     spent = [0.0, 0.0]
@@ -82,6 +86,13 @@ def _print(exact: Found, found: Found) -> None:
         error = max((abs(found[key] - wanted[key]) for key in kept), default=0.0)
         share = len(kept) / max(1, len(wanted))
         sys.stdout.write(f"from {least}: {len(wanted)} matches, found {share:.4f}, largest difference {error:.4f}\n")
+
+
+def _print_codes(pieces: Sequence[Piece]) -> None:
+    for modality in ("visual", "audio"):
+        coded = [(one.n_rows, len(runs_of((one,)).rows)) for one in pieces if one.space[0] == modality]
+        n_rows, n_codes = (sum(column) for column in zip(*coded, strict=True))
+        sys.stdout.write(f"{modality}: {n_rows} rows of the set's references have {n_codes} codes\n")
 
 
 def _made(models: Models, number: int) -> Iterator[Entry]:

@@ -108,13 +108,13 @@ def _pieces(*more: Entry) -> dict[str, Piece]:
 def test_one_more_case_reads_no_other_reference(many: ReferenceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     new = recording(500)
     read: list[str] = []
-    made = indexed_gallery._runs
+    made = indexed_gallery.runs_of
 
     def noted(pieces: tuple[Piece, ...]) -> Runs:
         read.append(pieces[0].case_id)
         return made(pieces)
 
-    monkeypatch.setattr(indexed_gallery, "_runs", noted)
+    monkeypatch.setattr(indexed_gallery, "runs_of", noted)
     more = many.changed({**many._by_key, new[0]: Piece.of(*new)})
     assert read == ["case-500"]
     copy = query(near(scenes(500), 0.6), range(24))
@@ -159,7 +159,7 @@ def test_codes_are_trained_on_a_bounded_sample_of_all_references(monkeypatch: py
     references = [(one,) for one in _pieces().values()]
     sample, n_rows = indexed_gallery._sampled(references)
     assert n_rows == 4 * N
-    rows = [indexed_gallery._runs(one).rows for one in references]
+    rows = [indexed_gallery.runs_of(one).rows for one in references]
     assert sorted(int(np.argmax([(own @ row).max() for own in rows])) for row in sample) == list(range(N))
 
 
