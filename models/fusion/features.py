@@ -11,6 +11,8 @@ _SAME_PLACE_S = 2.0
 _MAX_SPEED = 2.0
 _HALF_NATS = 8.0
 """Evidence that makes a score of one half."""
+_SCENE = 0.75
+"""Score up to which a still shows no more than its scene."""
 _ROOM = 0.7
 """Score of pictures from which they show the reference's room, and hardly contradict its recording."""
 _SOUND_OF_ROOM_NATS = 36.0
@@ -81,7 +83,8 @@ def _match(evidence: Evidence, score: str) -> str:
 
 
 def _agreement(picture: Evidence, sound: Evidence) -> Agreement | None:
-    return _at_one_moment(picture, sound) or _in_room(picture, sound)
+    is_scene = _length(picture.query) <= 0.0 and picture.score <= _SCENE  # whose moment is not known
+    return None if is_scene else _at_one_moment(picture, sound) or _in_room(picture, sound)
 
 
 def _at_one_moment(picture: Evidence, sound: Evidence) -> Agreement | None:

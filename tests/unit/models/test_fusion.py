@@ -267,7 +267,7 @@ def test_stills_of_one_scene_do_not_however_many_moments_of_it_they_resemble(cau
 
 def test_a_still_of_a_scene_agrees_with_no_sound(causes: FusionModel) -> None:
     sound = piece("audio", 0.6, query=Interval(start_s=0.0, end_s=8.0), reference=Interval(start_s=30.0, end_s=38.0))
-    scene, moment = still(SCENE, 0, 10.0, 50.0), still(SCENE, 0, 30.0)
+    scene, moment = still(SCENE + 0.05, 0, 10.0, 50.0), still(SCENE + 0.05, 0, 30.0)
     assert fused(causes, scene, sound) < fused(causes, moment, sound)
 
 
@@ -290,6 +290,12 @@ def test_a_room_and_a_sound_beyond_what_its_recordings_share_act(causes: FusionM
     assert any("where picture and sound agree" in one.why for one in judged.contributions)
     for other in ({"reference_id": "r2"}, {"medium": 1}, {"score": 0.69}):
         assert fused(causes, msgspec.structs.replace(room, **other), speech) < ACT
+
+
+def test_a_still_of_a_room_agrees_with_no_sound(causes: FusionModel) -> None:
+    at = Interval(start_s=0.0, end_s=0.0)
+    still, steps = piece("visual", 0.75, query=at, reference=at), piece("audio", 0.63)
+    assert REVIEW <= fused(causes, still, steps) < ACT
 
 
 def test_the_first_version_joins_room_and_sound_as_before(registry: Registry) -> None:
