@@ -1,38 +1,23 @@
 """The console in a real browser: barriers, keys, undo, requests; in Korean and English, light and dark."""
 
-import asyncio
-import queue
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-import uvicorn
 from PIL import Image
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from streams.console import shown_once
-from streams.console.app import create_app
-from streams.console.guard import Guard
-from streams.console.openings import Openings
 from streams.console.pages import review_look
-from streams.console.site import Site
-from streams.console.store.store import Store
 from streams.console.words import languages
-from streams.desk.case_book import CaseBook, CaseNote
-from streams.feeds.http.server import StoppableServer, listen
+from tests.e2e.served_console import Served, serving, speak, wait
 from tests.support import chromium
-from tests.support.deadline import DEADLINE_S
-from tests.unit.console.made_site import PICTURES, RecordedActions, ago, fill, made_site, withdraw_two
+from tests.unit.console.made_site import PICTURES
 
-if lacking := chromium.missing():
-    pytest.skip(f"no {' and no '.join(lacking)} here: {chromium.HOW_TO_GET_IT}", allow_module_level=True)
+chromium.skip_without_it()
 pytestmark = pytest.mark.timeout(1800)
 
 POST = {"post": "at://did:plc:x/app.bsky.feed.post/3k", "case": "case-a"}
@@ -65,44 +50,6 @@ PAGES = {
 }
 
 
-NAMED = CaseNote(case_id="case-a", name="violet", opened_at=ago(days=9), files={"reference-1": "clip-1.mp4"})
-"""What the desk of this machine knows of a case."""
-
-
-class Served(NamedTuple):
-    """A console that is served."""
-
-    origin: str
-    site: Site
-    actions: RecordedActions
-
-
-@contextmanager
-def serving(folder: Path, openings: Openings | None = None, fill: Callable[[Store], None] = fill) -> Iterator[Served]:
-    """Yield a console over a store with a little of everything."""
-    started: queue.Queue[Served] = queue.Queue()
-    opened = listen("127.0.0.1", 0)
-    host = "{}:{}".format(*opened.getsockname())
-    server = StoppableServer(uvicorn.Config(lambda *_: None, log_config=None, lifespan="off"))
-
-    async def serve() -> None:
-        with made_site(folder=folder, openings=openings) as (site, actions):
-            fill(site.store)
-            withdraw_two(site)
-            CaseBook(site.settings).write(NAMED)
-            server.config.app = Guard(create_app(site), site.sessions, {host})
-            started.put(Served(f"http://{host}", site, actions))
-            await server.serve([opened])
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        yield started.get(timeout=DEADLINE_S)
-    finally:
-        server.stop()
-        thread.join()
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chrome]:
     with chromium.chromium() as driver:
@@ -115,13 +62,6 @@ def console(tmp_path: Path, browser: Chrome) -> Iterator[Served]:
         browser.get(f"{served.origin}/enter/{served.site.sessions.link}")
         chromium.requests(browser)  # those before this test
         yield served
-
-
-def speak(browser: Chrome, language: str) -> None:
-    for button in browser.find_elements(By.CSS_SELECTOR, f"header button[lang={language}]"):
-        button.click()
-        wait(browser, lambda: browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == language)
-        return
 
 
 @pytest.mark.parametrize("language", languages())
@@ -215,7 +155,3 @@ def test_without_scripts_a_decision_is_made_by_a_button(console: Served, browser
 
 def press(browser: Chrome, key: str) -> None:
     browser.find_element(By.TAG_NAME, "body").send_keys(key)
-
-
-def wait(browser: Chrome, is_so: Callable[[], bool]) -> None:
-    WebDriverWait(browser, DEADLINE_S).until(lambda _: is_so())

@@ -12,11 +12,12 @@ from streams.console.openings import Openings
 from streams.console.store.store import Store
 from streams.demo.scenario import CLOVER
 from streams.settings import load_settings
-from tests.e2e.test_console import Served, serving, speak, wait
+from tests.e2e.served_console import Served, serving, speak, wait
 from tests.support import chromium
 from tests.unit.console.made_site import fill, nothing, put, waiting
 from tests.unit.console.test_opening import Desk
 
+chromium.skip_without_it()
 pytestmark = pytest.mark.timeout(1800)
 
 _NAME, _TERM = "heron", "a name"

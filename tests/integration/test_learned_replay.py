@@ -137,12 +137,13 @@ def upload_of(verdict: Verdict) -> str:
 
 
 def probabilities(verdicts: Iterable[Verdict]) -> Probabilities:
-    """Return the probability of each upload and case; all posts of one upload have the same."""
-    found: dict[tuple[str, str], set[float]] = {}
+    """Return the probability of each upload and case; all posts of one upload have the same, but for rounding."""
+    found: dict[tuple[str, str], list[float]] = {}
     for verdict in verdicts:
-        found.setdefault((upload_of(verdict), verdict.case_id or ""), set()).add(verdict.probability)
-    assert {len(each) for each in found.values()} == {1}
-    return {pair: each.pop() for pair, each in found.items()}
+        found.setdefault((upload_of(verdict), verdict.case_id or ""), []).append(verdict.probability)
+    for pair, each in found.items():
+        assert each == pytest.approx([each[0]] * len(each), abs=1e-6), pair
+    return {pair: each[0] for pair, each in found.items()}
 
 
 def await_probabilities(system: System, uploads: Described, expected: Probabilities) -> None:

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from tests.support.deadline import DEADLINE_S
@@ -43,6 +44,12 @@ class Request(NamedTuple):
 def missing() -> list[str]:
     """Return the programs that this machine lacks."""
     return [program for program in PROGRAMS if shutil.which(program) is None]
+
+
+def skip_without_it() -> None:
+    """Skip the module that is imported, where the browser or its driver is missing."""
+    if lacking := missing():
+        pytest.skip(f"no {' and no '.join(lacking)} here: {HOW_TO_GET_IT}", allow_module_level=True)
 
 
 @contextmanager
