@@ -47,8 +47,8 @@ class PostState(JoinState, kw_only=True):
             self.arrived.setdefault(scores.modality, set()).add(scores.segment.segment)
             if self.parts.pending and not scores.segment.parts.pending:
                 self.parts = scores.segment.parts
-        # Where looks are on, a late score of a post that is still arriving waits for it: its media are not known yet.
-        is_arriving = rules.look_at is not None and not self.closed and bool(self.arrived)
+        # A late score of a post that is still arriving waits for it: a review would have a part of the evidence.
+        is_arriving = not self.closed and bool(self.arrived)
         is_late = (scores.late or scores.look in self.looks.late) and not is_arriving
         if self.closed or self.is_complete or is_late:
             self._ask(scores.segment, rules, now_s, late=is_late)

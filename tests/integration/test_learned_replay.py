@@ -19,6 +19,7 @@ import pytest
 from models.fusion.calibrated import read_calibration
 from ops.bench.recorded_day import of_post
 from schemas.messages import Case, Descriptors, Label, LabelDecision, Reference, Verdict
+from schemas.topics import TOPICS
 from streams.cases.entries import case_key, reference_key
 from streams.cases.labels import label_key
 from streams.describe.descriptors import descriptor_key
@@ -98,6 +99,18 @@ async def described(settings: Settings, made: Manifest) -> tuple[list[tuple[str,
     return pieces, [(query, found.descriptors) async for query, found in describe_queries(*given, made.queries)]
 
 
+def await_search(system: System) -> None:
+    """Return once the worker has compared every case with all that came before it."""
+    newest = len(system.records("cases")) - 1
+
+    def is_done(kept: list[Kept]) -> bool:
+        last = {record.message.partition: record.message for record in kept}
+        are_done = all(one.left == 0 and one.reach >= newest for one in last.values())
+        return are_done and len(last) == TOPICS["descriptors"].partitions
+
+    system.wait("searches", is_done)
+
+
 def post(system: System, uploads: Described, name: str) -> set[str]:
     """Write the descriptors of a post of each upload; return the posts' ids."""
     for query, found in uploads:
@@ -162,6 +175,7 @@ def test_a_calibration_is_learned_from_reviews_replayed_promoted_and_rolled_back
 ) -> None:
     out = tmp_path / "learned"
     worker = system.worker(STAGES)
+    await_search(system)  # which may find a post before its own scores are there
     posts = set[str]().union(*(post(system, uploads, str(number)) for number in range(TIMES)))
     reviewed = [verdict for verdict in judged(system, posts) if verdict.decision == "review"]
     refused = system.jikimi_here("learn", "--out", str(out))

@@ -182,6 +182,15 @@ def test_what_is_found_late_is_decided_at_once(score: float, decision: Decision)
     assert add(new_state(), scores("visual", match(score), late=True)) == [("case-a", decision, "late")]
 
 
+def test_what_is_found_late_of_a_post_that_is_still_arriving_is_reviewed_with_all_of_its_evidence() -> None:
+    state = new_state()
+    late, live = scores("visual", match(LIKELY), late=True), scores("visual", match(LIKELY))
+    assert add(state, scores("text"), late, live) == []
+    (verdict,) = state.add(scores("audio", match(WEAK)), RULES, NOW_S)
+    assert (verdict.decision, verdict.reason) == ("review", "complete")
+    assert {piece.modality for piece in verdict.evidence} == {"visual", "audio"}
+
+
 def test_late_before_live_gives_no_second_verdict() -> None:
     state = new_state(Parts(visual=1, audio=0, text=0))
     assert add(state, scores("visual", match(SURE), late=True), scores("visual", match(SURE))) == [
