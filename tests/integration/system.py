@@ -146,6 +146,7 @@ class System:
         self._stack.close()
         for tail in self._tails.values():
             tail.consumer.close()
+        self._producer.close()
 
     def _tail(self, topic: str) -> "_Tail":
         if topic not in self._tails:
