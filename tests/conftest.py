@@ -23,21 +23,21 @@ NEEDS = {
 }
 """What each marker needs, and how to get it."""
 LONGEST = (
-    "faults/test_random_kills.py",
-    "e2e/test_demo.py",
-    "e2e/test_delivery.py",
     "integration/test_replay.py",
-    "integration/test_learned_replay.py",
     "integration/test_promote.py",
-    "faults/test_feeds.py",
+    "e2e/test_delivery.py",
+    "integration/test_learned_replay.py",
+    "integration/test_erasure.py",
+    "e2e/test_demo.py",
+    "integration/test_security.py",
+    "faults/test_random_kills.py",
+    "integration/test_desk.py",
     "integration/test_guards.py",
-    "unit/evaluation/test_evaluate.py",
-    "faults/test_rebalancing.py",
-    "integration/test_match.py",
-    "integration/test_shadow.py",
+    "integration/test_reuse.py",
+    "e2e/test_console.py",
+    "integration/test_compare.py",
     "faults/test_broker.py",
     "faults/test_delivery.py",
-    "unit/evaluation/test_false_acts.py",
 )
 """The longest files in order, under tests. They run first, then those of the folders below."""
 FOLDERS = ("faults", "integration", "e2e", "unit", "contract")
