@@ -81,6 +81,18 @@ class UsageError(Exception):
     """The command line or the settings are wrong; the message contains the remedy."""
 
 
+def disk_error(what: str, error: OSError) -> WorkerError:
+    """Return the error of a worker whose own disk is full or fails.
+
+    Parameters
+    ----------
+    what
+        What fails with it, such as "the archive failed".
+    """
+    reason = "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "disk_failed"
+    return WorkerError(reason, f"{what}: {error.strerror}")
+
+
 def worker_fault(error: BaseException) -> WorkerError | None:
     """Return the fault of the worker or its machine that caused an error, None if there is none."""
     cause: BaseException | None = error

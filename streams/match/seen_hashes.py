@@ -3,7 +3,6 @@
 A file is only added to, and expires with the records that its rows (seen_rows.py) are of.
 """
 
-import errno
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator
@@ -14,7 +13,7 @@ from typing import BinaryIO, NamedTuple, Self
 import numpy as np
 
 from schemas.messages import Descriptors
-from streams.errors import WorkerError
+from streams.errors import WorkerError, disk_error
 from streams.match.archive import Hit
 from streams.match.seen_rows import ROW, Rows, rows_of
 
@@ -146,8 +145,7 @@ class SeenHashes:
         try:
             yield
         except OSError as error:
-            reason = "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "disk_failed"
-            self._failure = WorkerError(reason, f"the archive of hashes failed: {error.strerror}")
+            self._failure = disk_error("the archive of hashes failed", error)
             raise self._failure from error
 
 

@@ -1,6 +1,5 @@
 """Slices in Milvus Lite: each a collection with a lock of its own, of which only so many are open at once."""
 
-import errno
 import logging
 import os
 import re
@@ -18,7 +17,7 @@ from milvus_lite.search.assembler import assemble_candidates
 from milvus_lite.server_manager import server_manager_instance as embedded_servers
 from pymilvus import DataType, MilvusClient, MilvusException
 
-from streams.errors import WorkerError
+from streams.errors import WorkerError, disk_error
 from streams.match.slices import Slice
 
 MAX_DIGESTS = 4_096
@@ -95,8 +94,7 @@ class SliceStore:
         except (OSError, MilvusException) as error:
             if (failure := _disk_error(error)) is None:
                 raise
-            reason = "disk_full" if failure.errno in (errno.ENOSPC, errno.EDQUOT) else "disk_failed"
-            self._failure = WorkerError(reason, f"the archive failed: {failure.strerror}")
+            self._failure = disk_error("the archive failed", failure)
             raise self._failure from failure
 
     def count(self, one: Slice) -> int:

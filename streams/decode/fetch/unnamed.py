@@ -3,7 +3,6 @@
 Earlier versions gave them names, and left them behind when they were killed; `sweep` removes those.
 """
 
-import errno
 import os
 import re
 import stat
@@ -16,7 +15,7 @@ from typing import BinaryIO
 
 import structlog
 
-from streams.errors import WorkerError
+from streams.errors import disk_error
 
 log = structlog.get_logger()
 
@@ -55,8 +54,7 @@ def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "disk_failed"
-        raise WorkerError(reason, f"media cannot be stored: {error.strerror}") from error
+        raise disk_error("media cannot be stored", error) from error
 
 
 def path_of(file: BinaryIO) -> Path:
