@@ -16,14 +16,13 @@ from streams.match.normalisation import Rows
 from streams.match.packed_slices import PackedSlice
 from streams.match.row_codes import CodeArrays, Codes, Numbers
 from streams.match.row_index import Hits
+from streams.match.shortlist import thinning
 
 _DIMENSIONS = 192
 """Dimensions of the codes: with 128, unrelated pictures resemble each other enough to be read by the thousand."""
 _FEWEST = 8
 """Rows of one segment's sound, up to which each has a code."""
 _FEWEST_TRAINED = 256
-MOST_ROWS = 96
-"""About the most rows of a piece that are looked up."""
 _UNIT_S, _MOST_UNITS = 0.002, 0xFFFF
 """Unit of the times that are kept, from the first of their segment; two minutes at most."""
 
@@ -112,7 +111,7 @@ class CodedSlice(NamedTuple):
         share
             Of the codes to compare with each row, the nearest first.
         """
-        step = max(1, round(len(piece) / MOST_ROWS))
+        step = thinning(len(piece))
         codes = Codes.of(CodeArrays(self.projection, self.quantiser, self.scale))
         index = self._index(codes)
         index.nprobe = int(np.ceil(share * codes.n_lists))

@@ -13,10 +13,11 @@ from models.text.terms import bare
 from schemas.matrix import unpack
 from schemas.messages import Reference
 from streams.match.archive import CandidateRule, Hit, NearPairs
-from streams.match.coded_slice import MOST_ROWS, CodedSlice
+from streams.match.coded_slice import CodedSlice
 from streams.match.normalisation import Rows
 from streams.match.packed_slices import PackedSlice
 from streams.match.row_index import Hits
+from streams.match.shortlist import MOST_ROWS
 from streams.match.slice_files import CODED_ROWS, SliceFiles
 from streams.match.slices import Slice
 

@@ -19,7 +19,7 @@ from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher
 from streams.match.row_codes import SAMPLE, Codes
 from streams.match.row_index import RowIndex
 from streams.match.runs import Runs, runs
-from streams.match.shortlist import MOST_ROWS, Shortlist
+from streams.match.shortlist import Shortlist, thinning
 from streams.match.term_index import TermIndex
 
 type Name = tuple[str, str]
@@ -114,7 +114,7 @@ class IndexedGallery:
     def _likely(self, query: Descriptors) -> tuple[set[int], set[int]]:
         """Return the numbers of the references that the query may match, and of those that may be their rivals."""
         rows, times_s = unpack(query.vectors), np.asarray(query.times_s, np.float64)
-        step = max(1, round(len(rows) / MOST_ROWS))
+        step = thinning(len(rows))
         found, rivals = _SHORTLISTS[self._modality].choose(self._index.hits(rows[::step]), times_s[::step])
         named = {self._order[at] for at in self._terms.owners(query.digests)}
         return named.union(found), set(rivals)

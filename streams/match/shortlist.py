@@ -17,7 +17,7 @@ from streams.match.runs import Times
 type Nats = npt.NDArray[np.float64]
 
 MOST_ROWS = 96
-"""About the most rows of a query that are looked up."""
+"""About the most rows of a query, or of a reference in the archive, that are looked up."""
 _MOST_LIKELY, _MOST_POSSIBLE = 256, 16
 """References compared exactly for one query: those with the most evidence, and of those with little evidence."""
 _LIKELY_NATS = 20.0
@@ -27,6 +27,11 @@ _RIVALS = 2
 _SPEED_STEP = 1.08
 _TOLERANCE_S = 1.0
 """Distance from a line, in reference time, at which a row still lies on it: the speeds tried are a step apart."""
+
+
+def thinning(n_rows: int) -> int:
+    """Return the step between the rows that are looked up, of so many."""
+    return max(1, round(n_rows / MOST_ROWS))
 
 
 @dataclass(frozen=True)
