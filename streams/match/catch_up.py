@@ -84,7 +84,7 @@ class CatchUp:
             found = await asyncio.to_thread(self._archived, indexes, partition, start, step_end)
             del indexes
             for past, match in found:
-                await self._scores.send(past, match, f"{match.case_id}/{match.reference_id}")
+                await self._scores.send(past, [match], f"{match.case_id}/{match.reference_id}")
             await self._mark_end(partition, step_end)
             await asyncio.to_thread(self._archive.compact)
             start = step_end

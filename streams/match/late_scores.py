@@ -17,9 +17,14 @@ class LateScores:
     def __init__(self, context: Context, seal_thumbnails: SealThumbnails) -> None:
         self._context, self._seal_thumbnails = context, seal_thumbnails
 
-    async def send(self, past: PastSegment, match: Match, token: str) -> None:
-        """Write a match of a past segment; returns once it is delivered."""
+    async def send(self, past: PastSegment, matches: Sequence[Match], token: str) -> None:
+        """Write matches of a past segment, best first; returns once they are delivered.
+
+        Parameters
+        ----------
+        token
+            Of the search: the scores' id is the same after a crash.
+        """
         with trace.span("late", "descriptors", past.headers):
-            matches = self._seal_thumbnails(past.descriptors, [match])
-            scores = scores_record(past.descriptors, matches, token)
+            scores = scores_record(past.descriptors, self._seal_thumbnails(past.descriptors, matches), token)
             await self._context.send("scores", past.descriptors.segment.post.post_id, scores)

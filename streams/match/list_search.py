@@ -11,26 +11,26 @@ It uses a share of one core: after each piece of work it rests for three times a
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import NamedTuple
 
 import structlog
 
-from schemas.codec import WireError
-from schemas.messages import Descriptors, Match
-from schemas.validation import defect
 from streams.engine.context import Context
 from streams.exchange.list_index import ListIndex
 from streams.exchange.live_lists import LiveLists
-from streams.kafka.range_reader import RangeReader, RangeRecord
+from streams.kafka.range_reader import RangeReader
+from streams.match.archive import Hit
+from streams.match.late_scores import LateScores, SealThumbnails
 from streams.match.list_marks import ListMarks
-from streams.match.scores import best_first, scores_record
+from streams.match.past_segments import PastSegments
+from streams.match.scores import best_first
 from streams.match.search_order import PieceWork, SearchOrder
 from streams.match.seen_hashes import HashFile, SeenHashes
 from streams.match.seen_rows import candidates
-from streams.telemetry import metrics, trace
+from streams.telemetry import metrics
 
 log = structlog.get_logger()
 
@@ -68,14 +68,14 @@ class ListSearch:
         lists: LiveLists,
         seen: SeenHashes,
         marks: ListMarks,
-        seal_thumbnails: Callable[[Descriptors, Sequence[Match]], list[Match]],
+        seal_thumbnails: SealThumbnails,
     ) -> None:
         self._context = context
         self._lists = lists
         self._seen = seen
         self._marks = marks
-        self._seal_thumbnails = seal_thumbnails
-        self._reader = RangeReader(context.settings, context.physical("descriptors"), context.group)
+        reader = RangeReader(context.settings, context.physical("descriptors"), context.group)
+        self._past, self._scores = PastSegments(reader, context.codec), LateScores(context, seal_thumbnails)
         self._turns = count()
         self._done_for: object = None
 
@@ -149,18 +149,6 @@ class ListSearch:
 
     async def _score(self, work: _Work, offset: int, recent: ListIndex, until: int) -> None:
         """Write the scores of one past segment, whose id is the same after a crash."""
-        record = await asyncio.to_thread(self._reader.record, work.file.partition, offset)
-        past = None if record is None else self._decode(record)
-        if record is None or past is None or not (found := await asyncio.to_thread(recent.search, past)):
-            return
-        with trace.span("late", "descriptors", record.headers):
-            matches = self._seal_thumbnails(past, best_first(found))
-            scores = scores_record(past, matches, f"{work.list_id}@{until}")
-            await self._context.send("scores", past.segment.post.post_id, scores)
-
-    def _decode(self, record: RangeRecord) -> Descriptors | None:
-        try:
-            descriptors = self._context.codec.decode("descriptors", record.value or b"")
-        except WireError:
-            return None  # the stage's guard has written a dead letter
-        return descriptors if isinstance(descriptors, Descriptors) and defect(descriptors) is None else None
+        for past in await asyncio.to_thread(self._past.at, [Hit(work.file.partition, offset)]):
+            if found := await asyncio.to_thread(recent.search, past.descriptors):
+                await self._scores.send(past, best_first(found), f"{work.list_id}@{until}")

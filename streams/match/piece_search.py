@@ -92,5 +92,5 @@ class PieceSearch:
             match = await asyncio.to_thread(index.match_one, token, past.descriptors)
             del index
             if match is not None:
-                await self._scores.send(past, match, token)
+                await self._scores.send(past, [match], token)
         return True

@@ -30,7 +30,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 class CountingDecoder(Decoder):
-    """Counts the files of which it decodes segments; may be told to write to the file first."""
+    """Counts the files of which it decodes segments; can write to the file first."""
 
     def __init__(self, settings: MediaSettings) -> None:
         super().__init__(settings)

@@ -23,8 +23,8 @@ from streams.match.archive import CandidateRule, Hit
 from streams.match.archive_search import ArchiveSearch
 from streams.match.live_index import LiveIndex
 from streams.match.progress import Progress
-from streams.settings import load_settings
 from tests.support.deadline import DEADLINE_S
+from tests.unit.match.made_context import made_context
 from tests.unit.match.test_reference_index import FILM, entry, excerpt, piece
 
 CODEC = Codec()
@@ -143,16 +143,7 @@ class Rig:
         self.tasks: list[asyncio.Task[None]] = []
         self.outage = Outage(DEADLINE_S)
         self.live = LiveIndex(self.cases)  # type: ignore[arg-type]
-        context: Any = SimpleNamespace(
-            settings=load_settings(),
-            codec=CODEC,
-            group="match",
-            app=SimpleNamespace(rebalancing=False),
-            physical=lambda topic: topic,
-            generation=lambda: 1,
-            owned=lambda _: {0},
-            send=self.send,
-        )
+        context = made_context(CODEC, self.send, lambda _: {0})
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(archive_search, "RangeReader", lambda *_: self.topic)
             self.search = ArchiveSearch(

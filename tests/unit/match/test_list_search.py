@@ -1,29 +1,35 @@
 """Search of new entries of lists in past posts: what was compared live is not again, and a crash skips none."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from schemas.codec import Codec
 from schemas.messages import Descriptors, ListEntry, ListPart, Scores
 from streams.exchange.list_index import ListIndex
-from streams.kafka.range_reader import RangeRecord
+from streams.kafka.range_reader import RangeReader, RangeRecord
 from streams.match import list_search
 from streams.match.archive import Hit
 from streams.match.list_marks import ListMarks
 from streams.match.list_search import ListSearch
+from streams.match.past_segments import PastSegments
 from streams.match.seen_hashes import SeenHashes
-from streams.settings import load_settings
 from tests.support.deadline import DEADLINE_S
 from tests.unit.exchange.test_list_index import AT, KEY, MANY, flipped
+from tests.unit.match.made_context import made_context
 from tests.unit.match.test_seen_hashes import frame, post
 
 CODEC = Codec()
+
+
+def past_segments(records: Callable[[int, Sequence[int]], list[RangeRecord]]) -> PastSegments:
+    """Return the reader of a topic whose records these are."""
+    return PastSegments(cast("RangeReader", SimpleNamespace(records=records)), CODEC)
 
 
 class Rig:
@@ -43,18 +49,9 @@ class Rig:
 
     def made(self) -> ListSearch:
         """Return the search as a worker that starts makes it."""
-        context: Any = SimpleNamespace(
-            settings=load_settings(),
-            codec=CODEC,
-            group="match",
-            app=SimpleNamespace(rebalancing=False),
-            physical=lambda topic: topic,
-            generation=lambda: 1,
-            owned=lambda _: self.owned,
-            send=self.send,
-        )
+        context = made_context(CODEC, self.send, lambda _: self.owned)
         made = ListSearch(context, self.lists, self.seen, self.marks, lambda _, matches: list(matches))
-        made._reader = SimpleNamespace(record=self.record)  # type: ignore[assignment]
+        made._past = past_segments(self.stored)
         return made
 
     async def current(self) -> ListIndex:
@@ -65,10 +62,10 @@ class Rig:
         self.sent.append(message)
         self.on_send()
 
-    def record(self, partition: int, offset: int) -> RangeRecord:
+    def stored(self, partition: int, offsets: Sequence[int]) -> list[RangeRecord]:
         assert partition == 0
-        self.read.append(offset)
-        return RangeRecord(offset, CODEC.encode("descriptors", self.records[offset]), {})
+        self.read += offsets
+        return [RangeRecord(offset, CODEC.encode("descriptors", self.records[offset]), {}) for offset in offsets]
 
     def saw(self, *posts: Descriptors) -> None:
         for one in posts:
@@ -198,7 +195,7 @@ async def test_the_list_with_the_fewest_new_hashes_comes_first(rig: Rig) -> None
 
 async def test_what_its_topic_no_longer_retains_is_not_found(rig: Rig) -> None:
     rig.saw(post(frame(MANY[0], 0)))
-    rig.search._reader = SimpleNamespace(record=lambda *_: None)  # type: ignore[assignment]
+    rig.search._past = past_segments(lambda *_: [])
     rig.imported("list-a", 5, MANY[0].tobytes())
     await rig.searched()
     assert rig.sent == []
