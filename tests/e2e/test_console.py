@@ -92,7 +92,7 @@ def test_a_key_decides_a_second_undoes_it_and_what_stays_is_written(console: Ser
     wait(browser, lambda: urlsplit(browser.current_url).query == urlsplit(JOB).query)
     assert console.site.decisions.keys() == frozenset()
     press(browser, "2")
-    wait(browser, lambda: console.site.decisions.keys() != frozenset())
+    wait(browser, lambda: "/review?post=post-m" in browser.current_url)  # decided, and the page after it has arrived
     browser.back()
     browser.refresh()
     assert "Your decision: Not a copy" in browser.find_element(By.TAG_NAME, "main").text

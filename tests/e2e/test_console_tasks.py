@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 
 from streams.console.openings import Openings
 from streams.console.store.store import Store
@@ -36,13 +37,14 @@ class Hands:
 
     def __init__(self, console: Served, browser: Chrome) -> None:
         self.browser = browser
+        self._console = console
         self._keys = self._clicks = 0
         browser.get(console.origin)
         chromium.requests(browser)  # those before the task
 
     def click(self, selector: str) -> None:
         self._clicks += 1
-        self.browser.find_element(By.CSS_SELECTOR, selector).click()
+        self._one(selector).click()
 
     def press(self, key: str) -> None:
         self._keys += 1
@@ -51,19 +53,27 @@ class Hands:
     def write(self, selector: str, text: str) -> None:
         self.click(selector)
         self._keys += len(text)
-        self.browser.find_element(By.CSS_SELECTOR, selector).send_keys(text)
+        self._one(selector).send_keys(text)
 
     def choose(self, selector: str, files: list[Path]) -> None:
         self._clicks += 1
-        self.browser.find_element(By.CSS_SELECTOR, selector).send_keys("\n".join(map(str, files)))
+        self._one(selector).send_keys("\n".join(map(str, files)))
 
     def until(self, selector: str) -> None:
         wait(self.browser, lambda: bool(self.browser.find_elements(By.CSS_SELECTOR, selector)))
+
+    def until_done(self, *act: str) -> None:
+        """Wait for an act: on a loaded machine a click returns before the form that it sends has arrived."""
+        wait(self.browser, lambda: any(done[: len(act)] == act for done in self._console.actions.done))
 
     def effort(self) -> Effort:
         """Return what it took."""
         made = chromium.requests(self.browser)
         return Effort(self._keys, self._clicks, sum(one.kind == "Document" and not one.follows for one in made))
+
+    def _one(self, selector: str) -> WebElement:
+        self.until(selector)  # the page of the click before may still be on its way
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
 
 
 def fill_more(store: Store) -> None:
@@ -98,7 +108,6 @@ def test_five_tasks_take_few_keys_clicks_and_pages(
         "stop a wrong case": stop_a_wrong_case(Hands(console, browser)),
     }
     assert len(console.site.decisions.keys()) == 10
-    assert [done[:2] for done in console.actions.done[-2:]] == [("pack", "case-a"), ("withdraw", "case-a")]
     assert efforts["decide ten reviews"].keys == 10
     with capsys.disabled():
         for task, effort in efforts.items():
@@ -136,6 +145,7 @@ def find_what_is_overdue(hands: Hands) -> Effort:
 def make_a_police_pack(hands: Hands) -> Effort:
     hands.click("a[href='/cases/case-a']")
     hands.click("form[action$='/evidence'] button")
+    hands.until_done("pack", "case-a")
     return hands.effort()._replace(pages=1)  # the pack itself is no page
 
 
@@ -145,4 +155,5 @@ def stop_a_wrong_case(hands: Hands) -> Effort:
     hands.write("#why", "wrong")
     hands.write("#name", "violet")
     hands.click("form[method=post] button.main")
+    hands.until_done("withdraw", "case-a")
     return hands.effort()
