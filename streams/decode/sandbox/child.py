@@ -17,13 +17,16 @@ from streams.errors import UnprocessableError
 
 _MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Four times the largest record; a child that declares more is compromised."""
+MAX_JOBS = 512
+"""Jobs of one child, two for a medium: whoever takes it over decodes no further strangers' media. A start takes a third
+of a second of the processor, 1 to 2 ms for a medium."""
 _SOON_S = 0.05
 _DRAIN_BYTES = 65_536
 _REASONS = frozenset(get_args(MediaReason))
 
 
 class Child:
-    """A child process that answers one job at a time until it is killed."""
+    """A child process that answers one job at a time, at most 512, until it is killed."""
 
     def __init__(self, process: asyncio.subprocess.Process, files: socket.socket) -> None:
         assert process.stdin is not None
@@ -34,6 +37,7 @@ class Child:
         """The outcome of its layers, once the first answer has been read."""
         self._reading: asyncio.Task[tuple[bytes, bytes]] | None = None
         self._left_s = 0.0
+        self._n_jobs = 0
 
     @classmethod
     async def start(cls, work: str, memory_bytes: int, names: Sequence[str]) -> Self:
@@ -60,12 +64,13 @@ class Child:
 
     @property
     def is_ready(self) -> bool:
-        """True if the process runs and has no job."""
-        return self._reading is None and self._process.returncode is None
+        """True if the process runs, has no job and may get one."""
+        return self._reading is None and self._process.returncode is None and self._n_jobs < MAX_JOBS
 
     def send(self, job: bytes, files: Sequence[int], timeout_s: float) -> None:
         """Send a job and the descriptors of its files; `timeout_s` is the longest time for all its answers together."""
         self._left_s = timeout_s
+        self._n_jobs += 1
         with suppress(ConnectionError):  # the exit of the child is detected on reading
             socket.send_fds(self._files, [JOB], files)
             self._stdin.write(HEADER.pack(len(job), JOB) + job)

@@ -11,6 +11,7 @@ import pytest
 
 from streams.decode.decoder import Decoder
 from streams.decode.media.decoded import MediaInfo
+from streams.decode.sandbox import child
 from streams.decode.sandbox.sandbox import Sandbox
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
@@ -91,6 +92,12 @@ async def test_all_answers_together_have_a_time_limit(sandbox: Sandbox) -> None:
 
 async def test_a_child_is_reused_after_a_good_job(sandbox: Sandbox) -> None:
     assert await answers(sandbox, "pid") == await answers(sandbox, "pid")
+
+
+async def test_a_child_is_replaced_after_its_last_job(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "MAX_JOBS", 2)
+    first, second, third = [await answers(sandbox, "pid") for _ in range(3)]
+    assert first == second != third
 
 
 async def test_an_abandoned_job_does_not_affect_the_next(sandbox: Sandbox) -> None:
