@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from schemas.ids import full_name
 from schemas.messages import Modality
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
@@ -47,8 +48,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def full_name(self) -> str:
-        """Name and version, as in settings, runs and deployments."""
-        return f"{self.name}@{self.version}"
+        """Name and version, as name@version."""
+        return full_name(self.name, self.version)
 
     @property
     def cached_name(self) -> str:

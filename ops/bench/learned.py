@@ -19,6 +19,7 @@ from models.fusion.calibrated import Calibrated
 from models.fusion.line_fit import HeldOut
 from models.fusion.model import FusionModel
 from ops.bench.described import Describers, default_describers, described_set
+from schemas.ids import full_name
 from schemas.messages import Decision, Label, LabelDecision, Policy, Verdict
 from streams.cases.policy import policy_version
 from streams.evaluation.described_set import answer_looks
@@ -73,7 +74,7 @@ def measure(manifest: Manifest, cache: Path | None, seed: int, write: Callable[[
     collector = Collector(live, live)
     for label in labels:
         collector.add(label)
-    learned = refit(collector.labelled(), f"{live.name}@{live.version}", seed)
+    learned = refit(collector.labelled(), full_name(live.name, live.version), seed)
     refitted = Calibrated("calibrated", "refitted", live, learned.file)
     figures = _figures(learned, counted(labels, live, policy), counted(labels, refitted, policy))
     write("\n".join([*report(learned), *_lines(figures), ""]))

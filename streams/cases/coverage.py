@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from schemas.ids import full_name
 from schemas.messages import MODALITIES, Case, Choice, PieceModality, Reference
 from streams.cases.entries import references_of
 from streams.errors import UsageError
@@ -26,12 +27,7 @@ def coverage_gaps(entries: Iterable[Case], choice: Choice) -> list[Gap]:
 
 def described_by(piece: Reference, choice: Choice) -> bool:
     """Return whether the choice's model described this piece."""
-    return bool(model_of(piece) == getattr(choice, piece.modality))
-
-
-def model_of(piece: Reference) -> str:
-    """Return the model that described a piece, as name@version."""
-    return f"{piece.model}@{piece.version}"
+    return bool(full_name(piece.model, piece.version) == getattr(choice, piece.modality))
 
 
 def refuse_uncovered(cases: Mapping[str, Sequence[Case]], choice: Choice) -> None:

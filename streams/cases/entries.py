@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from schemas.ids import full_name
 from schemas.messages import Case, Reference
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
@@ -23,7 +24,7 @@ def case_key(case_id: str) -> str:
 def reference_key(case_id: str, reference: Reference) -> str:
     """Return the key of one piece of a reference, described by one model."""
     piece = f"{reference.reference_id}/{reference.modality}/{reference.segment}"
-    return f"{case_id}/{piece}/{reference.model}@{reference.version}"
+    return f"{case_id}/{piece}/{full_name(reference.model, reference.version)}"
 
 
 def is_terms(reference_id: str) -> bool:

@@ -6,10 +6,11 @@ from contextlib import aclosing
 from functools import partial
 
 from models.audio.model import AudioModel
+from schemas.ids import full_name
 from schemas.messages import Sounds
 from streams.describe.descriptors import describe_sound
 from streams.describe.exact import exact_key
-from streams.describe.known_segments import copied, described_once, input_of, model_names
+from streams.describe.known_segments import copied, described_once, input_of
 from streams.describe.voice import VoiceDescriber
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
@@ -34,7 +35,7 @@ def create(context: Context) -> None:
         message = await asyncio.to_thread(seal.sounds, sealed)
         model = await describer.current()
         anew = partial(asyncio.to_thread, describe_sounds, model, message, key)
-        parts = input_of(message, model_names(model))
+        parts = input_of(message, full_name(model.name, model.version))
         async with aclosing(described_once(inputs, parts, anew, partial(copied, message, key))) as outputs:
             async for output in outputs:
                 yield output

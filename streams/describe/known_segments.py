@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.ids import record_id
 from schemas.messages import Descriptors, Frames, Message, Sounds
-from streams.describe.descriptors import Model, descriptor_key
+from streams.describe.descriptors import descriptor_key
 from streams.describe.exact import exact_digests
 from streams.engine.record import Output
 from streams.reuse.inputs import Inputs
@@ -72,11 +72,6 @@ def copied(message: Frames | Sounds, key: bytes | None, known: Message) -> Outpu
         digests=exact_digests(message.digests, known.vectors, key),
     )
     return Output("descriptors", descriptor_key(segment, modality), found)
-
-
-def model_names(model: Model) -> str:
-    """Return name and version of a model."""
-    return f"{model.name}@{model.version}"
 
 
 def _encoded(value: object) -> bytes:

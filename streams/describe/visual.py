@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from models.registry import Registry
 from models.visual.model import VisualInput, VisualModel
+from schemas.ids import full_name
 from schemas.messages import Choice, FrameHash, Frames
 from streams.describe.batcher import Batcher
 from streams.describe.descriptors import descriptor_key, descriptors, observed
 from streams.describe.exact import exact_digests, exact_key
 from streams.describe.explicit import rater
-from streams.describe.known_segments import copied, described_once, input_of, model_names
+from streams.describe.known_segments import copied, described_once, input_of
 from streams.describe.picture_hashes import picture_hashes
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
@@ -47,7 +48,7 @@ def create(context: Context) -> None:
             hashes = await asyncio.to_thread(picture_hashes, message.frames) if lists else []
             return described(model, message, prepared, vectors, await rate(message), key=key, hashes=hashes)
 
-        parts = input_of(message, model_names(model), lists, rating)
+        parts = input_of(message, full_name(model.name, model.version), lists, rating)
         async with aclosing(described_once(inputs, parts, anew, partial(copied, message, key))) as outputs:
             async for output in outputs:
                 yield output

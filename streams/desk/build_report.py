@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from models.text.terms import n_terms
+from schemas.ids import full_name
 from schemas.messages import (
     Case,
     Delivery,
@@ -18,7 +19,6 @@ from schemas.messages import (
     Takedown,
     Verdict,
 )
-from streams.cases.coverage import model_of
 from streams.cases.entries import references_of
 from streams.cases.four_eyes import confirmation_of
 from streams.cases.reference_reviews import standing_key
@@ -164,7 +164,7 @@ def _matches(evidence: Evidence, file_names: Mapping[str, str]) -> Iterable[Matc
             score=passage.score,
             probability=evidence.probability,
             terms=evidence.terms,
-            model=f"{evidence.model}@{evidence.version}",
+            model=full_name(evidence.model, evidence.version),
         )
 
 
@@ -172,7 +172,7 @@ def _models(pieces: Iterable[Reference]) -> dict[Modality, list[str]]:
     found: dict[Modality, set[str]] = defaultdict(set)
     for piece in pieces:
         if piece.modality != "motion":  # computed, by no model
-            found[piece.modality].add(model_of(piece))
+            found[piece.modality].add(full_name(piece.model, piece.version))
     return {modality: sorted(names) for modality, names in sorted(found.items())}
 
 
@@ -230,7 +230,7 @@ def rows_by_modality(pieces: Iterable[Reference]) -> Counter[str]:
     """Return the number of rows by modality; of several models, the largest."""
     by_model = Counter[tuple[str, str]]()
     for piece in pieces:
-        by_model[piece.modality, model_of(piece)] += piece.vectors.rows
+        by_model[piece.modality, full_name(piece.model, piece.version)] += piece.vectors.rows
     most = Counter[str]()
     for (modality, _), rows in by_model.items():
         most[modality] = max(most[modality], rows)

@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 
 from models.registry import Registry
+from schemas.ids import full_name
 from schemas.matrix import unpack
 from schemas.messages import Case, Choice, Reference
-from streams.cases.coverage import coverage_gaps, described_by, model_of
+from streams.cases.coverage import coverage_gaps, described_by
 from streams.cases.entries import is_terms, read_case, reference_key, references_of
 from streams.describe.exact import exact_key
 from streams.describe.reference_maker import Describers, ReferenceMaker, check_readable, reference_id
@@ -103,7 +104,7 @@ def _phrases_of(old: Reference, phrases: Sequence[str], registry: Registry, n_ph
     """
     if not old.vectors.rows:
         return []
-    similarity = unpack(old.vectors) @ registry.text(model_of(old)).describe(phrases).T
+    similarity = unpack(old.vectors) @ registry.text(full_name(old.model, old.version)).describe(phrases).T
     if not (np.max(similarity, axis=1) > _SAME).all():
         raise UsageError(_not_own(n_phrases))
     return [phrases[number] for number in np.argmax(similarity, axis=1)]
@@ -114,4 +115,4 @@ def _not_own(n_phrases: int) -> str:
 
 
 def _identity(piece: Reference) -> tuple[str, str, int, str]:
-    return piece.reference_id, piece.modality, piece.segment, model_of(piece)
+    return piece.reference_id, piece.modality, piece.segment, full_name(piece.model, piece.version)

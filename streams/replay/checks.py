@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 
 from schemas.codec import Codec, WireError
+from schemas.ids import full_name
 from schemas.messages import MODALITIES, Case, Choice, Modality, Run
 from streams.engine.record import Record
 from streams.errors import UsageError
@@ -37,7 +38,7 @@ def check_source(source: str, live: Choice, wanted: Choice) -> set[Modality]:
 def check_described(entries: Iterable[Case], choice: Choice, changed: set[Modality]) -> None:
     """Raise a UsageError if a changed model has described no open case, so that it could find none."""
     described = {
-        (entry.reference.modality, f"{entry.reference.model}@{entry.reference.version}")
+        (entry.reference.modality, full_name(entry.reference.model, entry.reference.version))
         for entry in entries
         if entry.reference is not None and not entry.benign
     }

@@ -10,6 +10,7 @@ import msgspec
 from models.fusion.calibrated import Calibrated, CalibrationFile
 from models.fusion.line_fit import LEAST_SLOPE, HeldOut, Scores, fit_line, hold_out
 from models.manifest import write_atomically
+from schemas.ids import full_name
 from streams.errors import UsageError
 from streams.live_models.promotion import read_state
 from streams.replay.labelled import Labelled, read_labelled
@@ -43,7 +44,7 @@ class Learned(msgspec.Struct, frozen=True):
     @property
     def full_name(self) -> str:
         """Name and version of the candidate: the version is a digest of its file."""
-        return f"{NAME}@{hashlib.sha256(self.content).hexdigest()[:12]}"
+        return full_name(NAME, hashlib.sha256(self.content).hexdigest()[:12])
 
 
 def learn(settings: Settings, seed: int) -> Learned:
@@ -59,7 +60,7 @@ def learn(settings: Settings, seed: int) -> Learned:
     state = read_state(settings)
     live = state.registry.fusion(state.history.live.fusion)
     base = live.base if isinstance(live, Calibrated) else live
-    return refit(read_labelled(settings, base, live), f"{base.name}@{base.version}", seed)
+    return refit(read_labelled(settings, base, live), full_name(base.name, base.version), seed)
 
 
 def refit(found: Labelled, base: str, seed: int) -> Learned:

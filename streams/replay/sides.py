@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from schemas.ids import full_name
 from schemas.messages import Decision, Modality, Policy, PostRef, Verdict
 from streams.cases.policy import RANK
 
@@ -56,7 +57,7 @@ def summary(verdict: Verdict) -> VerdictSummary:
     for evidence in verdict.evidence:
         strongest = best.get(evidence.modality)
         if strongest is None or evidence.probability > strongest.probability:
-            model = f"{evidence.model}@{evidence.version}"
+            model = full_name(evidence.model, evidence.version)
             best[evidence.modality] = BestEvidence(model, evidence.score, evidence.probability)
     return VerdictSummary(
         post=verdict.post,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
+from schemas.ids import full_name
 from schemas.messages import PostRef
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # they double the number of series, and a counter's reset shows a restart too
@@ -201,11 +202,11 @@ def model_loaded(modality: str, model: str, version: str, provider: str, seconds
     _loaded.add((modality, model, version, provider))
 
 
-def model_in_use(modality: str, full_name: str) -> None:
+def model_in_use(modality: str, model: str) -> None:
     """Record which loaded model of a modality is in use, "name@version"."""
     for labels in _loaded:
         if labels[0] == modality:
-            MODEL_INFO.labels(*labels).set(f"{labels[1]}@{labels[2]}" == full_name)
+            MODEL_INFO.labels(*labels).set(full_name(labels[1], labels[2]) == model)
 
 
 def observe_end_to_end(post: PostRef, until: str, at: datetime) -> None:

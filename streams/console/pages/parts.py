@@ -6,6 +6,7 @@ from typing import NamedTuple
 from litestar.exceptions import NotFoundException
 from markupsafe import Markup
 
+from schemas.ids import full_name
 from schemas.messages import Evidence, Modality
 from streams.console.site import Site
 from streams.console.store.cases import CaseRow
@@ -68,7 +69,7 @@ def _shown(t: Words, one: Evidence, number: int, name: str) -> ShownMatch:
     drawing = (
         None if one.modality == "text" else timeline(_stretches(one), t("match.drawing", lines=" ".join(lines[:3])))
     )
-    model = f"{one.model}@{one.version}"
+    model = full_name(one.model, one.version)
     n_more = max(0, len(lines) - _MAX_LINES)
     return ShownMatch(one.modality, one.probability, one.score, lines[:_MAX_LINES], n_more, drawing, model, number)
 

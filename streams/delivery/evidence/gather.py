@@ -5,8 +5,8 @@ from datetime import datetime
 import msgspec
 import structlog
 
+from schemas.ids import full_name
 from schemas.messages import Case, CaseKind, Delivery, Policy, Standing, Takedown
-from streams.cases.coverage import model_of
 from streams.cases.entries import TOPIC as CASES
 from streams.cases.entries import is_terms
 from streams.cases.reference_reviews import read_reviews
@@ -147,7 +147,8 @@ def _references(found: list[str], entries: list[Case]) -> list[ReferenceFacts]:
             ReferenceFacts(
                 number=number, reference_id=reference_id,
                 duration_s=max((piece.duration_s for piece in own), default=0.0),
-                modalities=sorted({piece.modality for piece in own}), models=sorted({model_of(piece) for piece in own}),
+                modalities=sorted({piece.modality for piece in own}),
+                models=sorted({full_name(piece.model, piece.version) for piece in own}),
             )
         )  # fmt: skip
     return facts

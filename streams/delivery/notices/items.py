@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from schemas.ids import full_name
 from schemas.messages import Evidence, NoticeItem, NoticeMatch, PostRef, Takedown, shared_fields
 from streams.delivery.notices.lines import one_line, one_url
 
@@ -65,4 +66,4 @@ def _best(evidence: Iterable[Evidence]) -> list[Evidence]:
 
 def _match(evidence: Evidence) -> NoticeMatch:
     fields = shared_fields(evidence, NoticeMatch, without={"model"})
-    return NoticeMatch(**fields, model=f"{evidence.model}@{evidence.version}")
+    return NoticeMatch(**fields, model=full_name(evidence.model, evidence.version))

@@ -13,9 +13,10 @@ from PIL import Image
 from models.audio.model import AudioModel
 from models.registry import Registry
 from models.visual.model import VisualModel
+from schemas.ids import full_name
 from schemas.messages import Frame, Frames, Sounds, Thumbnail
 from streams.describe.audio import describe_sounds
-from streams.describe.known_segments import copied, described_once, input_of, model_names
+from streams.describe.known_segments import copied, described_once, input_of
 from streams.describe.visual import describe_frames
 from streams.engine.dead_letter_limit import DeadLetterLimit
 from streams.engine.guard import Guard
@@ -67,7 +68,7 @@ class System:
         known = inputs(stage, self.log, self.entries)
 
         async def handler(message: Any, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
-            parts = input_of(message, model_names(model), *shapes)
+            parts = input_of(message, full_name(model.name, model.version), *shapes)
             copy = partial(copied, message, KEY)
             async for output in described_once(known, parts, partial(self._anew, message), copy):
                 yield output
