@@ -13,7 +13,7 @@ from faust.streams import Stream
 from faust.types import EventT, StreamT
 from faust.types.tuples import Message
 
-from streams.engine.faust_driver import Consumer
+from streams.engine.faust_driver.consumer import Consumer
 from streams.engine.guard import Guard
 from streams.engine.isolation import Isolation
 from streams.engine.record import Record

@@ -12,7 +12,7 @@ import structlog
 
 from schemas.topics import TOPICS
 from streams.engine.context import Context
-from streams.engine.faust_driver import StageApp, Transport
+from streams.engine.faust_driver.transport import StageApp, Transport
 from streams.engine.shared import Shared
 from streams.kafka.clients import worker_credentials
 from streams.settings import Settings

@@ -12,7 +12,7 @@ from schemas.messages import Message
 from schemas.topics import TOPICS
 from streams.engine.agent import AgentRunner
 from streams.engine.dead_letter_limit import DeadLetterLimit
-from streams.engine.faust_driver import Transport, is_too_large
+from streams.engine.faust_driver.transport import Transport, is_too_large
 from streams.engine.guard import Guard
 from streams.engine.outage import retry_while_unreachable
 from streams.engine.record import Handler, Position

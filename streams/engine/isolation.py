@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from faust.types.tuples import TP
 
-from streams.engine.faust_driver import Consumer
+from streams.engine.faust_driver.consumer import Consumer
 from streams.engine.guard import Guard
 from streams.engine.record import Record
 from streams.engine.waiting import waiting

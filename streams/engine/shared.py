@@ -8,7 +8,8 @@ from typing import cast
 import faust
 
 from streams.cases.open_cases import OpenCases
-from streams.engine.faust_driver import ANSWER_S, Consumer, within
+from streams.engine.faust_driver.consumer import Consumer
+from streams.engine.faust_driver.limited_wait import ANSWER_S, within
 from streams.engine.isolation import Isolation
 from streams.kafka.clients import create_codec
 from streams.live_models.live import LiveModels

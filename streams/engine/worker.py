@@ -13,7 +13,7 @@ import mode
 import structlog
 
 from streams.engine.app import create_apps
-from streams.engine.faust_driver import Transport
+from streams.engine.faust_driver.transport import Transport
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.telemetry.metrics_server import serve_metrics

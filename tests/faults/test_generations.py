@@ -9,7 +9,7 @@ from faust.transport.drivers.aiokafka import Consumer as StockConsumer
 from faust.types.tuples import TP, Message
 
 from streams.engine.app import _faust_app
-from streams.engine.faust_driver import Consumer
+from streams.engine.faust_driver.consumer import Consumer
 from streams.settings import load_settings
 
 _TP = TP("posts", 0)

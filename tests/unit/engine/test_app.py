@@ -15,10 +15,11 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from schemas.topics import TOPICS
-from streams.engine import faust_driver as driver
 from streams.engine.agent import _record
 from streams.engine.app import _faust_app, create_apps
 from streams.engine.context import Context
+from streams.engine.faust_driver.consumer import Consumer
+from streams.engine.faust_driver.consumer_thread import Assignor, ConsumerThread
 from streams.errors import TransientError, UnprocessableError, UsageError
 from streams.match.milvus_archive import MilvusArchive
 from streams.settings import Settings, load_settings
@@ -117,13 +118,13 @@ async def test_new_partitions_and_a_recreated_topic_are_looked_for_every_30_s(se
 
 
 @pytest.fixture
-async def consumer(settings: Settings) -> AsyncIterator[driver.Consumer]:
+async def consumer(settings: Settings) -> AsyncIterator[Consumer]:
     """Give our driver's consumer in a real app that is not started."""
     app = _faust_app("trial", settings)
     app.topics.acks_enabled_for = lambda _: True  # type: ignore[method-assign,assignment]  # agents set it when they run
     app.consumer_generation_id = 7
     made = app.transport.create_consumer(callback=_never, on_partitions_revoked=_never, on_partitions_assigned=_never)
-    assert isinstance(made, driver.Consumer)
+    assert isinstance(made, Consumer)
     yield made
     made._thread.thread_loop.close()  # the thread that would close its loop never ran
 
@@ -132,7 +133,7 @@ async def _never(_: object) -> None:
     raise AssertionError("nothing is fetched here")
 
 
-def read(consumer: driver.Consumer, offset: int, generation_id: int = 7) -> ConsumerMessage:
+def read(consumer: Consumer, offset: int, generation_id: int = 7) -> ConsumerMessage:
     record: dict[str, Any] = {"timestamp": 0.0, "timestamp_type": 0, "headers": None, "key": b"k", "value": b"v"}
     place: dict[str, Any] = {"topic": "trial.posts", "partition": 0, "offset": offset, "generation_id": generation_id}
     message = ConsumerMessage(**place, **record, checksum=None)
@@ -140,18 +141,18 @@ def read(consumer: driver.Consumer, offset: int, generation_id: int = 7) -> Cons
     return message
 
 
-def acked(consumer: driver.Consumer) -> list[int]:
+def acked(consumer: Consumer) -> list[int]:
     return list(consumer._acked[TP("trial.posts", 0)])
 
 
-async def test_fausts_own_ack_is_ignored(consumer: driver.Consumer) -> None:
+async def test_fausts_own_ack_is_ignored(consumer: Consumer) -> None:
     message = read(consumer, 0)
     assert not consumer.ack(message)
     assert acked(consumer) == []
     assert message in consumer._unacked_messages
 
 
-async def test_what_is_finished_is_acked_once(consumer: driver.Consumer) -> None:
+async def test_what_is_finished_is_acked_once(consumer: Consumer) -> None:
     message = read(consumer, 0)
     assert consumer.finish(message)
     assert not consumer.finish(message)
@@ -159,7 +160,7 @@ async def test_what_is_finished_is_acked_once(consumer: driver.Consumer) -> None
     assert message not in consumer._unacked_messages
 
 
-async def test_a_record_that_two_agents_read_is_finished_when_both_have_finished_it(consumer: driver.Consumer) -> None:
+async def test_a_record_that_two_agents_read_is_finished_when_both_have_finished_it(consumer: Consumer) -> None:
     first, second = read(consumer, 0), read(consumer, 1)
     for message in (first, second):
         message.incref(2)
@@ -172,7 +173,7 @@ async def test_a_record_that_two_agents_read_is_finished_when_both_have_finished
     assert consumer._new_offset(TP("trial.posts", 0)) == 2
 
 
-async def test_what_faust_acked_before_can_still_be_finished(consumer: driver.Consumer) -> None:
+async def test_what_faust_acked_before_can_still_be_finished(consumer: Consumer) -> None:
     message = read(consumer, 0)
     message.ack(consumer)
     assert acked(consumer) == []
@@ -180,7 +181,7 @@ async def test_what_faust_acked_before_can_still_be_finished(consumer: driver.Co
     assert acked(consumer) == [0]
 
 
-async def test_what_was_read_before_a_rebalance_is_not_acked_after_it(consumer: driver.Consumer) -> None:
+async def test_what_was_read_before_a_rebalance_is_not_acked_after_it(consumer: Consumer) -> None:
     old, new = read(consumer, 0, generation_id=6), read(consumer, 1)
     assert not consumer.finish(old)
     assert consumer.finish(new)
@@ -189,7 +190,7 @@ async def test_what_was_read_before_a_rebalance_is_not_acked_after_it(consumer: 
 
 
 async def test_a_changelog_that_is_no_longer_fetched_is_no_error(
-    consumer: driver.Consumer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     changelog = TP("trial.fusion-state", 0)
     state = SimpleNamespace(state_value=lambda _: SimpleNamespace(timestamp=None, highwater=None), active=True)
@@ -210,18 +211,18 @@ async def test_our_fetch_wait_reaches_the_client(settings: Settings, monkeypatch
         _fetch_max_wait_ms=1500, _isolation_level="read_uncommitted", _partition_assignment_strategy=strategy
     )
     monkeypatch.setattr(AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: client)
-    thread = object.__new__(driver.ConsumerThread)
+    thread = object.__new__(ConsumerThread)
     thread._assignor = strategy[0]
     thread._create_worker_consumer(SimpleNamespace(fetch_wait_ms=settings.fetch_wait_ms))
     assert client._fetch_max_wait_ms == settings.fetch_wait_ms
     assert client._isolation_level == "read_committed"
-    assert client._partition_assignment_strategy == [driver.Assignor]
+    assert client._partition_assignment_strategy == [Assignor]
 
 
 async def test_a_client_that_keeps_its_fetch_wait_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: SimpleNamespace())
     with pytest.raises(RuntimeError, match="_fetch_max_wait_ms"):
-        object.__new__(driver.ConsumerThread)._create_worker_consumer(SimpleNamespace(fetch_wait_ms=1))
+        object.__new__(ConsumerThread)._create_worker_consumer(SimpleNamespace(fetch_wait_ms=1))
 
 
 async def test_the_client_in_use_keeps_its_fetch_wait_where_we_set_it() -> None:

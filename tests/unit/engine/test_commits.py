@@ -7,7 +7,7 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.types.tuples import TP
 
-from streams.engine import faust_driver
+from streams.engine.faust_driver import consumer_thread
 from tests.support.deadline import DEADLINE_S
 
 GONE, LEFT = TP("texts", 9), TP("texts", 0)
@@ -32,8 +32,8 @@ class Broker:
         self.committed |= commits.keys()
 
 
-def thread(broker: Broker) -> faust_driver.ConsumerThread:
-    made = object.__new__(faust_driver.ConsumerThread)
+def thread(broker: Broker) -> consumer_thread.ConsumerThread:
+    made = object.__new__(consumer_thread.ConsumerThread)
     made.__dict__.update(_ensure_consumer=lambda: broker, assignment=lambda: {GONE, LEFT})
     return made
 
@@ -51,7 +51,7 @@ async def test_a_commit_leaves_out_a_partition_that_no_longer_exists() -> None:
 async def test_a_commit_that_is_being_tried_goes_on_without_the_partition_that_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(faust_driver, "_LOOK_S", 0.01)
+    monkeypatch.setattr(consumer_thread, "_LOOK_S", 0.01)
     broker = Broker(10)
     broker.partitions = None  # the topic is being created again
     committing = asyncio.create_task(commit(broker))

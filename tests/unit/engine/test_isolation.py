@@ -8,7 +8,7 @@ from typing import Any, cast
 from faust.types.tuples import TP
 
 from streams.engine.commit_notes import CommitNotes, Note
-from streams.engine.faust_driver import Consumer
+from streams.engine.faust_driver.consumer import Consumer
 from streams.engine.guard import Guard
 from streams.engine.isolation import Isolation
 from streams.engine.record import Record

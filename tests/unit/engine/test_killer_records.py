@@ -13,7 +13,7 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.types.tuples import TP, ConsumerMessage
 
 from streams.engine.app import _faust_app
-from streams.engine.faust_driver import Consumer
+from streams.engine.faust_driver.consumer import Consumer
 from streams.engine.isolation import Isolation
 from streams.engine.record import Record
 from streams.engine.window import Window
