@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from schemas.messages import Delivery, State
-from streams.delivery.plan import RETRIES_S, Progress, Step, next_step
+from streams.delivery.after_step import RETRIES_S
+from streams.delivery.plan import Step, next_step
 from streams.delivery.platforms.registry import Platform
+from streams.delivery.progress import Progress
 from streams.desk import case_report
 
 _BEGINS: frozenset[State] = frozenset({"issued", "reappeared", "removed", "gone_before_notice"})

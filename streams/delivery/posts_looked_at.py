@@ -3,8 +3,8 @@
 from schemas.messages import Takedown
 from streams.delivery.looks.look import Finding, Look
 from streams.delivery.looks.make import make_look
-from streams.delivery.plan import Progress
 from streams.delivery.platforms.registry import Registry
+from streams.delivery.progress import Progress
 from streams.settings import Settings
 
 

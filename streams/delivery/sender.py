@@ -12,8 +12,8 @@ from streams.delivery.channels.channel import Answer, Channel
 from streams.delivery.channels.limits import Gate
 from streams.delivery.channels.make import make_channel
 from streams.delivery.notices.write import NoticeError, write_notice
-from streams.delivery.plan import Progress
 from streams.delivery.platforms.registry import Platform, Registry
+from streams.delivery.progress import Progress
 from streams.delivery.sent import Sent
 from streams.errors import UsageError
 from streams.settings import Settings

@@ -8,7 +8,7 @@ from schemas.ids import record_id
 from schemas.messages import Delivery, DeliveryKind, DeliveryOutcome, Notice, Takedown
 from streams.delivery.channels.channel import Answer
 from streams.delivery.looks.look import Finding
-from streams.delivery.plan import Progress
+from streams.delivery.progress import Progress
 from streams.secrets.redaction import masked
 
 

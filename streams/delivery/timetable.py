@@ -8,8 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 from streams.delivery.deadline_timers import DeadlineTimers
-from streams.delivery.plan import Progress, Step, is_over, next_step
+from streams.delivery.plan import Step, is_over, next_step
 from streams.delivery.platforms.registry import Platform
+from streams.delivery.progress import Progress
 from streams.fusion.join_window import Store
 
 _DECODER = msgspec.msgpack.Decoder(Progress)

@@ -13,8 +13,8 @@ from schemas.messages import Delivery, Message, Policy, Takedown
 from streams.delivery.channels.channel import Answer
 from streams.delivery.deliverer import Deliverer
 from streams.delivery.looks.look import Finding
-from streams.delivery.plan import Progress
 from streams.delivery.platforms.registry import Platform, Registry
+from streams.delivery.progress import Progress
 from streams.delivery.sent import Sent
 from streams.takedown.life import chained, step
 from tests.unit.made_messages import NOW, post_ref, takedown

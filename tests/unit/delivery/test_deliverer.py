@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
+from streams.delivery.after_step import RETRIES_S
 from streams.delivery.channels.channel import Answer
 from streams.delivery.looks.look import Finding, Outcome
-from streams.delivery.plan import RETRIES_S
 from tests.unit.delivery.made_delivery import DAY, HOUR, MAIL, MINUTE, WEBHOOK, KilledError, Rig
 from tests.unit.made_messages import delivery
 

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.messages import AppliedLabel, LabelDecision
 from streams.cases.open_cases import OpenCases
-from streams.delivery.plan import Progress
 from streams.delivery.platforms.registry import load_registry
+from streams.delivery.progress import Progress
 from streams.delivery.sender import NoticeSender
 from streams.settings import load_settings
 from tests.unit.delivery.notices.made_notices import case, filer

@@ -16,7 +16,7 @@ from streams import cli
 from streams.delivery import steps_taken
 from streams.delivery.channels.channel import Answer
 from streams.delivery.looks.look import Finding
-from streams.delivery.plan import Progress
+from streams.delivery.progress import Progress
 from streams.desk.hits.settings import HookSettings
 from streams.engine.guard import dead_letter
 from streams.errors import UnprocessableError
