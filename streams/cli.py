@@ -19,6 +19,7 @@ from streams.commands import (
     answers,
     audit,
     case,
+    case_decisions,
     check,
     dead_letters,
     doctor,
@@ -39,7 +40,6 @@ from streams.commands import (
 )
 from streams.commands.console import console, use_plain_types
 from streams.commands.needs import needs
-from streams.commands.review import app as review_app
 from streams.errors import UsageError
 from streams.secrets.redaction import masked
 from streams.settings import load_settings
@@ -48,6 +48,7 @@ from streams.telemetry.logs import configure_logging, configure_service_logging
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Find copies of a victim's videos and get them taken down."
 )
+case.app.add_typer(case_decisions.app)
 app.add_typer(case.app, name="case")
 app.add_typer(takedown.app, name="takedown")
 app.add_typer(feed.app, name="feed")
@@ -56,12 +57,11 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(keys.app, name="keys")
 app.command("doctor")(doctor.doctor)
-app.add_typer(review_app)
+app.add_typer(review.app)
 app.add_typer(promote.app)
 app.command("answers")(answers.answers)
 app.command("check")(check.check)
 app.command("console")(pages.console)
-app.add_typer(review.app)
 app.add_typer(replay.app, name="replay")
 app.add_typer(shadow.app, name="shadow")
 app.command("learn")(learn.learn)

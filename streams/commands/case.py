@@ -1,4 +1,4 @@
-"""`jikimi case`: cases, allow-lists, and reviews of references."""
+"""`jikimi case`: cases and allow-lists opened, extended, described and shown."""
 
 import asyncio
 from pathlib import Path
@@ -8,28 +8,19 @@ import typer
 
 from schemas.messages import CaseKind
 from streams.audit.acting import acting
-from streams.commands.console import console
 from streams.commands.hints import hint, hint_workers
 from streams.commands.needs import needs
 from streams.commands.opening import open_and_note
-from streams.commands.reason import reason
+from streams.commands.reason import Why, reason
 from streams.errors import UsageError
 from streams.rights.person import current_person
-from streams.settings import Settings, load_settings
+from streams.settings import load_settings
 
 app = typer.Typer(
     no_args_is_help=True, help="Open, show and withdraw cases; allow harmless media; review quarantined references."
 )
 
-_Officer = Annotated[
-    str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
-]
 _Yes = Annotated[bool, typer.Option("--yes", help="Open it without asking, whatever the warnings.")]
-_Why = Annotated[str, typer.Option(help="The reason; it is stored.")]
-_WAIT_S = 300.0
-_Wait = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0, help="How long the broker may take to compact what was erased.")
-]
 
 
 @app.command("add")
@@ -50,7 +41,7 @@ def case_add(  # noqa: PLR0917 - options are passed by name
     approve: Annotated[
         bool, typer.Option("--approve", help="A person approves each notice before it is sent.")
     ] = False,
-    why: _Why = "",
+    why: Why = "",
     yes: _Yes = False,
 ) -> None:
     """Open a case: describe its files on this machine and send the descriptors."""
@@ -82,7 +73,7 @@ def case_extend(  # noqa: PLR0917 - options are passed by name
     phrase: Annotated[
         list[str] | None, typer.Option(help="A further sentence with which reposts are announced.")
     ] = None,
-    why: _Why = "",
+    why: Why = "",
     yes: _Yes = False,
 ) -> None:
     """Add references and terms to an open case; what only they find waits for a second person where cases do."""
@@ -105,7 +96,7 @@ def case_search(
     stop: Annotated[
         bool, typer.Option("--stop", help="Search for none of its words any more, and erase them.")
     ] = False,
-    why: _Why = "",
+    why: Why = "",
 ) -> None:
     """Keep words of a case on this machine, for which `jikimi feed search` asks platforms; without words, show them.
 
@@ -135,7 +126,7 @@ def case_search(
 def case_allow(
     name: Annotated[str, typer.Argument(help="What the files show, such as 'intro of channel 5'.")],
     files: Annotated[list[Path], typer.Argument(help="Harmless files; they stay on this machine.")],
-    why: _Why = "",
+    why: Why = "",
     yes: _Yes = False,
 ) -> None:
     """Allow the pictures and sounds of these files: logos, intros, test cards, songs that posts share with references.
@@ -164,7 +155,7 @@ def case_describe(
             "--with", metavar="CHANGES", help="Models beside the live ones, such as visual=NAME@VERSION,text=NAME."
         ),
     ] = "",
-    why: _Why = "",
+    why: Why = "",
 ) -> None:
     """Describe a case's own files by further models, before these are replayed or promoted."""
     from streams.desk.describe_case import describe_case  # noqa: PLC0415 - likewise
@@ -210,100 +201,3 @@ def case_show(
     asyncio.run((print_case_json if json else print_case)(settings, case_id, print))
     if not json:
         hint_workers(settings)
-
-
-@app.command("quarantine")
-@needs("read")
-def case_quarantine() -> None:
-    """Show the references under quarantine after a flood of matches, and how many takedowns are held for each."""
-    from streams.desk.own_cases import visible_cases  # noqa: PLC0415 - likewise
-    from streams.desk.reviewing import print_quarantined  # noqa: PLC0415 - likewise
-
-    settings = load_settings()
-    print_quarantined(settings, console, visible_cases(settings, current_person(settings), "read"))
-
-
-@app.command("confirm")
-@needs("confirm")
-def case_confirm(
-    case_id: Annotated[str | None, typer.Argument(help="Case that another person opened.")] = None,
-    reference_id: Annotated[
-        str | None, typer.Argument(help="Only this reference: its takedowns are never held after a flood again.")
-    ] = None,
-    without_opener: Annotated[
-        bool, typer.Option("--without-opener", help="Every waiting case from before cases had an opener, once.")
-    ] = False,
-    why: _Why = "",
-    officer: _Officer = "desk",
-) -> None:
-    """Confirm a case as its second person, or one of its references: takedowns held for it are issued."""
-    if (case_id is None) is not without_opener:
-        raise UsageError("name the case to confirm, or give --without-opener")
-    settings, why = load_settings(), reason(why)
-    if case_id is None:
-        _confirm_without_opener(settings, officer, why)
-    elif reference_id is None:
-        _confirm_case(settings, case_id, officer, why)
-    else:
-        _confirm_reference(settings, case_id, reference_id, officer, why)
-    if case_id is not None:
-        hint(f"`jikimi case show {case_id}` shows the takedowns that were held for it")
-
-
-def _confirm_case(settings: Settings, case_id: str, officer: str, why: str) -> None:
-    from streams.desk.confirm_case import CaseConfirmation, confirm_case  # noqa: PLC0415 - likewise
-
-    person = current_person(settings)
-    with acting(settings, person, "confirm", case_id, why, detail=f"as {officer}"):
-        confirm_case(settings, CaseConfirmation(case_id, person.name, officer, why))
-
-
-def _confirm_reference(settings: Settings, case_id: str, reference_id: str, officer: str, why: str) -> None:
-    from streams.desk.reviewing import ReviewRequest, confirm_reference  # noqa: PLC0415 - likewise
-
-    person = current_person(settings)
-    with acting(settings, person, "confirm", f"{case_id}/{reference_id}", why, detail=f"as {officer}"):
-        confirm_reference(settings, ReviewRequest(case_id, reference_id, officer, why, person.name))
-
-
-def _confirm_without_opener(settings: Settings, officer: str, why: str) -> None:
-    from streams.desk.confirm_case import waiting_without_opener  # noqa: PLC0415 - likewise
-
-    for case in waiting_without_opener(settings):
-        _confirm_case(settings, case.case_id, officer, why)
-        print(f"{case.case_id}  opened {case.opened_at:%Y-%m-%d %H:%M} UTC")  # noqa: T201
-
-
-@app.command("deconfirm")
-@needs("withdraw")
-def case_deconfirm(
-    case_id: str, reference_id: str, why: _Why = "", officer: _Officer = "desk", wait: _Wait = _WAIT_S
-) -> None:
-    """Erase a reference that is not the victim's: it no longer matches, and takedowns on it alone are withdrawn."""
-    from streams.commands.withdrawing import deconfirm  # noqa: PLC0415 - likewise
-    from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
-
-    settings = load_settings()
-    require_case(settings, current_person(settings), "withdraw", case_id)
-    deconfirm(settings, case_id, reference_id, why, officer, wait)
-
-
-@app.command("withdraw")
-@needs("withdraw")
-def case_withdraw(  # noqa: PLR0917 - options are passed by name
-    case_id: str,
-    why: _Why = "",
-    officer: _Officer = "desk",
-    yes: Annotated[bool, typer.Option("--yes", help="Withdraw it without asking.")] = False,
-    wait: _Wait = _WAIT_S,
-    json: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Also write the proof to this file.")
-    ] = None,
-) -> None:
-    """Erase a case or an allow-list and prove it; a case's pending takedowns are withdrawn."""
-    from streams.commands.withdrawing import WithdrawRequest, withdraw  # noqa: PLC0415 - likewise
-    from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
-
-    settings = load_settings()
-    require_case(settings, current_person(settings), "withdraw", case_id)
-    withdraw(settings, WithdrawRequest(case_id, why, officer, yes=yes, wait_s=wait, json=json))

@@ -8,6 +8,7 @@ import typer
 from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
+from streams.commands.reason import Why
 from streams.commands.reason import reason as asked
 from streams.rights.person import current_person
 from streams.settings import load_settings
@@ -65,7 +66,7 @@ def letters_redrive(  # noqa: PLR0917 - the options of the command
     since: Since = None,
     again: Annotated[bool, typer.Option("--again", help="Also those that were redriven before.")] = False,
     rate: Annotated[float, typer.Option(help="Limit of records a second; 0 is no limit.", min=0)] = 20,
-    why: Annotated[str, typer.Option(help="The reason; it is stored.")] = "",
+    why: Why = "",
 ) -> None:
     """Write the original records back to their topics, once the cause is fixed; each once, also after a kill."""
     from streams.engine.redrive import redrive  # noqa: PLC0415 - likewise

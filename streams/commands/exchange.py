@@ -13,7 +13,7 @@ from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.hints import hint, hint_workers
 from streams.commands.needs import needs
-from streams.commands.reason import reason
+from streams.commands.reason import Why, reason
 from streams.errors import UsageError
 from streams.rights.person import current_person
 from streams.settings import load_settings
@@ -29,7 +29,6 @@ _Format = Annotated[
 ]
 _Out = Annotated[Path, typer.Option(metavar="FILE", help="File to write.")]
 _Member = Annotated[int, typer.Option(min=0, help="Our number at NCMEC or ThreatExchange.")]
-_Why = Annotated[str, typer.Option(help="The reason; it is stored.")]
 _Name = Annotated[
     str, typer.Option("--list", metavar="NAME", help="Name of the list, of a-z, 0-9 and -; its case is list-NAME.")
 ]
@@ -46,7 +45,7 @@ def exchange_export(  # noqa: PLR0917 - options are passed by name
     tmk: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Folder for TMK+PDQF of the videos, each ID.tmk.")
     ] = None,
-    why: _Why = "",
+    why: Why = "",
 ) -> None:
     """Write MD5 of a case's files and PDQ of their pictures, for a list of others."""
     from streams.desk.own_cases import require_case  # noqa: PLC0415 - only this command needs it
@@ -100,7 +99,7 @@ def exchange_import(  # noqa: PLR0917 - options are passed by name
     ] = None,
     minor: Annotated[bool, typer.Option("--minor", help="The victims are minors.")] = False,
     whole: Annotated[bool, typer.Option("--whole", help="The files are all of the list, not changes.")] = False,
-    why: _Why = "",
+    why: Why = "",
 ) -> None:
     """Compare posts with a list of others from now on, for reviews only; one broken line, and nothing is imported."""
     from streams.exchange.formats import FORMATS  # noqa: F401, PLC0415 - only this command needs it

@@ -7,13 +7,11 @@ import typer
 from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
-from streams.commands.reason import reason
+from streams.commands.reason import Why, reason
 from streams.errors import UsageError
 from streams.rights.person import current_person
 from streams.sealing.purposes import PURPOSES
 from streams.settings import load_settings
-
-Why = Annotated[str, typer.Option(help="The reason; it is stored.")]
 
 app = typer.Typer(no_args_is_help=True, help="Make, list, rotate and destroy the keys that seal media on the broker.")
 

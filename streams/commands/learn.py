@@ -8,7 +8,7 @@ import typer
 from streams.audit.acting import acting
 from streams.commands.hints import hint
 from streams.commands.needs import needs
-from streams.commands.reason import reason
+from streams.commands.reason import Why, reason
 from streams.rights.person import current_person
 from streams.settings import load_settings
 
@@ -19,7 +19,7 @@ def learn(
         "var/learned"
     ),
     seed: Annotated[int, typer.Option(help="Seed of the folds and of the interval.", min=0)] = 0,
-    why: Annotated[str, typer.Option(help="The reason; it is stored.")] = "",
+    why: Why = "",
 ) -> None:
     """Refit fusion's calibration to the labels of reviewed posts; write a candidate if unseen cases gain by it.
 

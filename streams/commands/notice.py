@@ -10,7 +10,7 @@ import typer
 
 from streams.audit.acting import acting
 from streams.commands.needs import needs
-from streams.commands.reason import reason
+from streams.commands.reason import Why, reason
 from streams.rights.person import current_person
 from streams.settings import load_settings
 
@@ -45,7 +45,7 @@ def notice_bundle(
     platform: Annotated[str, typer.Option(metavar="NAME", help="Platform's name in the registry, such as bluesky.")],
     lang: _Language = "",
     html: _Html = None,
-    why: Annotated[str, typer.Option(help="The reason; it is stored.")] = "",
+    why: Why = "",
 ) -> None:
     """Show one notice for all posts of a case that are pending on a platform.
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
+from streams.commands.reason import Why
 from streams.errors import UsageError
 from streams.rights.person import current_person
 from streams.settings import load_settings
@@ -42,7 +43,7 @@ def replay(  # noqa: PLR0917 - the options of the command
     with_: Annotated[str, typer.Option("--with", metavar="CHANGES", help=WITH)] = "",
     max_rate: Annotated[float, typer.Option(help="Limit of records a second; 0 is no limit.", min=0)] = 0,
     nice: Annotated[int, typer.Option(help="Niceness of the process.", min=0, max=19)] = 10,
-    why: Annotated[str, typer.Option(help="The reason; it is stored.")] = "",
+    why: Why = "",
 ) -> None:
     """Replay a span of recorded traffic; the same command resumes it after a kill."""
     if context.invoked_subcommand is not None:

@@ -8,6 +8,7 @@ import typer
 from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
+from streams.commands.reason import Why
 from streams.commands.replay import WITH, lower_priority
 from streams.rights.person import current_person
 from streams.settings import load_settings
@@ -36,7 +37,7 @@ def shadow_run(  # noqa: PLR0917 - the options of the command
     share: Annotated[float, typer.Option(metavar="SHARE", help="Share of the posts, chosen by id.")] = 1.0,
     max_rate: Annotated[float, typer.Option(help="Limit of records a second; 0 is no limit.", min=0)] = 0,
     nice: Annotated[int, typer.Option(help="Niceness of the process.", min=0, max=19)] = 10,
-    why: Annotated[str, typer.Option(help="The reason; it is stored.")] = "",
+    why: Why = "",
 ) -> None:
     """Follow live traffic from now on until stopped; the same command resumes it. Never issues a takedown."""
     lower_priority(nice)

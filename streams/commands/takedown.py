@@ -9,7 +9,7 @@ import typer
 from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
-from streams.commands.reason import reason
+from streams.commands.reason import Why, reason
 from streams.rights.person import current_person
 from streams.settings import load_settings
 
@@ -25,7 +25,7 @@ def takedown() -> None:
 @needs("send")
 def takedown_approve(
     takedown_id: str,
-    why: Annotated[str, typer.Option(help="The reason; it is stored.")] = "",
+    why: Why = "",
     officer: Annotated[
         str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
     ] = "desk",
