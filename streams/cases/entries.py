@@ -6,7 +6,8 @@ from schemas.ids import full_name
 from schemas.messages import Case, Reference
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
-from streams.kafka.topic_reader import Update, read_each, read_latest
+from streams.kafka.topic_reader import Update
+from streams.kafka.whole_topic import read_each, read_latest
 from streams.settings import Settings
 
 TOPIC = "cases"

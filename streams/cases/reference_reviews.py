@@ -8,7 +8,7 @@ from schemas.messages import Standing, StandingKind
 from streams.cases.four_eyes import Confirmation, confirmation_of
 from streams.kafka.clients import create_codec
 from streams.kafka.compacted_topic import CompactedTopic, decode_or_refuse
-from streams.kafka.topic_reader import read_latest
+from streams.kafka.whole_topic import read_latest
 from streams.settings import Settings
 
 TOPIC = "standings"

@@ -14,7 +14,7 @@ from schemas.messages import Choice, Cursor
 from streams.errors import TransientError, UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.lag import LagReader, StageLag
-from streams.kafka.topic_reader import read_latest
+from streams.kafka.whole_topic import read_latest
 from streams.live_models.deployments import read_history
 from streams.live_models.selection import create_registry, default_choice
 from streams.settings import Settings

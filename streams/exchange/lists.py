@@ -11,7 +11,8 @@ import msgspec
 from schemas.messages import ListEntry, ListPart
 from streams.exchange.formats.changes import Change, Signal
 from streams.kafka.clients import create_codec
-from streams.kafka.topic_reader import Update, read_each
+from streams.kafka.topic_reader import Update
+from streams.kafka.whole_topic import read_each
 from streams.settings import Settings
 
 TOPIC = "lists"

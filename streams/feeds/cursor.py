@@ -14,7 +14,7 @@ from schemas.codec import Codec
 from schemas.messages import Cursor
 from streams.errors import UsageError
 from streams.kafka.clients import client_config
-from streams.kafka.topic_reader import read_whole
+from streams.kafka.whole_topic import read_whole
 from streams.settings import Settings
 from streams.topology import readers_group
 

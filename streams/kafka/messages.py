@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection
 from schemas.messages import Message
 from streams.kafka.clients import create_codec
 from streams.kafka.compacted_topic import decode_or_refuse
-from streams.kafka.topic_reader import Update, read_each
+from streams.kafka.topic_reader import Update
+from streams.kafka.whole_topic import read_each
 from streams.settings import Settings
 
 

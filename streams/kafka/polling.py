@@ -1,8 +1,15 @@
-"""Next record of an assigned consumer, or the end of one of its partitions."""
+"""Next record of an assigned consumer, or the end of one of its partitions, and errors that are temporary."""
 
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+
+_NO_LEADER = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - its public name
+}
 
 
 class Polled(NamedTuple):
@@ -43,3 +50,8 @@ def offset_of(record: Message) -> int:
     offset = record.offset()
     assert offset is not None
     return offset
+
+
+def is_temporary(error: Exception) -> bool:
+    """Return whether a broker's error is temporary: a new topic has no leader for a moment."""
+    return isinstance(error, KafkaException) and error.args[0].code() in _NO_LEADER

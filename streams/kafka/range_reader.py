@@ -9,8 +9,7 @@ import stamina
 from confluent_kafka import Consumer, TopicPartition
 
 from streams.kafka.clients import headers_of, reader_config
-from streams.kafka.polling import offset_of, poll_in_time
-from streams.kafka.topic_reader import is_temporary
+from streams.kafka.polling import is_temporary, offset_of, poll_in_time
 from streams.settings import Settings
 
 _FETCH_S = 20.0

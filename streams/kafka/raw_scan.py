@@ -6,8 +6,7 @@ import stamina
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.kafka.clients import reader_config
-from streams.kafka.polling import offset_of
-from streams.kafka.topic_reader import is_temporary
+from streams.kafka.polling import is_temporary, offset_of
 from streams.settings import Settings
 from streams.topology import readers_group
 

@@ -3,18 +3,17 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import stamina
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streams.errors import BrokerError, TransientError, UsageError
+from streams.errors import BrokerError, TransientError
 from streams.kafka.clients import reader_config
-from streams.kafka.wait_for_broker import wait_for_broker
+from streams.kafka.polling import is_temporary
 from streams.settings import Settings
 from streams.topology import readers_group
 
@@ -44,17 +43,6 @@ _LOOK_S, _LOOK_ANSWER_S = 10.0, 1.0
 """Time between two looks for partitions that were added, and the longest wait for one answer."""
 _QUEUE_KIB = 64 * 1024
 """The client's own default."""
-_NO_LEADER = {
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - its public name
-}
-
-
-def is_temporary(error: Exception) -> bool:
-    """Return whether a broker's error is temporary: a new topic has no leader for a moment."""
-    return isinstance(error, KafkaException) and error.args[0].code() in _NO_LEADER
 
 
 class TopicReader:
@@ -240,62 +228,6 @@ class TopicReader:
 
 def _has_failed(task: asyncio.Task[None]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
-
-
-async def read_whole(settings: Settings, topic: str) -> list[Update]:
-    """Return every record of a topic, for a command that ends.
-
-    Raises
-    ------
-    UsageError
-        The broker does not answer, or has no such topic.
-    """
-    updates: list[Update] = []
-    await read_each(settings, topic, updates.extend)
-    return updates
-
-
-async def read_latest(settings: Settings, topic: str) -> dict[bytes, Update]:
-    """Return the last record of each key without a tombstone; raises as `read_whole` does."""
-    last = {update.key: update for update in await read_whole(settings, topic)}
-    return {key: update for key, update in last.items() if update.value is not None}
-
-
-async def read_each(settings: Settings, topic: str, apply: Callable[[list[Update]], None]) -> None:
-    """Call `apply` with every record of a topic, for a command that ends; raises as `read_whole` and `apply` do."""
-    await asyncio.to_thread(wait_for_broker, settings)
-    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def apply_in_time(updates: list[Update]) -> None:
-        timer.reschedule(asyncio.get_running_loop().time() + settings.start_grace_s)  # a long topic is no timeout
-        apply(updates)
-
-    def fail(error: Exception) -> None:
-        if not failed.done():
-            failed.set_exception(error)
-
-    reader = TopicReader(settings, settings.topic_prefix + topic, apply_in_time, fail)
-    try:
-        async with asyncio.timeout(settings.start_grace_s) as timer:
-            await reader.start()
-            await _first_of(reader.ready(), failed)
-    except TimeoutError as error:
-        raise UsageError(f"{settings.bootstrap_servers} does not answer") from error
-    except TransientError as error:
-        raise UsageError(error.detail) from error
-    finally:
-        await reader.stop()
-
-
-async def _first_of(work: Coroutine[Any, Any, None], failed: asyncio.Future[None]) -> None:
-    """Return when the work is done; raise the error of the future if it has one first."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.wait({task, failed}, return_when=asyncio.FIRST_COMPLETED)
-        if failed.done():
-            failed.result()
-    finally:
-        task.cancel()
 
 
 def _consumer(settings: Settings, **options: int) -> Consumer:

@@ -9,8 +9,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.kafka.clients import reader_config
 from streams.kafka.partitions import key_hash, partition_of
-from streams.kafka.polling import offset_of, poll_in_time
-from streams.kafka.topic_reader import is_temporary
+from streams.kafka.polling import is_temporary, offset_of, poll_in_time
 from streams.settings import Settings
 from streams.topology import readers_group
 

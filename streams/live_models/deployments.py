@@ -7,7 +7,8 @@ from schemas.codec import Codec
 from schemas.messages import Choice, Deployment
 from streams.kafka.clients import create_codec
 from streams.kafka.compacted_topic import decode_or_refuse
-from streams.kafka.topic_reader import Update, read_whole
+from streams.kafka.topic_reader import Update
+from streams.kafka.whole_topic import read_whole
 from streams.settings import Settings
 
 TOPIC = "deployments"

@@ -12,7 +12,8 @@ from schemas.codec import Codec, WireError
 from schemas.messages import Label, Message, Verdict
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
-from streams.kafka.topic_reader import Update, read_each
+from streams.kafka.topic_reader import Update
+from streams.kafka.whole_topic import read_each
 from streams.replay.approval import store_comparison
 from streams.replay.comparison import LIVE, CompareRequest, Comparison, compare
 from streams.replay.decision import DEFAULT, read_thresholds

@@ -18,8 +18,8 @@ from streams.engine.stop_signals import stopping_on_signals
 from streams.errors import UsageError
 from streams.fusion.join_window import JoinWindow
 from streams.kafka.clients import create_codec
-from streams.kafka.topic_reader import read_latest
 from streams.kafka.wait_for_broker import wait_for_broker
+from streams.kafka.whole_topic import read_latest
 from streams.live_models.selection import create_registry
 from streams.replay.chain import Chain
 from streams.replay.engine import Engine, Pace, Parts

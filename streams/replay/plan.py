@@ -14,7 +14,7 @@ from schemas.codec import Codec
 from schemas.messages import Case, Choice, Run, RunKind
 from streams.errors import UsageError
 from streams.kafka.compacted_topic import decode_or_refuse
-from streams.kafka.topic_reader import read_latest
+from streams.kafka.whole_topic import read_latest
 from streams.live_models.deployments import read_history
 from streams.live_models.selection import change_choice, default_choice
 from streams.replay.checks import check_described, check_readable, check_same, check_source

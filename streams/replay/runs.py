@@ -11,8 +11,8 @@ from schemas.messages import Run
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.compacted_topic import decode_or_refuse
-from streams.kafka.topic_reader import read_latest
 from streams.kafka.transactions import TransactionWriter
+from streams.kafka.whole_topic import read_latest
 from streams.replay.naming import Naming
 from streams.replay.run_topics import delete_topics
 from streams.settings import Settings

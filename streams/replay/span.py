@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.errors import UsageError
 from streams.kafka.clients import client_config
-from streams.kafka.topic_reader import is_temporary
+from streams.kafka.polling import is_temporary
 from streams.settings import Settings
 
 _ANSWER_S = 30.0

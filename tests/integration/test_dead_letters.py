@@ -21,9 +21,9 @@ from streams.engine.redrive import MAX_REDRIVES, WRITER, Redriven, redrive
 from streams.errors import UsageError
 from streams.kafka.clients import headers_of, reader_config
 from streams.kafka.producer import writing
-from streams.kafka.topic_reader import read_whole
 from streams.kafka.topic_scan import TopicScan
 from streams.kafka.transactions import TransactionWriter
+from streams.kafka.whole_topic import read_whole
 from streams.settings import Settings, load_settings
 from streams.topology import readers_group
 from tests.support.brokers import make_topics

@@ -15,7 +15,8 @@ from streams.delivery.evidence.thumbnails import unseal_thumbnails
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.compacted_topic import decode_or_refuse
-from streams.kafka.topic_reader import Update, read_each
+from streams.kafka.topic_reader import Update
+from streams.kafka.whole_topic import read_each
 from streams.settings import Settings
 
 log = structlog.get_logger()

@@ -24,7 +24,7 @@ from streams.desk.hits.hit import TOPICS_OF_HITS, Hits
 from streams.desk.hits.hook import FAILURES, Hook
 from streams.kafka.clients import create_codec, reader_config
 from streams.kafka.offsets import committed_offsets, end_offsets
-from streams.kafka.topic_reader import is_temporary
+from streams.kafka.polling import is_temporary
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.topology import group

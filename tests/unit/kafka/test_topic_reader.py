@@ -10,8 +10,9 @@ from confluent_kafka import KafkaError
 from structlog.testing import capture_logs
 
 from streams.errors import BrokerError
-from streams.kafka import topic_reader
-from streams.kafka.topic_reader import TopicReader, read_each
+from streams.kafka import whole_topic
+from streams.kafka.topic_reader import TopicReader
+from streams.kafka.whole_topic import read_each
 from streams.settings import load_settings
 from tests.support.deadline import DEADLINE_S
 
@@ -161,7 +162,7 @@ async def test_an_error_of_what_is_done_with_a_record_is_not_taken_for_a_silent_
     def apply(_: object) -> None:
         raise KeyError("what no version of ours has written")
 
-    monkeypatch.setattr(topic_reader, "wait_for_broker", lambda _: None)
+    monkeypatch.setattr(whole_topic, "wait_for_broker", lambda _: None)
     monkeypatch.setattr(TopicReader, "start", start)
     settings = load_settings(bootstrap_servers="127.0.0.1:9", start_grace_s=DEADLINE_S)
     with pytest.raises(KeyError, match="no version of ours"):
