@@ -24,7 +24,8 @@ from models.fusion.model import FusionModel
 from models.registry import Registry
 from schemas.messages import Case, Descriptors, Reference
 from streams.decode.decoder import Decoder
-from streams.describe.reference_maker import Describers, ReferenceMaker
+from streams.describe.describers import Describers
+from streams.describe.reference_maker import ReferenceMaker
 from streams.evaluation.described import Cache, Models, QueryDescriber
 from streams.evaluation.edits import pictures
 from streams.evaluation.edits.edit import resized

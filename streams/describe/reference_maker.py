@@ -1,11 +1,9 @@
 """Descriptors of the victim's own files, made on the officer's machine: no part of a file leaves it."""
 
-import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,23 +11,21 @@ import numpy.typing as npt
 import structlog
 
 from models.audio.model import AudioModel
-from models.manifest import ModelError
 from models.motion.track import NAME as MOTION
 from models.motion.track import VERSION as MOTION_VERSION
-from models.registry import Registry
-from models.text.model import TextModel
 from models.text.terms import term_digests
 from models.visual.model import VisualModel
 from models.voice.model import VoiceModel
-from schemas.ids import record_id
 from schemas.matrix import pack
-from schemas.messages import Choice, Matrix, Modality, Reference
-from streams.cases.entries import ADDED_TERMS, TERMS
+from schemas.messages import Matrix, Modality, Reference
+from streams.cases.entries import TERMS
 from streams.decode.decoder import Decoder
 from streams.decode.media.decoded import DecodedSegment, MediaInfo
+from streams.describe.describers import Describers
 from streams.describe.descriptors import Model, sound_rows
 from streams.describe.exact import exact_digests
 from streams.describe.file_kinds import no_medium
+from streams.describe.reference_ids import reference_id
 from streams.errors import RecordError, UsageError
 
 log = structlog.get_logger()
@@ -39,32 +35,6 @@ _IN_PART = {"media_codec_unknown", "media_encrypted", "media_partial"}
 """Reasons of single tracks: the others were described."""
 
 type OnSegment = Callable[[MediaInfo, DecodedSegment], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Describers:
-    """The models that describe posts now, and earlier ones whose descriptors are still searched."""
-
-    visual: Sequence[VisualModel]
-    audio: Sequence[AudioModel]
-    text: Sequence[TextModel]
-    voice: Sequence[VoiceModel] = ()
-
-    @classmethod
-    def of(cls, models: Registry, choices: Sequence[Choice], *, voice: bool = False) -> Self:
-        """Return the models of these choices, the live one first, and the voice model if `voice` is set.
-
-        Raises
-        ------
-        ModelError
-            A live model is not available. A missing older one is skipped: it must not prevent opening a case.
-        """
-        return cls(
-            _load(models.visual, [choice.visual for choice in choices]),
-            _load(models.audio, [choice.audio for choice in choices]),
-            _load(models.text, [choice.text for choice in choices]),
-            [models.voice()] if voice else [],
-        )
 
 
 class ReferenceMaker:
@@ -141,16 +111,6 @@ class ReferenceMaker:
         return msgspec.structs.replace(piece, digests=exact_digests(digests, piece.vectors, self._key))
 
 
-def added_terms(case_id: str, pieces: Sequence[Reference]) -> list[Reference]:
-    """Return pieces of terms as a further reference of an open case, which takes another second person's confirmation.
-
-    Its id is the same for the same descriptors, and reveals no more than these do.
-    """
-    content = hashlib.sha256(b"\0".join(part for piece in pieces for part in (*piece.digests, piece.vectors.data)))
-    added = ADDED_TERMS + record_id(TERMS, case_id, content.hexdigest())
-    return [msgspec.structs.replace(piece, reference_id=added) for piece in pieces]
-
-
 class _Position(NamedTuple):
     """Position of a piece in a reference."""
 
@@ -158,22 +118,6 @@ class _Position(NamedTuple):
     segment: int
     start_s: float
     duration_s: float
-
-
-def reference_id(case_id: str, file: Path) -> str:
-    """Return the id of a file as a reference of a case: the same for the same bytes."""
-    return reference_id_of(case_id, digest_of(file))
-
-
-def reference_id_of(case_id: str, digest: str) -> str:
-    """Return the id of a file with this digest as a reference of a case."""
-    return record_id("reference", case_id, digest)
-
-
-def digest_of(file: Path) -> str:
-    """Return the SHA-256 of a file's bytes, as hexadecimal digits."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def digest_terms(terms: Sequence[str], key: bytes) -> list[bytes]:
@@ -199,17 +143,6 @@ def check_readable(file: Path) -> None:
         file.open("rb").close()
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
-
-
-def _load[M](load: Callable[[str], M], names: Sequence[str]) -> list[M]:
-    live, *older = dict.fromkeys(names)
-    models = [load(live)]
-    for name in older:
-        try:
-            models.append(load(name))
-        except ModelError as error:
-            log.warning("posts described by this model will not be searched", model=name, error=str(error))
-    return models
 
 
 def _visual_piece(position: _Position, model: VisualModel, segment: DecodedSegment) -> Reference:

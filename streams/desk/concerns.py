@@ -13,7 +13,7 @@ from models.text.forms import chance_of_term
 from models.text.words import normal_tokens
 from schemas.messages import Frame
 from streams.decode.media.decoded import DecodedSegment, MediaInfo
-from streams.describe.reference_maker import reference_id_of
+from streams.describe.reference_ids import reference_id_of
 
 _SHORT_S = 3.0
 _MISSING_S, _MISSING_SHARE = 1.0, 0.05

@@ -13,8 +13,10 @@ from schemas.matrix import unpack
 from schemas.messages import Case, Choice, Reference
 from streams.cases.coverage import coverage_gaps, described_by
 from streams.cases.entries import is_terms, read_case, reference_key, references_of
+from streams.describe.describers import Describers
 from streams.describe.exact import exact_key
-from streams.describe.reference_maker import Describers, ReferenceMaker, check_readable, reference_id
+from streams.describe.reference_ids import reference_id
+from streams.describe.reference_maker import ReferenceMaker, check_readable
 from streams.desk.open_case import describe_files
 from streams.errors import UsageError
 from streams.kafka.producer import writing

@@ -11,7 +11,8 @@ from schemas.messages import Case, Reference
 from streams.audit.acts import write_act
 from streams.cases.entries import is_terms, read_case, reference_key, references_of
 from streams.cases.reference_reviews import read_reviews
-from streams.describe.reference_maker import added_terms, digest_of, digest_terms, reference_id_of
+from streams.describe.reference_ids import added_terms, digest_of, reference_id_of
+from streams.describe.reference_maker import digest_terms
 from streams.desk.concerns import Concern, name_concerns, term_concerns
 from streams.desk.open_case import (
     Ask,

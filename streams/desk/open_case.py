@@ -18,15 +18,10 @@ from streams.cases.entries import case_key, read_keys, reference_key
 from streams.cases.policy import policy_version
 from streams.decode.decoder import Decoder
 from streams.decode.media.decoded import DecodedSegment, MediaInfo
+from streams.describe.describers import Describers
 from streams.describe.exact import exact_key
-from streams.describe.reference_maker import (
-    Describers,
-    ReferenceMaker,
-    check_readable,
-    digest_of,
-    digest_terms,
-    reference_id_of,
-)
+from streams.describe.reference_ids import digest_of, reference_id_of
+from streams.describe.reference_maker import ReferenceMaker, check_readable, digest_terms
 from streams.desk.concerns import Concern, FileMeasures, file_concerns, name_concerns, term_concerns
 from streams.errors import UsageError
 from streams.kafka.producer import writing

@@ -24,7 +24,8 @@ from streams.decode.second_look import answer_to
 from streams.decode.settings import MediaSettings
 from streams.decode.stage import decode_post
 from streams.describe.audio import describe_sounds
-from streams.describe.reference_maker import Describers, ReferenceMaker, digest_terms
+from streams.describe.describers import Describers
+from streams.describe.reference_maker import ReferenceMaker, digest_terms
 from streams.describe.text import describe_texts
 from streams.describe.visual import describe_frames
 from streams.engine.record import Record

@@ -14,7 +14,7 @@ from streams.cases.entries import read_case, references_of
 from streams.decode.decoder import Decoder
 from streams.decode.media.decoded import MediaInfo
 from streams.describe.picture_hashes import picture_hashes
-from streams.describe.reference_maker import reference_id
+from streams.describe.reference_ids import reference_id
 from streams.errors import RecordError, UsageError
 from streams.exchange.formats.changes import Change, Signal
 from streams.settings import Settings

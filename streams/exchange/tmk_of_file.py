@@ -19,7 +19,7 @@ from streams.decode.decoder import Decoder, post_sampling
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media.decoded import Sampling
 from streams.decode.settings import MediaSettings
-from streams.describe.reference_maker import reference_id
+from streams.describe.reference_ids import reference_id
 from streams.errors import RecordError, UsageError
 
 MOST_FILES = 10_000

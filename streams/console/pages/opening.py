@@ -11,7 +11,8 @@ from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from schemas.messages import CaseKind
-from streams.console.openings import BusyError, Opening, new_draft
+from streams.console.opening import Opening
+from streams.console.openings import BusyError, new_draft
 from streams.console.render import go_to
 from streams.console.site import Site
 from streams.console.uploads import MAX_FILES, MAX_UPLOAD_BYTES

@@ -12,7 +12,8 @@ import pytest
 
 from schemas.matrix import pack
 from schemas.messages import Reference
-from streams.console.openings import Opening, Openings
+from streams.console.opening import Opening
+from streams.console.openings import Openings
 from streams.console.site import Site
 from streams.console.uploads import safe_name, store_uploads, sweep, upload_folder
 from streams.desk.case_book import CaseBook

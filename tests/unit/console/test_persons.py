@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.console.openings import Opening
+from streams.console.opening import Opening
 from streams.console.site import Site
 from streams.rights.person import Person
 from streams.rights.settings import Role

@@ -14,8 +14,9 @@ from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media_access import MediaAccess
 from streams.decode.settings import MediaSettings
 from streams.describe.audio import describe_sounds
+from streams.describe.describers import Describers
 from streams.describe.exact import keyed
-from streams.describe.reference_maker import Describers, ReferenceMaker
+from streams.describe.reference_maker import ReferenceMaker
 from streams.describe.visual import describe_frames
 from tests.unit.decode.made import image, moving, scene, tone, video
 from tests.unit.decode.test_stage import post, run

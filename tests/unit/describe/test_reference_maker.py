@@ -7,7 +7,8 @@ from models.motion.track import NAME
 from models.registry import Registry
 from streams.decode.decoder import Decoder
 from streams.decode.settings import MediaSettings
-from streams.describe.reference_maker import Describers, ReferenceMaker
+from streams.describe.describers import Describers
+from streams.describe.reference_maker import ReferenceMaker
 from streams.errors import UsageError
 from tests.unit.decode.made import moving, video
 
