@@ -9,7 +9,7 @@ import yaml
 from ops.chart.rights import rights
 from ops.chart.settings import settings_schemas
 from schemas.topics import TOPICS
-from streams.kafka.topic_admin import co_partitioned_topic, settings_of
+from streams.kafka.topic_settings import co_partitioned_topic, settings_of
 from streams.topology import OPTIONAL, STAGES, source
 
 CHART = Path(__file__).parents[2] / "helm" / "jikimi"

@@ -17,6 +17,7 @@ from schemas.messages import Takedown
 from schemas.topics import TOPICS
 from streams.kafka import topic_admin
 from streams.kafka.clients import client_config
+from streams.kafka.topic_settings import settings_of
 from streams.topology import STAGES, sources
 
 _ANSWER_S = 60.0
@@ -74,7 +75,7 @@ def topic_recreated(system: System, fault: Planned) -> Iterable[str]:
         admin.delete_topics([name])[name].result(_ANSWER_S)
         while name in admin.list_topics(timeout=_ANSWER_S).topics:
             time.sleep(_POLL_S)
-        config = topic_admin.settings_of(TOPICS[topic])
+        config = settings_of(TOPICS[topic])
         new = NewTopic(name, num_partitions=n_partitions, config=config)
         admin.create_topics([new])[name].result(_ANSWER_S)
     return STAGES

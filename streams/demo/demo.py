@@ -19,7 +19,8 @@ from schemas.ids import record_id
 from streams.demo.live_view import LiveView
 from streams.demo.posts import DemoPost, build_posts
 from streams.demo.processes import ConsoleProcess, Worker
-from streams.demo.report import Observed, OpenedCase, Report, report, to_json
+from streams.demo.report import Observed, OpenedCase, report
+from streams.demo.results import Report, to_json
 from streams.demo.scenario import CASES, DemoCase
 from streams.demo.server import serve
 from streams.demo.table import print_table

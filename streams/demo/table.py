@@ -6,7 +6,7 @@ from rich.text import Text
 
 from schemas.messages import Modality
 from streams.demo.live_view import STYLES
-from streams.demo.report import PostResult, Report, is_as_expected
+from streams.demo.results import PostResult, Report, is_as_expected
 
 
 def print_table(made: Report, console: Console) -> None:

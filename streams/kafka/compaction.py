@@ -24,7 +24,7 @@ from streams.kafka.clients import client_config, headers_of, reader_config
 from streams.kafka.polling import poll_in_time
 from streams.kafka.producer import TopicWriter
 from streams.kafka.raw_scan import RawScan
-from streams.kafka.topic_admin import LAG, settings_of
+from streams.kafka.topic_settings import LAG, settings_of
 from streams.settings import Settings
 from streams.topology import readers_group
 

@@ -1,12 +1,8 @@
-"""Topic administration: create the topics of topics.yaml on a broker, and compare the broker with it.
-
-More than declared (partitions, retention, record size, replicas) is not a difference: an operator may choose more.
-"""
+"""Topic administration: create the topics of topics.yaml on a broker, and compare the broker with it."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -20,30 +16,17 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from schemas.topics import FOREVER, TOPICS, Topic
+from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.kafka.clients import client_config
+from streams.kafka.topic_differences import FoundTopic, differences, too_low
+from streams.kafka.topic_settings import co_partitioned_topic, fixed_partitions_reason, settings_of
 from streams.settings import Settings
 
 _CONNECT_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 30.0
 _POLL_S = 0.05
-_MS_PER_HOUR = 3_600_000
 _BROKER_DEFAULT = -1
-
-POLICY, RETENTION, SIZE, LAG = "cleanup.policy", "retention.ms", "max.message.bytes", "max.compaction.lag.ms"
-_BOTH = "compact,delete"
-COMPACTION_LAG_S = 1800
-"""Age at which a superseded or erased record of a compacted topic must be compacted; Kafka's default is never."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """State of a topic on the broker."""
-
-    partitions: int
-    replicas: int
-    settings: Mapping[str, str]
 
 
 def create(
@@ -95,38 +78,8 @@ def check(
         if name not in found:
             lines.append(f"{prefix}{name}: missing")
         else:
-            lines += (f"{prefix}{name}: {line}" for line in _differences(topic, found[name], wanted[name], replication))
+            lines += (f"{prefix}{name}: {line}" for line in differences(topic, found[name], wanted[name], replication))
     return lines
-
-
-def fixed_partitions_reason(topic: Topic) -> str | None:
-    """Return the reason why a topic with records must keep its number of partitions, None if it may grow."""
-    if topic.compacted:
-        return "a key's newer records would be in another partition than its older ones"
-    if topic.partitions == 1:
-        return "it is read as a whole, in order"
-    stateful = [state.producers[0] for state in TOPICS.values() if state.internal]
-    if owners := [stage for stage in topic.consumers if stage in stateful]:
-        return f"the state of {owners[0]} is co-partitioned with it"
-    return None
-
-
-def settings_of(topic: Topic) -> dict[str, str]:
-    """Return the required broker settings of this topic."""
-    retention_ms = FOREVER if topic.retention_hours == FOREVER else topic.retention_hours * _MS_PER_HOUR
-    if topic.compacted:
-        compaction = {POLICY: "compact", SIZE: str(topic.max_bytes), LAG: str(COMPACTION_LAG_S * 1000)}
-        return compaction if retention_ms == FOREVER else compaction | {POLICY: _BOTH, RETENTION: str(retention_ms)}
-    return {POLICY: "delete", RETENTION: str(retention_ms), SIZE: str(topic.max_bytes)}
-
-
-def co_partitioned_topic(state: Topic) -> str:
-    """Return the name of the topic with which a stage's state topic is co-partitioned."""
-    return next(
-        name
-        for name, topic in TOPICS.items()
-        if state.producers[0] in topic.consumers and topic.key == state.key and not topic.internal
-    )
 
 
 def _client(settings: Settings) -> AdminClient:
@@ -146,7 +99,7 @@ def _partitions(requested: Mapping[str, int]) -> dict[str, int]:
     return wanted | {name: wanted[co_partitioned_topic(topic)] for name, topic in TOPICS.items() if topic.internal}
 
 
-def _find(client: AdminClient, prefix: str) -> dict[str, _Found]:
+def _find(client: AdminClient, prefix: str) -> dict[str, FoundTopic]:
     """Return the declared topics that exist, by name without prefix."""
     existing = client.list_topics(timeout=_ANSWER_TIMEOUT_S).topics
     names = [name for name in TOPICS if f"{prefix}{name}" in existing]
@@ -158,7 +111,7 @@ def _find(client: AdminClient, prefix: str) -> dict[str, _Found]:
         by_number = existing[resource.name].partitions
         settings = {entry.name: entry.value for entry in answer.result(_ANSWER_TIMEOUT_S).values()}
         replicas = min(len(partition.replicas) for partition in by_number.values())
-        found[name] = _Found(len(by_number), replicas, settings)
+        found[name] = FoundTopic(len(by_number), replicas, settings)
     return found
 
 
@@ -172,8 +125,8 @@ def _create(client: AdminClient, prefix: str, missing: Mapping[str, int], replic
     return [f"{name}: created" for name, answer in answers.items() if accepted(answer, f"cannot create {name}")]
 
 
-def _raise_settings(client: AdminClient, prefix: str, found: Mapping[str, _Found]) -> list[str]:
-    low = {prefix + name: _too_low(TOPICS[name], topic) for name, topic in found.items()}
+def _raise_settings(client: AdminClient, prefix: str, found: Mapping[str, FoundTopic]) -> list[str]:
+    low = {prefix + name: too_low(TOPICS[name], topic) for name, topic in found.items()}
     changes = [
         ConfigResource(
             ResourceType.TOPIC,
@@ -191,7 +144,7 @@ def _raise_settings(client: AdminClient, prefix: str, found: Mapping[str, _Found
     return [f"{name}: {key} set to {value}" for name, settings in low.items() for key, value in settings.items()]
 
 
-def _grow(client: AdminClient, prefix: str, requested: Mapping[str, int], found: Mapping[str, _Found]) -> list[str]:
+def _grow(client: AdminClient, prefix: str, requested: Mapping[str, int], found: Mapping[str, FoundTopic]) -> list[str]:
     growing = {name: n for name, n in requested.items() if n > found[name].partitions}
     for name in growing:
         if reason := fixed_partitions_reason(TOPICS[name]):
@@ -208,40 +161,12 @@ def _wait_until_visible(client: AdminClient, prefix: str, requested: Mapping[str
     while time.monotonic() < deadline:
         found = _find(client, prefix)
         if all(
-            name in found and found[name].partitions >= requested.get(name, 1) and not _too_low(topic, found[name])
+            name in found and found[name].partitions >= requested.get(name, 1) and not too_low(topic, found[name])
             for name, topic in TOPICS.items()
         ):
             return
         time.sleep(_POLL_S)
     raise UsageError("the broker accepted the topics but does not list them: run `jikimi topics check`")
-
-
-def _differences(topic: Topic, found: _Found, partitions: int, replication: int | None) -> Iterator[str]:
-    if found.partitions < partitions:
-        reason = fixed_partitions_reason(topic)
-        remedy = f"cannot be grown: {reason}" if reason else "grow it with `jikimi topics create --partitions`"
-        yield f"{found.partitions} partitions instead of {partitions}; {remedy}"
-    if replication is not None and found.replicas < replication:
-        yield f"{found.replicas} copies instead of {replication}; reassign its partitions to add copies"
-    for key, value in _too_low(topic, found).items():
-        yield f"{key} is {found.settings.get(key)} instead of {value}"
-
-
-def _too_low(topic: Topic, found: _Found) -> dict[str, str]:
-    """Return the settings to change, with the values they need."""
-    return {
-        key: value for key, value in settings_of(topic).items() if not _suffices(key, found.settings.get(key), value)
-    }
-
-
-def _suffices(key: str, found: str | None, wanted: str) -> bool:
-    if found is None or key == POLICY:
-        return found == wanted
-    if key == LAG:
-        return int(found) <= int(wanted)
-    if key == RETENTION and str(FOREVER) in {found, wanted}:
-        return found == str(FOREVER)
-    return int(found) >= int(wanted)
 
 
 def accepted(answer: Future[Any], refusal: str, harmless: int = KafkaError.TOPIC_ALREADY_EXISTS) -> bool:

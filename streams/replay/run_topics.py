@@ -10,7 +10,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from schemas.topics import FOREVER, TOPICS
 from streams.errors import UsageError
 from streams.kafka.clients import client_config
-from streams.kafka.topic_admin import RETENTION, accepted, settings_of
+from streams.kafka.topic_admin import accepted
+from streams.kafka.topic_settings import RETENTION, settings_of
 from streams.replay.naming import Naming, all_topics
 from streams.settings import Settings
 

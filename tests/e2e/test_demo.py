@@ -18,7 +18,7 @@ from rich.console import Console
 
 from schemas.messages import Takedown
 from streams.demo.demo import Demo, running
-from streams.demo.report import Report
+from streams.demo.results import Report
 from streams.demo.scenario import CASES, CLOVER
 from streams.topology import STAGES
 from tests.integration.system import until

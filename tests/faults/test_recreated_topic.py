@@ -3,7 +3,7 @@
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import TOPICS
-from streams.kafka import topic_admin
+from streams.kafka.topic_settings import settings_of
 from tests.faults.rig import N_PARTITIONS, Rig, posts, wait_for
 from tests.support.deadline import DEADLINE_S
 
@@ -12,7 +12,7 @@ def recreate(rig: Rig) -> None:
     name, admin = rig.prefix + rig.source, AdminClient({"bootstrap.servers": rig.bootstrap})
     admin.delete_topics([name])[name].result(DEADLINE_S)
     wait_for(lambda: name not in admin.list_topics(timeout=DEADLINE_S).topics, "the topic gone")
-    new = NewTopic(name, num_partitions=N_PARTITIONS, config=topic_admin.settings_of(TOPICS[rig.source]))
+    new = NewTopic(name, num_partitions=N_PARTITIONS, config=settings_of(TOPICS[rig.source]))
     admin.create_topics([new])[name].result(DEADLINE_S)
 
 

@@ -1,62 +1,24 @@
 """Page of a notice: its sections, each required part once, marked with the provisions that require it."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import cache
-from typing import NamedTuple
 
-from schemas.messages import Law, Notice, NoticeItem, NoticeMatch
+from schemas.messages import Law, Notice
 from streams.delivery.notices.catalogue import Catalogue, catalogue
 from streams.delivery.notices.laws import ELEMENTS, Element, uses_korean_form
+from streams.delivery.notices.parts import Block, Page, Row, Section, time_text
+from streams.delivery.notices.posts import post_blocks
 from streams.delivery.platforms.registry import load_registry
 
 SEPARATOR = " · "
 _TICKED, _EMPTY = "☑", "☐"
 _NO_BREAK = "\u00a0"
-_TEXT_OF_POST = -1
 _KOREAN_REASONS = {
     "filmed_without_consent": "form.reason_filmed",
     "shared_without_consent": "form.reason_filmed",
     "synthetic": "form.reason_false",
     "child_exploitation": "form.reason_child",
 }
-
-
-class Row(NamedTuple):
-    """A label and its value."""
-
-    label: str
-    value: str
-    provisions: tuple[str, ...] = ()
-    link: bool = False
-    """Whether the value is a URL to follow."""
-
-
-class Block(NamedTuple):
-    """Rows under a heading, which may be empty."""
-
-    heading: str
-    rows: list[Row]
-
-
-class Section(NamedTuple):
-    """A numbered section."""
-
-    heading: str
-    provisions: tuple[str, ...] = ()
-    paragraphs: tuple[str, ...] = ()
-    blocks: tuple[Block, ...] = ()
-
-
-class Page(NamedTuple):
-    """A notice, ready for a template."""
-
-    language: str
-    subject: str
-    title: str
-    head: list[Row]
-    sections: list[Section]
-    foot: list[str]
 
 
 def page(notice: Notice) -> Page:
@@ -86,11 +48,6 @@ def law_name(texts: Catalogue, law: Law, notice: Notice, form: str = "law") -> s
     return texts.text(f"{form}.{law}")
 
 
-def time_text(at: datetime) -> str:
-    """Return a time to the minute, in UTC, the same in all languages."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
 def _title(notice: Notice, texts: Catalogue) -> str:
     if uses_korean_form(notice.laws, notice.kind):
         return texts.text("title_form")
@@ -116,7 +73,7 @@ def _sections(notice: Notice, texts: Catalogue) -> Iterator[Section]:
     if uses_korean_form(notice.laws, notice.kind):
         yield Section(texts.text("section.form"), blocks=(Block("", list(_form(notice, texts))),))
     yield Section(
-        texts.text("section.location"), _provisions(notice, texts, "location"), blocks=tuple(_posts(notice, texts))
+        texts.text("section.location"), _provisions(notice, texts, "location"), blocks=tuple(post_blocks(notice, texts))
     )
     infringed = Block(texts.text("unlawful.label"), list(_infringed(notice, texts)))
     reasons = _provisions(notice, texts, "reasons")
@@ -153,58 +110,6 @@ def _form(notice: Notice, texts: Catalogue) -> Iterator[Row]:
 
 def _boxes(texts: Catalogue, boxes: dict[str, bool]) -> str:
     return "   ".join(f"{_TICKED if ticked else _EMPTY}{_NO_BREAK}{texts.text(key)}" for key, ticked in boxes.items())
-
-
-def _posts(notice: Notice, texts: Catalogue) -> Iterator[Block]:
-    for number, item in enumerate(notice.items, 1):
-        heading = texts.text("item.post", number=number) if len(notice.items) > 1 else ""
-        yield Block(heading, list(_post(notice, item, texts)))
-    if notice.known_copies:
-        copies = [Row(str(number), url, link=True) for number, url in enumerate(notice.known_copies, 1)]
-        yield Block(texts.text("item.copies"), copies)
-
-
-def _post(notice: Notice, item: NoticeItem, texts: Catalogue) -> Iterator[Row]:
-    yield Row(texts.text("item.url"), item.url, link=True)
-    for name, native_id in item.native_ids.items():
-        yield Row(name, native_id)
-    if item.author:
-        yield Row(texts.text("item.account"), item.author)
-    yield Row(texts.text("item.types"), ", ".join(texts.text(f"type.{name}") for name in item.content_types))
-    yield Row(texts.text("item.published"), time_text(item.published_at))
-    yield Row(texts.text("item.seen"), time_text(item.first_seen))
-    yield Row(texts.text("item.detected"), time_text(item.detected_at))
-    for match in item.matches:
-        yield Row(texts.text("item.match"), _match(match, texts))
-    key = "item.probability_text_personal" if notice.kind == "personal_data" else "item.probability_text"
-    shares = {"probability": _share(item.probability), "act_at": _share(item.act_at)}
-    yield Row(texts.text("item.probability"), texts.text(key, **shares))
-
-
-def _match(match: NoticeMatch, texts: Catalogue) -> str:
-    values = {
-        "modality": texts.text(f"modality.{match.modality}"),
-        "medium": match.medium + 1,
-        "start": _clock(match.query.start_s),
-        "end": _clock(match.query.end_s),
-        "reference": match.reference_id[:8],
-        "reference_start": _clock(match.reference.start_s),
-        "reference_end": _clock(match.reference.end_s),
-        "probability": _share(match.probability),
-    }
-    key = "item.match_medium" if match.query.end_s else "item.match_still"
-    return texts.text("item.match_text" if match.medium == _TEXT_OF_POST else key, **values)
-
-
-def _clock(seconds: float) -> str:
-    """Return minutes, seconds and tenths, as 61:05.5."""
-    tenths = round(seconds * 10)
-    return f"{tenths // 600}:{tenths % 600 / 10:04.1f}"
-
-
-def _share(probability: float) -> str:
-    """Return a probability rounded down, so that none but certainty is 1."""
-    return f"{int(probability * 10_000) / 10_000:.4f}"
 
 
 def _infringed(notice: Notice, texts: Catalogue) -> Iterator[Row]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from schemas.messages import Notice
 from streams.delivery.notices.catalogue import Catalogue, catalogue
-from streams.delivery.notices.page import SEPARATOR, law_name, time_text
+from streams.delivery.notices.page import SEPARATOR, law_name
+from streams.delivery.notices.parts import time_text
 
 LEAST_LIMIT = 300
 """Characters below which a notice says too little to be one."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from schemas.topics import FOREVER, TOPICS
-from streams.kafka.topic_admin import COMPACTION_LAG_S
+from streams.kafka.topic_settings import COMPACTION_LAG_S
 from streams.replay.naming import all_topics
 
 _COMPACTED = f"with the topic's next record after {COMPACTION_LAG_S // 60} min"

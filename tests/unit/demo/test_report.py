@@ -8,7 +8,8 @@ from rich.console import Console
 
 from schemas.messages import Contribution, DeadLetter, Decision, Evidence, Interval, Post, Takedown, Verdict
 from streams.demo.posts import DemoPost
-from streams.demo.report import Observed, OpenedCase, PostResult, Report, report, to_json
+from streams.demo.report import Observed, OpenedCase, report
+from streams.demo.results import PostResult, Report, to_json
 from streams.demo.scenario import Kind
 from streams.demo.table import print_table
 

@@ -11,7 +11,7 @@ from schemas.messages import CaseKind, Law, Notice
 from streams.delivery.notices import render
 from streams.delivery.notices.catalogue import languages, read_catalogue
 from streams.delivery.notices.laws import ELEMENTS
-from streams.delivery.notices.page import time_text
+from streams.delivery.notices.parts import time_text
 from streams.delivery.notices.short import LEAST_LIMIT
 from tests.unit.delivery.notices.made_notices import (
     BODY,
