@@ -22,9 +22,10 @@ from streams.kafka.wait_for_broker import wait_for_broker
 from streams.kafka.whole_topic import read_latest
 from streams.live_models.selection import create_registry
 from streams.replay.chain import Chain
-from streams.replay.engine import Engine, Pace, Parts
+from streams.replay.engine import Engine, Pace
 from streams.replay.merged_reader import MergedReader
 from streams.replay.naming import CASES, STATE, Naming, written_topics
+from streams.replay.parts import Parts
 from streams.replay.plan import Planned, RunRequest, plan
 from streams.replay.run_cases import RunCases
 from streams.replay.run_state import RunState

@@ -12,12 +12,11 @@ from streams.engine.record import Record
 from streams.fusion.join_window import JoinWindow
 from streams.fusion.rules import Rules
 from streams.replay.chain import Prepared
-from streams.replay.engine import Engine, Pace
+from streams.replay.joiner import Joiner
 from streams.replay.run_state import RunState
 from streams.replay.run_writer import Progress
 from tests.unit.fusion.test_looks import ASKING, answer, at, first_pass
 from tests.unit.fusion.test_post_state import LIKELY, SURE
-from tests.unit.replay.made_runs import run as made_run
 
 CODEC = Codec()
 
@@ -26,8 +25,8 @@ async def rules(_: set[str]) -> Rules:
     return ASKING
 
 
-def engine(*, decodes: bool, found: list[Verdict]) -> tuple[Engine, list[Look]]:
-    """Return an engine whose chain answers each look with a sure match, and the looks that it was given."""
+def joiner(*, decodes: bool, found: list[Verdict]) -> tuple[Joiner, list[Look]]:
+    """Return a joiner whose chain answers each look with a sure match, and the looks that it was given."""
     taken: list[Look] = []
 
     async def chain(record: Record) -> Prepared:
@@ -45,17 +44,17 @@ def engine(*, decodes: bool, found: list[Verdict]) -> tuple[Engine, list[Look]]:
         keeps=frozenset({"verdicts"}),
     )
     progress: Any = Progress(positions={}, deadline_s=30.0, memory_s=1_000.0)
-    made = Engine(parts, Pace(1), made_run(), progress, lambda _, verdict: found.append(verdict) if verdict else None)
+    made = Joiner(parts, progress, lambda _, verdict: found.append(verdict) if verdict else None)
     return made, taken
 
 
 async def test_a_run_that_decodes_posts_takes_its_looks_itself() -> None:
     found: list[Verdict] = []
-    made, taken = engine(decodes=True, found=found)
-    await made._fuse(first_pass(at(20, 30, LIKELY)), 100.0)
+    made, taken = joiner(decodes=True, found=found)
+    await made.fuse(first_pass(at(20, 30, LIKELY)), 100.0)
     assert [look.number for look in taken] == [1]
     assert [(verdict.decision, verdict.reason) for verdict in found] == [("act", "complete")]
-    assert {written.topic for written in made._outputs} == {"verdicts"}
+    assert {written.topic for written in made.outputs} == {"verdicts"}
 
 
 @pytest.mark.parametrize("is_recorded", [True, False])
@@ -63,13 +62,13 @@ async def test_a_run_of_recorded_scores_fuses_the_recorded_answer_or_waits_until
     is_recorded: bool,
 ) -> None:
     found: list[Verdict] = []
-    made, taken = engine(decodes=False, found=found)
-    await made._fuse(first_pass(at(20, 30, LIKELY)), 100.0)
+    made, taken = joiner(decodes=False, found=found)
+    await made.fuse(first_pass(at(20, 30, LIKELY)), 100.0)
     assert (taken, found) == ([], [])
     if is_recorded:
         state = made.parts.window.state("p1")
         assert state is not None
-        await made._fuse(answer(state.looks.asked[0], at(16, 34, SURE)), 105.0)
-    await made._expire(130.0)
+        await made.fuse(answer(state.looks.asked[0], at(16, 34, SURE)), 105.0)
+    await made.expire(130.0)
     expected = ("act", "complete") if is_recorded else ("review", "deadline")
     assert [(verdict.decision, verdict.reason) for verdict in found] == [expected]
