@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
-from models.alignment import VISUAL, Alignment, edges, nats_of, score_of
+from models.aligned_pair import Alignment, edges
+from models.alignment_parameters import VISUAL
+from models.evidence import nats_of, score_of
 from models.still_scene import Rows, Times, recording
 from models.voting import Indices, Similarity, best_per_time
 

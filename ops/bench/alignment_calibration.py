@@ -1,8 +1,8 @@
 """Print the similarities and scores of copies and of others: ``python -m ops.bench.alignment_calibration SET.json``.
 
-For choosing `models.alignment.VISUAL` and `AUDIO`. `--cache DIR` caches descriptors as `jikimi evaluate` does. The
-similarity of an upload's time to a case is the largest over its views and all times of the case. Where copies and
-others are equally likely is about `even`; how fast copies become likelier above it is `nats`.
+For choosing `VISUAL` and `AUDIO` of models/alignment_parameters.py. `--cache DIR` caches descriptors as `jikimi
+evaluate` does. The similarity of an upload's time to a case is the largest over its views and all times of the case.
+Where copies and others are equally likely is about `even`; how fast copies become likelier above it is `nats`.
 """
 
 import argparse

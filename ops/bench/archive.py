@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models.alignment import VISUAL
+from models.alignment_parameters import VISUAL
 from ops.bench.made_records import made_descriptors, made_piece
 from schemas.messages import Descriptors, Reference
 from streams.match.archive import Hit

@@ -18,7 +18,9 @@ import av.filter
 import numpy as np
 import numpy.typing as npt
 
-from models.alignment import AUDIO, Alignment, align
+from models.aligned_pair import Alignment
+from models.alignment import align
+from models.alignment_parameters import AUDIO
 from models.audio.model import AudioDescription, AudioModel
 from models.registry import Registry
 

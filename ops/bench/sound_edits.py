@@ -19,10 +19,12 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from models.alignment import AUDIO, AlignmentParameters, alignments, joint_score, most_evidence
+from models.alignment import alignments, joint_score
+from models.alignment_parameters import AUDIO, AlignmentParameters
 from models.audio.likeness import relative
 from models.audio.model import AudioDescription, AudioModel
 from models.audio.training.steady import Steady
+from models.evidence import most_evidence
 from models.metrics import precision_recall_curve
 from models.registry import Registry
 from ops.bench.audio_fingerprint import compressed, resample

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from models.alignment import VISUAL, align
+from models.alignment import align
+from models.alignment_parameters import VISUAL
 from models.registry import Registry
 from models.visual.cuts import FIRST_RECTANGLE, FIRST_TILE
 from models.visual.model import VisualModel

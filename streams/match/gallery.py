@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 import numpy.typing as npt
 
-from models.alignment import most_evidence
+from models.evidence import most_evidence
 from models.voting import max_by
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match

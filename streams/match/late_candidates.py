@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.alignment import BACKWARDS_NATS, AlignmentParameters, nats_of
+from models.alignment import BACKWARDS_NATS
+from models.alignment_parameters import AlignmentParameters
+from models.evidence import nats_of
 from schemas.messages import Reference
 from streams.match.archive import CandidateRule, NearPairs, NearTimes
 from streams.match.reference_matcher import ALIGNMENT, PHRASE_FLOOR, ReferenceMatcher

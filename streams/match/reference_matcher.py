@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.alignment import AUDIO, VISUAL, Alignment, AlignmentParameters, alignments, joint_score
+from models.aligned_pair import Alignment
+from models.alignment import alignments, joint_score
+from models.alignment_parameters import AUDIO, VISUAL, AlignmentParameters
 from models.audio.likeness import relative
 from models.still_alignment import align_still
 from models.still_scene import is_still

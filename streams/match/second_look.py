@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from models.alignment import VISUAL
+from models.alignment_parameters import VISUAL
 from models.motion.compare import compare
 from models.motion.rows import joined, unpack_track
 from models.motion.track import NAME, VERSION, Track

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.alignment import AlignmentParameters, most_evidence
+from models.alignment_parameters import AlignmentParameters
+from models.evidence import most_evidence
 from streams.match.row_codes import Numbers
 from streams.match.row_index import Hits
 from streams.match.runs import Times

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.alignment import AUDIO, VISUAL
+from models.alignment_parameters import AUDIO, VISUAL
 from streams.match.archive import CandidateRule
 from streams.match.coded_slice import CodedSlice
 from streams.match.late_candidates import Aligned, AnyRow

@@ -6,17 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models import alignment, voting
-from models.alignment import (
-    AUDIO,
-    VISUAL,
-    Alignment,
-    AlignmentParameters,
-    align,
-    alignments,
-    joint_score,
-    most_evidence,
-)
+from models import aligned_pair, voting
+from models.aligned_pair import Alignment
+from models.alignment import align, alignments, joint_score
+from models.alignment_parameters import AUDIO, VISUAL, AlignmentParameters
+from models.evidence import most_evidence
 from models.voting import Line
 
 type Times = npt.NDArray[np.float64]
@@ -265,7 +259,7 @@ def test_no_line_is_sought_where_none_can_have_evidence(monkeypatch: pytest.Monk
         sought.append(1)
         return lines(*given, **more)
 
-    monkeypatch.setattr(alignment, "likely_lines", noted)
+    monkeypatch.setattr(aligned_pair, "likely_lines", noted)
     assert alignments(*made(each_second(20), 60), VISUAL) == []
     assert not sought
     assert alignments(*made(each_second(20), 60, (0.0, 20.0, 10.0, 1.0)), VISUAL)
@@ -278,7 +272,7 @@ def test_no_run_has_more_evidence_than_its_bound(parameters: AlignmentParameters
     for _ in range(100):
         n, m = (int(n) for n in random.integers(1, 40, 2))
         similarity = random.normal(random.choice([0.1, 0.3, 0.5]), 0.15, (n, m)).clip(-1, 1).astype(np.float32)
-        pair = alignment._Pair(
+        pair = aligned_pair.Pair(
             similarity, each_second(n) * float(random.choice([0.25, 1.0, 4.0])), each_second(m), parameters
         )
         run = pair.best_run()

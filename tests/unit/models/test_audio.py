@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.alignment import AUDIO, align
+from models.alignment import align
+from models.alignment_parameters import AUDIO
 from models.audio.likeness import relative
 from models.audio.model import LEAST_SAMPLES, AudioModel
 from models.audio.network import export

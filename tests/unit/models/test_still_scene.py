@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.alignment import VISUAL
+from models.alignment_parameters import VISUAL
 from models.still_alignment import align_still
 from models.still_scene import Recording, Rows, Times, is_still, recording
 
