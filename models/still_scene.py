@@ -120,7 +120,7 @@ def _lines(own: _Track, other: _Track) -> Iterator[Recording]:
         power = _sum(own.power, on_line) * _sum(other.power[column], on_line)
         correlation = total / np.sqrt(np.maximum(power, _LEAST_POWER))
         # Query times within one step of the reference are compared with one row, and count once.
-        n_times = np.array([len(np.unique(at[on])) for at, on in zip(column, on_line, strict=True)])
+        n_times = _distinct(column, on_line)
         nats = np.where(n_times >= _LEAST_TIMES, _nats(correlation, n_times), -np.inf)
         best = int(nats.argmax())
         if n_times[best] >= _LEAST_TIMES:
@@ -143,6 +143,14 @@ def _nearest(times_s: Times, at_s: Times) -> npt.NDArray[np.intp]:
     """Return the index of the nearest time; `times_s` rises."""
     middles = (times_s[1:] + times_s[:-1]) / 2
     return np.searchsorted(middles, at_s)
+
+
+def _distinct(column: npt.NDArray[np.intp], on_line: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Return the number of different columns on each line, shape (lines,)."""
+    ordered = np.sort(np.where(on_line, column, -1), axis=1)
+    first = np.concatenate([ordered[:, :1] >= 0, np.diff(ordered, axis=1) > 0], axis=1)
+    n_times: npt.NDArray[np.intp] = np.count_nonzero(first, axis=1)
+    return n_times
 
 
 def _sum(values: Rows, on_line: npt.NDArray[np.bool_]) -> Times:
