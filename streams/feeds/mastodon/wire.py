@@ -139,11 +139,6 @@ def to_removal(server: str, status_id: str, url: str) -> Removal:
     )
 
 
-def plain_text(html: str) -> str:
-    """Return the text of a status's HTML, as people read it."""
-    return Html(html).text
-
-
 def _status(fields: Fields, name: str) -> Status | None:
     """Return the status in a field; one that is not whole, such as a quote without its post, is none."""
     if not isinstance(fields.raw(name), dict):

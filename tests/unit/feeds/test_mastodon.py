@@ -16,10 +16,11 @@ from streams.feeds.connection import reconnecting
 from streams.feeds.cursor import Progress
 from streams.feeds.mastodon import feed as mastodon
 from streams.feeds.mastodon.feed import FEED, MastodonFeed
+from streams.feeds.mastodon.html import Html
 from streams.feeds.mastodon.recent_posts import RecentPost, RecentPosts
 from streams.feeds.mastodon.server import Server
 from streams.feeds.mastodon.stream import STREAMS, Stream
-from streams.feeds.mastodon.wire import MALFORMED, StreamEvent, parse_status, plain_text, to_post
+from streams.feeds.mastodon.wire import MALFORMED, StreamEvent, parse_status, to_post
 from tests.faults.platforms import recorded
 from tests.unit.decode.served import Server as Answers
 from tests.unit.decode.served import response
@@ -104,12 +105,12 @@ def test_a_status_becomes_a_post() -> None:
     ],
 )
 def test_html_becomes_plain_text(html: str, text: str) -> None:
-    assert plain_text(html) == text
+    assert Html(html).text == text
 
 
 def test_unfinished_tags_delay_no_post() -> None:
     """Python's own parser would take half an hour."""
-    assert plain_text("<a " * 40_000).startswith("<a <a")
+    assert Html("<a " * 40_000).text.startswith("<a <a")
 
 
 async def test_an_edit_is_a_new_post_at_the_same_url_and_a_repeat_is_none() -> None:

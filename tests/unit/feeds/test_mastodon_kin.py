@@ -10,7 +10,7 @@ from streams.feeds.mastodon.feed import MastodonFeed
 from streams.feeds.mastodon.html import Html
 from streams.feeds.mastodon.recent_posts import RecentPosts
 from streams.feeds.mastodon.server import Server, _parse_frame, _statuses
-from streams.feeds.mastodon.wire import MALFORMED, StreamEvent, plain_text
+from streams.feeds.mastodon.wire import MALFORMED, StreamEvent
 from tests.unit.feeds.made import NEW
 
 STATUS: dict[str, Any] = {
@@ -61,7 +61,7 @@ def post(**changes: Any) -> Post:
     ],
 )
 def test_blocks_keep_words_apart_and_inline_elements_do_not(html: str, text: str) -> None:
-    assert plain_text(html) == text
+    assert Html(html).text == text
 
 
 def test_addresses_behind_words_are_read_and_those_of_mentions_are_not() -> None:
