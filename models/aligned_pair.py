@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.alignment_parameters import AlignmentParameters
-from models.evidence import nats_of, score_of
+from models.evidence import nats_of, score_of, supporting_times
 from models.voting import Indices, Line, Similarity, Times, likely_lines
 
 _MIN_FIT = 4
@@ -145,14 +145,8 @@ class Pair:
         return weighed
 
     def _stretch(self, on_line: Similarity) -> Indices:
-        """Return the agreeing times of the interval with most evidence (Kadane's maximum subarray)."""
-        gain = np.where(self.free, self._gain(on_line), -1e6)
-        total = np.concatenate([[0.0], np.cumsum(gain)])
-        lowest = np.minimum.accumulate(total[:-1])
-        end = int((total[1:] - lowest).argmax())
-        start = int(total[: end + 1].argmin())
-        inside = np.arange(start, end + 1)
-        return inside[gain[inside] > 0.0]
+        """Return the agreeing times of the interval with most evidence among the times still free."""
+        return supporting_times(np.where(self.free, self._gain(on_line), -1e6))
 
     def _run(self, line: Line, rows: Indices, on_line: Similarity) -> Run:
         if not len(rows):

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.alignment_parameters import AlignmentParameters
-from models.voting import Similarity
+from models.voting import Indices, Similarity, Times
 
 
 def most_evidence(row_maxima: Similarity, parameters: AlignmentParameters) -> npt.NDArray[np.float64]:
@@ -30,3 +30,19 @@ def nats_of(similarity: Similarity, parameters: AlignmentParameters) -> Similari
 def score_of(evidence: float, parameters: AlignmentParameters) -> float:
     """Return the score, 0 to 1, of evidence, nats."""
     return evidence / (evidence + parameters.half)
+
+
+def supporting_times(gain: Times) -> Indices:
+    """Return the times in favour of a copy within the interval with most evidence (Kadane's maximum subarray).
+
+    Parameters
+    ----------
+    gain
+        Evidence of each time, nats, shape (n,); the indices into it are ascending, none if no time is in favour.
+    """
+    total = np.concatenate([[0.0], np.cumsum(gain)])
+    lowest = np.minimum.accumulate(total[:-1])
+    end = int((total[1:] - lowest).argmax())
+    start = int(total[: end + 1].argmin())
+    inside = np.arange(start, end + 1)
+    return inside[gain[inside] > 0.0]

@@ -6,9 +6,9 @@ import numpy as np
 
 from models.aligned_pair import Alignment, edges
 from models.alignment_parameters import VISUAL
-from models.evidence import nats_of, score_of
+from models.evidence import nats_of, score_of, supporting_times
 from models.still_scene import Rows, Times, recording
-from models.voting import Indices, Similarity, best_per_time
+from models.voting import Similarity, best_per_time
 
 _ROOM_NATS = 24.0
 """Most evidence from likeness: a review, and no act, under the shipped fusion and policy."""
@@ -34,7 +34,7 @@ def align_still(
     """
     best, times, reference_times = best_per_time(similarity, query_s, reference_s)
     gain = np.clip(nats_of(best.max(axis=1), VISUAL), -VISUAL.miss, VISUAL.most).astype(np.float64)
-    rows = _stretch(gain)
+    rows = supporting_times(gain)
     if not len(rows):
         return None
     here = (query_s >= times[rows[0]]) & (query_s <= times[rows[-1]])
@@ -57,16 +57,6 @@ def align_still(
         speed=abs(found.speed),
         n_pairs=len(rows),
     )
-
-
-def _stretch(gain: Times) -> Indices:
-    """Return the times in favour of the interval with most evidence (Kadane's maximum subarray)."""
-    total = np.concatenate([[0.0], np.cumsum(gain)])
-    lowest = np.minimum.accumulate(total[:-1])
-    end = int((total[1:] - lowest).argmax())
-    start = int(total[: end + 1].argmin())
-    inside = np.arange(start, end + 1)
-    return inside[gain[inside] > 0.0]
 
 
 def _room(gain: Times, n_tried: int) -> float:
