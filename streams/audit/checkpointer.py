@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from confluent_kafka import KafkaException
@@ -18,7 +19,6 @@ from streams.audit.trusted_keys import TrustedKeys
 from streams.errors import BrokerError
 from streams.kafka.range_reader import RangeReader
 from streams.settings import Settings
-from streams.topology import readers_group
 
 log = structlog.get_logger()
 
@@ -39,8 +39,7 @@ class Checkpointer:
         self, settings: Settings, codec: Codec, signer: Signer, keys: TrustedKeys,
         readers: Callable[[str], RangeReader] | None = None,
     ) -> None:  # fmt: skip
-        prefix, group = settings.topic_prefix, readers_group(settings)
-        make = readers or (lambda name: RangeReader(settings, prefix + name, group))
+        make = readers or partial(RangeReader, settings)
         self._readers = {name: make(name) for name in (*AUDITED, TOPIC)}
         self._codec = codec
         self._signer = signer

@@ -13,7 +13,6 @@ from streams.kafka.clients import create_codec
 from streams.kafka.range_reader import RangeReader, RangeRecord
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
-from streams.topology import readers_group
 
 log = structlog.get_logger()
 
@@ -30,7 +29,7 @@ def last_checkpoint(settings: Settings) -> Checkpoint | None:
         The broker does not answer, or the trusted keys cannot be read.
     """
     wait_for_broker(settings)
-    reader = RangeReader(settings, settings.topic_prefix + checkpoints.TOPIC, readers_group(settings))
+    reader = RangeReader(settings, checkpoints.TOPIC)
     try:
         return last_of(reader, create_codec(settings), trusted_keys(settings)) if reader.partitions() else None
     except KafkaException as error:

@@ -17,7 +17,6 @@ from streams.kafka.range_reader import RangeReader
 from streams.settings import Settings
 from streams.takedown.accepted import ACT, Acceptance, accepted_by_person
 from streams.takedown.verifier import Verifier
-from streams.topology import readers_group
 
 _NEWEST = 1_000
 """Events of each partition that are looked at: `jikimi audit verify` looks at all."""
@@ -53,8 +52,8 @@ def newest_events(settings: Settings) -> Finding:
     try:
         keys, codec = trusted_keys(settings), create_codec(settings)
         verifier = Verifier(keys, allow_unsigned=settings.audit.allow_unsigned)
-        bad = list(_bad(_reader(settings, "takedowns"), codec, verifier))
-        frozen = _not_accepted(bad, _acceptances(_reader(settings, acts.TOPIC), codec, keys)) if bad else bad
+        bad = list(_bad(RangeReader(settings, "takedowns"), codec, verifier))
+        frozen = _not_accepted(bad, _acceptances(RangeReader(settings, acts.TOPIC), codec, keys)) if bad else bad
     except (UsageError, KafkaException, ConnectionError) as error:
         return wrong("signed log", str(error), _REMEDY)
     if frozen:
@@ -62,10 +61,6 @@ def newest_events(settings: Settings) -> Finding:
         return wrong("signed log", message, _FROZEN)
     accepted = f", but for {len(bad)} that a person has accepted" if bad else ""
     return ok("signed log", f"the newest {_NEWEST:,} events of takedowns verify by themselves{accepted}")
-
-
-def _reader(settings: Settings, topic: str) -> RangeReader:
-    return RangeReader(settings, f"{settings.topic_prefix}{topic}", readers_group(settings))
 
 
 def _bad(reader: RangeReader, codec: Codec, verifier: Verifier) -> Iterator[_Bad]:

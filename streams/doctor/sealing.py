@@ -16,7 +16,6 @@ from streams.sealing.key_file import KeyFile, StoredKey
 from streams.sealing.keyring import key_id_of
 from streams.sealing.purposes import Purpose
 from streams.settings import Settings
-from streams.topology import readers_group
 
 ROLES = frozenset({"decode", "visual", "audio", "screen", "match", "desk"})
 """Roles that need the keys."""
@@ -65,7 +64,7 @@ def _used(settings: Settings, roles: Collection[str]) -> Iterator[_Used]:
     codec = create_codec(settings)
     for topic in topics:
         try:
-            values = list(_newest(RangeReader(settings, settings.topic_prefix + topic, readers_group(settings))))
+            values = list(_newest(RangeReader(settings, topic)))
         except KafkaException:
             continue  # no topic or no right to it, reported by other checks
         for value in values:

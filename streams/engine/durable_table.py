@@ -27,7 +27,6 @@ from streams.engine.states import States
 from streams.errors import UnprocessableError, UsageError
 from streams.kafka.range_reader import RangeReader
 from streams.kafka.transactions import TransactionWriter
-from streams.topology import readers_group
 
 if TYPE_CHECKING:
     from streams.engine.context import Context
@@ -163,7 +162,7 @@ class DurableTable:
         self._held: dict[int, _Held] = {}
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"table-{topic}")
-        self._ranges = RangeReader(context.settings, context.physical(topic), readers_group(context.settings))
+        self._ranges = RangeReader(context.settings, topic)
 
     async def acquire(self, partition: int) -> TablePartition:
         """Return the states of an assigned partition, as its only writer.

@@ -8,6 +8,7 @@ from confluent_kafka import Message
 from schemas.codec import Codec
 from streams.errors import UsageError
 from streams.settings import Settings
+from streams.topology import readers_group
 
 if TYPE_CHECKING:
     from faust.types.auth import CredentialsT
@@ -44,14 +45,15 @@ def client_config(settings: Settings, **options: Any) -> dict[str, Any]:  # noqa
     return config | {name.replace("_", "."): value for name, value in options.items()}
 
 
-def reader_config(settings: Settings, group_id: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - likewise
+def reader_config(settings: Settings, group_id: str | None = None, /, **options: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return the configuration of a consumer that joins no group, commits nothing and reports partition ends.
 
     Parameters
     ----------
     group_id
-        Required by the client and by a broker with access rules.
+        Required by the client and by a broker with access rules; that of readers by default.
     """
+    group_id = group_id or readers_group(settings)
     return client_config(settings, group_id=group_id, enable_auto_commit=False, enable_partition_eof=True, **options)
 
 

@@ -26,7 +26,6 @@ from streams.kafka.producer import TopicWriter
 from streams.kafka.raw_scan import RawScan
 from streams.kafka.topic_settings import LAG, settings_of
 from streams.settings import Settings
-from streams.topology import readers_group
 
 MIN_LAG, FILE_DELAY = "min.compaction.lag.ms", "file.delete.delay.ms"
 _AT_ONCE = {LAG: "1", MIN_LAG: "0"}
@@ -161,7 +160,6 @@ class Retained:
         self._consumer = Consumer(
             reader_config(
                 settings,
-                readers_group(settings),
                 auto_offset_reset="earliest",
                 isolation_level="read_uncommitted",
                 fetch_message_max_bytes=64 * 1024,  # a larger record comes whole, and without its successors

@@ -16,7 +16,7 @@ from streams.kafka.clients import reader_config
 from streams.kafka.offsets import Offsets, Partition, committed_offsets, end_offsets, first_offsets, partitions_of
 from streams.kafka.polling import offset_of, poll_in_time
 from streams.settings import Settings
-from streams.topology import STAGES, group, readers_group, sources
+from streams.topology import STAGES, group, sources
 
 ANSWER_S = 10.0
 
@@ -52,7 +52,6 @@ class LagReader:
         self._reader = Consumer(
             reader_config(
                 settings,
-                readers_group(settings),
                 auto_offset_reset="earliest",
                 isolation_level="read_committed",
                 # Only one record of each partition is read, and some topics have large ones.

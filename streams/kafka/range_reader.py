@@ -32,15 +32,16 @@ class RangeReader:
     Parameters
     ----------
     topic
-        Physical name.
+        Without prefix.
     group
-        Consumer group whose committed offsets `committed` returns; never joined, never changed.
+        Consumer group whose committed offsets `committed` returns; never joined, never changed. That of readers, which
+        commits nothing, by default.
     options
         More of the client's options, with _ for the dots of their names.
     """
 
-    def __init__(self, settings: Settings, topic: str, group: str, **options: int) -> None:
-        self._topic = topic
+    def __init__(self, settings: Settings, topic: str, group: str | None = None, **options: int) -> None:
+        self._topic = settings.topic_prefix + topic
         self._lock = threading.Lock()
         config = reader_config(settings, group, auto_offset_reset="earliest", fetch_wait_max_ms=50, **options)
         self._consumer = Consumer(config)

@@ -8,7 +8,6 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from streams.kafka.clients import reader_config
 from streams.kafka.polling import is_temporary, offset_of
 from streams.settings import Settings
-from streams.topology import readers_group
 
 _ANSWER_S = 20.0
 _QUEUE_KIB = 32 * 1024
@@ -36,7 +35,6 @@ class RawScan:
         self._consumer = Consumer(
             reader_config(
                 settings,
-                readers_group(settings),
                 auto_offset_reset="earliest",
                 isolation_level="read_uncommitted",
                 queued_max_messages_kbytes=_QUEUE_KIB,
@@ -83,7 +81,7 @@ class RawScan:
 
 def topic_names(settings: Settings) -> set[str]:
     """Return the physical names of all topics that this user may see."""
-    consumer = Consumer(reader_config(settings, readers_group(settings)))
+    consumer = Consumer(reader_config(settings))
     try:
         return set(consumer.list_topics(timeout=_ANSWER_S).topics)
     finally:

@@ -15,7 +15,6 @@ from streams.errors import BrokerError, TransientError
 from streams.kafka.clients import reader_config
 from streams.kafka.polling import is_temporary
 from streams.settings import Settings
-from streams.topology import readers_group
 
 log = structlog.get_logger()
 
@@ -231,5 +230,4 @@ def _has_failed(task: asyncio.Task[None]) -> bool:
 
 
 def _consumer(settings: Settings, **options: int) -> Consumer:
-    group = readers_group(settings)
-    return Consumer(reader_config(settings, group, auto_offset_reset="earliest", fetch_wait_max_ms=100, **options))
+    return Consumer(reader_config(settings, auto_offset_reset="earliest", fetch_wait_max_ms=100, **options))

@@ -11,7 +11,6 @@ from streams.kafka.clients import reader_config
 from streams.kafka.partitions import key_hash, partition_of
 from streams.kafka.polling import is_temporary, offset_of, poll_in_time
 from streams.settings import Settings
-from streams.topology import readers_group
 
 _ANSWER_S = 20.0
 _QUEUE_KIB = 16 * 1024
@@ -41,7 +40,6 @@ class TopicScan:
         self._consumer = Consumer(
             reader_config(
                 settings,
-                readers_group(settings),
                 auto_offset_reset="earliest",
                 isolation_level="read_committed",
                 # Fetch only when the queue is empty: `value` reads one record, and originals may be large.

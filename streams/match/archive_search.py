@@ -66,7 +66,7 @@ class ArchiveSearch:
         lists: LiveLists | None = None,
     ) -> None:
         self._context, self._archive, self._progress, self._live = context, archive, progress, live
-        self._reader = RangeReader(context.settings, context.physical("descriptors"), context.group)
+        self._reader = RangeReader(context.settings, "descriptors", context.group)
         scores = LateScores(context, seal_thumbnails)
         self._catch_up = CatchUp(context, archive, progress, live, scores, reader=self._reader, lists=lists)
         self._pieces = PieceSearch(archive, live, PastSegments(self._reader, context.codec), scores)

@@ -74,7 +74,7 @@ class ListSearch:
         self._lists = lists
         self._seen = seen
         self._marks = marks
-        reader = RangeReader(context.settings, context.physical("descriptors"), context.group)
+        reader = RangeReader(context.settings, "descriptors", context.group)
         self._past, self._scores = PastSegments(reader, context.codec), LateScores(context, seal_thumbnails)
         self._turns = count()
         self._done_for: object = None

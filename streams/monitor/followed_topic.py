@@ -12,7 +12,6 @@ from streams.kafka.clients import create_codec, reader_config
 from streams.kafka.lag import ANSWER_S
 from streams.kafka.polling import poll
 from streams.settings import Settings
-from streams.topology import readers_group
 
 log = structlog.get_logger()
 
@@ -33,9 +32,7 @@ class FollowedTopic(ABC):
         self._topic = topic
         self._codec = create_codec(settings)
         self._name = settings.topic_prefix + topic
-        self._consumer = Consumer(
-            reader_config(settings, readers_group(settings), queued_max_messages_kbytes=_QUEUE_KIB)
-        )
+        self._consumer = Consumer(reader_config(settings, queued_max_messages_kbytes=_QUEUE_KIB))
         self._restart()
 
     def close(self) -> None:

@@ -8,7 +8,6 @@ from confluent_kafka import KafkaException
 
 from streams.kafka.range_reader import RangeReader
 from streams.settings import Settings
-from streams.topology import readers_group
 
 log = structlog.get_logger()
 
@@ -64,7 +63,5 @@ class RecordReader:
     def _reader(self, topic: str) -> RangeReader:
         with self._lock:
             if topic not in self._readers:
-                physical, group = self._settings.topic_prefix + topic, readers_group(self._settings)
-                options = {"queued_max_messages_kbytes": _QUEUE_KIB}
-                self._readers[topic] = RangeReader(self._settings, physical, group, **options)
+                self._readers[topic] = RangeReader(self._settings, topic, queued_max_messages_kbytes=_QUEUE_KIB)
             return self._readers[topic]

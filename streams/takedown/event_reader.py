@@ -9,21 +9,14 @@ from schemas.messages import Takedown
 from streams.errors import BrokerError, UnprocessableError
 from streams.kafka.range_reader import RangeReader
 from streams.settings import Settings
-from streams.topology import readers_group
 
 
 class EventReader:
-    """Events read again from the topic, which keeps them for ever.
+    """Events read again from the topic, which keeps them for ever."""
 
-    Parameters
-    ----------
-    topic
-        Physical name.
-    """
-
-    def __init__(self, settings: Settings, topic: str, codec: Codec) -> None:
+    def __init__(self, settings: Settings, codec: Codec) -> None:
         self._codec = codec
-        self._ranges = RangeReader(settings, topic, readers_group(settings))
+        self._ranges = RangeReader(settings, "takedowns")
 
     async def read(self, partition: int, offset: int) -> Takedown:
         """Return the event at an offset.

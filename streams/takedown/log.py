@@ -38,7 +38,7 @@ class TakedownLog:
         self._codec = context.codec
         topic = context.physical("takedowns")
         self._reader = TopicReader(context.settings, topic, self._apply_updates, context.crash)
-        self._events = EventReader(context.settings, topic, context.codec)
+        self._events = EventReader(context.settings, context.codec)
         self._index = TakedownIndex()
         self._frozen = FrozenTakedowns()
         self.signer = own_signer(context.settings)

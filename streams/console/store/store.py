@@ -37,7 +37,6 @@ from streams.kafka.range_reader import RangeReader
 from streams.kafka.topic_reader import TopicReader, Update
 from streams.kafka.topic_scan import ScannedRecord
 from streams.settings import Settings
-from streams.topology import readers_group
 
 TOPICS = (
     "cases", "standings", "labels", "takedowns", "deliveries", "verdicts", "searches", "dead-letters", "acts",
@@ -214,7 +213,7 @@ class FollowedStore(Store):
 
     @cached_property
     def _deliveries(self) -> RangeReader:
-        return RangeReader(self._settings, self._settings.topic_prefix + "deliveries", readers_group(self._settings))
+        return RangeReader(self._settings, "deliveries")
 
     async def current(self, *topics: str) -> None:
         """Return once everything written to these topics before the call is applied: a read barrier.

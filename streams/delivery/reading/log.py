@@ -15,7 +15,6 @@ from streams.feeds.http.record_queue import BrokerUnavailableError, QueueFullErr
 from streams.kafka.clients import create_codec
 from streams.kafka.range_reader import RangeReader, RangeRecord
 from streams.settings import Settings
-from streams.topology import readers_group
 
 log = structlog.get_logger()
 
@@ -39,8 +38,7 @@ class TakedownPages:
     """
 
     def __init__(self, settings: Settings, ranges: RangeReader | None = None) -> None:
-        topic = f"{settings.topic_prefix}takedowns"
-        self._ranges = ranges or RangeReader(settings, topic, readers_group(settings))
+        self._ranges = ranges or RangeReader(settings, "takedowns")
         self._codec = create_codec(settings)
         self._one_at_a_time = asyncio.Lock()
         self._n_waiting = 0

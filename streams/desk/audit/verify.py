@@ -1,6 +1,7 @@
 """`jikimi audit verify`: the whole log, streamed once, against its hashes, signatures, checkpoints and an anchor."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from schemas.codec import Codec
@@ -15,7 +16,6 @@ from streams.kafka.clients import create_codec
 from streams.kafka.range_reader import RangeReader
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
-from streams.topology import readers_group
 
 
 class Summary(NamedTuple):
@@ -110,4 +110,4 @@ def open_audit(settings: Settings) -> Audit:
     """
     wait_for_broker(settings)
     keys, codec = trusted_keys(settings), create_codec(settings)
-    return Audit(codec, keys, lambda name: RangeReader(settings, settings.topic_prefix + name, readers_group(settings)))
+    return Audit(codec, keys, partial(RangeReader, settings))

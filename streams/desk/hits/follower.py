@@ -13,7 +13,6 @@ from schemas.messages import Message
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec, reader_config
 from streams.settings import Settings
-from streams.topology import readers_group
 
 log = structlog.get_logger()
 
@@ -35,7 +34,7 @@ class TopicFollower:
         self._prefix = settings.topic_prefix
         self._codec = create_codec(settings)
         options = {"auto_offset_reset": "earliest", "fetch_wait_max_ms": 100}
-        self._consumer = Consumer(reader_config(settings, readers_group(settings), **options))
+        self._consumer = Consumer(reader_config(settings, **options))
         self._consumer.assign(self._starts(topics, since))
 
     def close(self) -> None:

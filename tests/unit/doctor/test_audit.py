@@ -47,7 +47,7 @@ def test_an_event_that_does_not_verify_is_named(tmp_path: Path, monkeypatch: pyt
     settings = load_settings(audit={"signing_key_file": tmp_path / "key"})
     thief = own_signer(load_settings(audit={"signing_key_file": tmp_path / "thief"}))
     topics, event = MadeTopics(), chained(takedown(), None)
-    monkeypatch.setattr(audit, "RangeReader", lambda _, topic, __: topics.reader(topic))
+    monkeypatch.setattr(audit, "RangeReader", lambda _, topic: topics.reader(topic))
     topics.write("takedowns", "t1", signed(event, own_signer(settings)))
     assert newest_events(settings).health == "ok"
     topics.write("takedowns", "t1", signed(event, thief))
@@ -61,7 +61,7 @@ def test_what_a_person_accepted_is_well_and_what_comes_after_is_not(
     settings = load_settings(audit={"signing_key_file": tmp_path / "key"})
     own, thief = own_signer(settings), own_signer(load_settings(audit={"signing_key_file": tmp_path / "thief"}))
     topics, event = MadeTopics(), chained(takedown(), None)
-    monkeypatch.setattr(audit, "RangeReader", lambda _, topic, __: topics.reader(topic))
+    monkeypatch.setattr(audit, "RangeReader", lambda _, topic: topics.reader(topic))
     accepted = Act(
         act_id="a", act=ACT, subject=event.event_id, by="officer", why="looked", at=datetime.now(UTC),
         detail=Acceptance(event.takedown_id, 0, 1).detail(),

@@ -25,7 +25,7 @@ ALL = ("decode", "visual", "audio", "screen", "match", "desk")
 @pytest.fixture
 def topics(monkeypatch: pytest.MonkeyPatch) -> MadeTopics:
     made = MadeTopics()
-    monkeypatch.setattr(module, "RangeReader", lambda _, topic, __: made.reader(topic))
+    monkeypatch.setattr(module, "RangeReader", lambda _, topic: made.reader(topic))
     return made
 
 
