@@ -64,8 +64,9 @@ def recent_labels(settings: Settings, case_id: str = "") -> list[Label]:
     codec, since = create_codec(settings), _oldest_verdict()
     try:
         with closing(TopicScan(settings, "labels")) as scan:
-            found = (_label(codec, record.value or b"") for record in scan.records(since))
-            return [label for label in found if label is not None and case_id in {"", label.case_id}]
+            found = (decoded_label(codec, record.value or b"") for record in scan.records(since))
+            wanted = (label for label in found if label is not None and case_id in {"", label.case_id})
+            return [msgspec.structs.replace(label, verdict=None) for label in wanted]
     except KafkaException as error:
         raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
 
@@ -103,7 +104,7 @@ def _last_label(settings: Settings, key: str) -> Label | None:
             values = [record.value or b"" for record in records if record.key == key.encode()]
     except KafkaException as error:
         raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
-    labels = [label for value in values if (label := _label(codec, value)) is not None]
+    labels = [label for value in values if (label := decoded_label(codec, value)) is not None]
     return labels[-1] if labels else None
 
 
@@ -111,12 +112,13 @@ def _oldest_verdict() -> datetime:
     return datetime.now(UTC) - timedelta(hours=TOPICS["verdicts"].retention_hours)
 
 
-def _label(codec: Codec, value: bytes) -> Label | None:
+def decoded_label(codec: Codec, value: bytes) -> Label | None:
+    """Return the label in a record, None if it cannot be decoded or is none."""
     try:
         label = codec.decode("labels", value)
     except WireError:
         return None
-    return msgspec.structs.replace(label, verdict=None) if isinstance(label, Label) else None
+    return label if isinstance(label, Label) else None
 
 
 def _last_verdict(codec: Codec, values: list[bytes], case_id: str) -> Verdict | None:

@@ -11,7 +11,8 @@ from streams.audit.acting import acting
 from streams.commands.hints import hint, hint_workers
 from streams.commands.needs import needs
 from streams.commands.opening import open_and_note
-from streams.commands.reason import Why, reason
+from streams.commands.options import Why
+from streams.commands.reason import reason
 from streams.errors import UsageError
 from streams.rights.person import current_person
 from streams.settings import load_settings

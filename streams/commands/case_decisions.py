@@ -9,16 +9,14 @@ from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.hints import hint
 from streams.commands.needs import needs
-from streams.commands.reason import Why, reason
+from streams.commands.options import Officer, Why
+from streams.commands.reason import reason
 from streams.errors import UsageError
 from streams.rights.person import current_person
 from streams.settings import Settings, load_settings
 
 app = typer.Typer()
 
-_Officer = Annotated[
-    str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
-]
 _WAIT_S = 300.0
 _Wait = Annotated[
     float, typer.Option(metavar="SECONDS", min=0, help="How long the broker may take to compact what was erased.")
@@ -47,7 +45,7 @@ def case_confirm(
         bool, typer.Option("--without-opener", help="Every waiting case from before cases had an opener, once.")
     ] = False,
     why: Why = "",
-    officer: _Officer = "desk",
+    officer: Officer = "desk",
 ) -> None:
     """Confirm a case as its second person, or one of its references: takedowns held for it are issued."""
     if (case_id is None) is not without_opener:
@@ -90,7 +88,7 @@ def _confirm_without_opener(settings: Settings, officer: str, why: str) -> None:
 @app.command("deconfirm")
 @needs("withdraw")
 def case_deconfirm(
-    case_id: str, reference_id: str, why: Why = "", officer: _Officer = "desk", wait: _Wait = _WAIT_S
+    case_id: str, reference_id: str, why: Why = "", officer: Officer = "desk", wait: _Wait = _WAIT_S
 ) -> None:
     """Erase a reference that is not the victim's: it no longer matches, and takedowns on it alone are withdrawn."""
     from streams.commands.withdrawing import deconfirm  # noqa: PLC0415 - likewise
@@ -106,7 +104,7 @@ def case_deconfirm(
 def case_withdraw(  # noqa: PLR0917 - options are passed by name
     case_id: str,
     why: Why = "",
-    officer: _Officer = "desk",
+    officer: Officer = "desk",
     yes: Annotated[bool, typer.Option("--yes", help="Withdraw it without asking.")] = False,
     wait: _Wait = _WAIT_S,
     json: Annotated[

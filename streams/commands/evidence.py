@@ -63,7 +63,8 @@ def evidence_write(  # noqa: PLR0917 - the options of the command
 
     languages: tuple[Language, ...] = ("ko", "en") if lang == "both" else (lang,)
     request = PackRequest(identifier, out, languages, thumbnails, zone, pdf_posts)
-    settings, person = load_settings(), current_person(load_settings())
+    settings = load_settings()
+    person = current_person(settings)
     require_case_or_takedown(settings, person, "evidence", identifier)
     with acting(settings, person, "evidence", identifier, reason(why)):
         written = make_pack(settings, request)

@@ -13,7 +13,8 @@ from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.hints import hint, hint_workers
 from streams.commands.needs import needs
-from streams.commands.reason import Why, reason
+from streams.commands.options import Why
+from streams.commands.reason import reason
 from streams.errors import UsageError
 from streams.rights.person import current_person
 from streams.settings import load_settings

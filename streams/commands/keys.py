@@ -7,7 +7,8 @@ import typer
 from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
-from streams.commands.reason import Why, reason
+from streams.commands.options import Why
+from streams.commands.reason import reason
 from streams.errors import UsageError
 from streams.rights.person import current_person
 from streams.sealing.purposes import PURPOSES

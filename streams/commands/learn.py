@@ -8,7 +8,8 @@ import typer
 from streams.audit.acting import acting
 from streams.commands.hints import hint
 from streams.commands.needs import needs
-from streams.commands.reason import Why, reason
+from streams.commands.options import Why
+from streams.commands.reason import reason
 from streams.rights.person import current_person
 from streams.settings import load_settings
 

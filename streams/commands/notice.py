@@ -10,7 +10,8 @@ import typer
 
 from streams.audit.acting import acting
 from streams.commands.needs import needs
-from streams.commands.reason import Why, reason
+from streams.commands.options import Why
+from streams.commands.reason import reason
 from streams.rights.person import current_person
 from streams.settings import load_settings
 
@@ -54,7 +55,8 @@ def notice_bundle(
     from streams.desk.notices import bundle  # noqa: PLC0415 - likewise
     from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
 
-    settings, person = load_settings(), current_person(load_settings())
+    settings = load_settings()
+    person = current_person(settings)
     require_case(settings, person, "send", case)
     with acting(settings, person, "send", case, reason(why), detail=f"bundle for {platform}"):
         shown = asyncio.run(bundle(settings, case, platform, lang))

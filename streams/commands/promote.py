@@ -7,6 +7,7 @@ import typer
 from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
+from streams.commands.options import Officer
 from streams.commands.reason import reason
 from streams.errors import UsageError
 from streams.rights.person import current_person
@@ -17,11 +18,6 @@ app = typer.Typer()
 _Force = Annotated[
     str | None, typer.Option("--force", metavar="REASON", help="Override failed checks; the reason is kept.")
 ]
-_By = Annotated[
-    str,
-    typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided."),
-]
-
 _Why = Annotated[str, typer.Option(help="The reason, unless --force gives it; it is stored.")]
 
 
@@ -38,7 +34,7 @@ def promote(
         ),
     ] = None,
     force: _Force = None,
-    by: _By = "desk",
+    by: Officer = "desk",
     why: _Why = "",
 ) -> None:
     """Make other models live, once `jikimi replay compare` is a go: one record, which every worker applies."""
@@ -55,7 +51,7 @@ def promote(
 
 @app.command()
 @needs("promote")
-def rollback(force: _Force = None, by: _By = "desk", why: _Why = "") -> None:
+def rollback(force: _Force = None, by: Officer = "desk", why: _Why = "") -> None:
     """Restore the choice that the last promotion replaced."""
     from streams.live_models.promotion import roll_back  # noqa: PLC0415 - likewise
 

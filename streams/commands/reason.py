@@ -1,12 +1,8 @@
 """Reason of an act: an option, or a question on a terminal."""
 
 import sys
-from typing import Annotated
 
 import typer
-
-Why = Annotated[str, typer.Option(help="The reason; it is stored.")]
-"""Option of every command that is an act."""
 
 
 def reason(why: str) -> str:

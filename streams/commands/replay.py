@@ -11,7 +11,7 @@ from rich.table import Table
 from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
-from streams.commands.reason import Why
+from streams.commands.options import Why
 from streams.errors import UsageError
 from streams.rights.person import current_person
 from streams.settings import load_settings

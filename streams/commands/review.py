@@ -11,14 +11,13 @@ from streams.commands.allowing import allow_post
 from streams.commands.console import console
 from streams.commands.hints import hint_workers
 from streams.commands.needs import needs
+from streams.commands.options import OfCase, Officer, Since
 from streams.errors import UsageError
 from streams.rights.check import require
 from streams.rights.person import current_person
 from streams.settings import load_settings
 
 app = typer.Typer()
-
-_Case = Annotated[str | None, typer.Option("--case", metavar="CASE", help="Only of this case.")]
 
 
 @app.command()
@@ -28,9 +27,7 @@ def label(  # noqa: PLR0917 - options are passed by name
     case_id: str,
     decision: Annotated[LabelDecision, typer.Argument(help="Is the post a copy of the case's?")],
     note: Annotated[str, typer.Option(help="Free text; it is stored with the takedown.")] = "",
-    reviewer: Annotated[
-        str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
-    ] = "desk",
+    reviewer: Officer = "desk",
     allow: Annotated[
         bool,
         typer.Option("--allow", help="With other: allow the post's pictures and sounds wherever they are."),
@@ -47,7 +44,8 @@ def label(  # noqa: PLR0917 - options are passed by name
     written = Label(
         post_id=post_id, case_id=case_id, decision=decision, reviewer=reviewer, at=datetime.now(UTC), note=note
     )
-    settings, person = load_settings(), current_person(load_settings())
+    settings = load_settings()
+    person = current_person(settings)
     require_case(settings, person, "label", case_id)
     if allow:
         if decision != "other":
@@ -65,7 +63,7 @@ def label(  # noqa: PLR0917 - options are passed by name
 @app.command()
 @needs("review")
 def reviews(
-    case: _Case = None, json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
+    case: OfCase = None, json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
 ) -> None:
     """Show the posts on which a person has to decide: minors first, then those that have waited longest."""
     import asyncio  # noqa: PLC0415 - likewise
@@ -81,10 +79,8 @@ def reviews(
 @app.command()
 @needs("read")
 def watch(
-    case: _Case = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Also what came since 2026-03-01T12:00 (UTC), or 1h ago.")
-    ] = None,
+    case: OfCase = None,
+    since: Since = None,
     json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each.")] = False,
 ) -> None:
     """Print hits as they come: verdicts to act or review, new states of takedowns, overdue ones. Ctrl-C ends it."""

@@ -8,7 +8,7 @@ import typer
 from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
-from streams.commands.reason import Why
+from streams.commands.options import Why
 from streams.commands.replay import WITH, lower_priority
 from streams.rights.person import current_person
 from streams.settings import load_settings

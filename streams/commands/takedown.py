@@ -9,7 +9,8 @@ import typer
 from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
-from streams.commands.reason import Why, reason
+from streams.commands.options import OfCase, Officer, Since, Why
+from streams.commands.reason import reason
 from streams.rights.person import current_person
 from streams.settings import load_settings
 
@@ -26,15 +27,14 @@ def takedown() -> None:
 def takedown_approve(
     takedown_id: str,
     why: Why = "",
-    officer: Annotated[
-        str, typer.Option(metavar="PSEUDONYM", envvar="JIKIMI_REVIEWER", help="Pseudonym of the person who decided.")
-    ] = "desk",
+    officer: Officer = "desk",
 ) -> None:
     """Approve a takedown: its notice is sent."""
     from streams.desk.approve import approve_takedown  # noqa: PLC0415 - only this command needs it
     from streams.desk.own_cases import require_takedown  # noqa: PLC0415 - likewise
 
-    settings, person, why = load_settings(), current_person(load_settings()), reason(why)
+    settings, why = load_settings(), reason(why)
+    person = current_person(settings)
     require_takedown(settings, person, "send", takedown_id)
     with acting(settings, person, "send", takedown_id, why, detail=f"as {officer}"):
         asyncio.run(approve_takedown(settings, takedown_id, officer, why))
@@ -43,10 +43,8 @@ def takedown_approve(
 @app.command("tail")
 @needs("read")
 def takedown_tail(
-    case: Annotated[str | None, typer.Option("--case", metavar="CASE", help="Only of this case.")] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Also what came since 2026-03-01T12:00 (UTC), or 1h ago.")
-    ] = None,
+    case: OfCase = None,
+    since: Since = None,
     json: Annotated[bool, typer.Option("--json", help="Print every field, a line of JSON for each event.")] = False,
 ) -> None:
     """Print the events of takedowns as they come. Ctrl-C ends it."""

@@ -10,9 +10,8 @@ from confluent_kafka import KafkaException
 from models.fusion.line_fit import Groups, logit
 from models.fusion.model import FusionModel
 from models.metrics import Labels, Numbers
-from schemas.codec import Codec, WireError
 from schemas.messages import Label
-from streams.cases.labels import DECIDING
+from streams.cases.labels import DECIDING, decoded_label
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.topic_scan import TopicScan
@@ -106,16 +105,8 @@ def read_labelled(settings: Settings, base: FusionModel, live: FusionModel) -> L
     try:
         with closing(TopicScan(settings, "labels")) as scan:
             for record in scan.records():
-                if (label := _label(codec, record.value or b"")) is not None:
+                if (label := decoded_label(codec, record.value or b"")) is not None:
                     collector.add(label)
     except KafkaException as error:
         raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
     return collector.labelled()
-
-
-def _label(codec: Codec, value: bytes) -> Label | None:
-    try:
-        label = codec.decode("labels", value)
-    except WireError:
-        return None
-    return label if isinstance(label, Label) else None
