@@ -25,7 +25,7 @@ from streams.console.uploads import sweep
 from streams.console.wellbeing import Wellbeing
 from streams.engine.stop_signals import stopping_on_signals
 from streams.errors import TransientError, UsageError
-from streams.feeds.http.server import StoppableServer, listen
+from streams.feeds.http.server import StoppableServer, listen, server_config
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.rights.person import current_person
 from streams.settings import Settings
@@ -142,14 +142,10 @@ async def _start(store: FollowedStore, write: Callable[[str], object]) -> None:
 
 
 def _config(settings: Settings, login: Login | None) -> uvicorn.Config:
-    return uvicorn.Config(
+    return server_config(
         lambda *_: None,  # the application follows, once its store is read
         proxy_headers=login is not None,
         forwarded_allow_ips=settings.console.proxies,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
         limit_concurrency=_MAX_REQUESTS_OF_TEAM if login else _MAX_REQUESTS,
         timeout_graceful_shutdown=_STOP_S,
     )

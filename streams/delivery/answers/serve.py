@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
-import uvicorn
 from rich.console import Console
 from standardwebhooks import Webhook
 
@@ -17,7 +16,7 @@ from streams.delivery.platforms.registry import Platform, WebhookChannel, load_r
 from streams.delivery.secrets import secret, webhook_signer
 from streams.engine.stop_signals import stopping_on_signals
 from streams.errors import UsageError
-from streams.feeds.http.server import StoppableServer, is_loopback, listen
+from streams.feeds.http.server import StoppableServer, is_loopback, listen, server_config
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.telemetry.metrics_server import serve_metrics
@@ -39,15 +38,7 @@ async def serve_answers(settings: Settings, host: str, port: int, smtp_port: int
         A secret or the sender of mails is missing, an address cannot be listened on, or nobody could answer.
     """
     signers = platform_signers(settings)
-    if not signers and smtp_port is None:
-        raise UsageError(
-            "no platform has a webhook or an answers_secret, and there is no --smtp-port: nobody can answer"
-        )
-    if smtp_port is not None and not settings.delivery.bounce_key.get_secret_value() and not is_loopback(host):
-        raise UsageError(
-            f"other machines can connect to {host} and make up bounces: set JIKIMI_DELIVERY_BOUNCE_KEY, or listen on"
-            " 127.0.0.1"
-        )
+    _check(settings, signers, host, smtp_port)
     opened = listen(host, port)
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
@@ -60,18 +51,26 @@ async def serve_answers(settings: Settings, host: str, port: int, smtp_port: int
             bound = await stack.enter_async_context(listening(listener, host, smtp_port))
             console.print(f"listening on smtp://{host}:{bound}", highlight=False)
         server = StoppableServer(
-            uvicorn.Config(
+            server_config(
                 create_app(Verification(signers), writer.write),
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                server_header=False,
                 limit_concurrency=2 * MAX_WAITING,
                 timeout_graceful_shutdown=_STOP_S,
             )
         )
         with stopping_on_signals(server.stop):
             await server.serve([opened])
+
+
+def _check(settings: Settings, signers: Mapping[str, Webhook], host: str, smtp_port: int | None) -> None:
+    if not signers and smtp_port is None:
+        raise UsageError(
+            "no platform has a webhook or an answers_secret, and there is no --smtp-port: nobody can answer"
+        )
+    if smtp_port is not None and not settings.delivery.bounce_key.get_secret_value() and not is_loopback(host):
+        raise UsageError(
+            f"other machines can connect to {host} and make up bounces: set JIKIMI_DELIVERY_BOUNCE_KEY, or listen on"
+            " 127.0.0.1"
+        )
 
 
 def platform_signers(settings: Settings) -> Mapping[str, Webhook]:

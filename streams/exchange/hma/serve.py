@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 
-import uvicorn
 from rich.console import Console
 
 from streams.describe.exact import exact_key
@@ -12,7 +11,7 @@ from streams.exchange.hma.app import create_app
 from streams.exchange.hma.hasher import Hasher
 from streams.exchange.hma.lookup import Lookup
 from streams.exchange.live_lists import LiveLists
-from streams.feeds.http.server import StoppableServer, listen
+from streams.feeds.http.server import StoppableServer, listen, server_config
 from streams.feeds.http.token import check_token
 from streams.kafka.clients import create_codec
 from streams.kafka.wait_for_broker import wait_for_broker
@@ -49,12 +48,8 @@ async def serve_hma(settings: Settings, host: str, port: int, console: Console) 
 
     async with Hasher(settings.media).opened() as hasher:
         server = StoppableServer(
-            uvicorn.Config(
+            server_config(
                 create_app(hasher, current, token),
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                server_header=False,
                 limit_concurrency=_MOST_REQUESTS,
                 timeout_graceful_shutdown=_STOP_S,
             )

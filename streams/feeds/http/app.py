@@ -17,14 +17,13 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import Body, HeaderParameter
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from schemas.messages import Post, Removal
-from streams.feeds.cursor import Progress
+from schemas.messages import Post
 from streams.feeds.entry import ALT, MAX_ENTRY_BYTES, Entry, EntryMedium, post_of
 from streams.feeds.entry_error import EntryError
 from streams.feeds.guard import Refusal, guarded
-from streams.feeds.http.idempotency_keys import IdempotencyKeys
+from streams.feeds.http.ingestor import Accepted, Ingestor
 from streams.feeds.http.problems import error_response, problem_responses
-from streams.feeds.http.record_queue import BrokerUnavailableError, RecordQueue
+from streams.feeds.http.record_queue import BrokerUnavailableError
 from streams.feeds.http.settings import HttpSettings
 from streams.feeds.http.token import token_guard
 from streams.feeds.notes import Notes
@@ -54,64 +53,13 @@ Key = Annotated[
     ),
 ]
 
-
-class Accepted(msgspec.Struct, frozen=True):
-    """Ids of the accepted records, in the order of the request."""
-
-    ids: list[str]
-
-
 _POSTS = "One post, or a list, accepted as a whole. A post needs media, a caption or tags; `alt` belongs to a medium."
 _REMOVALS = "One removal, or a list. A `post_deleted` needs its `url`, an account its `author`; all need a `platform`."
-
 
 _SCHEMES = {
     "token": SecurityScheme(type="http", scheme="bearer", description="JIKIMI_HTTP_TOKEN: whoever submits."),
     "platform": SecurityScheme(type="http", scheme="bearer", description="A platform's own: its `reader_secret`."),
 }
-
-
-class Ingestor:
-    """Writes the records of requests, each idempotency key once.
-
-    Parameters
-    ----------
-    progress
-        Has the idempotency keys of the last day.
-    """
-
-    def __init__(self, settings: HttpSettings, progress: Progress) -> None:
-        self._settings = settings
-        self.queue = RecordQueue(settings.max_waiting, settings.patience_s)
-        self._keys = IdempotencyKeys(progress.parts, settings.key_memory_s)
-
-    async def ingest(self, records: Sequence[Post | Removal], key: str | None, request: bytes) -> Accepted:
-        """Return once the records are written, or were written before under this key."""
-        if key is not None and (earlier := self._keys.find(key, request)) is not None:
-            if earlier.written is not None:
-                await self.queue.wait(earlier.written)
-            return Accepted(earlier.ids)
-        ids = [record.post_id if isinstance(record, Post) else record.removal_id for record in records]
-        changes = {} if key is None else self._keys.changes(key, request, ids)
-        written = self.queue.put(records, changes)
-        self._keys.apply(changes, written)
-        await self.queue.wait(written)
-        return Accepted(ids)
-
-    def as_list[T](self, entries: T | list[T]) -> list[T]:
-        """Return the entries of a request as a list.
-
-        Raises
-        ------
-        EntryError
-            There are none, or too many.
-        """
-        found = entries if isinstance(entries, list) else [entries]
-        if not 0 < len(found) <= self._settings.max_records:
-            raise EntryError(
-                f"{len(found)} records; a request holds 1 to {self._settings.max_records} (JIKIMI_HTTP_MAX_RECORDS)"
-            )
-        return found
 
 
 def create_app(
@@ -124,6 +72,22 @@ def create_app(
     routes
         Further ones, with tokens of their own: of rooms above.
     """
+    token = settings.token.get_secret_value()
+    app = Litestar(
+        [*_submissions(settings, ingestor), *routes],
+        guards=[_json_only, token_guard(token)],
+        logging_config=None,
+        exception_handlers={Exception: error_response},
+        request_max_body_size=settings.max_body_bytes,
+        openapi_config=_openapi_config(),
+    )
+    closed = [kind for route in routes for kind in route.opt.get("closed", ())]
+    for kind in (Entry, EntryMedium, RemovalEntry, *closed):  # Litestar does not show that they refuse other fields
+        app.openapi_schema.components.schemas[kind.__name__].additional_properties = False
+    return app
+
+
+def _submissions(settings: HttpSettings, ingestor: Ingestor | None) -> list[HTTPRouteHandler]:
     # JSON Schema applies them to lists alone.
     limits = {"min_items": 1, "max_items": settings.max_records}
 
@@ -167,26 +131,18 @@ def create_app(
         if ingestor is None or ingestor.queue.is_stalled:
             raise BrokerUnavailableError
 
-    token = settings.token.get_secret_value()
-    app = Litestar(
-        [submit_posts, submit_removals, ready, *routes],
-        guards=[_json_only, token_guard(token)],
-        logging_config=None,
-        exception_handlers={Exception: error_response},
-        request_max_body_size=settings.max_body_bytes,
-        openapi_config=OpenAPIConfig(
-            title="Jikimi's HTTP feed",
-            version=version("jikimi"),
-            description="Submission of posts and removals, and the takedowns that are requested from a platform.",
-            components=Components(security_schemes=dict(_SCHEMES)),
-            security=[{"token": []}, {}],
-            render_plugins=[JsonRenderPlugin()],
-        ),
+    return [submit_posts, submit_removals, ready]
+
+
+def _openapi_config() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Jikimi's HTTP feed",
+        version=version("jikimi"),
+        description="Submission of posts and removals, and the takedowns that are requested from a platform.",
+        components=Components(security_schemes=dict(_SCHEMES)),
+        security=[{"token": []}, {}],
+        render_plugins=[JsonRenderPlugin()],
     )
-    closed = [kind for route in routes for kind in route.opt.get("closed", ())]
-    for kind in (Entry, EntryMedium, RemovalEntry, *closed):  # Litestar does not show that they refuse other fields
-        app.openapi_schema.components.schemas[kind.__name__].additional_properties = False
-    return app
 
 
 def count_responses(app: ASGIApp) -> ASGIApp:

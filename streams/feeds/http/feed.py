@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-import uvicorn
 from litestar.handlers import HTTPRouteHandler
 
 from streams.feeds.batch import Batch
 from streams.feeds.cursor import Progress
-from streams.feeds.http.app import Ingestor, count_responses, create_app
-from streams.feeds.http.server import StoppableServer, listen
+from streams.feeds.http.app import count_responses, create_app
+from streams.feeds.http.ingestor import Ingestor
+from streams.feeds.http.server import StoppableServer, listen, server_config
 from streams.feeds.http.settings import HttpSettings
 from streams.feeds.http.token import check_token
 
@@ -38,12 +38,8 @@ class HttpFeed:
     async def batches(self, progress: Progress) -> AsyncGenerator[Batch]:
         """Yield the records of requests until cancelled, then those of the requests under way."""
         ingestor = Ingestor(self._settings, progress)
-        config = uvicorn.Config(
+        config = server_config(
             count_responses(create_app(self._settings, ingestor, self._routes)),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
             timeout_graceful_shutdown=int(self._settings.patience_s) + 1,
         )
         server = StoppableServer(config)

@@ -1,9 +1,10 @@
 """HTTP server within another program: its socket is open before it serves, and its signals are the program's."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
+from typing import Any
 
 import uvicorn
 
@@ -21,6 +22,11 @@ class StoppableServer(uvicorn.Server):
     def stop(self) -> None:
         """Accept no more requests, and end when those under way are answered."""
         self.should_exit = True
+
+
+def server_config(app: Callable[..., Any], **options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's own options
+    """Return the configuration of a server that logs nothing, as its program does, and names no software."""
+    return uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, **options)
 
 
 def listen(host: str, port: int) -> socket.socket:

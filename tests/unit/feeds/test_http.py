@@ -16,8 +16,9 @@ from streams.delivery.reading.routes import platform_routes
 from streams.errors import UsageError
 from streams.feeds.batch import FeedRecord
 from streams.feeds.entry import MAX_ENTRY_BYTES
-from streams.feeds.http.app import Ingestor, create_app
+from streams.feeds.http.app import create_app
 from streams.feeds.http.feed import HttpFeed
+from streams.feeds.http.ingestor import Ingestor
 from streams.feeds.http.settings import HttpSettings
 from tests.support.deadline import DEADLINE_S
 from tests.unit.feeds.made import NEW, progress_after

@@ -15,7 +15,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from streams.delivery.reading.routes import platform_routes
-from streams.feeds.http.app import Ingestor, create_app
+from streams.feeds.http.app import create_app
+from streams.feeds.http.ingestor import Ingestor
 from streams.feeds.http.settings import HttpSettings
 from tests.unit.delivery.reading.test_routes import VIDEO, event, made_access
 from tests.unit.feeds.test_http import Broker
