@@ -102,7 +102,7 @@ class Looks(msgspec.Struct, kw_only=True):
         """Return whether a look has seen the whole place where the first pass has found this piece."""
         if piece.modality != "visual":
             return False
-        place = _place(piece)
+        place = self._place(piece)
         return any(answer.place.covers(place) for answer in self.answers.values() if not answer.gone)
 
     def ask(self, cases: Iterable[Sequence[Evidence]], whole: Segment, at: datetime, *, late: bool) -> None:
@@ -118,7 +118,7 @@ class Looks(msgspec.Struct, kw_only=True):
             A segment of the post, for its identity and parts.
         """
         for pieces in cases:
-            found = [_place(piece) for piece in pieces if piece.modality != "text" and piece.medium in self._moving]
+            found = [self._place(piece) for piece in pieces if piece.modality != "text" and piece.medium in self._moving]
             reason: LookReason = "found" if found else "named"
             for place in found or list(self._beginnings()):
                 if len(self.asked) < MAX_LOOKS and not any(_place_of(look).covers(place) for look in self.asked):
@@ -141,6 +141,17 @@ class Looks(msgspec.Struct, kw_only=True):
     def _moving(self) -> dict[int, SeenMedium]:
         """The media that are no pictures, of which the first pass has seen all."""
         return {number: medium for number, medium in self.media.items() if medium.end_s > 0.0}
+
+    def _place(self, piece: Evidence) -> Place:
+        """Return the interval of a medium that a piece and all its passages lie in.
+
+        An alignment extends a passage half a step beyond its last frame, which may be beyond the end of the medium.
+        """
+        intervals = [piece.query, *(passage.query for passage in piece.passages)]
+        start_s, end_s = min(one.start_s for one in intervals), max(one.end_s for one in intervals)
+        if (seen := self.media.get(piece.medium)) is not None:
+            start_s, end_s = min(start_s, seen.end_s), min(end_s, seen.end_s)
+        return Place(piece.medium, start_s, end_s)
 
     def _beginnings(self) -> Iterator[Place]:
         for number, medium in sorted(self._moving.items()):
@@ -183,17 +194,11 @@ def _has_pictures(scores: Scores) -> bool:
 
 def _widened(place: Place, end_s: float) -> Place:
     """Return a place with a margin on both sides within its medium, its middle if that is too long."""
-    first_s, last_s = max(0.0, place.start_s - _MARGIN_S), min(max(place.end_s, end_s), place.end_s + _MARGIN_S)
+    first_s, last_s = max(0.0, place.start_s - _MARGIN_S), min(end_s, place.end_s + _MARGIN_S)
     if last_s - first_s > LONGEST_S:
         first_s = max(0.0, (place.start_s + place.end_s - LONGEST_S) / 2)
         last_s = first_s + LONGEST_S
     return Place(place.medium, first_s, last_s)
-
-
-def _place(piece: Evidence) -> Place:
-    """Return the interval of a medium that a piece and all its passages lie in."""
-    intervals = [piece.query, *(passage.query for passage in piece.passages)]
-    return Place(piece.medium, min(one.start_s for one in intervals), max(one.end_s for one in intervals))
 
 
 def _place_of(look: Look) -> Place:

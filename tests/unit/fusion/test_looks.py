@@ -131,6 +131,7 @@ def test_a_sound_has_the_pictures_at_its_place_looked_at() -> None:
     [
         (at(2, 8), (0.0, 13.0)),
         (at(55, 60), (50.0, 60.0)),
+        (at(55, 62.5), (50.0, 60.0)),
         (at(0, 60), (0.0, 60.0)),
         (at(3, 59), (0.0, 60.0)),
         (at(30, 30), (25.0, 35.0)),
@@ -142,6 +143,19 @@ def test_a_stretch_has_a_margin_within_the_medium_and_at_most_a_minute(
     state = new_state()
     add(state, first_pass(found))
     assert stretches(state) == [(0, *expected)]
+
+
+def test_an_answer_replaces_a_passage_that_extends_beyond_its_medium() -> None:
+    state = new_state()
+    add(state, first_pass(at(0, 80)))
+    assert add(state, answer(asked(state))) == [(None, "dismiss", "complete")]
+
+
+def test_of_a_sound_after_the_pictures_the_last_ones_are_looked_at() -> None:
+    parts = Parts(visual=1, audio=1, text=0)
+    state = new_state(parts)
+    add(state, scores("audio", at(70, 80), parts=parts), first_pass(parts=parts))
+    assert stretches(state) == [(0, 55.0, 60.0)]
 
 
 def test_a_stretch_contains_all_passages() -> None:
