@@ -118,7 +118,7 @@ class Looks(msgspec.Struct, kw_only=True):
             A segment of the post, for its identity and parts.
         """
         for pieces in cases:
-            found = [self._place(piece) for piece in pieces if piece.modality != "text" and piece.medium in self._moving]
+            found = [self._place(one) for one in pieces if one.modality != "text" and one.medium in self._moving]
             reason: LookReason = "found" if found else "named"
             for place in found or list(self._beginnings()):
                 if len(self.asked) < MAX_LOOKS and not any(_place_of(look).covers(place) for look in self.asked):
