@@ -3,6 +3,7 @@
 For an image, or a machine without write permission later. Set JIKIMI_MODEL_CACHE_DIR to FOLDER.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -27,11 +28,11 @@ def fetch(cache: Path, manifest: Path = MANIFEST) -> list[str]:
 
 def main() -> int:
     """Export into the folder given on the command line."""
-    if len(sys.argv) != 2:  # noqa: PLR2004 - the program and one folder
-        sys.stderr.write("usage: python -m models.fetch FOLDER\n")
-        return 2
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
     try:
-        sys.stdout.write("".join(f"{line}\n" for line in fetch(Path(sys.argv[1]))))
+        sys.stdout.write("".join(f"{line}\n" for line in fetch(folder)))
     except ModelError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -78,19 +78,24 @@ def main() -> None:
     # Read when numpy is imported. Its products are small, and threads that wait for each other are busy meanwhile.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="jikimi")
     except (UsageError, ModelError) as error:
         code = _refuse(str(error))
     except WireError as error:
         code = _refuse(f"a record cannot be decoded: {error}")
     except TyperException as error:  # typer has its own copy of click; the exceptions of the package click are others
-        code = _refuse(error.format_message()) if error.format_message() else 0
+        code = _refuse(error.format_message() + _where_help_is(error)) if error.format_message() else 0
     except (Abort, KeyboardInterrupt):
         code = 130
     except Exception:  # noqa: BLE001 - a bug: what Python would print, without secrets and without local variables
         print(masked(traceback.format_exc()), end="", file=sys.stderr)  # noqa: T201 - likewise
         code = 1
     sys.exit(code or 0)
+
+
+def _where_help_is(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f" See `{context.command_path} --help`." if context is not None else ""
 
 
 def _refuse(line: str) -> int:

@@ -5,6 +5,7 @@ writes the graph to the model cache and prints the sha256 line to put into a man
 depend on your version of PyTorch, so they cannot be pinned here.
 """
 
+import argparse
 import hashlib
 import importlib
 import io
@@ -87,9 +88,12 @@ def _with_preprocessing(torch: types.ModuleType, network: object) -> object:
 
 def main() -> int:
     """Export the file named on the command line into the model cache."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=Path("sscd_disc_mixup.torchscript.pt"))
+    given = parser.parse_args()
     entry = next(entry for entry in read_manifest(MANIFEST) if entry.name == _NAME)
     try:
-        graph = export_from(Path(sys.argv[1] if len(sys.argv) > 1 else "sscd_disc_mixup.torchscript.pt"))
+        graph = export_from(given.file)
     except ModelError as exc:
         sys.stderr.write(f"{exc}\n")
         return 2

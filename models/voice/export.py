@@ -11,6 +11,7 @@ Wan et al. 2018, "Generalized End-to-End Loss for Speaker Verification": three L
 1.6 s, the last state through a linear layer and a ReLU onto the unit sphere.
 """
 
+import argparse
 import hashlib
 import importlib.util
 import sys
@@ -116,9 +117,12 @@ def _gates(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def main() -> int:
     """Export from the file named on the command line, or the installed package, into the model cache."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path)
+    given = parser.parse_args()
     entry = next(entry for entry in read_manifest(MANIFEST) if entry.module == "models.voice.export")
     try:
-        graph = export_from(Path(sys.argv[1])) if len(sys.argv) > 1 else export()
+        graph = export() if given.file is None else export_from(given.file)
         path = default_cache() / entry.cached_name
         write_atomically(path, graph)
     except (ModelError, OSError) as exc:

@@ -4,6 +4,7 @@ Each segment has thirty vectors of 512 numbers, half a minute of frames; a refer
 data.
 """
 
+import argparse
 import sys
 import tempfile
 import time
@@ -27,7 +28,9 @@ RULE = Aligned(VISUAL, penalty=3.7)
 
 def main() -> None:
     """Measure and print; the last line is the growth from the first thousand to the last."""
-    steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("thousands", nargs="?", type=int, default=3, help="thousands of segments")
+    steps = parser.parse_args().thousands
     random = np.random.default_rng(1)
     sys.stdout.write("segments  vectors  add, ms each  search, ms  reopen + search, ms  folder, MB\n")
     rows: list[tuple[float, float, float]] = []

@@ -5,6 +5,7 @@ them with the unedited pieces. Pieces of other files are the unrelated ones, bec
 last piece is the voice laid over the others and the one before it the music, so end with two such files.
 """
 
+import argparse
 import itertools
 import sys
 import time
@@ -36,7 +37,9 @@ _SPEEDS = {"tempo 0.8": 0.8, "tempo 1.25": 1.25, "speed 1.1": 1.1}
 
 def main() -> None:
     """Measure and print."""
-    of_file = [(path, piece) for path in sys.argv[1:] for piece in cut(read(path))]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    of_file = [(path, piece) for path in parser.parse_args().files for piece in cut(read(path))]
     pieces = [piece for _, piece in of_file]
     model = Registry().audio()
     references = [model.describe(resample(piece, _RATE_HZ, model.rate_hz)) for piece in pieces]

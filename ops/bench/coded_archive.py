@@ -5,6 +5,7 @@ to fill than all else: so rows that still wait for their slice are not counted. 
 copies show. Recall is the share of the copies with a score of 0.3 or more that are candidates.
 """
 
+import argparse
 import asyncio
 import sys
 import tempfile
@@ -39,7 +40,11 @@ class _Filled(NamedTuple):
 
 def main() -> None:
     """Measure and print one line for each modality."""
-    n_minutes, seed = (int(given) for given in [*sys.argv[1:], "6000", "1"][:2])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("minutes", nargs="?", type=int, default=6000)
+    parser.add_argument("seed", nargs="?", type=int, default=1)
+    given = parser.parse_args()
+    n_minutes, seed = given.minutes, given.seed
     clips = sorted(demonstration(), key=lambda file: file.stem != CASE_CLIP)
     minutes, pieces = Minutes(clips, seed), asyncio.run(pieces_of(clips[0]))
     sys.stdout.write("modality  minutes  bytes a minute  coding, s  search, s  candidates  copies  recall\n")

@@ -3,6 +3,7 @@
 Takes a key frame each six seconds. Use harmless videos only; others must not be stored.
 """
 
+import argparse
 import io
 import sys
 import time
@@ -21,8 +22,11 @@ _MAX_FRAMES = 90
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("videos", nargs="+", metavar="VIDEO")
+    videos = parser.parse_args().videos
     model = Registry().explicit()
-    for path in sys.argv[1:]:
+    for path in videos:
         print_ratings(model, path)
 
 

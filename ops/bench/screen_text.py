@@ -4,6 +4,7 @@ FONT is a font file with Hangul, such as NanumGothicBold.ttf of the Debian packa
 frames at the decoder's output size, in two letter sizes, with an outline. Needs the extra ocr; Tesseract for Hangul.
 """
 
+import argparse
 import io
 import sys
 import time
@@ -34,9 +35,13 @@ _MAX_FRAMES = 2
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("font", metavar="FONT")
+    parser.add_argument("videos", nargs="+", metavar="VIDEO")
+    given = parser.parse_args()
     if (lacking := missing()) is not None:
         sys.exit(f"{lacking.message}: {lacking.remedy}")
-    font_file, *videos = sys.argv[1:]
+    font_file, videos = given.font, given.videos
     bare = [frame for video in videos for frame in _frames(video)]
     _print_gate(bare)
     reader = ScreenReader()

@@ -6,6 +6,7 @@ one folder named ``room-...`` are recordings of one room: what a still finds in 
 printed apart from what it finds in unrelated videos.
 """
 
+import argparse
 import asyncio
 import sys
 import tempfile
@@ -68,7 +69,9 @@ class Found(NamedTuple):
 
 def main() -> None:
     """Measure and print."""
-    found = asyncio.run(measured([Path(name) for name in sys.argv[1:]]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO")
+    found = asyncio.run(measured(parser.parse_args().videos))
     sys.stdout.write(f"{'edit':18}{'stills':>8}{'act':>7}{'ask':>7}{'lost':>7}   highest in its room, elsewhere\n")
     for edit in EDITS:
         rows = np.array([one[1:] for one in found if one.edit == edit])

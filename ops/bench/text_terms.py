@@ -5,6 +5,7 @@ packages gimp-help-ko, gimp-help-en, debian-faq-ko, debian-faq and installation-
 handles are composed of common parts, the same in every run; a match in a manual is thus nearly always chance.
 """
 
+import argparse
 import random
 import re
 import sys
@@ -85,14 +86,17 @@ _HANGUL_TRICKS: dict[str, Callable[[str], str]] = {
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path)
+    folder = parser.parse_args().folder
     names, handles = made_names(), made_handles()
     for kind, terms, tricks in (("names", names, _HANGUL_TRICKS), ("handles", handles, _LATIN_TRICKS)):
         sys.stdout.write(f"of {len(terms)} {kind}, share found with a strong / a weak match\n")
         for trick, disguise in tricks.items():
             sure, perhaps = _recall(terms, disguise)
             sys.stdout.write(f"  {trick}: {sure:.2f} / {perhaps:.2f}\n")
-    if len(sys.argv) > 1:
-        for language, texts in captions(Path(sys.argv[1])).items():
+    if folder is not None:
+        for language, texts in captions(folder).items():
             forms = [text_forms(text) for text in texts]
             for kind, terms in (("names", names), ("given names", _GIVEN.split()), ("handles", handles)):
                 _print_chance(f"{len(terms)} {kind} in {language}", terms, forms)

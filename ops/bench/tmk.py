@@ -3,6 +3,7 @@
 python -m ops.bench.tmk FOLDER, in which ThreatExchange's tmk/cpp was built by `make vstr2feat feat2tmk tmk-query`
 """
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -53,8 +54,11 @@ def _run(command: Sequence[str | Path], given: bytes = b"") -> bytes:
     return subprocess.run(command, input=given, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603 - of this machine
 
 
-def main(built: Path) -> int:
+def main() -> int:
     """Print the differences, and return 1 if one is too large."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    built = parser.parse_args().folder.resolve()
     cosines, files = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -71,4 +75,4 @@ def main(built: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).resolve()))
+    sys.exit(main())

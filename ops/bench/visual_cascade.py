@@ -5,6 +5,7 @@ are six frames two seconds apart, half a second off. Backdrops are other pieces,
 random over a moving backdrop. A copy is found if its own reference scores above every wrong pair of the whole run.
 """
 
+import argparse
 import io
 import sys
 from collections.abc import Callable, Sequence
@@ -47,7 +48,11 @@ class Described:
 
 def main() -> None:
     """Measure and print."""
-    path, *others = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("video", metavar="VIDEO")
+    parser.add_argument("backdrops", nargs="*", metavar="BACKDROP")
+    given = parser.parse_args()
+    path, others = given.video, given.backdrops
     model, random = Registry().visual(), np.random.default_rng(0)
     pieces = cut(frames(path))
     wanted, unknown = pieces[::2], [*pieces[1::2], *(piece for other in others for piece in cut(frames(other)))]

@@ -5,6 +5,7 @@ score with a reference the largest cosine of any two views. Frames that are near
 of the models is measured in turns, on the same pictures, so that a busy machine slows both.
 """
 
+import argparse
 import statistics
 import sys
 import time
@@ -62,7 +63,11 @@ EDITS: dict[str, Callable[[Picture], Picture]] = {
 
 def main() -> None:
     """Measure and print."""
-    names, *videos = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", metavar="MODEL[,MODEL]")
+    parser.add_argument("videos", nargs="+", metavar="VIDEO")
+    given = parser.parse_args()
+    names, videos = given.models, given.videos
     models = {name: Registry(provider="CPUExecutionProvider").visual(name) for name in names.split(",")}
     pictures = distinct([frame for video in videos for frame in frames(video)])
     sys.stdout.write(f"{len(pictures)} frames; share nearest, share above every wrong pair, median cosine\n")

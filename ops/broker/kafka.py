@@ -3,6 +3,7 @@
 python -m ops.broker.kafka [port]
 """
 
+import argparse
 import signal
 import subprocess
 import sys
@@ -128,7 +129,9 @@ def new_cluster_id() -> str:
 def main() -> int:
     """Run a broker in the foreground, its data in a temporary folder, until Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("port", nargs="?", type=int)
+    port = parser.parse_args().port
     VAR.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=VAR, prefix="kafka-data-") as folder:
         broker = Kafka(Path(folder), port=port)

@@ -5,6 +5,7 @@ package moviepy 2.2.1, inside moviepy_10_minutes.zip. Two recordings of one room
 takes longer than a demo should. The clips are committed; this script documents their sources and recreates them.
 """
 
+import argparse
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -67,7 +68,10 @@ def _reduced(pictures: Iterator[Picture]) -> Iterator[Picture]:
 
 def main() -> None:
     """Make every clip, those of the film from the file named on the command line."""
-    for path in (*map(partial(make_clip, Path(sys.argv[1])), STARTS_S), *map(render, RECORDINGS)):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("film", type=Path)
+    film = parser.parse_args().film
+    for path in (*map(partial(make_clip, film), STARTS_S), *map(render, RECORDINGS)):
         sys.stdout.write(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB\n")
 
 

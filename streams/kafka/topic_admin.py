@@ -21,6 +21,7 @@ from streams.errors import UsageError
 from streams.kafka.clients import client_config
 from streams.kafka.topic_differences import FoundTopic, differences, too_low
 from streams.kafka.topic_settings import co_partitioned_topic, fixed_partitions_reason, settings_of
+from streams.kafka.wait_for_broker import no_answer
 from streams.settings import Settings
 
 _CONNECT_TIMEOUT_S = 5.0
@@ -87,7 +88,7 @@ def _client(settings: Settings) -> AdminClient:
     try:
         client.list_topics(timeout=_CONNECT_TIMEOUT_S)
     except KafkaException as exc:
-        raise UsageError(f"no Kafka broker answers at {settings.bootstrap_servers}: {exc.args[0].str()}") from exc
+        raise UsageError(no_answer(settings, exc.args[0].str())) from exc
     return client
 
 

@@ -43,11 +43,17 @@ def wait_for_broker(settings: Settings) -> None:
         time.sleep(_RETRY_S)
 
 
+def no_answer(settings: Settings, reason: str) -> str:
+    """Return what a person reads where no broker answers, with what to do next."""
+    remedy = "is it running, and is this the address (JIKIMI_BOOTSTRAP_SERVERS)? `jikimi doctor` checks the connection"
+    return f"no Kafka broker answers at {settings.bootstrap_servers}: {reason}; {remedy}"
+
+
 def _failure(settings: Settings, client: AdminClient, errors: list[KafkaError], error: KafkaException) -> str:
     reason = underlying_error(client, errors, error).str()
     if (advertised := unreachable_in(one.str() for one in errors)).unreachable:
         return _misadvertised(settings, advertised)
-    return f"no Kafka broker answers at {settings.bootstrap_servers}: {reason}"
+    return no_answer(settings, reason)
 
 
 def _misadvertised(settings: Settings, advertised: Advertised) -> str:

@@ -14,6 +14,7 @@ DOCUMENTS = sorted(
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 PATH = re.compile(r"`((?:models|ops|schemas|streams|tests)/[\w./-]+\.\w+)(?:::(\w+))?`")
 """With the name of a test."""
+PROGRAM = re.compile(r"python -m ((?:models|ops|streams)\.[\w.]*\w)")
 
 
 def missing(document: Path) -> set[str]:
@@ -37,6 +38,19 @@ def test_the_documents_are_found() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
 def test_every_file_that_a_document_names_exists(document: Path) -> None:
     assert not missing(document)
+
+
+def test_every_program_that_a_document_names_exists_and_has_a_help() -> None:
+    named = {name for document in DOCUMENTS for name in PROGRAM.findall(document.read_text(encoding="utf-8"))}
+    assert len(named) > 40
+    assert [name for name in sorted(named) if "sys.argv[" in source(name)] == []  # argparse or typer has the help
+
+
+def source(module: str) -> str:
+    """Return the source of a program, "sys.argv[" if there is none."""
+    path = ROOT.joinpath(*module.split("."))
+    files = (path.with_suffix(".py"), path / "__main__.py")
+    return next((file.read_text(encoding="utf-8") for file in files if file.exists()), "sys.argv[")
 
 
 def test_a_link_and_a_path_to_nothing_are_found(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ and effects (card.md lists them), and generates an hour of steady sounds. It kee
 takes 280 MB.
 """
 
+import argparse
 import sys
 from collections.abc import Iterator
 from itertools import chain
@@ -126,4 +127,8 @@ def _decoded(path: Path) -> npt.NDArray[np.int16]:
 
 
 if __name__ == "__main__":
-    np.savez(sys.argv[2], **collect(Path(sys.argv[1]))._asdict())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path, metavar="OUT.npz")
+    given = parser.parse_args()
+    np.savez(given.out, **collect(given.folder)._asdict())

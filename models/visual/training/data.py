@@ -4,6 +4,7 @@
 packages.txt (card.md has the commands). Small, plain and repeated pictures are left out.
 """
 
+import argparse
 import io
 import re
 import sys
@@ -199,4 +200,8 @@ def _webp(square: npt.NDArray[np.uint8]) -> bytes:
 
 
 if __name__ == "__main__":
-    np.savez(sys.argv[2], **collect(Path(sys.argv[1]))._asdict())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path, metavar="OUT.npz")
+    given = parser.parse_args()
+    np.savez(given.out, **collect(given.folder)._asdict())

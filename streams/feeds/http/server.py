@@ -1,5 +1,6 @@
 """HTTP server within another program: its socket is open before it serves, and its signals are the program's."""
 
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +42,9 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=512)
     except (OSError, OverflowError) as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error}") from error
+        is_taken = getattr(error, "errno", None) == errno.EADDRINUSE
+        reason = "another program listens there: choose another port" if is_taken else error
+        raise UsageError(f"cannot listen on {host}:{port}: {reason}") from error
 
 
 def is_loopback(host: str) -> bool:

@@ -119,6 +119,10 @@ def test_a_usage_error_is_one_line(run: Run, command: str, settings: str, text: 
     assert_refused(run(*shlex.split(command), **dict(line.split("=") for line in settings.split())), text)
 
 
+def test_a_wrong_call_names_the_help_of_its_command(run: Run) -> None:
+    assert_refused(run("case", "show"), "see `jikimi case show --help`")
+
+
 def test_a_model_cache_in_a_file_is_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.text.export.export", lambda: b"the graph", raising=True)
     a_file = tmp_path / "file"
@@ -146,7 +150,7 @@ def test_a_metrics_port_in_use_is_refused(run: Run) -> None:
 )
 def test_an_unreachable_broker_is_one_line(run: Run, tmp_path: Path, command: str) -> None:
     (tmp_path / "posts.jsonl").write_text("")
-    assert_refused(run(*command.split()), CLOSED)
+    assert_refused(run(*command.split()), CLOSED, "JIKIMI_BOOTSTRAP_SERVERS", "jikimi doctor")
 
 
 @pytest.mark.parametrize("command", [
