@@ -119,7 +119,8 @@ def case_search(
             except OSError as error:
                 raise UsageError(f"the words are not kept, set JIKIMI_DESK_FOLDER to a folder: {error}") from error
     note = book.find(case_id)
-    print("\n".join(note.searched if note is not None else []))  # noqa: T201 - output of a command
+    for word in note.searched if note is not None else []:
+        print(word)  # noqa: T201 - output of a command
 
 
 @app.command("allow")

@@ -59,6 +59,16 @@ def case_confirm(
         _confirm_reference(settings, case_id, reference_id, officer, why)
     if case_id is not None:
         hint(f"`jikimi case show {case_id}` shows the takedowns that were held for it")
+        _hint_key(settings)
+
+
+def _hint_key(settings: Settings) -> None:
+    """Say that this account's signatures have to be made known: a second person has a key that nobody else has."""
+    from streams.audit.signing import own_signer  # noqa: PLC0415 - only this command needs it
+
+    if settings.audit.trusted_keys is None:
+        hint(f"signed with this account's key {own_signer(settings).key_id}: `jikimi audit verify` of others takes it")
+        hint("for forged until it is among their JIKIMI_AUDIT_TRUSTED_KEYS; `jikimi audit keys` prints it")
 
 
 def _confirm_case(settings: Settings, case_id: str, officer: str, why: str) -> None:

@@ -26,7 +26,7 @@ app = typer.Typer(
 
 _Format = Annotated[
     Literal["stopncii", "ncmec", "threatexchange", "lines"],
-    typer.Option("--format", help="Format of the file; lines: `pdq HEX` or `video_md5 HEX`."),
+    typer.Option("--format", help="Format of the file; lines: `pdq HEX`, `video_md5 HEX`, `md5 HEX`."),
 ]
 _Out = Annotated[Path, typer.Option(metavar="FILE", help="File to write.")]
 _Member = Annotated[int, typer.Option(min=0, help="Our number at NCMEC or ThreatExchange.")]
@@ -54,6 +54,7 @@ def exchange_export(  # noqa: PLR0917 - options are passed by name
     from streams.exchange.formats import FORMATS  # noqa: PLC0415 - likewise
     from streams.exchange.tmk_of_file import tmk_files_of_case  # noqa: PLC0415 - likewise
 
+    _require_member(form, member)
     settings = load_settings()
     person = current_person(settings)
     require_case(settings, person, "exchange", case_id)
@@ -61,9 +62,9 @@ def exchange_export(  # noqa: PLR0917 - options are passed by name
     beside = tmk_files_of_case(settings.media, case_id, files) if tmk is not None else {}
     content = FORMATS[form].write(found, at=datetime.now(UTC), member=member)
     with acting(settings, person, "exchange", case_id, reason(why), detail=f"exported {len(files)} files as {form}"):
-        _write(out, content)
         for name, descriptor in beside.items():
             _write((tmk or Path()) / name, descriptor)
+        _write(out, content)
     hint(f"keep {out}: `jikimi exchange retract {out}` writes the withdrawal of what it has")
 
 
@@ -80,6 +81,7 @@ def exchange_retract(
     from streams.exchange.formats.changes import Skipped  # noqa: PLC0415 - likewise
     from streams.exchange.import_list import read_changes  # noqa: PLC0415 - likewise
 
+    _require_member(form, member)
     if not FORMATS[form].withdraws:
         raise UsageError(f"the format {form} has no withdrawal")
     found = [each for each in read_changes([exported], form, Skipped()).values() if each.signals]
@@ -178,8 +180,15 @@ def exchange_serve(
     asyncio.run(serve_hma(load_settings(), host, port, console))
 
 
+def _require_member(form: str, member: int) -> None:
+    """Raise where the exchange knows an entry by who entered it, and that is not given."""
+    if form in {"ncmec", "threatexchange"} and not member:
+        raise UsageError(f"{form} knows an entry by our number there: give --member NUMBER")
+
+
 def _write(file: Path, content: bytes) -> None:
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error

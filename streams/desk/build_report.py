@@ -73,6 +73,7 @@ def build_report(records: CaseRecords, now: datetime) -> CaseReport:
         authority=case.authority,
         act=policy.act if policy else None,
         review=policy.review if policy else None,
+        review_only=policy.review_only if policy else False,
         approve=policy.approve if policy else False,
         opened_by=opener(records.entries),
         confirmed_by=confirmation.account if confirmation is not None else "",

@@ -166,6 +166,8 @@ class CaseReport(Part, frozen=True, kw_only=True):
     authority: str = ""
     act: float | None = None
     review: float | None = None
+    review_only: bool = False
+    """Whether it never acts by itself: a list of others."""
     approve: bool = False
     """Whether a person approves each notice."""
     opened_by: str = ""

@@ -33,10 +33,11 @@ class ReportLines:
         yield from self._head(report)
         for reference in report.references:
             yield from self._reference(reference)
-        if not report.is_allowed:
+        if not report.is_allowed and not report.review_only:
             yield f"{report.terms} terms, {report.phrases} phrases"
         models = ", ".join(f"{SENSES[sense]} {' and '.join(names)}" for sense, names in report.models.items())
-        yield f"described by {models}"
+        if models:
+            yield f"described by {models}"
         yield from self._copies(report)
         for number, hit in enumerate(report.hits, 1):
             yield ""
@@ -68,7 +69,9 @@ class ReportLines:
             minor = ", a minor" if report.minor else ""
             authority = f", authority {printable(report.authority)}" if report.authority else ""
             yield f"{report.kind.replace('_', ' ')}{minor}{authority}"
-        if report.act is not None:
+        if report.review_only:
+            yield f"a list of others: review by a person from {report.review:g}, never acts by itself"
+        elif report.act is not None:
             yield f"acts from {report.act:g}, review by a person from {report.review:g}"
         if report.approve:
             yield "a person approves each notice"

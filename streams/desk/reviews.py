@@ -105,10 +105,8 @@ async def print_reviews(
         for line in review_lines(review, LocalTime(settings)):
             print_line(console, line)
     more = f", and {reviews.left_out} later ones" if reviews.left_out else ""
-    print_line(
-        console,
-        f"{len(found)} reviews wait{more}: decide each with `jikimi label POST CASE copy|other|unsure|escalate`",
-    )
+    how = ": decide each with `jikimi label POST CASE copy|other|unsure|escalate`" if found else ""
+    print_line(console, f"{len(found)} reviews wait{more}{how}")
 
 
 def review_lines(review: Review, zone: LocalTime) -> Iterator[str]:

@@ -137,6 +137,9 @@ def test_a_forged_event_freezes_its_takedown_until_a_person_accepts_it(filled: S
     until(lambda: len(events_of(filled, "two", "other")) == 2)
     assert events_of(filled, "one", "other") == [issued, forged]
 
+    answer = filled.jikimi("audit", "verify")
+    assert (answer.code, "1 with an unknown key" in answer.out) == (1, True), answer
+
     answer = filled.jikimi("audit", "accept", forged.event_id, "--why", "the key was stolen")
     assert (answer.code, issued.takedown_id in answer.out) == (0, True), answer
     key = issued.takedown_id

@@ -132,7 +132,8 @@ def test_a_case_acts_only_once_another_person_has_confirmed_it(system: System) -
     assert (refused.code, f"{me} opened {CASE}" in refused.err) == (2, True)
     system.write("cases", CASE, msgspec.structs.replace(entry(CASE), opened_by="kim"))
     system.flush()
-    assert system.jikimi("case", "confirm", CASE, "--why", "saw the files", "--officer", "ann").code == 0
+    confirmed = system.jikimi("case", "confirm", CASE, "--why", "saw the files", "--officer", "ann")
+    assert (confirmed.code, "JIKIMI_AUDIT_TRUSTED_KEYS" in confirmed.err) == (0, True)
     until(lambda: last_states(system) == {"issued": 2})
     flood(system, 1, first=10)
     assert last_states(system) == {"issued": 3}

@@ -12,6 +12,8 @@ from streams.desk.audit.verify import Summary, open_audit
 from streams.errors import UsageError
 from streams.settings import Settings
 
+_KNOWN = "among JIKIMI_AUDIT_TRUSTED_KEYS (`jikimi audit keys` there prints it, ops/docs/audit.md)"
+
 
 def report(settings: Settings, console: Console, *, case_id: str, anchor: str, as_json: bool) -> int:
     """Print every finding as it is found, then what was verified; return the number of findings.
@@ -24,7 +26,7 @@ def report(settings: Settings, console: Console, *, case_id: str, anchor: str, a
     expected = _anchor(anchor)
     audit = open_audit(settings)
     try:
-        n_findings = _print(audit.findings(case_id, expected), console, as_json=as_json)
+        n_findings, n_unknown = _print(audit.findings(case_id, expected), console, as_json=as_json)
     except KafkaException as error:
         raise UsageError(f"{settings.bootstrap_servers}: {error}") from error
     summary = audit.summary()
@@ -32,15 +34,19 @@ def report(settings: Settings, console: Console, *, case_id: str, anchor: str, a
         _line(console, msgspec.json.encode(summary._asdict() | {"findings": n_findings}).decode())
     else:
         _line(console, summary_line(summary, n_findings, expected))
+        if n_unknown:
+            _line(console, f"{n_unknown} with an unknown key: that of a stage or of a colleague has to be {_KNOWN}")
     return n_findings
 
 
-def _print(findings: Iterable[Finding], console: Console, *, as_json: bool) -> int:
-    n_findings = 0
+def _print(findings: Iterable[Finding], console: Console, *, as_json: bool) -> tuple[int, int]:
+    """Print the findings; return their number, and that of those with an unknown key."""
+    n_findings = n_unknown = 0
     for finding in findings:
         n_findings += 1
+        n_unknown += "unknown key" in finding.words
         _line(console, msgspec.json.encode(finding).decode() if as_json else finding.line())
-    return n_findings
+    return n_findings, n_unknown
 
 
 def _line(console: Console, text: str) -> None:

@@ -104,6 +104,8 @@ def test_help_shows_no_types_of_python(run: Run, command: tuple[str, ...]) -> No
         ("case add --name x --term a", f"TERM_KEY={TERM_KEY}", "term 'a'"),
         # A missing file is found before any model is loaded.
         ("case add --name x --reference nowhere.mp4", "VISUAL_MODEL=nonsense", "nowhere.mp4"),
+        ("exchange export case-x a.mp4 --format ncmec --out OUT", "", "--member NUMBER"),
+        ("exchange retract OUT --format threatexchange --out GONE", "", "--member NUMBER"),
         ("worker", "", "stages"),
         ("worker nonsense", "", "nonsense"),
         ("worker fusion all", "", "'all'"),

@@ -202,6 +202,13 @@ def test_every_passage_of_a_match_is_a_part() -> None:
     )
 
 
+def test_a_list_of_others_never_acts() -> None:
+    policy = msgspec.structs.replace(POLICY, review_only=True)
+    shown = lines(build_report(records(entries=[case(policy=policy)], events=[], deliveries=[]), LATER))
+    assert "never acts by itself" in shown
+    assert not [words for words in ("acts from", "described by", "0 terms") if words in shown]
+
+
 def test_text_of_a_platform_cannot_control_the_terminal() -> None:
     hostile = msgspec.structs.replace(POST, author="\x1b[2J\u202eevil", url="https://x.example/\x07")
     shown = lines(build_report(records(events=[takedown(post=hostile, links=["https://y/\x1b]0;"])]), LATER))
@@ -222,7 +229,7 @@ def test_the_json_has_stable_fields_and_times_in_utc() -> None:
     assert set(found) == {
         "case_id", "name", "opened_at", "withdrawn_at", "is_allowed", "kind", "minor", "authority", "act", "review",
         "approve", "terms", "phrases", "models", "references", "states", "hits", "reviews", "families",
-        "repeat_uploaders", "opened_by", "confirmed_by", "waits",
+        "repeat_uploaders", "opened_by", "confirmed_by", "waits", "review_only",
     }  # fmt: skip
     assert msgspec.json.decode(msgspec.json.encode(report), type=CaseReport) == report
 

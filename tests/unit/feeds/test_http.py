@@ -234,7 +234,7 @@ def test_other_hosts_need_a_long_enough_token() -> None:
 
 def test_a_port_that_is_taken_is_one_line() -> None:
     first = HttpFeed(HttpSettings(), "127.0.0.1", 0)
-    with pytest.raises(UsageError, match="cannot listen on .*: another program listens there: choose another port"):
+    with pytest.raises(UsageError, match=r"cannot listen on .*: another program listens there: choose another port"):
         HttpFeed(HttpSettings(), "127.0.0.1", int(first.address.rpartition(":")[2]))
     first._socket.close()
 
