@@ -32,6 +32,7 @@ from schemas.codec import Codec
 from schemas.messages import Case, Policy, Reference
 from streams.cases.entries import case_key, reference_key
 from streams.cases.open_cases import OpenCases
+from streams.engine.freed_memory import use_one_arena
 from streams.kafka.topic_reader import Update
 from streams.match.live_index import LiveIndex
 from streams.settings import load_settings
@@ -69,6 +70,7 @@ def main() -> None:
 
 def measure(number: int, seconds: int, posts: int) -> dict[str, Any]:
     """Return the figures of one size; run it in a process of its own."""
+    use_one_arena()  # as a worker does
     return asyncio.run(_Matcher(number, seconds).measure(posts))
 
 

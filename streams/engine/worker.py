@@ -14,6 +14,7 @@ import structlog
 
 from streams.engine.app import create_apps
 from streams.engine.faust_driver.transport import Transport
+from streams.engine.freed_memory import use_one_arena
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.telemetry.metrics_server import serve_metrics
@@ -37,6 +38,7 @@ def run_worker(stages: Sequence[str], settings: Settings) -> NoReturn:
     ModelError
         A model cannot be had.
     """
+    use_one_arena()
     apps = create_apps(all_stages(settings) if list(stages) == ["all"] else stages, settings)
     if settings.ready_file is not None:
         settings.ready_file.unlink(missing_ok=True)  # a container's volume outlives its process

@@ -11,10 +11,10 @@ import numpy as np
 
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match, PieceModality
-from streams.match.freed_memory import release_freed
+from streams.engine.freed_memory import release_freed
 from streams.match.gallery import Gallery
 from streams.match.normalisation import Rows
-from streams.match.piece import Piece, loaded
+from streams.match.piece import Name, Piece, loaded
 from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher
 from streams.match.row_codes import SAMPLE, Codes
 from streams.match.row_index import RowIndex
@@ -22,8 +22,6 @@ from streams.match.runs import Runs, runs
 from streams.match.shortlist import Shortlist, thinning
 from streams.match.term_index import TermIndex
 
-type Name = tuple[str, str]
-"""Case and reference."""
 type Pieces = tuple[Piece, ...]
 """All pieces of one reference in one space."""
 
@@ -66,7 +64,7 @@ class IndexedGallery:
         self._numbers = {pieces[0].reference: number for number, pieces in members.items()}
         self._order = list(members)
         self._modality = next(iter(members.values()))[0].space[0]
-        self._terms = TermIndex([frozenset(d for piece in one for d in piece.digests) for one in members.values()])
+        self._terms = TermIndex([[d for piece in one for d in piece.digests] for one in members.values()])
 
     @classmethod
     def build(cls, references: Sequence[Pieces], benign: tuple[Rows, frozenset[bytes]]) -> Self:

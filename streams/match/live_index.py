@@ -45,10 +45,9 @@ class LiveIndex:
         while True:
             await self._stale.wait()
             self._stale.clear()
-            pieces = self._table.pieces()
-            self._index = await asyncio.to_thread(self._index.changed, pieces)
-            self.reach = max(self.reach, *map(_offset, pieces), -1)
-            del pieces
+            reach = self._table.reach
+            self._index = await asyncio.to_thread(self._index.changed, self._table.pieces())
+            self.reach = reach
             self._update_metrics()
             self._built.set()
             self.swapped.set()
@@ -58,8 +57,3 @@ class LiveIndex:
         pieces = Counter(piece.space[0] for piece in self._index.pieces.values())
         for modality in MODALITIES:
             metrics.REFERENCE_PIECES.labels(modality).set(pieces[modality])
-
-
-def _offset(key: str) -> int:
-    """Return the offset in a key of `PieceTable.pieces`."""
-    return int(key.rpartition("@")[2])

@@ -1,13 +1,31 @@
 """One piece of a reference as the index keeps it: without its vectors, which are read when they are needed."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from hashlib import sha256
-from typing import Self
+from typing import NamedTuple, Protocol, Self
 
 from schemas.messages import Case, Reference
 from streams.match.reference_matcher import Space, space_of
+
+type Name = tuple[str, str]
+"""Case and reference."""
+
+
+class Store(Protocol):
+    """Where pieces are with their vectors."""
+
+    def read(self, number: int) -> Reference | None:
+        """Return a piece, None if it was withdrawn meanwhile."""
+
+
+class _InMemory(NamedTuple):
+    """Store of one piece."""
+
+    piece: Reference
+
+    def read(self, number: int) -> Reference:  # noqa: ARG002 - as a store reads
+        return self.piece
 
 
 def token(key: str, reference: Reference) -> str:
@@ -28,39 +46,43 @@ class Piece:
         Number of vectors.
     digests
         Of a whole medium, or of a text's terms.
-    load
-        Reads the piece; None if it was withdrawn meanwhile.
+    store
+        Store of the piece, which has it under `number`.
     """
 
     token: str
-    case_id: str
-    reference_id: str
+    reference: Name
     segment: int
     space: Space
     benign: bool
     n_rows: int
     digests: tuple[bytes, ...]
-    load: Callable[[], Reference | None]
+    store: Store
+    number: int
 
     @classmethod
-    def of(cls, key: str, case: Case, piece: Reference, load: Callable[[], Reference | None] | None = None) -> Self:
-        """Return the piece of an entry; without `load` it stays in memory."""
+    def of(cls, key: str, case: Case, piece: Reference, store: Store | None = None, number: int = 0) -> Self:
+        """Return the piece of an entry; without a store it stays in memory."""
         return cls(
             token=token(key, piece),
-            case_id=case.case_id,
-            reference_id=piece.reference_id,
+            reference=_shared((case.case_id, piece.reference_id)),
             segment=piece.segment,
-            space=space_of(piece),
+            space=_shared(space_of(piece)),
             benign=case.benign,
             n_rows=piece.vectors.rows,
             digests=tuple(piece.digests),
-            load=load or partial(_itself, piece),
+            store=store or _InMemory(piece),
+            number=number,
         )
 
     @property
-    def reference(self) -> tuple[str, str]:
-        """Case and reference that it belongs to."""
-        return self.case_id, self.reference_id
+    def case_id(self) -> str:
+        """Case that it belongs to."""
+        return self.reference[0]
+
+    def load(self) -> Reference | None:
+        """Return the piece with its vectors, None if it was withdrawn meanwhile."""
+        return self.store.read(self.number)
 
 
 def loaded(pieces: tuple[Piece, ...]) -> list[Reference]:
@@ -68,5 +90,7 @@ def loaded(pieces: tuple[Piece, ...]) -> list[Reference]:
     return [found for piece in pieces if (found := piece.load()) is not None]
 
 
-def _itself(piece: Reference) -> Reference:
-    return piece
+@lru_cache(maxsize=1024)
+def _shared[T: Name | Space](value: T) -> T:
+    """Return one object for equal values: the pieces of one reference come one after the other."""
+    return value

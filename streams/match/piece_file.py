@@ -13,6 +13,7 @@ PRAGMA page_size = 32768;
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA secure_delete = ON;
+PRAGMA cache_size = -256;
 CREATE TABLE pieces (id INTEGER PRIMARY KEY AUTOINCREMENT, piece BLOB NOT NULL);
 """
 

@@ -25,18 +25,16 @@ class ReferenceIndex:
     """
 
     def __init__(self, entries: Iterable[tuple[str, Case, Reference]] = ()) -> None:
-        self._by_key: Mapping[str, Piece] = {}
-        self.pieces: dict[str, Piece] = {}
+        self.pieces: Mapping[str, Piece] = {}
         """Pieces to search for, by token."""
+        self._others: Mapping[str, Piece] = {}
         self._motion = ReferenceMotion()
         self._spaces: dict[Space, SpaceIndex] = {}
-        self._take({key: Piece.of(key, case, piece) for key, case, piece in entries})
+        pieces = (Piece.of(key, case, piece) for key, case, piece in entries)
+        self._take({piece.token: piece for piece in pieces})
 
     def changed(self, pieces: Mapping[str, Piece]) -> "ReferenceIndex":
-        """Return the index of these pieces, by key; what has not changed is shared, so its cost is that of the change.
-
-        A key is never given to another piece.
-        """
+        """Return the index of these pieces, by token; what is the same is shared, so its cost is that of the change."""
         made = copy(self)
         made._take(pieces)  # noqa: SLF001 - its own
         return made
@@ -67,12 +65,11 @@ class ReferenceIndex:
 
     def _take(self, pieces: Mapping[str, Piece]) -> None:
         """Replace what changes; everything is replaced as a whole, because the index before still has it."""
-        removed = [piece for key, piece in self._by_key.items() if key not in pieces]
-        added = [piece for key, piece in pieces.items() if key not in self._by_key]
-        self._by_key = pieces
-        gone = {piece.token for piece in removed}
-        self.pieces = {token: piece for token, piece in self.pieces.items() if token not in gone}
-        self.pieces |= {piece.token: piece for piece in added if _is_wanted(piece)}
+        before = {**self.pieces, **self._others}
+        removed = [piece for token, piece in before.items() if token not in pieces]
+        added = [piece for token, piece in pieces.items() if token not in before]
+        self.pieces = {token: piece for token, piece in pieces.items() if _is_wanted(piece)}
+        self._others = {token: piece for token, piece in pieces.items() if not _is_wanted(piece)}
         self._motion = self._motion.changed(removed, added)
         changes: dict[Space, tuple[list[Piece], list[Piece]]] = defaultdict(lambda: ([], []))
         for at, some in enumerate((removed, added)):

@@ -8,10 +8,10 @@ from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match, Reference
 from streams.match.archive import CandidateRule
 from streams.match.gallery import Gallery
-from streams.match.indexed_gallery import IndexedGallery, Name, Pieces, joined
+from streams.match.indexed_gallery import IndexedGallery, Pieces, joined
 from streams.match.late_candidates import rule_of
 from streams.match.normalisation import Rows
-from streams.match.piece import Piece, loaded
+from streams.match.piece import Name, Piece, loaded
 from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher, Space
 
 MANY = 64

@@ -102,7 +102,8 @@ def test_a_look_alike_of_another_case_is_its_rival(many: ReferenceIndex, monkeyp
 
 
 def _pieces(*more: Entry) -> dict[str, Piece]:
-    return {key: Piece.of(key, case, one) for key, case, one in [*RECORDINGS, *more]}
+    pieces = (Piece.of(*one) for one in [*RECORDINGS, *more])
+    return {piece.token: piece for piece in pieces}
 
 
 def test_one_more_case_reads_no_other_reference(many: ReferenceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +116,7 @@ def test_one_more_case_reads_no_other_reference(many: ReferenceIndex, monkeypatc
         return made(pieces)
 
     monkeypatch.setattr(indexed_gallery, "runs_of", noted)
-    more = many.changed({**many._by_key, new[0]: Piece.of(*new)})
+    more = many.changed({**many.pieces, "new": Piece.of(*new)})
     assert read == ["case-500"]
     copy = query(near(scenes(500), 0.6), range(24))
     assert [match.case_id for match in more.search(copy)] == ["case-500"]
@@ -123,8 +124,7 @@ def test_one_more_case_reads_no_other_reference(many: ReferenceIndex, monkeypatc
 
 
 def test_a_withdrawn_reference_is_found_no_more_and_its_codes_are_gone(many: ReferenceIndex) -> None:
-    withdrawn = RECORDINGS[7][0]
-    less = many.changed({key: one for key, one in many._by_key.items() if key != withdrawn})
+    less = many.changed({token: one for token, one in many.pieces.items() if one.case_id != "case-7"})
     copy = query(scenes(7), range(24))
     assert [match.case_id for match in many.search(copy)] == ["case-7"]
     assert less.search(copy) == []
@@ -138,7 +138,7 @@ def test_a_withdrawn_reference_is_found_no_more_and_its_codes_are_gone(many: Ref
 
 
 def test_with_few_references_left_all_are_compared_again(many: ReferenceIndex) -> None:
-    few = many.changed(dict(list(many._by_key.items())[:10]))
+    few = many.changed(dict(list(many.pieces.items())[:10]))
     assert not is_indexed(few)
     assert [match.case_id for match in few.search(query(scenes(3), range(24)))] == ["case-3"]
 
@@ -173,4 +173,5 @@ def test_vectors_of_pieces_in_a_file_are_read_when_needed_and_erased_with_their_
     assert not list(tmp_path.iterdir())  # the file has no name
     table.erase(RECORDINGS[7][0])
     assert index.search(copy) == []  # erased at once, also for the index that still has its codes
-    assert index.pieces[table.pieces()[f"{RECORDINGS[8][0]}@8"].token].load() == RECORDINGS[8][2]
+    (kept,) = (piece for piece in index.pieces.values() if piece.case_id == "case-8")
+    assert kept.load() == RECORDINGS[8][2]
