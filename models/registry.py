@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class Registry:
-    """Every model of the manifest, built at first use and kept for as long as somebody holds it.
+    """Every model of the manifest, built at first use and kept as long as it is referenced.
 
     Safe to share between threads; ONNX Runtime sessions are too.
 
@@ -156,7 +156,7 @@ class Registry:
         options.intra_op_num_threads = self._n_threads
         options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 3  # warnings about graph optimisations help nobody
+        options.log_severity_level = 3  # no user can act on warnings about graph optimisations
         providers = list(dict.fromkeys([self._provider, "CPUExecutionProvider"]))  # CPU takes what the first cannot
         session = ort.InferenceSession(graph, options, providers=providers)
         self._used_provider = session.get_providers()[0]

@@ -117,7 +117,7 @@ class Settings(SecretSettings):
 
     reuse_hours: NonNegativeFloat = 3.0
     """Age up to which frames, sounds and descriptors are copied for the same file again; frames and sounds are kept for
-    6 hours. 0: every file is decoded and described anew."""
+    6 hours. 0: every file is decoded and described again."""
 
     archive_dir: Path = Path("var/archive")
     """Folder of match's archive of vectors; rebuilt from the topic if lost. One folder per worker."""

@@ -1,6 +1,6 @@
 """PDQ, the perceptual hash of a picture that hash lists exchange; after the paper and Meta's implementation (BSD).
 
-Brightness is blurred to 64 x 64, its lowest 16 x 16 frequencies are compared with their median: 256 bits. Written anew
+Brightness is blurred to 64 x 64, its lowest 16 x 16 frequencies are compared with their median: 256 bits. Reimplemented
 in numpy, because the package pdqhash is built from C++ at each install; a test holds that the bits are the same.
 """
 

@@ -2,7 +2,7 @@
 
 The mean of the features of all frames at 15 a second, and their sums with the cosines and sines of four periods: two
 copies with the same content have the same sums up to a shift in time. Source: ThreatExchange, tmk/cpp/algo/tmkfv.cpp,
-written anew in numpy, in float64 where the source sums float32. It finds whole videos, not clips of them.
+reimplemented in numpy, in float64 where the source sums float32. It finds whole videos, not clips of them.
 """
 
 from typing import NamedTuple

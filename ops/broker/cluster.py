@@ -36,7 +36,7 @@ class Cluster:
     Parameters
     ----------
     folder
-        Where the data, settings and logs of the nodes live.
+        Folder of the data, settings and logs of the nodes.
     settings
         Broker settings of every node, over those of a cluster.
     """

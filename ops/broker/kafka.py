@@ -33,7 +33,7 @@ class Kafka(LocalBroker):
     Parameters
     ----------
     folder
-        Where its data, settings and broker.log live; kept when it stops.
+        Folder of its data, settings and broker.log; kept when it stops.
     port
         Port for clients; a free one by default, the same after a restart.
     settings

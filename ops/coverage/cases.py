@@ -59,7 +59,7 @@ def _clocks() -> Iterator[Case]:
     yield Case("ts", "mpeg2video, mp2", "no timestamps", _untimed)
     yield Case("mkv", "libx264, aac", "begins at -0.4 s", lambda path: film(path, "libx264", "aac", start_s=-0.4))
     yield Case("ts", "libx264, aac", "the clock jumps by 10 h", lambda path: _jumped(path, 36_000.0))
-    yield Case("ts", "libx264, aac", "the clock starts anew", lambda path: _jumped(path, 0.0))
+    yield Case("ts", "libx264, aac", "the clock restarts", lambda path: _jumped(path, 0.0))
 
 
 def _joined() -> Iterator[Case]:

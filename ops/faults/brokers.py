@@ -35,7 +35,7 @@ def leader_change(system: System, fault: Planned) -> Iterable[str]:
     node = _cluster(system).nodes[int(fault.share * N_NODES)]
     node.stop()
     node.start()
-    admin = AdminClient(client_config(system.settings))  # it must live until the answer has come
+    admin = AdminClient(client_config(system.settings))  # it must exist until the answer has come
     admin.elect_leaders(ElectionType.PREFERRED).result(_ANSWER_S)
     return STAGES
 

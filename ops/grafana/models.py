@@ -101,7 +101,7 @@ BOARD = Board(
             lines(
                 "Reused work",
                 "Media in decode, segments in other stages, per second: reused (copied from an earlier post), new, or "
-                "lost (the earlier records could not be read, so it was done anew).",
+                "lost (the earlier records could not be read, so the work was done again).",
                 "ops",
                 {"{{stage}} {{outcome}}": signals.REUSE},
                 no_value="no media, or JIKIMI_REUSE_HOURS is 0",

@@ -20,7 +20,7 @@ def acting(
 ) -> Iterator[None]:
     """Check a person's right and write the act, then let it happen; a failure is a second act.
 
-    The act comes first: what is killed half way has been traced, and an act without its effect harms nobody.
+    The act comes first: what is killed half way has been traced, and an act without its effect does no harm.
 
     Parameters
     ----------

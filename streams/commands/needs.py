@@ -13,7 +13,7 @@ ATTRIBUTE = "right"
 
 
 def needs[**P, R](right: Right | None) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return the decorator of a command that needs a right; None for one that touches nothing of the system."""
+    """Return the decorator of a command that needs a right; None for one that uses nothing of the system."""
 
     def decorate(command: Callable[P, R]) -> Callable[P, R]:
         @wraps(command)

@@ -54,7 +54,7 @@ def open_and_note(settings: Settings, new: "NewCase", *, yes: bool) -> str:
 
 
 def decide(concerns: "Sequence[Concern]", *, yes: bool, is_terminal: bool) -> None:
-    """Print what speaks against a case and ask, unless told to go on.
+    """Print the concerns about a case and ask whether to go on, unless `yes` is set.
 
     Raises
     ------

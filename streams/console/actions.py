@@ -163,6 +163,6 @@ class Actions:
 
 
 def _refuse_severe(concerns: Sequence[Concern]) -> None:
-    """Raise with what nobody is asked about here, as the command does without a terminal."""
+    """Refuse severe concerns, as the command does without a terminal: there is no question here."""
     if severe := [concern.text for concern in concerns if concern.is_severe]:
         raise UsageError("; ".join(severe))

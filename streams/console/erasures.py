@@ -1,4 +1,4 @@
-"""Erasures of withdrawn cases, run in the background one after the other, whoever looks."""
+"""Erasures of withdrawn cases, run in the background one after the other, whatever pages are open."""
 
 import asyncio
 from collections.abc import Callable

@@ -48,7 +48,7 @@ class Refusal(NamedTuple):
 
 
 class Guard:
-    """ASGI application that refuses what another site, another name or nobody's browser asks.
+    """ASGI application that refuses requests of other sites, for other host names, and without a session.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ _NONE = Figures({}, None, None, [], is_stale=True)
 
 
 class LiveFigures:
-    """Figures at most `FRESH_S` old, whoever asks; nothing is read while nobody does."""
+    """Figures at most `FRESH_S` old, shared by all pages; nothing is read while none is open."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.model_copy(update={"start_grace_s": 5.0})

@@ -87,7 +87,7 @@ class Opening:
         self.leaving = Leaving(rows["visual"], rows["audio"], rows["text"], n_bytes)
 
     def ask(self, concerns: Sequence[Concern]) -> None:
-        """Wait for the person: before the files are described only if something speaks against it, after it always."""
+        """Wait for the person: before the files are described only if there are concerns, after it always."""
         self._n_asked += 1
         self.concerns += [
             one._replace(values={name: self.plain(text) for name, text in one.values.items()}) for one in concerns

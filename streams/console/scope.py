@@ -24,7 +24,7 @@ class NoRightError(Exception):
 
 
 def of_case(store: Store, values: Mapping[str, str]) -> str:
-    """Return who opened the case of a path; empty, as of nobody, without such an open case."""
+    """Return who opened the case of a path; empty without such an open case."""
     return store.cases.owner(values.get("case_id", ""))
 
 

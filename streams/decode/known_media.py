@@ -27,7 +27,7 @@ type Spanned = tuple[Span, DecodedSegment]
 
 @dataclass(frozen=True, slots=True)
 class KnownMedia:
-    """What decode knows of the media of earlier posts.
+    """Media of earlier posts, whose decoded segments can be reused.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ async def advance(
             await context.send("takedowns", takedown_id, takedown_log.signed(event))
             metrics.TAKEDOWNS.labels(state).inc()
             await takedown_log.current()
-            # Another worker's event may have come first; ours is then ignored by everybody.
+            # Another worker's event may have come first; readers then ignore ours.
             if takedown_log.state(takedown_id) == state:
                 return state
     return None

@@ -16,7 +16,7 @@ type Kind = Literal["look", "notice", "escalation", "reminder"]
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 LOOKS_S = (15 * _MINUTE, _HOUR, 6 * _HOUR, *(n * _DAY for n in range(1, 31)), *(n * 7 * _DAY for n in range(5, 53)))
-"""Looks after the first notice: after a year no more, and a reminder says so."""
+"""Looks after the first notice: none after a year, which the reminder states."""
 LOOKS_AFTER_S = (_HOUR, _DAY, 7 * _DAY, 30 * _DAY)
 """Looks after a removal."""
 _REMINDERS_LATE_S = (0.0, 7 * _DAY, 14 * _DAY, 21 * _DAY)

@@ -9,7 +9,7 @@ from streams.settings import Settings
 
 
 class PostLooks:
-    """Looks, made when they are first used; they live as long as the worker."""
+    """Looks, made when they are first used; they are kept as long as the worker runs."""
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
         self._settings = settings

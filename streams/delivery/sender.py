@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 class NoticeSender:
-    """Writer and sender of notices; channels are made when they are first used and live as long as the worker."""
+    """Writer and sender of notices; channels are made when they are first used and kept as long as the worker runs."""
 
     def __init__(self, settings: Settings, cases: OpenCases, registry: Registry) -> None:
         self._settings = settings

@@ -12,7 +12,7 @@ _NONE: tuple[Output, ...] = ()
 
 
 def create(context: Context, deliverer: Deliverer) -> None:
-    """Attach the agent to the context's app; the stage's own steps come by too, and change nothing."""
+    """Attach the agent to the context's app; it reads the stage's own steps too, which change nothing."""
 
     @context.stage("delivery", reads="deliveries")
     async def apply_step(message: Delivery, record: Record) -> AsyncIterator[Output]:

@@ -34,9 +34,9 @@ def create(context: Context) -> None:
     async def describe(sealed: Sounds, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
         message = await asyncio.to_thread(seal.sounds, sealed)
         model = await describer.current()
-        anew = partial(asyncio.to_thread, describe_sounds, model, message, key)
+        fresh = partial(asyncio.to_thread, describe_sounds, model, message, key)
         parts = input_of(message, full_name(model.name, model.version))
-        async with aclosing(described_once(inputs, parts, anew, partial(copied, message, key))) as outputs:
+        async with aclosing(described_once(inputs, parts, fresh, partial(copied, message, key))) as outputs:
             async for output in outputs:
                 yield output
         for output in await voices.describe(message):

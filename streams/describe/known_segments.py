@@ -40,7 +40,7 @@ async def described_once(
     describe: Callable[[], Awaitable[Output]],
     copy: Callable[[Message], Output],
 ) -> AsyncGenerator[Output]:
-    """Yield the output of a stage for a segment: a copy where it is known, else with where it lies."""
+    """Yield the output of a stage for a segment: a copy where it is known, otherwise a new one with its position."""
     async with work_on(inputs, parts) as work:
         async with aclosing(work.known()) as known:
             found = [message async for message in known]

@@ -54,8 +54,8 @@ def create(context: Context) -> None:
     async def read(sealed: Frames, record: Record) -> AsyncIterator[Output]:  # noqa: ARG001 - a handler's signature
         if is_counted(sealed):
             message = await asyncio.to_thread(seal.frames, sealed)
-            anew = partial(asyncio.to_thread, read_frames, reader, message)
-            async with aclosing(described_once(inputs, input_of(message), anew, partial(_copied, message))) as outputs:
+            fresh = partial(asyncio.to_thread, read_frames, reader, message)
+            async with aclosing(described_once(inputs, input_of(message), fresh, partial(_copied, message))) as outputs:
                 async for output in outputs:
                     yield output
 

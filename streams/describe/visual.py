@@ -42,14 +42,14 @@ def create(context: Context) -> None:
         message = await asyncio.to_thread(seal.frames, sealed)
         model, batcher = await describer.current()
 
-        async def anew() -> Output:
+        async def fresh() -> Output:
             prepared = await asyncio.to_thread(prepare, model, message)
             vectors = await batcher.submit(prepared.pixels) if len(prepared.pixels) else model.embed(prepared.pixels)
             hashes = await asyncio.to_thread(picture_hashes, message.frames) if lists else []
             return described(model, message, prepared, vectors, await rate(message), key=key, hashes=hashes)
 
         parts = input_of(message, full_name(model.name, model.version), lists, rating)
-        async with aclosing(described_once(inputs, parts, anew, partial(copied, message, key))) as outputs:
+        async with aclosing(described_once(inputs, parts, fresh, partial(copied, message, key))) as outputs:
             async for output in outputs:
                 yield output
 

@@ -1,4 +1,4 @@
-"""`jikimi takedown approve`: a person's approval of a notice, where the case's policy asks for one."""
+"""`jikimi takedown approve`: a person's approval of a notice, where the case's policy requires one."""
 
 from datetime import UTC, datetime
 

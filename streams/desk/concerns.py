@@ -47,7 +47,7 @@ SENTENCES: Mapping[str, str] = {
 
 
 class Concern(NamedTuple):
-    """One thing that speaks against a case, for a person."""
+    """One concern about a case, shown to a person."""
 
     slug: str
     values: Mapping[str, str]

@@ -36,7 +36,7 @@ _LINK = re.compile(r"(https?|ftp|s3|file):/+", re.IGNORECASE)
 type Progress = Callable[[str, float, float], None]
 """Called with what is under way, the part that is done, and the whole; 0 if that is unknown."""
 type Ask = Callable[[Sequence[Concern]], None]
-"""Called with what speaks against the case; raises to stop it."""
+"""Called with the concerns about the case; raises to stop it."""
 type Preview = Callable[[Sequence[Reference]], None]
 """Called with what would be written, before the last question."""
 
@@ -62,7 +62,7 @@ class NewCase:
     four_eyes: bool = False
     """Whether its takedowns are held until a second person has confirmed it."""
     opened_by: str = ""
-    """Account of the person; empty for a program, whose case is nobody's act."""
+    """Account of the person; empty for a program, whose case is no person's act."""
     why: str = ""
     """The reason, for the log of acts."""
 
@@ -80,7 +80,7 @@ class OpenedCase(NamedTuple):
 def add_case(settings: Settings, new: NewCase) -> str:
     """Open a case for a program, which no concern stops, and return its id; raises as `open_case` does.
 
-    It is nobody's act, and asks for no second person: workers with JIKIMI_FOUR_EYES, the default, hold its takedowns.
+    No act is recorded and no second person is needed: workers with JIKIMI_FOUR_EYES, the default, hold its takedowns.
     """
     return open_case(settings, new).case_id
 

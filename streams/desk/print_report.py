@@ -11,7 +11,7 @@ _STATES = {"gone_before_notice": "gone before the notice"}
 
 
 def printable(text: str) -> str:
-    """Return text of a platform without characters that a terminal would obey."""
+    """Return text of a platform without characters that a terminal would interpret."""
     return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 

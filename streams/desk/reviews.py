@@ -38,7 +38,7 @@ class OpenReviews:
     Parameters
     ----------
     cases
-        Open cases by id; reviews of others wait for nobody.
+        Open cases by id; reviews of others are over.
     """
 
     def __init__(self, cases: Mapping[str, OpenCase]) -> None:

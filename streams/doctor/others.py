@@ -1,4 +1,4 @@
-"""Checks of what asks platforms, answers them, and exchanges hash lists: settings alone, nobody is asked."""
+"""Checks of the settings for searches, platforms' answers and exchanged hash lists; nothing is connected to."""
 
 from streams.delivery.platforms.registry import load_registry
 from streams.delivery.reading.tokens import platform_tokens

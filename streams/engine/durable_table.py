@@ -38,7 +38,7 @@ _THREADS = 8
 _ENVELOPE_BYTES = 1024
 """Of a record, beside its value."""
 _TRANSACTION_S = 300.0
-"""Longer than a worker waits for the broker. It delays nobody: the next owner ends an open transaction."""
+"""Longer than a worker waits for the broker. It delays no other worker: the next owner ends an open transaction."""
 
 type _Write = tuple[bytes, bytes | None]
 

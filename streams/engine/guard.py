@@ -38,7 +38,7 @@ class Deliver(Protocol):
     def __call__(
         self, topic: str, key: bytes, value: bytes | None, headers: dict[str, bytes]
     ) -> Awaitable[Position | None]:
-        """Return where it lies, None if that is unknown.
+        """Return its position on the broker, None if that is unknown.
 
         Raises `UnprocessableError` if the broker never accepts it, any other error if the broker failed.
         """

@@ -1,4 +1,4 @@
-"""An outage of the broker or the schema registry, as a caller sees it: a series of failed attempts."""
+"""An outage of the broker or the schema registry, for one caller: a series of failed attempts."""
 
 import time
 from collections.abc import Awaitable, Callable

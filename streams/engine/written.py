@@ -1,4 +1,4 @@
-"""Where a handler's output lies on the broker: read by the handler once its `yield` of the output returns."""
+"""Position of a handler's last output on the broker: read by the handler once its `yield` of the output returns."""
 
 from contextvars import ContextVar
 from typing import NamedTuple

@@ -129,7 +129,7 @@ class Looks(msgspec.Struct, kw_only=True):
         self.missing |= {look.number for look in self.asked} - self.answers.keys()
 
     def shortfalls(self) -> Iterator[Contribution]:
-        """Yield why a look has not seen its stretch, for the person who decides."""
+        """Yield why a look did not cover its stretch, for the person who decides."""
         for look in self.asked:
             answer = self.answers.get(look.number)
             if why := _NO_ANSWER if look.number in self.missing else answer.gone if answer else "":

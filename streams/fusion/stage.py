@@ -57,7 +57,7 @@ class _LiveFusion(NamedTuple):
         return cls(models.fusion(choice.fusion), choice.policy)
 
     def of_case(self, own: Policy) -> Policy:
-        """Return the policy in force for a case; a list of others stays one that asks for reviews only."""
+        """Return the policy in force for a case; that of a hash list always leads to reviews only."""
         return own if self.policy is None else msgspec.structs.replace(self.policy, review_only=own.review_only)
 
 

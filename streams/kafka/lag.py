@@ -60,7 +60,7 @@ class LagReader:
                 fetch_wait_max_ms=50,
             )
         )
-        # None joins its group: each only asks for the group's commits.
+        # None joins its group: each only reads the group's commits.
         self._groups = {stage: Consumer(reader_config(settings, group(settings, stage))) for stage in STAGES}
         self._oldest: dict[Partition, FirstRecord] = {}
 

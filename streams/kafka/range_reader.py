@@ -98,7 +98,7 @@ class RangeReader:
     def record(self, partition: int, offset: int) -> RangeRecord | None:
         """Return one record, None if it is no longer retained; raises as `read` does."""
         for found in self.read(partition, offset, offset + 1):
-            return found if found.offset == offset else None  # of a topic made anew, the first of many before it
+            return found if found.offset == offset else None  # of a recreated topic, the first of many before it
         return None
 
     def records(self, partition: int, offsets: Collection[int]) -> Iterator[RangeRecord]:

@@ -85,7 +85,7 @@ class RunWriter(TransactionWriter):
         self._prefix = settings.topic_prefix
 
     def commit(self, batch: Batch, group: object | None = None) -> None:
-        """Write a batch and return once readers can see it; raises as `write_transaction` does."""
+        """Write a batch and return once readers can read it; raises as `write_transaction` does."""
         self.write_transaction(lambda: self._write(batch, group))
 
     def pin(self, cases: Mapping[bytes, bytes], progress: Progress) -> None:

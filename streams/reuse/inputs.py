@@ -68,7 +68,7 @@ class Inputs:
         return self._digest(key.encode(), value)
 
     def message(self, key: str, wanted: WrittenRecord) -> Message | None:
-        """Return an output of an input, None if it is gone or another record lies there; may block."""
+        """Return an output of an input, None if it is gone or another record is there; may block."""
         if wanted.topic not in TOPICS or self.stage not in TOPICS[wanted.topic].producers:
             return None
         value = self.records.read(wanted.topic, wanted.partition, wanted.offset)

@@ -16,7 +16,7 @@ _QUEUE_KIB = 1024
 _MAX_BYTES = 64 * 1024 * 1024
 """Of the records in memory; those not used for longest go first."""
 _MAX_WAITING = 4
-"""Reads from the broker at once, which take turns; beyond it the work is done anew rather than wait for them."""
+"""Reads from the broker at once, which take turns; beyond it the work is done again rather than wait for them."""
 
 type Place = tuple[str, int, int]
 

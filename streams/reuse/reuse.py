@@ -98,7 +98,7 @@ async def _follow(table: ReuseTable, stage: str) -> None:
 
 @asynccontextmanager
 async def work_on(inputs: Inputs | None, parts: Sequence[bytes] | None) -> AsyncIterator[Work]:
-    """Yield the work on an input, once nobody else in this process works on the same.
+    """Yield the work on an input, once no other task of this process works on it.
 
     Parameters
     ----------

@@ -36,5 +36,5 @@ def require(person: Person, right: Right, case_owner: str | None = None) -> None
 
 
 def is_own(person: Person, case_owner: str) -> bool:
-    """Return whether a person opened the case of this owner; a case without a known owner is nobody's own."""
+    """Return whether a person opened the case of this owner; a case without a known owner belongs to no person."""
     return bool(case_owner) and case_owner == person.name

@@ -101,7 +101,7 @@ def loss(settings: SealingSettings, key_id: int) -> str:
 
 
 def destroy(settings: SealingSettings, key_id: int) -> None:
-    """Remove a key from the file; workers forget it within seconds.
+    """Remove a key from the file; workers drop it within seconds.
 
     Raises
     ------

@@ -128,7 +128,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
     """Source of the fields of type SecretStr: the files that JIKIMI_…_FILE name."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Return the secret, None if no file is named, as the base class wants it."""
+        """Return the secret, None if no file is named, as the base class requires."""
         if field.annotation is not SecretStr:
             return None, field_name, False
         name = f"{self.config['env_prefix']}{field_name.upper()}"

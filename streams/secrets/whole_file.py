@@ -1,4 +1,4 @@
-"""Files with keys, which only their user may read, and which no process ever sees half written."""
+"""Files with keys, which only their user may read, and which no process ever reads half written."""
 
 import os
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def create(file: Path, content: bytes) -> bool:
 
 
 def replace(file: Path, content: bytes) -> None:
-    """Write a file anew; raises as `create` does."""
+    """Rewrite a file; raises as `create` does."""
     _written(file, content, _replace)
 
 

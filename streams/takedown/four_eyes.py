@@ -13,7 +13,7 @@ class FourEyes:
     Parameters
     ----------
     always
-        Whether every case waits, whatever its entry asks for: a person who can write cases must not be able to let one
+        Whether every case waits, whatever its entry requires: a person who can write cases must not be able to let one
         act alone.
     """
 

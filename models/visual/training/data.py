@@ -20,7 +20,7 @@ import numpy.typing as npt
 from PIL import Image
 
 SIDE = 224
-"""Pictures are stored as squares of this side, without keeping their shape, as the model sees them."""
+"""Pictures are stored as squares of this side, without keeping their shape, as the model gets them."""
 HELD_OUT = frozenset({"endless-sky-data", "hedgewars-data", "mate-backgrounds", "neverball-data"})
 """Packages excluded from training; the figures that train.py prints are of these."""
 

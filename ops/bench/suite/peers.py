@@ -42,7 +42,7 @@ def measure(run: Run) -> Figures:
 def _compared(files: list[Path], length_s: int, methods: dict[str, Describe]) -> Figures:
     media_s = sum(duration_s(file) for file in files)
     used: dict[str, list[float]] = {name: [] for name in methods}
-    for _ in range(_ROUNDS):  # in turns, so that all see the same machine
+    for _ in range(_ROUNDS):  # in turns, so that all run under the same load
         for name, describe in methods.items():
             used[name].append(describe(files))
     figures: Figures = {f"{name}_rate_{length_s}s": round(media_s / statistics.median(used[name]), 1) for name in used}

@@ -17,7 +17,7 @@ from streams.feeds.http.server import is_loopback
 from streams.rights.settings import OidcSettings
 
 KEPT_S = 3600.0
-"""Time after which addresses and keys are fetched anew, s."""
+"""Time after which addresses and keys are fetched again, s."""
 KEYS_APART_S = 60.0
 """Least time between two fetches of keys, s, however many tokens name an unknown one."""
 TIMEOUT_S = 10.0

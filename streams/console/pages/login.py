@@ -29,7 +29,7 @@ _IN_PATH = "/?&=%:@+,~"
 
 
 def routes(site: Site, login: Login) -> list[Any]:
-    """Return the handlers; they are of nobody's right, as nobody is logged in yet."""
+    """Return the handlers; they need no right, as nobody is logged in yet."""
 
     @get("/login", opt={"right": MACHINE})
     async def page(request: Request[Any, Any, Any]) -> Response[Any]:

@@ -13,7 +13,7 @@ class ShownReason(NamedTuple):
 
     sense: str
     is_for: bool
-    """Whether it speaks for a copy."""
+    """Whether it is evidence for a copy."""
     text: str
     is_english: bool
     """Whether it is of a form that this version lacks, and stays in English."""

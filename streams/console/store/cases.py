@@ -56,7 +56,7 @@ class Cases:
             self._set_reviews(case.case_id, minor=case.minor)
 
     def erase(self, key: str) -> None:
-        """Erase an entry; without its policy a case is closed, and its reviews wait for nobody."""
+        """Erase an entry; without its policy a case is closed, and its reviews are over."""
         self._database.execute("DELETE FROM entries WHERE key = ?", (key,))
         case_id = key.partition("/")[0]
         self._changed.add(case_id)

@@ -94,7 +94,7 @@ def _init(of: Representation, element: Element) -> Piece | None:
 
 
 def _places(template: Element, duration_s: float | None, *, is_numbered: bool) -> Iterator[Place]:
-    """Yield the places of a template's segments; endless only if a hostile manifest says so."""
+    """Yield the places of a template's segments; endless only for a hostile manifest."""
     first, scale = number(template.get("startNumber"), 1), number(template.get("timescale"), 1)
     timeline = template.find("SegmentTimeline")
     if timeline is not None:

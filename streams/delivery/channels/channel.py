@@ -24,7 +24,7 @@ class Answer(NamedTuple):
     detail: str = ""
     """One line for a person, without secrets."""
     retry_after_s: float | None = None
-    """Time that the platform asks to wait, seconds."""
+    """Wait that the platform requests, seconds."""
 
 
 class Channel(Protocol):

@@ -76,7 +76,7 @@ class Fediverse:
         raise self._sender.nonsense(reply, "link to the actor")
 
     async def _object(self, url: str) -> tuple[Reply, Mapping[str, Any]]:
-        """Return an object's reply and fields; each redirect is signed anew, because a signature names the host."""
+        """Return an object's reply and fields; each redirect is signed again, because a signature names the host."""
         for _ in range(_MAX_REDIRECTS + 1):
             reply = await self._signed_get(url)
             location = reply.headers.get("location", "")

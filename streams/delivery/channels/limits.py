@@ -6,7 +6,7 @@ from collections.abc import Callable
 from streams.delivery.channels.channel import Answer
 
 _MAX_PAUSE_S = 3_600.0
-"""Longest pause of an open breaker; a wait that the platform asks for may be a day."""
+"""Longest pause of an open breaker; a wait that the platform requests may be a day."""
 
 _ROUNDING_S = 1e-6
 

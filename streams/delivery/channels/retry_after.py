@@ -1,4 +1,4 @@
-"""Time that an answer asks to wait: Retry-After, and the rate-limit headers of Bluesky and Mastodon."""
+"""Wait that an answer requests: Retry-After, and the rate-limit headers of Bluesky and Mastodon."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ MAX_S = 86_400.0
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds to wait from now, 0 to a day; None if the answer asks for no wait, or in no known form."""
+    """Return the seconds to wait from now, 0 to a day; None if the answer requests no wait, or in no known form."""
     asked = _wait_s(headers.get("retry-after", ""), now)
     if asked is None:
         asked = _until_s(headers, now)

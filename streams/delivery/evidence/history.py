@@ -72,7 +72,7 @@ class CaseHistory:
         self.as_of = datetime.fromtimestamp(0, UTC)
         """Time of the last record."""
         self.minor = False
-        """Whether an event says that the victim is a minor."""
+        """Whether an event marks the victim as a minor."""
         self._thumbnails = thumbnails
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(_SCHEMA)

@@ -1,4 +1,4 @@
-"""What a page shows of a medium, as far as its markup without scripts says it."""
+"""What a page shows of a medium, as far as its markup shows it without scripts."""
 
 import re
 from hashlib import sha256

@@ -22,7 +22,7 @@ ELEMENTS: dict[Law, tuple[Element, ...]] = {
 _IMAGES_ONLY: frozenset[Law] = frozenset({"US_TIDA", "UK_OSA"})
 """Laws on intimate images, which do not cover a text."""
 _NEEDS_A_NAME: frozenset[Law] = frozenset({"KR_TBA22_5", "US_TIDA", "UK_OSA"})
-"""Laws under which a notice without its filer's name is void, or may be: what the UK asks for was not found."""
+"""Laws under which a notice without its filer's name is void, or may be: the requirement of the UK was not found."""
 
 
 def applicable(laws: Sequence[Law], kind: CaseKind) -> list[Law]:

@@ -22,7 +22,7 @@ class NoticeError(UsageError):
 
 
 def check_takedowns(takedowns: Sequence[Takedown]) -> None:
-    """Check that takedowns belong into one notice, and that each says where its post is.
+    """Check that takedowns belong in one notice, and that each has the address of its post.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from streams.delivery.notices.page import SEPARATOR, law_name
 from streams.delivery.notices.parts import time_text
 
 LEAST_LIMIT = 300
-"""Characters below which a notice says too little to be one."""
+"""Least limit, characters: a shorter notice could not name laws, posts and filer."""
 _CUT = "…"
 
 

@@ -16,7 +16,7 @@ from streams.errors import UsageError
 
 _HOST = r"^[a-z0-9-]+(\.[a-z0-9-]+)*$"
 _LEAST_CHARACTERS = 300
-"""Below this limit a notice says too little to be one."""
+"""Least limit of a notice: a shorter one could not name laws, posts and filer."""
 
 
 class _Entry(BaseModel):

@@ -68,7 +68,7 @@ class TakedownPages:
     def _page(self, offset: int, limit: int, show: Show) -> TakedownPage:
         end = self._ranges.end(_PARTITION)
         if offset > end:
-            raise EntryError("the cursor is beyond the log, which was made anew: start without `after`")
+            raise EntryError("the cursor is beyond the log, which was recreated: start without `after`")
         found: list[ReadTakedown] = []
         n_scanned = n_bytes = 0
         # Records of a transaction under way are not read yet: the cursor moves only past what was read.

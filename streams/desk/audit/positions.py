@@ -56,7 +56,7 @@ class Checkpoints:
         if checkpoint.previous and self._position_of(checkpoint.previous) is None:
             yield _finding(record, "missing", f"{name}: the one before it is not in the log")
         if not checkpoint.previous and self.last is not None:
-            yield _finding(record, "missing", f"{name}: it starts anew, after checkpoint {self.last.number}")
+            yield _finding(record, "missing", f"{name}: it starts again, after checkpoint {self.last.number}")
         self._add(checkpoint, digest, record.offset)
 
     def _add(self, checkpoint: Checkpoint, digest: bytes, offset: int) -> None:

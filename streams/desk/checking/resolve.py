@@ -106,7 +106,7 @@ class Resolver:
         return Resolved(at, found, page.words, n_named=len(media))
 
     async def _of_opaque(self, opaque: _Opaque) -> Resolved:
-        """Return what the last reader finds in a page, beside its pictures."""
+        """Return what the last reader finds in a page, besides its pictures."""
         at, page = opaque
         pictures = media_of(page, 0, _MAX_IMAGES)
         try:

@@ -23,7 +23,7 @@ class CompactedTopicWait:
         self._next_s = 0.0
 
     def is_done(self) -> bool:
-        """Return whether all are gone, or the broker refuses; else see to it that it compacts them."""
+        """Return whether all are gone, or the broker refuses; otherwise make it compact them."""
         while self._left and not self._retained.has(*self._left[-1]):
             self._left.pop()
         if not self._left:

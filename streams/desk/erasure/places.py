@@ -116,7 +116,7 @@ _ROWS = (
         "searches",
         "its id, while its references are searched in the archive",
         Fate.EXPIRES,
-        "match writes them anew when it reads the withdrawal, then compaction",
+        "match writes them again when it reads the withdrawal, then compaction",
         _COMPACTED,
     ),
     Place("feed-cursors", "", Fate.NONE, "positions of feeds", "-"),

@@ -49,7 +49,7 @@ class DescriptorRuns:
         self._add(iter([data_key[-RUN_BYTES:]] if len(data_key) >= RUN_BYTES else []))
 
     def found_in(self, value: bytes) -> bool:
-        """Return whether any run lies anywhere in these bytes."""
+        """Return whether any run is anywhere in these bytes."""
         return bool(self._runs) and any(self._in_slice(part) for part in _slices(value))
 
     def _add(self, runs: Iterator[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Steps of an erasure, for whoever waits for it."""
+"""Steps of an erasure, shown to the person who waits for it."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple

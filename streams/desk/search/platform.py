@@ -1,4 +1,4 @@
-"""Platform that offers a search: one query, its records, and where the next query goes on."""
+"""Platform that offers a search: one query, its records, and where the next query continues."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
@@ -18,7 +18,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     since: str = ""
     """Newest result of the pages before."""
     page: str = ""
-    """Where older results go on; empty once all are read."""
+    """Where older results continue; empty once all are read."""
     newest: str = ""
     """Newest result of the pages that are being read."""
     seen: list[str] = []

@@ -45,7 +45,7 @@ class Consumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Forget their commits, which the next owner passes: a late note must not take them back."""
+        """Drop their commits, which the next owner passes: a late note must not take them back."""
         await super().on_partitions_revoked(revoked)
         self.notes.forget(revoked)
 
@@ -92,7 +92,7 @@ class Consumer(driver.Consumer):
         await self.leave()
 
     async def leave(self) -> None:
-        """Note that this owner ends in order: it did not die of a record."""
+        """Note that this owner ends in order: no record has killed it."""
         partitions = self.assignment()
         for tp in partitions:
             self.notes.leave(tp)

@@ -57,7 +57,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def on_start(self) -> None:
-        """Start, and watch for a refusal of the group: Faust asks for errors only once it has partitions."""
+        """Start, and watch for a refusal of the group: Faust checks for errors only once it has partitions."""
         await super().on_start()
         self.add_future(self._end_if_refused())  # type: ignore[unused-awaitable]  # an error of it crashes the worker
 

@@ -13,7 +13,7 @@ _LONGEST = 1_024
 
 
 def read(content: bytes, skipped: Skipped) -> Iterator[tuple[int, Change]]:
-    """Yield the signals of a file and their lines; it knows no withdrawal. Raises a `ListError`."""
+    """Yield the signals of a file and their lines; the format has no withdrawals. Raises a `ListError`."""
     for line, row in enumerate(content.split(b"\n"), 1):
         if not row.strip():
             continue

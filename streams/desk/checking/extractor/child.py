@@ -78,7 +78,7 @@ def work(job: bytes, files: Sequence[int]) -> Iterator[bytes]:
 
 
 def _extracted(job: Job, pipe: Pipe) -> Extracted:
-    # One more than wanted, so that a list whose length nobody says counts as longer.
+    # One more than wanted, so that a list of unknown length counts as longer.
     extraction = _Extraction(pipe, job.most + 1)
     found = extraction.extract_info(job.address, download=False)
     videos, n_missing = _videos(found)

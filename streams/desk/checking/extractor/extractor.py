@@ -1,4 +1,4 @@
-"""Reader of pages by yt-dlp, whose extractors know how many sites and players name their media.
+"""Reader of pages by yt-dlp, whose extractors find the media of many sites and players.
 
 An extractor is other people's code, and runs on pages that an uploader may have written: so in a child process of the
 sandbox, without files or network. Its requests are sent by this process, to checked addresses and within limits.

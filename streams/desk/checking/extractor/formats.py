@@ -47,7 +47,7 @@ def _apart(files: Sequence[Format]) -> list[Named]:
 
 
 def _has(one: Format, codec: str) -> bool:
-    """Return whether a format has a picture (vcodec) or a sound (acodec); one that says nothing of it may."""
+    """Return whether a format has a picture (vcodec) or a sound (acodec); one that does not state its codecs may."""
     return one.get(codec) != "none"
 
 

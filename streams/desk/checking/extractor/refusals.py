@@ -24,7 +24,7 @@ _STATUSES = {401: "link_forbidden", 403: "link_forbidden", 451: "link_forbidden"
 def refused(error: BaseException | None) -> Extracted:
     """Return the reason of an error; by its text where yt-dlp has no type for it.
 
-    None, or an address that no extractor knows, is a page without media.
+    None, or an address that no extractor supports, is a page without media.
     """
     if error is None or isinstance(error, UnsupportedError):
         return Extracted(reason=NOTHING)

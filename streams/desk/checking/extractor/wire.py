@@ -26,7 +26,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A request that an extractor wants sent."""
+    """A request that an extractor makes."""
 
     method: str
     url: str
@@ -35,7 +35,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """Answer to a request; of a redirect too, which the extractor asks for itself."""
+    """Answer to a request; a redirect too, which the extractor follows itself."""
 
     status: int = 0
     headers: list[tuple[str, str]] = []

@@ -17,7 +17,7 @@ from streams.settings import Settings
 
 @asynccontextmanager
 async def resolving(settings: Settings) -> AsyncGenerator[Resolver]:
-    """Yield a resolver that asks the interfaces of Bluesky and Mastodon for their posts, and reads other pages.
+    """Yield a resolver that queries the interfaces of Bluesky and Mastodon for their posts, and reads other pages.
 
     Pages that name no video and no sound are for yt-dlp, where that is installed.
 
