@@ -7,7 +7,8 @@ import numpy as np
 from models.aligned_pair import Alignment, edges
 from models.alignment_parameters import VISUAL
 from models.evidence import nats_of, score_of, supporting_times
-from models.still_scene import Rows, Times, recording
+from models.still_lines import Rows, Times
+from models.still_scene import recording
 from models.voting import Similarity, best_per_time
 
 _ROOM_NATS = 24.0

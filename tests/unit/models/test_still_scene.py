@@ -6,7 +6,8 @@ import pytest
 
 from models.alignment_parameters import VISUAL
 from models.still_alignment import align_still
-from models.still_scene import Recording, Rows, Times, is_still, recording
+from models.still_lines import Recording, Rows, Times
+from models.still_scene import is_still, recording
 
 DIMENSIONS = 256
 
@@ -143,3 +144,17 @@ def test_only_references_whose_frames_resemble_each_other_are_still() -> None:
     assert not is_still(cuts, seconds(15))
     assert not is_still(np.zeros((0, DIMENSIONS), np.float32), np.zeros(0))
     assert VISUAL.half == 8.0, "the scores above are of this scale"
+
+
+def test_a_long_query_has_the_correlation_of_its_part_that_the_reference_shows() -> None:
+    """The lines are computed only where the reference has a time; this computes all of one line."""
+    rng = np.random.default_rng(3)
+    reference, times_s = rng.normal(size=(8, 16)).astype(np.float32), np.arange(8.0)
+    query, query_s = rng.normal(size=(30, 16)).astype(np.float32), np.arange(30.0)
+    query[11:19] += 2 * reference
+    found = recording(query, query_s, reference, times_s)
+    own, other = (rows - rows.mean(axis=0) for rows in (query, reference))
+    expected = (own[11:19] * other).sum() / np.sqrt((own[11:19] ** 2).sum() * (other**2).sum())
+    assert (found.speed, found.n_times) == (1.0, 8)
+    assert found.offset_s == pytest.approx(-11.0, abs=0.5)
+    assert found.correlation == pytest.approx(expected, abs=1e-5)
