@@ -28,7 +28,7 @@ _POST_FRAMES_S, _POST_VIEWS = 4.3, 2
 
 
 class Described(NamedTuple):
-    """Vectors and times of one sense."""
+    """Vectors and times of one modality."""
 
     vectors: Rows
     times_s: Times

@@ -153,7 +153,7 @@ def _matches(evidence: Evidence, file_names: Mapping[str, str]) -> Iterable[Matc
     whole = Passage(query=evidence.query, reference=evidence.reference, score=evidence.score)
     for passage in evidence.passages or [whole]:
         yield MatchedPart(
-            sense=evidence.modality,
+            modality=evidence.modality,
             medium=evidence.medium,
             post_start_s=passage.query.start_s,
             post_end_s=passage.query.end_s,

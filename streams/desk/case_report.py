@@ -20,7 +20,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class MatchedPart(Part, frozen=True, kw_only=True):
     """One matched part of a post and of a reference."""
 
-    sense: Modality
+    modality: Modality = msgspec.field(name="sense")  # as earlier versions named it in JSON
     medium: int
     """Index of the medium in the post, -1 for its text."""
     post_start_s: float
@@ -34,7 +34,7 @@ class MatchedPart(Part, frozen=True, kw_only=True):
     """Reference seconds per second of the post."""
     score: float
     probability: float
-    """Of this sense alone."""
+    """Of this modality alone."""
     terms: int
     """Number of different terms found."""
     model: str
@@ -109,7 +109,7 @@ class WaitingReview(Part, frozen=True, kw_only=True):
     post: FoundPost
     review_at: float
     missing: list[Modality]
-    """Senses that had not arrived."""
+    """Modalities that had not arrived."""
 
 
 class ReferenceReport(Part, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from streams.desk.case_report import CaseReport, DeliveryStep, FoundPost, Hit, MatchedPart, ReferenceReport, Step
 from streams.desk.local_time import LocalTime, clock, span
 
-SENSES = {"visual": "picture", "audio": "sound", "text": "text", "voice": "voice"}
+MODALITY_NAMES = {"visual": "picture", "audio": "sound", "text": "text", "voice": "voice"}
 _STATES = {"gone_before_notice": "gone before the notice"}
 
 
@@ -35,7 +35,9 @@ class ReportLines:
             yield from self._reference(reference)
         if not report.is_allowed and not report.review_only:
             yield f"{report.terms} terms, {report.phrases} phrases"
-        models = ", ".join(f"{SENSES[sense]} {' and '.join(names)}" for sense, names in report.models.items())
+        models = ", ".join(
+            f"{MODALITY_NAMES[modality]} {' and '.join(names)}" for modality, names in report.models.items()
+        )
         if models:
             yield f"described by {models}"
         yield from self._copies(report)
@@ -47,7 +49,7 @@ class ReportLines:
             yield f"review   waits for a person   {review.post.probability:.1%}"
             yield from self._post(review.post)
             if review.missing:
-                yield f"  missing: {', '.join(SENSES[sense] for sense in review.missing)}"
+                yield f"  missing: {', '.join(MODALITY_NAMES[modality] for modality in review.missing)}"
             yield f"  decide: jikimi label {printable(review.post.post_id)} {report.case_id} copy|other|unsure"
         yield ""
         yield summary(report)
@@ -139,12 +141,12 @@ def summary(report: CaseReport) -> str:
 
 def _match(match: MatchedPart) -> str:
     certainty = f"score {match.score:.2f}, {match.probability:.1%} alone, {match.model}"
-    if match.sense == "text":
+    if match.modality == "text":
         return f"text: {match.terms} terms, {certainty}"
     where = f"{clock(match.post_start_s)}-{clock(match.post_end_s)} of medium {match.medium + 1}"
     source = f"{clock(match.reference_start_s)}-{clock(match.reference_end_s)} of {_file(match)}"
     speed = f" at {match.speed:.2f} times its speed" if abs(match.speed - 1) > 0.02 else ""  # noqa: PLR2004
-    return f"{SENSES[match.sense]}: {where} is {source}{speed}, {certainty}"
+    return f"{MODALITY_NAMES[match.modality]}: {where} is {source}{speed}, {certainty}"
 
 
 def _file(match: MatchedPart) -> str:

@@ -46,8 +46,7 @@ class Row:
     """Figures of one method."""
 
     method: str
-    sense: str
-    """Its modality."""
+    modality: str
     copies: int
     micro_ap: float
     recall_at_p100: float

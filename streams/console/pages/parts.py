@@ -22,9 +22,9 @@ _SAME_SPEED = 0.02
 
 
 class ShownMatch(NamedTuple):
-    """One sense's match of a post with a reference."""
+    """One modality's match of a post with a reference."""
 
-    sense: Modality
+    modality: Modality
     probability: float
     score: float
     lines: list[str]

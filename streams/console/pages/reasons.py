@@ -9,9 +9,9 @@ from streams.console.words import Words
 
 
 class ShownReason(NamedTuple):
-    """Contribution of one sense to a verdict, in words."""
+    """Contribution of one modality to a verdict, in words."""
 
-    sense: str
+    modality: str
     is_for: bool
     """Whether it is evidence for a copy."""
     text: str

@@ -61,7 +61,7 @@ def _agrees(context: Context, evidence: Evidence) -> str:
         "reference_stretch": stretch(evidence.reference),
     }
     is_still = evidence.query.end_s - evidence.query.start_s <= 0
-    text = words("agrees_picture" if is_still else "agrees", sense=words(f"sense_{evidence.modality}"), **parts)
+    text = words("agrees_picture" if is_still else "agrees", modality=words(f"modality_{evidence.modality}"), **parts)
     speed = evidence.passages[0].speed if evidence.passages else 1.0
     return text if abs(speed - 1) < _ORDINARY_SPEED else f"{text} ({words('speed', speed=f'{speed:.2f}')})"
 

@@ -18,7 +18,7 @@ def print_line(console: Console, line: str) -> None:
 
 
 def evidence_lines(evidence: Sequence[Evidence]) -> Iterator[str]:
-    """Yield one line for each of the strongest pieces of evidence: sense, probability, seconds on both sides."""
+    """Yield one line for each of the strongest pieces of evidence: modality, probability, seconds on both sides."""
     for piece in sorted(evidence, key=lambda piece: piece.probability, reverse=True)[:_SHOWN]:
         yield f"{piece.modality} {piece.probability:.2f}: {_where(piece)}"
     if len(evidence) > _SHOWN:

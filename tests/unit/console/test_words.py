@@ -29,7 +29,7 @@ CONSOLE = Path(str(CATALOGUES)).parent
 USED = re.compile(r"""\bt\(\s*"([a-z_.]+)"|\bt\(\s*'([a-z_.]+)'|key[^=\n]*= "([a-z_]+\.[a-z_]+)\"""")
 GROUPS: dict[str, object] = {
     "state": State, "next_step": State, "delivery_kind": DeliveryKind, "outcome": DeliveryOutcome, "kind": CaseKind,
-    "decision": LabelDecision, "sense": Modality, "standing": StandingKind, "reference_kind": ReferenceKind,
+    "decision": LabelDecision, "modality": Modality, "standing": StandingKind, "reference_kind": ReferenceKind,
     "expected": Kind, "fault_of_signature": Fault, "right": Right, "search_wait": Reason,
 }  # fmt: skip
 

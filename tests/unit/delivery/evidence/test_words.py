@@ -11,7 +11,7 @@ from streams.delivery.evidence.words import LANGUAGES, Language, words
 
 WORDS_OF = {
     "state": State, "outcome": DeliveryOutcome, "step": DeliveryKind, "kind": CaseKind, "law": Law, "role": FilerRole,
-    "sense": Modality, "label": Modality, "removal": RemovalKind, "check": Check,
+    "modality": Modality, "label": Modality, "removal": RemovalKind, "check": Check,
 }  # fmt: skip
 
 
