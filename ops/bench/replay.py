@@ -28,7 +28,8 @@ from ops.broker.raw import Broker
 from schemas.messages import Evidence, Policy, Scores, Verdict
 from streams.cases.policy import RANK, decide
 from streams.demo.scenario import CLOVER, WILLOW
-from streams.desk.open_case import NewCase, add_case
+from streams.desk.new_case import NewCase
+from streams.desk.open_case import add_case
 from streams.fusion.pieces import evidence_of
 from streams.kafka import topic_admin
 from streams.live_models.selection import create_registry

@@ -17,7 +17,8 @@ from ops.faults.network import Network
 from ops.threads import running_beside
 from streams.demo.processes import Worker
 from streams.demo.server import serve
-from streams.desk.open_case import NewCase, add_case
+from streams.desk.new_case import NewCase
+from streams.desk.open_case import add_case
 from streams.kafka import topic_admin
 from streams.settings import Settings, load_settings
 from streams.topology import STAGES

@@ -17,7 +17,8 @@ from streams.demo.posts import build_posts
 from streams.demo.processes import Process, Worker
 from streams.demo.scenario import CLOVER, SCENES, DemoCase
 from streams.demo.server import serve
-from streams.desk.open_case import NewCase, add_case
+from streams.desk.new_case import NewCase
+from streams.desk.open_case import add_case
 from streams.kafka import topic_admin
 from streams.kafka.serving import free_port
 from streams.settings import Settings, load_settings

@@ -46,7 +46,7 @@ def case_add(  # noqa: PLR0917 - options are passed by name
     yes: _Yes = False,
 ) -> None:
     """Open a case: describe its files on this machine and send the descriptors."""
-    from streams.desk.open_case import NewCase  # noqa: PLC0415 - only this command needs it
+    from streams.desk.new_case import NewCase  # noqa: PLC0415 - only this command needs it
 
     new = NewCase(
         name,
@@ -78,7 +78,7 @@ def case_extend(  # noqa: PLR0917 - options are passed by name
     yes: _Yes = False,
 ) -> None:
     """Add references and terms to an open case; what only they find waits for a second person where cases do."""
-    from streams.desk.open_case import NewCase  # noqa: PLC0415 - likewise
+    from streams.desk.new_case import NewCase  # noqa: PLC0415 - likewise
     from streams.desk.own_cases import require_case  # noqa: PLC0415 - likewise
 
     settings = load_settings()
@@ -136,7 +136,7 @@ def case_allow(
     The files are described like references, and the same commands show, describe and withdraw them. They cause no
     search and no takedown; a post is still found by its other content.
     """
-    from streams.desk.open_case import NewCase  # noqa: PLC0415 - likewise
+    from streams.desk.new_case import NewCase  # noqa: PLC0415 - likewise
 
     case_id = open_and_note(load_settings(), NewCase(name, files, benign=True, why=reason(why)), yes=yes)
     hint(f"to allow these files no longer: `jikimi case withdraw {case_id}`")

@@ -20,7 +20,7 @@ from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.desk.concerns import Concern
-    from streams.desk.open_case import NewCase, Progress
+    from streams.desk.new_case import NewCase, Progress
 
 _LINE_S = 10.0
 """Time between two lines of progress where no terminal shows a bar."""

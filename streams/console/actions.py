@@ -17,7 +17,8 @@ from streams.desk.allowed_post import allow_media
 from streams.desk.approve import approve_takedown
 from streams.desk.concerns import Concern
 from streams.desk.confirm_case import CaseConfirmation, confirm_case
-from streams.desk.open_case import NewCase, open_case
+from streams.desk.new_case import NewCase
+from streams.desk.open_case import open_case
 from streams.desk.reviewing import ReviewRequest, confirm_reference, withdraw_reference
 from streams.desk.thumbnail import read_thumbnail
 from streams.desk.withdraw_case import withdraw_case

@@ -15,7 +15,8 @@ from streams.console.opening import DroppedError, Opening
 from streams.console.uploads import Upload, store_uploads, upload_folder
 from streams.desk.case_book import CaseBook
 from streams.desk.extend_case import extend_case
-from streams.desk.open_case import Ask, NewCase, OpenedCase, Preview, Progress, open_case
+from streams.desk.new_case import Ask, NewCase, OpenedCase, Preview, Progress
+from streams.desk.open_case import open_case
 from streams.errors import UsageError
 from streams.rights.person import Person
 from streams.settings import Settings

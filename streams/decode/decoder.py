@@ -8,7 +8,8 @@ from typing import Self
 
 import msgspec
 
-from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, Span, Stretch, cut
+from streams.decode.media.cutting import cut
+from streams.decode.media.decoded import DecodedSegment, Job, MediaInfo, Sampling, Span, Stretch
 from streams.decode.sandbox.memory import default_budget, most_children
 from streams.decode.sandbox.sandbox import Sandbox
 from streams.decode.settings import MediaSettings

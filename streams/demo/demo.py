@@ -25,7 +25,8 @@ from streams.demo.scenario import CASES, DemoCase
 from streams.demo.server import serve
 from streams.demo.table import print_table
 from streams.demo.watcher import Watcher
-from streams.desk.open_case import NewCase, add_case
+from streams.desk.new_case import NewCase
+from streams.desk.open_case import add_case
 from streams.kafka import topic_admin
 from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.kafka.producer import writing

@@ -9,7 +9,7 @@ from schemas.messages import Message, Post, Takedown, Verdict
 from streams.cases.labels import retained_values
 from streams.decode import captions
 from streams.decode.fetch.fetcher import Fetcher
-from streams.desk.open_case import NewCase
+from streams.desk.new_case import NewCase
 from streams.errors import RecordError, UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.messages import read_messages

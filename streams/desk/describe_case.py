@@ -17,7 +17,7 @@ from streams.describe.describers import Describers
 from streams.describe.exact import exact_key
 from streams.describe.reference_ids import reference_id
 from streams.describe.reference_maker import ReferenceMaker, check_readable
-from streams.desk.open_case import describe_files
+from streams.desk.case_files import describe_files
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.live_models.deployments import read_history

@@ -13,18 +13,9 @@ from streams.cases.entries import is_terms, read_case, reference_key, references
 from streams.cases.reference_reviews import read_reviews
 from streams.describe.reference_ids import added_terms, digest_of, reference_id_of
 from streams.describe.reference_maker import digest_terms
+from streams.desk.case_files import check_files, concerns_of_files, describe_new, each_once
 from streams.desk.concerns import Concern, name_concerns, term_concerns
-from streams.desk.open_case import (
-    Ask,
-    NewCase,
-    OpenedCase,
-    Preview,
-    Progress,
-    check_files,
-    concerns_of_files,
-    describe_new,
-    each_once,
-)
+from streams.desk.new_case import Ask, NewCase, OpenedCase, Preview, Progress
 from streams.errors import UsageError
 from streams.kafka.producer import writing
 from streams.settings import Settings

@@ -23,7 +23,8 @@ from streams.cases.entries import read_cases
 from streams.decode.decoder import Decoder
 from streams.demo.scenario import MEDIA
 from streams.desk.describe_case import describe_case
-from streams.desk.open_case import NewCase, add_case
+from streams.desk.new_case import NewCase
+from streams.desk.open_case import add_case
 from streams.desk.withdraw_case import withdraw_case
 from streams.errors import UsageError
 from streams.live_models.promotion import roll_back

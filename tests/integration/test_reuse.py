@@ -11,7 +11,8 @@ import pytest
 
 from schemas.messages import Medium, Post
 from streams.demo.processes import Worker
-from streams.desk.open_case import NewCase, add_case
+from streams.desk.new_case import NewCase
+from streams.desk.open_case import add_case
 from streams.sealing.media import MediaSeal
 from tests.integration.system import Kept, System, until
 from tests.support.deadline import DEADLINE_S

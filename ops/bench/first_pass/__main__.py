@@ -28,7 +28,7 @@ from schemas.messages import Frames, Sounds, Texts
 from streams.decode.decoder import Decoder, post_sampling
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media import segments as decoding
-from streams.decode.media.decoded import cut
+from streams.decode.media.cutting import cut
 from streams.decode.media.probe import scan
 from streams.decode.media_access import MediaAccess, OpenMedium
 from streams.decode.post_records import PostRecords

@@ -17,7 +17,8 @@ from ops.broker.raw import Broker
 from schemas.messages import Message, Post
 from streams.demo.processes import Worker
 from streams.demo.scenario import CLOVER
-from streams.desk.open_case import NewCase, add_case
+from streams.desk.new_case import NewCase
+from streams.desk.open_case import add_case
 from streams.kafka import topic_admin
 from streams.kafka.producer import TopicWriter, writing
 from streams.settings import Settings, load_settings

@@ -12,7 +12,7 @@ from streams.console.render import go_to
 from streams.console.scope import of_case
 from streams.console.site import Site
 from streams.console.uploads import MAX_UPLOAD_BYTES
-from streams.desk.open_case import NewCase
+from streams.desk.new_case import NewCase
 
 
 def routes(site: Site) -> list[Any]:

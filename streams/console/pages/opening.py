@@ -17,7 +17,7 @@ from streams.console.render import go_to
 from streams.console.site import Site
 from streams.console.uploads import MAX_FILES, MAX_UPLOAD_BYTES
 from streams.console.words import Words
-from streams.desk.open_case import NewCase
+from streams.desk.new_case import NewCase
 from streams.errors import UsageError
 
 KINDS: tuple[CaseKind, ...] = get_args(CaseKind)

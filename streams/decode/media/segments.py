@@ -17,6 +17,7 @@ from schemas.messages import Coverage, Frame, Thumbnail
 from streams.decode.media import preloaded  # noqa: F401 - before the sandbox closes
 from streams.decode.media.clock import retimed
 from streams.decode.media.coverage import missing, seconds
+from streams.decode.media.cutting import lane_spans, within
 from streams.decode.media.decoded import (
     DecodedSegment,
     Job,
@@ -28,8 +29,6 @@ from streams.decode.media.decoded import (
     Span,
     Stretch,
     Track,
-    lane_spans,
-    within,
 )
 from streams.decode.media.digests import pixels_digest
 from streams.decode.media.heif import photo

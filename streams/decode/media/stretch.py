@@ -7,7 +7,8 @@ import msgspec
 
 from schemas.messages import Frame, Matrix, Thumbnail
 from streams.decode.media.coverage import JOIN_S, missing
-from streams.decode.media.decoded import DecodedSegment, Lane, MediaInfo, Refusal, Sampling, Stretch, within
+from streams.decode.media.cutting import within
+from streams.decode.media.decoded import DecodedSegment, Lane, MediaInfo, Refusal, Sampling, Stretch
 from streams.decode.media.picture_track import PictureTrack
 from streams.errors import UnprocessableError
 

@@ -18,7 +18,7 @@ from streams.console.site import Site
 from streams.console.uploads import safe_name, store_uploads, sweep, upload_folder
 from streams.desk.case_book import CaseBook
 from streams.desk.concerns import Concern
-from streams.desk.open_case import Ask, NewCase, OpenedCase, Preview, Progress
+from streams.desk.new_case import Ask, NewCase, OpenedCase, Preview, Progress
 from streams.errors import UsageError
 from streams.settings import Settings, load_settings
 from tests.support.deadline import DEADLINE_S

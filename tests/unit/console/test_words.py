@@ -7,15 +7,7 @@ from typing import get_args
 
 import pytest
 
-from schemas.messages import (
-    CaseKind,
-    DeliveryKind,
-    DeliveryOutcome,
-    LabelDecision,
-    Modality,
-    StandingKind,
-    State,
-)
+from schemas.messages import CaseKind, DeliveryKind, DeliveryOutcome, LabelDecision, Modality, StandingKind, State
 from streams.audit.trusted_keys import Fault
 from streams.console.words import CATALOGUES, languages, preferred, words
 from streams.delivery.plan import Kind

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from streams.decode.decoder import post_sampling
-from streams.decode.media.decoded import Lane, MediaInfo, Sampling, Track, cut
+from streams.decode.media.cutting import cut
+from streams.decode.media.decoded import Lane, MediaInfo, Sampling, Track
 from streams.decode.media.tracks import opened
 from streams.decode.settings import MediaSettings
 from streams.errors import UnprocessableError
