@@ -208,7 +208,15 @@ def _weights(best: Similarity, times_s: Times, parameters: AlignmentParameters) 
 
 
 def edges(times_s: Times, window_s: float) -> tuple[Times, Times]:
-    """Return start and end of the interval of each time: half-way to its neighbours, or its window."""
+    """Return start and end of the interval of each time, seconds: half-way to its neighbours, or its window.
+
+    Parameters
+    ----------
+    times_s
+        Ascending, shape (n,), as the starts and the ends are.
+    window_s
+        Duration centred on each time; 0 for a single moment.
+    """
     steps = np.diff(times_s)
     usual = min(2.0 * _EDGE_S, float(np.median(steps))) if len(steps) else 0.0
     half = np.concatenate([[usual], steps, [usual]]) / 2.0

@@ -39,7 +39,15 @@ def best_per_time(
 
 
 def max_by(rows: Similarity, group: Indices, n_groups: int) -> Similarity:
-    """Return the elementwise maximum of the rows of each group, shape (n_groups, columns)."""
+    """Return the elementwise maximum of the rows of each group, shape (n_groups, columns).
+
+    Parameters
+    ----------
+    rows
+        Shape (n, columns).
+    group
+        Group of each row, 0 to n_groups - 1, shape (n,); every group has a row.
+    """
     if n_groups == len(rows) and bool((group[1:] > group[:-1]).all()):
         return rows
     order = np.argsort(group, kind="stable")
@@ -55,6 +63,8 @@ def likely_lines(
 
     Parameters
     ----------
+    best
+        Similarities of distinct times, shape (n_query, n_reference), with their times, seconds, ascending.
     tolerance_s
         Width of a bin of offsets, in reference time.
     max_speed

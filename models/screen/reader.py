@@ -28,6 +28,7 @@ _HANGUL = re.compile("[가-힣]{2,}")
 _LATIN = re.compile("[A-Za-z0-9@]{3,}")
 
 Pixels = npt.NDArray[np.uint8]
+"""RGB, shape (height, width, 3)."""
 
 
 class Missing(NamedTuple):

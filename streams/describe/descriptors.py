@@ -53,10 +53,10 @@ class SoundModel(Model, Protocol):
 
     @property
     def rate_hz(self) -> int:
-        """Required sample rate."""
+        """Required sample rate, Hz."""
 
     def describe(self, pcm: npt.NDArray[np.int16]) -> SoundDescriptors:
-        """Describe mono samples."""
+        """Describe mono samples at `rate_hz`, shape (n,)."""
 
 
 def descriptors(

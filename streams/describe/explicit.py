@@ -32,7 +32,7 @@ def rater(settings: Settings, models: Registry) -> Rate:
 
 
 def highest(model: ExplicitModel, frames: Sequence[Frame]) -> float | None:
-    """Return the highest rating among a few of the frames, spread over all; None if there are none.
+    """Return the highest rating, 0 to 1, among a few of the frames, spread over all; None if there are none.
 
     An unreadable frame is a dead letter of the visual stage, which decodes the same frames before.
     """

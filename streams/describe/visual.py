@@ -84,9 +84,18 @@ def described(
     key: bytes | None = None,
     hashes: Sequence[FrameHash] = (),
 ) -> Output:
-    """Return the descriptors of a segment's frames; `vectors` has a row for each prepared picture.
+    """Return the descriptors of a segment's frames.
 
-    `key` is that of the medium's digests, if these are wanted; `hashes` are for lists of others.
+    Parameters
+    ----------
+    vectors
+        A row of length 1 for each prepared picture, shape (n, d).
+    explicit
+        Rating of the frames, 0 to 1; None without one.
+    key
+        Key of the medium's digests; None for no digests.
+    hashes
+        For the hash lists of others.
     """
     times_s = [message.frames[index].time_s for index in prepared.frame]
     views = prepared.view.tolist()

@@ -20,7 +20,7 @@ _ECHOES, _DECAYS = 8, 13.8
 
 
 def power(decibels: jax.Array) -> jax.Array:
-    """Return the powers that data.quantised stored."""
+    """Return the powers, float32, of frames as `data.quantised` stores them, in the same shape."""
     return 10 ** ((decibels.astype(jnp.float32) * 0.4 - 80) / 10)
 
 
@@ -61,7 +61,7 @@ def reposted(key: jax.Array, sound: jax.Array, over: jax.Array) -> jax.Array:
 
 
 def registered(key: jax.Array, sound: jax.Array) -> jax.Array:
-    """Return sounds as in a victim's own file: some of them through a codec."""
+    """Return powers (n, frames, 106) of sounds as in a victim's own file: some of them through a codec."""
     decibels = 10 * jnp.log10(sound + _LEAST)
     floor = decibels.max((1, 2), keepdims=True) - 60
     coded = jax.random.uniform(key, (len(sound), 1, 1)) < 0.3  # noqa: PLR2004 - a share

@@ -63,7 +63,7 @@ def collect(folder: Path) -> Sounds:
 
 
 def steady(n: int, seed: int = 1) -> Iterator[npt.NDArray[np.int16]]:
-    """Yield recordings of n steady sources of random kinds, without crowds: those need voices."""
+    """Yield mono recordings, 24 s at `RATE_HZ`, of n steady sources of random kinds; no crowds, which need voices."""
     for number in range(n):
         rng = np.random.default_rng([seed, number])
         yield Steady(rng, RATE_HZ).recorded(rng, _STEADY_S * RATE_HZ)

@@ -52,7 +52,15 @@ _optimiser = optax.chain(
 def loss(
     weights: Weights, key: jax.Array, sounds: jax.Array, middle: jax.Array, over: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Return the contrastive loss of a batch, and the share of windows whose own window is the nearest of all."""
+    """Return the contrastive loss of a batch, and the share of windows whose own window is the nearest of all.
+
+    Parameters
+    ----------
+    sounds
+        All frames as `data.quantised` stores them, shape (frames, 106).
+    middle, over
+        Frames in the middle of each sound of the batch, and of what is mixed into it, shape (n,).
+    """
     speed, offset, light, heavy = _drawn(key, len(middle))
     ones = jnp.ones(len(middle))
     reference = embed(weights, registered(light, stretched(sounds, middle, ones, _REFERENCE_FRAMES)))

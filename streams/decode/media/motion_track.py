@@ -34,7 +34,7 @@ class MotionTrack:
         self._times_s: list[float] = []
 
     def seen(self, timed: Iterator[tuple[float, VideoFrame]]) -> Iterator[tuple[float, VideoFrame]]:
-        """Yield the same frames, and keep each in grey."""
+        """Yield the same frames with their times, seconds, and keep each in grey."""
         for time_s, frame in timed:
             if len(self._grey) < _MOST_FRAMES and (not self._grey or time_s >= self._times_s[-1] + _CLOSEST_S):
                 self._grey.append(self._shrunk(frame))

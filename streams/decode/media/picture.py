@@ -151,7 +151,7 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def turned(pixels: Pixels, rotation: int) -> Image.Image:
-    """Return pixels turned counter-clockwise by 0, 90, 180 or 270 degrees."""
+    """Return a picture of these pixels, turned counter-clockwise by `rotation`: 0, 90, 180 or 270 degrees."""
     return Image.fromarray(np.ascontiguousarray(np.rot90(pixels, rotation // 90)))
 
 
