@@ -53,6 +53,7 @@ def create_app(site: Site) -> Litestar:
     return Litestar(
         [
             *_entrance(site),
+            *_preferences(),
             *(login.routes(site, site.login) if site.login is not None else ()),
             *cases.routes(site),
             *checks.routes(site),
@@ -97,19 +98,6 @@ def _entrance(site: Site) -> list[Any]:
         site.sessions.set_cookie(opened, cookie)
         return opened
 
-    @post("/language", opt={"right": "check"})
-    async def choose_language(request: Request[Any, Any, Any]) -> Response[Any]:
-        form = await request.form()
-        if form.get("language") in languages():
-            session_of(request.scope).language = str(form["language"])
-        return go_to(safe_path(str(form.get("back", "/"))))
-
-    @post("/keys", opt={"right": "check"})
-    async def choose_keys(request: Request[Any, Any, Any]) -> Response[Any]:
-        form = await request.form()
-        session_of(request.scope).keys = form.get("keys") == "on"
-        return go_to(safe_path(str(form.get("back", "/"))))
-
     @post("/leave", opt={"right": "check"})
     async def leave(request: Request[Any, Any, Any]) -> Response[Any]:
         site.leases.end_all(site.person(request).name)
@@ -125,7 +113,24 @@ def _entrance(site: Site) -> list[Any]:
         headers = {"cache-control": "max-age=3600"}
         return Response(_STATIC.joinpath(name).read_bytes(), media_type=_KINDS[name], headers=headers)
 
-    return [enter, choose_language, choose_keys, leave, static]
+    return [enter, leave, static]
+
+
+def _preferences() -> list[Any]:
+    @post("/language", opt={"right": "check"})
+    async def choose_language(request: Request[Any, Any, Any]) -> Response[Any]:
+        form = await request.form()
+        if form.get("language") in languages():
+            session_of(request.scope).language = str(form["language"])
+        return go_to(safe_path(str(form.get("back", "/"))))
+
+    @post("/keys", opt={"right": "check"})
+    async def choose_keys(request: Request[Any, Any, Any]) -> Response[Any]:
+        form = await request.form()
+        session_of(request.scope).keys = form.get("keys") == "on"
+        return go_to(safe_path(str(form.get("back", "/"))))
+
+    return [choose_language, choose_keys]
 
 
 def error_page(site: Site, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -30,6 +30,22 @@ class PostState(JoinState, kw_only=True):
 
     def add(self, scores: Scores, rules: Rules, now_s: float) -> list[Verdict]:
         """Add one segment's scores and return the verdicts that follow; adding them again changes nothing."""
+        self._merge(scores, rules)
+        # A late score of a post that is still arriving waits for it: a review would have a part of the evidence.
+        is_arriving = not self.closed and bool(self.arrived)
+        is_late = (scores.late or scores.look in self.looks.late) and not is_arriving
+        if self.closed or self.is_complete or is_late:
+            self._ask(scores.segment, rules, now_s, late=is_late)
+        if self.is_complete and not self.closed and not self.looks.is_waiting:
+            return self._close("complete", rules, now_s)
+        # While a post is open more scores may come, so a review waits until it is closed. Late scores wait for nothing
+        # but their looks.
+        least: Decision = "review" if (is_late or self.closed) and not self.looks.is_waiting else "act"
+        in_time: Reason = "complete" if self.is_complete else "early"
+        return raised(self, rules, "late" if is_late else in_time, now_s, least)
+
+    def _merge(self, scores: Scores, rules: Rules) -> None:
+        """Add the evidence of scores, their links and rating, and what has arrived with them."""
         self.looks.see(scores)
         self._drop_replaced()
         if self._is_newer(scores):
@@ -47,18 +63,6 @@ class PostState(JoinState, kw_only=True):
             self.arrived.setdefault(scores.modality, set()).add(scores.segment.segment)
             if self.parts.pending and not scores.segment.parts.pending:
                 self.parts = scores.segment.parts
-        # A late score of a post that is still arriving waits for it: a review would have a part of the evidence.
-        is_arriving = not self.closed and bool(self.arrived)
-        is_late = (scores.late or scores.look in self.looks.late) and not is_arriving
-        if self.closed or self.is_complete or is_late:
-            self._ask(scores.segment, rules, now_s, late=is_late)
-        if self.is_complete and not self.closed and not self.looks.is_waiting:
-            return self._close("complete", rules, now_s)
-        # While a post is open more scores may come, so a review waits until it is closed. Late scores wait for nothing
-        # but their looks.
-        least: Decision = "review" if (is_late or self.closed) and not self.looks.is_waiting else "act"
-        in_time: Reason = "complete" if self.is_complete else "early"
-        return raised(self, rules, "late" if is_late else in_time, now_s, least)
 
     def close(self, rules: Rules, now_s: float) -> list[Verdict]:
         """Close the post at its deadline; return the verdicts on the scores and looks that have arrived."""

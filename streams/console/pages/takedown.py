@@ -27,6 +27,10 @@ _MAX_WHY = 1_000
 
 def routes(site: Site) -> list[Any]:
     """Return the handlers."""
+    return [*_pages(site), *_decisions(site)]
+
+
+def _pages(site: Site) -> list[Any]:
     registry = load_registry(site.settings.delivery.platforms)
 
     @get("/takedowns/{takedown_id:str}", opt={"right": "read", "owner": of_takedown})
@@ -50,6 +54,10 @@ def routes(site: Site) -> list[Any]:
         shown: dict[str, Any] = {"notice": written, "text": text(written) if written is not None else ""}
         return site.renderer.page(request, "notice", row=row, step=sent, **shown)
 
+    return [one, notice]
+
+
+def _decisions(site: Site) -> list[Any]:
     @post("/takedowns/{takedown_id:str}/approve", opt={"right": "send", "owner": of_takedown})
     async def approve(request: Request[Any, Any, Any], takedown_id: FromPath[str]) -> Response[Any]:
         form = await request.form()
@@ -70,7 +78,7 @@ def routes(site: Site) -> list[Any]:
         await site.actions(request).label(label)
         return go_to(f"/takedowns/{takedown_id}")
 
-    return [one, notice, approve, refuse]
+    return [approve, refuse]
 
 
 def _find(site: Site, takedown_id: str) -> Row:

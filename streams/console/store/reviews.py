@@ -153,7 +153,7 @@ class Reviews:
         return [case_id for (case_id,) in self._database.execute(query, (owner, owner, _LOOKED_AT, limit))]
 
     def label_of(self, key: str) -> tuple[LabelDecision, str, float] | None:
-        """Return the decision in force on a post and case, who made it and when, in seconds since the epoch; or None."""
+        """Return the decision in force on a post and case, who made it and when, seconds since the epoch; or None."""
         found: tuple[LabelDecision, str, float] | None
         found = self._database.execute("SELECT decision, reviewer, at_s FROM labels WHERE key = ?", (key,)).fetchone()
         return found

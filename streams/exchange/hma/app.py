@@ -11,6 +11,7 @@ import msgspec
 from litestar import Litestar, Request, Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery
 
 from streams.errors import RecordError, UsageError
@@ -42,6 +43,22 @@ def create_app(hasher: Hasher, current: Callable[[], Awaitable[Lookup]], token: 
         Clients send it as Authorization: Bearer; empty for none.
     """
 
+    @get("/status", opt={"open": True, "right": MACHINE}, media_type="text/plain")
+    async def status() -> str:
+        await current()
+        return "I-AM-ALIVE"
+
+    return Litestar(
+        [*_hash_routes(hasher), *_match_routes(hasher, current), status],
+        guards=[token_guard(token)],
+        logging_config=None,
+        openapi_config=None,
+        request_max_body_size=MOST_BYTES + _FORM_BYTES,
+        exception_handlers={UsageError: _refused, RecordError: _refused, HTTPException: _refused},
+    )
+
+
+def _hash_routes(hasher: Hasher) -> list[HTTPRouteHandler]:
     @get("/h/hash", opt={"right": MACHINE})
     async def hash_url(url: FromQuery[str]) -> dict[str, str]:
         return (await hasher.of_url(url)).named()
@@ -50,6 +67,10 @@ def create_app(hasher: Hasher, current: Callable[[], Awaitable[Lookup]], token: 
     async def hash_file(request: Request[Any, Any, Any]) -> dict[str, str]:
         return (await _of_upload(hasher, request)).named()
 
+    return [hash_url, hash_file]
+
+
+def _match_routes(hasher: Hasher, current: Callable[[], Awaitable[Lookup]]) -> list[HTTPRouteHandler]:
     @get("/m/raw_lookup", opt={"right": MACHINE})
     async def raw_lookup(
         signal: FromQuery[str],
@@ -79,19 +100,7 @@ def create_app(hasher: Hasher, current: Callable[[], Awaitable[Lookup]], token: 
     async def lookup_file(request: Request[Any, Any, Any], banks: FromQuery[str | None] = None) -> dict[str, Any]:
         return await _matches(await current(), await _of_upload(hasher, request), banks)
 
-    @get("/status", opt={"open": True, "right": MACHINE}, media_type="text/plain")
-    async def status() -> str:
-        await current()
-        return "I-AM-ALIVE"
-
-    return Litestar(
-        [hash_url, hash_file, raw_lookup, lookup, lookup_file, status],
-        guards=[token_guard(token)],
-        logging_config=None,
-        openapi_config=None,
-        request_max_body_size=MOST_BYTES + _FORM_BYTES,
-        exception_handlers={UsageError: _refused, RecordError: _refused, HTTPException: _refused},
-    )
+    return [raw_lookup, lookup, lookup_file]
 
 
 async def _matches(lookup: Lookup, hashes: Hashes, banks: str | None) -> dict[str, Any]:
