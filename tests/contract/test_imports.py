@@ -169,3 +169,13 @@ def test_the_walk_through_the_code_enters_every_step_once_in_the_order_of_the_fl
         "takedown",
         "delivery",
     }
+
+
+def test_contributors_find_every_room_in_the_order_of_the_imports() -> None:
+    table = re.findall(r"^\| `(\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text().partition("| room |")[2], re.MULTILINE)
+    assert table == [room for room in ROOMS if room not in FLAT]
+
+
+def test_the_map_of_the_readme_links_every_room() -> None:
+    linked = set(re.findall(r"\(streams/(\w+)\)", (ROOT / "README.md").read_text()))
+    assert linked == set(ROOMS) - FLAT
