@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.codec import Codec, WireError
 from schemas.messages import Label, Message, Verdict
+from streams.cases.entries import read_keys
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.topic_reader import Update
@@ -20,7 +21,7 @@ from streams.replay.decision import DEFAULT, read_thresholds
 from streams.replay.naming import Naming
 from streams.replay.report import page
 from streams.replay.runs import read_run
-from streams.replay.sides import VerdictSummary, side, summary
+from streams.replay.sides import VerdictSummary, of_cases, side, summary
 from streams.settings import Settings
 
 
@@ -73,7 +74,9 @@ async def _read(settings: Settings, run_id: str, against: str | None, *, labels:
         before = side(LIVE, live, after.posts)
     else:
         before = side(other.run_id, await _summaries(settings, Naming(settings, other.run_id).of("verdicts")))
-    return CompareRequest(run, other, before, after, await _labels(settings) if labels else None)
+    cases = {key.partition("/")[0] for key in await read_keys(settings)}
+    wanted = [one for one in await _labels(settings) if one.case_id in cases] if labels else None
+    return CompareRequest(run, other, of_cases(before, cases), of_cases(after, cases), wanted)
 
 
 async def _summaries(

@@ -1,6 +1,6 @@
 """One side of a comparison: its verdicts, reduced to the fields that are compared. Pure functions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -89,3 +89,8 @@ def side(name: str, summaries: Iterable[VerdictSummary], posts: frozenset[str] |
         if highest is None or RANK[verdict.decision] > RANK[highest.decision]:
             verdicts[post_id, verdict.case_id] = verdict
     return Side(name, frozenset(with_verdict), verdicts)
+
+
+def of_cases(side: Side, cases: Collection[str]) -> Side:
+    """Return a side with the verdicts on these cases: one on a case that was withdrawn since would be lost for good."""
+    return side._replace(verdicts={pair: verdict for pair, verdict in side.verdicts.items() if pair[1] in cases})

@@ -77,6 +77,14 @@ def test_a_replay_without_changes_has_no_differences_from_the_live_verdicts(day:
     assert re.search(r"CPU seconds.*not measured", answer.out)
 
 
+def test_verdicts_on_a_case_that_was_withdrawn_since_are_no_loss(day: System, tmp_path: Path) -> None:
+    acted = next(kept.message for kept in day.records("verdicts") if kept.message.decision == "act")
+    day.write("verdicts", acted.post.post_id, msgspec.structs.replace(acted, case_id="case-withdrawn"))
+    day.flush()
+    answer, found = compared(day, tmp_path, "same")
+    assert (answer.code, found["changes"]) == (0, []), answer.out
+
+
 def test_decisions_lowered_by_another_fusion_model_are_lost_with_their_reason(day: System, tmp_path: Path) -> None:
     answer, found = compared(day, tmp_path, "cautious")
     assert answer.code == 1
