@@ -5,7 +5,7 @@ A file whose bytes are not the pinned ones never reaches ONNX Runtime.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from weakref import WeakValueDictionary
 
 import onnxruntime as ort
 import structlog
+from google.protobuf.message import DecodeError
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NotRunnable
 
 from models.audio.model import AudioModel
 from models.explicit.model import ExplicitModel
@@ -27,6 +30,9 @@ from models.visual.planes import planar
 from models.voice.model import VoiceModel
 
 log = structlog.get_logger(__name__)
+
+_BROKEN = DecodeError, Fail, InvalidGraph, InvalidProtobuf, NotRunnable
+"""Errors of a file that is no graph, or none that this version of ONNX Runtime can run."""
 
 
 class Registry:
@@ -151,17 +157,34 @@ class Registry:
         return self._fusion(base)
 
     def _session(self, entry: Entry, change: Callable[[bytes], bytes] = bytes) -> ort.InferenceSession:
-        graph = change(verified_bytes(entry, locate(entry, self._cache)))
+        graph = verified_bytes(entry, locate(entry, self._cache))
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._n_threads
         options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = 3  # no user can act on warnings about graph optimisations
         providers = list(dict.fromkeys([self._provider, "CPUExecutionProvider"]))  # CPU takes what the first cannot
-        session = ort.InferenceSession(graph, options, providers=providers)
+        try:
+            session = ort.InferenceSession(change(graph), options, providers=providers)
+        except _BROKEN as error:
+            raise ModelError(f"{entry.full_name}: not an ONNX graph that can be loaded: {error}") from error
+        _require_ports(entry, self.entry(entry.modality), session)
         self._used_provider = session.get_providers()[0]
         log.info("model loaded", model=entry.name, version=entry.version, provider=self._used_provider)
         return session
+
+
+def _require_ports(entry: Entry, default: Entry, session: ort.InferenceSession) -> None:
+    """Raise a `ModelError` unless a graph has the inputs and outputs of its modality's default."""
+    inputs = {part.name for part in session.get_inputs()}
+    outputs = {part.name for part in session.get_outputs()}
+    if inputs != default.inputs.keys() or not outputs >= default.outputs.keys():
+        found, wanted = _ports(inputs, outputs), _ports(default.inputs, default.outputs)
+        raise ModelError(f"{entry.full_name}: the graph has {found}; a {entry.modality} model has {wanted}")
+
+
+def _ports(inputs: Iterable[str], outputs: Iterable[str]) -> str:
+    return f"{', '.join(sorted(inputs))} -> {', '.join(sorted(outputs))}"
 
 
 def _best_provider() -> str:

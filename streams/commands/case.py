@@ -11,7 +11,7 @@ from streams.audit.acting import acting
 from streams.commands.hints import hint, hint_workers
 from streams.commands.needs import needs
 from streams.commands.opening import open_and_note
-from streams.commands.options import Why
+from streams.commands.options import MoreFiles, Why
 from streams.commands.reason import reason
 from streams.errors import UsageError
 from streams.rights.person import current_person
@@ -28,9 +28,7 @@ _Yes = Annotated[bool, typer.Option("--yes", help="Open it without asking, whate
 @needs("open")
 def case_add(  # noqa: PLR0917 - options are passed by name
     name: Annotated[str, typer.Option(metavar="PSEUDONYM", help="Pseudonym of the victim, never the name.")],
-    files: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILES", help="More files, as after one --reference.")
-    ] = None,
+    files: MoreFiles = None,
     reference: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="A file of the victim; it stays on this machine.")
     ] = None,
@@ -67,6 +65,7 @@ def case_add(  # noqa: PLR0917 - options are passed by name
 @needs("extend")
 def case_extend(  # noqa: PLR0917 - options are passed by name
     case_id: str,
+    files: MoreFiles = None,
     reference: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="A further file; it stays on this machine.")
     ] = None,
@@ -83,7 +82,7 @@ def case_extend(  # noqa: PLR0917 - options are passed by name
 
     settings = load_settings()
     require_case(settings, current_person(settings), "extend", case_id)
-    new = NewCase("", reference or [], term or [], phrase or [], case_id=case_id, why=reason(why))
+    new = NewCase("", [*(reference or []), *(files or [])], term or [], phrase or [], case_id=case_id, why=reason(why))
     open_and_note(settings, new, yes=yes)
 
 
@@ -144,8 +143,9 @@ def case_allow(
 
 @app.command("describe")
 @needs("describe")
-def case_describe(
+def case_describe(  # noqa: PLR0917 - options are passed by name
     case_id: str,
+    files: MoreFiles = None,
     reference: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="A file that the case was opened with; it stays on this machine."),
@@ -167,7 +167,7 @@ def case_describe(
     person = current_person(settings)
     require_case(settings, person, "describe", case_id)
     with acting(settings, person, "describe", case_id, reason(why), detail=with_):
-        gaps = describe_case(settings, case_id, reference or [], phrase or [], with_)
+        gaps = describe_case(settings, case_id, [*(reference or []), *(files or [])], phrase or [], with_)
     print("\n".join(f"still lacks {gap}" for gap in gaps) or "all of the case is described")  # noqa: T201
 
 

@@ -157,7 +157,8 @@ def test_an_unreachable_broker_is_one_line(run: Run, tmp_path: Path, command: st
 
 @pytest.mark.parametrize("command", [
     "replay compare ID", "replay compare ID --against OTHER --labels", "replay clean ID", "shadow run ID", "promote ID",
-    "case describe CASE_ID --reference FILE --with visual=NAME@VERSION", "case show CASE_ID", "dead-letters list",
+    "case describe CASE_ID --reference FILE FILE --with visual=NAME@VERSION", "case show CASE_ID", "dead-letters list",
+    "case extend CASE_ID --reference FILE FILE",
 ])  # fmt: skip
 def test_every_command_in_messages_is_complete(command: str) -> None:
     parse(command.split())

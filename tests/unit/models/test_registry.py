@@ -154,6 +154,25 @@ def test_a_candidate_that_clashes_is_refused(tmp_path: Path, changes: dict[str, 
         Registry(extra=candidates(tmp_path, changes))
 
 
+@pytest.mark.parametrize(
+    ("graph", "line"),
+    [
+        (b"no graph", "mine@1: not an ONNX graph"),
+        (MANIFEST.with_name("audio").joinpath("fingerprint.onnx").read_bytes(),
+         r"mine@1: the graph has energy -> activity, level_db, vectors; a visual model has image -> embedding"),
+    ],
+    ids=["no graph", "of another modality"],
+)  # fmt: skip
+def test_a_candidate_of_another_kind_is_refused_when_it_is_loaded(tmp_path: Path, graph: bytes, line: str) -> None:
+    (tmp_path / "mine.onnx").write_bytes(graph)
+    fields = {"name": "mine", "modality": "visual", "version": "1", "origin": "file", "path": "mine.onnx"}
+    fields |= {"sha256": hashlib.sha256(graph).hexdigest(), "licence": "x", "source": "x"}
+    extra = tmp_path / "manifest.toml"
+    extra.write_text("[[model]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items()))
+    with pytest.raises(ModelError, match=line):
+        Registry(extra=extra).visual("mine")
+
+
 def test_a_calibration_with_invalid_numbers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not a calibration"):
         Registry(extra=candidates(tmp_path, ceiling=b"1.5")).fusion("noisy-or@3")
