@@ -29,6 +29,7 @@ from ops.bench.audio_fingerprint import resample
 from ops.bench.edits_of_sound import EDITS, part
 from ops.bench.peers.landmarks import Landmarks
 from ops.bench.sound_set import POST_S, RATE_HZ, Set, Sound, make_set
+from schemas.ids import full_name
 
 
 class Ranked(NamedTuple):
@@ -97,7 +98,7 @@ class Network(Method):
     """The shipped network, and scores as the match stage makes them."""
 
     def __init__(self, model: AudioModel, hop: int = 1, parameters: AlignmentParameters = AUDIO) -> None:
-        self.name = f"{model.name}@{model.version}, every {hop}. window of a post"
+        self.name = f"{full_name(model.name, model.version)}, every {hop}. window of a post"
         self._model, self._hop, self._parameters = model, hop, parameters
         self._references: list[AudioDescription] = []
 

@@ -16,6 +16,7 @@ from models.audio.model import AudioModel
 from models.registry import Registry
 from models.text.model import TextModel
 from models.visual.model import VisualModel
+from schemas.ids import full_name
 from schemas.messages import Choice, Descriptors, Frames, Look, Medium, Post, Reference, Sounds, Texts
 from streams.decode.decoder import Decoder, post_sampling
 from streams.decode.fetch.fetcher import Fetcher
@@ -72,7 +73,7 @@ class Models:
 
     def names(self) -> str:
         """Return name and version of each model."""
-        return " ".join(f"{model.name}@{model.version}" for model in (self.visual, self.audio, self.text))
+        return " ".join(full_name(model.name, model.version) for model in (self.visual, self.audio, self.text))
 
 
 class Cache:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 from rich.console import Console
 
+from schemas.ids import full_name
 from schemas.messages import MODALITIES, Modality, Policy
 from streams.cases.policy import policy_version
 from streams.evaluation.cpu import cpu_s
@@ -91,7 +92,7 @@ async def evaluate(
         msgspec.structs.replace(each, findings=upload.findings())
         for each, (_, upload) in zip(first, uploads, strict=True)
     ]
-    names = [*models.names().split(), f"{fusion.name}@{fusion.version}"]
+    names = [*models.names().split(), full_name(fusion.name, fusion.version)]
     run = Run(first_s, look_s, len(manifest.references), names, looks)
     return summarise(searched, first, described, policy.act, run), searched
 

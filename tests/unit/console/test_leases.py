@@ -58,7 +58,7 @@ async def test_the_next_job_is_none_that_another_has_open(site: Site) -> None:
     site.leases.take(MINOR, "june")
     async with browser(site) as client:
         assert (await client.get("/reviews/next")).headers["location"] == JOB
-        assert "open at another reviewer" in (await client.get("/reviews")).text
+        assert "another reviewer has it open" in (await client.get("/reviews")).text
         site.leases.take(KEY, "june")
         assert (await client.get("/reviews/next")).headers["location"] == "/reviews"
 

@@ -198,7 +198,7 @@ async def test_concerns_are_asked_before_the_files_are_described(
     assert "The pseudonym violet resembles the term viola." in html
     korean = await browsing.get("/open/d1", headers={"accept-language": "ko"})
     assert "가명 violet이(가) 검색어 viola과(와) 비슷합니다." in korean.text
-    assert "Go on all the same" in html
+    assert "Go on anyway" in html
     assert opening.progress == {}
 
 

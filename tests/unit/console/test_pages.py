@@ -138,7 +138,7 @@ async def test_a_review_says_why_and_how_sure(site: Site) -> None:
     async with browser(site) as client:
         html = (await client.get(JOB)).text
     assert "0:02-0:14 of file 1 in the post is 0:20-0:31 of reference referenc, at 1.25 times its speed" in html
-    assert "It is 81 % sure; this case asks for 95 %." in html
+    assert "It is 81 % sure; this case acts from 95 % on." in html
     assert "Sound: nothing had arrived in time." in html
     assert "Search terms found: 2" in html
     assert html.count("<polygon") == 2

@@ -187,7 +187,7 @@ async def test_an_act_and_a_checkpoint_that_were_altered_are_named(site: Site) -
     assert "last checkpoint (7, 3 min ago) is right" in html
     assert "This act does not verify: its signature is wrong" in html
     put(site.store, "checkpoints", msgspec.structs.replace(checkpoint, number=8))
-    assert "last checkpoint (8, 3 min ago) is not right: its signature is wrong" in await page(site, "/cases/case-a")
+    assert "last checkpoint (8, 3 min ago) is not valid: its signature is wrong" in await page(site, "/cases/case-a")
 
 
 async def test_acts_of_a_case_that_are_shown_are_bounded_and_the_last_ones(site: Site) -> None:
