@@ -84,7 +84,7 @@ class Looks(msgspec.Struct, kw_only=True):
         """Whether an answer is still waited for."""
         return any(look.number not in self.answers and look.number not in self.missing for look in self.asked)
 
-    def see(self, scores: Scores) -> None:
+    def note(self, scores: Scores) -> None:
         """Keep the address of a medium, or the answer that these scores are."""
         segment = scores.segment
         end_s = segment.start_s + segment.duration_s
@@ -99,7 +99,7 @@ class Looks(msgspec.Struct, kw_only=True):
                 self.media[segment.medium] = SeenMedium(segment.url, max(end_s, known.end_s if known else 0.0))
 
     def replaces(self, piece: Evidence) -> bool:
-        """Return whether a look has seen the whole place where the first pass has found this piece."""
+        """Return whether a look covers the whole place where the first pass found this piece."""
         if piece.modality != "visual":
             return False
         place = self._place(piece)

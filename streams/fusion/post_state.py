@@ -46,7 +46,7 @@ class PostState(JoinState, kw_only=True):
 
     def _merge(self, scores: Scores, rules: Rules) -> None:
         """Add the evidence of scores, their links and rating, and what has arrived with them."""
-        self.looks.see(scores)
+        self.looks.note(scores)
         self._drop_replaced()
         if self._is_newer(scores):
             self.post = scores.segment.post  # its other scores are then no newer: one verdict is of both times
