@@ -184,7 +184,7 @@ async def test_an_act_and_a_checkpoint_that_were_altered_are_named(site: Site) -
     put(site.store, "checkpoints", checkpoint)
     put(site.store, "acts", act(site.settings, "case-a", by="somebody else"))
     html = await page(site, "/cases/case-a")
-    assert "last checkpoint (7, 3 min ago) is right" in html
+    assert "last checkpoint (7, 3 min ago) is valid" in html
     assert "This act does not verify: its signature is wrong" in html
     put(site.store, "checkpoints", msgspec.structs.replace(checkpoint, number=8))
     assert "last checkpoint (8, 3 min ago) is not valid: its signature is wrong" in await page(site, "/cases/case-a")
