@@ -29,8 +29,8 @@ _ALIKE: Mapping[PieceModality, float] = {"visual": 0.77, "audio": 0.7}
 """Cosine from which a row of a reference continues what the frame before shows, and gets no code of its own: frames of
 one shot, and overlapping windows of sound. With the mean of such rows as the code, fewer references are missed."""
 _SHORTLISTS: Mapping[PieceModality, Shortlist] = {
-    "visual": Shortlist(ALIGNMENT["visual"], least_nats=5.0),
-    "audio": Shortlist(ALIGNMENT["audio"], least_nats=6.5),
+    "visual": Shortlist(ALIGNMENT["visual"], least_nats=5.0, most_chance=0.6),
+    "audio": Shortlist(ALIGNMENT["audio"], least_nats=6.5, most_chance=0.5),
 }
 _GROWTH = 8
 """Growth from which the codes no longer suit the references, and are trained anew."""
@@ -100,7 +100,7 @@ class IndexedGallery:
         competing = self._matchers(rivals - likely)
         if not competing:
             return found
-        return self._exact(compared | competing).search(query, {one.reference for one in compared.values()})
+        return self._exact(compared | competing).search(query, {(one.case_id, one.reference_id) for one in found})
 
     def match(self, reference: Name, query: Descriptors) -> Match | None:
         """Return the query's match with one of these references, None where `search` does not find it either."""

@@ -2,15 +2,21 @@
 
 As in models/alignment.py a copy runs along a line, reference time = speed x query time + offset: similar rows count
 together only if they lie on one. Chance spreads them, so that of unrelated references hardly any is compared.
+
+Among many references some resemble any row, and those of one kind of scene resemble all rows of a post of that kind.
+So a row counts by how much more similar it is to a reference than to the thirty-second most similar one: what chance
+gives rises with the number of references, what is compared does not. It is a score normalisation, see normalisation.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from models.alignment_parameters import AlignmentParameters
-from models.evidence import most_evidence
+from models.evidence import most_evidence, nats_of
+from streams.match.normalisation import NEVER, Rows
 from streams.match.row_codes import Numbers
 from streams.match.row_index import Hits
 from streams.match.runs import Times
@@ -23,6 +29,8 @@ _MOST_LIKELY, _MOST_POSSIBLE = 256, 16
 """References compared exactly for one query: those with the most evidence, and of those with little evidence."""
 _LIKELY_NATS = 20.0
 """Evidence that chance hardly reaches."""
+_CHANCE, _CLOSEST = 32, 8
+"""Ranks of the references whose similarity to a row is taken as chance: to be compared, and to be compared first."""
 _RIVALS = 2
 """References most similar to a row that may be its rivals, whatever the other rows resemble."""
 _SPEED_STEP = 1.08
@@ -46,10 +54,13 @@ class Shortlist:
     least_nats
         Evidence on one line from which a reference is compared: an alignment's penalty for the choice of the line is
         larger than most of it.
+    most_chance
+        Most that is taken as the cosine that chance gives: one video may be registered as many references.
     """
 
     parameters: AlignmentParameters
     least_nats: float
+    most_chance: float = 0.0
 
     def choose(self, hits: Hits, times_s: Times) -> tuple[list[int], list[int]]:
         """Return the numbers of the references to compare, and of their rivals.
@@ -59,10 +70,12 @@ class Shortlist:
         times_s
             Time of each row of the query, shape (n rows,).
         """
-        evidence = self.evidence(hits, times_s)
-        ranked = sorted(evidence, key=evidence.__getitem__, reverse=True)
-        n_likely = sum(nats >= _LIKELY_NATS for nats in evidence.values())
-        strongest = ranked[: min(_MOST_LIKELY, max(n_likely, _MOST_POSSIBLE))]
+        chance, closest = _of_ranks(hits, len(times_s), (_CHANCE, _CLOSEST))
+        possible = list(self.evidence(self._above(chance, hits), times_s))
+        if len(possible) > _MOST_POSSIBLE:
+            own = hits.at(np.flatnonzero(np.isin(hits.number, possible)))
+            possible = _strongest(Shortlist(self.parameters, 0.0).evidence(self._above(closest, own), times_s))
+        strongest = list(dict.fromkeys([*self._most_similar(hits), *possible]))
         return strongest, self._rivals(hits) if strongest else []
 
     def evidence(self, hits: Hits, times_s: Times) -> dict[int, float]:
@@ -84,6 +97,20 @@ class Shortlist:
             independent = 1.0 + share * (agreeing - 1.0)
             best = np.maximum(best, (first_nats + total) * np.minimum(1.0, independent / enough))
         return {int(numbers[at]): float(best[at]) for at in np.flatnonzero(best >= self.least_nats)}
+
+    def _above(self, chance: Rows, hits: Hits) -> Hits:
+        """Return the hits above the cosine that chance gives their row, lowered by the excess of that over even."""
+        of_hit = np.clip(chance, self.parameters.even, self.most_chance)[hits.row]
+        above = np.flatnonzero(hits.cosine > of_hit)
+        lowered = hits.cosine - (of_hit - self.parameters.even)
+        return hits._replace(cosine=lowered.astype(np.float32)).at(above)
+
+    def _most_similar(self, hits: Hits) -> list[int]:
+        """Return the reference most similar in rows that may compete: of many of one video none may be above chance."""
+        near = hits.at(np.flatnonzero(hits.cosine >= self.parameters.rival))
+        numbers, owner = np.unique(near.number, return_inverse=True)
+        total = np.bincount(owner, nats_of(near.cosine, self.parameters))
+        return [int(numbers[total.argmax()])] if total.max(initial=0.0) >= self.least_nats else []
 
     def _with_enough(self, found: Hits, nats: Nats, share: float) -> tuple[Hits, Nats]:
         """Return the rows of the references with enough evidence on all lines together: of many hardly any has."""
@@ -108,6 +135,28 @@ class Shortlist:
             if len(of_row) < _RIVALS:
                 of_row[number] = None
         return list(dict.fromkeys(number for of_row in by_row.values() for number in of_row))
+
+
+def _strongest(evidence: dict[int, float]) -> list[int]:
+    """Return the references with most evidence: those that chance hardly gives, or as many as chance may give."""
+    ranked = sorted(evidence, key=evidence.__getitem__, reverse=True)
+    n_likely = sum(nats >= _LIKELY_NATS for nats in evidence.values())
+    return ranked[: min(_MOST_LIKELY, max(n_likely, _MOST_POSSIBLE))]
+
+
+def _of_ranks(hits: Hits, n_rows: int, ranks: Sequence[int]) -> list[Rows]:
+    """Return the cosine of each row with the reference of each rank in similarity to it, NEVER without so many."""
+    order = np.lexsort((-hits.cosine, hits.row))
+    row = hits.row[order]
+    _, nearest = np.unique(row << 32 | hits.number[order], return_index=True)
+    nearest.sort()
+    begin, end = (np.searchsorted(row[nearest], np.arange(n_rows), side) for side in ("left", "right"))
+    found = []
+    for rank in ranks:
+        has = np.flatnonzero(begin + rank <= end)
+        found.append(np.full(n_rows, NEVER, np.float32))
+        found[-1][has] = hits.cosine[order[nearest[begin[has] + rank - 1]]]
+    return found
 
 
 def _best_of_each_time(hits: Hits, times_s: Times, floor: float) -> Hits:
