@@ -1,16 +1,15 @@
 """The last checkpoint that verifies, from the end of their topic."""
 
 import structlog
-from confluent_kafka import KafkaException
 
 from schemas.codec import Codec, WireError
 from schemas.messages import Checkpoint
 from streams.audit import checkpoints
 from streams.audit.signatures import signature_fault
 from streams.audit.trusted_keys import TrustedKeys, trusted_keys
-from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.range_reader import RangeReader, RangeRecord
+from streams.kafka.usage_errors import usage_errors
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 
@@ -30,10 +29,8 @@ def last_checkpoint(settings: Settings) -> Checkpoint | None:
     """
     wait_for_broker(settings)
     reader = RangeReader(settings, checkpoints.TOPIC)
-    try:
+    with usage_errors(settings):
         return last_of(reader, create_codec(settings), trusted_keys(settings)) if reader.partitions() else None
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error}") from error
 
 
 def last_of(reader: RangeReader, codec: Codec, keys: TrustedKeys) -> Checkpoint | None:

@@ -5,7 +5,6 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-from confluent_kafka import KafkaException
 
 from schemas.codec import Codec, WireError
 from schemas.messages import Label, LabelDecision, Verdict
@@ -15,6 +14,7 @@ from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.producer import writing
 from streams.kafka.topic_scan import TopicScan
+from streams.kafka.usage_errors import usage_errors
 from streams.settings import Settings
 
 DECIDING: frozenset[LabelDecision] = frozenset({"copy", "other"})
@@ -62,13 +62,10 @@ def recent_labels(settings: Settings, case_id: str = "") -> list[Label]:
         The broker does not answer, or has no such topic.
     """
     codec, since = create_codec(settings), _oldest_verdict()
-    try:
-        with closing(TopicScan(settings, "labels")) as scan:
-            found = (decoded_label(codec, record.value or b"") for record in scan.records(since))
-            wanted = (label for label in found if label is not None and case_id in {"", label.case_id})
-            return [msgspec.structs.replace(label, verdict=None) for label in wanted]
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+    with usage_errors(settings), closing(TopicScan(settings, "labels")) as scan:
+        found = (decoded_label(codec, record.value or b"") for record in scan.records(since))
+        wanted = (label for label in found if label is not None and case_id in {"", label.case_id})
+        return [msgspec.structs.replace(label, verdict=None) for label in wanted]
 
 
 def what_follows(label: Label) -> str:
@@ -98,12 +95,9 @@ def _check_escalation(settings: Settings, label: Label) -> None:
 def _last_label(settings: Settings, key: str) -> Label | None:
     """Return the label in force on a post and case, None if it is older than any retained verdict."""
     codec, since = create_codec(settings), _oldest_verdict()
-    try:
-        with closing(TopicScan(settings, "labels")) as scan:
-            records = scan.records(since, partition_of_key=key.encode())
-            values = [record.value or b"" for record in records if record.key == key.encode()]
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+    with usage_errors(settings), closing(TopicScan(settings, "labels")) as scan:
+        records = scan.records(since, partition_of_key=key.encode())
+        values = [record.value or b"" for record in records if record.key == key.encode()]
     labels = [label for value in values if (label := decoded_label(codec, value)) is not None]
     return labels[-1] if labels else None
 
@@ -140,12 +134,9 @@ def retained_values(settings: Settings, topic: str, key: str) -> list[bytes]:
     UsageError
         The broker does not answer, or has no such topic.
     """
-    try:
-        with closing(TopicScan(settings, topic)) as scan:
-            for partition_of_key in (key.encode(), None):
-                records = scan.records(partition_of_key=partition_of_key)
-                if found := [record.value or b"" for record in records if record.key == key.encode()]:
-                    return found
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+    with usage_errors(settings), closing(TopicScan(settings, topic)) as scan:
+        for partition_of_key in (key.encode(), None):
+            records = scan.records(partition_of_key=partition_of_key)
+            if found := [record.value or b"" for record in records if record.key == key.encode()]:
+                return found
     return []

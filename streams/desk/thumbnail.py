@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import timedelta
 
-from confluent_kafka import KafkaException
-
 from schemas.codec import Codec, WireError
 from schemas.messages import Case, Evidence, Verdict
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.topic_scan import ScannedRecord, TopicScan
+from streams.kafka.usage_errors import usage_errors
 from streams.sealing.case_key import CaseSeal, Scene, is_sealed_for_case
 from streams.sealing.keyring import Keyring
 from streams.settings import Settings
@@ -36,12 +35,9 @@ def read_thumbnail(settings: Settings, verdict: Verdict, number: int, entries: I
     UsageError
         The verdict is no longer retained, the keys cannot be read, or the broker does not answer.
     """
-    try:
-        with closing(TopicScan(settings, "verdicts")) as scan:
-            records = scan.records(verdict.decided_at - _CLOCKS, partition_of_key=verdict.post.post_id.encode())
-            whole = next(_found(create_codec(settings), records, verdict), None)
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+    with usage_errors(settings), closing(TopicScan(settings, "verdicts")) as scan:
+        records = scan.records(verdict.decided_at - _CLOCKS, partition_of_key=verdict.post.post_id.encode())
+        whole = next(_found(create_codec(settings), records, verdict), None)
     if whole is None:
         raise UsageError("the verdict is no longer retained, and its pictures are gone with it")
     evidence = whole.evidence[number] if number < len(whole.evidence) else None

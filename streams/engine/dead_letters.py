@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
-from confluent_kafka import KafkaException
 from rich.console import Console
 
 from schemas.messages import DeadLetter
@@ -12,6 +11,7 @@ from streams.engine.dead_letter_index import TOPIC, DeadLetterIndex, Entry, Sele
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.topic_scan import TopicScan
+from streams.kafka.usage_errors import usage_errors
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 
@@ -44,16 +44,11 @@ def stored(settings: Settings, selection: Selection) -> Iterator[Store]:
         The broker or the schema registry does not answer, the topic is missing, or no dead letter has a selected id.
     """
     wait_for_broker(settings)
-    try:
-        with closing(TopicScan(settings, TOPIC)) as scan:
-            store = Store(settings, scan, selection)
-            with closing(store.index):
-                _check_ids(store.index, selection)
-                yield store
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
-    except ConnectionError as error:
-        raise UsageError(str(error)) from error  # the schema registry
+    with usage_errors(settings), closing(TopicScan(settings, TOPIC)) as scan:
+        store = Store(settings, scan, selection)
+        with closing(store.index):
+            _check_ids(store.index, selection)
+            yield store
 
 
 def print_dead_letters(

@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
-from confluent_kafka import KafkaException
 
 from schemas.messages import DeadLetter
 from streams.engine.dead_letter_index import TOPIC, Entry, Selection
@@ -17,6 +16,7 @@ from streams.engine.dead_letter_origin import headers_of_redrive
 from streams.engine.dead_letters import Store, stored
 from streams.errors import UsageError
 from streams.kafka.transactions import TransactionWriter
+from streams.kafka.usage_errors import usage_errors
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.topology import redriven_topics
@@ -78,7 +78,7 @@ def redrive(
         There are no such dead letters, the broker did not accept the records, or another redrive was started.
     """
     wait_for_broker(settings)
-    try:
+    with usage_errors(settings):
         writer = TransactionWriter(settings, WRITER)
         writer.start()  # before reading, so that no earlier redrive can write a mark that is not read
         with stored(settings, selection) as store:
@@ -89,8 +89,6 @@ def redrive(
                 outcomes[outcome] += 1
                 if outcome == "redriven" and rate:
                     sleep(1 / rate)
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
     return Redriven(**outcomes)
 
 

@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from confluent_kafka import KafkaException
-
 from schemas.messages import Case, CaseKind, ListPart, Policy
 from streams.cases.entries import TOPIC as CASES
 from streams.cases.entries import case_key, read_cases
@@ -19,6 +17,7 @@ from streams.exchange.lists import TOPIC, entries_of, parts_of, read_parts
 from streams.exchange.tmk_beside import add_tmk_files
 from streams.exchange.tmk_store import TmkStore
 from streams.kafka.transactions import TransactionWriter
+from streams.kafka.usage_errors import usage_errors
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.sealing.case_key import new_case_key
 from streams.sealing.keyring import Keyring
@@ -126,7 +125,7 @@ def _import(settings: Settings, new: NewList, store: TmkStore) -> Imported:
     skipped, case_id = Skipped(), list_id(new.name)
     changes = read_changes(new.files, new.format, skipped, store)
     wait_for_broker(settings)
-    try:
+    with usage_errors(settings):
         writer = TransactionWriter(settings, WRITER, transaction_s=_TRANSACTION_S)
         writer.start()  # before reading, so that no earlier import can write what is not read
         old = asyncio.run(read_parts(settings, case_id))
@@ -139,8 +138,6 @@ def _import(settings: Settings, new: NewList, store: TmkStore) -> Imported:
         at = max(datetime.now(UTC), old.newest + _LATER)  # whatever the clock: workers compare by it what is new
         parts = _changed(old.parts, parts_of(case_id, after, at, old.parts.values()))
         writer.write_transaction(lambda: _write(writer, new, parts, is_new=is_new))
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
     store.commit(
         [origin for origin, each in changes.items() if not each.signals and not store.has_incoming(origin)],
         changes.keys() if new.whole else None,

@@ -13,18 +13,17 @@ from contextlib import aclosing, suppress
 from functools import partial
 
 import structlog
-from confluent_kafka import KafkaException
 from rich.console import Console
 
 from schemas.ids import record_id
 from schemas.messages import DeadLetter
 from schemas.topics import TOPICS
 from streams.engine.stop_signals import stopping_on_signals
-from streams.errors import UsageError
 from streams.feeds.batch import Batch, Feed, FeedRecord, destination, kind_of
 from streams.feeds.cursor import TOPIC, cursor, cursor_key, read_progress
 from streams.feeds.dead_letters import feed_dead_letter
 from streams.kafka.transactions import TransactionWriter
+from streams.kafka.usage_errors import usage_errors
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.telemetry import metrics
@@ -61,16 +60,12 @@ async def run_feed(settings: Settings, name: str, feed: Feed, console: Console) 
         serve_metrics(settings.metrics_port)
     export_traces(settings, f"feed {name.partition('/')[0]}")
     await asyncio.to_thread(wait_for_broker, settings)
-    try:
+    with usage_errors(settings):
         writer = await asyncio.to_thread(TransactionWriter, settings, f"feed-{name}")
         await asyncio.to_thread(writer.start)
         # Read only now: another process that ran the feed could write until this one fenced it.
         progress = await read_progress(settings, writer.codec, name)
         written = await _FeedRun(name, writer).run(feed(progress))
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
-    except ConnectionError as error:
-        raise UsageError(str(error)) from error  # the schema registry
     removals = f"{written['removal']} removals, " if written["removal"] else ""
     console.print(f"{written['post']} posts, {removals}{written['dead_letter']} refused")
 

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, Producer
 from confluent_kafka import Message as Delivery
 
 from schemas.messages import Message
 from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.kafka.clients import client_config, create_codec
+from streams.kafka.usage_errors import usage_errors
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.telemetry import trace
@@ -124,11 +125,7 @@ def writing(settings: Settings) -> Iterator[TopicWriter]:
         The broker did not acknowledge a message.
     """
     wait_for_broker(settings)
-    try:
+    with usage_errors(settings):
         writer = TopicWriter(settings)
         yield writer
         writer.flush()
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error}") from error
-    except ConnectionError as error:
-        raise UsageError(str(error)) from error  # the schema registry

@@ -5,16 +5,15 @@ from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
-from confluent_kafka import KafkaException
 
 from models.fusion.line_fit import Groups, logit
 from models.fusion.model import FusionModel
 from models.metrics import Labels, Numbers
 from schemas.messages import Label
 from streams.cases.labels import DECIDING, decoded_label
-from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.topic_scan import TopicScan
+from streams.kafka.usage_errors import usage_errors
 from streams.settings import Settings
 
 MAX_PAIRS = 50_000
@@ -102,11 +101,8 @@ def read_labelled(settings: Settings, base: FusionModel, live: FusionModel) -> L
         The broker does not answer, or has no such topic.
     """
     codec, collector = create_codec(settings), Collector(base, live)
-    try:
-        with closing(TopicScan(settings, "labels")) as scan:
-            for record in scan.records():
-                if (label := decoded_label(codec, record.value or b"")) is not None:
-                    collector.add(label)
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
+    with usage_errors(settings), closing(TopicScan(settings, "labels")) as scan:
+        for record in scan.records():
+            if (label := decoded_label(codec, record.value or b"")) is not None:
+                collector.add(label)
     return collector.labelled()

@@ -7,7 +7,6 @@ from functools import partial
 from hashlib import blake2b
 
 import msgspec
-from confluent_kafka import KafkaException
 
 from models.registry import Registry
 from schemas.codec import Codec
@@ -18,6 +17,7 @@ from streams.engine.stop_signals import stopping_on_signals
 from streams.errors import UsageError
 from streams.fusion.join_window import JoinWindow
 from streams.kafka.clients import create_codec
+from streams.kafka.usage_errors import usage_errors
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.kafka.whole_topic import read_latest
 from streams.live_models.selection import create_registry
@@ -64,15 +64,12 @@ async def launch(
     await asyncio.to_thread(wait_for_broker, settings)
     codec, registry = create_codec(settings), create_registry(settings)
     try:
-        planned = await plan(settings, request, registry, codec)
-        if planned.run.kind == "replay" and planned.run.finished_at is not None:
-            return planned.run
-        async with AsyncExitStack() as stack:
-            return await _Session(settings, codec, planned, stack).run(registry, request, on_start, on_verdict)
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
-    except ConnectionError as error:
-        raise UsageError(str(error)) from error  # the schema registry
+        with usage_errors(settings):
+            planned = await plan(settings, request, registry, codec)
+            if planned.run.kind == "replay" and planned.run.finished_at is not None:
+                return planned.run
+            async with AsyncExitStack() as stack:
+                return await _Session(settings, codec, planned, stack).run(registry, request, on_start, on_verdict)
     except TooManyDeadLettersError as error:
         raise UsageError(f"{request.run_id} stopped, and can be continued: {error}") from error
 

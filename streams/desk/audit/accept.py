@@ -2,14 +2,13 @@
 
 from contextlib import closing
 
-from confluent_kafka import KafkaException
-
 from schemas.codec import WireError
 from schemas.messages import Act, Takedown
 from streams.audit.acts import write_act
 from streams.errors import UsageError
 from streams.kafka.clients import create_codec
 from streams.kafka.topic_scan import TopicScan
+from streams.kafka.usage_errors import usage_errors
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.takedown.accepted import ACT, Acceptance
@@ -24,11 +23,8 @@ def accept_event(settings: Settings, event_id: str, by: str, why: str) -> Act:
         There is no such event, or the broker does not answer.
     """
     wait_for_broker(settings)
-    try:
-        with closing(TopicScan(settings, "takedowns")) as scan:
-            found = find(settings, scan, event_id)
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error}") from error
+    with usage_errors(settings), closing(TopicScan(settings, "takedowns")) as scan:
+        found = find(settings, scan, event_id)
     if found is None:
         raise UsageError(f"no event {event_id}: `jikimi audit verify` prints those that do not verify")
     return write_act(settings, ACT, event_id, by, why, found.detail())

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 import msgspec
-from confluent_kafka import KafkaException
 from rich.console import Console
 
 from streams.audit.checkpoints import Anchor, anchor_line, parse_anchor
 from streams.desk.audit.finding import Finding
 from streams.desk.audit.verify import Summary, open_audit
 from streams.errors import UsageError
+from streams.kafka.usage_errors import usage_errors
 from streams.settings import Settings
 
 _KNOWN = "among JIKIMI_AUDIT_TRUSTED_KEYS (`jikimi audit keys` there prints it, ops/docs/audit.md)"
@@ -25,10 +25,8 @@ def report(settings: Settings, console: Console, *, case_id: str, anchor: str, a
     """
     expected = _anchor(anchor)
     audit = open_audit(settings)
-    try:
+    with usage_errors(settings):
         n_findings, n_unknown = _print(audit.findings(case_id, expected), console, as_json=as_json)
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error}") from error
     summary = audit.summary()
     if as_json:
         _line(console, msgspec.json.encode(summary._asdict() | {"findings": n_findings}).decode())

@@ -4,16 +4,14 @@ import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
-from confluent_kafka import KafkaException
-
 from streams.cases.entries import TOPIC as CASES
 from streams.desk.erasure.compacting import CompactedTopicWait, compacting
 from streams.desk.erasure.entries import Entries
 from streams.desk.erasure.proof import Proof, begin_proof, look
 from streams.desk.erasure.steps import Show, Step
 from streams.desk.erasure.subject import Subject
-from streams.errors import UsageError
 from streams.kafka.producer import TopicWriter, writing
+from streams.kafka.usage_errors import usage_errors
 from streams.settings import Settings
 
 _POLL_S = 0.5
@@ -35,7 +33,7 @@ def erase(
         The broker does not answer.
     """
     proof = begin_proof(settings, subject, by, why)
-    try:
+    with usage_errors(settings, "; repeat the command"):
         with writing(settings) as writer:
             proof.erased = write_tombstones(writer, entries)
             if wait_s:
@@ -44,8 +42,6 @@ def erase(
                     proof.waited_s = _wait(topics, wait_s, show)
                 _note(proof, topics)
         look(settings, subject, entries, proof, show)
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}; repeat the command") from error
     return proof
 
 

@@ -10,8 +10,8 @@ from confluent_kafka import Message as Record
 
 from schemas.codec import Codec, WireError
 from schemas.messages import Message
-from streams.errors import UsageError
 from streams.kafka.clients import create_codec, reader_config
+from streams.kafka.usage_errors import usage_errors
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -77,13 +77,8 @@ def following(settings: Settings, topics: Sequence[str], since: datetime) -> Ite
     UsageError
         The broker or the schema registry does not answer, or there is no such topic.
     """
-    try:
-        with closing(TopicFollower(settings, topics, since)) as follower:
-            yield follower
-    except KafkaException as error:
-        raise UsageError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
-    except ConnectionError as error:  # the schema registry
-        raise UsageError(str(error)) from error
+    with usage_errors(settings), closing(TopicFollower(settings, topics, since)) as follower:
+        yield follower
 
 
 def decoded(record: Record | None, prefix: str, codec: Codec) -> Message | None:
