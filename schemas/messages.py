@@ -509,6 +509,7 @@ class Checkpoint(Message, frozen=True, kw_only=True):
 class CaseSearch(Message, frozen=True, kw_only=True):
     case_id: str
     left: int
+    of: int = 0
 
 
 class Search(Message, frozen=True, kw_only=True):

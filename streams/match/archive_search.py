@@ -35,6 +35,7 @@ from streams.kafka.range_reader import RangeReader
 from streams.match.archive import Archive
 from streams.match.catch_up import CatchUp
 from streams.match.late_scores import LateScores, SealThumbnails
+from streams.match.list_progress import ListProgress
 from streams.match.live_index import LiveIndex
 from streams.match.past_segments import PastSegments
 from streams.match.piece import Piece
@@ -64,6 +65,7 @@ class ArchiveSearch:
         live: LiveIndex,
         seal_thumbnails: SealThumbnails,
         lists: LiveLists | None = None,
+        list_progress: ListProgress | None = None,
     ) -> None:
         self._context, self._archive, self._progress, self._live = context, archive, progress, live
         self._reader = RangeReader(context.settings, "descriptors", context.group)
@@ -71,7 +73,7 @@ class ArchiveSearch:
         self._catch_up = CatchUp(context, archive, progress, live, scores, reader=self._reader, lists=lists)
         self._pieces = PieceSearch(archive, live, PastSegments(self._reader, context.codec), scores)
         self._turns = count()
-        self._report = SearchReport()
+        self._report = SearchReport(list_progress or ListProgress())
         self._next_expiry_s = 0.0
         self._erased_for: Callable[[], ReferenceIndex | None] = lambda: None
 

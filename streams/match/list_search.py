@@ -25,6 +25,7 @@ from streams.kafka.range_reader import RangeReader
 from streams.match.archive import Hit
 from streams.match.late_scores import LateScores, SealThumbnails
 from streams.match.list_marks import ListMarks
+from streams.match.list_progress import ListProgress
 from streams.match.past_segments import PastSegments
 from streams.match.scores import best_first
 from streams.match.search_order import PieceWork, SearchOrder
@@ -50,6 +51,11 @@ class _Work(NamedTuple):
     file: HashFile
     after: int
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """List and partition."""
+        return self.list_id, self.file.partition
+
 
 @asynccontextmanager
 async def _resting() -> AsyncIterator[None]:
@@ -74,6 +80,7 @@ class ListSearch:
         self._lists = lists
         self._seen = seen
         self._marks = marks
+        self.progress = ListProgress()
         reader = RangeReader(context.settings, "descriptors", context.group)
         self._past, self._scores = PastSegments(reader, context.codec), LateScores(context, seal_thumbnails)
         self._turns = count()
@@ -99,12 +106,14 @@ class ListSearch:
         index, files = await self._lists.index(), self._seen.files(owned)
         newest = await asyncio.to_thread(index.newest)
         await asyncio.to_thread(self._marks.keep, newest.keys(), {one.name for one in self._seen.all_files()})
-        work = {
-            f"{list_id}/{file.name}": _Work(list_id, file, after)
+        compared = [
+            (_Work(list_id, file, max(file.born, self._marks.mark(list_id, file.name))), min(at, until))
             for list_id, at in newest.items()
             for file in files
-            if (after := max(file.born, self._marks.mark(list_id, file.name))) < min(at, until)
-        }
+            if file.born < min(at, until)
+        ]
+        work = {f"{one.list_id}/{one.file.name}": one for one, end in compared if one.after < end}
+        self.progress.begin((one.place for one, _ in compared), (one.place for one in work.values()))
         starts = {(one.list_id, one.after) for one in work.values()}
         sizes = {start: await asyncio.to_thread(index.n_added, *start, until) for start in starts}
         rows = {token: PieceWork((one.list_id, ""), sizes[one.list_id, one.after]) for token, one in work.items()}
@@ -113,6 +122,7 @@ class ListSearch:
         while (token := order.next()) is not None and time.monotonic() < until_s:
             metrics.LIST_SEARCH_WAITING.set(left)
             await self._compare(work[token], until)
+            self.progress.done(*work[token].place)
             order.done(token)
             left -= 1
         metrics.LIST_SEARCH_WAITING.set(left)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from schemas.messages import CaseSearch, Search
+from streams.match.list_progress import ListProgress
 from streams.match.search_order import PieceWork
 
 TOPIC = "searches"
@@ -21,10 +22,11 @@ class SearchReport:
     """Rows left of each case, by partition; a record is due when they have changed.
 
     The last record of a partition replaces those of the worker that had it before, and a worker that starts writes one
-    for each of its partitions: after a kill the records are those of who searches now.
+    for each of its partitions: after a kill the records are those of who searches now. They have the lists, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lists: ListProgress) -> None:
+        self._lists = lists
         self._left: dict[int, Counter[str]] = {}
         self._work: dict[str, PieceWork] = {}
         self._unsearched: dict[str, set[int]] = {}
@@ -80,33 +82,44 @@ class SearchReport:
         is_end
             Whether nothing more is searched for the time being: then changes are written at once.
         """
-        if not is_end and time.monotonic() < self._due_s:
+        is_due = time.monotonic() >= self._due_s
+        if not (is_end or is_due):
             return []
-        self._due_s = time.monotonic() + REPORT_S
-        return [made for made in map(self._record, self._left) if self._is_news(made)]
+        if is_due:
+            self._due_s = time.monotonic() + REPORT_S
+        return [made for made in map(self._record, self._left) if self._is_news(made, with_lists=is_due)]
 
     def written(self, search: Search) -> None:
         """Take in that a record was delivered."""
         self._written[search.partition] = search
 
-    def _is_news(self, made: Search) -> bool:
-        before = self._written.get(made.partition)
-        return before is None or replace(made, at=before.at, rate=before.rate) != before
+    def _is_news(self, made: Search, *, with_lists: bool) -> bool:
+        """Return whether a record differs from the last; changes of lists, of which there are many, wait."""
+        if (before := self._written.get(made.partition)) is None:
+            return True
+        made = replace(made, at=before.at, rate=before.rate)
+        return made != before if with_lists else _without_lists(made) != _without_lists(before)
 
     def _record(self, partition: int) -> Search:
         left = self._left[partition]
         first = sorted(left.items(), key=lambda item: item[1])[:MAX_CASES]
+        lists = self._lists.of_partition(partition)
         return Search(
             partition=partition,
             at=datetime.now(UTC),
             reach=self._reach,
             left=left.total(),
             rate=self._rate(),
-            cases=[CaseSearch(case_id=case_id, left=rows) for case_id, rows in first],
-            n_cases=len(left),
+            cases=[*lists[:MAX_CASES], *(CaseSearch(case_id=case_id, left=rows) for case_id, rows in first)],
+            n_cases=len(lists) + len(left),
         )
 
     def _rate(self) -> float:
         if self._busy_since_s is None:
             return 0.0
         return round(self._n_done / max(time.monotonic() - self._busy_since_s, 1e-3), 3)
+
+
+def _without_lists(search: Search) -> Search:
+    cases = [one for one in search.cases if not one.of]
+    return replace(search, cases=cases, n_cases=search.n_cases - len(search.cases) + len(cases))

@@ -32,12 +32,15 @@ def create(context: Context) -> None:
     thumbnails = EvidenceThumbnails(context.shared.media_seal, context.cases)
     # In the archive's folder, so that they are lost together.
     progress = Progress(vectors.folder / "progress.sqlite")
+    list_progress = None
     if (lists := _lists(context)) is not None:
         seen = SeenHashes(vectors.folder / "hashes", lambda: lists.complete)
         archive = BothArchives(vectors, seen)
         marks = ListMarks(vectors.folder / "lists.sqlite")
-        context.background(ListSearch(context, lists, seen, marks, thumbnails.sealed).run)
-    late = ArchiveSearch(context, archive, progress, live, thumbnails.sealed, lists)
+        list_search = ListSearch(context, lists, seen, marks, thumbnails.sealed)
+        context.background(list_search.run)
+        list_progress = list_search.progress
+    late = ArchiveSearch(context, archive, progress, live, thumbnails.sealed, lists, list_progress)
     context.background(live.run)
     context.background(late.run)
 

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 import numpy as np
 
-from schemas.messages import FrameHash, Label, Scores, Verdict
+from schemas.messages import FrameHash, Label, Scores, Search, Verdict
 from streams.describe.exact import keyed
 from streams.exchange.tmk_of_file import tmk_files_of_case
 from tests.integration.made import described, footage
@@ -72,6 +72,13 @@ def listed(system: System, post_id: str, case_id: str) -> bool:
     return bool(of_case)
 
 
+def all_compared(system: System, list_id: str) -> bool:
+    """Return whether the last records of the partitions say that the list is compared with all files."""
+    last = {one.key: one.message for one in system.records("searches")}
+    found = [one for each in last.values() if isinstance(each, Search) for one in each.cases if one.case_id == list_id]
+    return bool(found) and not any(one.left for one in found)
+
+
 def test_posts_of_before_an_import_are_searched_also_after_a_kill(system: System, tmp_path: Path) -> None:
     system.environment["JIKIMI_LISTS"] = "true"
     worker = system.worker("match fusion")
@@ -89,6 +96,7 @@ def test_posts_of_before_an_import_are_searched_also_after_a_kill(system: System
     found = {(one.segment.post.post_id, match.reference_id) for one in late for match in one.matches}
     assert found == {("picture", f"pdq-{PDQ}"), ("film", f"md5-{MD5}")}
     assert len({one.score_id for one in late}) == 2
+    until(lambda: all_compared(system, "list-partners"))
 
 
 def test_a_list_of_others_is_imported_matched_for_review_and_erased(system: System, tmp_path: Path) -> None:

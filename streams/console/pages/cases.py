@@ -118,6 +118,7 @@ def _case(site: Site, request: AnyRequest, case_id: str) -> dict[str, Any]:
         "row": row,
         "waits": store.cases.waits(case_id),
         "search": search_state(site, case_id),
+        "list_search": store.searches.of_list(case_id),
         "n_found": n_found(site, case_id),
         "asked": asked_of(site, case_id),
         "now": now,

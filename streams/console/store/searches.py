@@ -22,6 +22,13 @@ class SearchState(NamedTuple):
         return self.share >= 1
 
 
+class ListState(NamedTuple):
+    """How many files of past hashes are compared with a list."""
+
+    done: int
+    all: int
+
+
 class Searches:
     """The last record of each partition; as many as the topic of descriptors has partitions, 500 cases in each."""
 
@@ -48,6 +55,12 @@ class Searches:
         counting = [one for partition, one in self._last.items() if left[partition]] or list(self._last.values())
         share = 1 - sum(left.values()) / (n_rows * len(left))
         return SearchState(share, _most_s(counting), min(one.at for one in counting))
+
+    def of_list(self, list_id: str) -> ListState | None:
+        """Return how far a list is compared with past posts; None where no worker has a file of past hashes for it."""
+        found = [one for record in self._last.values() for one in record.cases if one.of and one.case_id == list_id]
+        n_files = sum(one.of for one in found)
+        return ListState(n_files - sum(one.left for one in found), n_files) if found else None
 
 
 def _left(one: Search, case_id: str, n_rows: int, newest: int) -> int:

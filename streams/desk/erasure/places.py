@@ -114,7 +114,7 @@ _ROWS = (
     ),
     Place(
         "searches",
-        "its id, while its references are searched in the archive",
+        "its id, while its references, or a list's hashes, are searched in the archive",
         Fate.EXPIRES,
         "match writes them again when it reads the withdrawal, then compaction",
         _COMPACTED,

@@ -53,6 +53,21 @@ def test_the_longest_time_left_is_that_of_the_slowest_worker_and_unknown_without
     assert unknown.most_s is None
 
 
+def test_of_a_list_the_compared_files_of_all_partitions_are_counted() -> None:
+    searches = Searches()
+    assert searches.of_list("list-a") is None
+    for partition, n_left in enumerate((3, 0)):
+        listed = [CaseSearch(case_id="list-a", left=n_left, of=4), CaseSearch(case_id="list-b", left=9, of=9)]
+        searches.put(searched(partition, cases=listed, n_cases=2))
+    assert searches.of_list("list-a") == (5, 8)
+
+
+async def test_the_page_of_a_list_shows_how_many_files_are_compared(site: Site) -> None:
+    put(site.store, "searches", searched(cases=[CaseSearch(case_id="case-a", left=1, of=4)], n_cases=1))
+    async with browser(site) as client:
+        assert "are compared with this list: 3 of 4." in (await client.get("/cases/case-a")).text
+
+
 async def test_a_cases_page_shows_how_far_the_search_is(site: Site) -> None:
     async with browser(site) as client:
         html = (await client.get("/cases/case-a")).text

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from schemas.codec import Codec
-from schemas.messages import Descriptors, ListEntry, ListPart, Scores
+from schemas.messages import CaseSearch, Descriptors, ListEntry, ListPart, Scores
 from streams.exchange.list_index import ListIndex
 from streams.kafka.range_reader import RangeReader, RangeRecord
 from streams.match import list_search
@@ -105,6 +105,21 @@ async def test_a_list_is_searched_in_what_was_seen_before_its_import(rig: Rig) -
     assert all(one.late for one in rig.sent)
     await rig.searched()
     assert len(rig.sent) == 2
+
+
+async def test_how_many_files_are_compared_with_a_list_is_known_until_it_is_withdrawn(rig: Rig) -> None:
+    rig.saw(post(frame(MANY[1], 0)))
+    rig.imported("list-a", 5, MANY[1].tobytes())
+    before: list[CaseSearch] = []
+    rig.on_send = lambda: before.extend(rig.search.progress.of_partition(0))
+    await rig.searched()
+    assert before == [CaseSearch(case_id="list-a", left=1, of=1)]
+    assert rig.search.progress.of_partition(0) == [CaseSearch(case_id="list-a", left=0, of=1)]
+    assert rig.search.progress.of_partition(1) == []
+    rig.index.erase("list-a/000")
+    rig.lists.n_changes += 1
+    await rig.searched()
+    assert rig.search.progress.of_partition(0) == []
 
 
 async def test_only_what_an_import_has_added_is_compared_and_a_new_file_not_at_all(rig: Rig) -> None:
