@@ -93,14 +93,17 @@ class IndexedGallery:
     def search(self, query: Descriptors) -> list[Match]:
         """Return the query's matches, unordered."""
         likely, rivals = self._likely(query)
-        # A rival only lowers scores: without a match there is nothing to read the rivals for.
         compared = self._matchers(likely)
-        if not compared or not (found := self._exact(compared).search(query)):
+        if not compared:
             return []
-        competing = self._matchers(rivals - likely)
-        if not competing:
+        found = self._exact(compared).search(query)
+        # A rival only lowers scores, and none where the camera stands still: it is read for the other matches alone.
+        still = {one.reference for one in compared.values() if one.still}
+        contested = {name for match in found if (name := (match.case_id, match.reference_id)) not in still}
+        if not contested or not (competing := self._matchers(rivals - likely)):
             return found
-        return self._exact(compared | competing).search(query, {(one.case_id, one.reference_id) for one in found})
+        settled = [match for match in found if (match.case_id, match.reference_id) in still]
+        return settled + self._exact(compared | competing).search(query, contested)
 
     def match(self, reference: Name, query: Descriptors) -> Match | None:
         """Return the query's match with one of these references, None where `search` does not find it either."""

@@ -33,6 +33,8 @@ _CHANCE, _CLOSEST = 32, 8
 """Ranks of the references whose similarity to a row is taken as chance: to be compared, and to be compared first."""
 _RIVALS = 2
 """References most similar to a row that may be its rivals, whatever the other rows resemble."""
+_STEP_ROWS = 65_536
+"""Rows, each at one speed, whose lines are computed in one step: bounds the memory."""
 _SPEED_STEP = 1.08
 _TOLERANCE_S = 1.0
 """Distance from a line, in reference time, at which a row still lies on it: the speeds tried are a step apart."""
@@ -92,10 +94,11 @@ class Shortlist:
         # The first time of a run counts in full, the others by how independent they are.
         first_nats = (1.0 - share) * np.maximum.reduceat(nats, first)
         best = np.zeros(len(numbers))
-        for speed in self._speeds() if len(distinct_s) > 1 else np.ones(1):
-            total, agreeing = _on_best_line(found, first, speed * times_s[found.row], share * nats)
+        speeds = self._speeds() if len(distinct_s) > 1 else np.ones(1)
+        for some in np.array_split(speeds, min(len(speeds), 1 + len(speeds) * len(nats) // _STEP_ROWS)):
+            total, agreeing = _on_best_line(found, first, np.outer(some, times_s[found.row]), share * nats)
             independent = 1.0 + share * (agreeing - 1.0)
-            best = np.maximum(best, (first_nats + total) * np.minimum(1.0, independent / enough))
+            best = np.maximum(best, ((first_nats + total) * np.minimum(1.0, independent / enough)).max(axis=0))
         return {int(numbers[at]): float(best[at]) for at in np.flatnonzero(best >= self.least_nats)}
 
     def _above(self, chance: Rows, hits: Hits) -> Hits:
@@ -170,13 +173,15 @@ def _best_of_each_time(hits: Hits, times_s: Times, floor: float) -> Hits:
 
 
 def _on_best_line(found: Hits, first: Numbers, offset_s: Times, nats: Nats) -> tuple[Nats, Nats]:
-    """Return the most evidence, and the most rows, at one offset of a speed, for each reference.
+    """Return the most evidence, and the most rows, at one offset of each speed, shape (speeds, references).
 
     A row lies on the lines of an interval of offsets, its own interval in reference time: the sum of what begins less
     what has ended is largest at the best one.
     """
-    edge_s = np.concatenate([found.start_s - offset_s - _TOLERANCE_S, found.end_s - offset_s + _TOLERANCE_S])
-    order = np.lexsort((edge_s, np.concatenate([found.number, found.number])))
-    sign = np.repeat([1.0, -1.0], len(nats))[order]
-    total = np.cumsum(sign * np.concatenate([nats, nats])[order])
-    return np.maximum.reduceat(total, 2 * first), np.maximum.reduceat(np.cumsum(sign), 2 * first)
+    edge_s = np.concatenate([found.start_s - offset_s - _TOLERANCE_S, found.end_s - offset_s + _TOLERANCE_S], axis=1)
+    reference = np.repeat(np.arange(len(first)), np.diff(first, append=len(nats)))
+    apart_s = 1.0 + float(np.ptp(edge_s))  # so that one sort orders the edges of all references, one after the other
+    order = np.argsort(edge_s + apart_s * np.tile(reference, 2), axis=1, kind="stable")
+    sign = np.repeat([1.0, -1.0], len(nats))
+    total, agreeing = (np.cumsum(each[order], axis=1) for each in (sign * np.tile(nats, 2), sign))
+    return np.maximum.reduceat(total, 2 * first, axis=1), np.maximum.reduceat(agreeing, 2 * first, axis=1)

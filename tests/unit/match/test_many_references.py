@@ -1,6 +1,6 @@
 """Many references are searched by an index, with the scores of a search that compares all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +8,12 @@ import pytest
 
 from schemas.messages import Case, Descriptors, Reference
 from streams.match import indexed_gallery, row_index, space_index
+from streams.match.gallery import Gallery
 from streams.match.indexed_gallery import IndexedGallery
 from streams.match.piece import Piece
 from streams.match.piece_table import PieceTable
 from streams.match.reference_index import ReferenceIndex
+from streams.match.reference_matcher import ReferenceMatcher
 from streams.match.runs import Runs
 from tests.unit.match.test_reference_index import COLUMNS, Vectors, entry, near, piece, query, unit
 
@@ -99,6 +101,37 @@ def test_a_look_alike_of_another_case_is_its_rival(many: ReferenceIndex, monkeyp
     alone = {one.case_id: one.score for one in ReferenceIndex([look_alike]).search(copy)}
     assert found == pytest.approx(exact, abs=1e-6)  # sums of single precision in another order
     assert found.get("like", 0.0) < alone["like"]
+
+
+def test_no_rival_is_read_for_a_match_before_a_fixed_camera(
+    many: ReferenceIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = unit(1, COLUMNS, seed=90_000).repeat(24, axis=0)
+    recordings = [
+        entry(piece(near(room, 0.9, seed=number), range(24), reference_id=f"room{number}"), f"room-{number}")
+        for number in range(2)
+    ]
+    with_rooms = many.changed(_pieces(*recordings))
+    copy = query(near(room, 0.85, seed=0), range(24))
+    (space,) = with_rooms._spaces.values()
+    assert isinstance(space._gallery, IndexedGallery)
+    likely, _ = space._gallery._likely(copy)
+    everything = set(space._gallery._members)
+    monkeypatch.setattr(IndexedGallery, "_likely", lambda *_: (likely, everything))
+    read: list[int] = []
+    exact = IndexedGallery._exact
+
+    def noted(gallery: IndexedGallery, matchers: Mapping[int, ReferenceMatcher]) -> Gallery:
+        read.extend(matchers)
+        return exact(gallery, matchers)
+
+    monkeypatch.setattr(IndexedGallery, "_exact", noted)
+    found = {one.case_id: one.score for one in with_rooms.search(copy)}
+    assert sorted(read) == sorted(likely)
+    monkeypatch.setattr(space_index, "MANY", N + 2)
+    all_of_them = ReferenceIndex([*RECORDINGS, *recordings]).search(copy)
+    assert found == pytest.approx({one.case_id: one.score for one in all_of_them}, abs=1e-5)
+    assert found
 
 
 def _pieces(*more: Entry) -> dict[str, Piece]:
