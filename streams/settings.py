@@ -285,5 +285,5 @@ def _first_error(error: ValidationError) -> str:
     if not first["loc"]:
         return message
     prefix = _PREFIXES.get(error.title, "JIKIMI_")
-    name = "_".join(str(part) for part in first["loc"]).upper()
+    name = "_".join(part for part in first["loc"] if isinstance(part, str)).upper()  # without the place in a list
     return f"setting {prefix}{name.removeprefix('JIKIMI_')}: {message}"

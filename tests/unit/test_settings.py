@@ -78,6 +78,7 @@ def test_an_empty_list_is_empty_and_a_map_without_names_or_of_secrets_is_refused
     [
         ("JIKIMI_WINDOW", "none", "setting JIKIMI_WINDOW: "),
         ("JIKIMI_WINDOW", "0", "setting JIKIMI_WINDOW: "),
+        ("JIKIMI_ROLES", "nobody", "setting JIKIMI_ROLES: "),
         ("JIKIMI_ACT", "1.5", "setting JIKIMI_ACT: "),
         ("JIKIMI_ACT", "nan", "setting JIKIMI_ACT: "),
         ("JIKIMI_REVIEW", "0.99", "JIKIMI_REVIEW 0.99 is above JIKIMI_ACT 0.95"),
