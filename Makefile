@@ -4,6 +4,8 @@ PYTHON ?= python3.12
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Where the environment forbids bytecode, each process that a test starts would compile the sources again.
+export PYTHONDONTWRITEBYTECODE :=
 # The tools of `make audit` have an environment of their own: no test needs them, and they want other versions.
 AUDIT := var/audit/venv
 # pdqhash is built from source and no test needs it; without a C++ compiler the bench leaves its rule out.

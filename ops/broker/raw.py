@@ -11,6 +11,8 @@ from confluent_kafka.admin import AdminClient
 from schemas.codec import Codec
 
 CODEC = Codec()
+_ANSWER_S = 120.0
+"""Longest wait for an answer of a broker that may share its machine with a whole suite of tests."""
 
 
 class Fed(NamedTuple):
@@ -58,7 +60,7 @@ class Broker:
                 timestamp=round(record.at.timestamp() * 1000),
             )
             producer.poll(0)
-        if producer.flush(30):
+        if producer.flush(_ANSWER_S):
             raise RuntimeError("the broker did not take the records in time")
 
     def read(self, topic: str) -> dict[int, list[Kept]]:
@@ -74,7 +76,7 @@ class Broker:
         consumer.assign([TopicPartition(self.prefix + topic, number, OFFSET_BEGINNING) for number in found])
         open_ends = set(found)
         while open_ends:
-            message = consumer.poll(20)
+            message = consumer.poll(_ANSWER_S)
             if message is None:
                 raise RuntimeError(f"{topic} cannot be read to its end")
             partition, error = message.partition() or 0, message.error()
@@ -95,12 +97,12 @@ class Broker:
 
     def topics(self) -> set[str]:
         """Return the topics of this prefix, without it."""
-        found = AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(timeout=20).topics
+        found = AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(timeout=_ANSWER_S).topics
         return {name.removeprefix(self.prefix) for name in found if name.startswith(self.prefix)}
 
     def groups(self) -> set[str]:
         """Return the groups of this prefix."""
-        listed = AdminClient({"bootstrap.servers": self.bootstrap}).list_consumer_groups().result(20).valid
+        listed = AdminClient({"bootstrap.servers": self.bootstrap}).list_consumer_groups().result(_ANSWER_S).valid
         return {group.group_id for group in listed if group.group_id.startswith(self.prefix)}
 
     def ends(self, topics: set[str]) -> dict[tuple[str, int], int]:
@@ -117,7 +119,7 @@ class Broker:
     def _end(self, consumer: Consumer, partition: TopicPartition) -> int:
         while True:
             try:
-                return int(consumer.get_watermark_offsets(partition, 20)[1])
+                return int(consumer.get_watermark_offsets(partition, _ANSWER_S)[1])
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:  # of a topic that was just created
                     raise
@@ -126,13 +128,13 @@ class Broker:
         """Return a group's committed offset of each partition."""
         consumer = self._consumer(group)
         partitions = [TopicPartition(self.prefix + topic, number) for number in self._shards(topic)]
-        found = [partition.offset for partition in consumer.committed(partitions, timeout=20)]
+        found = [partition.offset for partition in consumer.committed(partitions, timeout=_ANSWER_S)]
         consumer.close()
         return found
 
     def _shards(self, topic: str) -> list[int]:
         name = self.prefix + topic
-        found = AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(name, timeout=20).topics[name]
+        found = AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(name, timeout=_ANSWER_S).topics[name]
         assert found.error is None, topic
         return sorted(found.partitions)
 

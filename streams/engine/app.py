@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from pathlib import Path
-from tempfile import gettempdir
 
 import faust
 import structlog
@@ -66,7 +64,6 @@ def _faust_app(app_id: str, settings: Settings) -> faust.App:
         broker_credentials=worker_credentials(settings),
         broker_client_id=CLIENT_ID,
         store="memory://",
-        datadir=Path(gettempdir()) / app_id,  # Faust makes this folder; tables in memory leave it empty
         autodiscover=False,
         web_enabled=False,
         topic_allow_declare=False,  # `jikimi topics create` has made them as topics.yaml declares

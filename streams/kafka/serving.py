@@ -1,12 +1,16 @@
 """Brokers in a process on this machine: free ports, start, readiness, stop."""
 
+import errno
 import os
 import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import chain, cycle, islice
 from pathlib import Path
+from random import SystemRandom
 from typing import Self
 
 from confluent_kafka import KafkaException
@@ -14,15 +18,24 @@ from confluent_kafka.admin import AdminClient
 
 from streams.kafka import process
 
+_PORTS = cycle(SystemRandom().sample(range(20_000, 32_768), 12_768))
+"""Below those that systems give to outgoing connections: one of these could take a port before its server does."""
+_TRIES = 100
+
 
 def free_port(wanted: int = 0) -> int:
-    """Return a free loopback port: the wanted one if nothing listens on it."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a free loopback port: the wanted one if nothing listens on it.
+
+    Raises
+    ------
+    OSError
+        A hundred others were taken.
+    """
+    for port in chain([wanted] if wanted else [], islice(_PORTS, _TRIES)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(errno.EADDRINUSE, f"none of {_TRIES} loopback ports is free")
 
 
 class LocalBroker(ABC):

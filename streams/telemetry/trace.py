@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -126,6 +125,8 @@ def _headers(context: Context | None) -> dict[str, bytes]:
 
 
 def _unrecorded() -> Span:
+    from opentelemetry.sdk.trace.id_generator import RandomIdGenerator  # noqa: PLC0415 - a tenth of a command's start
+
     ids, sampled = RandomIdGenerator(), TraceFlags(TraceFlags.SAMPLED)
     trace_id, span_id = ids.generate_trace_id(), ids.generate_span_id()
     return NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=False, trace_flags=sampled))

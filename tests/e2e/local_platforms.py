@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.asyncio.server import ServerConnection, serve
 
 from tests.faults.platforms import recorded
+from tests.support.deadline import DEADLINE_S
 from tests.support.platforms.bluesky import LocalBluesky
 from tests.support.platforms.http_server import Request, Response
 from tests.support.platforms.mail import LocalMailServer
@@ -112,7 +113,7 @@ class LocalPlatforms:
 
     def call[T](self, work: Coroutine[Any, Any, T]) -> T:
         """Run work in the loop of the servers."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(DEADLINE_S)
 
     async def _start(self) -> None:
         self.jetstream = Jetstream()
@@ -137,5 +138,5 @@ class LocalPlatforms:
             platforms.call(platforms._stop())
             platforms.call(asyncio.sleep(0.05))  # transports close in the loop's next rounds
             platforms.loop.call_soon_threadsafe(platforms.loop.stop)
-            thread.join(10)
+            thread.join(DEADLINE_S)
             platforms.loop.close()

@@ -1,7 +1,6 @@
 """A case officer of the end-to-end run: in the console with a browser where this machine has one, else by commands."""
 
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 from streams.demo.processes import ConsoleProcess
@@ -116,14 +116,13 @@ class InBrowser:
             "href"
         ):
             case.click()
+            self._wait(lambda answered=case: staleness_of(answered)(self._browser))  # type: ignore[misc]
         return str(case.get_attribute("href")).rpartition("/")[2]
 
     def accept(self, post_id: str, case_id: str) -> None:
         self._speak("en")
         self._get("/review?" + urlencode({"post": post_id, "case": case_id}))
-        while not self._all("button[value=copy]"):  # its verdict is on its way
-            time.sleep(0.5)
-            self._browser.refresh()
+        self._wait(lambda: self._is_there("button[value=copy]"))  # its verdict is on its way
         job = self._browser.current_url
         self._one("body").send_keys("1")
         self._wait(lambda: self._browser.current_url != job)
@@ -156,6 +155,13 @@ class InBrowser:
 
     def _all(self, selector: str) -> list[WebElement]:
         return self._browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def _is_there(self, selector: str) -> bool:
+        """Return whether the page has it; load the page again where not."""
+        found = bool(self._all(selector))
+        if not found:
+            self._browser.refresh()
+        return found
 
     def _one(self, selector: str) -> WebElement:
         return self._browser.find_element(By.CSS_SELECTOR, selector)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -69,4 +70,5 @@ def speak(browser: Chrome, language: str) -> None:
 
 
 def wait(browser: Chrome, is_so: Callable[[], bool]) -> None:
-    WebDriverWait(browser, DEADLINE_S).until(lambda _: is_so())
+    """Return once it is so; elements of a page that is being left do not count."""
+    WebDriverWait(browser, DEADLINE_S, ignored_exceptions=[StaleElementReferenceException]).until(lambda _: is_so())

@@ -68,12 +68,12 @@ def console(tmp_path: Path, browser: Chrome) -> Iterator[Served]:
 def test_no_page_has_a_barrier_and_none_asks_another_host(console: Served, browser: Chrome, language: str) -> None:
     speak(browser, language)
     found: dict[tuple[str, str, str], list[str]] = {}
-    for theme in ("light", "dark"):
+    for theme, rules in (("light", chromium.RULES), ("dark", chromium.COLOURS)):
         chromium.set_theme(browser, theme)
         for name, path in PAGES.items():
             browser.get(console.origin + path)
             assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == language
-            found |= {(theme, name, one["id"]): one["nodes"] for one in chromium.violations(browser)}
+            found |= {(theme, name, one["id"]): one["nodes"] for one in chromium.violations(browser, rules)}
             if PICTURES:
                 chromium.picture(browser, Path(PICTURES) / f"console-{name}-{language}-{theme}.png")
     assert found == {}
@@ -94,6 +94,7 @@ def test_a_key_decides_a_second_undoes_it_and_what_stays_is_written(console: Ser
     press(browser, "2")
     wait(browser, lambda: "/review?post=post-m" in browser.current_url)  # decided, and the page after it has arrived
     browser.back()
+    wait(browser, lambda: urlsplit(browser.current_url).query == urlsplit(JOB).query)
     browser.refresh()
     assert "Your decision: Not a copy" in browser.find_element(By.TAG_NAME, "main").text
 

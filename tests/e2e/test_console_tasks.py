@@ -129,6 +129,7 @@ def open_a_case(hands: Hands) -> Effort:
 def decide_ten_reviews(hands: Hands) -> Effort:
     hands.click("nav a[href='/reviews']")
     hands.click("a[href='/reviews/next']")
+    hands.until("button[name=decision]")
     for _ in range(10):
         address = hands.browser.current_url
         hands.press("2")

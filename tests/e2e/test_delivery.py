@@ -34,6 +34,7 @@ from tests.e2e.local_platforms import LocalPlatforms
 from tests.e2e.officer import Officer, at_work, received
 from tests.integration.system import System
 from tests.support.collector import Collector, collecting
+from tests.support.deadline import DEADLINE_S
 from tests.support.media_traces import files_with_traces, log_folders, media_of_page, samples_of, traces
 from tests.support.net_log import Responses
 from tests.support.platforms import bluesky, mastodon, webhook
@@ -168,7 +169,7 @@ def claim_removal(port: int, takedown_id: str) -> httpx.Response:
     at, key = datetime.now(UTC), f"answer-{time.time_ns()}"
     headers = {"webhook-id": key, "webhook-timestamp": str(int(at.timestamp())),
                "webhook-signature": Webhook(webhook.SECRET).sign(key, at, body)}  # fmt: skip
-    return httpx.post(f"http://127.0.0.1:{port}/v1/answers/site", content=body, headers=headers, timeout=30)
+    return httpx.post(f"http://127.0.0.1:{port}/v1/answers/site", content=body, headers=headers, timeout=DEADLINE_S)
 
 
 @pytest.fixture
@@ -199,7 +200,9 @@ def test_from_a_post_to_its_removal_and_back(
         Process("answers", ["answers", "--port", str(port)], system.folder, system.environment) as answers,
     ):
         watched = _run(system, platforms, copies, officer, port)
-        shown = {one.metrics_url: httpx.get(one.metrics_url).content for one in (worker, fed, answers)}
+        shown = {
+            one.metrics_url: httpx.get(one.metrics_url, timeout=DEADLINE_S).content for one in (worker, fed, answers)
+        }
         assert not list(canaries.in_processes(canaries.forms(canaries.MARK)))
         text = officer.look(watched.case_id, watched.takedown_id)
         assert [word for word in (watched.post.url, "removed", "reappeared") if word not in text] == [], text

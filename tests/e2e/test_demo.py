@@ -21,7 +21,7 @@ from streams.demo.demo import Demo, running
 from streams.demo.results import Report
 from streams.demo.scenario import CASES, CLOVER
 from streams.topology import STAGES
-from tests.integration.system import until
+from tests.support.deadline import DEADLINE_S, until
 
 pytestmark = pytest.mark.timeout(1800)  # several waits of the demo, each with a limit of its own
 
@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 def outcome(demo: Demo) -> Outcome:
     report = demo.play()
     assert demo.watcher is not None
-    pages = [httpx.get(worker.metrics_url).text for worker in demo.workers if worker.is_alive()]
+    pages = [httpx.get(worker.metrics_url, timeout=DEADLINE_S).text for worker in demo.workers if worker.is_alive()]
     return Outcome(report, demo.watcher.takedowns, pages)
 
 
@@ -71,7 +71,11 @@ def in_one_process(media: Path, tmp_path_factory: pytest.TempPathFactory) -> InO
     folder = tmp_path_factory.mktemp("demo")
     result = folder / "out.json"
     command = [sys.executable, "-m", "streams.cli", "demo", "--keep", "--json", str(result), "--media", str(media)]
-    with (folder / "errors").open("w+") as errors, started(command, errors) as demo, httpx.Client() as browser:
+    with (
+        (folder / "errors").open("w+") as errors,
+        started(command, errors) as demo,
+        httpx.Client(timeout=DEADLINE_S) as browser,
+    ):
         first = browser.get(printed(demo, r"http://\S+/enter/\S+"), follow_redirects=True)
         until(lambda: CLOVER.name in browser.get(first.url).text)  # while the posts are fed
         assert printed(demo, r"http://\S+/enter/\S+").startswith(str(first.url))  # for another browser

@@ -19,6 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from tests.support.deadline import DEADLINE_S
+
 WIRE = Path(__file__).parent / "wire"
 _POLL_INTERVAL_S = 0.002
 _US = 1_000_000
@@ -62,11 +64,11 @@ class Platform:
         self.call(self.stop())
         self.call(asyncio.sleep(0.05))  # transports close in the loop's next rounds
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+        self.thread.join(DEADLINE_S)
         self.loop.close()
 
     def call[T](self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(DEADLINE_S)
 
     def run(self) -> None:
         """Start the schedule."""

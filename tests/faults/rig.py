@@ -4,9 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 from schemas.codec import Codec
 from schemas.messages import DeadLetter, Post
 from schemas.topics import TOPICS
-from tests.support.deadline import DEADLINE_S
+from tests.support.deadline import DEADLINE_S, until
 
 N_PARTITIONS = 8
 WINDOW = 16
@@ -46,13 +45,6 @@ class Found(NamedTuple):
     value: bytes | None
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {DEADLINE_S:g} s: {what}"
-        time.sleep(0.1)
-
-
 @dataclass
 class Rig:
     """A folder, a broker and a prefix; its workers end with it."""
@@ -76,7 +68,7 @@ class Rig:
     def worker(self) -> "Worker":
         """Start a worker and return once it has partitions."""
         worker = self.start()
-        wait_for(lambda: worker.ready or not worker.alive, "a worker that is ready")
+        until(lambda: worker.ready or not worker.alive, "a worker that is ready")
         assert worker.alive, worker.log
         return worker
 
@@ -139,7 +131,7 @@ class Rig:
 
     def wait_until_committed(self) -> None:
         """Return once the group has committed everything that was fed."""
-        wait_for(lambda: self.committed() == self.ends(), "every offset committed")
+        until(lambda: self.committed() == self.ends(), "every offset committed")
 
     @contextmanager
     def _consumer(self, group: str) -> Iterator[Consumer]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.faults.rig import N_PARTITIONS, Fed, Rig, duplicates, post, print_figures, wait_for
+from tests.faults.rig import N_PARTITIONS, Fed, Rig, duplicates, post, print_figures
+from tests.support.deadline import until
 
 _PER_PARTITION = 40
 
@@ -29,7 +30,7 @@ def test_a_hung_record_is_not_lost_when_the_worker_is_killed(rig: Rig, hung: set
     rig.feed(fed)
     rig.hang(on=True)
     first = rig.worker()
-    before = settled(rig)
+    before = settled(rig, len(fed) - len(hung))
     first.kill()
 
     committed = rig.committed()
@@ -52,7 +53,7 @@ def test_a_record_that_only_one_of_two_agents_finished_is_not_lost_when_the_work
     rig.feed(fed)
     rig.hang(on=True)
     first = rig.worker()
-    before = settled(rig)
+    before = settled(rig, len(wanted) - len(hung))
     first.kill()
 
     assert wanted - before == {f"second/{p}@{offset}" for p, offset in hung}
@@ -64,13 +65,13 @@ def test_a_record_that_only_one_of_two_agents_finished_is_not_lost_when_the_work
     assert set(rig.keys()) == wanted
 
 
-def settled(rig: Rig) -> set[str]:
-    """Return what is done once nothing more is being done and everything that may be committed is."""
+def settled(rig: Rig, n_done: int) -> set[str]:
+    """Return what is done once that is so much, nothing more is being done and everything that may be committed is."""
     seen: list[tuple[int, dict[int, int]]] = []
 
     def nothing_moves() -> bool:
         seen.append((rig.keys().total(), rig.committed()))
-        return len(seen) > 8 and seen[-1][0] > 0 and all(state == seen[-1] for state in seen[-8:])
+        return len(seen) > 8 and seen[-1][0] >= n_done and all(state == seen[-1] for state in seen[-8:])
 
-    wait_for(nothing_moves, "a worker that stands still")
+    until(nothing_moves, "a worker that stands still")
     return set(rig.keys())

@@ -10,9 +10,10 @@ import pytest
 
 from ops.broker.kafka import Kafka
 from tests.faults.conftest import end
-from tests.faults.rig import CODEC, Fed, Rig, duplicates, posts, print_figures, wait_for
+from tests.faults.rig import CODEC, Fed, Rig, duplicates, posts, print_figures
 from tests.integration.made import COLUMNS, described
 from tests.support.brokers import make_topics
+from tests.support.deadline import until
 
 _OUTAGE_S = 25.0
 """Longer than any single query to the broker waits."""
@@ -30,14 +31,14 @@ def test_no_record_is_lost_when_the_broker_is_killed_and_restarted(rig: Rig, own
     fed = posts(600, "slow 0.1")
     rig.feed(fed[:300])
     worker = rig.worker()
-    wait_for(lambda: rig.keys().total() > 60, "some work done")
+    until(lambda: rig.keys().total() > 60, "some work done")
     own_kafka.kill()
     feeding = Thread(target=rig.feed, args=(fed[300:],))
     feeding.start()
     own_kafka.start()
     feeding.join()
     if survived := worker.alive:
-        wait_for(lambda: not worker.alive or rig.committed() == rig.ends(), "a crash or the end")
+        until(lambda: not worker.alive or rig.committed() == rig.ends(), "a crash or the end")
         survived = worker.alive
     if not survived:
         assert worker.wait() != 0
@@ -51,11 +52,13 @@ def test_no_record_is_lost_when_the_broker_is_killed_and_restarted(rig: Rig, own
 
 def test_a_broker_that_stays_down_stops_the_worker_and_causes_no_dead_letters(rig: Rig, own_kafka: Kafka) -> None:
     rig.environment |= {"JIKIMI_DELIVERY_TIMEOUT_S": "5", "JIKIMI_DRAIN_S": "2"}
-    fed = posts(80, "slow 0.1") + posts(320, "slow 0.3", start=80)
+    fed = posts(80) + posts(320, "hang 0.1", start=80)
+    rig.hang(on=True)
     rig.feed(fed)
     worker = rig.worker()
-    wait_for(lambda: rig.keys().total() > 30, "some work done")
+    until(rig.keys, "some work done")
     own_kafka.kill()
+    rig.hang(on=False)
     code = worker.wait()
     assert code != 0
     assert not worker.has_logged("hard exit")
@@ -79,6 +82,6 @@ def test_background_work_survives_an_outage_of_the_broker(own_kafka: Kafka, tmp_
     own_kafka.start()
     message = described("after", np.zeros((0, COLUMNS), np.float32))
     rig.feed([Fed(0, "after/0/visual", CODEC.encode("descriptors", message))])
-    wait_for(lambda: not worker.alive or "after" in rig.keys("scores"), "a score after the outage")
+    until(lambda: not worker.alive or "after" in rig.keys("scores"), "a score after the outage")
     assert worker.alive, worker.log
     worker.kill()

@@ -14,8 +14,8 @@ import yaml
 
 from schemas.messages import Case, Policy
 from streams.takedown.life import chained
-from tests.faults.rig import wait_for
 from tests.integration.system import System, running
+from tests.support.deadline import DEADLINE_S, until
 from tests.support.platforms import webhook
 from tests.support.platforms.webhook import LocalWebhook
 from tests.unit.made_messages import post_ref, takedown
@@ -34,13 +34,13 @@ def serving() -> Iterator[LocalWebhook]:
     server, loop = LocalWebhook(), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(20)
+    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(DEADLINE_S)
     try:
         yield server
     finally:
-        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(20)
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(DEADLINE_S)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(DEADLINE_S)
         loop.close()
 
 
@@ -79,17 +79,17 @@ def test_killed_workers_send_each_notice_under_one_key_and_miss_no_timer(system:
         # Amid the notices: they are under way when the worker is killed, so that nothing of them is recorded.
         server.fail_next("timeout", times=_TAKEDOWNS)
         first = system.worker("delivery", "first")
-        wait_for(lambda: server.count() > 0, "a notice under way")
+        until(lambda: server.count() > 0, "a notice under way")
         first.kill()
         server.stop_failing()
         n_before = server.count()
         # Between two attempts: the timers of the repeats are in the table only.
         server.fail_next(500, times=_TAKEDOWNS)
         second = system.worker("delivery", "second")
-        wait_for(lambda: outcomes(system)["failed", 1] == _TAKEDOWNS, "all attempts failed")
+        until(lambda: outcomes(system)["failed", 1] == _TAKEDOWNS, "all attempts failed")
         second.kill()
         system.worker("delivery", "third")
-        wait_for(lambda: outcomes(system)["acknowledged", 2] == _TAKEDOWNS, "all notices acknowledged")
+        until(lambda: outcomes(system)["acknowledged", 2] == _TAKEDOWNS, "all notices acknowledged")
         keys = [request.headers["webhook-id"] for request in server.requests]
     assert set(keys[:n_before]) <= set(keys[n_before:])  # repeated under the same key
     assert len(set(keys)) == 2 * _TAKEDOWNS

@@ -1,6 +1,7 @@
 """A record that kills every worker that processes it."""
 
-from tests.faults.rig import Rig, post, posts, print_figures, wait_for
+from tests.faults.rig import Rig, post, posts, print_figures
+from tests.support.deadline import until
 
 
 def test_a_record_that_kills_its_worker_is_set_aside_and_all_others_come_out(rig: Rig) -> None:
@@ -8,7 +9,7 @@ def test_a_record_that_kills_its_worker_is_set_aside_and_all_others_come_out(rig
     deaths = 0
     while True:
         worker = rig.start()
-        wait_for(lambda w=worker: not w.alive or rig.committed() == rig.ends(), "an end")  # type: ignore[misc]
+        until(lambda w=worker: not w.alive or rig.committed() == rig.ends(), "an end")  # type: ignore[misc]
         if worker.alive:
             break
         deaths += 1

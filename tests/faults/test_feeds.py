@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.faults.platforms import Jetstream, Mastodon, Platform
-from tests.faults.rig import CODEC, Rig, print_figures, wait_for
-from tests.support.deadline import DEADLINE_S
+from tests.faults.rig import CODEC, Rig, print_figures
+from tests.support.deadline import DEADLINE_S, until
 
 _ROOT = Path(__file__).parents[2]
 STALL_S = "1"
@@ -170,14 +170,14 @@ def test_feeds_killed_again_and_again_write_every_record_once(rig: Rig, n_kills:
         running_feed(rig, *mastodon(third)) as feed_3,
     ):
         feeds = {feed_1: first, feed_2: second, feed_3: third}
-        wait_for(lambda: first.n_connections and second.n_connections and third.n_connections, "connected feeds")
+        until(lambda: first.n_connections and second.n_connections and third.n_connections, "connected feeds")
         for server in feeds.values():
             server.run()
-        wait_for(lambda: len(cursors(rig)) == len(feeds), "a first position of each feed")
+        until(lambda: len(cursors(rig)) == len(feeds), "a first position of each feed")
         for number in range(n_kills):
             feed = chance.choice(list(feeds))
             if number % 5:  # most while connected, some while starting
-                wait_for(lambda: any(map(is_connected, feeds.items())), "a connected feed")
+                until(lambda: any(map(is_connected, feeds.items())), "a connected feed")
                 feed = chance.choice([feed for feed in feeds if is_connected((feed, feeds[feed]))])
             time.sleep(chance.uniform(0.0, 0.6))
             assert feed.process.poll() is None, feed.log
@@ -185,9 +185,9 @@ def test_feeds_killed_again_and_again_write_every_record_once(rig: Rig, n_kills:
             feed.start(feeds[feed])
         for server in feeds.values():
             server.ends_early, server.misbehaves = True, False
-        wait_for(lambda: all(server.done for server in feeds.values()), "the end of the schedules")
-        wait_for(lambda: is_whole(rig, first) and is_whole(rig, second), "all of Bluesky")
-        wait_for(lambda: living(third) <= urls(rig), "all of Mastodon")
+        until(lambda: all(server.done for server in feeds.values()), "the end of the schedules")
+        until(lambda: is_whole(rig, first) and is_whole(rig, second), "all of Bluesky")
+        until(lambda: living(third) <= urls(rig), "all of Mastodon")
         assert [feed.end() for feed in feeds] == [0, 0, 0], [feed.log for feed in feeds]
         check_bluesky(rig, first)
         check_bluesky(rig, second)
@@ -205,9 +205,9 @@ def test_a_feed_without_reconnections_misses_no_mastodon_event(rig: Rig, *, by_w
         Mastodon(300, seed=5, rate=100, by_websocket=by_websocket) as server,
         running_feed(rig, *mastodon(server)) as feed,
     ):
-        wait_for(lambda: server.n_connections, "a connected feed")
+        until(lambda: server.n_connections, "a connected feed")
         server.run()
-        wait_for(lambda: server.done and len(messages(rig, "removals")) == len(server.deleted), "every removal")
+        until(lambda: server.done and len(messages(rig, "removals")) == len(server.deleted), "every removal")
         assert feed.end() == 0, feed.log
         check_mastodon(rig, server)
         posts = messages(rig, "posts")
@@ -219,16 +219,16 @@ def test_a_feed_without_reconnections_misses_no_mastodon_event(rig: Rig, *, by_w
 
 def test_a_second_instance_takes_over_a_feed_and_the_first_ends_with_one_line(rig: Rig) -> None:
     # Slowly until the second writes: the first learns that it is fenced only when it has something to write.
-    with Jetstream(2, 500, seed=4, rate=5) as server, running_feed(rig, *jetstream(server, "one")) as first:
-        wait_for(lambda: server.n_connections, "a connected feed")
+    with Jetstream(2, 1500, seed=4, rate=5) as server, running_feed(rig, *jetstream(server, "one")) as first:
+        until(lambda: server.n_connections, "a connected feed")
         server.run()
-        wait_for(lambda: messages(rig, "posts"), "the first post")
+        until(lambda: messages(rig, "posts"), "the first post")
         with running_feed(rig, *jetstream(server, "one")) as second:
             assert first.process.wait(DEADLINE_S) == 2
             server.rate = 500
             line = first.log.splitlines()[-1]
             assert line.startswith("jikimi: ")
             assert "taken over" in line
-            wait_for(lambda: server.done and is_whole(rig, server), "all of it")
+            until(lambda: server.done and is_whole(rig, server), "all of it")
             assert second.end() == 0
         check_bluesky(rig, server)

@@ -7,8 +7,8 @@ from confluent_kafka.admin import AdminClient
 from streams.errors import UsageError
 from streams.kafka.split_group import split_group
 from streams.settings import load_settings
-from tests.faults.rig import N_PARTITIONS, Rig, duplicates, posts, wait_for
-from tests.support.deadline import DEADLINE_S
+from tests.faults.rig import N_PARTITIONS, Rig, duplicates, posts
+from tests.support.deadline import DEADLINE_S, until
 
 
 def test_from_several_stages_in_one_process_to_one_stage_a_process_no_record_is_read_twice(rig: Rig) -> None:
@@ -53,4 +53,4 @@ def commit(rig: Rig, group: str, topic: str, offset: int) -> None:
         answer = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, offsets)])[group]
         return all(tp.error is None for tp in answer.result(DEADLINE_S).topic_partitions or [])
 
-    wait_for(written, "offsets of a group")
+    until(written, "offsets of a group")

@@ -11,15 +11,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ops.broker.kafka import Kafka
 from streams.kafka.serving import free_port
-from tests.faults.rig import wait_for
 from tests.support.brokers import make_topics
-from tests.support.deadline import DEADLINE_S
+from tests.support.deadline import DEADLINE_S, until
 
 
 def updated_s(port: int) -> float:
     """Return the time of the monitor's last update, seconds since the epoch."""
-    with suppress(httpx.HTTPError):
-        page = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    with suppress(httpx.ConnectError):  # it does not serve yet
+        page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=DEADLINE_S).text
         for family in text_string_to_metric_families(page):
             if family.name == "jikimi_monitor_looked_timestamp_seconds":
                 return family.samples[0].value
@@ -36,15 +35,15 @@ def test_the_monitor_outlives_its_broker_and_its_metrics_get_old(own_kafka: Kafk
     }
     with subprocess.Popen([sys.executable, "-m", "streams.cli", "monitor"], env=os.environ | settings) as monitor:
         try:
-            wait_for(lambda: updated_s(port) > time.time() - 2, "a first update")
+            until(lambda: updated_s(port) > time.time() - 2, "a first update")
             own_kafka.kill()
-            wait_for(lambda: updated_s(port) < time.time() - 4, "old metrics")
+            until(lambda: updated_s(port) < time.time() - 4, "old metrics")
             last_s = updated_s(port)
             time.sleep(1.0)
             assert updated_s(port) == last_s
             assert monitor.poll() is None
             own_kafka.start()
-            wait_for(lambda: updated_s(port) > time.time() - 2, "a new update")
+            until(lambda: updated_s(port) > time.time() - 2, "a new update")
             monitor.terminate()
             assert monitor.wait(DEADLINE_S) == 0
         finally:

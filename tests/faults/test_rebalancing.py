@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-from tests.faults.rig import N_PARTITIONS, Fed, Rig, Worker, duplicates, posts, print_figures, wait_for
+from tests.faults.rig import N_PARTITIONS, Fed, Rig, Worker, duplicates, posts, print_figures
+from tests.support.deadline import until
 
 _AHEAD = 400
 """Records kept waiting for the workers: a second one finds work however long it takes to join."""
@@ -63,7 +64,7 @@ def wait_while_feeding(rig: Rig, fed: list[Fed], condition: Callable[[], object]
             feed_more(rig, fed)
         return condition()
 
-    wait_for(holds, what)
+    until(holds, what)
 
 
 def feed_more(rig: Rig, fed: list[Fed]) -> None:

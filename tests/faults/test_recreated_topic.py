@@ -4,14 +4,14 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import TOPICS
 from streams.kafka.topic_settings import settings_of
-from tests.faults.rig import N_PARTITIONS, Rig, posts, wait_for
-from tests.support.deadline import DEADLINE_S
+from tests.faults.rig import N_PARTITIONS, Rig, posts
+from tests.support.deadline import DEADLINE_S, until
 
 
 def recreate(rig: Rig) -> None:
     name, admin = rig.prefix + rig.source, AdminClient({"bootstrap.servers": rig.bootstrap})
     admin.delete_topics([name])[name].result(DEADLINE_S)
-    wait_for(lambda: name not in admin.list_topics(timeout=DEADLINE_S).topics, "the topic gone")
+    until(lambda: name not in admin.list_topics(timeout=DEADLINE_S).topics, "the topic gone")
     new = NewTopic(name, num_partitions=N_PARTITIONS, config=settings_of(TOPICS[rig.source]))
     admin.create_topics([new])[name].result(DEADLINE_S)
 
@@ -22,7 +22,7 @@ def test_records_of_a_topic_that_was_created_again_are_all_processed(rig: Rig) -
     rig.wait_until_committed()
     recreate(rig)
     rig.feed(posts(16, start=80))  # fewer than before: no offset reaches the committed one
-    wait_for(lambda: len(rig.keys()) == 96 or not worker.alive, "every record processed")
+    until(lambda: len(rig.keys()) == 96 or not worker.alive, "every record processed")
     assert set(rig.keys()) == {f"post-{i}" for i in range(96)}
     rig.wait_until_committed()
     assert worker.alive

@@ -1,14 +1,17 @@
 """How a worker ends: asked to, in the middle of work, hanging, or because too much goes wrong."""
 
-from tests.faults.rig import WINDOW, Rig, duplicates, post, posts, print_figures, wait_for
+from tests.faults.rig import WINDOW, Rig, duplicates, post, posts, print_figures
+from tests.support.deadline import until
 
 
 def test_a_stopped_worker_finishes_what_it_has_and_loses_nothing(rig: Rig) -> None:
-    # The rest would keep the worker busy for ten seconds after the moment of the stop.
-    fed = posts(80, "slow 0.05") + posts(320, "slow 0.5", start=80)
+    # The rest waits for the moment of the stop, and would keep the worker busy for seconds after it.
+    fed = posts(80, "slow 0.05") + posts(320, "hang 0.1 slow 0.2", start=80)
+    rig.hang(on=True)
     rig.feed(fed)
     first = rig.worker()
-    wait_for(lambda: rig.keys().total() > 50, "some work done")
+    until(rig.keys, "some work done")
+    rig.hang(on=False)
     assert first.terminate() == 0
     done = rig.keys()
     assert len(done) < len(fed)
@@ -29,7 +32,7 @@ def test_a_stopped_worker_while_a_handler_hangs_ends_in_time_and_loses_nothing(r
     rig.feed(fed)
     rig.hang(on=True)
     first = rig.worker()
-    wait_for(rig.keys, "some work done")
+    until(rig.keys, "some work done")
     assert first.terminate() == 0  # 1 is the hard exit of a worker that does not stop in time
     assert first.has_logged("not waiting any longer for records in flight")
     assert rig.committed()[3] == 0

@@ -9,6 +9,7 @@ from streams.kafka.topic_reader import TopicReader, Update
 from streams.settings import load_settings
 from tests.faults.rig import Fed, Rig
 from tests.support.brokers import make_topics
+from tests.support.deadline import DEADLINE_S
 
 
 class State:
@@ -56,6 +57,6 @@ async def test_a_reader_continues_after_the_broker_was_killed_and_restarted(own_
         await asyncio.to_thread(own_kafka.start)
         later = [Fed(0, "changed", b"2"), Fed(0, "kept", None), Fed(0, "new", b"1")]
         await asyncio.to_thread(rig.feed, later, "cases")
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(DEADLINE_S):
             await reader.current()
         assert state.entries == {b"changed": b"2", b"new": b"1"}

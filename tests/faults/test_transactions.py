@@ -5,18 +5,18 @@ from contextlib import closing, contextmanager
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
-from tests.faults.rig import N_PARTITIONS, Fed, Rig, post, wait_for
-from tests.support.deadline import DEADLINE_S
+from tests.faults.rig import N_PARTITIONS, Fed, Rig, post
+from tests.support.deadline import DEADLINE_S, until
 
 
 @contextmanager
 def transaction(rig: Rig, *, commit: bool) -> Iterator[Producer]:
     producer = Producer({"bootstrap.servers": rig.bootstrap, "transactional.id": f"{rig.prefix}feed", "log_level": 0})
-    producer.init_transactions(30)
+    producer.init_transactions(DEADLINE_S)
     producer.begin_transaction()
     yield producer
     producer.flush(DEADLINE_S)
-    producer.commit_transaction(30) if commit else producer.abort_transaction(30)
+    producer.commit_transaction(DEADLINE_S) if commit else producer.abort_transaction(DEADLINE_S)
 
 
 def write(rig: Rig, records: list[Fed], *, commit: bool = True) -> None:
@@ -36,7 +36,7 @@ def n_left(rig: Rig) -> int:
         consumer.assign([TopicPartition(rig.prefix + "posts", p, offset) for p, offset in rig.committed().items()])
         n_records, at_end = 0, set[int | None]()
         while len(at_end) < N_PARTITIONS:
-            message = consumer.poll(20)
+            message = consumer.poll(DEADLINE_S)
             assert message is not None
             if (error := message.error()) is None:
                 n_records += 1
@@ -53,16 +53,16 @@ def test_aborted_records_are_never_processed_and_block_no_commit(rig: Rig) -> No
     write(rig, one_each("aborted-too"), commit=False)
     write(rig, one_each("second"))
     worker = rig.worker()
-    wait_for(lambda: n_left(rig) == 0, "every record committed")
+    until(lambda: n_left(rig) == 0, "every record committed")
     write(rig, one_each("aborted-again") * 5, commit=False)
     write(rig, one_each("third"))
-    wait_for(lambda: n_left(rig) == 0, "every record committed")
+    until(lambda: n_left(rig) == 0, "every record committed")
     assert worker.terminate() == 0
 
     rig.worker()
     write(rig, one_each("aborted-at-last"), commit=False)
     write(rig, one_each("fourth"))
-    wait_for(lambda: n_left(rig) == 0, "every record committed")
+    until(lambda: n_left(rig) == 0, "every record committed")
     expected = {record.key for name in ("first", "second", "third", "fourth") for record in one_each(name)}
     assert rig.keys() == dict.fromkeys(expected, 1)
 
@@ -76,4 +76,4 @@ def test_records_of_an_open_transaction_are_processed_once_it_is_committed(rig: 
         # written by another producer after it; readers wait for the open transaction
         rig.feed(one_each("other"))
         assert not rig.keys()
-    wait_for(lambda: len(rig.keys()) == 2 * N_PARTITIONS, "the records of both")
+    until(lambda: len(rig.keys()) == 2 * N_PARTITIONS, "the records of both")

@@ -100,11 +100,11 @@ class System:
         self.outputs += [done.stdout.decode(), done.stderr.decode()]
         return Answer(done.returncode, *self.outputs[-2:])
 
-    def jikimi_here(self, *arguments: str) -> "Answer":
-        """Run the command in this process, which has loaded the libraries."""
+    def jikimi_here(self, *arguments: str, environment: Mapping[str, str] | None = None) -> "Answer":
+        """Run the command in this process, which has loaded the libraries: a process of its own takes a second more."""
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-            for name, value in self.environment.items():
+            for name, value in {**self.environment, **(environment or {})}.items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["jikimi", *arguments])
             with pytest.raises(SystemExit) as ended:
@@ -215,14 +215,6 @@ def running(bootstrap: str, prefix: str, folder: Path) -> Iterator[System]:
         yield system
     finally:
         system.close()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Return as soon as the condition holds."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def by_key(kept: Sequence[Kept], key: str) -> list[Any]:

@@ -19,10 +19,10 @@ from streams.kafka.clients import create_codec
 from streams.settings import Settings, load_settings
 from streams.takedown.life import chained, step
 from streams.takedown.signed import signed
-from tests.integration.system import Kept, System, by_key, until
+from tests.integration.system import Kept, System, by_key
 from tests.integration.test_takedown import events_of, open_case, verdict, write_verdicts
 from tests.support.brokers import new_prefix
-from tests.support.deadline import DEADLINE_S
+from tests.support.deadline import DEADLINE_S, until
 
 KINDS = ("missing", "reordered", "altered", "forged", "replayed")
 """Ways in which one takedown's events are tampered with; its post is named like the way."""

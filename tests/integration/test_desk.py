@@ -125,7 +125,7 @@ def test_no_part_of_a_file_and_no_term_leaves_the_machine(shared: System, opened
 
 
 def test_list_and_show_print_the_references_and_the_number_of_terms(shared: System, opened: str, film: Path) -> None:
-    listed, shown = shared.jikimi("case", "list"), shared.jikimi("case", "show", opened)
+    listed, shown = shared.jikimi("case", "list"), shared.jikimi_here("case", "show", opened)
     assert (listed.code, shown.code) == (0, 0)
     assert listed.err == shown.err == NO_WORKER
     line = next(line for line in listed.out.splitlines() if opened in line)
@@ -151,7 +151,7 @@ def test_withdrawing_erases_every_key_policy_last(shared: System) -> None:
     last = {kept.key: kept.message for kept in ours}
     assert set(last.values()) == {None}
     assert ours[-1].key == case_id
-    shown, listed = shared.jikimi("case", "show", case_id).out, shared.jikimi("case", "list", "--all").out
+    shown, listed = shared.jikimi("case", "show", case_id).out, shared.jikimi_here("case", "list", "--all").out
     assert "withdrawn" in shown
     assert re.search(rf"{case_id} +lake .* withdrawn", listed)
     assert "a longer title" not in shown + listed

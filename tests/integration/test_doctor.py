@@ -4,7 +4,8 @@ from schemas.topics import TOPICS
 from streams.doctor.consumers import consumers
 from streams.doctor.finding import Finding
 from streams.topology import STAGES, sources
-from tests.integration.system import System, until
+from tests.integration.system import System
+from tests.support.deadline import until
 
 
 def findings(system: System, *roles: str) -> dict[str, Finding]:

@@ -22,8 +22,8 @@ from schemas.messages import Case, Descriptors, Reference
 from schemas.topics import TOPICS
 from streams.desk.erasure.runs_of_bytes import DescriptorRuns
 from tests.integration.made import copied, described
-from tests.integration.system import Answer, System, running, until
-from tests.support.deadline import DEADLINE_S
+from tests.integration.system import Answer, System, running
+from tests.support.deadline import DEADLINE_S, until
 from tests.unit.decode.made import moving, tone, video
 
 TERM = "milkyway77"
@@ -88,7 +88,7 @@ def files_with(kafka: Kafka, runs: DescriptorRuns) -> set[str]:
     found = set()
     for file in (kafka.folder / "data").rglob("*"):
         try:
-            if file.is_file() and runs.found_in(file.read_bytes().strip(b"\0")):  # an index is 10 MB of zeros
+            if file.is_file() and runs.found_in(file.read_bytes().strip(b"\0")):  # an index is 1 MB of zeros
                 found.add(file.parent.name)
         except FileNotFoundError:  # compacted meanwhile
             continue

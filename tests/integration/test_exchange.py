@@ -15,8 +15,8 @@ from schemas.messages import FrameHash, Label, Scores, Search, Verdict
 from streams.describe.exact import keyed
 from streams.exchange.tmk_of_file import tmk_files_of_case
 from tests.integration.made import described, footage
-from tests.integration.system import System, until
-from tests.support.deadline import DEADLINE_S
+from tests.integration.system import System
+from tests.support.deadline import DEADLINE_S, until
 from tests.unit.decode.made import video
 from tests.unit.exchange.test_export import detailed
 

@@ -12,9 +12,10 @@ from streams.cases.entries import reference_key
 from streams.desk.withdraw_case import withdraw_case
 from streams.rights.person import current_person
 from tests.integration.made import entry, footage, reference
-from tests.integration.system import System, by_key, until
+from tests.integration.system import System, by_key
 from tests.integration.test_match import live_matches, pairs, write_post, write_reference
 from tests.integration.test_takedown import EVIDENCE, deletion, verdict, wait_until_processed, write_removals
+from tests.support.deadline import until
 
 LIMIT = 5
 CASE, OTHER = "flooded", "other"

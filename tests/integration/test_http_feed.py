@@ -13,8 +13,8 @@ import pytest
 
 from ops.broker.kafka import Kafka
 from tests.integration.feeding import FeedProcess, feed_process
-from tests.integration.system import System, running, until
-from tests.support.deadline import DEADLINE_S
+from tests.integration.system import System, running
+from tests.support.deadline import DEADLINE_S, until
 
 
 def address(process: FeedProcess) -> str:
@@ -25,7 +25,7 @@ def address(process: FeedProcess) -> str:
         found[:] = re.findall(r"listening on (http://\S+)", process.log.read_text())
         assert process.is_alive(), process.log.read_text()[-2000:]
         try:
-            return bool(found) and httpx.get(f"{found[-1]}/ready", timeout=5).status_code == 204
+            return bool(found) and httpx.get(f"{found[-1]}/ready", timeout=DEADLINE_S).status_code == 204
         except httpx.TransportError:
             return False
 

@@ -17,8 +17,9 @@ from streams.desk.hits.notify import HitGroup
 from streams.desk.thumbnail import read_thumbnail
 from streams.errors import UsageError
 from tests.integration.made import entry
-from tests.integration.system import System, until
+from tests.integration.system import System
 from tests.integration.test_takedown import events_of, open_case, verdict, wait_until_processed, write_verdicts
+from tests.support.deadline import until
 from tests.unit.console.made_site import evidence
 
 

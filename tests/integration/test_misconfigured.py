@@ -15,9 +15,9 @@ from streams.kafka import topic_reader
 from streams.kafka.topic_reader import TopicReader, Update
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import load_settings
-from tests.integration.system import System, until
+from tests.integration.system import System
 from tests.support.brokers import java_kafka
-from tests.support.deadline import DEADLINE_S
+from tests.support.deadline import DEADLINE_S, until
 
 
 @contextmanager

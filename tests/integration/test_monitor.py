@@ -23,8 +23,8 @@ from streams.kafka.serving import free_port
 from streams.monitor.monitor import Monitor
 from streams.topology import STAGES
 from tests.integration.made import described, entry, footage
-from tests.integration.system import System, until
-from tests.support.deadline import DEADLINE_S
+from tests.integration.system import System
+from tests.support.deadline import DEADLINE_S, until
 from tests.unit.made_messages import takedown, verdict
 
 _CODEC = Codec()
@@ -236,7 +236,7 @@ class _Process:
 
     def read(self, name: str, **labels: str) -> float | None:
         with suppress(httpx.HTTPError):
-            for family in text_string_to_metric_families(httpx.get(self._url).text):
+            for family in text_string_to_metric_families(httpx.get(self._url, timeout=DEADLINE_S).text):
                 for sample in family.samples:
                     if sample.name == name and sample.labels == labels:
                         return sample.value
@@ -268,7 +268,7 @@ def test_a_hanging_stage_has_lag_until_it_continues(system: System, process: _Pr
     assert process.read("jikimi_waiting_records", stage="fusion") == 1
     fusion._process.send_signal(signal.SIGCONT)
     until(lambda: age_s() == 0.0)
-    assert process.read("jikimi_waiting_records", stage="match") == 0
+    until(lambda: process.read("jikimi_waiting_records", stage="match") == 0)
     assert process.read("jikimi_topic_records", topic="descriptors") == 1
     assert began_s < (process.read("jikimi_monitor_looked_timestamp_seconds") or 0.0) <= time.time()
     process.process.terminate()

@@ -33,9 +33,9 @@ from streams.replay.promote_run import promote_changes, promote_run
 from streams.sealing.media import MediaSeal
 from streams.settings import Settings
 from tests.integration.made import entry, post_ref
-from tests.integration.system import Kept, System, running, until
+from tests.integration.system import Kept, System, running
 from tests.support.brokers import new_prefix
-from tests.support.deadline import DEADLINE_S
+from tests.support.deadline import DEADLINE_S, until
 from tests.unit.decode.made import moving, scene, tone, video
 from tests.unit.made_messages import match, scores
 

@@ -14,8 +14,8 @@ from streams.demo.processes import Worker
 from streams.desk.new_case import NewCase
 from streams.desk.open_case import add_case
 from streams.sealing.media import MediaSeal
-from tests.integration.system import Kept, System, until
-from tests.support.deadline import DEADLINE_S
+from tests.integration.system import Kept, System
+from tests.support.deadline import DEADLINE_S, until
 from tests.unit.decode.made import moving, tone, video
 from tests.unit.reuse.made import without_post
 

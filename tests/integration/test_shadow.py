@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -14,9 +13,10 @@ from typing import Any
 
 from ops.broker.raw import CODEC, Broker, Fed
 from schemas.messages import MODALITIES, Verdict
+from streams.kafka.serving import free_port
 from tests.integration.recorded import TERM, VectorGenerator, case_entries, described, post_ref
-from tests.integration.system import System, until
-from tests.support.deadline import DEADLINE_S
+from tests.integration.system import System
+from tests.support.deadline import DEADLINE_S, until
 
 _OUTCOME = re.compile(r'jikimi_shadow_verdicts_total\{outcome="(\w+)"\} (\d+)')
 
@@ -67,9 +67,7 @@ def outcomes(port: int) -> dict[str, int]:
 
 def test_a_shadow_follows_live_traffic_and_its_differences_are_counted(system: System, kafka: str) -> None:
     broker = Broker(kafka, system.settings.topic_prefix)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     generator = VectorGenerator(5)
     originals = {modality: generator.original(modality) for modality in MODALITIES}
     broker.feed(case_entries("case-a", originals))

@@ -12,7 +12,8 @@ from streams.demo.processes import Worker
 from streams.desk.withdraw_case import withdraw_case
 from streams.takedown.life import chained
 from tests.integration.made import POLICY, entry, post_ref
-from tests.integration.system import System, by_key, until
+from tests.integration.system import System, by_key
+from tests.support.deadline import until
 
 EVIDENCE = Evidence(
     modality="visual",

@@ -27,8 +27,8 @@ from streams.feeds.kafka_topic.mapping import TopicMapping, load_mapping
 from streams.feeds.kafka_topic.record_format import value_decoder
 from streams.feeds.kafka_topic.source import source_settings
 from tests.integration.feeding import feed_process
-from tests.integration.system import System, until
-from tests.support.deadline import DEADLINE_S
+from tests.integration.system import System
+from tests.support.deadline import DEADLINE_S, until
 
 OSPREY = Path(__file__).parents[2] / "ops" / "docs" / "examples" / "osprey.toml"
 N_POSTS, N_PARTITIONS = 400, 3
@@ -66,7 +66,7 @@ class Source:
         self.bootstrap = system.settings.bootstrap_servers
         self.topic = f"{system.settings.topic_prefix}platform.actions"
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap})
-        self._admin.create_topics([NewTopic(self.topic, N_PARTITIONS, 1)])[self.topic].result(20)
+        self._admin.create_topics([NewTopic(self.topic, N_PARTITIONS, 1)])[self.topic].result(DEADLINE_S)
         self._producer = Producer(
             {"bootstrap.servers": self.bootstrap, "linger.ms": 0, "enable.idempotence": True, "max.in.flight": 1}
         )
@@ -75,7 +75,7 @@ class Source:
         self._producer.produce(self.topic, value=value, key=b"k" if value is None else None, partition=partition)
 
     def flush(self) -> None:
-        assert self._producer.flush(20) == 0
+        assert self._producer.flush(DEADLINE_S) == 0
 
     def _n_partitions(self) -> int:
         return len(self._producer.list_topics(self.topic, timeout=DEADLINE_S).topics[self.topic].partitions)
@@ -83,17 +83,17 @@ class Source:
     def recreate(self, n_partitions: int = N_PARTITIONS) -> None:
         """Delete the topic, and create another one of the same name."""
         self._producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 0})  # the old one would create it
-        self._admin.delete_topics([self.topic])[self.topic].result(20)
+        self._admin.delete_topics([self.topic])[self.topic].result(DEADLINE_S)
         until(lambda: self.topic not in self._admin.list_topics(timeout=DEADLINE_S).topics)
-        self._admin.create_topics([NewTopic(self.topic, n_partitions, 1)])[self.topic].result(20)
+        self._admin.create_topics([NewTopic(self.topic, n_partitions, 1)])[self.topic].result(DEADLINE_S)
 
     def delete_before(self, offset: int) -> None:
         self._admin.delete_records([TopicPartition(self.topic, 0, offset)])[
             TopicPartition(self.topic, 0, offset)
-        ].result(20)
+        ].result(DEADLINE_S)
 
     def grow(self, n_partitions: int) -> None:
-        self._admin.create_partitions([NewPartitions(self.topic, n_partitions)])[self.topic].result(20)
+        self._admin.create_partitions([NewPartitions(self.topic, n_partitions)])[self.topic].result(DEADLINE_S)
         self._producer = Producer({"bootstrap.servers": self.bootstrap})  # the old one does not use new partitions yet
         until(lambda: self._n_partitions() > N_PARTITIONS)
 

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
@@ -22,18 +21,11 @@ from streams.kafka import topic_admin
 from streams.kafka.producer import writing
 from streams.settings import Settings, load_settings
 from tests.support.brokers import make_topics
-from tests.support.deadline import DEADLINE_S
+from tests.support.deadline import DEADLINE_S, until
 
 
 def system(bootstrap: str, prefix: str = "") -> Settings:
     return load_settings(bootstrap_servers=bootstrap, topic_prefix=prefix)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def setting(client: AdminClient, topic: str, key: str) -> str:
@@ -47,13 +39,13 @@ def set_setting(bootstrap: str, topic: str, key: str, value: str) -> None:
     client = AdminClient({"bootstrap.servers": bootstrap})
     for answer in client.incremental_alter_configs([resource]).values():
         answer.result(DEADLINE_S)
-    wait_for(lambda: setting(client, topic, key) == value)
+    until(lambda: setting(client, topic, key) == value)
 
 
 def create_topic(bootstrap: str, topic: str, partitions: int) -> None:
     client = AdminClient({"bootstrap.servers": bootstrap})
     client.create_topics([NewTopic(topic, partitions, 1)])[topic].result(DEADLINE_S)
-    wait_for(lambda: topic in client.list_topics(timeout=DEADLINE_S).topics)
+    until(lambda: topic in client.list_topics(timeout=DEADLINE_S).topics)
 
 
 def partitions(bootstrap: str, topic: str) -> int:

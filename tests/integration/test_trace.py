@@ -15,10 +15,10 @@ from schemas.codec import Codec
 from schemas.messages import Parts
 from streams.demo.processes import Worker
 from tests.integration.made import described, footage
-from tests.integration.system import System, running, until
+from tests.integration.system import System, running
 from tests.support.brokers import new_prefix
 from tests.support.collector import Collector, Kept, collecting
-from tests.support.deadline import DEADLINE_S
+from tests.support.deadline import DEADLINE_S, until
 from tests.unit.made_messages import match, scores
 
 _CODEC = Codec()
@@ -124,7 +124,7 @@ def test_a_dead_letter_and_its_redrive_stay_in_their_trace(system: System, colle
 
 
 def test_the_metrics_have_few_label_values_and_no_ids(system: System, worker: Worker) -> None:
-    page = httpx.get(worker.metrics_url).text
+    page = httpx.get(worker.metrics_url, timeout=DEADLINE_S).text
     samples = [s for family in text_string_to_metric_families(page) for s in family.samples]
     ours = [sample for sample in samples if sample.name.startswith("jikimi_")]
     counted = {sample.name.removesuffix("_count") for sample in ours if sample.value}

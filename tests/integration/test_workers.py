@@ -57,10 +57,14 @@ def test_a_post_of_a_foreign_writer_with_the_schema_is_processed(shared: System)
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_terminated_worker_exits_in_order(shared: System, stage: str) -> None:
+def test_a_terminated_worker_exits_in_order_and_leaves_no_file(
+    shared: System, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(shared.environment, "TMPDIR", str(tmp_path))
     worker = shared.worker(stage, f"stopping-{stage}")
     # 1 is the hard exit of a worker that does not stop in time
     assert worker.stop() == 0, worker.log_file.read_text()[-2000:]
+    assert list(tmp_path.iterdir()) == []
     log = worker.log_file.read_text()
     assert "Traceback" not in log
     assert "not waiting any longer for what is in flight" not in log

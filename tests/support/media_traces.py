@@ -6,6 +6,8 @@ from pathlib import Path
 
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
+from tests.support.deadline import DEADLINE_S
+
 # At least six bytes each: sealed bytes are random, and gigabytes of them must hold none by chance.
 _PICTURE_OR_CONTAINER = re.compile(
     rb"\xff\xd8\xff[\xe0\xe1]..(?:JFIF|Exif)"
@@ -61,8 +63,8 @@ def files_with_traces(folders: Sequence[Path], samples: Sequence[bytes] = ()) ->
 def log_folders(bootstrap: str, prefix: str) -> list[Path]:
     """Return the folders of a broker's partitions of topics with a prefix; none where the broker's disk is not ours."""
     client = AdminClient({"bootstrap.servers": bootstrap})
-    (broker, *_) = client.list_topics(timeout=30).brokers
+    (broker, *_) = client.list_topics(timeout=DEADLINE_S).brokers
     resource = ConfigResource(ResourceType.BROKER, str(broker))
     (answer,) = client.describe_configs([resource]).values()
-    folders = [Path(name) for name in answer.result(30)["log.dirs"].value.split(",")]
+    folders = [Path(name) for name in answer.result(DEADLINE_S)["log.dirs"].value.split(",")]
     return [path for folder in folders if folder.is_dir() for path in folder.glob(f"{prefix}*")]

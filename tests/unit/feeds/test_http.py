@@ -62,6 +62,12 @@ async def serving(broker: Broker, **changes: Any) -> AsyncIterator[httpx.AsyncCl
         await writing
 
 
+async def written(broker: Broker, n_records: int) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while len(broker.records) < n_records:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0)
+
+
 def assert_problem(answer: httpx.Response, status: int, *texts: str) -> None:
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
@@ -209,6 +215,7 @@ async def test_an_unavailable_broker_is_503_and_a_retry_with_the_key_is_no_secon
         assert_problem(unavailable, 503, "send it again")
         assert int(unavailable.headers["retry-after"]) >= 1
         broker.runs.set()
+        await written(broker, 1)
         assert (await client.post("/v1/posts", json=POST, headers=KEY)).status_code == 202
     assert len(broker.records) == 1
 
@@ -221,7 +228,7 @@ async def test_while_the_queue_is_stalled_requests_are_refused_at_once(monkeypat
         assert_problem(await client.get("/ready"), 503)
         assert_problem(await client.post("/v1/posts", json=POST), 503)
         broker.runs.set()
-        await asyncio.sleep(0.05)
+        await written(broker, 1)
         assert (await client.get("/ready")).status_code == 204
     assert len(broker.records) == 1
 

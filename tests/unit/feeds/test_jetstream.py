@@ -24,6 +24,7 @@ from streams.feeds.bluesky.server import JetstreamOptions
 from streams.feeds.connection import reconnecting
 from streams.feeds.cursor import Progress
 from tests.faults.platforms import recorded
+from tests.support.deadline import DEADLINE_S
 from tests.unit.feeds.made import NEW, progress_after, records
 
 NOW_US = int(time.time() * 1e6)
@@ -97,7 +98,7 @@ def event(number: int, us: int = NOW_US, **commit: Any) -> dict[str, Any]:
 async def take(feed: JetstreamFeed, n_records: int) -> list[Batch]:
     """Return batches until they have this many records."""
     batches: list[Batch] = []
-    async with asyncio.timeout(10), aclosing(reconnecting(FEED, feed.session)) as source:
+    async with asyncio.timeout(DEADLINE_S), aclosing(reconnecting(FEED, feed.session)) as source:
         async for batch in source:
             batches.append(batch)
             if sum(len(batch.records) for batch in batches) >= n_records:

@@ -22,6 +22,7 @@ from streams.feeds.mastodon.server import Server
 from streams.feeds.mastodon.stream import STREAMS, Stream
 from streams.feeds.mastodon.wire import MALFORMED, StreamEvent, parse_status, to_post
 from tests.faults.platforms import recorded
+from tests.support.deadline import DEADLINE_S
 from tests.unit.decode.served import Server as Answers
 from tests.unit.decode.served import response
 from tests.unit.feeds.made import NEW, progress_after, records
@@ -75,7 +76,7 @@ async def all_of(server: Scripted, progress: Progress = NEW) -> list[Batch]:
     batches: list[Batch] = []
     source = reconnecting(FEED, MastodonFeed(cast("Server", server), progress).session)
     with suppress(UsageError):  # the end
-        async with asyncio.timeout(10), aclosing(source):
+        async with asyncio.timeout(DEADLINE_S), aclosing(source):
             async for batch in source:
                 batches.append(batch)  # noqa: PERF401 - keeps the batches before the end
     return batches

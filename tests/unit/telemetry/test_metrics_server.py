@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.kafka.serving import free_port
-from tests.integration.system import until
+from tests.support.deadline import DEADLINE_S, until
 
 _PROGRAM = """
 import sys, time
@@ -28,7 +28,7 @@ metrics.COMMIT_AGE_SECONDS.labels("all").set(port)
 if port:
     serve_metrics(port)
 print("up", flush=True)
-time.sleep(60)
+time.sleep(3600)
 """
 
 
@@ -49,7 +49,7 @@ def start(stack: ExitStack, folder: Path | None, *arguments: str, program: str =
 
 
 def read(port: int) -> dict[tuple[str, ...], float]:
-    page = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=DEADLINE_S).text
     samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
     assert not [sample for sample in samples if "pid" in sample.labels]
     return {(sample.name, *sorted(sample.labels.values())): sample.value for sample in samples}

@@ -5,6 +5,7 @@ import gzip
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -168,9 +169,13 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 def children() -> set[int]:
     """Return the child processes of this one."""
-    stats = [path.read_text(encoding="utf-8", errors="replace") for path in Path("/proc").glob("[0-9]*/stat")]
-    fields = [(int(stat.split(" ", 1)[0]), stat.rpartition(") ")[2].split(" ")) for stat in stats]
-    return {pid for pid, (state, parent, *_) in fields if int(parent) == os.getpid() and state != "Z"}
+    found = set()
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # ended since
+            state, parent, *_ = file.read_text(encoding="utf-8", errors="replace").rpartition(") ")[2].split(" ")
+            if int(parent) == os.getpid() and state != "Z":
+                found.add(int(file.parent.name))
+    return found
 
 
 async def test_each_page_has_a_child_of_its_own_that_ends_with_it(site: Site, resolver: Resolver) -> None:
