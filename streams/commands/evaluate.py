@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.models import OptionInfo
 
 from streams.commands.console import console
 from streams.commands.needs import needs
@@ -12,6 +13,12 @@ from streams.errors import UsageError
 from streams.settings import load_settings
 
 app = typer.Typer(help="Measure detection quality on a set of copies; needs no Kafka.")
+
+
+def _folder(contents: str) -> OptionInfo:
+    """Return an option for a folder that is there."""
+    option: OptionInfo = typer.Option(metavar="FOLDER", help=contents, exists=True, file_okay=False)
+    return option
 
 
 @app.callback(invoke_without_command=True)
@@ -50,9 +57,7 @@ def evaluate(  # noqa: PLR0917 - the options of the command
 @app.command("words")
 @needs(None)
 def evaluate_words(
-    innocent: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="One folder a language (en, ko, ...) of .html and .mo files.")
-    ] = None,
+    innocent: Annotated[Path | None, _folder("One folder a language (en, ko, ...) of .html and .mo files.")] = None,
     most: Annotated[int, typer.Option(help="Innocent texts searched in each language.", min=1)] = 10_000,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="File for the figures.")] = None,
 ) -> None:
@@ -71,12 +76,10 @@ def evaluate_words(
 @needs(None)
 def evaluate_make_set(  # noqa: PLR0917 - likewise
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the set.")],
-    videos: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of videos to cut clips from.")] = None,
-    music: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of music to mix into sound.")] = None,
-    speech: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of speech to mix into sound.")] = None,
-    photographs: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder of photographs to use as rooms.")
-    ] = None,
+    videos: Annotated[Path | None, _folder("Folder of videos to cut clips from.")] = None,
+    music: Annotated[Path | None, _folder("Folder of music to mix into sound.")] = None,
+    speech: Annotated[Path | None, _folder("Folder of speech to mix into sound.")] = None,
+    photographs: Annotated[Path | None, _folder("Folder of photographs to use as rooms.")] = None,
     references: Annotated[int, typer.Option(help="Number of reference clips cut from videos.", min=0)] = 40,
     copies: Annotated[int, typer.Option(help="Copies by each edit.", min=0)] = 10,
     pairs: Annotated[int, typer.Option(help="Copies by two edits.", min=0)] = 120,

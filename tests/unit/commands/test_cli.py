@@ -106,6 +106,8 @@ def test_help_shows_no_types_of_python(run: Run, command: tuple[str, ...]) -> No
         ("case add --name x --reference nowhere.mp4", "VISUAL_MODEL=nonsense", "nowhere.mp4"),
         ("exchange export case-x a.mp4 --format ncmec --out OUT", "", "--member NUMBER"),
         ("exchange retract OUT --format threatexchange --out GONE", "", "--member NUMBER"),
+        ("evaluate make-set --out SET --videos nowhere", "", "'nowhere' does not exist"),
+        ("evaluate words --innocent nowhere", "", "'nowhere' does not exist"),
         ("worker", "", "stages"),
         ("worker nonsense", "", "nonsense"),
         ("worker fusion all", "", "'all'"),
