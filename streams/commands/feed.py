@@ -11,6 +11,7 @@ from uuid import uuid4
 import typer
 
 from streams.commands.console import console
+from streams.commands.hints import hint
 from streams.commands.needs import needs
 from streams.errors import UsageError
 from streams.secrets.settings import has_credentials
@@ -32,8 +33,10 @@ def feed_folder(
 
     if not directory.is_dir():
         raise UsageError(f"{directory} is not a folder")
-    folder = directory.resolve()
-    _run(load_settings(), f"folder/{folder}", partial(follow_folder, folder, once=once))
+    folder, settings = directory.resolve(), load_settings()
+    if not any(folder.is_relative_to(root.resolve()) for root in settings.media.file_roots):
+        hint(f"decode refuses these files unless its JIKIMI_MEDIA_FILE_ROOTS names the folder: {folder}")
+    _run(settings, f"folder/{folder}", partial(follow_folder, folder, once=once))
 
 
 @app.command("jsonl")

@@ -38,7 +38,7 @@ class LocalFiles:
         if parts.netloc not in ("", "localhost") or not any(
             path.is_relative_to(root.resolve()) for root in self._settings.file_roots
         ):
-            raise UnprocessableError("link_forbidden", "the file is outside the allowed folders")
+            raise UnprocessableError("link_forbidden", "the file is outside the folders of JIKIMI_MEDIA_FILE_ROOTS")
         if not path.is_file():
             raise UnprocessableError("link_gone", "there is no such file")
         check_size(path.stat().st_size, self._settings.max_bytes)

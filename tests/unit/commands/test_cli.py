@@ -127,6 +127,12 @@ def test_a_wrong_call_names_the_help_of_its_command(run: Run) -> None:
     assert_refused(run("case", "show"), "see `jikimi case show --help`")
 
 
+def test_a_feed_of_files_says_what_decode_needs_to_read_them(run: Run, tmp_path: Path) -> None:
+    wanted = f"JIKIMI_MEDIA_FILE_ROOTS names the folder: {tmp_path}"
+    assert wanted in run("feed", "folder", str(tmp_path))[2]
+    assert wanted not in run("feed", "folder", str(tmp_path), MEDIA_FILE_ROOTS=str(tmp_path))[2]
+
+
 def test_a_model_cache_in_a_file_is_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.text.export.export", lambda: b"the graph", raising=True)
     a_file = tmp_path / "file"
