@@ -25,7 +25,7 @@ type Nats = npt.NDArray[np.float64]
 
 MOST_ROWS = 96
 """About the most rows of a query, or of a reference in the archive, that are looked up."""
-_MOST_LIKELY, _MOST_POSSIBLE = 256, 16
+_MOST_LIKELY, _MOST_POSSIBLE = 256, 20
 """References compared exactly for one query: those with the most evidence, and of those with little evidence."""
 _LIKELY_NATS = 20.0
 """Evidence that chance hardly reaches."""
