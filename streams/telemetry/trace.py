@@ -50,7 +50,9 @@ def export_traces(settings: Settings, service: str) -> None:
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise UsageError("JIKIMI_TRACE_ENDPOINT needs an exporter: pip install 'jikimi[otlp]'") from error
+        raise UsageError(
+            "JIKIMI_TRACE_ENDPOINT needs an exporter: pip install opentelemetry-exporter-otlp-proto-http"
+        ) from error
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource  # noqa: PLC0415 - only where spans are made
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - likewise
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - likewise

@@ -56,4 +56,4 @@ class NoLastReader:
 
     async def read(self, _: str) -> Resolved:
         """Raise page_without_media."""
-        raise UnprocessableError(NOTHING, "`pip install jikimi[pages]` would try more")
+        raise UnprocessableError(NOTHING, "`pip install yt-dlp` would try more")

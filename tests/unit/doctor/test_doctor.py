@@ -38,7 +38,7 @@ def test_the_term_key() -> None:
 def test_the_version_of_yt_dlp_or_that_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_finding(machine.pages(), "ok", f"yt-dlp {version('yt-dlp')}")
     monkeypatch.setattr(machine, "installed_version", str)
-    assert_finding(machine.pages(), "ok", "pip install jikimi[pages]")
+    assert_finding(machine.pages(), "ok", "pip install yt-dlp")
 
 
 def test_the_archive_is_free_in_use_or_not_writable(tmp_path: Path) -> None:

