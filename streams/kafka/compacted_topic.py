@@ -42,7 +42,7 @@ class CompactedTopic[M: Message](ABC):
         self._schema = schema or topic
         self._listeners: list[Callable[[], None]] = []
         self._key_listeners: list[Callable[[str], None]] = []
-        self._reader = TopicReader(settings, settings.topic_prefix + topic, self.apply, crash)
+        self._reader = TopicReader(settings, topic, self.apply, crash)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call the listener on the event loop after every change."""

@@ -117,7 +117,7 @@ class Compaction:
     def _noted(self) -> _Overrides:
         """Return what an erasure under way, or one that was killed, has found; without a note, what is declared."""
         before: _Overrides = {LAG: settings_of(TOPICS[self.topic.partition(".")[0]])[LAG], MIN_LAG: None}
-        for message in RawScan(self._settings, self._resource):
+        for message in RawScan(self._settings, self.topic):
             if note := headers_of(message).get(_HEADER):
                 before = msgspec.json.decode(note, type=dict[str, str | None])
         return before

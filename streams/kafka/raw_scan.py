@@ -21,7 +21,7 @@ class RawScan:
     Parameters
     ----------
     topic
-        Physical name.
+        Without prefix.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class RawScan:
     """
 
     def __init__(self, settings: Settings, topic: str) -> None:
-        self._topic = topic
+        self._topic = settings.topic_prefix + topic
         self.ranges: dict[int, tuple[int, int]] = {}
         self._consumer = Consumer(
             reader_config(

@@ -52,7 +52,7 @@ class TopicReader:
     Parameters
     ----------
     topic
-        Physical name.
+        Without prefix.
     apply
         Applies a batch of updates; runs on the event loop, must not block. Its exceptions are passed to `crash`.
     crash
@@ -70,7 +70,7 @@ class TopicReader:
         *,
         queue_kib: int = _QUEUE_KIB,
     ) -> None:
-        self._topic = topic
+        self._topic = settings.topic_prefix + topic
         self._apply = apply
         self._crash = crash
         self._consumer = _consumer(settings, queued_max_messages_kbytes=queue_kib)

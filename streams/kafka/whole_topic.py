@@ -42,7 +42,7 @@ async def read_each(settings: Settings, topic: str, apply: Callable[[list[Update
         if not failed.done():
             failed.set_exception(error)
 
-    reader = TopicReader(settings, settings.topic_prefix + topic, apply_in_time, fail)
+    reader = TopicReader(settings, topic, apply_in_time, fail)
     try:
         async with asyncio.timeout(settings.start_grace_s) as timer:
             await reader.start()

@@ -118,8 +118,7 @@ class LiveModels:
 
         After an error it can be called again.
         """
-        topic = self._settings.topic_prefix + TOPIC
-        self._reader = self._reader or TopicReader(self._settings, topic, self._apply, self._crash)
+        self._reader = self._reader or TopicReader(self._settings, TOPIC, self._apply, self._crash)
         await self._reader.start()
         await self._reader.ready()
         while True:

@@ -64,7 +64,7 @@ class Acceptances:
         self._codec = context.codec
         self._keys = keys
         self._apply = apply
-        self._reader = TopicReader(context.settings, context.physical(TOPIC), self._apply_updates, context.crash)
+        self._reader = TopicReader(context.settings, TOPIC, self._apply_updates, context.crash)
 
     async def start(self) -> None:
         """Start to follow the topic, on the first call only, and return once it has been read to its end."""

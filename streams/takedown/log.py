@@ -36,8 +36,7 @@ class TakedownLog:
 
     def __init__(self, context: "Context") -> None:
         self._codec = context.codec
-        topic = context.physical("takedowns")
-        self._reader = TopicReader(context.settings, topic, self._apply_updates, context.crash)
+        self._reader = TopicReader(context.settings, "takedowns", self._apply_updates, context.crash)
         self._events = EventReader(context.settings, context.codec)
         self._index = TakedownIndex()
         self._frozen = FrozenTakedowns()

@@ -63,7 +63,7 @@ async def test_partitions_added_to_a_topic_that_is_read_whole_are_read_without_a
     bootstrap, topic = system.settings.bootstrap_servers, system.settings.topic_prefix + "standings"
     found: asyncio.Queue[list[Update]] = asyncio.Queue()
     crashes: list[Exception] = []
-    reader = TopicReader(system.settings, topic, found.put_nowait, crashes.append)
+    reader = TopicReader(system.settings, "standings", found.put_nowait, crashes.append)
     await reader.start()
     await reader.ready()
     admin = AdminClient({"bootstrap.servers": bootstrap})  # it must live until the answer has come

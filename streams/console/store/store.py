@@ -176,9 +176,7 @@ class FollowedStore(Store):
         super().__init__(settings, is_filled=False)
         self._settings = settings
         self._readers = {
-            topic: TopicReader(
-                settings, settings.topic_prefix + topic, partial(self.apply, topic), crash, queue_kib=_QUEUE_KIB
-            )
+            topic: TopicReader(settings, topic, partial(self.apply, topic), crash, queue_kib=_QUEUE_KIB)
             for topic in TOPICS
         }
 

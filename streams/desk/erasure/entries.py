@@ -76,7 +76,7 @@ def _read(settings: Settings, subject: Subject) -> Entries:
     found, codec = Entries(), create_codec(settings)
     for topic in erased_topics(settings):
         found.topics.append(of_topic := TopicEntries(topic))
-        for message in RawScan(settings, settings.topic_prefix + topic):
+        for message in RawScan(settings, topic):
             if subject.owns(message.key() or b""):
                 _apply(of_topic, message)
                 for case in _decoded(codec, topic, message):

@@ -128,7 +128,7 @@ _SHOWN_EVERY = 20_000
 
 
 def _read(settings: Settings, looked: Looked, finder: "_Finder", shown: Callable[[int], None]) -> None:
-    scan = RawScan(settings, settings.topic_prefix + looked.topic)
+    scan = RawScan(settings, looked.topic)
     try:
         for message in scan:
             if looked.records % _SHOWN_EVERY == 0:

@@ -10,17 +10,7 @@ from streams.console.app import create_app
 from streams.console.sessions import Identity
 from streams.console.site import Site
 from streams.console.words import languages
-from tests.unit.console.made_site import (
-    EVIL,
-    RecordedActions,
-    ago,
-    browser,
-    case,
-    found,
-    put,
-    token,
-    waiting,
-)
+from tests.unit.console.made_site import EVIL, RecordedActions, ago, browser, case, found, put, token, waiting
 
 POST = "at://did:plc:x/app.bsky.feed.post/3k"
 JOB = f"/review?{urlencode({'post': POST, 'case': 'case-a'})}"

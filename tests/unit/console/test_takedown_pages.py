@@ -15,18 +15,7 @@ from streams.console.site import Site
 from streams.console.views import MAX_VIEWS
 from streams.console.words import words
 from streams.settings import Settings
-from tests.unit.console.made_site import (
-    EVIL,
-    MINA,
-    MadeStore,
-    RecordedActions,
-    ago,
-    browser,
-    case,
-    found,
-    put,
-    token,
-)
+from tests.unit.console.made_site import EVIL, MINA, MadeStore, RecordedActions, ago, browser, case, found, put, token
 from tests.unit.delivery.notices.made_notices import notice as made_notice
 from tests.unit.made_messages import POLICY, delivery
 
