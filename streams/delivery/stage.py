@@ -1,6 +1,6 @@
 """Delivery stage: two agents that share one timetable, and the steps that are due in the background."""
 
-from streams.delivery import handover, steps
+from streams.delivery import approvals, handover
 from streams.delivery.deliverer import Deliverer
 from streams.delivery.platforms.registry import load_registry
 from streams.delivery.posts_looked_at import PostLooks
@@ -19,4 +19,4 @@ def create(context: Context) -> None:
     deliverer = Deliverer(context, TakedownLog(context), table, registry, sender, PostLooks(settings, registry))
     context.background(deliverer.run)
     handover.create(context, deliverer)
-    steps.create(context, deliverer)
+    approvals.create(context, deliverer)

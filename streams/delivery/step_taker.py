@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from schemas.messages import Delivery, State, Takedown
-from streams.delivery import after_step, plan, steps_taken
+from streams.delivery import after_step, plan, step_records
 from streams.delivery.advance import advance
 from streams.delivery.channels.channel import Answer
 from streams.delivery.clocks import due_at
@@ -69,12 +69,12 @@ class StepTaker:
                 return await self._escalate(last, progress, now)
             case "reminder":
                 detail = reminder_text(self._registry.named(progress.platform), progress, now)
-                await self._record(progress, steps_taken.reminder(last, progress, detail, now))
+                await self._record(progress, step_records.reminder(last, progress, detail, now))
                 return after_step.reminded(progress)
 
     async def _look(self, last: Takedown, progress: Progress, now: float) -> Progress:
         finding = await self._looks.look(last, progress)
-        taken = steps_taken.look(last, progress, finding, now)
+        taken = step_records.look(last, progress, finding, now)
         await self._record(progress, taken)
         is_first = not progress.seen  # what a post of words alone showed first is all there is to compare with
         after = after_step.looked(progress, finding.detail if is_first or finding.outcome == "present" else "")
@@ -85,13 +85,13 @@ class StepTaker:
         return msgspec.structs.replace(after_step.begun(after, reached, now), checked=True)
 
     async def _notify(self, last: Takedown, progress: Progress, now: float) -> Progress:
-        key = steps_taken.step_id(last.takedown_id, "attempt", progress, progress.n_attempts + 1)
+        key = step_records.step_id(last.takedown_id, "attempt", progress, progress.n_attempts + 1)
         sent = await self._sender.send(last, progress, key, now)
         if sent.answer is None and sent.notice is not None:
-            await self._record(progress, steps_taken.dry_run(last, progress, sent.channel, sent.notice, now))
+            await self._record(progress, step_records.dry_run(last, progress, sent.channel, sent.notice, now))
             return msgspec.structs.replace(progress, n_attempts=progress.n_attempts + 1)
         answer = sent.answer or Answer("failed")
-        taken = steps_taken.attempt(last, progress, sent.channel, answer, sent.notice, now)
+        taken = step_records.attempt(last, progress, sent.channel, answer, sent.notice, now)
         await self._record(progress, taken)
         if answer.outcome == "failed":
             return after_step.failed(progress, now, answer.retry_after_s, random())  # noqa: S311 - no secret
@@ -107,7 +107,7 @@ class StepTaker:
     async def _escalate(self, last: Takedown, progress: Progress, now: float) -> Progress:
         platform = self._registry.named(progress.platform)
         channel = platform.channels[progress.channel + 1].kind
-        taken = steps_taken.escalation(last, progress, channel, reminder_text(platform, progress, now), now)
+        taken = step_records.escalation(last, progress, channel, reminder_text(platform, progress, now), now)
         await self._record(progress, taken)
         reached = await advance(self._context, self._log, last.takedown_id, "escalated", taken)
         return after_step.reached(after_step.escalated(progress, now), reached)

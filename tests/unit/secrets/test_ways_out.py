@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from schemas.registry import SchemaRegistry
 from streams import cli
-from streams.delivery import steps_taken
+from streams.delivery import step_records
 from streams.delivery.channels.channel import Answer
 from streams.delivery.looks.look import Finding
 from streams.delivery.progress import Progress
@@ -97,8 +97,8 @@ def test_records_of_steps() -> None:
     finding = Finding("unknown", "web", "https://example.org", 401, SECRET, b"", SECRET)
     last, progress = takedown(), Progress(state="issued", case_id="case-a", platform="site", since=0.0)
     steps = [
-        steps_taken.attempt(last, progress, "mail", answer, None, 1.0),
-        steps_taken.look(last, progress, finding, 1.0),
+        step_records.attempt(last, progress, "mail", answer, None, 1.0),
+        step_records.look(last, progress, finding, 1.0),
     ]
     assert SECRET not in repr(steps)
     assert steps[0].detail == "no [secret]"
