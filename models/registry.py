@@ -32,7 +32,7 @@ from models.voice.model import VoiceModel
 log = structlog.get_logger(__name__)
 
 _BROKEN = DecodeError, Fail, InvalidGraph, InvalidProtobuf, NotRunnable
-"""Errors of a file that is no graph, or none that this version of ONNX Runtime can run."""
+"""Errors of a file that is not a graph, or none that this version of ONNX Runtime can run."""
 
 
 class Registry:

@@ -142,7 +142,7 @@ def _fingerprinted(current: Schema, value: bytes) -> Parsed:
     if len(mark) < _FINGERPRINT_BYTES:
         raise WireError("wire_truncated", "the value ends within its fingerprint")
     if mark not in current.writers:
-        raise WireError("wire_unknown_fingerprint", f"{mark.hex()} is no version of {current.name}")
+        raise WireError("wire_unknown_fingerprint", f"{mark.hex()} is not a version of {current.name}")
     return current.writers[mark]
 
 

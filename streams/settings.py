@@ -209,7 +209,7 @@ class Settings(SecretSettings):
         if (auth := self.schema_registry_auth.get_secret_value()) and ":" not in auth:
             raise ValueError("JIKIMI_SCHEMA_REGISTRY_AUTH is not of the form user:password")
         if (self.certificate_file is None) is not (self.key_file is None):
-            raise ValueError("JIKIMI_CERTIFICATE_FILE and JIKIMI_KEY_FILE come together")
+            raise ValueError("JIKIMI_CERTIFICATE_FILE and JIKIMI_KEY_FILE must be set together")
         return self
 
     @model_validator(mode="after")

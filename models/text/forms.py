@@ -188,7 +188,7 @@ def _side_by_side(words: list[Word]) -> Iterator[tuple[str, Strength]]:
 
 
 def _declined(words: list[Word]) -> Iterator[str]:
-    """Yield the declined forms of a name that are no common words, unless the name itself is one."""
+    """Yield the declined forms of a name that are not common words, unless the name itself is one."""
     pairs = [(word.plain, variants(word.raw, word.plain)[0]) for word in words]
     is_common = chance_of(_spellings_of(words)[:2]).is_common
     yield from (form for form in declined(pairs) if is_common or not chance_of([form]).is_common)

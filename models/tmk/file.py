@@ -33,7 +33,7 @@ def read_tmk(content: bytes) -> Tmk:
         its coefficient allows, with which a score would be above 1.
     """
     if len(content) != FILE_BYTES:
-        raise ValueError(f"{len(content)} bytes are no TMK+PDQF, which has {FILE_BYTES}")
+        raise ValueError(f"{len(content)} bytes are not a TMK+PDQF, which has {FILE_BYTES}")
     *magic, rate, periods, coefficients, dimension, n_frames = _HEADER.unpack_from(content)
     if tuple(magic) != _MAGIC or (rate, periods, coefficients, dimension) != (FRAMES_PER_SECOND, *_SIZES):
         raise ValueError("the header is not that of TMK+PDQF at 15 frames a second")

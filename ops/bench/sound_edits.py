@@ -2,7 +2,7 @@
 
 FOLDER/<package>/** holds unpacked packages that the network was not trained on: singularity-music, asc-music, and the
 speech of asterisk-core-sounds-it-wav. Rain, engines, wind and crowds are generated. 40 references of 10 to 60 s; each
-is edited in every way, and so are sounds of the same kinds that are no copy: other pieces, other prompts of the same
+is edited in every way, and so are sounds of the same kinds that are not copies: other pieces, other prompts of the same
 speaker, other recordings of the same rain or engine. Prints, for each edit, the recall before the first wrong pair and
 micro-AP over all pairs, by this repository's network and, with --landmarks, by landmarks.
 """
@@ -148,7 +148,7 @@ class Peaks(Method):
 
 
 def queries(sounds: Set, seed: int, edits: Sequence[str], every: int = 1) -> Iterator[tuple[str, int | None, Sound]]:
-    """Yield edit, number of the reference (None if it is no copy) and edited sound."""
+    """Yield edit, number of the reference (None if it is not a copy) and edited sound."""
     pieces = [*enumerate(sounds.references), *((None, piece) for piece in sounds.others)]
     for name in edits:
         for number, (expected, piece) in [*enumerate(pieces)][::every]:

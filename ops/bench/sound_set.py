@@ -1,4 +1,4 @@
-"""Set of sounds: references, and sounds of the same kinds that are no copy of any."""
+"""Set of sounds: references, and sounds of the same kinds that are not copies of any."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ _SPEECH = "asterisk-core-sounds-it-wav"
 _N = {"music": 12, "speech": 10, "steady": 18}
 """References of each kind."""
 _N_OTHERS = {"music": 5, "speech": 5, "steady": 18}
-"""Sounds of each kind that are no copy: each steady reference has another recording of its own source."""
+"""Sounds of each kind that are not copies: each steady reference has another recording of its own source."""
 POST_S, _LEAST_S, _MOST_S = 20, 10, 60
 
 
@@ -31,7 +31,7 @@ class Piece(NamedTuple):
 
 
 class Set(NamedTuple):
-    """References, sounds that are no copy of any, and sounds laid over or around."""
+    """References, sounds that are not copies of any, and sounds laid over or around."""
 
     references: list[Piece]
     others: list[Piece]

@@ -90,7 +90,7 @@ def fingerprint(pem: bytes) -> str:
     Raises
     ------
     ValueError
-        It is no public key.
+        It is not a public key.
     """
     return sha256(load_pem_public_key(pem).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 

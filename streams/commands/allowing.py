@@ -1,4 +1,4 @@
-"""`jikimi label POST CASE other --allow`: a post that is no copy becomes an allow-list."""
+"""`jikimi label POST CASE other --allow`: a post that is not a copy becomes an allow-list."""
 
 from functools import partial
 

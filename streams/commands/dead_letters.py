@@ -65,7 +65,7 @@ def letters_redrive(  # noqa: PLR0917 - the options of the command
     reason: Reason = None,
     since: Since = None,
     again: Annotated[bool, typer.Option("--again", help="Also those that were redriven before.")] = False,
-    rate: Annotated[float, typer.Option(help="Limit of records a second; 0 is no limit.", min=0)] = 20,
+    rate: Annotated[float, typer.Option(help="Limit of records a second; 0 means no limit.", min=0)] = 20,
     why: Why = "",
 ) -> None:
     """Write the original records back to their topics, once the cause is fixed; each once, also after a kill."""

@@ -101,7 +101,7 @@ def evaluate_make_set(  # noqa: PLR0917 - likewise
     music_under: Annotated[bool, typer.Option(help="Music as the sound of silent videos.")] = True,
     hold_out: Annotated[
         float,
-        typer.Option(metavar="SHARE", help="Share of the videos for uploads that are no copies.", min=0.05, max=0.95),
+        typer.Option(metavar="SHARE", help="Share of the videos for uploads that are not copies.", min=0.05, max=0.95),
     ] = 0.5,
     seed: Annotated[int, typer.Option(help="Seed; the same one makes the same set.")] = 0,
     edit: Annotated[

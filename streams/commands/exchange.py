@@ -183,7 +183,7 @@ def exchange_serve(
 def _require_member(form: str, member: int) -> None:
     """Raise where the exchange knows an entry by who entered it, and that is not given."""
     if form in {"ncmec", "threatexchange"} and not member:
-        raise UsageError(f"{form} knows an entry by our number there: give --member NUMBER")
+        raise UsageError(f"{form} identifies entries by our number there: give --member NUMBER")
 
 
 def _write(file: Path, content: bytes) -> None:

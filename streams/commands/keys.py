@@ -87,7 +87,7 @@ def _number(key_id: str) -> int:
     try:
         return int(key_id, 16)
     except ValueError as error:
-        raise UsageError(f"{key_id!r} is no id of a key: `jikimi keys list` shows all") from error
+        raise UsageError(f"{key_id!r} is not the id of a key: `jikimi keys list` shows all") from error
 
 
 def _print(line: str) -> None:

@@ -65,11 +65,11 @@ def decide(concerns: "Sequence[Concern]", *, yes: bool, is_terminal: bool) -> No
     """
     severe = [concern.text for concern in concerns if concern.is_severe]
     if severe and not (yes or is_terminal):
-        raise UsageError(f"{'; '.join(severe)}; --yes opens it all the same")
+        raise UsageError(f"{'; '.join(severe)}; --yes opens it anyway")
     for concern in concerns:
         hint(f"warning: {concern.text}")
     if concerns and is_terminal and not yes:
-        typer.confirm("Open it all the same?", abort=True, err=True)
+        typer.confirm("Open it anyway?", abort=True, err=True)
 
 
 @contextmanager

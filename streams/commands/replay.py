@@ -41,7 +41,7 @@ def replay(  # noqa: PLR0917 - the options of the command
         str | None, typer.Option(metavar="TIME", help="Likewise; the present end of the topics by default.")
     ] = None,
     with_: Annotated[str, typer.Option("--with", metavar="CHANGES", help=WITH)] = "",
-    max_rate: Annotated[float, typer.Option(help="Limit of records a second; 0 is no limit.", min=0)] = 0,
+    max_rate: Annotated[float, typer.Option(help="Limit of records a second; 0 means no limit.", min=0)] = 0,
     nice: Annotated[int, typer.Option(help="Niceness of the process.", min=0, max=19)] = 10,
     why: Why = "",
 ) -> None:

@@ -35,7 +35,7 @@ def shadow_run(  # noqa: PLR0917 - the options of the command
     ] = None,
     with_: Annotated[str, typer.Option("--with", metavar="CHANGES", help=WITH)] = "",
     share: Annotated[float, typer.Option(metavar="SHARE", help="Share of the posts, chosen by id.")] = 1.0,
-    max_rate: Annotated[float, typer.Option(help="Limit of records a second; 0 is no limit.", min=0)] = 0,
+    max_rate: Annotated[float, typer.Option(help="Limit of records a second; 0 means no limit.", min=0)] = 0,
     nice: Annotated[int, typer.Option(help="Niceness of the process.", min=0, max=19)] = 10,
     why: Why = "",
 ) -> None:

@@ -80,7 +80,7 @@ class Actions:
         await self._act(act, lambda: write_label(self._settings, label), "labels")
 
     async def allow(self, label: Label) -> None:
-        """Allow the media of a post that is no copy; opening the allow-list is the act on record."""
+        """Allow the media of a post that is not a copy; opening the allow-list is the act on record."""
         require(self._person, "allow")
         async with self._turns.allow:
             allow = partial(allow_media, self._settings, label.post_id, label.case_id, label.note, self._open_allowed)

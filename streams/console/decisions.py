@@ -38,7 +38,7 @@ class Pending:
     batch: str
     """Key of the first of the posts that were decided on together, which are undone together."""
     allow: bool = False
-    """Whether the media of the post, which is no copy, are allowed then."""
+    """Whether the media of the post, which is not a copy, are allowed then."""
     is_being_written: bool = False
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 

@@ -35,7 +35,7 @@ def read_captions(path: Path) -> MediaInfo:
         raw = file.read(_MAX_BYTES + 1)
     lines = _LINES.split(raw.decode(errors="replace").removeprefix("\ufeff"))
     if len(raw) > _MAX_BYTES or not lines[0].startswith("WEBVTT"):
-        raise UnprocessableError("media_unreadable", f"captions of {len(raw)} bytes that are no WebVTT")
+        raise UnprocessableError("media_unreadable", f"captions of {len(raw)} bytes that are not WebVTT")
     return MediaInfo(kind="audio", duration_s=0.0, subtitles=_texts(lines))
 
 

@@ -98,7 +98,7 @@ class MediaSettings(SecretSettings):
     @model_validator(mode="after")
     def _has_both_keys(self) -> Self:
         if bool(self.s3_access_key.get_secret_value()) is not bool(self.s3_secret_key.get_secret_value()):
-            raise ValueError("JIKIMI_MEDIA_S3_ACCESS_KEY and JIKIMI_MEDIA_S3_SECRET_KEY come together")
+            raise ValueError("JIKIMI_MEDIA_S3_ACCESS_KEY and JIKIMI_MEDIA_S3_SECRET_KEY must be set together")
         return self
 
     @model_validator(mode="after")

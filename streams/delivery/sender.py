@@ -59,7 +59,7 @@ class NoticeSender:
     def _write(self, last: Takedown, progress: Progress, platform: Platform, now: float) -> Notice:
         case = self._cases.case(last.case_id)
         if case is None:
-            raise NoticeError(f"{last.case_id} is no open case")
+            raise NoticeError(f"{last.case_id} is not an open case")
         first = msgspec.structs.replace(last, at=datetime.fromtimestamp(progress.detected_at or progress.since, UTC))
         return write_notice(
             [first],

@@ -104,7 +104,7 @@ async def ask(
             return await _follow(client, request, max_bytes, asked, follow=follow)
     except RecordError as error:
         raise NoReply(error.reason, plain(asked[-1])) from error
-    except (httpx.InvalidURL, UnicodeError) as error:  # a host name that is no IDNA is a UnicodeError
+    except (httpx.InvalidURL, UnicodeError) as error:  # a host name that is not IDNA is a UnicodeError
         raise NoReply("link_malformed", plain(asked[-1])) from error
     except httpx.UnsupportedProtocol as error:
         raise NoReply("link_scheme", plain(asked[-1])) from error

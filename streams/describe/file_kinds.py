@@ -1,4 +1,4 @@
-"""What a file is that is no picture, video or sound, in words for a person."""
+"""What a file is that is not a picture, video or sound, in words for a person."""
 
 from pathlib import Path
 
@@ -29,8 +29,8 @@ def no_medium(file: Path, detail: str) -> str:
     if not head:
         return "the file is empty"
     if (kind := _kind(head)) is not None:
-        return f"this is no picture, video or sound but {kind}"
-    return f"this is no picture, video or sound that can be read: {detail}"
+        return f"this is not a picture, video or sound but {kind}"
+    return f"this is not a picture, video or sound that can be read: {detail}"
 
 
 def _kind(head: bytes) -> str | None:

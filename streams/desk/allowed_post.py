@@ -1,4 +1,4 @@
-"""Media of a post that is no copy, fetched for the allow-list."""
+"""Media of a post that is not a copy, fetched for the allow-list."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -17,7 +17,7 @@ from streams.settings import Settings
 
 
 def allow_media[T](settings: Settings, post_id: str, case_id: str, why: str, open_one: Callable[[NewCase], T]) -> T:
-    """Fetch the media of a post that is no copy, and open an allow-list of them; return the result of `open_one`.
+    """Fetch the media of a post that is not a copy, and open an allow-list of them; return the result of `open_one`.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def allow_media[T](settings: Settings, post_id: str, case_id: str, why: str, ope
 
 
 def allowable_post(settings: Settings, post_id: str, case_id: str) -> Post:
-    """Return a post whose media may be allowed because it is no copy of a case.
+    """Return a post whose media may be allowed because it is not a copy of a case.
 
     Raises
     ------

@@ -73,7 +73,7 @@ def reading(stage: str, found: Consumers, partitions: Sequence[Partition]) -> Fi
     if found.strangers:
         named = ", ".join(found.strangers[:_MAX_NAMED])
         remedy = "give that program a group of its own, then run the doctor again: records that it has read are skipped"
-        return wrong(check, f"{len(found.strangers)} members of group {name} are no workers: {named}", remedy)
+        return wrong(check, f"{len(found.strangers)} members of group {name} are not workers: {named}", remedy)
     topics = ", ".join(sources(stage))
     if not found.members:
         return wrong(check, f"no worker: group {name} has no members, {topics} is not read", _start(stage))

@@ -45,7 +45,7 @@ class Redriven(NamedTuple):
         others = {
             "were redriven before (--again)": self.before,
             f"were redriven {MAX_REDRIVES} times (--again)": self.exhausted,
-            "are no record of a stage: feed them again": self.foreign,
+            "are not records of a stage: feed them again": self.foreign,
             "are no longer retained": self.expired,
         }
         lines = [f"{self.redriven} records put back", *(f"{n} {what}" for what, n in others.items() if n)]
@@ -70,7 +70,7 @@ def redrive(
     again
         Also redrive dead letters that were redriven before.
     rate
-        Limit of records a second; 0 is no limit.
+        Limit of records a second; 0 means no limit.
 
     Raises
     ------

@@ -54,7 +54,7 @@ def tmk_of_file(settings: MediaSettings, file: Path) -> Tmk | None:
         The file cannot be read or decoded.
     """
     if not file.is_file():
-        raise UsageError(f"{file} is no file")
+        raise UsageError(f"{file} is not a file")
     try:
         return asyncio.run(_made(settings, file))
     except RecordError as error:

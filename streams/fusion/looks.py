@@ -139,7 +139,7 @@ class Looks(msgspec.Struct, kw_only=True):
 
     @property
     def _moving(self) -> dict[int, SeenMedium]:
-        """The media that are no pictures, of which the first pass has seen all."""
+        """The media that are not pictures, of which the first pass has seen all."""
         return {number: medium for number, medium in self.media.items() if medium.end_s > 0.0}
 
     def _place(self, piece: Evidence) -> Place:

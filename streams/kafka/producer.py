@@ -105,7 +105,7 @@ class TopicWriter:
         left = self._producer.flush(self.settings.start_grace_s + 1)
         self._check()
         if left:
-            raise UsageError(f"{self.settings.bootstrap_servers} did not take {left} messages in time")
+            raise UsageError(f"{self.settings.bootstrap_servers} did not accept {left} messages in time")
 
     def _delivered(self, error: KafkaError | None, _: Delivery) -> None:
         self._failed = self._failed or error

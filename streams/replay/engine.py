@@ -39,7 +39,7 @@ class Pace:
     ahead
         Records prepared at once.
     max_rate
-        Records a second; 0 is no limit.
+        Records a second; 0 means no limit.
     live
         Whether deadlines follow the wall clock and the run has no end; otherwise deadlines follow event time, the
         records' timestamps.

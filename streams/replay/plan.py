@@ -39,7 +39,7 @@ class RunRequest:
     share
         Share of the posts to process, above 0 and up to 1.
     max_rate
-        Records a second; 0 is no limit.
+        Records a second; 0 means no limit.
     threads
         Records processed at once.
     """

@@ -79,7 +79,7 @@ class OffsetQuery:
         self._admin = AdminClient(client_config(settings))
 
     def span(self, topics: tuple[str, ...], since: datetime | None, until: datetime | None) -> Span:
-        """Return the offsets of everything written from `since` to before `until`; None is no limit.
+        """Return the offsets of everything written from `since` to before `until`; None means no limit.
 
         Raises
         ------

@@ -69,7 +69,7 @@ class CaseSeal:
         try:
             return proto_keyset_format.parse(key, secret_key_access.TOKEN).primitive(daead.DeterministicAead)
         except tink.TinkError:
-            raise UnprocessableError("seal_broken", f"the data key of case {case_id} is none") from None
+            raise UnprocessableError("seal_broken", f"the data key of case {case_id} is malformed") from None
 
 
 def _of_key(case_id: str) -> bytes:

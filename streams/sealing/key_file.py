@@ -90,7 +90,7 @@ class KeyFile:
         except (OSError, msgspec.MsgspecError) as error:
             raise UsageError(f"{SETTING}: {self.path}: {_line(error)}") from error
         if content.format != _FORMAT:
-            raise UsageError(f"{SETTING}: {self.path} is no file of sealing keys of this version")
+            raise UsageError(f"{SETTING}: {self.path} is not a file of sealing keys of this version")
         return self._opened(content) if content.sealed else content.keys
 
     def create(self, keys: list[StoredKey]) -> bool:

@@ -42,7 +42,7 @@ class Quarantine:
     Parameters
     ----------
     max_takedowns
-        Takedowns an hour that may rest on an unconfirmed reference; 0 is no limit.
+        Takedowns an hour that may rest on an unconfirmed reference; 0 means no limit.
     four_eyes
         Rule about the second person of a case; None if no case waits for one.
     """

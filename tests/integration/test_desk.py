@@ -210,7 +210,7 @@ def test_a_broken_file_is_one_line_and_writes_nothing(shared: System, opened: st
     assert (answer.code, answer.out) == (2, "")
     *progress, line = answer.err.splitlines()
     assert progress == ["loading the models"]
-    assert "broken.mp4: this is no picture, video or sound that can be read" in line
+    assert "broken.mp4: this is not a picture, video or sound that can be read" in line
     assert len(shared.records("cases")) == before
     assert opened
 

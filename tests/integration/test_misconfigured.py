@@ -38,7 +38,7 @@ def test_a_worker_whose_group_another_program_has_joined_ends_and_the_doctor_nam
     assert answer.code == 1
     assert f"the broker refuses consumer group {group}: another program has joined it" in answer.err
     assert "Error while stopping child" not in answer.err
-    assert f"1 members of group {group} are no workers: report-of-somebody at" in found
+    assert f"1 members of group {group} are not workers: report-of-somebody at" in found
 
 
 def test_another_program_is_refused_in_the_group_of_a_running_worker(system: System) -> None:

@@ -53,5 +53,7 @@ def make_login(settings: Settings, client: httpx.AsyncClient) -> Login:
     if missing := [name for name, value in needed.items() if not value]:
         raise UsageError(f"a console for a team needs {', '.join(missing)}: ops/docs/console.md shows how to set them")
     if not is_safe(oidc.issuer):
-        raise UsageError("JIKIMI_OIDC_ISSUER has to be an https address: who changes the keys on their way is anybody")
+        raise UsageError(
+            "JIKIMI_OIDC_ISSUER has to be an https address: otherwise anybody on the way could change the keys"
+        )
     return Login(provider=Provider(oidc, client), origin=console.origin, pseudonyms=console.pseudonyms)

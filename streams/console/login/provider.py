@@ -127,7 +127,7 @@ def is_safe(address: str) -> bool:
 def _address(found: Mapping[str, object], name: str) -> str:
     address = found.get(name)
     if not isinstance(address, str) or not is_safe(address):
-        raise _no_provider(f"its {name} is no https address")
+        raise _no_provider(f"its {name} is not an https address")
     return address
 
 

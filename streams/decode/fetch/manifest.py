@@ -80,7 +80,7 @@ def _tree(text: str) -> Element:
         parser.feed(text)
         root = parser.close()
     except (ET.ParseError, ValueError) as error:
-        raise refused(f"the manifest is no XML: {error}"[:200]) from error
+        raise refused(f"the manifest is not XML: {error}"[:200]) from error
     assert isinstance(root, ET.Element)
     return root
 

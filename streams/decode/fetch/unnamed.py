@@ -20,7 +20,7 @@ from streams.errors import disk_error
 log = structlog.get_logger()
 
 _OLD_NAME = re.compile(r"jikimi-[a-z0-9_]{8}")
-"""Names that Python's tempfile gave to media; folders of tests and the demonstration match too, but are no files."""
+"""Names that Python's tempfile gave to media; folders of tests and the demonstration match too, but are not files."""
 _MAX_ENTRIES = 100_000
 """Entries of the folder looked at by one sweep; the next start looks again."""
 

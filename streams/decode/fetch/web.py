@@ -108,7 +108,7 @@ class HttpSource:
                     request = response.next_request
                 finally:
                     await response.aclose()
-        except (httpx.InvalidURL, UnicodeError) as error:  # a host name that is no IDNA is a UnicodeError
+        except (httpx.InvalidURL, UnicodeError) as error:  # a host name that is not IDNA is a UnicodeError
             raise UnprocessableError("link_malformed", "the link cannot be parsed") from error
         except httpx.UnsupportedProtocol as error:
             raise UnprocessableError("link_scheme", f"{host} redirects to a scheme that is not fetched") from error

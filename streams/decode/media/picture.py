@@ -36,7 +36,7 @@ _THUMBNAIL_QUALITY = 50
 
 @contextmanager
 def opened_image(file: int, part: Part | None = None) -> Iterator[Image.Image | None]:
-    """Yield an image whose header was read, None for a file that is no image.
+    """Yield an image whose header was read, None for a file that is not an image.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ _JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
 _HEAD_BYTES = 1024
 _LEAST_SEGMENTS = 16
 _BYTES_A_SEGMENT = 4096
-"""A file of fewer bytes for each further segment is no recording, and its records would cost far more than it did."""
+"""A file of fewer bytes for each further segment is no real recording, and its records would cost far more than it."""
 
 
 def scan(file: int, sampling: Sampling) -> MediaInfo:

@@ -34,7 +34,7 @@ class Envelope(NamedTuple):
 
 
 def bounce_of(envelope: Envelope, addresses: ReturnAddress, at: datetime) -> Delivery | None:
-    """Return the answer of a mail, None if it is no bounce of a notice of ours, or none that is final.
+    """Return the answer of a mail, None if it is not a bounce of a notice of ours, or none that is final.
 
     A report names its takedown by the address it comes to, or by the references of the mail it returns. A mail of
     another form is a bounce if it comes to such an address without a sender, and is no automatic reply.

@@ -53,7 +53,7 @@ class BounceListener:
         answer = await asyncio.to_thread(bounce_of, mail, self._addresses, datetime.now(UTC))
         if answer is None:
             metrics.ANSWERS.labels("bounce", "ignored").inc()
-            log.info("mail ignored: it is no bounce of a notice")
+            log.info("mail ignored: it is not a bounce of a notice")
             return "250 OK"
         try:
             await self._write(answer)

@@ -94,5 +94,5 @@ def _path(url: str) -> str:
 
 def _no_post(url: str) -> NotSentError:
     return NotSentError(
-        Answer("refused", url[:2000], error="no_bluesky_post", detail="the address is no post of Bluesky")
+        Answer("refused", url[:2000], error="no_bluesky_post", detail="the address is not a Bluesky post")
     )

@@ -40,7 +40,7 @@ class RequestSigner:
         except (ValueError, TypeError, UnsupportedAlgorithm):
             key = None
         if not isinstance(key, RSAPrivateKey):
-            raise UsageError(f"the secret {name} is no RSA private key in PEM without a passphrase") from None
+            raise UsageError(f"the secret {name} is not an RSA private key in PEM without a passphrase") from None
         self._key = key
         self._key_id = f"{actor}#main-key"
 

@@ -25,7 +25,7 @@ def return_address(settings: DeliverySettings) -> "ReturnAddress":
     """
     name, _, domain = parseaddr(settings.mail_from)[1].rpartition("@")
     if not name or not domain:
-        raise UsageError("JIKIMI_DELIVERY_MAIL_FROM is no mail address")
+        raise UsageError("JIKIMI_DELIVERY_MAIL_FROM is not a mail address")
     if len(name) > _MAX_NAME:
         raise UsageError(f"JIKIMI_DELIVERY_MAIL_FROM may have {_MAX_NAME} characters before the @: bounces add an id")
     return ReturnAddress(settings.mail_from, settings.bounce_key.get_secret_value().encode())

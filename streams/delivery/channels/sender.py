@@ -133,7 +133,7 @@ class Sender:
         )
 
     def refusal(self, reply: Reply) -> Answer:
-        """Return the answer of a reply that is no success: refused where the notice is at fault, failed otherwise."""
+        """Return the answer of a failed request: refused where the notice is at fault, failed otherwise."""
         error, detail = _named_error(reply)
         return Answer(
             outcome="refused" if reply.status in _REFUSALS else "failed",

@@ -157,4 +157,4 @@ def open_pack(path: Path) -> PackReader:
     try:
         return FolderReader(path) if path.is_dir() else ZipReader(path)
     except (OSError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path} is no evidence pack: {error}") from error
+        raise UsageError(f"{path} is not an evidence pack: {error}") from error

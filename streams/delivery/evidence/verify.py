@@ -68,7 +68,7 @@ def _public_key(pack: PackReader, key_file: Path | None) -> tuple[bytes, str]:
         try:
             fingerprint(pem := key_file.read_bytes())
         except (OSError, ValueError) as error:
-            raise UsageError(f"{key_file} is no public key: {error}") from error
+            raise UsageError(f"{key_file} is not a public key: {error}") from error
         return pem, ""
     try:
         fingerprint(pem := pack.read(pack_file.PUBLIC_KEY))
@@ -105,7 +105,7 @@ def _manifest(pack: PackReader, statement: dict[str, str]) -> tuple[dict[str, st
         faults.append(f"{pack_file.MANIFEST}: changed since it was signed")
     lines = [_LINE.fullmatch(line) for line in content.decode(errors="replace").splitlines()]
     if None in lines:
-        faults.append(f"{pack_file.MANIFEST}: a line is no SHA-256 and path")
+        faults.append(f"{pack_file.MANIFEST}: a line is not a SHA-256 and a path")
     return {line[2]: line[1] for line in lines if line}, faults
 
 

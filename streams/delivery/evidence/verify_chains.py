@@ -57,7 +57,7 @@ def verify_chains(chains: IO[bytes], events: IO[bytes]) -> Iterator[Finding]:
         if group is not None:
             yield f"takedown {group[0]}: added, data/chains.jsonl does not have it", True
     except msgspec.MsgspecError as error:
-        yield f"data/events.jsonl, data/chains.jsonl: a line is no event and no chain: {error}", True
+        yield f"data/events.jsonl, data/chains.jsonl: a line is neither an event nor a chain: {error}", True
 
 
 def _events(file: IO[bytes]) -> Iterator[_Read]:

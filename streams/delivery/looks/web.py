@@ -98,7 +98,7 @@ def _by_status(reply: Reply, is_redirected: bool) -> Finding | None:
 
 
 def _by_type(reply: Reply) -> Finding | None:
-    """Return the finding of an answer that is no page, and of which nothing was read."""
+    """Return the finding of an answer that is not a page, and of which nothing was read."""
     kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind.startswith(("video/", "audio/", "image/")) or kind == "application/octet-stream":
         return found(_METHOD, reply, "present", detail=f"the address serves {kind}")

@@ -59,7 +59,7 @@ def _problems(filer: FilerSettings, case: OpenCase, laws: Sequence[Law], kind: C
     if not filer.email.strip():
         yield f"the filer's e-mail is required {basis}: set JIKIMI_FILER_EMAIL"
     if not _MAIL.fullmatch(filer.email.strip()):
-        yield f"{filer.email!r} is no e-mail address: set JIKIMI_FILER_EMAIL"
+        yield f"{filer.email!r} is not an e-mail address: set JIKIMI_FILER_EMAIL"
     if uses_korean_form(laws, kind) and not filer.phone.strip():
         yield "the filer's telephone number is asked for by the form of KR_TBA22_5: set JIKIMI_FILER_PHONE"
     if filer.role in _CLAIMS_A_STATUS and not (filer.authority.strip() or case.authority.strip()):

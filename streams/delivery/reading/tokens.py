@@ -33,7 +33,7 @@ class PlatformTokens:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or (platform := self._platforms.get(_digest(token.strip()))) is None:
             raise NotAuthorizedException(
-                "the token is no platform's: the `reader_secret` of its entry in JIKIMI_DELIVERY_PLATFORMS names it",
+                "unknown token: the `reader_secret` of a platform in JIKIMI_DELIVERY_PLATFORMS names it",
                 headers={"WWW-Authenticate": "Bearer"},
             )
         return platform

@@ -128,7 +128,7 @@ class Resolver:
         return found
 
     async def _fetch(self, address: str) -> tuple[bytes | None, str]:
-        """Return the beginning of a page, None for what is no page, and its address after redirects."""
+        """Return the beginning of a page, None for what is not a page, and its address after redirects."""
         body, located = bytearray(), [address]
         chunks = self._source.read(address, lambda _: None, located=located.append)
         async with aclosing(chunks):

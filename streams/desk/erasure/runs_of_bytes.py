@@ -12,7 +12,7 @@ from schemas.messages import Reference
 RUN_BYTES = 32
 """A copy of twice as many bytes of a vector holds at least one run, wherever it begins and ends."""
 _LEAST_DISTINCT = 8
-"""A run with fewer distinct bytes, as silence and black pictures have, is no trace of anybody."""
+"""A run with fewer distinct bytes, as silence and black pictures have, is not a trace of anybody."""
 _MAX_RUNS = 200_000
 """About 20 MB. Beyond it every second run is searched for, then every fourth: a copied descriptor has many."""
 _SLICE_BYTES = 1 << 20

@@ -95,4 +95,4 @@ def _webhook(secret: str) -> Webhook:
     try:
         return Webhook(secret)
     except (EmptyWebhookSecretError, binascii.Error) as error:
-        raise UsageError("JIKIMI_HOOK_SECRET is no secret: expected whsec_ and 24 to 64 bytes in base64") from error
+        raise UsageError("JIKIMI_HOOK_SECRET is malformed: expected whsec_ and 24 to 64 bytes in base64") from error

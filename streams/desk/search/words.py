@@ -80,7 +80,7 @@ class SearchStates:
         replace_file(self._file, msgspec.json.encode(states))
 
     def read(self) -> Sequence[PlatformState]:
-        """Return all states; none where there is no file, or a broken one."""
+        """Return all states; none where there is not a file, or a broken one."""
         try:
             return msgspec.json.decode(self._file.read_bytes(), type=list[PlatformState])
         except (OSError, msgspec.DecodeError):

@@ -73,7 +73,7 @@ def signal_of(kind: SignalKind, text: str, line: int) -> Signal:
     digits = text.strip().lower()
     if len(digits) != _DIGITS[kind] or not _HEX.fullmatch(digits):
         shown = digits if len(digits) <= _DIGITS["pdq"] else f"{digits[: _DIGITS['pdq']]}…"
-        raise ListError(line, f"{shown!r} is no {kind.upper()}, which has {_DIGITS[kind]} hexadecimal digits")
+        raise ListError(line, f"{shown!r} is not a {kind.upper()}, which has {_DIGITS[kind]} hexadecimal digits")
     return Signal(kind, bytes.fromhex(digits))
 
 

@@ -22,7 +22,7 @@ def read(content: bytes, skipped: Skipped) -> Iterator[tuple[int, Change]]:
             skipped[name] += 1
             continue
         if name not in NAMES:
-            raise ListError(line, f"{name[:40]!r} is no kind of signal, which are {', '.join(NAMES)}")
+            raise ListError(line, f"{name[:40]!r} is not a kind of signal; these are {', '.join(NAMES)}")
         signal = signal_of(NAMES[name], value, line)
         yield (
             line,

@@ -51,7 +51,7 @@ class Hasher:
             return await self.of_file(path)
 
     async def of_file(self, path: Path) -> Hashes:
-        """Return the hashes of a file; raises a `RecordError` if it is no medium."""
+        """Return the hashes of a file; raises a `RecordError` if it is not a medium."""
         info = await self._decoder.scan(path)
         if info.kind != "image":
             with path.open("rb") as file:

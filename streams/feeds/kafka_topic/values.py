@@ -141,7 +141,7 @@ def _links(document: Any, path: str, notes: Notes) -> Iterator[Medium]:  # noqa:
 
 
 def _is_odd(item: Any, spec: Spec) -> bool:  # noqa: ANN401 - JSON
-    """Return whether something that is no text is where a link is expected."""
+    """Return whether something that is not a text is where a link is expected."""
     path = spec if isinstance(spec, str) else spec.path
     found = None if path is None else find(item, path)
     return found is not None and not isinstance(found, str)

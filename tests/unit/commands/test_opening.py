@@ -22,7 +22,7 @@ def test_in_a_pipe_warnings_are_printed_and_the_case_opens(
 
 
 def test_in_a_pipe_a_severe_concern_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UsageError, match=r"the file is truncated; --yes opens it all the same"):
+    with pytest.raises(UsageError, match=r"the file is truncated; --yes opens it anyway"):
         decide([MILD, SEVERE], yes=False, is_terminal=False)
     assert not capsys.readouterr().err
 

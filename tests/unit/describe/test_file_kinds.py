@@ -13,7 +13,7 @@ from streams.describe.file_kinds import no_medium
         (b"PK\x03\x04\x14\x00", "but a ZIP archive"),
         (b"  <!DOCTYPE html><html>", "but a web page: save the video itself"),
         ("안녕하세요, a letter".encode() * 400, "but text"),
-        (b"\x00\x01\x02random" * 9, "this is no picture, video or sound that can be read: why"),
+        (b"\x00\x01\x02random" * 9, "this is not a picture, video or sound that can be read: why"),
         (b"\xff\xfe\xfd" * 2000, "that can be read: why"),
     ],
 )

@@ -25,7 +25,9 @@ def test_partitions_that_no_member_holds_are_wrong_and_named() -> None:
 
 def test_members_that_are_no_workers_are_wrong_and_named_first() -> None:
     found = reading("decode", Consumers("g", 1, POSTS, ["report at /10.0.0.9", "kcat at /10.0.0.8"]), POSTS)
-    assert_finding(found, "wrong", "2 members of group g are no workers", "report at /10.0.0.9, kcat", "a group of its")
+    assert_finding(
+        found, "wrong", "2 members of group g are not workers", "report at /10.0.0.9, kcat", "a group of its"
+    )
 
 
 def test_a_stage_that_reads_everything_is_ok() -> None:

@@ -44,9 +44,9 @@ def test_a_video_is_compared_with_files_of_others(tmp_path: Path) -> None:
 def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
     still = image(tmp_path / "a.png")
     assert tmk_of_file(SETTINGS, still) is None
-    with pytest.raises(UsageError, match="no file"):
+    with pytest.raises(UsageError, match="not a file"):
         tmk_of_file(SETTINGS, tmp_path / "absent.mp4")
-    with pytest.raises(UsageError, match="no TMK"):
+    with pytest.raises(UsageError, match="not a TMK"):
         read_tmk_file(still)
     with pytest.raises(UsageError, match="No such file"):
         read_tmk_file(tmp_path / "absent.tmk")

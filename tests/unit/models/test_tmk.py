@@ -100,5 +100,5 @@ def test_a_broken_file_is_refused(made_clips: dict[str, Tmk], at: int, value: by
 
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_file_of_another_size_is_refused(made_clips: dict[str, Tmk], change: int) -> None:
-    with pytest.raises(ValueError, match="bytes are no TMK"):
+    with pytest.raises(ValueError, match="bytes are not a TMK"):
         read_tmk((tmk_bytes(made_clips["a"]) + b"\0")[: FILE_BYTES + change])

@@ -86,6 +86,6 @@ async def test_a_malformed_address_is_refused(url: str) -> None:
 @pytest.mark.parametrize("pem", ["no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"])
 def test_a_wrong_key_is_one_line_without_the_key(pem: str) -> None:
     entry = ActivityPubChannel(kind="activitypub", actor=ACTOR, secret="mine")
-    with pytest.raises(UsageError, match="the secret mine is no RSA private key") as error:
+    with pytest.raises(UsageError, match="the secret mine is not an RSA private key") as error:
         make_channel(entry, settings(secrets={"mine": pem}), renderer=Text())
     assert "AAAA" not in repr(error.value)

@@ -177,7 +177,7 @@ def test_a_file_of_garbage_is_a_fault_and_no_crash(copy: Path, path: str, conten
 def test_what_is_no_pack_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "no.zip").write_bytes(b"nothing")
     for path in (tmp_path / "no.zip", tmp_path / "missing"):
-        with pytest.raises(UsageError, match="is no evidence pack"):
+        with pytest.raises(UsageError, match="is not an evidence pack"):
             verify_pack(path)
 
 
