@@ -82,7 +82,7 @@ def _rendered(
 ) -> Material:
     """Render rooms, some of them without a reference; each recording has sentences of its own while there are some."""
     photographs = _files(sources.photographs, _PICTURES)
-    speech = [stretch.path for stretch in sounds(sources.speech, plan.seconds)][SPEECH_OVER_COPIES:]
+    speech = _sentences(sources, plan)
     planned: dict[str, list[Recording]] = {"reference": [], "look-alike": [], "other": []}
     registered = (plan.recordings + 1) // 2
     for number in range(plan.rooms + _n_other_rooms(sources, plan)):
@@ -96,6 +96,12 @@ def _rendered(
     made = {kind: list(pool.map(make_recording, group)) for kind, group in planned.items()}
     kinds = {path: "room" for group in made.values() for path in group}
     return Material(made["reference"], made["look-alike"], made["other"], kinds)
+
+
+def _sentences(sources: Sources, plan: SetPlan) -> list[Path]:
+    """Return the files of speech for rooms, in no order: neighbours in a folder of prompts often share their words."""
+    found = [stretch.path for stretch in sounds(sources.speech, plan.seconds)][SPEECH_OVER_COPIES:]
+    return [found[index] for index in np.random.default_rng([plan.seed, 1]).permutation(len(found))]
 
 
 def _n_other_rooms(sources: Sources, plan: SetPlan) -> int:

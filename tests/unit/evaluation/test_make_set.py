@@ -56,6 +56,7 @@ def test_no_two_recordings_share_a_sentence(tmp_path: Path, monkeypatch: pytest.
     said = [path for each in rendered for path in each.speech]
     assert len(said) == len(set(said)) == 10
     assert not {each.path for each in spoken[:SPEECH_OVER_COPIES]} & set(said)
+    assert said != sorted(said)  # neighbours in a folder share their words
 
 
 def test_a_set_without_footage_and_rooms_is_refused(tmp_path: Path) -> None:

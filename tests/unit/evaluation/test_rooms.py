@@ -1,4 +1,4 @@
-from itertools import islice
+from itertools import combinations, islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,10 @@ from streams.evaluation.rooms.background import HEIGHT, WIDTH
 from streams.evaluation.rooms.recording import Recording, make_recording, record, room
 
 SECONDS = 3.0
+WIDTH_OF_STRETCH = 4000
+"""Samples of half a second at 8 kHz."""
+
+type Samples = npt.NDArray[np.float64]
 
 
 def pictures(seed: int, number: int, every: int = 12) -> list[Picture]:
@@ -56,3 +60,42 @@ def test_a_recording_is_written_with_a_photograph_as_its_room(tmp_path: Path) ->
     clip = read_clip(target)
     assert next(clip.pictures).shape == (HEIGHT, WIDTH, 3)
     assert clip.pcm.any()
+
+
+def likeness(one: Samples, other: Samples) -> float:
+    """Return the largest correlation of any half second of a sound with any of another."""
+    size = 1 << (other.size + WIDTH_OF_STRETCH).bit_length()
+    spectrum, total = np.fft.rfft(other, size), np.cumsum(np.r_[0.0, other**2])
+    energy = np.sqrt(total[WIDTH_OF_STRETCH:] - total[:-WIDTH_OF_STRETCH])
+    most = 0.0
+    for start in range(0, one.size - WIDTH_OF_STRETCH, WIDTH_OF_STRETCH // 2):
+        stretch = one[start : start + WIDTH_OF_STRETCH]
+        products = np.fft.irfft(np.conj(np.fft.rfft(stretch, size)) * spectrum, size)[: energy.size]
+        most = max(most, float((products / (np.linalg.norm(stretch) * energy)).max()))
+    return most
+
+
+def sound(seed: int, number: int) -> Samples:
+    """Return the sound of a recording at 8 kHz."""
+    pcm = record(room(seed), seed, number, 8.0).pcm.astype(np.float64)
+    return np.asarray(pcm.reshape(-1, RATE_HZ // 8000).mean(axis=1))
+
+
+@pytest.mark.parametrize("seed", [2, 7])
+def test_no_two_recordings_of_a_room_share_a_stretch_of_sound(seed: int) -> None:
+    sounds = [sound(seed, number) for number in range(4)]
+    assert max(likeness(one, other) for one, other in combinations(sounds, 2)) < 0.5
+    noise = np.random.default_rng(1).normal(0, 0.5 * sounds[0].std(), sounds[0].size)
+    assert likeness(sounds[0] + noise, sounds[0]) > 0.8  # as a copy does
+
+
+def test_recordings_of_a_room_share_the_spectrum_of_its_tone() -> None:
+    def tone(seed: int, number: int) -> Samples:
+        """Return the level of 20 bands from 100 to 4,000 Hz between steps."""
+        power = np.abs(np.fft.rfft(sound(seed, number).reshape(-1, 800))) ** 2
+        edges = np.geomspace(10, 400, 21).astype(int)
+        bands = [power[:, low:high].mean(axis=1) for low, high in pairwise(edges)]
+        return np.log(np.percentile(bands, 20, axis=1))
+
+    here, again, elsewhere = tone(7, 0), tone(7, 1), tone(8, 0)
+    assert (here - again).std() < 0.5 * (here - elsewhere).std()
