@@ -16,7 +16,7 @@ _SCENE = 0.75
 _ROOM = 0.7
 """Score of pictures from which they show the reference's room, and hardly contradict its recording."""
 _SOUND_OF_ROOM_NATS = 36.0
-"""Evidence of a sound that another recording of the room may share, as of like words of one voice; the highest measured is 35.2."""
+"""Evidence of a sound of another recording of the room, as of like words of one voice; the highest measured is 35.6."""
 _SUBJECTS = {"visual": "pictures match", "audio": "sound matches"}
 
 
