@@ -72,7 +72,7 @@ class Archive(Protocol):
     def expire(self, first: Callable[[int], int]) -> int:
         """Delete what its topic no longer retains, and return the number of slices deleted.
 
-        Deletes at most a few slices at a time: 0 means that nothing is left to delete.
+        Deletes at most a few slices at a time: 0 means that nothing is left, or that slices are compacted now.
 
         Parameters
         ----------
@@ -83,7 +83,7 @@ class Archive(Protocol):
     def compact(self) -> int:
         """Make codes of the rows of full slices, and return the number of slices that became one; takes seconds.
 
-        Adds go on meanwhile. 0 means that nothing is left to compact.
+        Adds and searches go on meanwhile. 0 means that nothing is left to compact, or that another thread does.
         """
 
     def search(self, reference: Reference, partitions: Collection[int], rule: CandidateRule) -> set[Hit]:

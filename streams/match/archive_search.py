@@ -75,6 +75,7 @@ class ArchiveSearch:
         self._turns = count()
         self._report = SearchReport(list_progress or ListProgress())
         self._next_expiry_s = 0.0
+        self._compaction: asyncio.Future[int] | None = None
         self._erased_for: Callable[[], ReferenceIndex | None] = lambda: None
 
     async def run(self) -> None:
@@ -96,8 +97,15 @@ class ArchiveSearch:
         await self._expire()
         await self._erase_removed()
         await self._search_new(owned & self._catch_up.done)
-        # Afterwards: a new victim does not wait for it.
-        await asyncio.to_thread(self._archive.compact)
+        self._compact()
+
+    def _compact(self) -> None:
+        """Have a thread make codes, unless one still does: a new victim does not wait for it. Raises its error."""
+        if self._compaction is not None:
+            if not self._compaction.done():
+                return
+            self._compaction.result()
+        self._compaction = asyncio.get_running_loop().run_in_executor(None, self._archive.compact)
 
     async def _expire(self) -> None:
         """Delete what the topic no longer retains, a few slices at a time: searches go on in between."""

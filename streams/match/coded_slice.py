@@ -1,7 +1,8 @@
-"""Slices of the archive as codes: 48 bytes a row of pictures, 32 of sound, trained on the rows that they code.
+"""Slices of the archive as codes: 48 bytes a row of pictures, 32 of sound, in lists of rows that resemble each other.
 
 A search of codes estimates cosines. It finds the segments worth a comparison with the exact rows, which the topic of
-descriptors has.
+descriptors has. It compares each row of a piece with those of the nearest lists. So the fewer and larger the slices,
+the fewer of the rows are compared, and slices of the same codes are merged.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,34 +13,37 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.match.archive import NearPairs
+from streams.match.archive_codes import ArchiveCodes, Lists
 from streams.match.normalisation import Rows
 from streams.match.packed_slices import PackedSlice
-from streams.match.row_codes import CodeArrays, Codes, Numbers
+from streams.match.row_codes import Numbers, of_length_one
 from streams.match.row_index import Hits
-from streams.match.shortlist import thinning
 
-_DIMENSIONS = 192
-"""Dimensions of the codes: with 128, unrelated pictures resemble each other enough to be read by the thousand."""
 _FEWEST = 8
 """Rows of one segment's sound, up to which each has a code."""
-_FEWEST_TRAINED = 256
+_LIST_ROWS, _SAMPLES = 256, 32
+"""Least mean rows of a list, and rows that place one list's centroid."""
+_ROUNDS, _SEED = 5, 1
+"""Of k-means."""
 _UNIT_S, _MOST_UNITS = 0.002, 0xFFFF
 """Unit of the times that are kept, from the first of their segment; two minutes at most."""
 
 
 class CodedSlice(NamedTuple):
-    """Content of a coded slice; the rows are in the order of the engine's lists.
+    """Content of a coded slice; the rows are in the order of the lists.
 
     Attributes
     ----------
     first
         int64 (1,): number of the first slice that became part of this one, which has the number of the last.
-    projection, quantiser, scale
-        See `CodeArrays`.
+    codes
+        int64 (2,): week and number of the slice that its codes were trained on.
+    centroids
+        float16 (l, w): of the lists.
     sizes
         int64 (l,): rows of each list.
-    codes
-        uint8: the blocks of all lists, one after the other.
+    blocks
+        uint8: the codes of all lists, one list after the other, as the engine compares them.
     record
         int32 (n,): of each row its record.
     times
@@ -49,17 +53,16 @@ class CodedSlice(NamedTuple):
     n_times
         int32 (m,): distinct times of each record.
     digests
-        uint64 (k,): the last eight bytes of each digest.
+        uint64 (k,): the last eight bytes of each digest, ascending.
     owner
         int32 (k,): of each digest its record.
     """
 
     first: Numbers
-    projection: npt.NDArray[np.float16]
-    quantiser: npt.NDArray[np.uint8]
-    scale: Rows
+    codes: Numbers
+    centroids: npt.NDArray[np.float16]
     sizes: Numbers
-    codes: npt.NDArray[np.uint8]
+    blocks: npt.NDArray[np.uint8]
     record: npt.NDArray[np.int32]
     times: npt.NDArray[np.uint16]
     hits: Numbers
@@ -68,28 +71,65 @@ class CodedSlice(NamedTuple):
     owner: npt.NDArray[np.int32]
 
     @classmethod
-    def of(cls, slices: Sequence[PackedSlice], first: int, *, thinned: bool) -> Self:
-        """Return the coded rows of several slices; takes seconds.
+    def of(
+        cls, exact: PackedSlice, codes: ArchiveCodes, trained_on: tuple[int, int], first: int, *, thinned: bool
+    ) -> Self:
+        """Return the coded rows of a slice, or of several as one; takes a second.
 
         Parameters
         ----------
+        trained_on
+            Week and number of the slice that the codes were trained on.
         first
-            Number of the first of them.
+            Number of the first slice.
         thinned
             Whether every second row of a segment is enough, as of sound, whose windows overlap.
         """
-        exact = PackedSlice.joined(slices)
-        kept = _kept(exact, thinned=thinned)
-        rows = exact.rows[kept].astype(np.float32) * exact.scales[kept, None]
-        sample = np.random.default_rng(0).permutation(max(len(rows), _FEWEST_TRAINED)) % len(rows)
-        arrays = Codes.train(rows[sample], len(rows), _DIMENSIONS).arrays()
-        sizes, codes, order = _coded(Codes.of(arrays), rows)
-        record, times = exact.record[kept][order], _units(exact)[kept][order]
+        kept = kept_rows(exact, thinned=thinned)
+        rows = codes.projected(exact.vectors(kept))
+        lists = codes.lists(_centroids(rows, len(rows)))
+        lists.add_with_ids(rows, np.arange(len(rows)))
         n_times = np.zeros(len(exact.hits), np.int32)
         n_times[exact.record] = exact.n_times
         digests = _ends(bytes.fromhex(digest.decode()) for digest in exact.digests.tolist())
+        return cls._of_lists(
+            lists,
+            (exact.record[kept], _units(exact)[kept]),
+            (exact.hits, n_times, digests, exact.owner),
+            (np.array([first], np.int64), np.array(trained_on, np.int64)),
+        )
+
+    @classmethod
+    def merged(cls, parts: Sequence[Self], codes: ArchiveCodes) -> Self:
+        """Return several slices of the same codes as one, in their order; takes seconds.
+
+        The rows of one part at a time are decoded, which bounds the memory.
+        """
+        n_rows = sum(part.n_rows for part in parts)
+        lists = codes.lists(_centroids(_sample(parts, codes, n_rows), n_rows))
+        for part in parts:
+            lists.add_with_ids(of_length_one(part.decoded(codes)), lists.ntotal + np.arange(part.n_rows))
+        before = np.cumsum([0, *(len(part.hits) for part in parts[:-1])]).astype(np.int32)
+        numbered = list(zip(parts, before, strict=True))
+        return cls._of_lists(
+            lists,
+            _joined([(part.record + at, part.times) for part, at in numbered]),
+            _joined([(part.hits, part.n_times, part.digests, part.owner + at) for part, at in numbered]),
+            (parts[0].first, parts[0].codes),
+        )
+
+    @classmethod
+    def _of_lists(
+        cls, lists: Lists, of_rows: Sequence[Any], of_records: Sequence[Any], of_slice: tuple[Numbers, Numbers]
+    ) -> Self:
+        sizes, blocks, order = _exported(lists)
+        centroids = lists.quantizer.reconstruct_n(0, lists.nlist).astype(np.float16)
+        record, times = (column[order] for column in of_rows)
+        hits, n_times, digests, owner = of_records
+        by_digest = np.argsort(digests, kind="stable")
+        first, codes = of_slice
         return cls(
-            np.array([first], np.int64), *arrays, sizes, codes, record, times, exact.hits, n_times, digests, exact.owner
+            first, codes, centroids, sizes, blocks, record, times, hits, n_times, digests[by_digest], owner[by_digest]
         )
 
     @property
@@ -97,51 +137,66 @@ class CodedSlice(NamedTuple):
         """Number of coded rows."""
         return len(self.record)
 
-    def pairs(self, piece: Rows, times_s: npt.NDArray[np.float64], floor: float, share: float) -> NearPairs:
+    @property
+    def trained_on(self) -> tuple[int, int]:
+        """Week and number of the slice that the codes were trained on."""
+        week, number = self.codes.tolist()
+        return week, number
+
+    def pairs(
+        self, codes: ArchiveCodes, projected: Rows, times_s: npt.NDArray[np.float64], floor: float, share: float
+    ) -> NearPairs:
         """Return the pairs of a row of a piece and one of a record from an estimated cosine on.
 
         Parameters
         ----------
-        piece
-            Rows of a reference, shape (n, d).
+        codes
+            Of this slice.
+        projected
+            Rows of a reference in their dimensions, shape (n, w).
         times_s
             Their times.
         floor
             The estimated cosine.
         share
-            Of the codes to compare with each row, the nearest first.
+            Of the lists to compare with each row, the nearest first.
         """
-        step = thinning(len(piece))
-        codes = Codes.of(CodeArrays(self.projection, self.quantiser, self.scale))
-        index = self._index(codes)
-        index.nprobe = int(np.ceil(share * codes.n_lists))
-        found = index.range_search(codes.projected(piece[::step]), codes.product(floor))
-        return NearPairs(self._hits(codes, *found), times_s[::step], self.n_times)
+        lists = codes.lists(self.centroids.astype(np.float32))
+        lists.nprobe = int(np.ceil(share * lists.nlist))
+        self._fill(lists, np.unique(lists.quantizer.search(projected, lists.nprobe)[1]))
+        ends, products, rows = lists.range_search(projected, codes.product(floor))
+        row = np.repeat(np.arange(len(projected)), np.diff(ends.astype(np.int64)))
+        time_s = self.times[rows].astype(np.float64) * _UNIT_S
+        hits = Hits(row, self.record[rows].astype(np.int64), codes.cosine(products), time_s, time_s)
+        return NearPairs(hits, times_s, self.n_times)
 
     def named(self, digests: Iterable[bytes]) -> npt.NDArray[np.intp]:
         """Return the records with a digest that ends as one of these."""
-        return np.unique(self.owner[np.isin(self.digests, _ends(digests))]).astype(np.intp)
+        ends = np.unique(_ends(digests))
+        starts, stops = (np.searchsorted(self.digests, ends, side) for side in ("left", "right"))
+        owners = [self.owner[start:stop] for start, stop in zip(starts, stops, strict=True)]
+        return np.unique(np.concatenate([np.zeros(0, np.int32), *owners])).astype(np.intp)
 
-    def _hits(self, codes: Codes, counts: Numbers, products: Rows, rows: Numbers) -> Hits:
-        ends = counts.astype(np.int64)
-        row = np.repeat(np.arange(len(ends) - 1), ends[1:] - ends[:-1])
-        time_s = self.times[rows].astype(np.float64) * _UNIT_S
-        return Hits(row, self.record[rows].astype(np.int64), codes.cosine(products), time_s, time_s)
+    def decoded(self, codes: ArchiveCodes) -> Rows:
+        """Return what the codes of the rows stand for, shape (n, w)."""
+        lists = codes.lists(self.centroids.astype(np.float32))
+        self._fill(lists, np.arange(lists.nlist))
+        rows: Rows = lists.reconstruct_n(0, self.n_rows)
+        return rows
 
-    def _index(self, codes: Codes) -> Any:  # noqa: ANN401 - the package has no types
-        faiss.omp_set_num_threads(1)  # of this thread: slices are searched in many threads already
-        index = codes.empty()
-        lists = faiss.downcast_InvertedLists(index.invlists)
-        ids, row, at = np.arange(self.n_rows), 0, 0
-        for number, size in enumerate(self.sizes.tolist()):
-            if size:
-                lists.add_entries(number, size, faiss.swig_ptr(ids[row:]), faiss.swig_ptr(self.codes[at:]))
-            row, at = row + size, at + _n_bytes(lists, size)
-        index.ntotal = row
-        return index
+    def _fill(self, lists: Lists, wanted: Numbers) -> None:
+        """Add the rows of these lists; what is not wanted is not read."""
+        inside = faiss.downcast_InvertedLists(lists.invlists)
+        row_ends, block_ends = np.cumsum(self.sizes), np.cumsum(_n_bytes(inside, self.sizes))
+        for number in wanted.tolist():
+            if size := int(self.sizes[number]):
+                ids = np.arange(row_ends[number] - size, row_ends[number])
+                block = np.ascontiguousarray(self.blocks[block_ends[number] - _n_bytes(inside, size) :])
+                inside.add_entries(number, size, faiss.swig_ptr(ids), faiss.swig_ptr(block))
+        lists.ntotal = self.n_rows
 
 
-def _kept(exact: PackedSlice, *, thinned: bool) -> npt.NDArray[np.intp]:
+def kept_rows(exact: PackedSlice, *, thinned: bool) -> npt.NDArray[np.intp]:
     """Return the rows that get a code; rows without a vector have digests only."""
     is_kept = exact.scales > 0
     if thinned:
@@ -161,20 +216,47 @@ def _places(record: npt.NDArray[np.int32], times_s: npt.NDArray[np.float64]) -> 
     return place, total
 
 
-def _coded(codes: Codes, rows: Rows) -> tuple[Numbers, npt.NDArray[np.uint8], Numbers]:
-    """Return the rows of each list, the lists' blocks, and the rows in the order of the lists."""
-    index = codes.empty()
-    index.add_with_ids(codes.projected(rows), np.arange(len(rows)))
-    lists = faiss.downcast_InvertedLists(index.invlists)
-    sizes = [lists.list_size(number) for number in range(codes.n_lists)]
-    filled = [number for number, size in enumerate(sizes) if size]
-    blocks = [faiss.rev_swig_ptr(lists.get_codes(one), _n_bytes(lists, sizes[one])).copy() for one in filled]
-    order = [faiss.rev_swig_ptr(lists.get_ids(one), sizes[one]).copy() for one in filled]
-    return np.array(sizes, np.int64), np.concatenate(blocks), np.concatenate(order)
+def _n_lists(n_rows: int) -> int:
+    """Return the number of lists: about the root of the number of rows, and 1 of few."""
+    return int(max(1, min(2 ** round(np.log2(max(1, n_rows)) / 2), n_rows // _LIST_ROWS)))
 
 
-def _n_bytes(lists: Any, size: int) -> int:  # noqa: ANN401 - the package has no types
-    return int(-(-size // lists.n_per_block) * lists.block_size)
+def _sample(parts: Sequence[CodedSlice], codes: ArchiveCodes, n_rows: int) -> Rows:
+    """Return enough of the rows, decoded and drawn at random, to place the lists of all."""
+    share = min(1.0, _SAMPLES * _n_lists(n_rows) / n_rows)
+    random = np.random.default_rng(0)
+    return np.concatenate([part.decoded(codes)[random.random(part.n_rows) <= share] for part in parts])
+
+
+def _joined(parts: Sequence[tuple[npt.NDArray[Any], ...]]) -> list[npt.NDArray[Any]]:
+    """Return the columns of all parts."""
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def _centroids(sample: Rows, n_rows: int) -> Rows:
+    """Return centroids of the lists of so many rows, shape (n lists, w), rounded as a file has them."""
+    n_lists = min(_n_lists(n_rows), len(sample))
+    some = np.random.default_rng(0).permutation(len(sample))[: _SAMPLES * n_lists]
+    found = faiss.Kmeans(sample.shape[1], n_lists, niter=_ROUNDS, spherical=True, seed=_SEED, min_points_per_centroid=1)
+    found.train(of_length_one(sample[some]))
+    assert found.centroids is not None
+    rounded: Rows = found.centroids.astype(np.float16).astype(np.float32)
+    return rounded
+
+
+def _exported(lists: Lists) -> tuple[Numbers, npt.NDArray[np.uint8], Numbers]:
+    """Return the number of rows of each list, the lists' blocks, and the rows in the order of the lists."""
+    inside = faiss.downcast_InvertedLists(lists.invlists)
+    sizes = np.array([inside.list_size(number) for number in range(lists.nlist)], np.int64)
+    filled = [(number, size) for number, size in enumerate(sizes.tolist()) if size]
+    blocks = [faiss.rev_swig_ptr(inside.get_codes(one), int(_n_bytes(inside, size))).copy() for one, size in filled]
+    order = [faiss.rev_swig_ptr(inside.get_ids(one), size).copy() for one, size in filled]
+    return sizes, np.concatenate(blocks), np.concatenate(order)
+
+
+def _n_bytes(lists: Any, size: Any) -> Any:  # noqa: ANN401 - the package has no types
+    """Return the bytes of lists of so many rows."""
+    return -(-size // lists.n_per_block) * lists.block_size
 
 
 def _units(exact: PackedSlice) -> npt.NDArray[np.uint16]:

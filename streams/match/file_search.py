@@ -13,23 +13,32 @@ from models.text.terms import bare
 from schemas.matrix import unpack
 from schemas.messages import Reference
 from streams.match.archive import CandidateRule, Hit, NearPairs
+from streams.match.archive_codes import ArchiveCodes
 from streams.match.coded_slice import CodedSlice
 from streams.match.normalisation import Rows
 from streams.match.packed_slices import PackedSlice
 from streams.match.row_index import Hits
-from streams.match.shortlist import MOST_ROWS
-from streams.match.slice_files import CODED_ROWS, SliceFiles
+from streams.match.shortlist import thinning
+from streams.match.slice_files import SliceFiles
 from streams.match.slices import Slice
 
-_COMPARED = 1_000_000_000
-"""Pairs of a code and a row of a piece that one search compares, some seconds of one core.
+_COMPARED = 250_000_000
+"""Pairs of a code and a row of a piece that one search compares, about a second of one core.
 
 Of more codes each row is compared with those of the lists that it is nearest to, but not with fewer than the share
 below, so a search takes longer from there on.
 """
-_LEAST_SHARE = 0.125
+_LEAST_SHARE = 1 / 32
 _TOGETHER = 16
 """Coded slices of which the evidence is computed together: of each alone it would take longer than the codes."""
+
+
+class _Coded(NamedTuple):
+    """A coded slice, its codes, and the rows of the piece in their dimensions."""
+
+    content: CodedSlice
+    codes: ArchiveCodes
+    projected: Rows
 
 
 class _Piece(NamedTuple):
@@ -39,29 +48,37 @@ class _Piece(NamedTuple):
     times_s: npt.NDArray[np.float64]
     digests: list[bytes]
     rule: CandidateRule
-    share: float
 
 
 def in_files(files: SliceFiles, slices: Iterable[Slice], reference: Reference, rule: CandidateRule) -> set[Hit]:
     """Return the segments in these slices' files that may match a piece."""
     existing = files.existing
     stored = [one for one in slices if one in existing]
-    coded = [one for one in stored if files.is_coded(one)]
     piece = _Piece(
         unpack(reference.vectors),
         np.asarray(reference.times_s, np.float64),
         [bare(digest) for digest in reference.digests],
         rule,
-        _share(reference, len(coded)),
     )
+    coded = _coded(files, [one for one in stored if files.is_coded(one)], piece)
+    share = _share(coded)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         exact = pool.map(lambda one: _in_file(files, one, piece), (one for one in stored if not files.is_coded(one)))
-        likely = pool.map(lambda some: _in_coded(files, some, piece), batched(coded, _TOGETHER))
+        likely = pool.map(lambda some: _in_coded(some, piece, share), batched(coded, _TOGETHER))
         return set[Hit]().union(*exact, *likely)
 
 
-def _share(reference: Reference, n_coded: int) -> float:
-    n_pairs = n_coded * CODED_ROWS * max(1, min(MOST_ROWS, reference.vectors.rows))
+def _coded(files: SliceFiles, slices: Sequence[Slice], piece: _Piece) -> list[_Coded]:
+    """Return coded slices with the piece's rows, which are projected once for all slices of the same codes."""
+    codes = files.codes(slices[0].space) if slices else {}
+    step = thinning(len(piece.rows))
+    projected = {key: found.projected(piece.rows[::step]) for key, found in codes.items()}
+    contents = [content for one in slices if isinstance(content := files.read(one), CodedSlice)]
+    return [_Coded(one, codes[one.trained_on], projected[one.trained_on]) for one in contents]
+
+
+def _share(coded: Sequence[_Coded]) -> float:
+    n_pairs = sum(one.content.n_rows * len(one.projected) for one in coded)
     return float(np.clip(_COMPARED / max(1, n_pairs), _LEAST_SHARE, 1.0))
 
 
@@ -71,15 +88,17 @@ def _in_file(files: SliceFiles, one: Slice, piece: _Piece) -> set[Hit]:
     return _hits(content.hits[np.union1d(content.near(piece.rows, piece.rule), content.named(piece.digests))])
 
 
-def _in_coded(files: SliceFiles, some: Iterable[Slice], piece: _Piece) -> set[Hit]:
+def _in_coded(some: Sequence[_Coded], piece: _Piece, share: float) -> set[Hit]:
     """Return the likely segments in some slices, whose evidence is computed together."""
-    contents = [content for one in some if isinstance(content := files.read(one), CodedSlice)]
-    found = {hit for content in contents for hit in _hits(content.hits[content.named(piece.digests)])}
-    if not contents or not len(piece.rows):
+    found = {hit for one in some for hit in _hits(one.content.hits[one.content.named(piece.digests)])}
+    if not len(piece.rows):
         return found
-    floor = piece.rule.estimated_floor
-    near = _joined([content.pairs(piece.rows, piece.times_s, floor, piece.share) for content in contents])
-    return found | _hits(np.concatenate([content.hits for content in contents])[piece.rule.likely(near)])
+    floor, times_s = piece.rule.estimated_floor, piece.times_s[:: thinning(len(piece.rows))]
+    near = _joined([one.content.pairs(one.codes, one.projected, times_s, floor, share) for one in some])
+    before = np.cumsum([0, *(len(one.content.hits) for one in some)])
+    likely = piece.rule.likely(near)
+    at = np.searchsorted(before, likely, side="right") - 1
+    return found.union(*(_hits(one.content.hits[likely[at == n] - before[n]]) for n, one in enumerate(some)))
 
 
 def _joined(parts: Sequence[NearPairs]) -> NearPairs:

@@ -16,7 +16,7 @@ import numpy as np
 from models.alignment import BACKWARDS_NATS
 from models.alignment_parameters import AlignmentParameters
 from models.evidence import nats_of
-from schemas.messages import Reference
+from schemas.messages import PieceModality, Reference
 from streams.match.archive import CandidateRule, NearPairs, NearTimes
 from streams.match.reference_matcher import ALIGNMENT, PHRASE_FLOOR, ReferenceMatcher
 from streams.match.row_codes import Numbers
@@ -33,8 +33,9 @@ _SEGMENT_S = 60.0
 """Longest segment."""
 _ERROR, _MOST_ERROR = 0.03, 0.1
 """About the standard error of an estimated cosine, and the most of nearly all."""
-_SURELY, _LEAST_NATS = 1.6, 2.0
-"""Estimated evidence from which codes make a candidate: so many times the least penalty, and so many nats. A score of
+_LEAST_NATS = 2.0
+_SURELY: dict[PieceModality, float] = {"visual": 2.0, "audio": 1.6}
+"""Estimated evidence from which codes make a candidate: so many nats, and so many times the least penalty. A score of
 0.3 takes the penalty of the line, which is larger, and 3.4 nats."""
 
 
@@ -65,6 +66,8 @@ class Aligned:
     parameters: AlignmentParameters
     penalty: float
     """Nats."""
+    surely: float = 1.6
+    """Estimated evidence for so many penalties makes a candidate."""
 
     @property
     def floor(self) -> float:
@@ -87,7 +90,7 @@ class Aligned:
 
     def likely(self, near: NearPairs) -> Numbers:
         """Return the segments with evidence on one line that exceeds the penalty clearly."""
-        least = max(_LEAST_NATS, _SURELY * self.penalty)
+        least = max(_LEAST_NATS, self.surely * self.penalty)
         hits = near.hits._replace(cosine=near.hits.cosine + np.float32(_ERROR))
         found = set(Shortlist(self.parameters, least).evidence(hits, near.times_s))
         if self.parameters.backwards:
@@ -159,7 +162,7 @@ def rule_of(piece: Reference, reference: ReferenceMatcher, n_pieces: int) -> Can
     parameters = ALIGNMENT[piece.modality]
     span_s = parameters.max_speed * _SEGMENT_S
     n_shares = min(n_pieces, 1 + math.ceil(span_s / max(1.0, piece.duration_s)))
-    aligned = Aligned(parameters, _least_penalty(reference, parameters) / n_shares)
+    aligned = Aligned(parameters, _least_penalty(reference, parameters) / n_shares, _SURELY[piece.modality])
     return Pictures(aligned, reference.still, n_pieces == 1) if piece.modality == "visual" else aligned
 
 

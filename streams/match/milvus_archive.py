@@ -2,13 +2,14 @@
 
 Every slice is a collection with a lock of its own, so a search holds up only adds to the slice that it is at, and an
 expired slice is dropped with its files, whatever its size. A full slice becomes a file (packed_slices.py) and leaves
-the engine; an add that was late gives it a collection again beside its file, and both are searched. Files of one week
-become codes together (coded_slice.py), which find the segments to compare; the rows themselves are in their topic.
+the engine; an add that was late gives it a collection again beside its file, and both are searched. Files become codes
+(coded_slice.py), which find the segments to compare and are merged (compaction.py); the rows are in their topic.
 """
 
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from schemas.matrix import unpack
 from schemas.messages import Descriptors, Reference
 from streams.errors import UsageError
 from streams.match.archive import CandidateRule, Hit
-from streams.match.coded_slice import CodedSlice
+from streams.match.compaction import Compacted, compacted
 from streams.match.file_search import in_files
 from streams.match.near_rows import hits_near, row_key
 from streams.match.packed_slices import Filling, PackedSlice
@@ -62,6 +63,8 @@ class MilvusArchive:
         self._filling = Filling()
         self._changing = threading.Lock()
         """Held by a search, and while slices become one."""
+        self._rewriting = threading.Lock()
+        """Held while slices are compacted or dropped, which takes longer."""
 
     def add(self, hit: Hit, descriptors: Descriptors) -> None:
         """Store the vectors of one segment."""
@@ -101,28 +104,44 @@ class MilvusArchive:
         return {hit for hit in found if hit.partition in partitions}
 
     def compact(self) -> int:
-        """Make codes of the rows of several files of one week."""
-        if not (group := self._files.to_code()):
-            return 0
-        parts = [content for one in group if isinstance(content := self._files.read(one), PackedSlice)]
-        coded = CodedSlice.of(parts, group[0].number, thinned=group[0].space.startswith("audio"))
+        """Make codes of the rows of files of one week, or else of several coded slices one."""
+        with self._alone() as is_alone:
+            found = compacted(self._files) if is_alone else None
+            if found is None:
+                return 0
+            self._replace(found)
+            return len(found.group)
+
+    def _replace(self, found: Compacted) -> None:
+        *others, last = found.group
         with self._changing:
-            with self._store.using(group[-1]):
-                self._files.write(group[-1], coded)
-                self._ends.pop(group[-1], None)
-            for one in group[:-1]:
+            with self._store.using(last):
+                self._files.write(last, found.content)
+                self._ends.pop(last, None)
+            for one in others:
                 self._forget_file(one)
-        return len(group)
 
     def expire(self, first: Callable[[int], int]) -> int:
         """Drop the slices of which every record lies before its partition's first offset."""
         n_dropped = 0
-        for space in self._slices.spaces():
-            for one in self._slices.of(space):
-                if n_dropped == _MAX_DROPS or not self._drop_if_expired(one, first):
-                    break
-                n_dropped += 1
+        with self._alone() as is_alone:
+            for space in self._slices.spaces() if is_alone else ():
+                for one in self._slices.of(space):
+                    if n_dropped == _MAX_DROPS or not self._drop_if_expired(one, first):
+                        break
+                    n_dropped += 1
         return n_dropped
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Yield whether slices may be compacted or dropped; another thread that does either is not waited for."""
+        if not self._rewriting.acquire(blocking=False):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._rewriting.release()
 
     def close(self) -> None:
         """Release the files."""

@@ -93,6 +93,10 @@ class PackedSlice(NamedTuple):
         """Number of rows."""
         return len(self.rows)
 
+    def vectors(self, rows: npt.NDArray[np.intp]) -> Rows:
+        """Return some of the vectors, nearly as they were added, shape (n, d)."""
+        return self.rows[rows].astype(np.float32) * self.scales[rows, None]
+
     def near(self, vectors: Rows, rule: CandidateRule) -> npt.NDArray[np.intp]:
         """Return the records that a rule admits by their cosines to these vectors, shape (n, d)."""
         if not len(vectors):

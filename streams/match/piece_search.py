@@ -84,13 +84,14 @@ class PieceSearch:
         return None if found is None else await asyncio.to_thread(found.load)
 
     async def _score(self, token: str, hits: Collection[Hit]) -> bool:
-        """Return whether the piece still exists."""
-        for past in await asyncio.to_thread(self._past.at, hits):
-            index = await self._live.current()
-            if token not in index.pieces:
-                return False
-            match = await asyncio.to_thread(index.match_one, token, past.descriptors)
-            del index
-            if match is not None:
-                await self._scores.send(past, [match], token)
+        """Read, compare and deliver hits together, and return whether the piece still exists."""
+        past = await asyncio.to_thread(self._past.at, hits)
+        index = await self._live.current()
+        if token not in index.pieces:
+            return False
+        matches = await asyncio.to_thread(lambda: [index.match_one(token, one.descriptors) for one in past])
+        if token not in (await self._live.current()).pieces:
+            return False
+        found = [(one, match) for one, match in zip(past, matches, strict=True) if match is not None]
+        await asyncio.gather(*(self._scores.send(one, [match], token) for one, match in found))
         return True

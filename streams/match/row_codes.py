@@ -4,7 +4,7 @@ A row is projected to at most 128 dimensions, those in which the sample differs 
 kept in the list of the centroid that it is nearest to. With more dimensions unrelated rows resemble each other less.
 """
 
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import faiss
 import numpy as np
@@ -28,24 +28,6 @@ SAMPLE = _MAX_LISTS * _SAMPLES
 """Most rows that the training uses."""
 
 
-class CodeArrays(NamedTuple):
-    """Codes as arrays, for a file.
-
-    Attributes
-    ----------
-    projection
-        float16 (d, w).
-    quantiser
-        uint8 (n,): the engine's own form of its centroids.
-    scale
-        float32 (1,).
-    """
-
-    projection: npt.NDArray[np.float16]
-    quantiser: npt.NDArray[np.uint8]
-    scale: Rows
-
-
 class Codes:
     """Projection, centroids and quantiser; immutable once trained."""
 
@@ -55,19 +37,17 @@ class Codes:
         self._scale = np.float32(scale)
 
     @classmethod
-    def train(cls, sample: Rows, n_rows: int, dimensions: int = _DIMENSIONS) -> Self:
+    def train(cls, sample: Rows, n_rows: int) -> Self:
         """Return codes for about `n_rows` rows; takes seconds.
 
         Parameters
         ----------
         sample
             Rows of this space, drawn at random, shape (m, d).
-        dimensions
-            Most dimensions of a code, a quarter of a byte each.
         """
         faiss.omp_set_num_threads(1)  # of this thread: searches run in many threads already
-        projection = _principal(sample, dimensions)
-        rows = _unit(sample @ projection)
+        projection = principal(sample, _DIMENSIONS)
+        rows = of_length_one(sample @ projection)
         width = rows.shape[1]
         lists = faiss.Kmeans(
             width, _n_lists(n_rows, len(rows)), niter=_ROUNDS, spherical=True, seed=_SEED, min_points_per_centroid=1
@@ -84,17 +64,6 @@ class Codes:
         coded = index.pq.decode(index.pq.compute_codes(rows))
         return cls(projection, index, 1.0 / max(1e-3, float((coded * rows).sum(axis=1).mean())))
 
-    @classmethod
-    def of(cls, arrays: CodeArrays) -> Self:
-        """Return the codes of these arrays; milliseconds."""
-        projection, quantiser, scale = arrays
-        return cls(projection.astype(np.float32), faiss.deserialize_index(quantiser), float(scale[0]))
-
-    def arrays(self) -> CodeArrays:
-        """Return the codes as arrays, in which the projection is rounded."""
-        projection = self._projection.astype(np.float16)
-        return CodeArrays(projection, faiss.serialize_index(self._empty), np.array([self._scale], np.float32))
-
     @property
     def n_lists(self) -> int:
         """Number of lists."""
@@ -102,7 +71,7 @@ class Codes:
 
     def projected(self, rows: Rows) -> Rows:
         """Return rows in the dimensions of the codes, of length 1."""
-        return _unit(rows @ self._projection)
+        return of_length_one(rows @ self._projection)
 
     def nearest_lists(self, projected: Rows, n_lists: int) -> Numbers:
         """Return the lists nearest to each row, shape (n, n lists): the same in all indexes of these codes."""
@@ -144,7 +113,7 @@ def _n_lists(n_rows: int, n_sampled: int) -> int:
     return int(max(1, min(wanted, _MAX_LISTS, n_sampled // _SAMPLES)))
 
 
-def _principal(sample: Rows, dimensions: int) -> Rows:
+def principal(sample: Rows, dimensions: int) -> Rows:
     """Return the projection, shape (d, at most `dimensions`): the principal directions about the origin."""
     width = min(dimensions, sample.shape[1] // _CODE_COLUMNS * _CODE_COLUMNS)
     if width == sample.shape[1]:
@@ -153,6 +122,7 @@ def _principal(sample: Rows, dimensions: int) -> Rows:
     return np.ascontiguousarray(directions[:, ::-1][:, :width], np.float32)
 
 
-def _unit(rows: Rows) -> Rows:
+def of_length_one(rows: Rows) -> Rows:
+    """Return rows of length 1; a row of zeros stays one."""
     lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-9))
     return np.ascontiguousarray(rows / lengths, np.float32)

@@ -37,10 +37,12 @@ class Minutes:
     ----------
     files
         Short clips with sound, which follow each other in a minute; the first is in the copies alone.
+    cosines
+        Of the rows of the copies with the real ones: of each copy one of these.
     """
 
-    def __init__(self, files: Sequence[Path], seed: int) -> None:
-        self._seed = seed
+    def __init__(self, files: Sequence[Path], seed: int, cosines: Sequence[float] = _COPIES) -> None:
+        self._seed, self._cosines = seed, cosines
         self._clips = [describe_file(file) for file in files]
 
     @staticmethod
@@ -48,16 +50,20 @@ class Minutes:
         """Return whether a minute has a copy of the first clip."""
         return number % _ONE_COPY_IN == 0
 
+    def cosine(self, number: int) -> float:
+        """Return the cosine of a minute's rows with the real ones."""
+        random = np.random.default_rng([self._seed, number, 1])
+        return float(random.choice(self._cosines)) if self.is_copy(number) else _UNRELATED
+
     def of(self, number: int) -> list[Descriptors]:
         """Return the descriptors of a minute, the same each time."""
         random = np.random.default_rng([self._seed, number])
         others = 1 + random.permutation(len(self._clips) - 1)
         clips = [self._clips[at] for at in ([0] if self.is_copy(number) else []) + others.tolist()]
-        cosine = random.choice(_COPIES) if self.is_copy(number) else _UNRELATED
+        cosine = self.cosine(number)
         seen_at = _FIRST + timedelta(minutes=number)
         return [
-            self._perturbed(_joined(one), number, seen_at, float(cosine), random)
-            for one in zip(*clips[:_CLIPS], strict=True)
+            self._perturbed(_joined(one), number, seen_at, cosine, random) for one in zip(*clips[:_CLIPS], strict=True)
         ]
 
     def _perturbed(

@@ -8,7 +8,7 @@ import pytest
 from models.text.terms import digests, term_digests
 from ops.bench.late import LateSearch, archive_all, live_pairs
 from schemas.messages import Case, Descriptors, Reference
-from streams.match import slice_files, slices, space_index
+from streams.match import merge_order, slices, space_index
 from streams.match.milvus_archive import MilvusArchive
 from streams.match.reference_index import ReferenceIndex
 from tests.unit.made_messages import NOW
@@ -105,7 +105,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     made = MilvusArchive(tmp_path_factory.mktemp("archive"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(slices, "ROWS", 200)  # some slices are files, the others are in the engine
-        patch.setattr(slice_files, "_GROUP", 2 if request.param == "coded" else len(SEGMENTS))
+        patch.setattr(merge_order, "_TRAINED", 2 if request.param == "coded" else len(SEGMENTS))
         archive_all(made, SEGMENTS)
     assert is_coded(made) == (request.param == "coded")
     yield made

@@ -15,7 +15,7 @@ import pytest
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Modality, Reference
 from streams.errors import UsageError
-from streams.match import milvus_archive, packed_slices, slice_files, slice_store, slices
+from streams.match import archive_codes, merge_order, milvus_archive, packed_slices, slice_store, slices
 from streams.match.archive import Hit
 from streams.match.coded_slice import CodedSlice
 from streams.match.late_candidates import AnyRow
@@ -430,7 +430,8 @@ def test_a_collection_of_an_older_version_is_dropped_and_read_again(
 def pairs_of_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slices of five rows, of which two become one coded slice."""
     monkeypatch.setattr(slices, "ROWS", 5)
-    monkeypatch.setattr(slice_files, "_GROUP", 2)
+    monkeypatch.setattr(merge_order, "_TRAINED", 2)
+    monkeypatch.setattr(merge_order, "_GROUP", 2)
 
 
 def compact(archive: MilvusArchive) -> int:
@@ -441,7 +442,7 @@ def compact(archive: MilvusArchive) -> int:
 
 
 def n_files(archive: MilvusArchive) -> dict[str, int]:
-    return {kind: len(list((archive.folder / "packed").glob(f"*.{kind}"))) for kind in ("slice", "coded", "part")}
+    return {kind: len(list((archive.folder / "packed").glob(f"*.{kind}"))) for kind in ("slice", "lists", "part")}
 
 
 @pytest.mark.usefixtures("pairs_of_slices")
@@ -449,9 +450,9 @@ def test_full_slices_of_a_week_become_codes_and_are_found_as_before(
     open_archive: Callable[[], MilvusArchive],
 ) -> None:
     archive = open_archive()
-    fill(archive, 0, range(8))  # the last is in the engine, and the one before has no other to be coded with
-    assert compact(archive) == 6
-    assert n_files(archive) == {"slice": 1, "coded": 3, "part": 0}
+    fill(archive, 0, range(8))  # the last is in the engine
+    assert compact(archive) == 7
+    assert n_files(archive) == {"slice": 0, "lists": 4, "part": 0}
     for _ in range(2):
         assert found_offsets(archive, 0, range(8)) == set(range(8))
         assert archive.search(reference(vectors(0), digest(3)), ALL, LIKE) == {Hit(0, 3)}
@@ -459,7 +460,50 @@ def test_full_slices_of_a_week_become_codes_and_are_found_as_before(
         archive = open_archive()
     fill(archive, 0, range(8, 10))
     assert compact(archive) == 2
+    assert n_files(archive) == {"slice": 0, "lists": 5, "part": 0}
     assert found_offsets(archive, 0, range(10)) == set(range(10))
+
+
+@pytest.fixture
+def one_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the first codes suit all rows."""
+    monkeypatch.setattr(archive_codes, "_ENOUGH", -1.0)
+
+
+@pytest.mark.usefixtures("pairs_of_slices", "one_training")
+def test_coded_slices_of_a_week_become_one_and_are_found_as_before(open_archive: Callable[[], MilvusArchive]) -> None:
+    archive = open_archive()
+    fill(archive, 0, range(9))
+    before = [archive.search(reference(vectors(1, seed=seed), digest(seed)), ALL, LIKE) for seed in range(9)]
+    compact(archive)
+    assert n_files(archive) == {"slice": 0, "lists": 1, "part": 0}
+    assert len(list((archive.folder / "packed").glob("*.codes"))) == 1
+    for _ in range(2):
+        found = [archive.search(reference(vectors(1, seed=seed), digest(seed)), ALL, LIKE) for seed in range(9)]
+        assert all(one <= other for one, other in zip(before, found, strict=True))
+        archive = open_archive()
+    assert archive.expire(lambda _: 7) == 0
+    assert archive.expire(lambda _: 8) == 1
+    assert n_files(archive) == {"slice": 0, "lists": 0, "part": 0}
+    open_archive()
+    assert list((archive.folder / "packed").glob("*.codes")) == []
+
+
+@pytest.mark.usefixtures("pairs_of_slices", "one_training")
+def test_a_kill_amid_a_merge_loses_nothing_and_leaves_no_file_twice(
+    open_archive: Callable[[], MilvusArchive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = open_archive()
+    fill(archive, 0, range(5))
+    assert [archive.compact(), archive.compact()] == [2, 2]
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "_forget_file", lambda _: None)  # killed after the merged slice was written
+        assert archive.compact() == 2
+    assert n_files(archive) == {"slice": 0, "lists": 2, "part": 0}
+    archive = open_archive()
+    assert n_files(archive) == {"slice": 0, "lists": 1, "part": 0}
+    found = [archive.search(reference(vectors(0), digest(seed)), ALL, LIKE) for seed in range(5)]
+    assert found == [{Hit(0, seed)} for seed in range(5)]
 
 
 @pytest.mark.usefixtures("pairs_of_slices")
@@ -473,7 +517,7 @@ def test_a_coded_slice_expires_with_its_last_record(open_archive: Callable[[], M
     assert archive.expire(lambda _: 3) == 1
     assert found_offsets(archive, 0, range(5)) == {2, 3, 4}
     assert archive.expire(lambda _: 5) == 2
-    assert n_files(archive) == {"slice": 0, "coded": 0, "part": 0}
+    assert n_files(archive) == {"slice": 0, "lists": 0, "part": 0}
 
 
 @pytest.mark.usefixtures("pairs_of_slices")
@@ -486,11 +530,31 @@ def test_a_kill_amid_coding_loses_nothing_and_leaves_no_file_twice(
         patch.setattr(archive, "_forget_file", lambda _: None)  # killed after the codes were written
         assert archive.compact() == 2
     (archive.folder / "packed" / "visual_m_1_64__timed_0_9.part").write_bytes(b"half")  # killed before
-    assert n_files(archive) == {"slice": 3, "coded": 1, "part": 1}
+    assert n_files(archive) == {"slice": 3, "lists": 1, "part": 1}
     archive = open_archive()
-    assert n_files(archive) == {"slice": 2, "coded": 1, "part": 0}
+    assert n_files(archive) == {"slice": 2, "lists": 1, "part": 0}
     assert compact(archive) == 2
     assert found_offsets(archive, 0, range(5)) == set(range(5))
+
+
+@pytest.mark.usefixtures("pairs_of_slices")
+def test_nothing_expires_amid_a_compaction_and_nothing_is_compacted_twice(
+    archive: MilvusArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = CodedSlice.of
+    fill(archive, 0, range(4))
+
+    def meanwhile(*given: Any, **named: Any) -> CodedSlice:
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(archive.compact).result(DEADLINE_S) == 0
+            assert pool.submit(archive.expire, lambda _: 4).result(DEADLINE_S) == 0
+            assert pool.submit(found_offsets, archive, 0, range(4)).result(DEADLINE_S) == set(range(4))
+        return of(*given, **named)
+
+    monkeypatch.setattr(CodedSlice, "of", meanwhile)
+    assert archive.compact() == 2
+    assert found_offsets(archive, 0, range(4)) == set(range(4))
+    assert archive.expire(lambda _: 4) == 3
 
 
 @pytest.mark.usefixtures("pairs_of_slices")
@@ -546,9 +610,9 @@ def test_an_archive_built_again_finds_what_one_outlived_by_a_kill_amid_coding_fi
 _CODE_ENDLESSLY = """
 import sys
 from itertools import count
-from streams.match import slice_files, slices
+from streams.match import archive_codes, merge_order, slices
 from tests.unit.match.test_milvus_archive import MilvusArchive, fill
-slices.ROWS, slice_files._GROUP = 5, 2
+slices.ROWS, merge_order._TRAINED, merge_order._GROUP = 5, 2, 2
 archive = MilvusArchive(sys.argv[1])
 for offset in count():
     fill(archive, 0, [offset])
