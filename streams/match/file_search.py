@@ -22,14 +22,14 @@ from streams.match.shortlist import thinning
 from streams.match.slice_files import SliceFiles
 from streams.match.slices import Slice
 
-_COMPARED = 250_000_000
-"""Pairs of a code and a row of a piece that one search compares, about a second of one core.
+_COMPARED = 500_000_000
+"""Pairs of a code and a row of a piece that one search compares, about two seconds of one core.
 
 Of more codes each row is compared with those of the lists that it is nearest to, but not with fewer than the share
 below, so a search takes longer from there on.
 """
-_LEAST_SHARE = 1 / 32
-_TOGETHER = 16
+_LEAST_SHARE = 1 / 8
+_TOGETHER = 8
 """Coded slices of which the evidence is computed together: of each alone it would take longer than the codes."""
 
 

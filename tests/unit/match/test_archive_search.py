@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from schemas.codec import Codec
 from schemas.messages import Case, Descriptors, Interval, Match, Reference, Search
 from streams.cases.open_cases import ReferenceKeeper
 from streams.engine.outage import Outage
+from streams.errors import WorkerError
 from streams.kafka.range_reader import RangeRecord
 from streams.match import archive_search, piece_search, search_report
 from streams.match.archive import CandidateRule, Hit
@@ -76,6 +78,7 @@ class MemoryArchive:
         self.hits = {Hit(1, 5)}
         self.n_syncs = 0
         self.on_search: Callable[[], None] = lambda: None
+        self.on_compact: Callable[[], int] = lambda: 0
         self.on_piece: Callable[[Reference], None] = lambda _: None
 
     def add(self, hit: Hit, descriptors: Descriptors) -> None:
@@ -86,7 +89,7 @@ class MemoryArchive:
         self.n_syncs += 1
 
     def compact(self) -> int:
-        return 0
+        return self.on_compact()
 
     def search(self, reference: Reference, partitions: Collection[int], rule: CandidateRule) -> set[Hit]:
         assert (reference.modality, round(rule.floor, 2)) == ("visual", 0.3)
@@ -273,6 +276,34 @@ async def test_every_question_to_the_broker_is_asked_again_after_a_failure(
         rig.open("case")
         await rig.until(lambda: len(rig.progress.searched(0)) == 1 and not rig.topic.failing)
     assert rig.sent.count("case") >= 3
+
+
+async def test_a_new_case_does_not_wait_for_a_compaction(rig: Rig) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def compact() -> int:
+        begun.set()
+        assert ended.wait(DEADLINE_S)
+        return 0
+
+    async with rig.running():
+        await rig.until(lambda: 0 in rig.search._catch_up.done)
+        rig.archive.on_compact = compact
+        await rig.until(begun.is_set)
+        rig.open("case")
+        await rig.until(lambda: len(rig.progress.searched(0)) == 1)
+        ended.set()
+
+
+async def test_an_error_of_a_compaction_ends_the_search(rig: Rig) -> None:
+    def fail() -> int:
+        raise WorkerError("disk", "the disk is full")
+
+    async with asyncio.timeout(DEADLINE_S), rig.running():
+        await rig.until(lambda: 0 in rig.search._catch_up.done)
+        rig.archive.on_compact = fail
+        with pytest.raises(WorkerError, match="full"):
+            await rig.tasks[1]
 
 
 async def test_a_clip_does_not_wait_for_the_film_of_an_earlier_case(rig: Rig) -> None:
