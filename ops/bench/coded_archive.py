@@ -48,7 +48,7 @@ class Filled:
         self.files, self.modality = SliceFiles(folder), modality
         self.coding_s, self.n_minutes = 0.0, 0
         self._waiting: list[tuple[int, Descriptors]] = []
-        self._n_slices = 0
+        self._n_slices = self._first_week = 0
 
     def add(self, number: int, described: Descriptors) -> None:
         """Add a minute."""
@@ -56,6 +56,7 @@ class Filled:
         if sum(one.vectors.rows for _, one in self._waiting) < slices.ROWS:
             return
         week = described.segment.post.seen_at.toordinal() // 7
+        self._first_week = self._first_week or week
         began_s = time.process_time()
         self.files.write(Slice(self.modality, week, self._n_slices), _packed(self._waiting))
         self._compact()
@@ -71,7 +72,7 @@ class Filled:
 
     def repeat(self, times: int) -> None:
         """Write all coded slices so many times in all."""
-        for one in sorted(self.files.existing):
+        for one in sorted(one for one in self.files.existing if one.week < _WEEKS + self._first_week):
             if isinstance(content := self.files.read(one), CodedSlice):
                 for at in range(1, times):
                     hits = content.hits + np.array([0, at * self.n_minutes])
@@ -89,7 +90,7 @@ def main() -> None:
     """Measure and print one line for each modality."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("minutes", type=int, nargs="?", default=6_000)
-    parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--times", type=int, nargs="*", default=[])
     given = parser.parse_args()
     clips = sorted(demonstration(), key=lambda file: file.stem != CASE_CLIP)
     minutes, pieces = Minutes(clips, 1, _COSINES), asyncio.run(pieces_of(clips[0]))
@@ -102,7 +103,7 @@ def main() -> None:
         for number in range(given.minutes):
             for described in minutes.of(number):
                 filled[described.modality].add(number, described)
-        for times in sorted({1, given.times}):
+        for times in sorted({1, *given.times}):
             for piece in pieces:
                 filled[piece.modality].repeat(times)
                 sys.stdout.write(measured(filled[piece.modality], minutes, piece, times))
