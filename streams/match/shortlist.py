@@ -82,10 +82,10 @@ class Shortlist:
 
     def evidence(self, hits: Hits, times_s: Times) -> dict[int, float]:
         """Return the evidence of each reference on its best line, nats, of those with enough; parameters as above."""
-        found = _best_of_each_time(hits, times_s, self.parameters.even)
         distinct_s = np.unique(times_s)
         step_s = float(np.median(np.diff(distinct_s))) if len(distinct_s) > 1 else self.parameters.independent_s
         share = min(1.0, step_s / self.parameters.independent_s)
+        found = _best_of_each_time(self._possible(hits, share), times_s, self.parameters.even)
         enough = max(1.0, min(float(self.parameters.min_pairs), 1.0 + share * (len(distinct_s) - 1)))
         found, nats = self._with_enough(found, most_evidence(found.cosine[None], self.parameters), share)
         numbers, first = np.unique(found.number, return_index=True)
@@ -100,6 +100,14 @@ class Shortlist:
             independent = 1.0 + share * (agreeing - 1.0)
             best = np.maximum(best, ((first_nats + total) * np.minimum(1.0, independent / enough)).max(axis=0))
         return {int(numbers[at]): float(best[at]) for at in np.flatnonzero(best >= self.least_nats)}
+
+    def _possible(self, hits: Hits, share: float) -> Hits:
+        """Return the rows of the references with enough evidence if all rows counted: a bound without sorting them."""
+        nats = most_evidence(hits.cosine[None], self.parameters)
+        largest = np.zeros(int(hits.number.max(initial=-1)) + 1)
+        np.maximum.at(largest, hits.number, nats)
+        total = (1.0 - share) * largest + share * np.bincount(hits.number, nats, len(largest))
+        return hits.at(np.flatnonzero((total >= self.least_nats)[hits.number]))
 
     def _above(self, chance: Rows, hits: Hits) -> Hits:
         """Return the hits above the cosine that chance gives their row, lowered by the excess of that over even."""
