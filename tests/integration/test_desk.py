@@ -32,7 +32,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def opened(shared: System, film: Path) -> str:
     options = ["--name", "river", "--reference", str(film), "--term", TERM, "--phrase", PHRASE]
-    answer = shared.jikimi("case", "add", *options)
+    answer = shared.jikimi_here("case", "add", *options)
     assert answer.code == 0, answer.err
     assert f"describing {film.name}: 0 of " in answer.err
     return answer.out.strip()
@@ -52,7 +52,7 @@ def last_line(answer: Answer) -> str:
 
 
 def withdrawn(system: System, case_id: str) -> Answer:
-    return system.jikimi("case", "withdraw", case_id, "--yes", "--why", "a test")
+    return system.jikimi_here("case", "withdraw", case_id, "--yes", "--why", "a test")
 
 
 def test_adding_a_case_prints_its_id_and_nothing_else(opened: str) -> None:
@@ -74,10 +74,10 @@ def test_the_policy_is_written_first_then_picture_sound_motion_and_terms(shared:
 
 
 def test_terms_added_to_a_case_are_a_further_reference_and_leave_as_digests(shared: System, film: Path) -> None:
-    case_id = shared.jikimi("case", "add", "--name", "brook", "--term", "first-handle").out.strip()
+    case_id = shared.jikimi_here("case", "add", "--name", "brook", "--term", "first-handle").out.strip()
     before = len(shared.records("cases"))
     for _ in range(2):  # the second time replaces the first
-        extended = shared.jikimi("case", "extend", case_id, "--term", TERM, "--phrase", PHRASE, "--why", "a test")
+        extended = shared.jikimi_here("case", "extend", case_id, "--term", TERM, "--phrase", PHRASE, "--why", "a test")
         assert (extended.code, extended.out.strip()) == (0, case_id), extended.err
     keys = {kept.key for kept in shared.records("cases")[before:]}
     (added,) = {key.split("/")[1] for key in keys}
@@ -85,8 +85,8 @@ def test_terms_added_to_a_case_are_a_further_reference_and_leave_as_digests(shar
     raw = b"".join(kept.raw for kept in shared.records("cases")[before:])
     assert TERM.encode() not in raw
     assert PHRASE.encode() not in raw
-    assert refused(shared.jikimi("case", "extend", case_id)).startswith("jikimi: nothing to add")
-    assert "this is another's" in refused(shared.jikimi("case", "extend", "nobody", "--reference", str(film)))
+    assert refused(shared.jikimi_here("case", "extend", case_id)).startswith("jikimi: nothing to add")
+    assert "this is another's" in refused(shared.jikimi_here("case", "extend", "nobody", "--reference", str(film)))
     acts = [kept.message for kept in shared.records("acts") if kept.message.subject == case_id]
     assert [(act.act, act.why, act.detail) for act in acts[-2:]] == [
         ("extend", "a test", "0 files, 1 terms, 1 phrases")
@@ -94,18 +94,20 @@ def test_terms_added_to_a_case_are_a_further_reference_and_leave_as_digests(shar
 
 
 def test_a_file_added_to_a_case_is_described_once_and_never_again_once_withdrawn(shared: System, film: Path) -> None:
-    case_id = shared.jikimi("case", "add", "--name", "brook", "--term", "first-handle").out.strip()
+    case_id = shared.jikimi_here("case", "add", "--name", "brook", "--term", "first-handle").out.strip()
     before = len(shared.records("cases"))
-    assert shared.jikimi("case", "extend", case_id, "--reference", str(film), "--yes").code == 0
+    assert shared.jikimi_here("case", "extend", case_id, "--reference", str(film), "--yes").code == 0
     added = shared.records("cases")[before:]
     assert {kept.message.reference.modality for kept in added} == {"visual", "audio", "motion"}
     assert all(kept.message.policy is None and kept.message.name == "brook" for kept in added)
-    assert film.name in shared.jikimi("case", "show", case_id).out
-    again = refused(shared.jikimi("case", "extend", case_id, "--reference", str(film), "--yes"))
+    assert film.name in shared.jikimi_here("case", "show", case_id).out
+    again = refused(shared.jikimi_here("case", "extend", case_id, "--reference", str(film), "--yes"))
     assert again.startswith("jikimi: nothing to add")
     (reference,) = {kept.message.reference.reference_id for kept in added}
-    assert shared.jikimi("case", "deconfirm", case_id, reference, "--why", "not hers").code in {0, 1}
-    assert "was withdrawn from" in refused(shared.jikimi("case", "extend", case_id, "--reference", str(film), "--yes"))
+    assert shared.jikimi_here("case", "deconfirm", case_id, reference, "--why", "not hers").code in {0, 1}
+    assert "was withdrawn from" in refused(
+        shared.jikimi_here("case", "extend", case_id, "--reference", str(film), "--yes")
+    )
 
 
 def test_no_part_of_a_file_and_no_term_leaves_the_machine(shared: System, opened: str, film: Path) -> None:
@@ -125,7 +127,7 @@ def test_no_part_of_a_file_and_no_term_leaves_the_machine(shared: System, opened
 
 
 def test_list_and_show_print_the_references_and_the_number_of_terms(shared: System, opened: str, film: Path) -> None:
-    listed, shown = shared.jikimi("case", "list"), shared.jikimi_here("case", "show", opened)
+    listed, shown = shared.jikimi_here("case", "list"), shared.jikimi_here("case", "show", opened)
     assert (listed.code, shown.code) == (0, 0)
     assert listed.err == shown.err == NO_WORKER
     line = next(line for line in listed.out.splitlines() if opened in line)
@@ -140,31 +142,31 @@ def test_list_and_show_print_the_references_and_the_number_of_terms(shared: Syst
 
 
 def test_withdrawing_erases_every_key_policy_last(shared: System) -> None:
-    added = shared.jikimi("case", "add", "--name", "lake", "--term", "a longer title", "--phrase", PHRASE)
+    added = shared.jikimi_here("case", "add", "--name", "lake", "--term", "a longer title", "--phrase", PHRASE)
     case_id = added.out.strip()
-    assert "--yes" in last_line(shared.jikimi("case", "withdraw", case_id, "--why", "moved"))
-    assert "--why" in last_line(shared.jikimi("case", "withdraw", case_id, "--yes"))
+    assert "--yes" in last_line(shared.jikimi_here("case", "withdraw", case_id, "--why", "moved"))
+    assert "--why" in last_line(shared.jikimi_here("case", "withdraw", case_id, "--yes"))
     # Not compacted yet, so that the order can be seen.
-    answer = shared.jikimi("case", "withdraw", case_id, "--yes", "--why", "moved", "--wait", "0")
+    answer = shared.jikimi_here("case", "withdraw", case_id, "--yes", "--why", "moved", "--wait", "0")
     assert answer.out.splitlines()[0] == "2 entries erased"
     ours = [kept for kept in shared.records("cases") if kept.key.split("/")[0] == case_id]
     last = {kept.key: kept.message for kept in ours}
     assert set(last.values()) == {None}
     assert ours[-1].key == case_id
-    shown, listed = shared.jikimi("case", "show", case_id).out, shared.jikimi_here("case", "list", "--all").out
+    shown, listed = shared.jikimi_here("case", "show", case_id).out, shared.jikimi_here("case", "list", "--all").out
     assert "withdrawn" in shown
     assert re.search(rf"{case_id} +lake .* withdrawn", listed)
     assert "a longer title" not in shown + listed
     assert withdrawn(shared, case_id).out.splitlines()[0] == "0 entries erased"
     assert refused(withdrawn(shared, "case-none")).startswith("jikimi: no case case-none")
-    assert case_id not in shared.jikimi("case", "list").out
+    assert case_id not in shared.jikimi_here("case", "list").out
 
 
 def test_an_allow_list_is_described_and_listed_as_such_and_has_no_policy(
     shared: System, opened: str, film: Path
 ) -> None:
-    assert opened in refused(shared.jikimi("case", "allow", "a channel's intro", str(film)))
-    answer = shared.jikimi("case", "allow", "a channel's intro", str(film), "--yes")
+    assert opened in refused(shared.jikimi_here("case", "allow", "a channel's intro", str(film)))
+    answer = shared.jikimi_here("case", "allow", "a channel's intro", str(film), "--yes")
     assert answer.code == 0
     assert "is already a reference of" in answer.err
     allowed = answer.out.strip()
@@ -172,9 +174,9 @@ def test_an_allow_list_is_described_and_listed_as_such_and_has_no_policy(
     entries = [kept.message for kept in shared.records("cases") if kept.key.split("/")[0] == allowed]
     assert {entry.reference.modality for entry in entries} == {"visual", "audio", "motion"}
     assert all(entry.benign and entry.policy is None for entry in entries)
-    line = next(line for line in shared.jikimi("case", "list").out.splitlines() if allowed in line)
+    line = next(line for line in shared.jikimi_here("case", "list").out.splitlines() if allowed in line)
     assert line.split()[-7:-4] == ["allowed", "1", "0"]
-    assert "allowed wherever it is found" in shared.jikimi("case", "show", allowed).out
+    assert "allowed wherever it is found" in shared.jikimi_here("case", "show", allowed).out
     assert withdrawn(shared, allowed).out.splitlines()[0] == f"{len(entries)} entries erased"
 
 
@@ -198,7 +200,7 @@ def test_a_usage_error_is_one_line_and_writes_nothing(
     shared: System, opened: str, options: list[str], line: str
 ) -> None:
     before = len(shared.records("cases"))
-    assert line in refused(shared.jikimi("case", "add", *options))
+    assert line in refused(shared.jikimi_here("case", "add", *options))
     assert len(shared.records("cases")) == before
     assert opened
 
@@ -206,7 +208,7 @@ def test_a_usage_error_is_one_line_and_writes_nothing(
 def test_a_broken_file_is_one_line_and_writes_nothing(shared: System, opened: str, tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_bytes(secrets.token_bytes(5_000))
     before = len(shared.records("cases"))
-    answer = shared.jikimi("case", "add", "--name", "x", "--reference", str(tmp_path / "broken.mp4"))
+    answer = shared.jikimi_here("case", "add", "--name", "x", "--reference", str(tmp_path / "broken.mp4"))
     assert (answer.code, answer.out) == (2, "")
     *progress, line = answer.err.splitlines()
     assert progress == ["loading the models"]
@@ -216,7 +218,7 @@ def test_a_broken_file_is_one_line_and_writes_nothing(shared: System, opened: st
 
 
 def test_terms_without_a_key_are_refused(shared: System) -> None:
-    answer = shared.jikimi("case", "add", "--name", "x", "--term", TERM, environment={"JIKIMI_TERM_KEY": ""})
+    answer = shared.jikimi_here("case", "add", "--name", "x", "--term", TERM, environment={"JIKIMI_TERM_KEY": ""})
     assert "JIKIMI_TERM_KEY" in refused(answer)
 
 
@@ -230,20 +232,20 @@ def test_a_hit_and_a_review_are_listed_and_shown_with_their_links(shared: System
     label = Label(post_id="post-decided", case_id=opened, decision="other", reviewer="officer", at=datetime.now(UTC))
     shared.write("labels", f"post-decided/{opened}", label)
     shared.flush()
-    shown = shared.jikimi("case", "show", opened).out
+    shown = shared.jikimi_here("case", "show", opened).out
     assert [line.strip() for line in shown.splitlines() if link in line] == [link, f"{link}?post-review"]
-    line = next(line for line in shared.jikimi("case", "list").out.splitlines() if opened in line)
+    line = next(line for line in shared.jikimi_here("case", "list").out.splitlines() if opened in line)
     assert line.split()[-4:] == ["1", "1", "1", "0"]
-    document = msgspec.json.decode(shared.jikimi("case", "show", opened, "--json").out)
+    document = msgspec.json.decode(shared.jikimi_here("case", "show", opened, "--json").out)
     assert (document["hits"][0]["post"]["url"], len(document["reviews"])) == (link, 1)
 
 
 @pytest.mark.parametrize("command", [["list"], ["show", "case-1"], ["withdraw", "case-1"]])
 def test_no_broker_is_one_line(shared: System, command: list[str]) -> None:
     unreachable = {"JIKIMI_BOOTSTRAP_SERVERS": "127.0.0.1:1", "JIKIMI_START_GRACE_S": "2"}
-    assert "127.0.0.1:1" in refused(shared.jikimi("case", *command, environment=unreachable))
+    assert "127.0.0.1:1" in refused(shared.jikimi_here("case", *command, environment=unreachable))
 
 
 def test_missing_topics_are_one_line(shared: System) -> None:
-    answer = shared.jikimi("case", "list", environment={"JIKIMI_TOPIC_PREFIX": f"none-{os.getpid()}-"})
+    answer = shared.jikimi_here("case", "list", environment={"JIKIMI_TOPIC_PREFIX": f"none-{os.getpid()}-"})
     assert "jikimi topics create" in refused(answer)

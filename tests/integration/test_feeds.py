@@ -78,7 +78,7 @@ def test_a_folder_becomes_posts_with_the_fields_of_sidecars(system: System, tmp_
 
 def test_a_folder_or_a_file_that_is_not_there_is_one_line(system: System, tmp_path: Path) -> None:
     for arguments in (["folder", str(tmp_path / "none")], ["jsonl", str(tmp_path / "none")]):
-        answer = system.jikimi("feed", *arguments)
+        answer = system.jikimi_here("feed", *arguments)
         assert (answer.code, answer.out) == (2, "")
         assert len(answer.err.splitlines()) == 1
 

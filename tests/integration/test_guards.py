@@ -78,22 +78,22 @@ def test_a_flood_is_held_and_shown_and_issued_once_confirmed(system: System) -> 
     # A post with sufficient evidence from another reference is issued.
     write_verdicts(system, [acting_verdict("both", "r1", "r2")])
     until(lambda: states(system, "both") == ["issued"])
-    shown = system.jikimi("case", "quarantine").out
+    shown = system.jikimi_here("case", "quarantine").out
     assert shown.splitlines()[1].split()[:2] == [CASE, "r1"]
     assert shown.split()[-1] == str(12 - LIMIT)
-    assert "takedowns held: confirm or deconfirm it" in system.jikimi("case", "show", CASE).out
+    assert "takedowns held: confirm or deconfirm it" in system.jikimi_here("case", "show", CASE).out
     worker.kill()  # held takedowns are not in the worker's memory only
     worker.start()
     worker.wait_until_ready()
     flood(system, 3, first=12)
     assert last_states(system)["held"] == 15 - LIMIT
-    answer = system.jikimi("case", "confirm", CASE, "r1", "--why", "looked at three", "--officer", "ann")
+    answer = system.jikimi_here("case", "confirm", CASE, "r1", "--why", "looked at three", "--officer", "ann")
     assert (answer.code, answer.out) == (0, "")
     until(lambda: last_states(system) == {"issued": 16})
     flood(system, 10, first=20)
     assert last_states(system) == {"issued": 26}
-    assert "r1  confirmed by ann" in system.jikimi("case", "show", CASE).out
-    assert len(system.jikimi("case", "quarantine").out.splitlines()) == 1
+    assert "r1  confirmed by ann" in system.jikimi_here("case", "show", CASE).out
+    assert len(system.jikimi_here("case", "quarantine").out.splitlines()) == 1
 
 
 def test_no_held_takedown_is_lost_or_issued_twice_over_kills(system: System) -> None:
@@ -106,7 +106,7 @@ def test_no_held_takedown_is_lost_or_issued_twice_over_kills(system: System) -> 
     worker.start()
     system.wait("takedowns", lambda kept: len(kept) >= 60)
     assert last_states(system) == {"issued": LIMIT, "held": 60 - LIMIT}
-    assert system.jikimi("case", "confirm", CASE, "r1").code == 0
+    assert system.jikimi_here("case", "confirm", CASE, "r1").code == 0
     system.wait("takedowns", lambda kept: len(kept) >= 75)
     worker.kill()  # amid the release
     worker.start()
@@ -128,17 +128,17 @@ def test_a_case_acts_only_once_another_person_has_confirmed_it(system: System) -
     flood(system, 2)
     assert last_states(system) == {"held": 2}
     assert all(kept.message.held_for == [CASE] for kept in system.records("takedowns"))
-    assert "waits for a second person" in system.jikimi("case", "list").out
-    refused = system.jikimi("case", "confirm", CASE, "--officer", "another-pseudonym")
+    assert "waits for a second person" in system.jikimi_here("case", "list").out
+    refused = system.jikimi_here("case", "confirm", CASE, "--officer", "another-pseudonym")
     assert (refused.code, f"{me} opened {CASE}" in refused.err) == (2, True)
     system.write("cases", CASE, msgspec.structs.replace(entry(CASE), opened_by="kim"))
     system.flush()
-    confirmed = system.jikimi("case", "confirm", CASE, "--why", "saw the files", "--officer", "ann")
+    confirmed = system.jikimi_here("case", "confirm", CASE, "--why", "saw the files", "--officer", "ann")
     assert (confirmed.code, "JIKIMI_AUDIT_TRUSTED_KEYS" in confirmed.err) == (0, True)
     until(lambda: last_states(system) == {"issued": 2})
     flood(system, 1, first=10)
     assert last_states(system) == {"issued": 3}
-    shown = system.jikimi("case", "show", CASE).out
+    shown = system.jikimi_here("case", "show", CASE).out
     assert f"opened by kim, confirmed by {me}" in shown
     assert "takedowns are held" not in shown
     acts = [kept.message for kept in system.records("acts")]
@@ -158,7 +158,7 @@ def test_withdrawing_a_reference_withdraws_takedowns_that_rest_on_it_alone(syste
     sent, kept_back = (next(post for post in posts if states(system, post) == [state]) for state in ("issued", "held"))
     write_removals(system, deletion(sent), deletion(kept_back))
     until(lambda: last_states(system)["removed"] == 2)
-    answer = system.jikimi("case", "deconfirm", CASE, "r1", "--why", "a test card")
+    answer = system.jikimi_here("case", "deconfirm", CASE, "r1", "--why", "a test card")
     assert (answer.code, answer.out.splitlines()[0]) == (0, "1 entries erased"), answer.err
     until(lambda: last_states(system) == {"withdrawn": 12, "issued": 2})
     assert states(system, "both") == states(system, "second") == ["issued"]
@@ -177,10 +177,10 @@ def test_withdrawing_a_reference_withdraws_takedowns_that_rest_on_it_alone(syste
     # A withdrawn takedown is issued again when another reference is found in the post.
     write_verdicts(system, [acting_verdict(sent, "r1", "r2")])
     until(lambda: states(system, sent)[-2:] == ["withdrawn", "issued"])
-    assert "r1  withdrawn by desk" in system.jikimi("case", "show", CASE).out
-    refused = system.jikimi("case", "confirm", CASE, "r1")
+    assert "r1  withdrawn by desk" in system.jikimi_here("case", "show", CASE).out
+    refused = system.jikimi_here("case", "confirm", CASE, "r1")
     assert (refused.code, "was withdrawn by desk" in refused.err) == (2, True)
-    assert system.jikimi("case", "deconfirm", CASE, "r1").out.startswith("0 entries erased\n")
+    assert system.jikimi_here("case", "deconfirm", CASE, "r1").out.startswith("0 entries erased\n")
     match.check()
     takedown.check()
 
@@ -191,7 +191,7 @@ def test_closing_a_case_ends_its_quarantine(system: System) -> None:
     flood(system, 8)
     withdraw_case(system.settings, CASE)
     until(lambda: last_states(system) == {"withdrawn": 8})
-    assert len(system.jikimi("case", "quarantine").out.splitlines()) == 1
+    assert len(system.jikimi_here("case", "quarantine").out.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_closing_a_case_ends_its_quarantine(system: System) -> None:
 def test_a_usage_error_is_one_line_and_writes_nothing(shared: System, arguments: list[str], line: str) -> None:
     open_case(shared, CASE, "r1")
     allow(shared, "harmless", 7)
-    answer = shared.jikimi("case", *arguments)
+    answer = shared.jikimi_here("case", *arguments)
     assert (answer.code, answer.out) == (2, "")
     assert line in answer.err
     assert len(answer.err.splitlines()) == 1

@@ -437,22 +437,22 @@ def test_a_case_opened_after_a_promotion_finds_posts_that_the_old_model_describe
 
 
 def test_the_commands_print_the_changes(shared: System, opened: str, film: Path) -> None:
-    refused = shared.jikimi("promote")
+    refused = shared.jikimi_here("promote")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
-    assert "nothing promoted" in shared.jikimi("models").out
+    assert "nothing promoted" in shared.jikimi_here("models").out
     assert describe_case(shared.settings, opened, [film], [], f"visual={NEW}") == []
-    done = shared.jikimi("promote", "--with", f"visual={NEW}", "--force", "a test", "--by", "kim")
+    done = shared.jikimi_here("promote", "--with", f"visual={NEW}", "--force", "a test", "--by", "kim")
     assert (done.code, done.out) == (0, f"visual: {OLD} -> {NEW}\n")
     assert "deployment forced" in done.err
-    shown = shared.jikimi("models").out
+    shown = shared.jikimi_here("models").out
     assert f"visual: {NEW}" in shown
     assert "promote" in shown
-    back = shared.jikimi("rollback")
+    back = shared.jikimi_here("rollback")
     assert (back.code, back.out) == (0, f"visual: {NEW} -> {OLD}\n")
     shared.write_raw("posts", "post-1", b"its bytes do not matter")
     shared.flush()
-    assert shared.jikimi("label", "post-1", opened, "copy", "--note", "seen").code == 0
-    assert shared.jikimi("label", "post-1", "nobody", "copy").code == 2
+    assert shared.jikimi_here("label", "post-1", opened, "copy", "--note", "seen").code == 0
+    assert shared.jikimi_here("label", "post-1", "nobody", "copy").code == 2
     (label,) = shared.records("labels")
     assert label.key == f"post-1/{opened}"
     assert (label.message.decision, label.message.reviewer, label.message.note) == ("copy", "desk", "seen")

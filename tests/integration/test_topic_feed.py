@@ -174,7 +174,7 @@ def test_a_typo_in_the_mapping_is_one_line_before_anything_is_read(system: Syste
     ):
         line = 'published_at = "send_time"' if "published_at" in typo else 'caption = "data.data.text"'
         file.write_text(OSPREY.read_text().replace(line, typo))
-        answer = system.jikimi("feed", "topic", "--mapping", str(file))
+        answer = system.jikimi_here("feed", "topic", "--mapping", str(file))
         assert (answer.code, answer.out, len(answer.err.splitlines())) == (2, "", 1), answer.err
         assert text in answer.err
     assert system.records("feed-cursors") == []
@@ -183,7 +183,7 @@ def test_a_typo_in_the_mapping_is_one_line_before_anything_is_read(system: Syste
 def test_a_source_that_is_not_there_is_one_line(system: System, source: Source, tmp_path: Path) -> None:
     file = mapping(tmp_path, source)
     file.write_text(file.read_text().replace("platform.actions", "platform.nothing"))
-    answer = system.jikimi("feed", "topic", "--mapping", str(file))
+    answer = system.jikimi_here("feed", "topic", "--mapping", str(file))
     assert (answer.code, len(answer.err.splitlines())) == (2, 1), answer.err
     assert "platform.nothing" in answer.err
 
