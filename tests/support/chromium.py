@@ -4,7 +4,7 @@ import base64
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -22,9 +22,7 @@ PROGRAMS = ("chromium", "chromedriver")
 HOW_TO_GET_IT = "install Debian's packages chromium and chromium-driver"
 _ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
               "--disable-component-update")  # fmt: skip
-RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-"""Those of the rules that depend on the theme."""
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 _AXE = files("axe_selenium_python").joinpath("node_modules", "axe-core", "axe.min.js")
 _RUN = """
 const done = arguments[arguments.length - 1];
@@ -94,10 +92,10 @@ def set_theme(driver: Chrome, theme: str) -> None:
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
 
 
-def violations(driver: Chrome, rules: Mapping[str, object] = RULES) -> list[dict[str, Any]]:
-    """Return what axe-core finds on the page by these rules."""
+def violations(driver: Chrome) -> list[dict[str, Any]]:
+    """Return what axe-core finds on the page."""
     driver.execute_script(_AXE.read_text("utf-8"))
-    found: list[dict[str, Any]] = json.loads(driver.execute_async_script(_RUN, rules))
+    found: list[dict[str, Any]] = json.loads(driver.execute_async_script(_RUN, list(RULES)))
     return found
 
 
