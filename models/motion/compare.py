@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from models.motion.evidence import evidence
 from models.motion.lines import Peak, best_passage, windows
-from models.motion.normalise import Array, backwards, linear, resampled
+from models.motion.normalise import Array, backwards, linear, resampled, without_jumps
 from models.motion.track import COLUMNS, STEP_S, Track
 from models.motion.views import VIEWS, Box, within
 
@@ -49,7 +49,9 @@ _CERTAIN, _MOST_OF_IT = 16.0, 0.7
 """Correlation, and share of the query in the passage, from which no further readings are tried."""
 
 
-def compare(query: Track, reference: Track, *, box: Box | None = None) -> MotionMatch:
+def compare(
+    query: Track, reference: Track, *, box: Box | None = None, shown_s: tuple[float, float] | None = None
+) -> MotionMatch:
     """Return the best passage of a query along a reference, with its evidence for or against a copy.
 
     Parameters
@@ -60,6 +62,9 @@ def compare(query: Track, reference: Track, *, box: Box | None = None) -> Motion
         Track of the whole reference, shape (k, COLUMNS): against a part of it there is no evidence against a copy.
     box
         Part of the query's frame that shows the copy, such as an inset; by default all of it.
+    shown_s
+        Part of the query whose pictures resemble the reference, seconds; by default all of it. What moves before and
+        after it is no evidence against a copy.
 
     Raises
     ------
@@ -70,14 +75,15 @@ def compare(query: Track, reference: Track, *, box: Box | None = None) -> Motion
         raise ValueError(f"tracks of shapes {query.shape} and {reference.shape}")
     if min(len(query), len(reference)) < SHORTEST_S / STEP_S:
         return NOTHING
-    asked, against = linear(query[:_MOST_QUERY]), linear(reference)
+    asked, against = linear(without_jumps(query[:_MOST_QUERY])), linear(without_jumps(reference))
     asked = asked if box is None else within(asked, box)
     best = NOTHING
     for match in (one for first, piece in _pieces(against, len(asked)) for one in _passages(asked, piece, first)):
         best = max(best, match, key=lambda each: each.z)
         if best.z > _CERTAIN and best.query[1] - best.query[0] > _MOST_OF_IT * len(asked) * STEP_S:
             break
-    return replace(best, nats=evidence(best.z, query, reference))
+    first, last = (0, len(query)) if shown_s is None else (round(max(0.0, at_s) / STEP_S) for at_s in shown_s)
+    return replace(best, nats=evidence(best.z, query, reference, query[first:last]))
 
 
 def _pieces(reference: Array, n_query: int) -> Iterator[tuple[int, Array]]:

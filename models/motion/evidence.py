@@ -9,7 +9,7 @@ from models.motion.track import ACTIVITY, STEP_S, Track
 _LEAST_MOVING_S = 1.5
 """Motion that both recordings need for any evidence."""
 _FULL_MOVING_S = 8.0
-"""Motion of the query from which a copy would have correlated, whatever was done to it; with less, little speaks
+"""Motion of the query from which a copy would have correlated, whatever was done to it; less is little evidence
 against a copy."""
 _MOVES, _MOVING_CELLS = 0.5, 3
 """A step moves where this many cells change by this much more than they usually do, in logarithms."""
@@ -22,7 +22,7 @@ _NATS = ((5.5, -3.5), (6.5, -2.0), (7.3, 0.0), (8.5, 2.0), (10.0, 4.5), (12.0, 7
 highest of some hundred is 7.9, and above it their share falls at least threefold with each unit."""
 
 
-def evidence(z: float, query: Track, reference: Track) -> float:
+def evidence(z: float, query: Track, reference: Track, shown: Track) -> float:
     """Return the log-likelihood ratio of the same recording against another one, possibly of the same room.
 
     Parameters
@@ -31,13 +31,14 @@ def evidence(z: float, query: Track, reference: Track) -> float:
         Correlation of the best passage.
     query, reference
         The tracks, which must move for any evidence.
+    shown
+        The part of the query that may show the reference: what moves in it counts against a copy.
     """
-    moving_of_query_s = moving_s(query)
-    if min(moving_of_query_s, moving_s(reference)) < _LEAST_MOVING_S:
+    if min(moving_s(query), moving_s(reference)) < _LEAST_MOVING_S:
         return 0.0
     correlations, nats = zip(*_NATS, strict=True)
     found = float(np.interp(z - _by_chance(len(query), len(reference)), correlations, nats))
-    return found if found > 0.0 else found * min(1.0, moving_of_query_s / _FULL_MOVING_S)
+    return found if found > 0.0 else found * min(1.0, moving_s(shown) / _FULL_MOVING_S)
 
 
 def _by_chance(n_query: int, n_reference: int) -> float:
@@ -48,6 +49,8 @@ def _by_chance(n_query: int, n_reference: int) -> float:
 
 def moving_s(track: Track) -> float:
     """Return for how many seconds something moves: activity is above that of the cell's stillest steps."""
+    if not len(track):
+        return 0.0
     activity = track[:, ACTIVITY]
     above = activity - np.quantile(activity, 0.1, axis=0)
     moving = np.count_nonzero(above > _MOVES, axis=1) >= _MOVING_CELLS

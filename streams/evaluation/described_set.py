@@ -34,7 +34,7 @@ async def describe_queries(
     settings: Settings, models: Models, cache: Cache, queries: Sequence[Query]
 ) -> AsyncIterator[tuple[Query, Described]]:
     """Yield each upload with its descriptors; afterwards the decoder's child processes have ended."""
-    async with _describer(settings, models, cache, queries) as describer:
+    async with describer_of(settings, models, cache, queries) as describer:
         for query in queries:
             yield query, await describer.describe(query)
 
@@ -44,7 +44,7 @@ async def answer_looks(
 ) -> list[Look]:
     """Answer the looks that the uploads ask for, and return them; afterwards the child processes have ended."""
     answered: list[Look] = []
-    async with _describer(settings, models, cache, [query for query, _ in uploads]) as describer:
+    async with describer_of(settings, models, cache, [query for query, _ in uploads]) as describer:
         for query, upload in uploads:
             n_answered = 0
             while n_answered < len(upload.looks):  # an answer may lead to further ones
@@ -56,9 +56,10 @@ async def answer_looks(
 
 
 @asynccontextmanager
-async def _describer(
+async def describer_of(
     settings: Settings, models: Models, cache: Cache, queries: Sequence[Query]
 ) -> AsyncIterator[QueryDescriber]:
+    """Give a describer of these uploads; afterwards the decoder's child processes have ended."""
     roots = sorted({Path(path).parent for query in queries for path in query.paths})
     describer = QueryDescriber(settings, models, cache, roots)
     try:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from models.alignment_parameters import VISUAL
-from models.motion.compare import compare
+from models.motion.compare import MotionMatch, compare
 from models.motion.rows import joined, unpack_track
 from models.motion.track import NAME, VERSION, Track
 from schemas.messages import Descriptors, Match
@@ -57,6 +57,19 @@ def corrected(match: Match, query: Descriptors, reference_motion: Track | None) 
     """
     if query.motion is None or reference_motion is None or match.score >= 1.0:
         return match
-    nats = compare(unpack_track(query.motion), reference_motion).nats
+    nats = compared(match, unpack_track(query.motion), query.segment.start_s, reference_motion).nats
     evidence = max(0.0, VISUAL.half * match.score / (1.0 - match.score) + nats)
     return msgspec.structs.replace(match, score=evidence / (evidence + VISUAL.half))
+
+
+def compared(match: Match, motion: Track, start_s: float, reference_motion: Track) -> MotionMatch:
+    """Return how the motion of a look runs along a reference; only where its pictures match it counts against a copy.
+
+    Parameters
+    ----------
+    motion, start_s
+        Motion of the look, and its start, seconds of the medium.
+    """
+    intervals = [match.query, *(passage.query for passage in match.passages)]
+    start, end = min(one.start_s for one in intervals), max(one.end_s for one in intervals)
+    return compare(motion, reference_motion, shown_s=(start - start_s, end - start_s))

@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from models.motion.compare import NOTHING, compare
+from models.motion.normalise import without_jumps
 from models.motion.rows import joined, pack_track, unpack_track
 from models.motion.track import ACTIVITY, CHANGE, COLUMNS, HEIGHT, STEP_S, WIDTH, Grey, Track, track
 
@@ -121,6 +122,36 @@ def test_an_excerpt_inside_another_recording_is_found(recording: Grey, reference
     assert match.nats > 3
     assert match.offset_s == pytest.approx(3 - 12, abs=0.1)
     assert match.query == pytest.approx((12, 18), abs=2.0)
+
+
+def lit(grey: Grey, at_s: float) -> Grey:
+    """Return a recording in which a lamp is switched on."""
+    gain = np.where(np.arange(len(grey)) < at_s * FPS, 0.5, 1.0)
+    return (grey * gain[:, None, None]).astype(np.uint8)
+
+
+def test_a_lamp_that_is_switched_is_no_evidence_of_a_copy(recording: Grey) -> None:
+    reference, seeds = tracked(lit(recording, 8.3)), range(2, 8)
+    nats = [compare(tracked(lit(filmed(walk(12, seed)), 5.0)), reference).nats for seed in seeds]
+    assert max(nats) < 0
+    assert compare(tracked(lit(recording, 8.3)[5 * FPS : 15 * FPS]), reference).nats > 5
+
+
+def test_only_jumps_are_left_out(reference: Track, recording: Grey) -> None:
+    assert without_jumps(reference) is reference
+    switched = tracked(lit(recording, 8.4))
+    assert np.flatnonzero((without_jumps(switched) != switched).any(axis=1)).tolist() == [84]
+    from_the_first = np.concatenate([switched[84:85], reference[:5]])
+    np.testing.assert_array_equal(without_jumps(from_the_first)[0], reference[0])
+    assert without_jumps(reference[:0]).shape == (0, COLUMNS)
+
+
+def test_what_moves_before_and_after_the_pictures_of_a_copy_is_no_evidence_against_it(reference: Track) -> None:
+    other = tracked(filmed(walk(20, 2)))
+    whole, part = compare(other, reference).nats, compare(other, reference, shown_s=(8.0, 10.0)).nats
+    assert whole < part < 0
+    assert part >= whole * 2 / 8
+    assert compare(other, reference, shown_s=(30.0, 30.0)).nats == 0.0
 
 
 def test_a_still_picture_is_no_evidence(reference: Track) -> None:
