@@ -30,7 +30,7 @@ _ALIKE: Mapping[PieceModality, float] = {"visual": 0.77, "audio": 0.7}
 one shot, and overlapping windows of sound. With the mean of such rows as the code, fewer references are missed."""
 _SHORTLISTS: Mapping[PieceModality, Shortlist] = {
     "visual": Shortlist(ALIGNMENT["visual"], least_nats=5.0, most_chance=0.6),
-    "audio": Shortlist(ALIGNMENT["audio"], least_nats=6.5, most_chance=0.5),
+    "audio": Shortlist(ALIGNMENT["audio"], least_nats=4.0, most_chance=0.5),
 }
 _GROWTH = 8
 """Growth from which the codes no longer suit the references, and are trained anew."""
