@@ -226,6 +226,19 @@ def test_a_run_of_sounds_needs_seconds_to_count() -> None:
     assert long > 0.6
 
 
+def test_a_like_word_of_one_voice_is_weaker_than_a_stretch_of_one_recording() -> None:
+    def run(*similarities: float) -> Matrix:
+        matrix, query_s, reference_s = sounds(np.random.default_rng(5), 100, 0, 0.0)
+        rows = 100 + 2 * np.arange(len(similarities))  # windows each half a second
+        matrix[rows, rows + 200] = similarities
+        return matrix[::2], query_s[::2], reference_s
+
+    word = score(run(0.35, 0.46, 0.6, 0.74, 0.78, 0.72, 0.6, 0.44), AUDIO)  # as measured between two recordings
+    stretch = score(run(0.94, 0.95, 0.96, 0.94), AUDIO)
+    assert word < 0.5
+    assert stretch > 0.85
+
+
 def test_the_window_of_a_sound_belongs_to_the_passage() -> None:
     found = best(sounds(np.random.default_rng(5), 100, 60, 0.7), AUDIO)
     assert found.query == pytest.approx((25.0 - AUDIO.window_s / 2, 39.75 + AUDIO.window_s / 2), abs=0.8)
