@@ -1,1 +1,1 @@
-import models  # noqa: F401 - first: what it keeps ONNX Runtime from must be known at its import
+import models  # noqa: F401 - first: it switches ONNX Runtime's telemetry off, which must precede its import
