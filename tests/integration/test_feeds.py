@@ -66,7 +66,8 @@ def test_a_folder_becomes_posts_with_the_fields_of_sidecars(system: System, tmp_
     (tmp_path / "notes.txt").write_text("no medium")
     for output in ("3 posts, 1 refused\n", "0 posts, 0 refused\n"):
         answer = system.jikimi("feed", "folder", str(tmp_path), "--once")
-        assert (answer.code, answer.out, answer.err) == (0, output, "")
+        assert (answer.code, answer.out) == (0, output)
+        assert f"JIKIMI_MEDIA_FILE_ROOTS names the folder: {tmp_path}\n" in answer.err
     posts = {kept.message.post_id: kept.message for kept in system.records("posts")}
     assert len(system.records("posts")) == 3
     assert {(post.platform, post.caption) for post in posts.values()} == {(PLATFORM, ""), ("made", "beside it")}

@@ -120,5 +120,6 @@ def test_models_are_exported_at_build_time_and_verified(tmp_path: Path) -> None:
 
 def test_a_folder_is_required(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", ["models.fetch"])
-    assert fetch.main() == 2
-    assert "FOLDER" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        fetch.main()
+    assert "folder" in capsys.readouterr().err

@@ -89,7 +89,7 @@ def test_an_error_leaves_its_reason_in_the_span_but_not_its_message(exported: In
 
 def test_a_missing_exporter_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
-    with pytest.raises(UsageError, match=r"pip install 'jikimi\[otlp\]'"):
+    with pytest.raises(UsageError, match="pip install opentelemetry-exporter-otlp-proto-http"):
         trace.export_traces(load_settings(trace_endpoint="http://127.0.0.1:4318/v1/traces"), "worker decode")
     trace.export_traces(load_settings(), "worker decode")
 
