@@ -181,7 +181,7 @@ def exchange_serve(
 
 
 def _require_member(form: str, member: int) -> None:
-    """Raise where the exchange knows an entry by who entered it, and that is not given."""
+    """Raise where the exchange identifies an entry by who entered it, and that is not given."""
     if form in {"ncmec", "threatexchange"} and not member:
         raise UsageError(f"{form} identifies entries by our number there: give --member NUMBER")
 

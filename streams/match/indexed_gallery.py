@@ -81,7 +81,7 @@ class IndexedGallery:
         added: Sequence[Pieces],
         benign: tuple[Rows, frozenset[bytes]],
     ) -> "IndexedGallery":
-        """Return the gallery without and with these references; its cost is that of the change."""
+        """Return the gallery without and with these references; only their rows are read."""
         gone = {self._numbers[reference] for reference in removed if reference in self._numbers}
         kept = {number: pieces for number, pieces in self._members.items() if number not in gone}
         if len(kept) + len(added) > _GROWTH * self._n_trained:

@@ -34,7 +34,7 @@ class ReferenceIndex:
         self._take({piece.token: piece for piece in pieces})
 
     def changed(self, pieces: Mapping[str, Piece]) -> "ReferenceIndex":
-        """Return the index of these pieces, by token; what is the same is shared, so its cost is that of the change."""
+        """Return the index of these pieces, by token; vectors and codes are shared, tables of names copied."""
         made = copy(self)
         made._take(pieces)  # noqa: SLF001 - its own
         return made

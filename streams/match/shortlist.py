@@ -85,9 +85,13 @@ class Shortlist:
         distinct_s = np.unique(times_s)
         step_s = float(np.median(np.diff(distinct_s))) if len(distinct_s) > 1 else self.parameters.independent_s
         share = min(1.0, step_s / self.parameters.independent_s)
-        found = _best_of_each_time(self._possible(hits, share), times_s, self.parameters.even)
+        # Once over all rows, before they are sorted, and once over those that count.
+        possible = hits.at(self._with_enough(hits, most_evidence(hits.cosine[None], self.parameters), share))
+        found = _best_of_each_time(possible, times_s, self.parameters.even)
         enough = max(1.0, min(float(self.parameters.min_pairs), 1.0 + share * (len(distinct_s) - 1)))
-        found, nats = self._with_enough(found, most_evidence(found.cosine[None], self.parameters), share)
+        nats = most_evidence(found.cosine[None], self.parameters)
+        kept = self._with_enough(found, nats, share)
+        found, nats = found.at(kept), nats[kept]
         numbers, first = np.unique(found.number, return_index=True)
         if not len(numbers):
             return {}
@@ -101,13 +105,12 @@ class Shortlist:
             best = np.maximum(best, ((first_nats + total) * np.minimum(1.0, independent / enough)).max(axis=0))
         return {int(numbers[at]): float(best[at]) for at in np.flatnonzero(best >= self.least_nats)}
 
-    def _possible(self, hits: Hits, share: float) -> Hits:
-        """Return the rows of the references with enough evidence if all rows counted: a bound without sorting them."""
-        nats = most_evidence(hits.cosine[None], self.parameters)
+    def _with_enough(self, hits: Hits, nats: Nats, share: float) -> Numbers:
+        """Return the indices of the rows of references with enough evidence if all rows counted, without sorting."""
         largest = np.zeros(int(hits.number.max(initial=-1)) + 1)
         np.maximum.at(largest, hits.number, nats)
         total = (1.0 - share) * largest + share * np.bincount(hits.number, nats, len(largest))
-        return hits.at(np.flatnonzero((total >= self.least_nats)[hits.number]))
+        return np.flatnonzero((total >= self.least_nats)[hits.number])
 
     def _above(self, chance: Rows, hits: Hits) -> Hits:
         """Return the hits above the cosine that chance gives their row, lowered by the excess of that over even."""
@@ -122,15 +125,6 @@ class Shortlist:
         numbers, owner = np.unique(near.number, return_inverse=True)
         total = np.bincount(owner, nats_of(near.cosine, self.parameters))
         return [int(numbers[total.argmax()])] if total.max(initial=0.0) >= self.least_nats else []
-
-    def _with_enough(self, found: Hits, nats: Nats, share: float) -> tuple[Hits, Nats]:
-        """Return the rows of the references with enough evidence on all lines together: of many hardly any has."""
-        if not len(nats):
-            return found, nats
-        _, first, owner = np.unique(found.number, return_index=True, return_inverse=True)
-        total = (1.0 - share) * np.maximum.reduceat(nats, first) + share * np.add.reduceat(nats, first)
-        kept = (total >= self.least_nats)[owner]
-        return found.at(np.flatnonzero(kept)), nats[kept]
 
     def _speeds(self) -> Times:
         n_steps = int(np.ceil(np.log(self.parameters.max_speed) / np.log(_SPEED_STEP)))

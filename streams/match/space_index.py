@@ -1,4 +1,4 @@
-"""References of one space: an exact gallery of few, an indexed one of many; a change costs what it changes."""
+"""References of one space: an exact gallery of few, an indexed one of many; a change reads what it changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
