@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from schemas.codec import Codec
+from streams.kafka.offsets import watermarks
 
 CODEC = Codec()
 _ANSWER_S = 120.0
@@ -109,20 +110,12 @@ class Broker:
         """Return the end offset of each partition of these topics."""
         consumer = self._consumer("reader")
         found = {
-            (topic, number): self._end(consumer, TopicPartition(self.prefix + topic, number))
+            (topic, number): watermarks(consumer, self.prefix + topic, number, _ANSWER_S)[1]
             for topic in sorted(topics)
             for number in self._shards(topic)
         }
         consumer.close()
         return found
-
-    def _end(self, consumer: Consumer, partition: TopicPartition) -> int:
-        while True:
-            try:
-                return int(consumer.get_watermark_offsets(partition, _ANSWER_S)[1])
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:  # of a topic that was just created
-                    raise
 
     def committed(self, group: str, topic: str) -> list[int]:
         """Return a group's committed offset of each partition."""

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 
 from schemas.codec import Codec
 from schemas.messages import Cursor
 from streams.errors import UsageError
 from streams.kafka.clients import client_config
+from streams.kafka.offsets import partitions_of, watermarks
 from streams.kafka.whole_topic import read_whole
 from streams.settings import Settings
 from streams.topology import readers_group
@@ -76,17 +77,19 @@ def _wait_for_open_transactions(settings: Settings) -> None:
     The open transaction of another feed that was killed hides the records committed after its first one, until the
     broker aborts it.
     """
-    topic, group = TopicPartition(settings.topic_prefix + TOPIC, 0), readers_group(settings)
+    topic, group = settings.topic_prefix + TOPIC, readers_group(settings)
     with ExitStack() as clients:
         uncommitted, committed = [
             clients.enter_context(closing(Consumer(client_config(settings, group_id=group, isolation_level=level))))
             for level in ("read_uncommitted", "read_committed")
         ]
+        if not partitions_of(committed, [topic], _QUERY_TIMEOUT_S):
+            return  # whoever reads it next raises that it does not exist
         deadline_s = time.monotonic() + settings.start_grace_s
-        end = uncommitted.get_watermark_offsets(topic, timeout=_QUERY_TIMEOUT_S)[1]
-        while committed.get_watermark_offsets(topic, timeout=_QUERY_TIMEOUT_S)[1] < end:
+        end = watermarks(uncommitted, topic, 0, _QUERY_TIMEOUT_S)[1]
+        while watermarks(committed, topic, 0, _QUERY_TIMEOUT_S)[1] < end:
             if time.monotonic() > deadline_s:
-                raise UsageError(f"{topic.topic}: a transaction has been open for {settings.start_grace_s:g} s")
+                raise UsageError(f"{topic}: a transaction has been open for {settings.start_grace_s:g} s")
             time.sleep(_POLL_INTERVAL_S)
 
 

@@ -1,16 +1,23 @@
-"""First, end and committed offsets of partitions, asked for by a consumer, all partitions in one query.
+"""First, end and committed offsets of partitions, asked for by a consumer.
 
+A query is repeated while a partition has no leader, as that of a topic that was just created may not.
 librdkafka's queries for administrators are avoided for them: ListOffsets aborts the process when a broker goes away
 meanwhile, and that for the offsets of a group that does not exist can end it with a segmentation fault.
 """
 
 from collections.abc import Sequence
 
+import stamina
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
+
+from streams.kafka.polling import is_temporary
 
 type Partition = tuple[str, int]
 """Topic and partition number."""
 type Offsets = dict[Partition, int]
+
+_PATIENCE_S = 20.0
+"""Time after which the error of a partition without a leader is raised."""
 
 
 def partitions_of(consumer: Consumer, topics: Sequence[str], answer_s: float) -> list[Partition]:
@@ -21,12 +28,31 @@ def partitions_of(consumer: Consumer, topics: Sequence[str], answer_s: float) ->
 
 def first_offsets(consumer: Consumer, partitions: Sequence[Partition], answer_s: float) -> Offsets:
     """Return the first retained offset of each partition."""
-    return _offsets_for(consumer, partitions, OFFSET_BEGINNING, answer_s)
+    return offsets_at(consumer, partitions, OFFSET_BEGINNING, answer_s)
 
 
 def end_offsets(consumer: Consumer, partitions: Sequence[Partition], answer_s: float) -> Offsets:
     """Return the end of each partition; to a read_committed consumer that is before the first open transaction."""
-    return _offsets_for(consumer, partitions, OFFSET_END, answer_s)
+    return offsets_at(consumer, partitions, OFFSET_END, answer_s)
+
+
+@stamina.retry(on=is_temporary, timeout=_PATIENCE_S)
+def offsets_at(consumer: Consumer, partitions: Sequence[Partition], at_ms: int, answer_s: float) -> Offsets:
+    """Return the first offset at or after a time (milliseconds since the epoch) of each partition, -1 where none is.
+
+    The protocol takes the constants of the beginning and the end in place of a time.
+    """
+    if not partitions:
+        return {}
+    asked = [TopicPartition(*where, at_ms) for where in partitions]
+    return _checked(consumer.offsets_for_times(asked, timeout=answer_s))
+
+
+@stamina.retry(on=is_temporary, timeout=_PATIENCE_S)
+def watermarks(consumer: Consumer, topic: str, partition: int, answer_s: float) -> tuple[int, int]:
+    """Return the first retained offset and the end of a partition; some brokers report no end of an empty one."""
+    first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=answer_s)
+    return first, end
 
 
 def committed_offsets(consumer: Consumer, partitions: Sequence[Partition], answer_s: float) -> Offsets:
@@ -39,14 +65,6 @@ def committed_offsets(consumer: Consumer, partitions: Sequence[Partition], answe
     """
     answers = consumer.committed([TopicPartition(*where) for where in partitions], timeout=answer_s)
     return {where: offset for where, offset in _checked(answers).items() if offset >= 0}
-
-
-def _offsets_for(consumer: Consumer, partitions: Sequence[Partition], which: int, answer_s: float) -> Offsets:
-    """Return what is found for one of the two constants that the protocol takes in place of a time."""
-    if not partitions:
-        return {}
-    asked = [TopicPartition(*where, which) for where in partitions]
-    return _checked(consumer.offsets_for_times(asked, timeout=answer_s))
 
 
 def _checked(answers: Sequence[TopicPartition]) -> Offsets:

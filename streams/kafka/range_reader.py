@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-import stamina
 from confluent_kafka import Consumer, TopicPartition
 
 from streams.kafka.clients import headers_of, reader_config
-from streams.kafka.polling import is_temporary, offset_of, poll_in_time
+from streams.kafka.offsets import watermarks
+from streams.kafka.polling import offset_of, poll_in_time
 from streams.settings import Settings
 
 _FETCH_S = 20.0
@@ -71,12 +71,9 @@ class RangeReader:
         """Return whether a partition never held a record: not every broker reports the end of such a one."""
         return self._watermarks(partition)[1] == 0
 
-    @stamina.retry(on=is_temporary, timeout=_FETCH_S)
     def _watermarks(self, partition: int) -> tuple[int, int]:
         with self._lock:
-            topic_partition = TopicPartition(self._topic, partition)
-            found: tuple[int, int] = self._consumer.get_watermark_offsets(topic_partition, timeout=_FETCH_S)
-        return found
+            return watermarks(self._consumer, self._topic, partition, _FETCH_S)
 
     def read(self, partition: int, start: int, end: int) -> Iterator[RangeRecord]:
         """Yield the retained records from `start` to before `end`.

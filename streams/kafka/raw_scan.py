@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-import stamina
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.kafka.clients import reader_config
-from streams.kafka.polling import is_temporary, offset_of
+from streams.kafka.offsets import watermarks
+from streams.kafka.polling import offset_of
 from streams.settings import Settings
 
 _ANSWER_S = 20.0
@@ -68,14 +68,12 @@ class RawScan:
             elif error is not None:
                 raise KafkaException(error)
 
-    @stamina.retry(on=is_temporary, timeout=_ANSWER_S)
     def _find_ranges(self) -> dict[int, tuple[int, int]]:
         """Return the offsets of each partition that holds records: not every broker reports the end of an empty one."""
         found = self._consumer.list_topics(self._topic, timeout=_ANSWER_S).topics[self._topic]
         if found.error is not None:
             raise KafkaException(found.error)
-        partitions = [TopicPartition(self._topic, number) for number in found.partitions]
-        ranges = {p.partition: self._consumer.get_watermark_offsets(p, timeout=_ANSWER_S) for p in partitions}
+        ranges = {number: watermarks(self._consumer, self._topic, number, _ANSWER_S) for number in found.partitions}
         return {number: (first, end) for number, (first, end) in ranges.items() if first < end}
 
 

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-import stamina
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.errors import BrokerError, TransientError
 from streams.kafka.clients import reader_config
-from streams.kafka.polling import is_temporary
+from streams.kafka.offsets import watermarks
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -148,15 +147,9 @@ class TopicReader:
 
     def _find_ends(self) -> dict[int, int]:
         try:
-            return {partition: self._find_end(partition) for partition in self._partitions}
+            return {one: watermarks(self._query_client, self._topic, one, _PATIENCE_S)[1] for one in self._partitions}
         except KafkaException as error:
             raise BrokerError(str(error)) from error
-
-    @stamina.retry(on=is_temporary, timeout=_PATIENCE_S)
-    def _find_end(self, partition: int) -> int:
-        topic_partition = TopicPartition(self._topic, partition)
-        end: int = self._query_client.get_watermark_offsets(topic_partition, timeout=_PATIENCE_S)[1]
-        return end
 
     def _read(self) -> None:
         while not self._stopping.is_set():

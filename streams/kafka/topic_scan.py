@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-import stamina
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.kafka.clients import reader_config
+from streams.kafka.offsets import offsets_at, watermarks
 from streams.kafka.partitions import key_hash, partition_of
-from streams.kafka.polling import is_temporary, offset_of, poll_in_time
+from streams.kafka.polling import offset_of, poll_in_time
 from streams.settings import Settings
 
 _ANSWER_S = 20.0
@@ -82,19 +82,19 @@ class TopicScan:
         self._consumer.unassign()
         return record.value() if record is not None and record.offset() == offset else None
 
-    @stamina.retry(on=is_temporary, timeout=_ANSWER_S)
     def _starts(self, since: datetime | None, key: bytes | None) -> list[TopicPartition]:
         found = self._consumer.list_topics(self._topic, timeout=_ANSWER_S).topics[self._topic]
         if found.error is not None:
             raise KafkaException(found.error)
         numbers = found.partitions if key is None else [partition_of(key_hash(key), len(found.partitions))]
-        firsts = [TopicPartition(self._topic, number, self._first(number)) for number in numbers]
-        if since is not None:
-            times = [TopicPartition(self._topic, tp.partition, int(since.timestamp() * 1000)) for tp in firsts]
-            firsts = self._consumer.offsets_for_times(times, timeout=_ANSWER_S)
-        return [start for start in firsts if start.offset >= 0]
+        partitions = [(self._topic, number) for number in numbers]
+        if since is None:
+            firsts = {partition: self._first(partition[1]) for partition in partitions}
+        else:
+            firsts = offsets_at(self._consumer, partitions, int(since.timestamp() * 1000), _ANSWER_S)
+        return [TopicPartition(*partition, first) for partition, first in firsts.items() if first >= 0]
 
     def _first(self, partition: int) -> int:
         """Return the first retained offset, -1 for an empty partition: not every broker reports its end."""
-        first, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_ANSWER_S)
+        first, end = watermarks(self._consumer, self._topic, partition, _ANSWER_S)
         return first if first < end else -1

@@ -20,6 +20,7 @@ from schemas.messages import Message
 from schemas.topics import TOPICS
 from streams import cli
 from streams.demo.processes import Worker
+from streams.kafka.offsets import watermarks
 from streams.settings import Settings, load_settings
 from tests.support.brokers import make_topics
 from tests.support.deadline import DEADLINE_S
@@ -200,7 +201,7 @@ class _Tail:
 
     def read(self) -> list[Kept]:
         """Read to the current end."""
-        ends = {p.partition: self.consumer.get_watermark_offsets(p, timeout=DEADLINE_S)[1] for p in self._partitions}
+        ends = {p.partition: watermarks(self.consumer, p.topic, p.partition, DEADLINE_S)[1] for p in self._partitions}
         deadline = time.monotonic() + DEADLINE_S
         while any(self._positions.get(partition, 0) < end for partition, end in ends.items()):
             assert time.monotonic() < deadline

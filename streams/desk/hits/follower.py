@@ -11,6 +11,7 @@ from confluent_kafka import Message as Record
 from schemas.codec import Codec, WireError
 from schemas.messages import Message
 from streams.kafka.clients import create_codec, reader_config
+from streams.kafka.offsets import offsets_at, watermarks
 from streams.kafka.usage_errors import usage_errors
 from streams.settings import Settings
 
@@ -55,17 +56,13 @@ class TopicFollower:
         found = self._consumer.list_topics(timeout=ANSWER_S).topics
         if missing := [self._prefix + topic for topic in topics if self._prefix + topic not in found]:
             raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, f"topic {missing[0]} does not exist"))
-        at_ms = int(since.timestamp() * 1000)
-        times = [
-            TopicPartition(self._prefix + one, n, at_ms) for one in topics for n in found[self._prefix + one].partitions
-        ]
-        return [self._found(start) for start in self._consumer.offsets_for_times(times, timeout=ANSWER_S)]
+        partitions = [(self._prefix + one, number) for one in topics for number in found[self._prefix + one].partitions]
+        starts = offsets_at(self._consumer, partitions, int(since.timestamp() * 1000), ANSWER_S)
+        return [TopicPartition(*partition, self._found(*partition, start)) for partition, start in starts.items()]
 
-    def _found(self, start: TopicPartition) -> TopicPartition:
+    def _found(self, topic: str, partition: int, start: int) -> int:
         """Return a start; where no record is so late, the end as it is now: the client would look for it only later."""
-        if start.offset < 0:
-            start.offset = self._consumer.get_watermark_offsets(start, timeout=ANSWER_S)[1]
-        return start
+        return start if start >= 0 else watermarks(self._consumer, topic, partition, ANSWER_S)[1]
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from schemas.messages import DeadLetter
 from streams.feeds.dead_letters import gap_dead_letter
 from streams.kafka.clients import client_config
+from streams.kafka.offsets import watermarks
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -118,7 +119,7 @@ class SourceOffsets:
 
     def _offset(self, consumer: Consumer, partition: int, stored: int | None) -> int:
         """Return the stored next offset, or the nearest available one."""
-        first, end = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_QUERY_TIMEOUT_S)
+        first, end = watermarks(consumer, self._topic, partition, _QUERY_TIMEOUT_S)
         if stored is None:
             # A partition added later is read from its beginning: its records are newer than the feed's first start.
             return end if self._start_latest else first
