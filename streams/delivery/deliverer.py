@@ -126,7 +126,7 @@ class Deliverer:
                     break
                 take = partial(self._take, timetable, takedown_id)
                 self._running.add(asyncio.create_task(self._in_order(timetable, takedown_id, take)))
-            metrics.DELIVERIES_OPEN.set(len(timetable))
+        metrics.DELIVERIES_OPEN.set(sum(map(len, self._timetables.values())))
         self._end_taken()
 
     async def idle(self) -> None:

@@ -51,8 +51,7 @@ class NoticeSender:
             log.warning("notice not sent", takedown=last.takedown_id, platform=progress.platform, error=str(error))
             slug = "notice_incomplete" if isinstance(error, NoticeError) else "channel_not_set_up"
             return Sent(kind, None, Answer("failed", error=slug, detail=str(error)))
-        # The takedowns topic is the notice of a platform that reads it.
-        answer = await channel.send(notice, key) if channel is not None else Answer("delivered", address="takedowns")
+        answer = await _answer(channel, notice, key)
         self._gate(progress.platform).record(answer, self._clock())
         return Sent(kind, notice, answer)
 
@@ -85,3 +84,14 @@ class NoticeSender:
         if platform not in self._gates:
             self._gates[platform] = Gate(self._registry.named(platform).per_minute)
         return self._gates[platform]
+
+
+async def _answer(channel: Channel | None, notice: Notice, key: str) -> Answer:
+    """Return a channel's answer; a bug in it fails this notice, as an outage would, and stops nobody else's."""
+    if channel is None:  # of a platform that reads the takedowns topic, which is its notice
+        return Answer("delivered", address="takedowns")
+    try:
+        return await channel.send(notice, key)
+    except Exception:
+        log.exception("channel failed", platform=notice.platform, notice=notice.notice_id)
+        return Answer("failed", error="bug")

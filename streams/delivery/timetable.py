@@ -93,9 +93,10 @@ class Timetable:
         """
         for takedown_id in self._timers.expired(now):
             self._queue(takedown_id, now)
-        for queue, due in self._due.items():
+        for due in self._due.values():
             while due and due[0].takedown_id in self._running:
                 self._queued.discard(heapq.heappop(due).takedown_id)  # `end` sets its timer again
+        for queue, due in sorted(self._due.items(), key=lambda item: item[1][:1]):
             if due and (queue == _NO_NOTICE or admits(queue)):
                 takedown_id = heapq.heappop(due).takedown_id
                 self._queued.discard(takedown_id)

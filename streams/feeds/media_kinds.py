@@ -1,6 +1,6 @@
 """Kinds of media by file extension; our own table, because the system's differs between machines."""
 
-from urllib.parse import urlsplit
+from streams.links.urls import parts_of
 
 _EXTENSIONS = {
     "video": "3gp avi flv m2ts m4v mkv mov mp4 mpeg mpg mts ogv ts webm wmv",
@@ -12,9 +12,6 @@ KINDS = {extension: kind for kind, extensions in _EXTENSIONS.items() for extensi
 
 def kind_of(url: str) -> str | None:
     """Return video, image or audio by the file extension of an address; None for any other address."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
+    parts = parts_of(url)
     _, dot, extension = parts.path.rpartition("/")[2].rpartition(".")
     return KINDS.get(extension.lower()) if dot and parts.scheme in {"http", "https"} else None

@@ -170,7 +170,7 @@ class Reconciler:
             metrics.TAKEDOWNS.labels(state).inc()
 
     def _check_later(self, held: Takedown) -> None:
-        """Check a held takedown again when the last rate limit on its references ends, if one of them has one."""
+        """Check a held takedown again when the first rate limit on its references ends, if one of them has one."""
         wait_s = self._quarantine.limited_for_s(held.case_id, held, datetime.now(UTC))
         if wait_s is not None and held.takedown_id not in self._later:
             self._later.add(held.takedown_id)

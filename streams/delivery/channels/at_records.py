@@ -1,12 +1,13 @@
 """Records of Bluesky by the address of a post: at-uri, server of the account, and cid."""
 
 import re
-from urllib.parse import quote, urlsplit
 
 from schemas.messages import NoticeItem
 from streams.delivery.channels.channel import Answer
 from streams.delivery.channels.sender import NotSentError, Sender, fields, text_of
 from streams.delivery.web_client import Reply
+from streams.links.did import document_address, server_of
+from streams.links.urls import parts_of
 
 _PAGE = re.compile(r"/profile/(?P<repo>[^/]{1,300})/post/(?P<key>[A-Za-z0-9._:~-]{1,512})/?")
 _URI = re.compile(
@@ -57,7 +58,7 @@ class AtRecords:
         return await self._sender.send("GET", f"{server}/xrpc/com.atproto.repo.getRecord", params=where)
 
     async def _uri(self, url: str) -> str:
-        page = _PAGE.fullmatch(_path(url))
+        page = _PAGE.fullmatch(parts_of(url).path)
         if page is None:
             raise _no_post(url)
         repo = page["repo"] if page["repo"].startswith("did:") else await self._did_of(page["repo"])
@@ -73,23 +74,12 @@ class AtRecords:
 
     async def _server_of(self, did: str) -> str:
         """Return the URL of the server with the account's records, from its DID document."""
-        if did.startswith("did:web:"):
-            document = f"https://{did.removeprefix('did:web:').replace('%3A', ':')}/.well-known/did.json"
-        else:
-            document = f"{self._resolver}/{quote(did, safe=':')}"
+        if not (document := document_address(did, self._resolver)):
+            raise NotSentError(Answer("refused", did, error="did_unsupported", detail="nobody resolves such a DID"))
         reply = await self._sender.send("GET", document)
-        services = fields(reply).get("service")
-        for service in services if isinstance(services, list) else ():
-            if isinstance(service, dict) and text_of(service.get("id")).endswith("#atproto_pds"):
-                return text_of(service.get("serviceEndpoint")).rstrip("/")
-        raise self._sender.nonsense(reply, "#atproto_pds")
-
-
-def _path(url: str) -> str:
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return ""
+        if not (server := server_of(fields(reply), did)):
+            raise self._sender.nonsense(reply, "#atproto_pds")
+        return server
 
 
 def _no_post(url: str) -> NotSentError:

@@ -54,7 +54,7 @@ class BlueskySession:
         reply = await self._ask(method, name, tokens, headers, content)
         if _is_expired(reply):
             reply = await self._ask(method, name, await self._renew(tokens), headers, content)
-        if HTTPStatus(reply.status) != HTTPStatus.OK:
+        if reply.status != HTTPStatus.OK:
             raise NotSentError(self._sender.refusal(reply))
         return reply
 

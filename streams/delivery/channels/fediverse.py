@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -11,6 +10,7 @@ from streams.delivery.channels.channel import Answer
 from streams.delivery.channels.http_signature import RequestSigner
 from streams.delivery.channels.sender import NotSentError, Sender, fields, text_of
 from streams.delivery.web_client import Reply
+from streams.links.urls import joined, parts_of
 
 _JSON = 'application/activity+json, application/ld+json; profile="https://www.w3.org/ns/activitystreams"'
 _MAX_REDIRECTS = 3
@@ -82,7 +82,7 @@ class Fediverse:
             location = reply.headers.get("location", "")
             if not httpx.codes.is_redirect(reply.status) or not location:
                 break
-            url = urljoin(url, location)
+            url = joined(url, location)
         else:
             raise NotSentError(Answer("failed", reply.address, reply.status, error="redirect_loop"))
         if not httpx.codes.is_success(reply.status):
@@ -117,7 +117,4 @@ def _id_of(value: object) -> str:
 
 
 def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).netloc or "").lower()
-    except ValueError:
-        return ""
+    return parts_of(url).netloc.lower()

@@ -2,7 +2,8 @@
 
 import unicodedata
 from typing import NamedTuple
-from urllib.parse import urlsplit
+
+from streams.links.urls import parts_of
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode's categories of characters that cannot be seen, some of which turn the direction of the text."""
@@ -96,8 +97,4 @@ def code_point(character: str) -> str:
 
 def address(url: str) -> Value:
     """Return an address as a link if it is one of the web: any other scheme could run in the reader's browser."""
-    try:
-        is_web = urlsplit(url).scheme in {"http", "https"}
-    except ValueError:
-        is_web = False
-    return Link(url, url) if is_web else url
+    return Link(url, url) if parts_of(url).scheme in {"http", "https"} else url

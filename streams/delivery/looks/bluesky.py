@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
@@ -14,6 +14,7 @@ from streams.delivery.looks.answers import MEDIUM_STAYS, found, json_of, text_of
 from streams.delivery.looks.identities import Identities, NoServer
 from streams.delivery.looks.look import Finding
 from streams.delivery.web_client import NoReply, Reply, ask
+from streams.links.urls import parts_of
 
 _METHOD = "bluesky"
 _POSTS = "app.bsky.feed.post"
@@ -76,7 +77,7 @@ class BlueskyLook:
             return Finding("unknown", _METHOD, none.address, error=none.error)
 
     async def _locate(self, post: PostRef) -> _Record:
-        parts = _URI.fullmatch(post.url) or _PAGE.fullmatch(urlsplit(post.url).path)
+        parts = _URI.fullmatch(post.url) or _PAGE.fullmatch(parts_of(post.url).path)
         if parts is None:
             raise NoServer("no_record", post.url[:200])
         return _Record(await self._identities.server(parts[1]), parts[1], parts[2])

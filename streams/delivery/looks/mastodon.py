@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -12,6 +11,7 @@ from streams.delivery.looks.answers import MEDIUM_STAYS, found, is_served, json_
 from streams.delivery.looks.look import Finding
 from streams.delivery.looks.web import WebLook
 from streams.delivery.web_client import NoReply, Reply, ask
+from streams.links.urls import parts_of
 
 _METHOD = "mastodon"
 _STATUS = re.compile(r"/(?:web/|deck/)?(?:@[^/]+|users/[^/]+/statuses|statuses|ap/users/[^/]+/statuses)/(\d{1,20})/?")
@@ -47,7 +47,7 @@ class MastodonLook:
 
     async def _by_api(self, post: PostRef, before: str) -> Finding | None:
         """Return the finding of the API, None if the server has none for us."""
-        parts = urlsplit(post.url)
+        parts = parts_of(post.url)
         status = _STATUS.fullmatch(parts.path)
         if status is None:
             return None

@@ -3,9 +3,10 @@
 import re
 from hashlib import sha256
 from typing import NamedTuple, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from streams.links.markup import Piece, pieces
+from streams.links.urls import joined
 
 MARKERS = ("og:video", "twitter:player", "json-ld video", "video", "audio")
 """Signs of a medium: metadata of the page, or an element that plays one."""
@@ -150,11 +151,11 @@ class _Reader:
         if name in _PLAYERS:
             self.markers.add(_PLAYERS[name])
         elif name == "og:url":
-            self.own.append(_joined(self.address, content))
+            self.own.append(joined(self.address, content))
 
     def _link(self, piece: Piece) -> None:
         relations = piece.attributes.get("rel", "").lower().split()
-        address = _joined(self.address, piece.attributes.get("href", ""))
+        address = joined(self.address, piece.attributes.get("href", ""))
         if "canonical" in relations:
             self.own.append(address)
         elif piece.attributes.get("type", "").lower() == "application/json+oembed" and " " not in address:
@@ -164,10 +165,3 @@ class _Reader:
         if self._length < _MAX_TEXT:
             self.texts.append(f"{text} ")
             self._length += len(text) + 1
-
-
-def _joined(address: str, reference: str) -> str:
-    try:
-        return urljoin(address, reference)
-    except ValueError:
-        return ""

@@ -5,7 +5,6 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, T
 from schemas.messages import Law, PostRef
 from streams.delivery.notices.catalogue import languages
 from streams.errors import UsageError
+from streams.links.urls import parts_of
 
 _HOST = r"^[a-z0-9-]+(\.[a-z0-9-]+)*$"
 _LEAST_CHARACTERS = 300
@@ -142,7 +142,7 @@ class Registry:
         """Return name and entry of the platform of a post: by its slug, else by the host of its URL, else `other`."""
         if post.platform in self._by_slug:
             return self._by_slug[post.platform]
-        host = (urlsplit(post.url).hostname or "").lower()
+        host = parts_of(post.url).hostname or ""
         while host:
             if host in self._by_host:
                 return self._by_host[host]

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import urldefrag
 
 from schemas.messages import Medium
 from streams.feeds.entry_error import EntryError
 from streams.feeds.json_text import read_json
 from streams.feeds.media_kinds import kind_of
 from streams.feeds.notes import Notes
-from streams.feeds.text import joined
+from streams.feeds.text import joined as joined_texts
 from streams.links.markup import Piece, pieces
+from streams.links.urls import joined
 
 MAX_ADDRESS = 2_048
 """Characters of an address, as in browsers."""
@@ -82,7 +83,7 @@ class _Reader:
     def page(self) -> Page:
         """Return the page as far as it is read."""
         titles = (self._words.get(name, "")[:_MAX_WORDS] for name in ("title", *_WORDS))
-        return Page(self._kinds, self._page.images, self._page.players, joined(*titles), self._asks_password)
+        return Page(self._kinds, self._page.images, self._page.players, joined_texts(*titles), self._asks_password)
 
     def read(self, piece: Piece) -> None:
         """Take in one element."""
@@ -90,7 +91,7 @@ class _Reader:
             return
         match piece.name:
             case "base":
-                self._base = urljoin(self._base, piece.attributes.get("href", ""))
+                self._base = joined(self._base, piece.attributes.get("href", "")) or self._base
             case "meta":
                 self._read_meta(piece)
             case "title":
@@ -159,10 +160,7 @@ class _Reader:
 
 def _resolved(base: str, url: str) -> str:
     """Return the whole address, empty if there is none of the web."""
-    try:
-        address = urldefrag(urljoin(base, url.strip())).url if url.strip() else ""
-    except ValueError:
-        return ""
+    address = urldefrag(joined(base, url.strip())).url if url.strip() else ""
     return address if address.startswith(("http://", "https://")) and len(address) <= MAX_ADDRESS else ""
 
 

@@ -1,9 +1,8 @@
 """Media attached to a status: at the server of the stream, or at their own if that has not fetched them."""
 
-from urllib.parse import urljoin, urlsplit
-
 from schemas.messages import Medium
 from streams.feeds.fields import Fields
+from streams.links.urls import joined, parts_of
 
 _KINDS = {"video": "video", "gifv": "video", "image": "image", "audio": "audio"}
 _PLACEHOLDERS = {"missing.png", "no-preview.png", "file-not-available.png", "not-found.png"}
@@ -44,21 +43,10 @@ def _address(attachment: Fields, server: str, *, is_unknown: bool) -> str | None
     """
     names = ("remote_url", "url") if is_unknown else ("url", "remote_url")
     given = [attachment.text(name) for name in (*names, "preview_url", "preview_remote_url")]
-    absolute = (_absolute(url, server) for url in given if url)
+    absolute = (joined(f"{server}/", url) for url in given if url)
     return next((url for url in absolute if url and not is_placeholder(url)), None)
-
-
-def _absolute(url: str, server: str) -> str:
-    """Return an address with its host, empty if it cannot be parsed."""
-    try:
-        return urljoin(f"{server}/", url)
-    except ValueError:
-        return ""
 
 
 def is_placeholder(url: str) -> bool:
     """Return whether an address is that of a picture instead of a missing medium."""
-    try:
-        return urlsplit(url).path.rpartition("/")[2] in _PLACEHOLDERS
-    except ValueError:
-        return False
+    return parts_of(url).path.rpartition("/")[2] in _PLACEHOLDERS

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from prometheus_client import REGISTRY
 
 from streams.delivery.after_step import RETRIES_S
 from streams.delivery.channels.channel import Answer
@@ -226,3 +227,14 @@ async def test_a_worker_that_dies_after_sending_repeats_the_same_notice() -> Non
     assert len(rig.platform.notices) == 2
     assert len(set(rig.platform.notices)) == 1  # the same idempotency key
     assert rig.state() == "acknowledged"
+
+
+async def test_a_worker_without_the_partition_counts_no_open_delivery() -> None:
+    rig = Rig()
+    rig.issue()
+    await rig.settle()
+    count = REGISTRY.get_sample_value
+    assert count("jikimi_deliveries_open") == 1
+    rig.context.owned = lambda _: set()
+    await rig.settle()
+    assert count("jikimi_deliveries_open") == 0

@@ -75,6 +75,16 @@ async def test_redirects_without_end_are_a_failure() -> None:
     assert (answer.outcome, answer.error) == ("failed", "redirect_loop")
 
 
+async def test_a_malformed_redirect_is_refused() -> None:
+    class Redirecting(LocalFediverse):
+        def answer(self, request: Request) -> Response:  # noqa: ARG002 - the base's
+            return Response(302, headers={"Location": "http://["})
+
+    async with Redirecting() as server, channel_to(server) as channel:
+        answer = await channel.send(notice(f"{server.url}/@mallory/1"), KEY)
+    assert answer.outcome == "refused"
+
+
 @pytest.mark.parametrize("url", ["", "no address", "ftp://example.org/1", "https://\ud55c.\u200b/"])
 async def test_a_malformed_address_is_refused(url: str) -> None:
     async with LocalFediverse() as server, channel_to(server) as channel:

@@ -102,6 +102,13 @@ async def test_a_wrong_app_password_is_a_failure_that_the_operator_mends() -> No
     assert (answer.outcome, answer.error, answer.status) == ("failed", "AuthenticationRequired", 401)
 
 
+async def test_a_status_that_no_standard_has_is_a_failure_like_any_other() -> None:
+    async with LocalBluesky() as server, channel_to(server) as channel:
+        server.fail_next(520, path=server.main)
+        answer = await channel.send(notice(server.add_post("3k1")), KEY)
+    assert (answer.outcome, answer.status) == ("failed", 520)
+
+
 async def test_a_post_that_is_gone_is_refused_by_its_error() -> None:
     async with LocalBluesky() as server, channel_to(server) as channel:
         url = server.add_post("3k1")

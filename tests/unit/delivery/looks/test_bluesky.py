@@ -173,3 +173,8 @@ async def test_a_server_is_resolved_once(server: Server, look: Look) -> None:
     await seen(look)
     await seen(look)
     assert sum("/plc/" in request for request in server.requests) == 1
+
+
+async def test_a_malformed_address_is_no_record(look: Look) -> None:
+    finding = await look.look(post_at("http://["))
+    assert (finding.outcome, finding.error) == ("unknown", "no_record")

@@ -103,3 +103,7 @@ async def test_an_address_that_is_not_asked(look: Look, url: str, error: str) ->
 
 async def test_there_is_no_look_where_nothing_can_be_looked_at() -> None:
     assert make_look("none", load_settings()) is None
+
+
+async def test_a_malformed_address_proves_nothing(look: Look) -> None:
+    assert (await look.look(post_at("http://["))).outcome == "unknown"

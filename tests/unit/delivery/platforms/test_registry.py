@@ -79,3 +79,9 @@ def test_a_post_finds_its_platform_by_slug_or_host(platform: str, url: str, name
 def test_the_shipped_file_sends_nothing_by_itself() -> None:
     kinds = {channel.kind for entry in load_registry().platforms.values() for channel in entry.channels}
     assert kinds == {"manual"}
+
+
+@pytest.mark.parametrize("url", ["http://[", "https://exa\u2100mple.com/1", "no address", ""])
+def test_a_post_with_a_malformed_address_is_of_other_sites(url: str) -> None:
+    name, _ = load_registry().find(post(platform="unknown", url=url))
+    assert name == "other"

@@ -65,3 +65,8 @@ def test_another_platforms_takedowns_are_not_shown() -> None:
     elsewhere = PostRef(post_id="p", platform="else", url="https://else.example/1", published_at=NOW, seen_at=NOW)
     assert shown(sent(post=elsewhere), REGISTRY, "video") is None
     assert shown(sent(), REGISTRY, "other") is None
+
+
+def test_a_post_with_a_malformed_address_holds_up_no_reading() -> None:
+    malformed = PostRef(post_id="p", platform="unknown", url="http://[", published_at=NOW, seen_at=NOW)
+    assert shown(sent(post=malformed), REGISTRY, "video") is None

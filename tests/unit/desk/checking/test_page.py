@@ -41,6 +41,7 @@ def test_elements_name_media_relative_to_the_base() -> None:
         ("https://site.example/media/a.mp4", "video"),
         ("https://site.example/media/b.ogg", "audio"),
     ]
+    assert read("<base href='http://['><video src=/a.mp4></video>") == [("https://site.example/a.mp4", "video")]
     assert read("<picture><source srcset='x.webp' type='image/webp' src='y.webp'></picture>") == []
 
 
