@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import SettingsConfigDict, SettingsError
+from pydantic_settings import SettingsConfigDict
 
 from streams.audit.settings import AuditSettings, data_folder
 from streams.console.settings import ConsoleSettings
@@ -274,8 +274,6 @@ def load_settings(**changes: object) -> Settings:
         return Settings(**changes)  # type: ignore[arg-type]
     except ValidationError as error:
         raise UsageError(_first_error(error)) from error
-    except SettingsError as error:
-        raise UsageError(f"{error}: a list is a,b or JSON, a map name=value,name=value or JSON") from error
 
 
 def _first_error(error: ValidationError) -> str:
@@ -285,5 +283,12 @@ def _first_error(error: ValidationError) -> str:
     if not first["loc"]:
         return message
     prefix = _PREFIXES.get(error.title, "JIKIMI_")
-    name = "_".join(part for part in first["loc"] if isinstance(part, str)).upper()  # without the place in a list
-    return f"setting {prefix}{name.removeprefix('JIKIMI_')}: {message}"
+    place = [part for part in first["loc"] if isinstance(part, str)]  # without the place in a list
+    n_names = 2 if error.title == Settings.__name__ and place[0] in _group_fields() else 1
+    name = "_".join(place[:n_names]).upper().removeprefix("JIKIMI_")
+    of_map = "".join(f", {key!r}" for key in place[n_names:])
+    return f"setting {prefix}{name}{of_map}: {message}"
+
+
+def _group_fields() -> set[str]:
+    return {name for name, field in Settings.model_fields.items() if field.annotation in _GROUPS}

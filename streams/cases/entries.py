@@ -1,6 +1,7 @@
 """Entries of the cases topic: their keys, and readers of all of them for commands."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from schemas.ids import full_name
 from schemas.messages import Case, Reference
@@ -73,6 +74,35 @@ async def read_cases(settings: Settings) -> dict[str, list[Case]]:
         assert isinstance(entry, Case)
         found.setdefault(entry.case_id, []).append(entry)
     return found
+
+
+class CaseEntries(NamedTuple):
+    """Entries of one open case."""
+
+    entries: list[Case]
+    newest: int
+    """Offset of its newest piece of a reference, -1 without one."""
+
+
+async def read_entries(settings: Settings, case_id: str) -> CaseEntries | None:
+    """Return the entries of one case, the only ones that are kept and decoded, None if no such case is open.
+
+    Raises
+    ------
+    UsageError, WireError
+        As `read_cases`.
+    """
+    codec, own, first = create_codec(settings), case_key(case_id).encode(), f"{case_id}/".encode()
+    last: dict[bytes, Update] = {}
+
+    def apply(updates: list[Update]) -> None:
+        last.update({update.key: update for update in updates if update.key == own or update.key.startswith(first)})
+
+    await read_each(settings, TOPIC, apply)
+    active = [update for update in last.values() if update.value is not None]
+    entries = [one for update in active if isinstance(one := codec.decode(TOPIC, update.value or b""), Case)]
+    pieces = (update.offset for update in active if update.key != own)
+    return CaseEntries(entries, max(pieces, default=-1)) if entries else None
 
 
 async def read_case(settings: Settings, case_id: str) -> list[Case]:

@@ -30,7 +30,7 @@ from streams.console.pages import (
 from streams.console.render import go_to, safe_path
 from streams.console.scope import NoRightError, require_route
 from streams.console.site import Site
-from streams.console.words import languages
+from streams.console.words import RefusalError, languages
 from streams.errors import TransientError, UsageError
 from streams.rights.table import MACHINE
 
@@ -140,6 +140,8 @@ def error_page(site: Site, request: Request[Any, Any, Any], error: Exception) ->
         case NoRightError():
             log.warning("request denied", reason="right", status=403, method=request.method, route=_route(request))
             status, key, detail = HTTPStatus.FORBIDDEN, "fault.right", str(error)
+        case RefusalError():
+            status, key, detail = HTTPStatus.CONFLICT, "", str(error)
         case UsageError():
             status, key, detail = HTTPStatus.CONFLICT, "fault.refused", str(error)
         case TimeoutError():

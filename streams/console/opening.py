@@ -7,6 +7,7 @@ from typing import Literal
 
 from schemas.messages import Reference
 from streams.desk.concerns import Concern
+from streams.desk.new_case import DESCRIBING, LOADING
 from streams.rights.person import Person
 
 PATIENCE_S = 3600.0
@@ -39,11 +40,13 @@ class Opening:
     """Open case that files or terms are added to; empty where a case is opened."""
     stage: Stage = "describing"
     progress: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """Seconds described and in all, by what is under way."""
+    """Seconds described and in all, by file; of the models' loading under the empty name."""
     concerns: list[Concern] = field(default_factory=list)
     leaving: Leaving | None = None
     case_id: str = ""
     fault: str = ""
+    no_medium: str = ""
+    """Name of the file that is no picture, video or sound, if that is the fault."""
     where: str = ""
     """Folder of the uploads, which no sentence names."""
     _is_closed: bool = False
@@ -69,7 +72,7 @@ class Opening:
         """
         if self._is_closed:
             raise DroppedError
-        self.progress[self.plain(what)] = done, total
+        self.progress["" if what == LOADING else self.plain(what.removeprefix(DESCRIBING))] = done, total
 
     def plain(self, text: str) -> str:
         """Return a text without the folder of the uploads."""

@@ -13,6 +13,7 @@ from models.manifest import ModelError
 from streams.audit.acting import NOT_GIVEN
 from streams.console.opening import DroppedError, Opening
 from streams.console.uploads import Upload, store_uploads, upload_folder
+from streams.describe.file_kinds import NoMediumError
 from streams.desk.case_book import CaseBook
 from streams.desk.extend_case import extend_case
 from streams.desk.new_case import Ask, NewCase, OpenedCase, Preview, Progress
@@ -140,6 +141,7 @@ class Openings:
         except DroppedError:
             opening.stage = "dropped"
         except (UsageError, ModelError) as error:
+            opening.no_medium = error.file.name if isinstance(error, NoMediumError) else ""
             opening.fault, opening.stage = opening.plain(str(error)), "failed"
         except Exception as error:
             log.exception("case not opened")

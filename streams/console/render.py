@@ -12,6 +12,7 @@ from litestar.enums import MediaType
 from litestar.response import Redirect
 from markupsafe import Markup
 
+from streams.audit.acting import NOT_GIVEN
 from streams.console.guard import session_of
 from streams.console.sessions import Session
 from streams.console.words import Words, languages, preferred, words
@@ -36,6 +37,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"clock": clock, "web": web_address}
+    made.globals["NOT_GIVEN"] = NOT_GIVEN
     return made
 
 
@@ -95,7 +97,7 @@ def _moment(at: datetime | float) -> datetime:
 
 def span(t: Words, seconds: float) -> str:
     """Return a length of time in the largest unit that fits, such as 35 min, 7 h or 3 days."""
-    minutes = max(0, round(seconds / 60))
+    minutes = max(1, round(seconds / 60))
     if minutes < 120:  # noqa: PLR2004 - two hours
         return t("span.minutes", n=minutes)
     if seconds < 2 * _DAY_S:

@@ -6,8 +6,14 @@ from importlib.resources import files
 
 import yaml
 
+from streams.errors import UsageError
+
 CATALOGUES = files("streams.console").joinpath("catalogues")
 FALLBACK = "en"
+
+
+class RefusalError(UsageError):
+    """A person's mistake, in a whole sentence of the catalogue."""
 
 
 class Words:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from streams.errors import UsageError
+
 _HEAD_BYTES = 4096
 _KINDS = (
     (b"%PDF-", "a PDF document"),
@@ -15,6 +17,14 @@ _KINDS = (
     (b"SQLite format 3\x00", "a database"),
 )
 _PAGES = (b"<!doctype html", b"<html")
+
+
+class NoMediumError(UsageError):
+    """A file that is given as a reference is no picture, video or sound."""
+
+    def __init__(self, file: Path, detail: str) -> None:
+        super().__init__(f"{file}: {no_medium(file, detail)}")
+        self.file = file
 
 
 def no_medium(file: Path, detail: str) -> str:

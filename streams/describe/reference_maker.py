@@ -24,7 +24,7 @@ from streams.decode.media.decoded import DecodedSegment, MediaInfo
 from streams.describe.describers import Describers
 from streams.describe.descriptors import Model, sound_rows
 from streams.describe.exact import exact_digests
-from streams.describe.file_kinds import no_medium
+from streams.describe.file_kinds import NoMediumError
 from streams.describe.reference_ids import reference_id
 from streams.errors import RecordError, UsageError
 
@@ -71,8 +71,9 @@ class ReferenceMaker:
                 pieces.append(piece)  # noqa: PERF401 - what was described before an error counts
         except RecordError as error:
             if error.reason not in _IN_PART or not pieces:
-                is_medium = error.reason not in _NO_MEDIUM
-                raise UsageError(f"{file}: {error.detail if is_medium else no_medium(file, error.detail)}") from error
+                if error.reason in _NO_MEDIUM:
+                    raise NoMediumError(file, error.detail) from error
+                raise UsageError(f"{file}: {error.detail}") from error
             log.warning("a reference was described in part", file=file.name, reason=error.reason, missing=error.detail)
         if not any(piece.vectors.rows for piece in pieces if piece.modality != "motion"):  # which is never searched
             raise UsageError(f"{file}: no descriptors: only blank pictures and silence, which match everything")

@@ -32,6 +32,7 @@ from streams.desk.case_report import (
     MatchedPart,
     ReferenceKind,
     ReferenceReport,
+    SearchReport,
     Step,
     UploaderReport,
     WaitingReview,
@@ -54,6 +55,7 @@ class CaseRecords(NamedTuple):
     """File names by reference id."""
     waits: bool = False
     """Whether takedowns are held until a second person confirms the case."""
+    search: SearchReport | None = None
 
 
 def build_report(records: CaseRecords, now: datetime) -> CaseReport:
@@ -82,6 +84,7 @@ def build_report(records: CaseRecords, now: datetime) -> CaseReport:
         phrases=rows_by_modality(pieces)["text"],
         models=_models(pieces),
         references=_references(pieces, records),
+        search=records.search,
         states=dict(Counter(hit.state for hit in hits)),
         families=[_family(family) for family in families(records.events)],
         repeat_uploaders=[

@@ -15,7 +15,7 @@ from streams.describe.describers import Describers
 from streams.describe.exact import exact_key
 from streams.describe.reference_maker import ReferenceMaker, check_readable
 from streams.desk.concerns import Concern, FileMeasures, file_concerns
-from streams.desk.new_case import NewCase, Progress
+from streams.desk.new_case import DESCRIBING, LOADING, NewCase, Progress
 from streams.errors import UsageError
 from streams.live_models.deployments import read_history
 from streams.live_models.selection import create_registry, default_choice
@@ -73,7 +73,7 @@ async def describe_new(
     history = await read_history(settings, default_choice(registry, settings))
     # Described by the choices that described the posts in the archive, which a new case still finds.
     choices = history.live_since(datetime.now(UTC) - timedelta(hours=TOPICS["descriptors"].retention_hours))
-    progress("loading the models", 0.0, 0.0)
+    progress(LOADING, 0.0, 0.0)
     describers = await asyncio.to_thread(Describers.of, registry, choices, voice=settings.voice)
     maker = ReferenceMaker(describers, exact_key(settings))
     pieces, concerns = await describe_files(settings, maker, case_id, new.references, progress)
@@ -99,7 +99,7 @@ async def describe_files(
                 info: MediaInfo, segment: DecodedSegment, file: Path = file, measures: FileMeasures = measures
             ) -> None:
                 measures.add(info, segment)
-                progress(f"describing {file.name}", segment.start_s, info.duration_s)
+                progress(f"{DESCRIBING}{file.name}", segment.start_s, info.duration_s)
 
             pieces += reversed(await maker.describe(case_id, file, decoder, on_segment))
             concerns += measures.concerns()

@@ -152,6 +152,19 @@ class UploaderReport(Part, frozen=True, kw_only=True):
     copies: int
 
 
+class SearchReport(Part, frozen=True, kw_only=True):
+    """How far the search in earlier posts is; a list of others is compared with files of their hashes."""
+
+    share: float
+    """Searched, 0 to 1."""
+    most_s: float | None = None
+    """Longest time that it still takes at the present pace, null where that is not known."""
+    files: int = 0
+    """Files that a list is compared with; 0 for a case."""
+    compared: int = 0
+    """Those of them that are done."""
+
+
 class CaseReport(Part, frozen=True, kw_only=True):
     """A case; of a withdrawn one nothing but the pseudonym, times and counts."""
 
@@ -180,6 +193,8 @@ class CaseReport(Part, frozen=True, kw_only=True):
     phrases: int = 0
     models: dict[Modality, list[str]] = {}
     references: list[ReferenceReport] = []
+    search: SearchReport | None = None
+    """Search in earlier posts, null while no worker has written how far it is."""
     states: dict[State, int] = {}
     """Number of takedowns in each state."""
     families: list[FamilyReport] = []

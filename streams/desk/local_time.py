@@ -30,7 +30,7 @@ def clock(seconds: float) -> str:
 
 def span(length: timedelta) -> str:
     """Return a length of time in the largest unit that fits, as 35 min, 7 h or 3 d."""
-    minutes = length.total_seconds() / 60
+    minutes = max(1.0, length.total_seconds() / 60)
     if minutes < 120:  # noqa: PLR2004 - two hours
         return f"{minutes:.0f} min"
     return f"{minutes / 60:.0f} h" if minutes < 48 * 60 else f"{minutes / 60 / 24:.0f} d"

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from schemas.messages import CaseKind, Reference
 from streams.desk.concerns import Concern
 
+LOADING, DESCRIBING = "loading the models", "describing "
+"""What is under way; the second is followed by the name of a file."""
 type Progress = Callable[[str, float, float], None]
 """Called with what is under way, the part that is done, and the whole; 0 if that is unknown."""
 type Ask = Callable[[Sequence[Concern]], None]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from schemas.messages import Delivery, Notice, Takedown
+from schemas.messages import Case, Delivery, Notice, Takedown
 from streams.cases.entries import read_case
 from streams.cases.open_cases import OpenCase
 from streams.delivery.history import read_deliveries
@@ -64,6 +64,25 @@ async def takedown_notice(settings: Settings, takedown_id: str, language: str = 
     return _draft(settings, [takedown], _Addressee(case, name, platform), language, len(attempts) + 1)
 
 
+def draft(settings: Settings, takedown: Takedown, entries: Iterable[Case]) -> ShownNotice:
+    """Return the first notice of a takedown as it would be sent now, in the platform's language.
+
+    Parameters
+    ----------
+    takedown
+        Its last event, with the time of its first.
+    entries
+        Of its case.
+
+    Raises
+    ------
+    UsageError
+        The case is an allow-list, or a field is missing.
+    """
+    name, platform = load_registry(settings.delivery.platforms).find(takedown.post)
+    return _draft(settings, [takedown], _Addressee(_of_entries(entries, takedown.case_id), name, platform), "")
+
+
 async def bundle(settings: Settings, case_id: str, name: str, language: str = "") -> list[ShownNotice]:
     """Return drafts for the pending takedowns of a case on a platform: one, if they are of one kind and not too many.
 
@@ -117,7 +136,11 @@ def _draft(
 
 
 async def _open_case(settings: Settings, case_id: str) -> OpenCase:
-    for entry in await read_case(settings, case_id):
+    return _of_entries(await read_case(settings, case_id), case_id)
+
+
+def _of_entries(entries: Iterable[Case], case_id: str) -> OpenCase:
+    for entry in entries:
         if entry.policy is not None:
             return OpenCase(entry.policy, entry.kind, entry.minor, entry.authority)
     raise UsageError(f"{case_id} has no policy: it is an allow-list, which has no takedowns")

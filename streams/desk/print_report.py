@@ -1,9 +1,18 @@
 """A case's report as blocks of lines: nothing is cut, so that every link can be opened."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from streams.desk.case_report import CaseReport, DeliveryStep, FoundPost, Hit, MatchedPart, ReferenceReport, Step
+from streams.desk.case_report import (
+    CaseReport,
+    DeliveryStep,
+    FoundPost,
+    Hit,
+    MatchedPart,
+    ReferenceReport,
+    SearchReport,
+    Step,
+)
 from streams.desk.local_time import LocalTime, clock, span
 
 MODALITY_NAMES = {"visual": "picture", "audio": "sound", "text": "text", "voice": "voice"}
@@ -40,6 +49,8 @@ class ReportLines:
         )
         if models:
             yield f"described by {models}"
+        if report.search is not None and not report.is_allowed:
+            yield f"earlier posts: {_search(report.search)}"
         yield from self._copies(report)
         for number, hit in enumerate(report.hits, 1):
             yield ""
@@ -137,6 +148,15 @@ def summary(report: CaseReport) -> str:
     if report.withdrawn_at is not None or not report.references:
         return counts
     return f"{counts}, {n_open} open, {n_overdue} overdue, {len(report.reviews)} waiting for review"
+
+
+def _search(search: SearchReport) -> str:
+    if search.files:
+        return f"{search.compared} of {search.files} files of their hashes compared"
+    if search.share >= 1:
+        return "all searched"
+    left = "" if search.most_s is None else f", at most {span(timedelta(seconds=search.most_s))} more at this pace"
+    return f"{100 * search.share:.0f} % searched{left}"
 
 
 def _match(match: MatchedPart) -> str:

@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 import msgspec
 
 from schemas.messages import Takedown
-from streams.cases.entries import read_cases
+from streams.cases.entries import CaseEntries, read_entries
 from streams.cases.reference_reviews import read_reviews
 from streams.delivery.history import read_deliveries
 from streams.desk.build_report import CaseRecords, build_report
 from streams.desk.case_book import CaseBook
-from streams.desk.case_report import CaseReport
+from streams.desk.case_report import CaseReport, SearchReport
 from streams.desk.confirm_case import waits
 from streams.desk.local_time import LocalTime
 from streams.desk.print_report import ReportLines
+from streams.desk.searches import Searches, n_rows, read_searches
 from streams.desk.waiting_reviews import acted_on, read_waiting
 from streams.errors import UsageError
 from streams.settings import Settings
@@ -42,24 +43,32 @@ async def read_report(settings: Settings, case_id: str) -> CaseReport:
     UsageError
         There is and was no such case, as far as this machine and the takedowns show; or the broker does not answer.
     """
-    entries = (await read_cases(settings)).get(case_id)
-    waiting = await read_waiting(settings, case_id) if entries is not None else {}
+    found = await read_entries(settings, case_id)
+    waiting = await read_waiting(settings, case_id) if found is not None else {}
     events = await read_takedowns(settings, case_id)
     for event in events:
         acted_on(waiting, event)
-    if entries is None:
+    if found is None:
         return _withdrawn(settings, case_id, events)
     reviews = await read_reviews(settings)
     records = CaseRecords(
-        entries=entries,
+        entries=found.entries,
         events=events,
         deliveries=await read_deliveries(settings, case_id),
         waiting=sorted(waiting.values(), key=lambda verdict: verdict.decided_at),
         reviews={key: review for key, review in reviews.items() if review.case_id == case_id},
         file_names=CaseBook(settings).file_names(case_id),
-        waits=waits(settings, entries, reviews),
+        waits=waits(settings, found.entries, reviews),
+        search=_search(await read_searches(settings), case_id, found),
     )
     return build_report(records, datetime.now(UTC))
+
+
+def _search(searches: Searches, case_id: str, found: CaseEntries) -> SearchReport | None:
+    if (files := searches.of_list(case_id)) is not None:
+        return SearchReport(share=files.done / files.all, files=files.all, compared=files.done)
+    state = searches.of_case(case_id, n_rows(found.entries), found.newest)
+    return SearchReport(share=state.share, most_s=None if state.is_done else state.most_s) if state else None
 
 
 def _withdrawn(settings: Settings, case_id: str, events: list[Takedown]) -> CaseReport:

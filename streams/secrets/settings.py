@@ -112,8 +112,15 @@ class _Environment(EnvSettingsSource):
     """Source of lists also as a,b, and of maps as name=value,name=value; maps of secrets are JSON alone."""
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 - the base's
-        """Return the list or map of a variable; raises ValueError for what is neither form."""
-        kind, text = get_origin(field.annotation), str(value).strip()
+        """Return the list or map of a variable; raises UsageError, with the variable's name, for what is neither."""
+        try:
+            return self._decoded(field_name, field, str(value).strip())
+        except ValueError:  # the error of JSON would print the value, which may be a secret
+            name = f"{self.config['env_prefix']}{field_name.upper()}"
+            raise UsageError(f"setting {name}: a list is a,b or JSON, a map name=value,name=value or JSON") from None
+
+    def _decoded(self, field_name: str, field: FieldInfo, text: str) -> Any:  # noqa: ANN401 - the base's
+        kind = get_origin(field.annotation)
         if kind in {tuple, list} and not text.startswith("["):
             return [item.strip() for item in text.split(",") if item.strip()]
         if kind is dict and SecretStr not in get_args(field.annotation) and not text.startswith("{"):
@@ -121,7 +128,7 @@ class _Environment(EnvSettingsSource):
             if not all(equals for _, equals, _ in pairs):
                 raise ValueError("a map is name=value,name=value")
             return {name.strip(): given.strip() for name, _, given in pairs}
-        return super().decode_complex_value(field_name, field, value)
+        return super().decode_complex_value(field_name, field, text)
 
 
 class _SecretFiles(PydanticBaseSettingsSource):

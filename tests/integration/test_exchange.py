@@ -1,5 +1,6 @@
 """Lists of others on a real Kafka: imported whole or not at all, matched for reviews only, and erased."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -97,6 +98,8 @@ def test_posts_of_before_an_import_are_searched_also_after_a_kill(system: System
     assert found == {("picture", f"pdq-{PDQ}"), ("film", f"md5-{MD5}")}
     assert len({one.score_id for one in late}) == 2
     until(lambda: all_compared(system, "list-partners"))
+    shown = system.jikimi_here("case", "show", "list-partners").out
+    assert re.search(r"^earlier posts: ([1-9]\d*) of \1 files of their hashes compared$", shown, re.MULTILINE), shown
 
 
 def test_a_list_of_others_is_imported_matched_for_review_and_erased(system: System, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_an_empty_list_is_empty_and_a_map_without_names_or_of_secrets_is_refused
     assert load_settings().media.allowed_hosts == ()
     for name, text in [("JIKIMI_OIDC_ROLES", "officer"), ("JIKIMI_DELIVERY_SECRETS", "name=se,cret")]:
         monkeypatch.setenv(name, text)
-        with pytest.raises(UsageError, match="a list is a,b or JSON") as refused:
+        with pytest.raises(UsageError, match=f"{name}: a list is a,b or JSON") as refused:
             load_settings()
         assert "se,cret" not in str(refused.value)
         monkeypatch.delenv(name)
@@ -93,8 +93,14 @@ def test_an_empty_list_is_empty_and_a_map_without_names_or_of_secrets_is_refused
         ("JIKIMI_METRICS_PORT", "70000", "setting JIKIMI_METRICS_PORT: "),
         ("JIKIMI_MEDIA_MAX_BYTES", "-1", "setting JIKIMI_MEDIA_MAX_BYTES: "),
         ("JIKIMI_MEDIA", '{"max_bytes": -1}', "setting JIKIMI_MEDIA_MAX_BYTES: "),
-        ("JIKIMI_MEDIA", "[", "media"),
-        ("JIKIMI_MEDIA_ALLOWED_HOSTS", "[10.0.0.0/8", "allowed_hosts"),
+        ("JIKIMI_MEDIA", "[", "setting JIKIMI_MEDIA: "),
+        ("JIKIMI_MEDIA_ALLOWED_HOSTS", "[10.0.0.0/8", "setting JIKIMI_MEDIA_ALLOWED_HOSTS: "),
+        (
+            "JIKIMI_OIDC_ROLES",
+            "Centre-Leads=lead",
+            "setting JIKIMI_OIDC_ROLES, 'Centre-Leads': Input",
+        ),
+        ("JIKIMI_OIDC_ROLES", '{"a":', "setting JIKIMI_OIDC_ROLES: "),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(

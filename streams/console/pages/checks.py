@@ -16,10 +16,9 @@ from streams.console.scope import of_case
 from streams.console.site import Site
 from streams.console.store.checks import MAX_CHECKS, Check, Unread
 from streams.console.store.takedowns import Row
-from streams.console.words import Words
+from streams.console.words import RefusalError, Words
 from streams.desk.checking.post import is_address
 from streams.desk.checking.readers.bluesky import page_of
-from streams.errors import UsageError
 
 MAX_ADDRESSES = 100
 """Of one form."""
@@ -72,7 +71,7 @@ async def _begin(site: Site, request: Request[Any, Any, Any], case_id: str, chec
     try:
         site.link_checks.require_place()
     except BusyError:
-        raise UsageError(site.renderer.words(request)("checks.busy")) from None
+        raise RefusalError(site.renderer.words(request)("checks.busy")) from None
     site.store.checks.add(checks)  # so that a form that is sent twice begins nothing twice
     try:
         await site.actions(request).check_links(case_id, len(checks))
@@ -92,11 +91,11 @@ def _addresses(t: Words, text: str) -> list[str]:
     """
     lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
     if not lines:
-        raise UsageError(t("checks.nothing"))
+        raise RefusalError(t("checks.nothing"))
     if len(lines) > MAX_ADDRESSES:
-        raise UsageError(t("checks.too_many", n=len(lines), most=MAX_ADDRESSES))
+        raise RefusalError(t("checks.too_many", n=len(lines), most=MAX_ADDRESSES))
     if (wrong := next(_wrong(lines), None)) is not None:
-        raise UsageError(t("checks.wrong", line=wrong[:_MAX_NAMED]))
+        raise RefusalError(t("checks.wrong", line=wrong[:_MAX_NAMED]))
     return lines
 
 

@@ -16,8 +16,8 @@ from streams.console.scope import Owner, of_listed
 from streams.console.site import Site
 from streams.console.store.cases import CaseRow
 from streams.console.store.store import Store
+from streams.console.words import RefusalError
 from streams.desk.erasure.noted import ErasureNote
-from streams.errors import UsageError
 
 _MAX_WHY, _MAX_LISTED = 500, 50
 _TICK_S, _MAX_TICKS = 1.0, 3600
@@ -98,7 +98,7 @@ def _progress(site: Site, of_withdrawn: Owner) -> list[Any]:
         if site.store.cases.find(case_id) is not None:
             return go_to(f"/cases/{quote(case_id, safe='')}/withdraw")
         if not erasures.begin(note, note.erased, site.person(request)) and erasures.running(case_id) is None:
-            raise UsageError(site.renderer.words(request)("erasure.busy"))
+            raise RefusalError(site.renderer.words(request)("erasure.busy"))
         return go_to(_address(note))
 
     return [events, go_on]
@@ -121,14 +121,14 @@ def n_unfinished(site: Site, owner: str | None) -> int:
 async def _withdraw(site: Site, request: Request[Any, Any, Any], row: CaseRow) -> ErasureNote:
     t, form = site.renderer.words(request), await request.form()
     if str(form.get("name", "")).strip() != row.name:
-        raise UsageError(t("withdraw.other_name", name=row.name))
+        raise RefusalError(t("withdraw.other_name", name=row.name))
     why = str(form.get("why", "")).strip()[:_MAX_WHY]
     if not why:
-        raise UsageError(t("withdraw.no_reason"))
+        raise RefusalError(t("withdraw.no_reason"))
     try:
         note = site.erasures.note(row.case_id, row.name, row.opened_by, site.signature(request), why)
     except OSError:
-        raise UsageError(t("withdraw.disk")) from None
+        raise RefusalError(t("withdraw.disk")) from None
     n_erased = await site.actions(request).withdraw(row.case_id, why)
     site.erasures.begin(note, n_erased, site.person(request))
     return note

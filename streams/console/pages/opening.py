@@ -16,9 +16,8 @@ from streams.console.openings import BusyError, new_draft
 from streams.console.render import go_to
 from streams.console.site import Site
 from streams.console.uploads import MAX_FILES, MAX_UPLOAD_BYTES
-from streams.console.words import Words
+from streams.console.words import RefusalError, Words
 from streams.desk.new_case import NewCase
-from streams.errors import UsageError
 
 KINDS: tuple[CaseKind, ...] = get_args(CaseKind)
 _MAX_LINES, _MAX_TEXT, _MAX_DRAFT = 200, 500, 64
@@ -58,7 +57,7 @@ def routes(site: Site) -> list[Any]:
     async def answer(request: Request[Any, Any, Any], opening_id: FromPath[str]) -> Response[Any]:
         opening, sent = _find(site, request, opening_id), await request.form()
         if not opening.answer(wanted=sent.get("answer") == "yes"):
-            raise UsageError(site.renderer.words(request)("open.answered"))
+            raise RefusalError(site.renderer.words(request)("open.answered"))
         return go_to(f"/open/{opening.opening_id}")
 
     return [form, begin, progress, events, answer]
@@ -79,9 +78,9 @@ async def begin_opening(site: Site, request: Request[Any, Any, Any], sent: FormM
         _refuse(t, new, len(files))
         return await site.openings.begin(draft, new, files, site.person(request))
     except BusyError:
-        raise UsageError(t("open.busy")) from None
+        raise RefusalError(t("open.busy")) from None
     except OSError:
-        raise UsageError(t("open.disk")) from None
+        raise RefusalError(t("open.disk")) from None
     finally:
         for file in files:
             await file.close()
@@ -89,13 +88,13 @@ async def begin_opening(site: Site, request: Request[Any, Any, Any], sent: FormM
 
 def _refuse(t: Words, new: NewCase, n_files: int) -> None:
     if not new.name.strip():
-        raise UsageError(t("open.no_name"))
+        raise RefusalError(t("open.no_name"))
     if not (n_files or new.terms or new.phrases):
-        raise UsageError(t("open.nothing"))
+        raise RefusalError(t("open.nothing"))
     if n_files > MAX_FILES:
-        raise UsageError(t("open.too_many_files", n=MAX_FILES))
+        raise RefusalError(t("open.too_many_files", n=MAX_FILES))
     if max(len(new.terms), len(new.phrases)) > _MAX_LINES:
-        raise UsageError(t("open.too_many_lines", n=_MAX_LINES))
+        raise RefusalError(t("open.too_many_lines", n=_MAX_LINES))
 
 
 async def _bars(opening: Opening, html: Callable[[], str]) -> AsyncIterator[ServerSentEventMessage]:

@@ -50,5 +50,7 @@ def _sentence(t: Words, slug: str, found: re.Match[str], file_names: Mapping[str
     values = {name: value for name, value in found.groupdict().items() if value is not None}
     if (reference_id := values.get("reference")) is not None:
         values["reference"] = file_names.get(reference_id) or t("match.reference", id=reference_id[:8])
+    if (medium := values.get("medium")) is not None:
+        values["medium"] = str(int(medium) + 1)  # from 1, as in the matched stretches
     parts = [part for part in _PARTS if slug in _WITH_PARTS and part in values]
     return t.of("reason", slug).format(**values) + "".join(t.of("reason_part", part).format(**values) for part in parts)

@@ -13,8 +13,7 @@ from streams.console.render import go_to, local_url
 from streams.console.scope import first_values, of_job, require_right
 from streams.console.site import Site
 from streams.console.store.reviews import Job
-from streams.console.words import Words
-from streams.errors import UsageError
+from streams.console.words import RefusalError, Words
 
 _MAX_NOTE = 1000
 DECISIONS: tuple[LabelDecision, ...] = get_args(LabelDecision)
@@ -40,7 +39,7 @@ def routes(site: Site) -> list[Any]:
         form, t = first_values(await request.form()), site.renderer.words(request)
         post_id, case_id = form.get("post", ""), form.get("case", "")
         if not site.decisions.undo(label_key(post_id, case_id), reviewer_of(site, request).signature):
-            raise UsageError(t("review.too_late"))
+            raise RefusalError(t("review.too_late"))
         return go_to(local_url("/review", post=post_id, case=case_id))
 
     return [decide, undo]
@@ -68,13 +67,13 @@ def decidable(site: Site, t: Words, form: dict[str, str], reviewer: Reviewer) ->
     """
     job = site.store.reviews.find(label_key(form.get("post", ""), form.get("case", "")))
     if job is None or not job.waits:
-        raise UsageError(t("review.decided_elsewhere"))
+        raise RefusalError(t("review.decided_elsewhere"))
     if job.verdict.verdict_id != form.get("seen"):
-        raise UsageError(t("review.changed"))
+        raise RefusalError(t("review.changed"))
     if site.leases.taken(job.key, reviewer.account) is not None:
-        raise UsageError(t("review.taken_over"))
+        raise RefusalError(t("review.taken_over"))
     if is_escalated_by(site, job.key, reviewer):
-        raise UsageError(t("review.escalated_by_you"))
+        raise RefusalError(t("review.escalated_by_you"))
     return job
 
 
@@ -88,7 +87,7 @@ def decision_of(t: Words, form: dict[str, str]) -> LabelDecision:
     """Return the decision of a form; raises `UsageError` if it has none."""
     found = [one for one in DECISIONS if one == form.get("decision")]
     if not found:
-        raise UsageError(t("review.no_decision"))
+        raise RefusalError(t("review.no_decision"))
     return found[0]
 
 
@@ -97,8 +96,8 @@ def take(site: Site, request: Request[Any, Any, Any], *labels: Label, allow: boo
     t = site.renderer.words(request)
     try:
         if not site.decisions.decide(*labels, by=site.identity(request), allow=allow):
-            raise UsageError(t("review.decided_twice"))
+            raise RefusalError(t("review.decided_twice"))
     except TooManyError:
-        raise UsageError(t("review.too_many")) from None
+        raise RefusalError(t("review.too_many")) from None
     for label in labels:
         site.leases.end(label_key(label.post_id, label.case_id))

@@ -13,7 +13,7 @@ from streams.console.render import go_to
 from streams.console.scope import first_values, of_job
 from streams.console.site import Site
 from streams.console.store.reviews import PAGE, Job
-from streams.errors import UsageError
+from streams.console.words import RefusalError
 
 _LOOKED_AT = 1000
 """Waiting jobs of the case among which the family is looked for."""
@@ -51,7 +51,7 @@ def routes(site: Site) -> list[Any]:
             job = decidable(site, t, {"post": post_id, "case": sent.get("case", ""), "seen": seen}, reviewer)
             labels.append(label_of(job, decision, sent.get("note", ""), reviewer))
         if not labels:
-            raise UsageError(t("family.none_chosen"))
+            raise RefusalError(t("family.none_chosen"))
         take(site, request, *labels)
         return go_to("/reviews")
 

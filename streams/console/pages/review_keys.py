@@ -9,7 +9,7 @@ from streams.console.render import go_to, safe_path
 from streams.console.scope import first_values
 from streams.console.sessions import KEYS
 from streams.console.site import Site
-from streams.errors import UsageError
+from streams.console.words import RefusalError
 
 
 def routes(site: Site) -> list[Any]:
@@ -26,7 +26,7 @@ def routes(site: Site) -> list[Any]:
         chosen = {act: form.get(act, "").strip().lower() for act in KEYS}
         used = [key for key in chosen.values() if key]
         if any(len(key) != 1 or not key.isprintable() for key in used) or len(set(used)) < len(used):
-            raise UsageError(site.renderer.words(request)("keys.refused"))
+            raise RefusalError(site.renderer.words(request)("keys.refused"))
         session.key_of, session.keys = chosen, form.get("keys") == "on"
         return go_to(safe_path(form.get("back", "/reviews")))
 

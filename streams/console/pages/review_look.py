@@ -11,7 +11,7 @@ from streams.console.pages.reviewer import reviewer_of
 from streams.console.scope import first_values, of_job, of_listed
 from streams.console.shown_once import SHOWN_S
 from streams.console.site import Site
-from streams.errors import UsageError
+from streams.console.words import RefusalError
 
 
 def routes(site: Site) -> list[Any]:
@@ -27,7 +27,7 @@ def routes(site: Site) -> list[Any]:
         job, entries = find_job(site, sent), site.store.cases.entries(sent.get("case", ""))
         jpeg = await site.actions(request).thumbnail(job.verdict, _number(sent), entries)
         if jpeg is None:
-            raise UsageError(site.renderer.words(request)("look.none"))
+            raise RefusalError(site.renderer.words(request)("look.none"))
         site.wellbeing.expose(account)
         shown = _page(site, request, sent, site.shown.keep(account, jpeg))
         shown.headers["refresh"] = f"{SHOWN_S:.0f}; url={job_address(job)}"  # without scripts too

@@ -8,12 +8,11 @@ from litestar import Request, get
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from streams.cases.entries import references_of
 from streams.console.scope import of_case
 from streams.console.site import Site
-from streams.console.store.searches import SearchState
 from streams.desk.case_book import CaseBook
 from streams.desk.search.words import PlatformState, SearchStates
+from streams.desk.searches import SearchState, n_rows
 
 _TICK_S, _MAX_TICKS = 2.0, 1800
 
@@ -41,8 +40,7 @@ def routes(site: Site) -> list[Any]:
 def search_state(site: Site, case_id: str) -> SearchState | None:
     """Return how far the search of a case is; None if that is not known."""
     cases = site.store.cases
-    n_rows = sum(piece.vectors.rows + len(piece.digests) for piece in references_of(cases.entries(case_id)))
-    return site.store.searches.of_case(case_id, n_rows, cases.newest_reference(case_id))
+    return site.store.searches.of_case(case_id, n_rows(cases.entries(case_id)), cases.newest_reference(case_id))
 
 
 class Asked(NamedTuple):

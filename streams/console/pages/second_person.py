@@ -11,7 +11,7 @@ from streams.console.pages.parts import find_case
 from streams.console.render import go_to
 from streams.console.site import Site
 from streams.console.store.cases import PAGE
-from streams.errors import UsageError
+from streams.console.words import RefusalError
 
 _MAX_WHY = 500
 
@@ -43,9 +43,9 @@ def routes(site: Site) -> list[Any]:
         find_case(site, case_id)
         why = str(form.get("why", "")).strip()[:_MAX_WHY]
         if not why:
-            raise UsageError(t("second.no_reason"))
+            raise RefusalError(t("second.no_reason"))
         if not site.store.cases.waits(case_id):
-            raise UsageError(t("second.confirmed"))
+            raise RefusalError(t("second.confirmed"))
         await site.actions(request).confirm_case(case_id, why)
         return go_to(f"/cases/{quote(case_id, safe='')}/confirm")
 

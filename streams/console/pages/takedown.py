@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
@@ -20,7 +21,8 @@ from streams.console.store.takedowns import History, Row
 from streams.delivery.notices.render import text
 from streams.delivery.platforms.registry import load_registry
 from streams.desk.case_report import Step
-from streams.takedown.life import GONE, OPEN
+from streams.desk.notices import draft
+from streams.takedown.life import GONE, OPEN, pending
 
 _MAX_WHY = 1_000
 
@@ -54,7 +56,16 @@ def _pages(site: Site) -> list[Any]:
         shown: dict[str, Any] = {"notice": written, "text": text(written) if written is not None else ""}
         return site.renderer.page(request, "notice", row=row, step=sent, **shown)
 
-    return [one, notice]
+    @get("/takedowns/{takedown_id:str}/draft", opt={"right": "read", "owner": of_takedown})
+    async def drafted(request: Request[Any, Any, Any], takedown_id: FromPath[str]) -> Response[Any]:
+        row, history = _find(site, takedown_id), site.store.takedowns.history(takedown_id)
+        if not _has_draft(row, history):
+            raise NotFoundException
+        takedown = msgspec.structs.replace(row.last, at=history.states[0].at)
+        written = draft(site.settings, takedown, site.store.cases.entries(row.last.case_id)).notice
+        return site.renderer.page(request, "notice", row=row, step=None, notice=written, text=text(written))
+
+    return [one, notice, drafted]
 
 
 def _decisions(site: Site) -> list[Any]:
@@ -88,6 +99,10 @@ def _find(site: Site, takedown_id: str) -> Row:
     return row
 
 
+def _has_draft(row: Row, history: History) -> bool:
+    return row.last.state in OPEN and not history.notices
+
+
 def _needs_approval(site: Site, row: Row) -> bool:
     entries = site.store.cases.entries(row.last.case_id)
     policy = next((entry.policy for entry in entries if entry.policy is not None), None)
@@ -107,6 +122,8 @@ def _takedown(site: Site, request: AnyRequest, row: Row, history: History) -> di
         "matches": shown_matches(site.renderer.words(request), last.evidence, site.file_names(last.case_id)),
         "history": _in_order(history, store.acts.of_takedown(last.takedown_id, key)),
         "notices": history.notices,
+        "has_draft": _has_draft(row, history) and case is not None,
+        "is_dry": pending(last.state) and any(step.outcome == "dry_run" for step in history.steps),
         "checkpoint": store.acts.checkpoint(),
         "decided": decided,
         "may_be_refused": last.state in OPEN | GONE and (decided is None or decided[0] != "other"),

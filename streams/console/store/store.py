@@ -27,8 +27,8 @@ from streams.console.store.checks import Checks
 from streams.console.store.counts import Counts
 from streams.console.store.database import add_indexes, open_database
 from streams.console.store.reviews import Reviews
-from streams.console.store.searches import Searches
 from streams.console.store.takedowns import Place, Takedowns
+from streams.desk.searches import Searches
 from streams.engine.dead_letter_index import DeadLetterIndex, Selection
 from streams.errors import BrokerError
 from streams.kafka.clients import create_codec

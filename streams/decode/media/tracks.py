@@ -56,7 +56,8 @@ def opened(file: int, part: Part | None = None, *, undecoded: bool = False) -> I
     except MemoryError:
         raise
     except (av.error.FFmpegError, ValueError) as error:
-        raise UnprocessableError("media_unreadable", f"cannot be opened: {error}") from error
+        why = getattr(error, "strerror", None) or error  # without number and descriptor
+        raise UnprocessableError("media_unreadable", f"cannot be opened: {why}") from error
     with container:
         yield container
 

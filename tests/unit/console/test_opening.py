@@ -16,6 +16,8 @@ from streams.console.opening import Opening
 from streams.console.openings import Openings
 from streams.console.site import Site
 from streams.console.uploads import safe_name, store_uploads, sweep, upload_folder
+from streams.console.words import words
+from streams.describe.file_kinds import NoMediumError
 from streams.desk.case_book import CaseBook
 from streams.desk.concerns import Concern
 from streams.desk.new_case import Ask, NewCase, OpenedCase, Preview, Progress
@@ -38,12 +40,15 @@ class Desk:
         self.contents: list[bytes] = []
         self.early: list[Concern] = []
         self.fault = ""
+        self.wrong: Path | None = None
         self.may_describe = threading.Event()
         self.may_describe.set()
 
     def open(self, _: Settings, new: NewCase, progress: Progress, ask: Ask, preview: Preview) -> OpenedCase:
         self.contents = [file.read_bytes() for file in new.references]
         ask(self.early)
+        if self.wrong is not None:
+            raise NoMediumError(self.wrong, "nothing in it")
         if self.fault:
             raise UsageError(f"{new.references[0]} {self.fault}")
         self.may_describe.wait()
@@ -112,7 +117,7 @@ async def test_nothing_is_written_before_the_person_agrees(client: tuple[Site, h
     assert (new.name, new.terms, new.minor) == ("violet", ["one", "two"], True)
     assert [file.name for file in new.references] == ["클립.mp4", "2-클립.mp4"]
     assert desk.contents == [b"film", b"other"]
-    assert set(opening.progress) == {"describing 클립.mp4", "describing 2-클립.mp4"}
+    assert set(opening.progress) == {"클립.mp4", "2-클립.mp4"}
     assert CaseBook(site.settings).file_names("case-x") == {"r1": "2-클립.mp4"}
     assert "/cases/case-x" in (await browsing.get("/open/d1")).text
 
@@ -225,6 +230,28 @@ async def test_a_wrong_file_is_a_sentence_without_this_machines_folders(
     html = (await browsing.get("/open/d1")).text
     assert "클립.mp4 is no medium" in html
     assert str(tmp_path) not in html
+
+
+async def test_a_file_that_is_no_medium_is_named_in_the_language_of_the_page(
+    client: tuple[Site, httpx.AsyncClient], desk: Desk, tmp_path: Path
+) -> None:
+    site, browsing = client
+    desk.wrong = tmp_path / "계약서.pdf"
+    desk.wrong.write_bytes(b"%PDF-1.7")
+    await send(site, browsing)
+    await until(lambda: found(site).stage == "failed")
+    html = (await browsing.get("/open/d1", headers={"accept-language": "ko"})).text
+    assert "계약서.pdf: 영상, 사진, 소리로 읽을 수 없는 파일입니다." in html
+    assert "not a picture, video or sound but a PDF document" in html
+
+
+async def test_a_refusal_is_one_sentence_that_says_once_that_nothing_was_changed(
+    client: tuple[Site, httpx.AsyncClient],
+) -> None:
+    site, browsing = client
+    html = (await browsing.post("/open", data={"token": token(site), "draft": "d1", "name": " ", "terms": "a"})).text
+    assert html.count("Nothing was changed") == 1
+    assert words("en")("fault.refused") not in html
 
 
 async def test_a_console_that_stops_drops_what_is_not_agreed(tmp_path: Path, desk: Desk) -> None:

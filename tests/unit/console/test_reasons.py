@@ -37,7 +37,7 @@ def test_a_reason_of_fusion_is_shown_in_the_language_of_the_page(piece: Evidence
 def test_a_missing_second_look_is_shown_in_the_language_of_the_page() -> None:
     (reason,) = without_answer().shortfalls()
     korean = shown_reason(words("ko"), reason, {})
-    assert korean.text == "다시 확인하지 못함: 미디어 0, 15-35초 (no answer in time)"
+    assert korean.text == "다시 확인하지 못함: 파일 1, 15-35초 (no answer in time)"
     assert not korean.is_english
 
 

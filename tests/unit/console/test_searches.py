@@ -4,7 +4,7 @@ import pytest
 
 from schemas.messages import CaseSearch
 from streams.console.site import Site
-from streams.console.store.searches import Searches, SearchState
+from streams.desk.searches import Searches, SearchState
 from tests.unit.console.made_site import browser, put, searched
 
 

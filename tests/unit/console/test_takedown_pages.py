@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
@@ -9,13 +10,26 @@ import msgspec
 import pytest
 
 from schemas.messages import Act, Checkpoint, Notice
+from streams.audit.acting import NOT_GIVEN
 from streams.audit.signatures import signed
 from streams.audit.signing import own_signer
 from streams.console.site import Site
 from streams.console.views import MAX_VIEWS
 from streams.console.words import words
 from streams.settings import Settings
-from tests.unit.console.made_site import EVIL, MINA, MadeStore, RecordedActions, ago, browser, case, found, put, token
+from tests.unit.console.made_site import (
+    EVIL,
+    MINA,
+    MadeStore,
+    RecordedActions,
+    ago,
+    browser,
+    case,
+    found,
+    made_site,
+    put,
+    token,
+)
 from tests.unit.delivery.notices.made_notices import notice as made_notice
 from tests.unit.made_messages import POLICY, delivery
 
@@ -148,6 +162,39 @@ async def test_an_approval_is_expected_of_a_person_before_anything_else(site: Si
     put(site.store, "takedowns", found(6, case_id="case-p", state="issued"))
     html = await page(site, "/takedowns/takedown-6")
     assert EN("takedown.approve") in html
+
+
+async def test_the_notice_can_be_read_before_it_is_approved_and_not_once_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("JIKIMI_FILER_BODY", "A centre")
+    monkeypatch.setenv("JIKIMI_FILER_EMAIL", "notices@centre.example")
+    with made_site(folder=tmp_path) as (site, _):
+        put(site.store, "cases", case("case-p", policy=POLICY))
+        put(site.store, "takedowns", found(6, case_id="case-p", state="issued"))
+        assert 'href="/takedowns/takedown-6/draft"' in await page(site, "/takedowns/takedown-6")
+        html = await page(site, "/takedowns/takedown-6/draft")
+        assert EN("notice.draft") in html
+        assert found(6).post.url in html
+        sent = delivery(delivery_id="sent-6", takedown_id="takedown-6", notice=made_notice())
+        put(site.store, "deliveries", sent)
+        assert "/takedowns/takedown-6/draft" not in await page(site, "/takedowns/takedown-6")
+        async with browser(site) as client:
+            assert (await client.get("/takedowns/takedown-6/draft")).status_code == 404
+
+
+async def test_a_trial_run_does_not_say_that_a_notice_is_sent_next(site: Site) -> None:
+    put(site.store, "takedowns", found(7, state="issued"))
+    assert EN("next_step.issued") in await page(site, "/takedowns/takedown-7")
+    put(site.store, "deliveries", delivery(delivery_id="dry-7", takedown_id="takedown-7", outcome="dry_run"))
+    html = await page(site, "/takedowns/takedown-7")
+    assert EN("takedown.dry") in html
+    assert EN("next_step.issued") not in html
+
+
+async def test_an_act_without_a_reason_says_so_in_the_language_of_the_page(site: Site) -> None:
+    put(site.store, "acts", act(site.settings, "case-a", "open", NOT_GIVEN))
+    assert words("ko")("act.no_reason") in await page(site, "/cases/case-a", "ko")
 
 
 async def test_acts_are_in_the_history_of_their_takedown_and_case_and_no_other(site: Site) -> None:

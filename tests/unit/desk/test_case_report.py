@@ -20,7 +20,7 @@ from schemas.messages import (
     Verdict,
 )
 from streams.desk.build_report import CaseRecords, build_report
-from streams.desk.case_report import CaseReport
+from streams.desk.case_report import CaseReport, SearchReport
 from streams.desk.local_time import LocalTime, clock, span
 from streams.desk.print_report import ReportLines, summary
 from streams.settings import load_settings
@@ -202,6 +202,20 @@ def test_every_passage_of_a_match_is_a_part() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("search", "line"),
+    [
+        (SearchReport(share=0.67, most_s=290.0), "earlier posts: 67 % searched, at most 5 min more at this pace"),
+        (SearchReport(share=0.0), "earlier posts: 0 % searched"),
+        (SearchReport(share=1.0), "earlier posts: all searched"),
+        (SearchReport(share=0.375, files=8, compared=3), "earlier posts: 3 of 8 files of their hashes compared"),
+    ],
+)
+def test_the_search_in_earlier_posts_is_one_line(search: SearchReport, line: str) -> None:
+    assert line in lines(build_report(records()._replace(search=search), LATER)).splitlines()
+    assert "earlier posts" not in lines(build_report(records(), LATER))
+
+
 def test_a_list_of_others_never_acts() -> None:
     policy = msgspec.structs.replace(POLICY, review_only=True)
     shown = lines(build_report(records(entries=[case(policy=policy)], events=[], deliveries=[]), LATER))
@@ -229,7 +243,7 @@ def test_the_json_has_stable_fields_and_times_in_utc() -> None:
     assert set(found) == {
         "case_id", "name", "opened_at", "withdrawn_at", "is_allowed", "kind", "minor", "authority", "act", "review",
         "approve", "terms", "phrases", "models", "references", "states", "hits", "reviews", "families",
-        "repeat_uploaders", "opened_by", "confirmed_by", "waits", "review_only",
+        "repeat_uploaders", "opened_by", "confirmed_by", "waits", "review_only", "search",
     }  # fmt: skip
     assert msgspec.json.decode(msgspec.json.encode(report), type=CaseReport) == report
 

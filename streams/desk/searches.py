@@ -1,9 +1,13 @@
-"""Progress of the archive searches in the console's store: one record a partition, whichever worker wrote it."""
+"""Progress of the archive searches: one record a partition, whichever worker wrote it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from schemas.messages import Search
+from schemas.messages import Case, Search
+from streams.cases.entries import references_of
+from streams.kafka.messages import each_message
+from streams.settings import Settings
 
 
 class SearchState(NamedTuple):
@@ -61,6 +65,24 @@ class Searches:
         found = [one for record in self._last.values() for one in record.cases if one.of and one.case_id == list_id]
         n_files = sum(one.of for one in found)
         return ListState(n_files - sum(one.left for one in found), n_files) if found else None
+
+
+async def read_searches(settings: Settings) -> Searches:
+    """Return the progress that the match workers have written, for a command that ends.
+
+    Raises
+    ------
+    UsageError
+        The broker does not answer, or has no such topic.
+    """
+    searches = Searches()
+    await each_message(settings, "searches", Search, searches.put)
+    return searches
+
+
+def n_rows(entries: Iterable[Case]) -> int:
+    """Return the rows of vectors and digests of a case's references."""
+    return sum(piece.vectors.rows + len(piece.digests) for piece in references_of(entries))
 
 
 def _left(one: Search, case_id: str, n_rows: int, newest: int) -> int:
