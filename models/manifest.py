@@ -66,7 +66,7 @@ def read_manifest(path: Path) -> list[Entry]:
         The file is not a manifest.
     """
     try:
-        return msgspec.convert(tomllib.loads(path.read_text())["model"], list[Entry])
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8"))["model"], list[Entry])
     except (OSError, KeyError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise ModelError(f"{path}: not a manifest of models: {exc}") from exc
 

@@ -90,9 +90,13 @@ def fingerprint(pem: bytes) -> str:
     Raises
     ------
     ValueError
-        It is not a public key.
+        It is not a public key, or of a kind unknown here.
     """
-    return sha256(load_pem_public_key(pem).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    try:
+        key = load_pem_public_key(pem)
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error
+    return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def key_id(pem: bytes) -> str:

@@ -30,7 +30,7 @@ class Views:
         """Return the views of a person, by name."""
         try:
             return msgspec.json.decode(self._file(person).read_bytes(), type=list[View])[:MAX_VIEWS]
-        except (OSError, msgspec.DecodeError):
+        except (OSError, ValueError):  # of msgspec, and of UTF-8
             return []
 
     def save(self, person: str, view: View) -> None:

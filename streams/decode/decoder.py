@@ -186,5 +186,5 @@ def _is_possible(info: MediaInfo, longest_s: float) -> bool:
 def _decoded[M: MediaInfo | DecodedSegment](answer: bytes, kind: type[M]) -> M:
     try:
         return msgspec.msgpack.decode(answer, type=kind)
-    except msgspec.DecodeError as error:  # also ValidationError: a compromised child
+    except ValueError as error:  # of msgspec, and of UTF-8: a compromised child
         raise UnprocessableError("media_decode_crash", "the decoder's answer has the wrong type") from error

@@ -44,7 +44,7 @@ class DeliverySettings(SecretSettings):
     """Sender of notices by mail; bounces go to its mailbox with the takedown's id in the address."""
     bounce_key: SecretStr = SecretStr("")
     """Signs the ids in those addresses, so that nobody can make up a bounce; unsigned by default."""
-    languages: tuple[str, ...] = ("en",)
+    languages: tuple[str, ...] = Field(default=("en",), min_length=1)
     """Languages of notices in order of preference, where a platform's entry names none."""
 
 

@@ -3,7 +3,6 @@
 One file of JSON per case, readable by its owner alone. Withdrawing a case erases the names of its files.
 """
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from streams.secrets import whole_file
 from streams.settings import Settings
 
 
@@ -51,7 +51,7 @@ class CaseBook:
         OSError
             The folder cannot be written.
         """
-        replace_file(self._file(note.case_id), msgspec.json.encode(note))
+        whole_file.replace(self._file(note.case_id), msgspec.json.encode(note))
 
     def add_files(self, case_id: str, name: str, opened_at: datetime, files: Mapping[str, str]) -> None:
         """Add names of a case's files to its note; raises as `write` does."""
@@ -77,27 +77,8 @@ class CaseBook:
         return self._folder / f"{quote(case_id, safe='')}.json"
 
 
-def replace_file(file: Path, content: bytes) -> None:
-    """Replace a file of this machine's notes at once, readable by its owner alone.
-
-    Raises
-    ------
-    OSError
-        The folder cannot be written.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as made:  # of mode 0600
-        try:
-            made.write(content)
-            made.close()
-            Path(made.name).replace(file)
-        except BaseException:
-            Path(made.name).unlink(missing_ok=True)
-            raise
-
-
 def _read(file: Path) -> CaseNote | None:
     try:
         return msgspec.json.decode(file.read_bytes(), type=CaseNote)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):  # of msgspec, and of UTF-8
         return None

@@ -129,7 +129,7 @@ def _sent(attempt: Delivery) -> ShownNotice:
 def _draft(
     settings: Settings, takedowns: Sequence[Takedown], to: _Addressee, language: str, attempt: int = 1
 ) -> ShownNotice:
-    language = language or to.platform.language or next(iter(settings.delivery.languages), "en")
+    language = language or to.platform.language or settings.delivery.languages[0]
     addressee, now = (to.case, to.name, to.platform, settings.filer), datetime.now(UTC)
     written = write_notice(takedowns, *addressee, language=language, attempt=attempt, at=now, due_at=None)
     return ShownNotice(written, "draft: not sent")

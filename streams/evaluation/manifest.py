@@ -70,7 +70,7 @@ def read_manifest(file: Path) -> Manifest:
     """
     try:
         found = msgspec.json.decode(file.read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError) as error:  # also ValidationError
+    except (OSError, ValueError) as error:  # of msgspec, and of UTF-8
         raise UsageError(f"{file}: {error}") from error
     _check(file, found)
     folder = file.absolute().parent

@@ -55,7 +55,7 @@ def compare_run(
         raise UsageError(f"{paths.folder}: {error.strerror}") from error
     request = asyncio.run(_read(settings, run_id, against, labels=labels))
     found = compare(request, allowed, datetime.now(UTC))
-    (paths.folder / f"{run_id}.html").write_text(page(found))
+    (paths.folder / f"{run_id}.html").write_text(page(found), "utf-8")
     content = msgspec.json.format(msgspec.json.encode(found), indent=1)
     store_comparison(settings, request, found, thresholds)
     (paths.json_file or paths.folder / f"{run_id}.json").write_bytes(content + b"\n")

@@ -62,7 +62,7 @@ def read_thresholds(file: Path) -> Thresholds:
         The file cannot be read, lacks a threshold, or has an unknown one.
     """
     try:
-        return msgspec.convert(tomllib.loads(file.read_text()), Thresholds)
+        return msgspec.convert(tomllib.loads(file.read_text("utf-8")), Thresholds)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
     except (ValueError, msgspec.ValidationError) as error:

@@ -55,11 +55,11 @@ def parse_time(text: str, now: datetime) -> datetime:
     UsageError
         The text has another format.
     """
-    if ago := _AGO.fullmatch(text):
-        return now - timedelta(seconds=float(ago[1]) * _UNITS[ago[2]])
     try:
+        if ago := _AGO.fullmatch(text):
+            return now - timedelta(seconds=float(ago[1]) * _UNITS[ago[2]])
         time = datetime.fromisoformat(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UsageError(
             f"{text!r} is not a time: write 2026-03-01T12:00 (UTC), or a duration before now such as 24h or 7d"
         ) from error

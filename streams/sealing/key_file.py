@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 import tink
 
+from streams.audit.settings import data_folder
 from streams.errors import UsageError
 from streams.sealing.master_key import master_key
 from streams.sealing.purposes import Purpose
@@ -60,8 +61,7 @@ class Stamp(NamedTuple):
 
 def default_file() -> Path:
     """Return the key file in the user's folder of data."""
-    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(home) / "jikimi" / "keys.json"
+    return data_folder() / "keys.json"
 
 
 class KeyFile:
@@ -87,7 +87,7 @@ class KeyFile:
         try:
             self._check_mode()
             content = msgspec.json.decode(self.path.read_bytes(), type=_Content)
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError) as error:  # of msgspec, and of UTF-8
             raise UsageError(f"{SETTING}: {self.path}: {_line(error)}") from error
         if content.format != _FORMAT:
             raise UsageError(f"{SETTING}: {self.path} is not a file of sealing keys of this version")

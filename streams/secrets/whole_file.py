@@ -1,6 +1,7 @@
-"""Files with keys, which only their user may read, and which no process ever reads half written."""
+"""Private files: only their user may read them, and nobody ever reads one half written."""
 
 import os
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,9 +26,9 @@ def replace(file: Path, content: bytes) -> None:
 def _written(file: Path, content: bytes, put: Callable[[Path, Path], bool]) -> bool:
     """Write the content under a name of its own, then give it the file's."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = file.with_name(f"{file.name}.{os.getpid()}")
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # of mode 0600
+    new = Path(name)
     try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "wb") as opened:  # noqa: PTH123 - a descriptor
             opened.write(content)
             opened.flush()

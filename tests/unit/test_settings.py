@@ -90,6 +90,7 @@ def test_an_empty_list_is_empty_and_a_map_without_names_or_of_secrets_is_refused
         ("JIKIMI_SCHEMA_REGISTRY_URL", "registry", "setting JIKIMI_SCHEMA_REGISTRY_URL: "),
         ("JIKIMI_TIME_ZONE", "Asia/Gotham", "setting JIKIMI_TIME_ZONE: no time zone 'Asia/Gotham'"),
         ("JIKIMI_TIME_ZONE", "../etc", "setting JIKIMI_TIME_ZONE: no time zone"),
+        ("JIKIMI_DELIVERY_LANGUAGES", "", "setting JIKIMI_DELIVERY_LANGUAGES: "),
         ("JIKIMI_METRICS_PORT", "70000", "setting JIKIMI_METRICS_PORT: "),
         ("JIKIMI_MEDIA_MAX_BYTES", "-1", "setting JIKIMI_MEDIA_MAX_BYTES: "),
         ("JIKIMI_MEDIA", '{"max_bytes": -1}', "setting JIKIMI_MEDIA_MAX_BYTES: "),

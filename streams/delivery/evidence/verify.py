@@ -1,5 +1,6 @@
 """Verification of a pack, offline: signature, manifest, every file, and the hash chain of every takedown."""
 
+import lzma
 import re
 import zipfile
 import zlib
@@ -17,7 +18,7 @@ from streams.errors import UsageError
 _CHUNK_BYTES = 1024 * 1024
 _MANIFEST_BYTES = 256 * 1024 * 1024
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
-_UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
+_UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 _NOT_LISTED = (pack_file.MANIFEST, pack_file.STATEMENT, pack_file.SIGNATURE)
 
 

@@ -56,7 +56,7 @@ def verify_chains(chains: IO[bytes], events: IO[bytes]) -> Iterator[Finding]:
             group = next(groups, None)
         if group is not None:
             yield f"takedown {group[0]}: added, data/chains.jsonl does not have it", True
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:  # of msgspec, of UTF-8, of a hash that is not hexadecimal
         yield f"data/events.jsonl, data/chains.jsonl: a line is neither an event nor a chain: {error}", True
 
 

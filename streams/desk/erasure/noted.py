@@ -11,13 +11,13 @@ from urllib.parse import quote
 import msgspec
 
 from streams.audit.acting import acting
-from streams.desk.case_book import replace_file
 from streams.desk.erasure.entries import find_entries
 from streams.desk.erasure.proof import Proof
 from streams.desk.erasure.steps import Show
 from streams.desk.erasure.subject import Subject
 from streams.desk.withdraw_case import Withdrawal, erase_case, write_proof
 from streams.rights.person import Person
+from streams.secrets import whole_file
 from streams.settings import Settings
 
 MAX_NOTES = 1000
@@ -63,7 +63,7 @@ class ErasureBook:
         OSError
             The folder cannot be written.
         """
-        replace_file(self._file(note.case_id, _NOTE), msgspec.json.encode(note))
+        whole_file.replace(self._file(note.case_id, _NOTE), msgspec.json.encode(note))
 
     def proof_file(self, case_id: str) -> Path:
         """Return the file of a case's last proof, which exists once there is one."""
@@ -107,5 +107,5 @@ def erase_noted(settings: Settings, note: ErasureNote, person: Person, wait_s: f
 def _read[T](file: Path, kind: type[T]) -> T | None:
     try:
         return msgspec.json.decode(file.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):  # of msgspec, and of UTF-8
         return None

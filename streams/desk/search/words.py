@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from streams.desk.case_book import CaseBook, replace_file
+from streams.desk.case_book import CaseBook
 from streams.errors import UsageError
+from streams.secrets import whole_file
 from streams.settings import Settings
 
 MAX_WORDS = 20
@@ -77,13 +78,13 @@ class SearchStates:
         OSError
             The folder cannot be written.
         """
-        replace_file(self._file, msgspec.json.encode(states))
+        whole_file.replace(self._file, msgspec.json.encode(states))
 
     def read(self) -> Sequence[PlatformState]:
         """Return all states; none where there is not a file, or a broken one."""
         try:
             return msgspec.json.decode(self._file.read_bytes(), type=list[PlatformState])
-        except (OSError, msgspec.DecodeError):
+        except (OSError, ValueError):  # of msgspec, and of UTF-8
             return []
 
 

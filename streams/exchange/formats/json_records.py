@@ -6,6 +6,9 @@ import msgspec
 
 from streams.exchange.formats.changes import ListError
 
+_BROKEN = (ValueError, RecursionError)
+"""Errors of msgspec, and of UTF-8."""
+
 type Record = tuple[int, bytes]
 """Line on which a record begins, and its JSON."""
 
@@ -41,7 +44,7 @@ def decoded[T](record: Record, kind: type[T]) -> T:
     line, content = record
     try:
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _BROKEN as error:
         raise ListError(line, str(error)) from error
 
 
@@ -51,7 +54,7 @@ def _records(content: bytes, member: str, line: int) -> list[bytes]:
         if member not in page:
             return [content]
         return [bytes(record) for record in msgspec.json.decode(page[member], type=list[msgspec.Raw])]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _BROKEN as error:
         raise ListError(line + _lines_before(content, str(error)), str(error)) from error
 
 
@@ -64,6 +67,6 @@ def _lines_before(content: bytes, message: str) -> int:
 def _is_json(line: bytes) -> bool:
     try:
         msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _BROKEN:
         return False
     return True

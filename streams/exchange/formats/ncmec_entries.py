@@ -74,14 +74,14 @@ class _Reader:
         raise ListError(self.parser.CurrentLineNumber, "a document type, which these lists have none of")
 
     def _start(self, qualified: str, attributes: dict[str, str]) -> None:
-        name = qualified.rpartition(":")[2]
+        name, within = qualified.rpartition(":")[2], self._within()
         self.root = self.root or name
         self._path.append(name)
         self._written = ""
         if name.lower() in _ENTRIES:
             self._line, self._member, self._id = self.parser.CurrentLineNumber, "", ""
             self._fingerprints = []
-        elif name == "member" and self._path[-2].lower() in _ENTRIES:
+        elif name == "member" and within in _ENTRIES:
             self._member = attributes.get("id", "")
 
     def _text(self, text: str) -> None:
@@ -90,8 +90,7 @@ class _Reader:
             raise ListError(self.parser.CurrentLineNumber, f"more than {_MOST_TEXT} characters in one element")
 
     def _end(self, qualified: str) -> None:
-        name = self._path.pop()
-        within = self._path[-1].lower() if self._path else ""
+        name, within = self._path.pop(), self._within()
         text = self._written.strip()
         self._written = ""
         if name == "id" and within in _ENTRIES:
@@ -102,3 +101,7 @@ class _Reader:
             if not (self._id and self._member.isdigit()):
                 raise ListError(self._line, f"<{qualified}> has no id, or no member with a number")
             self.found.append(Entry(self._line, *kind, self._member, self._id, tuple(self._fingerprints)))
+
+    def _within(self) -> str:
+        """Return the name of the innermost open element, empty outside of the root."""
+        return self._path[-1].lower() if self._path else ""

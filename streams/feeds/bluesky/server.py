@@ -73,7 +73,7 @@ def error_name(error: InvalidStatus) -> str:
     """Return the name of the error in a refusal, as XRPC defines it; empty without one."""
     try:
         body = msgspec.json.decode(error.response.body or b"", type=dict[str, object])
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):  # of msgspec, and of UTF-8
         return ""
     return str(body.get("error", ""))
 

@@ -183,7 +183,7 @@ async def test_a_case_that_was_noted_and_not_withdrawn_is_still_an_open_case(tmp
 
 def test_a_broken_note_is_like_none_and_old_ones_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.console.erasures.MAX_NOTES", 2)
-    (tmp_path / "broken.erasure").write_bytes(b"{")
+    (tmp_path / "broken.erasure").write_bytes(b'{"case_id": "\xff"}')
     erasures = Erasures(load_settings(desk_folder=tmp_path))
     for number in range(4):
         note = erasures.note(f"case-{number}", "x", "account", "mina", "why")

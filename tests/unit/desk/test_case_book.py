@@ -31,9 +31,10 @@ def test_a_withdrawn_case_keeps_no_file_name(book: CaseBook, tmp_path: Path) -> 
     assert len(list((tmp_path / "desk").iterdir())) == 1
 
 
-def test_a_broken_note_is_like_none(book: CaseBook, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"{", b'{"case_id": "\xff"}'])
+def test_a_broken_note_is_like_none(book: CaseBook, tmp_path: Path, content: bytes) -> None:
     book.write(NOTE)
-    next((tmp_path / "desk").iterdir()).write_bytes(b"{")
+    next((tmp_path / "desk").iterdir()).write_bytes(content)
     assert book.find("case-a") is None
     assert book.withdrawn() == []
     assert book.file_names("../../etc/passwd") == {}

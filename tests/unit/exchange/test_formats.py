@@ -207,3 +207,20 @@ def test_feedback_names_each_entry_and_what_was_found(form: Format) -> None:
         "lines": (f"confirmed video_md5 {MD5}", f"withdrawn pdq {PDQ}"),
     }
     assert all(word in written for word in words[form])
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("ncmec", b"<member/>"),
+        ("stopncii", b'{"hashRecords": ' + b"[" * 100_000),
+        ("threatexchange", b'{"id": ' + b"[" * 100_000),
+        ("stopncii", b'{"hashRecords": [{"signalType": "\xff"}]}'),
+    ],
+    ids=["member", "nested", "deep", "utf-8"],
+)
+def test_what_was_made_to_break_a_reader_is_refused_like_any_broken_list(
+    tmp_path: Path, form: Format, content: bytes
+) -> None:
+    with pytest.raises(UsageError, match=r"line \d+: "):
+        read(tmp_path, form, content)

@@ -126,7 +126,9 @@ def test_a_mounted_secret_may_be_read_by_our_group(tmp_path: Path, monkeypatch: 
     Keyring(settings(tmp_path))
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b'{"format": "jikimi-keys-1"}', b'{"format": "other", "keys": []}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b'{"format": "\xff"}', b'{"format": "jikimi-keys-1"}', b'{"format": "other", "keys": []}']
+)
 def test_a_file_without_keys_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     Keyring(settings(tmp_path))
     (tmp_path / "keys.json").write_bytes(content)

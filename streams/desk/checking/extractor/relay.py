@@ -59,7 +59,7 @@ class Relay:
                 asked = msgspec.msgpack.decode(await reader.readexactly(length), type=Asked)
                 writer.write(packed(await self.answer(asked)))
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, msgspec.MsgspecError):
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError):  # the last of msgspec, and of UTF-8
             return
         finally:
             writer.close()

@@ -1,5 +1,6 @@
 """Verification of packs: every kind of tampering is found and named."""
 
+import base64
 import json
 import os
 import subprocess
@@ -137,6 +138,31 @@ def test_a_chain_whose_hashes_were_made_anew_does_not_follow(copy: Path) -> None
     (copy / pack_file.CHAINS).write_text("".join(f"{json.dumps(chain)}\n" for chain in chains))
     (found,) = faults(signed_again(copy, lines))
     assert found.endswith("event 2 (approved), line 2 of data/events.jsonl: does not follow the event before it")
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        (pack_file.CHAINS, b'{"takedown_id": "takedown-1", "events": [{"hash": "no hex", "check": "unchecked"}]}'),
+        (pack_file.EVENTS, b'{"takedown_id": "\xff", "state": "issued", "previous": ""}'),
+        (pack_file.EVENTS, b'{"takedown_id": "takedown-1", "more": ' + b"[" * 100_000),
+    ],
+    ids=["hash", "utf-8", "nested"],
+)
+def test_data_that_were_made_to_break_the_verification_are_named(copy: Path, file: str, line: bytes) -> None:
+    """Of one takedown with one event, so that its chain is looked at."""
+    first = json.loads((copy / pack_file.CHAINS).read_text().splitlines()[0])
+    (copy / pack_file.EVENTS).write_text(f"{events(copy)[0]}\n")
+    (copy / pack_file.CHAINS).write_text(json.dumps(first | {"events": first["events"][:1]}) + "\n")
+    (copy / file).write_bytes(line + b"\n")
+    assert faults(copy)[-1].startswith("data/events.jsonl, data/chains.jsonl: a line is neither an event nor a chain: ")
+
+
+def test_a_key_of_an_unknown_kind_is_named(copy: Path) -> None:
+    der = bytes.fromhex("3015300e06072a8648ce3d020106032a03040303000401")  # of a curve that nobody has
+    pem = b"-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(der) + b"\n-----END PUBLIC KEY-----\n"
+    (copy / pack_file.PUBLIC_KEY).write_bytes(pem)
+    assert any(line.startswith("public-key.pem: no public key: ") for line in faults(copy))
 
 
 def test_a_wrong_signature_is_named(copy: Path) -> None:

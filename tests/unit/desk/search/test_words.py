@@ -63,5 +63,5 @@ def test_states_are_read_back_and_a_broken_file_is_like_none(settings: Settings,
     written = [PlatformState(platform="bluesky", asked_at=NOW, reason="limited", found={"case-a": 3})]
     states.write(written)
     assert states.read() == written
-    (tmp_path / "search" / "states").write_text("{")
+    (tmp_path / "search" / "states").write_bytes(b'[{"platform": "\xff"}]')
     assert states.read() == []

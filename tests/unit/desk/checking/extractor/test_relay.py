@@ -1,11 +1,13 @@
 """Requests as the parent sends them for an extractor."""
 
+import socket
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from streams.desk.checking.extractor.relay import Relay
-from streams.desk.checking.extractor.wire import Asked
+from streams.desk.checking.extractor.wire import LENGTH, Asked
 from streams.links.addresses import AddressPolicy
 from streams.links.client import guarded_client
 from tests.support.platforms.http_server import Response
@@ -59,3 +61,11 @@ async def test_a_header_that_would_begin_another_request_is_refused(relay: Relay
     smuggled = [("x-a", "1\r\n\r\nGET /inside HTTP/1.1")]
     assert (await relay.answer(Asked("GET", f"{site.url}/og", smuggled))).refusal.startswith("no answer")
     assert site.requests == []
+
+
+async def test_a_request_that_is_no_utf_8_ends_the_conversation(relay: Relay) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        body = msgspec.msgpack.encode(Asked("GET", "http://xx/")).replace(b"xx", b"\xff\xfe")
+        theirs.sendall(LENGTH.pack(len(body)) + body)
+        await relay.serve(ours)
