@@ -13,18 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.match.archive import NearPairs
-from streams.match.archive_codes import ArchiveCodes, Lists
 from streams.match.normalisation import Rows
 from streams.match.packed_slices import PackedSlice
-from streams.match.row_codes import Numbers, of_length_one
+from streams.match.product_codes import Lists, Numbers, ProductCodes, centroids_of, of_length_one
 from streams.match.row_index import Hits
 
 _FEWEST = 8
 """Rows of one segment's sound, up to which each has a code."""
 _LIST_ROWS, _SAMPLES = 256, 32
 """Least mean rows of a list, and rows that place one list's centroid."""
-_ROUNDS, _SEED = 5, 1
-"""Of k-means."""
 _UNIT_S, _MOST_UNITS = 0.002, 0xFFFF
 """Unit of the times that are kept, from the first of their segment; two minutes at most."""
 
@@ -72,7 +69,7 @@ class CodedSlice(NamedTuple):
 
     @classmethod
     def of(
-        cls, exact: PackedSlice, codes: ArchiveCodes, trained_on: tuple[int, int], first: int, *, thinned: bool
+        cls, exact: PackedSlice, codes: ProductCodes, trained_on: tuple[int, int], first: int, *, thinned: bool
     ) -> Self:
         """Return the coded rows of a slice, or of several as one; takes a second.
 
@@ -100,7 +97,7 @@ class CodedSlice(NamedTuple):
         )
 
     @classmethod
-    def merged(cls, parts: Sequence[Self], codes: ArchiveCodes) -> Self:
+    def merged(cls, parts: Sequence[Self], codes: ProductCodes) -> Self:
         """Return several slices of the same codes as one, in their order; takes seconds.
 
         The rows of one part at a time are decoded, which bounds the memory.
@@ -144,7 +141,7 @@ class CodedSlice(NamedTuple):
         return week, number
 
     def pairs(
-        self, codes: ArchiveCodes, projected: Rows, times_s: npt.NDArray[np.float64], floor: float, share: float
+        self, codes: ProductCodes, projected: Rows, times_s: npt.NDArray[np.float64], floor: float, share: float
     ) -> NearPairs:
         """Return the pairs of a row of a piece and one of a record from an estimated cosine on.
 
@@ -177,7 +174,7 @@ class CodedSlice(NamedTuple):
         owners = [self.owner[start:stop] for start, stop in zip(starts, stops, strict=True)]
         return np.unique(np.concatenate([np.zeros(0, np.int32), *owners])).astype(np.intp)
 
-    def decoded(self, codes: ArchiveCodes) -> Rows:
+    def decoded(self, codes: ProductCodes) -> Rows:
         """Return what the codes of the rows stand for, shape (n, w)."""
         lists = codes.lists(self.centroids.astype(np.float32))
         self._fill(lists, np.arange(lists.nlist))
@@ -221,7 +218,7 @@ def _n_lists(n_rows: int) -> int:
     return int(max(1, min(2 ** round(np.log2(max(1, n_rows)) / 2), n_rows // _LIST_ROWS)))
 
 
-def _sample(parts: Sequence[CodedSlice], codes: ArchiveCodes, n_rows: int) -> Rows:
+def _sample(parts: Sequence[CodedSlice], codes: ProductCodes, n_rows: int) -> Rows:
     """Return enough of the rows, decoded and drawn at random, to place the lists of all."""
     share = min(1.0, _SAMPLES * _n_lists(n_rows) / n_rows)
     random = np.random.default_rng(0)
@@ -237,11 +234,7 @@ def _centroids(sample: Rows, n_rows: int) -> Rows:
     """Return centroids of the lists of so many rows, shape (n lists, w), rounded as a file has them."""
     n_lists = min(_n_lists(n_rows), len(sample))
     some = np.random.default_rng(0).permutation(len(sample))[: _SAMPLES * n_lists]
-    found = faiss.Kmeans(sample.shape[1], n_lists, niter=_ROUNDS, spherical=True, seed=_SEED, min_points_per_centroid=1)
-    found.train(of_length_one(sample[some]))
-    assert found.centroids is not None
-    rounded: Rows = found.centroids.astype(np.float16).astype(np.float32)
-    return rounded
+    return centroids_of(of_length_one(sample[some]), n_lists).astype(np.float16).astype(np.float32)
 
 
 def _exported(lists: Lists) -> tuple[Numbers, npt.NDArray[np.uint8], Numbers]:

@@ -18,8 +18,8 @@ from models.alignment_parameters import AlignmentParameters
 from models.evidence import nats_of
 from schemas.messages import PieceModality, Reference
 from streams.match.archive import CandidateRule, NearPairs, NearTimes
+from streams.match.product_codes import Numbers
 from streams.match.reference_matcher import ALIGNMENT, PHRASE_FLOOR, ReferenceMatcher
-from streams.match.row_codes import Numbers
 from streams.match.row_index import Hits
 from streams.match.shortlist import Shortlist
 from streams.match.stills import LEAST_COSINE

@@ -9,7 +9,8 @@ import faiss
 import numpy as np
 
 from streams.match.normalisation import Rows
-from streams.match.row_codes import Coded, Codes, Numbers, searched
+from streams.match.product_codes import Lists, Numbers
+from streams.match.row_codes import Codes, searched
 from streams.match.runs import Runs, Times
 
 _SHARD_ROWS = 250_000
@@ -51,11 +52,11 @@ class Hits(NamedTuple):
 
 @dataclass(frozen=True)
 class RowIndex:
-    """Coded rows of numbered references in shards; immutable: a change copies one shard and shares the others."""
+    """Lists rows of numbered references in shards; immutable: a change copies one shard and shares the others."""
 
     codes: Codes
-    shards: tuple[Coded, ...] = ()
-    recent: Coded = None
+    shards: tuple[Lists, ...] = ()
+    recent: Lists = None
 
     @property
     def n_rows(self) -> int:
@@ -103,11 +104,11 @@ class RowIndex:
         share = _COMPARED / max(1, n_query_rows * self.n_rows)  # an exact copy may have no rows
         return int(np.clip(np.ceil(share * self.codes.n_lists), _FEWEST_LISTS, self.codes.n_lists))
 
-    def _all(self) -> list[Coded]:
+    def _all(self) -> list[Lists]:
         return [*self.shards, *([] if self.recent is None else [self.recent])]
 
 
-def _without(shard: Coded, numbers: Collection[int]) -> Coded:
+def _without(shard: Lists, numbers: Collection[int]) -> Lists:
     copy = faiss.clone_index(shard)
     n_removed = sum(
         copy.remove_ids(faiss.IDSelectorRange(number << _NUMBER_BIT, number + 1 << _NUMBER_BIT)) for number in numbers

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from models.alignment_parameters import AlignmentParameters
 from models.evidence import most_evidence, nats_of
 from streams.match.normalisation import NEVER, Rows
-from streams.match.row_codes import Numbers
+from streams.match.product_codes import Numbers
 from streams.match.row_index import Hits
 from streams.match.runs import Times
 

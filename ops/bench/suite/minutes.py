@@ -95,9 +95,9 @@ def describe_file(file: Path) -> list[Descriptors]:
 def _joined(clips: Sequence[Descriptors]) -> Descriptors:
     """Return the descriptors of clips that follow each other, as one segment."""
     rows = np.concatenate([unpack(one.vectors) for one in clips])
-    starts_s = np.cumsum([0.0, *(one.segment.duration_s for one in clips)])
+    starts_s = np.cumsum([0.0, *(one.segment.duration_s for one in clips)]).tolist()
     times_s = [time_s + start_s for one, start_s in zip(clips, starts_s, strict=False) for time_s in one.times_s]
-    segment = msgspec.structs.replace(clips[0].segment, duration_s=float(starts_s[-1]))
+    segment = msgspec.structs.replace(clips[0].segment, duration_s=starts_s[-1])
     return msgspec.structs.replace(clips[0], segment=segment, vectors=pack(rows), times_s=times_s, views=[])
 
 

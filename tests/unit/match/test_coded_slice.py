@@ -10,7 +10,7 @@ from streams.match.archive_codes import ArchiveCodes
 from streams.match.coded_slice import CodedSlice, kept_rows
 from streams.match.late_candidates import Aligned, AnyRow
 from streams.match.packed_slices import PackedSlice
-from streams.match.row_codes import of_length_one
+from streams.match.product_codes import of_length_one
 from tests.unit.match.test_reference_index import Vectors, near, unit
 
 COLUMNS, ROWS, SEGMENTS = 256, 20, 400
