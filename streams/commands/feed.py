@@ -19,6 +19,7 @@ from streams.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from streams.feeds.batch import Feed
+    from streams.feeds.kafka_topic.mapping import TopicMapping
 
 app = typer.Typer(no_args_is_help=True, help="Run a feed of posts and removals.")
 
@@ -150,6 +151,9 @@ def feed_search(
 @needs("operate")
 def feed_topic(
     mapping: Annotated[Path, typer.Option(help="Mapping file of records to posts and removals; TOML or YAML.")],
+    sample: Annotated[
+        Path | None, typer.Option(help="Print what becomes of these records, JSON one a line; nothing is written.")
+    ] = None,
 ) -> None:
     """Make posts and removals from a platform's own Kafka topic."""
     from streams.feeds.kafka_topic.feed import TopicFeed  # noqa: PLC0415 - likewise
@@ -158,10 +162,25 @@ def feed_topic(
     from streams.feeds.kafka_topic.record_format import value_decoder  # noqa: PLC0415 - likewise
     from streams.feeds.kafka_topic.source import source_settings  # noqa: PLC0415 - likewise
 
-    settings, mapped = load_settings(), load_mapping(mapping)
+    mapped = load_mapping(mapping)
+    if sample is not None:
+        _print_sample(mapped, sample)
+        return
+    settings = load_settings()
     with value_decoder(mapped.source) as decode:
         feed = TopicFeed(mapped, decode, source_settings(mapped.source, settings))
         _run(settings, f"{FEED}/{mapped.name}", feed.batches)
+
+
+def _print_sample(mapping: "TopicMapping", sample: Path) -> None:
+    from streams.feeds.kafka_topic.sample import mapped_lines  # noqa: PLC0415 - likewise
+
+    try:
+        with sample.open("rb") as records:
+            for line in mapped_lines(mapping, records):
+                print(line)  # noqa: T201
+    except OSError as error:
+        raise UsageError(f"{sample}: {error.strerror}") from error
 
 
 def _refuse_credentials(*addresses: str) -> None:

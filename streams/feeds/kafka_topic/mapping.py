@@ -13,7 +13,7 @@ from schemas.messages import Post, Removal, RemovalKind
 from streams.errors import UsageError
 from streams.feeds.entry import Entry, EntryMedium, post_of
 from streams.feeds.entry_error import EntryError
-from streams.feeds.kafka_topic.values import Media, Spec, find, media, steps, text, texts, time
+from streams.feeds.kafka_topic.values import Media, Spec, find, media, placeholders, steps, text, texts, time
 from streams.feeds.notes import Notes
 from streams.feeds.removal import RemovalEntry
 from streams.secrets.settings import has_credentials
@@ -210,6 +210,8 @@ def _paths(spec: Any) -> list[str]:  # noqa: ANN401 - part of a mapping
             return [path for item in spec.values() if item is not None for path in _paths(item)]
         case {"path": str(path)}:
             return [path]
+        case {"template": str(template)}:
+            return placeholders(template)
         case _:
             return []
 

@@ -38,6 +38,8 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         given = [name for name in ("path", "value", "template") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError("give one of path, value and template")
+        if self.template is not None and set("{}") & set(_PLACEHOLDER.sub("", self.template)):
+            raise ValueError(f"{self.template!r} is not a template: a path is written {{path}}")
 
 
 type Spec = str | Value
@@ -52,6 +54,11 @@ class Media(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     url: Spec
     kind: Spec | None = None
     alt: Spec | None = None
+
+
+def placeholders(template: str) -> list[str]:
+    """Return the paths in a template."""
+    return _PLACEHOLDER.findall(template)
 
 
 def find(document: Any, path: str) -> Any:  # noqa: ANN401 - JSON
@@ -92,7 +99,7 @@ def text(document: Any, spec: Spec | None, notes: Notes) -> str | None:  # noqa:
     if spec.value is not None:
         return spec.value
     if spec.template is not None:
-        parts = {path: text(document, path, notes) for path in _PLACEHOLDER.findall(spec.template)}
+        parts = {path: text(document, path, notes) for path in placeholders(spec.template)}
         if None in parts.values():
             return None
         return _PLACEHOLDER.sub(lambda match: str(parts[match[1]]), spec.template)

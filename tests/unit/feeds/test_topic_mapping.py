@@ -5,12 +5,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.messages import Medium, Post, Removal
 from streams.errors import UsageError
 from streams.feeds.entry_error import EntryError
 from streams.feeds.kafka_topic.mapping import TopicMapping, load_mapping
+from streams.feeds.kafka_topic.sample import mapped_lines
 from streams.feeds.kafka_topic.source import source_settings
 from streams.feeds.kafka_topic.values import Media, Value, find, media, text, time
 from streams.feeds.notes import Notes
@@ -132,6 +134,8 @@ def test_a_record_of_any_other_shape_matches_no_mapping(tmp_path: Path, document
     [
         (("topic: t", "topik: t"), "topik"),
         (("caption: text", "caption: a..b"), "a..b"),
+        (("caption: text", "url: {template: 'https://a/{id'}"), "https://a/{id"),
+        (("caption: text", "url: {template: 'https://a/{a..b}'}"), "a..b"),
         (("kind: account_gone", "kind: away"), "away"),
         (("{topic: t}", "{topic: t, format: avro}"), "schema_file"),
         (("{topic: t}", "{topic: t, schema_file: x}"), "json neither"),
@@ -144,6 +148,22 @@ def test_a_typo_is_one_line_that_names_it(tmp_path: Path, change: tuple[str, str
         mapping(tmp_path, *change)
     assert text in str(refusal.value)
     assert "map.yaml" in str(refusal.value)
+
+
+def test_a_sample_shows_what_becomes_of_each_record_and_a_broken_one_stops_nothing(tmp_path: Path) -> None:
+    with_media = mapping(tmp_path, "    caption: text", "    caption: text\n    media: {each: files, url: href}")
+    records = [
+        b'{"type": "post", "id": 1, "version": 2, "text": "words", "files": [{"href": "https://a"}, {}]}\n',
+        b"\n", b'{"type": "gone", "who": "w"}\n', b'{"type": "like"}\n', b'{"type": "post", "id": 1}\n', b"{broken",
+    ]  # fmt: skip
+    post, beside, removal, ignored, no_version, broken, counts = mapped_lines(with_media, records)
+    assert msgspec.json.decode(post.removeprefix("1: post "), type=Post).media == [Medium(url="https://a")]
+    assert beside == "1: dead letter feed_medium_unreadable: files: an item without a url"
+    assert '"kind":"account_gone"' in removal.removeprefix("3: removal ")
+    assert ignored == "4: ignored"
+    assert no_version == "5: dead letter feed_record_unmappable: no id at ['id', 'version']"
+    assert broken.startswith("6: dead letter feed_record_unmappable: invalid JSON")
+    assert counts == "post: 1, removal: 1, ignored: 1, dead letter: 3"
 
 
 def test_our_credentials_are_not_sent_to_servers_of_a_mapping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
