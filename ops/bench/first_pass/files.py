@@ -34,6 +34,7 @@ SHAPES = (
 
 def make(folder: Path, videos: list[Path], n_files: int, seed: int) -> dict[str, list[Path]]:
     """Write the files of each shape, those of one seed always the same, and return them by the shape's name."""
+    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     return {
         shape.name: [

@@ -79,21 +79,23 @@ class Clock:
         stream = self._streams.get(packet.stream.index)
         if stream is None:
             stream = self._streams[packet.stream.index] = _StreamClock(self.start_s, -math.inf)
-        duration_s = duration(packet)
-        decoding_s = _seconds(packet, packet.pts if packet.dts is None else packet.dts)
-        if decoding_s is None:
+        duration_s, shown, decoding = duration(packet), packet.pts, packet.dts
+        ticks = shown if decoding is None else decoding
+        if ticks is None:
             at_s = shown_s = stream.next_s
         else:
+            base = packet.time_base
+            decoding_s = seconds_of(ticks, base)
             offset_s = self._offset(stream, packet, decoding_s, duration_s)
             at_s = decoding_s + offset_s
-            presented_s = _seconds(packet, packet.pts)
-            shown_s = at_s if presented_s is None else presented_s + offset_s
+            shown_s = at_s if shown is None or shown == ticks else seconds_of(shown, base) + offset_s
             self._is_running = True
         stream.n_packets += 1
         stream.last_s, stream.next_s = at_s, at_s + duration_s
-        self.end_s = max(self.end_s, shown_s + duration_s)
-        self.passed_s = at_s - (_REORDERED_FRAMES * duration_s if packet.dts is None else 0.0)
-        return shown_s, shown_s + duration_s
+        end_s = shown_s + duration_s
+        self.end_s = max(self.end_s, end_s)
+        self.passed_s = at_s - _REORDERED_FRAMES * duration_s if decoding is None else at_s
+        return shown_s, end_s
 
     def _offset(self, stream: _StreamClock, packet: AnyPacket, decoding_s: float, duration_s: float) -> float:
         """Return the offset of the stream's epoch, a new one if the timestamps do not follow."""
@@ -166,8 +168,8 @@ def _end_s(packet: AnyPacket) -> float:
 
 def duration(packet: AnyPacket) -> float:
     """Return a packet's duration in seconds, by its stream's rate where it declares none; 0 for sound without one."""
-    if packet.duration and packet.duration > 0:
-        return seconds_of(packet.duration, packet.time_base)
+    if (ticks := packet.duration) and ticks > 0:
+        return seconds_of(ticks, packet.time_base)
     stream = packet.stream
     if isinstance(stream, VideoStream):
         rates = (stream.average_rate, stream.base_rate, stream.guessed_rate)

@@ -6,7 +6,7 @@ codes, AAC without the headers of its frames. Digests leave the stages only unde
 
 import hashlib
 import os
-from collections.abc import Buffer, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from PIL import Image
@@ -59,22 +59,22 @@ class TrackDigest:
         """Add what a packet carries in every container."""
         for content in _content(packet):
             self._digest.update(content)
-            self._n_bytes += memoryview(content).nbytes
+            self._n_bytes += len(content)
 
     def value(self) -> bytes:
         """Return the digest; empty for a track too small to be specific."""
         return self._digest.digest() if self._n_bytes >= _LEAST_BYTES else b""
 
 
-def _content(packet: AnyPacket) -> Iterator[Buffer]:
-    context = packet.stream.codec_context
-    if context.name in _SIZE_AT:
-        units = _units(bytes(packet), context.extradata or b"", _SIZE_AT[context.name])
-        yield from (unit.rstrip(b"\0") for unit in units if _is_picture(unit, context.name))
-    elif context.name == "aac":
-        yield _without_header(bytes(packet))
-    else:
-        yield packet
+def _content(packet: AnyPacket) -> list[bytes]:
+    context, content = packet.stream.codec_context, bytes(packet)
+    name = context.name
+    if name == "aac":
+        return [_without_header(content)]
+    if name in _SIZE_AT:
+        units = _units(content, context.extradata or b"", _SIZE_AT[name])
+        return [unit.rstrip(b"\0") for unit in units if _is_picture(unit, name)]
+    return [content]
 
 
 def _units(content: bytes, configuration: bytes, size_at: int) -> Iterator[bytes]:

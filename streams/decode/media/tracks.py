@@ -88,16 +88,12 @@ def packets(container: InputContainer, *streams: Stream) -> Iterator[AnyPacket]:
     wanted = {stream.index for stream in streams}
     for stream in container.streams:
         stream.discard = Discard.default if stream.index in wanted else Discard.all
-    source = container.demux(*streams)
-    while True:
-        try:
-            yield next(source)
-        except StopIteration:
-            return
-        except MemoryError:
-            raise
-        except av.error.FFmpegError:
-            return
+    try:
+        yield from container.demux(*streams)
+    except MemoryError:
+        raise
+    except av.error.FFmpegError:
+        return
 
 
 def decoded[F: (AudioFrame, VideoFrame)](wanted: Iterable[AnyPacket], kind: type[F]) -> Iterator[tuple[float, F]]:
