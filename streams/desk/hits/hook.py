@@ -3,6 +3,7 @@
 import binascii
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.utils import format_datetime
 
 import aiosmtplib
 import httpx
@@ -10,13 +11,13 @@ import stamina
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
+from streams.delivery.channels.mail import MailServer
 from streams.desk.hits.bundle import Bundle
 from streams.desk.print_report import printable
 from streams.errors import UsageError
 from streams.settings import Settings
 
 _ATTEMPTS, _ATTEMPTS_S = 3, 20.0
-_IMPLICIT_TLS = 465
 FAILURES = (httpx.HTTPError, aiosmtplib.SMTPException, OSError)
 """Errors of a message that was not taken."""
 
@@ -67,18 +68,8 @@ class Hook:
 
     @stamina.retry(on=FAILURES, attempts=_ATTEMPTS, timeout=_ATTEMPTS_S)
     async def _mail(self, bundle: Bundle) -> None:
-        server = self._settings.delivery
-        implicit = server.smtp_tls and server.smtp_port == _IMPLICIT_TLS
-        await aiosmtplib.send(
-            self.mail(bundle),
-            hostname=server.smtp_host,
-            port=server.smtp_port,
-            use_tls=implicit,
-            start_tls=server.smtp_tls and not implicit,
-            username=server.smtp_username or None,
-            password=server.smtp_password.get_secret_value() or None,
-            timeout=_ATTEMPTS_S,
-        )
+        async with MailServer(self._settings.delivery).connect() as client:
+            await client.send_message(self.mail(bundle))
 
     def mail(self, bundle: Bundle) -> EmailMessage:
         """Return the message as a mail."""
@@ -86,7 +77,9 @@ class Hook:
         mail["From"] = self._settings.delivery.mail_from
         mail["To"] = self._settings.hook.mail_to
         mail["Subject"] = printable(f"[jikimi] {bundle.case_id}: {bundle.summary()}")
+        mail["Date"] = format_datetime(bundle.until)
         mail["Message-ID"] = f"<{bundle.message_id}@jikimi.invalid>"
+        mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(bundle.text())
         return mail
 

@@ -149,6 +149,8 @@ async def test_a_mail_reaches_the_officers() -> None:
     (mail,) = Mailbox.mails
     assert mail.rcpt_tos == ["officers@example.org"]
     assert b"Subject: [jikimi] case-a: 1 act" in mail.content
+    assert b"\nDate: " in mail.content, "RFC 5322 requires one"
+    assert b"\nAuto-Submitted: auto-generated" in mail.content, "no automatic reply is wanted"
     assert b"example.org/p1" not in mail.content
 
 
