@@ -1,5 +1,6 @@
 """Media that a web page names: by Open Graph, Twitter cards, JSON-LD, and its own video and audio elements."""
 
+import codecs
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -31,6 +32,11 @@ _PLAYER = {"twitter:player"}
 _WORDS = ("og:title", "twitter:title", "og:description", "twitter:description", "description")
 _OBJECTS = {"videoobject": "video", "audioobject": "audio", "imageobject": "image"}
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9_:.-]{1,40})""", re.IGNORECASE)
+_OF_THE_WEB = re.compile(
+    r"ascii|utf-8|utf-16(-[bl]e)?|iso8859-\d+|iso2022_\w+|cp\d+|koi8-\w|mac-\w+|gb\w+|hz|big5\w*|euc_\w+|shift_jis\w*|tis-620"
+)
+"""Python's names of character sets that pages have. Among its others is punycode, whose time grows faster than the square
+of a text's length."""
 _HEAD_BYTES = 2_048
 """In which a page declares its character set."""
 
@@ -182,9 +188,10 @@ def _texts(value: Any) -> list[str]:  # noqa: ANN401 - JSON
 
 
 def _decoded(raw: bytes) -> str:
-    """Return a page as text, by the character set that it declares."""
+    """Return a page as text, by the character set that it declares, UTF-8 where that is none of the web's."""
     declared = _CHARSET.search(raw[:_HEAD_BYTES])
     try:
-        return raw.decode(declared[1].decode() if declared else "utf-8", errors="replace")
-    except (LookupError, ValueError):  # no such set, or none of text
-        return raw.decode(errors="replace")
+        name = codecs.lookup(declared[1].decode()).name if declared else "utf-8"
+    except LookupError:
+        name = "utf-8"
+    return raw.decode(name if _OF_THE_WEB.fullmatch(name) else "utf-8", errors="replace")

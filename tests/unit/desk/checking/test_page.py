@@ -62,6 +62,11 @@ def test_the_words_of_a_page_are_read_in_its_own_character_set() -> None:
     assert read_page(b"<meta charset='nonsense'><title>moon</title>", BASE).words == "moon"
 
 
+@pytest.mark.parametrize("name", ["punycode", "idna", "unicode_escape", "zip", "none"])
+def test_a_character_set_that_no_page_has_is_taken_for_utf_8(name: str) -> None:
+    assert read_page(f"<meta charset={name}><title>bcher-kva \u00e9</title>".encode(), BASE).words == "bcher-kva \u00e9"
+
+
 def test_a_hostile_page_takes_linear_time() -> None:
     begun_s = time.process_time()
     for unit in ("<meta property=", "<video src='a", "<!--", '{"@type":', "<source src=a>"):
