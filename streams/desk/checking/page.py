@@ -33,10 +33,10 @@ _WORDS = ("og:title", "twitter:title", "og:description", "twitter:description", 
 _OBJECTS = {"videoobject": "video", "audioobject": "audio", "imageobject": "image"}
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9_:.-]{1,40})""", re.IGNORECASE)
 _OF_THE_WEB = re.compile(
-    r"ascii|utf-8|utf-16(-[bl]e)?|iso8859-\d+|iso2022_\w+|cp\d+|koi8-\w|mac-\w+|gb\w+|hz|big5\w*|euc_\w+|shift_jis\w*|tis-620"
+    r"ascii|utf-8|utf-16(-[bl]e)?|iso8859-\d+|iso2022_\w+|cp\d+|koi8-\w|mac-\w+|tis-620|"
+    r"gb\w+|hz|big5\w*|euc_\w+|shift_jis\w*"
 )
-"""Python's names of character sets that pages have. Among its others is punycode, whose time grows faster than the square
-of a text's length."""
+"""Python's names of character sets that pages have. Of its others, punycode takes more than quadratic time."""
 _HEAD_BYTES = 2_048
 """In which a page declares its character set."""
 
