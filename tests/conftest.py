@@ -64,9 +64,12 @@ def kafka() -> Iterator[str]:
 
 
 @pytest.fixture
-def own_kafka() -> Iterator[Kafka]:
-    """Give a real Apache Kafka of the test's own: it may be stopped, killed and started again on the same data."""
-    yield from _provide("kafka", java_kafka())
+def own_kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
+    """Give a real Apache Kafka of the test's own: it may be stopped, killed and started again on the same data.
+
+    Its parameter, if it has one, are settings of the broker.
+    """
+    yield from _provide("kafka", java_kafka(**getattr(request, "param", {})))
 
 
 @pytest.fixture(scope="session")

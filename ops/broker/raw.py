@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from schemas.codec import Codec
-from streams.kafka.offsets import watermarks
+from streams.kafka.offsets import committed_offsets, watermarks
 
 CODEC = Codec()
 _ANSWER_S = 120.0
@@ -65,14 +65,15 @@ class Broker:
             raise RuntimeError("the broker did not take the records in time")
 
     def read(self, topic: str) -> dict[int, list[Kept]]:
-        """Return every committed record of a topic, by partition.
+        """Return every committed record of a topic, by partition; waits for the transactions that are open now.
 
         Raises
         ------
         RuntimeError
             If it cannot be read to its end.
         """
-        found: dict[int, list[Kept]] = {number: [] for number in self._shards(topic)}
+        ends = {number: end for (_, number), end in self.ends({topic}).items()}
+        found: dict[int, list[Kept]] = {number: [] for number in ends}
         consumer = self._consumer("reader")
         consumer.assign([TopicPartition(self.prefix + topic, number, OFFSET_BEGINNING) for number in found])
         open_ends = set(found)
@@ -85,7 +86,9 @@ class Broker:
                 kept = (message.key(), message.value(), message.timestamp()[1], message.headers())
                 found[partition].append(Kept(partition, *kept))
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
-                open_ends.discard(partition)
+                # Before it, where the marker of a transaction that was just committed is not written yet.
+                if (message.offset() or 0) >= ends[partition]:
+                    open_ends.discard(partition)
             else:
                 raise RuntimeError(error.str())
         consumer.close()
@@ -107,8 +110,8 @@ class Broker:
         return {group.group_id for group in listed if group.group_id.startswith(self.prefix)}
 
     def ends(self, topics: set[str]) -> dict[tuple[str, int], int]:
-        """Return the end offset of each partition of these topics."""
-        consumer = self._consumer("reader")
+        """Return the end offset of each partition of these topics, with what no transaction has committed yet."""
+        consumer = self._consumer("reader", "read_uncommitted")
         found = {
             (topic, number): watermarks(consumer, self.prefix + topic, number, _ANSWER_S)[1]
             for topic in sorted(topics)
@@ -118,12 +121,12 @@ class Broker:
         return found
 
     def committed(self, group: str, topic: str) -> list[int]:
-        """Return a group's committed offset of each partition."""
+        """Return a group's committed offset of each partition, OFFSET_INVALID where it has none."""
         consumer = self._consumer(group)
-        partitions = [TopicPartition(self.prefix + topic, number) for number in self._shards(topic)]
-        found = [partition.offset for partition in consumer.committed(partitions, timeout=_ANSWER_S)]
+        partitions = [(self.prefix + topic, number) for number in self._shards(topic)]
+        found = committed_offsets(consumer, partitions, _ANSWER_S)
         consumer.close()
-        return found
+        return [found.get(partition, OFFSET_INVALID) for partition in partitions]
 
     def _shards(self, topic: str) -> list[int]:
         name = self.prefix + topic
@@ -131,11 +134,12 @@ class Broker:
         assert found.error is None, topic
         return sorted(found.partitions)
 
-    def _consumer(self, group: str) -> Consumer:
+    def _consumer(self, group: str, isolation_level: str = "read_committed") -> Consumer:
         return Consumer(
             {
                 "bootstrap.servers": self.bootstrap,
                 "group.id": self.prefix + group,
+                "isolation.level": isolation_level,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 20,

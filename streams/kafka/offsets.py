@@ -1,23 +1,19 @@
 """First, end and committed offsets of partitions, asked for by a consumer.
 
-A query is repeated while a partition has no leader, as that of a topic that was just created may not.
+A query is repeated while a partition has no leader or a group no coordinator, as of a new topic or broker.
 librdkafka's queries for administrators are avoided for them: ListOffsets aborts the process when a broker goes away
 meanwhile, and that for the offsets of a group that does not exist can end it with a segmentation fault.
 """
 
 from collections.abc import Sequence
 
-import stamina
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 
-from streams.kafka.polling import is_temporary
+from streams.kafka.polling import while_temporary
 
 type Partition = tuple[str, int]
 """Topic and partition number."""
 type Offsets = dict[Partition, int]
-
-_PATIENCE_S = 20.0
-"""Time after which the error of a partition without a leader is raised."""
 
 
 def partitions_of(consumer: Consumer, topics: Sequence[str], answer_s: float) -> list[Partition]:
@@ -36,7 +32,7 @@ def end_offsets(consumer: Consumer, partitions: Sequence[Partition], answer_s: f
     return offsets_at(consumer, partitions, OFFSET_END, answer_s)
 
 
-@stamina.retry(on=is_temporary, timeout=_PATIENCE_S)
+@while_temporary
 def offsets_at(consumer: Consumer, partitions: Sequence[Partition], at_ms: int, answer_s: float) -> Offsets:
     """Return the first offset at or after a time (milliseconds since the epoch) of each partition, -1 where none is.
 
@@ -48,13 +44,14 @@ def offsets_at(consumer: Consumer, partitions: Sequence[Partition], at_ms: int, 
     return _checked(consumer.offsets_for_times(asked, timeout=answer_s))
 
 
-@stamina.retry(on=is_temporary, timeout=_PATIENCE_S)
+@while_temporary
 def watermarks(consumer: Consumer, topic: str, partition: int, answer_s: float) -> tuple[int, int]:
     """Return the first retained offset and the end of a partition; some brokers report no end of an empty one."""
     first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=answer_s)
     return first, end
 
 
+@while_temporary
 def committed_offsets(consumer: Consumer, partitions: Sequence[Partition], answer_s: float) -> Offsets:
     """Return the committed offset of the consumer's group for each partition that has one.
 
@@ -63,6 +60,8 @@ def committed_offsets(consumer: Consumer, partitions: Sequence[Partition], answe
     KafkaException
         The broker does not answer in time, or refuses.
     """
+    if not partitions:
+        return {}
     answers = consumer.committed([TopicPartition(*where) for where in partitions], timeout=answer_s)
     return {where: offset for where, offset in _checked(answers).items() if offset >= 0}
 

@@ -2,14 +2,20 @@
 
 from typing import NamedTuple
 
+import stamina
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
-_NO_LEADER = {
+_TEMPORARY = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - its public name
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
 }
+_PATIENCE_S = 20.0
+"""Time after which a temporary error is raised."""
 
 
 class Polled(NamedTuple):
@@ -53,5 +59,11 @@ def offset_of(record: Message) -> int:
 
 
 def is_temporary(error: Exception) -> bool:
-    """Return whether a broker's error is temporary: a new topic has no leader for a moment."""
-    return isinstance(error, KafkaException) and error.args[0].code() in _NO_LEADER
+    """Return whether a broker's error is temporary: a new topic has no leader, and a new broker no coordinator."""
+    return isinstance(error, KafkaException) and error.args[0].code() in _TEMPORARY
+
+
+while_temporary = stamina.retry(
+    on=is_temporary, attempts=None, timeout=_PATIENCE_S, wait_initial=0.05, wait_jitter=0.05, wait_max=0.25
+)
+"""Decorator of a query that is repeated while its error is temporary: for a second, on most new topics and brokers."""

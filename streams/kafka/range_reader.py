@@ -8,7 +8,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, TopicPartition
 
 from streams.kafka.clients import headers_of, reader_config
-from streams.kafka.offsets import watermarks
+from streams.kafka.offsets import committed_offsets, watermarks
 from streams.kafka.polling import offset_of, poll_in_time
 from streams.settings import Settings
 
@@ -49,9 +49,8 @@ class RangeReader:
     def committed(self, partitions: Collection[int]) -> dict[int, int]:
         """Return the group's committed offset of each partition, 0 where it has none."""
         with self._lock:
-            topic_partitions = [TopicPartition(self._topic, partition) for partition in partitions]
-            answers = self._consumer.committed(topic_partitions, timeout=_FETCH_S) if topic_partitions else []
-        return {answer.partition: max(0, answer.offset) for answer in answers}
+            found = committed_offsets(self._consumer, [(self._topic, one) for one in partitions], _FETCH_S)
+        return {partition: found.get((self._topic, partition), 0) for partition in partitions}
 
     def first(self, partition: int) -> int:
         """Return the first offset that is still retained."""

@@ -7,6 +7,7 @@ from confluent_kafka.admin import AdminClient
 
 from streams.errors import UsageError
 from streams.kafka.clients import client_config
+from streams.kafka.polling import while_temporary
 from streams.settings import Settings
 from streams.topology import all_stages, group, sources
 
@@ -39,6 +40,7 @@ def split_group(settings: Settings, old: str) -> Iterator[str]:
         raise UsageError(f"group {old} cannot be split: {error.args[0].str()}") from error
 
 
+@while_temporary
 def _write(admin: AdminClient, name: str, offsets: list[TopicPartition]) -> None:
     request = [ConsumerGroupTopicPartitions(name, offsets)]
     answer = admin.alter_consumer_group_offsets(request, request_timeout=_ANSWER_S)[name].result()
@@ -47,6 +49,7 @@ def _write(admin: AdminClient, name: str, offsets: list[TopicPartition]) -> None
             raise KafkaException(tp.error)
 
 
+@while_temporary
 def _offsets(admin: AdminClient, name: str) -> list[TopicPartition]:
     answer = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=_ANSWER_S)
     return [tp for tp in answer[name].result().topic_partitions or [] if tp.offset >= 0]

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import closing, suppress
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -18,7 +19,8 @@ from confluent_kafka.admin import (
 
 from schemas.topics import TOPICS
 from streams.errors import UsageError
-from streams.kafka.clients import client_config
+from streams.kafka.clients import client_config, reader_config
+from streams.kafka.offsets import end_offsets, partitions_of
 from streams.kafka.topic_differences import FoundTopic, differences, too_low
 from streams.kafka.topic_settings import co_partitioned_topic, fixed_partitions_reason, settings_of
 from streams.kafka.wait_for_broker import no_answer
@@ -35,7 +37,7 @@ def create(
 ) -> list[str]:
     """Create missing topics, raise settings that are too low, and return the changes, one line each.
 
-    A second call changes nothing. Nothing is ever shrunk or deleted.
+    A second call changes nothing. Nothing is ever shrunk or deleted. What was created can be used at once.
 
     Parameters
     ----------
@@ -58,6 +60,7 @@ def create(
     done += _grow(client, prefix, {name: wanted[name] for name in partitions or {} if name in found}, found)
     if done:
         _wait_until_visible(client, prefix, partitions or {})
+        _wait_for_leaders(settings)
     return done
 
 
@@ -168,6 +171,14 @@ def _wait_until_visible(client: AdminClient, prefix: str, requested: Mapping[str
             return
         time.sleep(_POLL_S)
     raise UsageError("the broker accepted the topics but does not list them: run `jikimi topics check`")
+
+
+def _wait_for_leaders(settings: Settings) -> None:
+    """Return once every partition has a leader that answers, or after 20 s: readers and writers ask again, too."""
+    topics = [settings.topic_prefix + name for name in TOPICS]
+    # Who may create topics need not be allowed to read them.
+    with closing(Consumer(reader_config(settings))) as consumer, suppress(KafkaException):
+        end_offsets(consumer, partitions_of(consumer, topics, _ANSWER_TIMEOUT_S), _ANSWER_TIMEOUT_S)
 
 
 def accepted(answer: Future[Any], refusal: str, harmless: int = KafkaError.TOPIC_ALREADY_EXISTS) -> bool:

@@ -1,6 +1,7 @@
 """Topics of a run: created with the layout of the live ones, and deleted with the run."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -47,11 +48,12 @@ def create_topics(settings: Settings, naming: Naming, source: str) -> None:
         )
     answers = admin.create_topics(topics, operation_timeout=_ANSWER_S)
     _accept(answers, KafkaError.TOPIC_ALREADY_EXISTS, "created")
-    _wait_until_listed(admin, {topic.topic for topic in topics})
+    names = {topic.topic for topic in topics}
+    _wait_until(admin, lambda listed: names <= listed, "start the run again")
 
 
 def delete_topics(settings: Settings, naming: Naming, source: str) -> None:
-    """Delete the topics and the group of a run that exist.
+    """Delete the topics and the group of a run that exist, and return once the broker no longer lists them.
 
     Raises
     ------
@@ -62,14 +64,15 @@ def delete_topics(settings: Settings, naming: Naming, source: str) -> None:
     names = [naming.physical(topic) for topic in all_topics(source)]
     _accept(admin.delete_topics(names, operation_timeout=_ANSWER_S), KafkaError.UNKNOWN_TOPIC_OR_PART, "deleted")
     _accept(admin.delete_consumer_groups([naming.group]), KafkaError.GROUP_ID_NOT_FOUND, "deleted")
+    _wait_until(admin, lambda listed: listed.isdisjoint(names), "look at it again with `jikimi replay list`")
 
 
-def _wait_until_listed(admin: AdminClient, names: set[str]) -> None:
-    """Return once the broker lists the topics that it accepted, which takes a moment."""
+def _wait_until(admin: AdminClient, is_so: Callable[[set[str]], bool], remedy: str) -> None:
+    """Return once the broker's list of topics shows what it has accepted, which takes a moment."""
     deadline_s = time.monotonic() + _ANSWER_S
-    while not names <= admin.list_topics(timeout=_ANSWER_S).topics.keys():
+    while not is_so(set(admin.list_topics(timeout=_ANSWER_S).topics)):
         if time.monotonic() > deadline_s:
-            raise UsageError("the broker accepted the run's topics but does not list them: start the run again")
+            raise UsageError(f"the broker accepted the change, but its list of topics does not show it: {remedy}")
         time.sleep(_POLL_S)
 
 

@@ -131,7 +131,7 @@ class InBrowser:
     def pack(self, case_id: str) -> Path:
         self._get(f"/cases/{case_id}")
         self._one("form[action$='/evidence'] button").click()
-        self._wait(lambda: any(self._folder.glob("*.zip")))
+        self._wait(lambda: any(file.stat().st_size for file in self._folder.glob("*.zip")))
         (pack,) = self._folder.glob("*.zip")
         return pack
 

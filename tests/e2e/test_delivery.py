@@ -111,6 +111,8 @@ def prepare(system: System, platforms: LocalPlatforms, folder: Path) -> None:
         "JIKIMI_FILER_PHONE": "+82 2 000 0000",
         "JIKIMI_FILER_ADDRESS": "Seoul",
         "JIKIMI_MEDIA_ALLOWED_HOSTS": '["127.0.0.1"]',
+        # A post waits for its sound, also on a busy machine: without it the first verdict on it would dismiss it.
+        "JIKIMI_FUSION_DEADLINE_S": str(DEADLINE_S),
     }
 
 

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from schemas.codec import Codec
 from schemas.messages import DeadLetter, Post
 from schemas.topics import TOPICS
+from streams.kafka.offsets import committed_offsets, watermarks
 from tests.support.deadline import DEADLINE_S, until
 
 N_PARTITIONS = 8
@@ -117,17 +118,15 @@ class Rig:
     def committed(self) -> dict[int, int]:
         """Return the group's committed offset of each partition, 0 where it has none."""
         with self._consumer(f"{self.prefix}jikimi-{self.stage}") as consumer:
-            asked = [TopicPartition(self.prefix + self.source, p) for p in range(N_PARTITIONS)]
-            answers = consumer.committed(asked, timeout=DEADLINE_S)
-            return {tp.partition: 0 if tp.offset == OFFSET_INVALID else tp.offset for tp in answers}
+            topic = self.prefix + self.source
+            found = committed_offsets(consumer, [(topic, p) for p in range(N_PARTITIONS)], DEADLINE_S)
+            return {p: found.get((topic, p), 0) for p in range(N_PARTITIONS)}
 
     def ends(self) -> dict[int, int]:
         """Return the end of each partition of the source."""
         with self._consumer(self.prefix + "reader") as consumer:
             topic = self.prefix + self.source
-            return {
-                p: consumer.get_watermark_offsets(TopicPartition(topic, p), DEADLINE_S)[1] for p in range(N_PARTITIONS)
-            }
+            return {p: watermarks(consumer, topic, p, DEADLINE_S)[1] for p in range(N_PARTITIONS)}
 
     def wait_until_committed(self) -> None:
         """Return once the group has committed everything that was fed."""

@@ -20,7 +20,7 @@ from schemas.messages import Message
 from schemas.topics import TOPICS
 from streams import cli
 from streams.demo.processes import Worker
-from streams.kafka.offsets import watermarks
+from streams.kafka.offsets import end_offsets
 from streams.settings import Settings, load_settings
 from tests.support.brokers import make_topics
 from tests.support.deadline import DEADLINE_S
@@ -65,6 +65,7 @@ class System:
                 "message.max.bytes": 16 * 1024 * 1024,
             }
         )
+        self._queries = Consumer(_reader(bootstrap, prefix) | {"isolation.level": "read_uncommitted"})
         self._refused: list[str] = []
         self._tails: dict[str, _Tail] = {}
         self._stack = ExitStack()
@@ -147,11 +148,12 @@ class System:
         self._stack.close()
         for tail in self._tails.values():
             tail.consumer.close()
+        self._queries.close()
         self._producer.close()
 
     def _tail(self, topic: str) -> "_Tail":
         if topic not in self._tails:
-            self._tails[topic] = _Tail(self._bootstrap, self._prefix, topic)
+            self._tails[topic] = _Tail(self._bootstrap, self._prefix, topic, self._queries)
         return self._tails[topic]
 
 
@@ -166,18 +168,11 @@ class Answer(NamedTuple):
 class _Tail:
     """Reader of one topic from its beginning."""
 
-    def __init__(self, bootstrap: str, prefix: str, topic: str) -> None:
+    def __init__(self, bootstrap: str, prefix: str, topic: str, queries: Consumer) -> None:
         self.kept: list[Kept] = []
         self._topic = topic
-        self.consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": f"{prefix}tail",
-                "enable.auto.commit": False,
-                "fetch.wait.max.ms": 100,
-                "enable.partition.eof": True,
-            }
-        )
+        self._queries = queries
+        self.consumer = Consumer(_reader(bootstrap, prefix) | {"fetch.wait.max.ms": 100, "enable.partition.eof": True})
         self._positions: dict[int, int] = {}
         self._partitions = [TopicPartition(prefix + topic, number) for number in range(TOPICS[topic].partitions)]
         for partition in self._partitions:
@@ -200,13 +195,17 @@ class _Tail:
         return self.kept
 
     def read(self) -> list[Kept]:
-        """Read to the current end."""
-        ends = {p.partition: watermarks(self.consumer, p.topic, p.partition, DEADLINE_S)[1] for p in self._partitions}
+        """Read to the current end, past the transactions that are open: the marker of a commit comes a little later."""
+        ends = end_offsets(self._queries, [(one.topic, one.partition) for one in self._partitions], DEADLINE_S)
         deadline = time.monotonic() + DEADLINE_S
-        while any(self._positions.get(partition, 0) < end for partition, end in ends.items()):
+        while any(self._positions.get(partition, 0) < end for (_, partition), end in ends.items()):
             assert time.monotonic() < deadline
             self.poll()
         return self.kept
+
+
+def _reader(bootstrap: str, prefix: str) -> dict[str, Any]:
+    return {"bootstrap.servers": bootstrap, "group.id": f"{prefix}tail", "enable.auto.commit": False}
 
 
 def running(bootstrap: str, prefix: str, folder: Path) -> Iterator[System]:

@@ -13,8 +13,10 @@ from msgspec.structs import replace
 from models.text.terms import n_terms
 from schemas.messages import Label
 from streams.cases.entries import TERMS, is_terms, read_cases
+from streams.kafka import running_stages
 from tests.integration.made import post_ref
 from tests.integration.system import Answer, System
+from tests.support.deadline import DEADLINE_S
 from tests.unit.decode.made import moving, tone, video
 from tests.unit.made_messages import takedown, verdict
 
@@ -126,7 +128,10 @@ def test_no_part_of_a_file_and_no_term_leaves_the_machine(shared: System, opened
             assert len(set(piece)) < 8 or not any(piece in value for value in raw)
 
 
-def test_list_and_show_print_the_references_and_the_number_of_terms(shared: System, opened: str, film: Path) -> None:
+def test_list_and_show_print_the_references_and_the_number_of_terms(
+    shared: System, opened: str, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_stages, "_ANSWER_S", DEADLINE_S)  # a broker that is asked too much gives no hint
     listed, shown = shared.jikimi_here("case", "list"), shared.jikimi_here("case", "show", opened)
     assert (listed.code, shown.code) == (0, 0)
     assert listed.err == shown.err == NO_WORKER

@@ -44,6 +44,10 @@ def send(url: str, number: int, client: httpx.Client) -> httpx.Response:
     return client.post(f"{url}/v1/posts", json=body, headers={"Idempotency-Key": f"key {number}"})
 
 
+def is_accepted(answer: httpx.Response) -> bool:
+    return answer.status_code == 202
+
+
 def captions(system: System) -> Counter[str]:
     return Counter(kept.message.caption for kept in system.records("posts"))
 
@@ -76,11 +80,10 @@ def test_records_accepted_before_a_stop_amid_requests_are_written(system: System
     url = address(process)
     with httpx.Client(timeout=DEADLINE_S) as client, ThreadPoolExecutor(8) as pool:
         sent = [pool.submit(send, url, number, client) for number in range(300)]
-        until(lambda: sum(answer.done() for answer in sent) > 50)
+        until(lambda: sum(answer.done() and is_accepted(answer.result()) for answer in sent) > 50)
         assert process.end(signal.SIGTERM) == 0, process.log.read_text()[-2000:]
-        done = [answer for answer in sent if answer.exception() is None]
-    answers = [answer.result() for answer in done if answer.result().status_code == 202]
-    accepted = {post_id for answer in answers for post_id in answer.json()["ids"]}
+        answers = [answer.result() for answer in sent if answer.exception() is None]
+    accepted = {post_id for answer in answers if is_accepted(answer) for post_id in answer.json()["ids"]}
     assert len(accepted) > 50
     assert {kept.key for kept in system.records("posts")} == accepted
     assert "Traceback" not in process.log.read_text()
@@ -92,14 +95,22 @@ def mortal(own_kafka: Kafka, prefix: str, tmp_path: Path) -> Iterator[System]:
     yield from running(own_kafka.bootstrap, prefix, tmp_path)
 
 
+# It ends no transaction by itself: a feed must be started again if its own was open for ten seconds, and how long the
+# broker takes to come back depends on the machine's load.
+@pytest.mark.parametrize(
+    "own_kafka",
+    [{"transaction.abort.timed.out.transaction.cleanup.interval.ms": "3600000"}],
+    indirect=True,
+    ids=["patient"],
+)
 def test_an_unavailable_broker_is_503_and_its_return_needs_no_restart(own_kafka: Kafka, mortal: System) -> None:
-    environment = {"JIKIMI_HTTP_PATIENCE_S": "2"}
+    environment = {"JIKIMI_HTTP_PATIENCE_S": "2", "JIKIMI_START_GRACE_S": str(DEADLINE_S)}
     with (
         feed_process(mortal, "http", "--port", "0", environment=environment) as process,
         httpx.Client(timeout=DEADLINE_S) as client,
     ):
         url = address(process)
-        assert send(url, 1, client).status_code == 202
+        until(lambda: is_accepted(send(url, 1, client)))  # on a busy machine the broker may take longer, too
         own_kafka.kill()
         unavailable = send(url, 2, client)
         assert (unavailable.status_code, unavailable.json()["status"]) == (503, 503)
@@ -107,5 +118,5 @@ def test_an_unavailable_broker_is_503_and_its_return_needs_no_restart(own_kafka:
         until(lambda: client.get(f"{url}/ready").status_code == 503)
         own_kafka.start()
         until(lambda: client.get(f"{url}/ready").status_code == 204)
-        assert send(url, 2, client).status_code == 202
+        until(lambda: is_accepted(send(url, 2, client)))
         assert captions(mortal) == Counter(["post 1", "post 2"])

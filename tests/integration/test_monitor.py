@@ -78,7 +78,12 @@ def commit(system: System, group: str, topic: str, offset: int) -> None:
     admin = AdminClient({"bootstrap.servers": system.settings.bootstrap_servers})
     offsets = TopicPartition(system.settings.topic_prefix + topic, 0, offset)
     name = f"{system.settings.topic_prefix}jikimi-{group}"
-    admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, [offsets])])[name].result(DEADLINE_S)
+
+    def accepted() -> bool:
+        answer = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, [offsets])])[name]
+        return all(tp.error is None for tp in answer.result(DEADLINE_S).topic_partitions or [])
+
+    until(accepted)  # the broker's first group has no coordinator for a moment
 
 
 def test_a_stage_that_never_ran_has_the_age_of_its_first_record(system: System, lag_reader: LagReader) -> None:

@@ -155,6 +155,8 @@ def test_posts_are_processed_while_a_model_is_promoted_and_rolled_back(
     system: System, film: Path, *, killed: bool
 ) -> None:
     settings = system.settings
+    if not killed:
+        system.environment["JIKIMI_SESSION_TIMEOUT_S"] = "60"  # a stalled worker would lose what it has not committed
     case_id = add_case(settings, NewCase("river", [film]))
     workers = [system.worker("visual", f"visual-{number}") for number in range(2)]
     system.worker("match fusion takedown")
@@ -419,6 +421,7 @@ def test_a_case_opened_after_a_promotion_finds_posts_that_the_old_model_describe
     post(system, "new", frames)
     system.flush()
     described(system, NEW, 1)
+    system.wait("verdicts", lambda kept: {r.key for r in kept} == {"old", "new"})  # before there is a case
     case_id = add_case(settings, NewCase("river", [film]))
     models = {
         f"{entry.reference.model}@{entry.reference.version}"

@@ -2,9 +2,10 @@
 
 import os
 import time
+from contextlib import closing
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -18,6 +19,8 @@ from ops.broker.kafka import Kafka
 from schemas.topics import TOPICS
 from streams.errors import UsageError
 from streams.kafka import topic_admin
+from streams.kafka.clients import reader_config
+from streams.kafka.offsets import committed_offsets, partitions_of
 from streams.kafka.producer import writing
 from streams.settings import Settings, load_settings
 from tests.support.brokers import make_topics
@@ -197,8 +200,20 @@ def test_the_embedded_broker_has_the_same_topics(embedded: str, prefix: str) -> 
     assert topic_admin.create(system(embedded, prefix)) == []
 
 
+def test_every_partition_of_topics_that_were_just_created_answers(kafka: str, prefix: str) -> None:
+    made = system(kafka, prefix)
+    make_topics(kafka, prefix)
+    with closing(Consumer(reader_config(made))) as consumer:
+        partitions = partitions_of(consumer, [prefix + name for name in TOPICS], DEADLINE_S)
+        # Asked once each: a partition without a leader raises.
+        ends = [consumer.get_watermark_offsets(TopicPartition(*one), timeout=DEADLINE_S) for one in partitions]
+    assert ends == [(0, 0)] * sum(topic.partitions for topic in TOPICS.values())
+
+
 def test_records_and_topics_outlive_a_kill_and_a_restart(own_kafka: Kafka, prefix: str) -> None:
     make_topics(own_kafka.bootstrap, prefix)
+    with closing(Consumer(reader_config(system(own_kafka.bootstrap, prefix)))) as consumer:
+        assert committed_offsets(consumer, [(f"{prefix}posts", 0)], DEADLINE_S) == {}  # of the broker's first group
     write(own_kafka.bootstrap, f"{prefix}posts", b"before the kill")
     own_kafka.kill()
     own_kafka.start()

@@ -1,4 +1,4 @@
-"""Offsets of a partition that has no leader yet, as one of a topic that was just created may not."""
+"""Offsets of a partition that has no leader yet, and of a group without a coordinator: of a new topic or broker."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 import stamina
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams.kafka.offsets import offsets_at, watermarks
+from streams.kafka.offsets import committed_offsets, offsets_at, watermarks
 
 
 class NoLeader:
@@ -27,6 +27,10 @@ class NoLeader:
         self.n_asked += 1
         refused = KafkaError(self.code) if self.n_asked <= 2 else None
         return [_Answer(one.topic, one.partition, -1001 if refused else 5, refused) for one in asked]
+
+    def committed(self, asked: list[TopicPartition], **times: float) -> list[Any]:
+        """Refuse likewise."""
+        return self.offsets_for_times(asked, **times)
 
 
 class _Answer:
@@ -49,6 +53,12 @@ def test_watermarks_are_asked_for_again_while_there_is_no_leader() -> None:
 def test_offsets_at_a_time_are_asked_for_again_while_a_partition_has_no_leader() -> None:
     broker: Any = NoLeader()
     assert offsets_at(broker, [("posts", 0), ("posts", 1)], 0, 1.0) == {("posts", 0): 5, ("posts", 1): 5}
+    assert broker.n_asked == 3
+
+
+def test_committed_offsets_are_asked_for_again_while_the_group_has_no_coordinator() -> None:
+    broker: Any = NoLeader(KafkaError.NOT_COORDINATOR)
+    assert committed_offsets(broker, [("posts", 0)], 1.0) == {("posts", 0): 5}
     assert broker.n_asked == 3
 
 
