@@ -7,7 +7,7 @@ the share of the copies with a score of 0.3 or more that are candidates. Every c
 time of reading them from their topic is not in it. Files are in the page cache.
 
 With ``--times`` the slices are there so many times, each time of other weeks and other records: room and time are those
-of an archive so many times as large.
+of an archive so many times as large. Their weeks are settled, and each is a file or two.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from ops.bench.suite.minutes import Minutes
 from ops.bench.suite.retro import CASE_CLIP, MATCHED, index_of, pieces_of
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Reference
-from streams.match import slices
+from streams.match import merge_order, slices
 from streams.match.archive import Hit
 from streams.match.coded_slice import CodedSlice
 from streams.match.compaction import compacted
@@ -47,21 +47,22 @@ class Filled:
     def __init__(self, folder: Path, modality: str) -> None:
         self.files, self.modality = SliceFiles(folder), modality
         self.coding_s, self.n_minutes = 0.0, 0
-        self._waiting: list[tuple[int, Descriptors]] = []
+        self.waiting: list[tuple[Hit, Descriptors]] = []
+        """The last slice, which is not full yet."""
         self._n_slices = self._first_week = 0
 
-    def add(self, number: int, described: Descriptors) -> None:
-        """Add a minute."""
-        self._waiting.append((number, described))
-        if sum(one.vectors.rows for _, one in self._waiting) < slices.ROWS:
+    def add(self, hit: Hit, described: Descriptors) -> None:
+        """Add a minute at its position."""
+        self.waiting.append((hit, described))
+        if sum(one.vectors.rows for _, one in self.waiting) < slices.ROWS:
             return
         week = described.segment.post.seen_at.toordinal() // 7
         self._first_week = self._first_week or week
         began_s = time.process_time()
-        self.files.write(Slice(self.modality, week, self._n_slices), _packed(self._waiting))
+        self.files.write(Slice(self.modality, week, self._n_slices), _packed(self.waiting))
         self._compact()
         self.coding_s += time.process_time() - began_s
-        self._waiting, self.n_minutes = [], number + 1
+        self.waiting, self.n_minutes = [], hit.offset + 1
         self._n_slices += 1
 
     def _compact(self) -> None:
@@ -69,6 +70,12 @@ class Filled:
             self.files.write(found.group[-1], found.content)
             for one in found.group[:-1]:
                 self.files.drop(one)
+
+    def settle(self) -> None:
+        """Merge what is coded as of weeks to which nothing is added any more."""
+        settled, merge_order.SETTLED = merge_order.SETTLED, -1
+        self._compact()
+        merge_order.SETTLED = settled
 
     def repeat(self, times: int) -> None:
         """Write all coded slices so many times in all."""
@@ -102,9 +109,11 @@ def main() -> None:
         filled = {piece.modality: Filled(Path(folder) / piece.modality, piece.modality) for piece in pieces}
         for number in range(given.minutes):
             for described in minutes.of(number):
-                filled[described.modality].add(number, described)
+                filled[described.modality].add(Hit(0, number), described)
         for times in sorted({1, *given.times}):
             for piece in pieces:
+                if times > 1:
+                    filled[piece.modality].settle()
                 filled[piece.modality].repeat(times)
                 sys.stdout.write(measured(filled[piece.modality], minutes, piece, times))
                 sys.stdout.flush()
@@ -164,14 +173,14 @@ def _compared(index: ReferenceIndex, token: str, minutes: Minutes, piece: Refere
     return used_s
 
 
-def _packed(numbered: Sequence[tuple[int, Descriptors]]) -> PackedSlice:
-    vectors = [unpack(described.vectors) for _, described in numbered]
+def _packed(placed: Sequence[tuple[Hit, Descriptors]]) -> PackedSlice:
+    vectors = [unpack(described.vectors) for _, described in placed]
     counts = [len(rows) for rows in vectors]
     return PackedSlice.of_rows(
         np.concatenate(vectors),
-        np.repeat(np.array([[0, number] for number, _ in numbered], np.int64), counts, axis=0),
-        np.concatenate([described.times_s for _, described in numbered]),
-        np.repeat([len(set(described.times_s)) for _, described in numbered], counts).astype(np.int32),
+        np.repeat(np.array([hit for hit, _ in placed], np.int64), counts, axis=0),
+        np.concatenate([described.times_s for _, described in placed]),
+        np.repeat([len(set(described.times_s)) for _, described in placed], counts).astype(np.int32),
     )
 
 

@@ -37,7 +37,7 @@ from streams.match.catch_up import CatchUp
 from streams.match.late_scores import LateScores, SealThumbnails
 from streams.match.list_progress import ListProgress
 from streams.match.live_index import LiveIndex
-from streams.match.past_segments import PastSegments
+from streams.match.past_segments import ONE_RECORD, PastSegments
 from streams.match.piece import Piece
 from streams.match.piece_search import PieceSearch
 from streams.match.progress import Progress
@@ -71,7 +71,8 @@ class ArchiveSearch:
         self._reader = RangeReader(context.settings, "descriptors", context.group)
         scores = LateScores(context, seal_thumbnails)
         self._catch_up = CatchUp(context, archive, progress, live, scores, reader=self._reader, lists=lists)
-        self._pieces = PieceSearch(archive, live, PastSegments(self._reader, context.codec), scores)
+        past = PastSegments(RangeReader(context.settings, "descriptors", context.group, **ONE_RECORD), context.codec)
+        self._pieces = PieceSearch(archive, live, past, scores)
         self._turns = count()
         self._report = SearchReport(list_progress or ListProgress())
         self._next_expiry_s = 0.0

@@ -26,7 +26,7 @@ from streams.match.archive import Hit
 from streams.match.late_scores import LateScores, SealThumbnails
 from streams.match.list_marks import ListMarks
 from streams.match.list_progress import ListProgress
-from streams.match.past_segments import PastSegments
+from streams.match.past_segments import ONE_RECORD, PastSegments
 from streams.match.scores import best_first
 from streams.match.search_order import PieceWork, SearchOrder
 from streams.match.seen_hashes import HashFile, SeenHashes
@@ -81,7 +81,7 @@ class ListSearch:
         self._seen = seen
         self._marks = marks
         self.progress = ListProgress()
-        reader = RangeReader(context.settings, "descriptors", context.group)
+        reader = RangeReader(context.settings, "descriptors", context.group, **ONE_RECORD)
         self._past, self._scores = PastSegments(reader, context.codec), LateScores(context, seal_thumbnails)
         self._turns = count()
         self._done_for: object = None

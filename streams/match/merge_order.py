@@ -15,7 +15,7 @@ _TRAINED = 4
 """Slices of one week of which the first codes of a space are trained."""
 _GROUP, _MOST = 8, 512
 """Slices, or coded slices of one size, that become one, and the most that one is of."""
-_SETTLED = 2
+SETTLED = 2
 """Weeks after which nothing is added to a week."""
 
 
@@ -46,7 +46,7 @@ def to_code(packed: Collection[Slice], spaces: Collection[str]) -> list[Slice]:
     newest = _newest(packed)
     for (space, week), found in groupby(sorted(packed), key=lambda one: (one.space, one.week)):
         slices = list(found)
-        if space in spaces or len(slices) >= _TRAINED or week <= newest[space] - _SETTLED:
+        if space in spaces or len(slices) >= _TRAINED or week <= newest[space] - SETTLED:
             return slices[:_GROUP]
     return []
 
@@ -56,7 +56,7 @@ def to_merge(coded: Mapping[Slice, Coded]) -> list[Slice]:
     newest = _newest(coded)
 
     def is_settled(one: Slice) -> bool:
-        return one.week <= newest[one.space] - _SETTLED
+        return one.week <= newest[one.space] - SETTLED
 
     def kind(one: Slice) -> tuple[object, ...]:
         found = coded[one]

@@ -71,7 +71,7 @@ class MilvusArchive:
         rows = list(_rows(hit, descriptors))
         if not rows:
             return
-        one, full = self._slices.place(_space(descriptors), descriptors.segment.post.seen_at, len(rows))
+        one, full = self._slices.place(space_name(descriptors), descriptors.segment.post.seen_at, len(rows))
         with self._store.using(one, descriptors.vectors.columns):
             if one not in self._in_engine and one not in self._files.existing:
                 self._filling.begin(one)
@@ -94,7 +94,7 @@ class MilvusArchive:
         if not partitions:
             return set()
         with self._changing:
-            slices = self._slices.of(_space(reference))
+            slices = self._slices.of(space_name(reference))
             found = set[Hit]()
             for one in slices:
                 if one in self._in_engine:
@@ -224,7 +224,8 @@ class MilvusArchive:
             iterator.close()
 
 
-def _space(described: Descriptors | Reference) -> str:
+def space_name(described: Descriptors | Reference) -> str:
+    """Return the name of the space of these vectors, for its slices."""
     # The name includes the width: one foreign record of another width must not stop the archive.
     name = f"{described.modality}_{described.model}_{described.version}_{described.vectors.columns}"
     return "".join(letter if letter.isalnum() else "_" for letter in name)

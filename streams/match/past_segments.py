@@ -11,6 +11,10 @@ from streams.kafka.range_reader import RangeReader, RangeRecord
 from streams.match.archive import Hit
 from streams.telemetry import trace
 
+ONE_RECORD: dict[str, int] = {"fetch_message_max_bytes": 65_536}
+"""Options of a reader of single segments, of about 40 kB each: it would fetch a megabyte for each by default. One that
+is larger is read all the same."""
+
 
 class PastSegment(NamedTuple):
     """Descriptors read from their topic again, and the headers that continue their trace."""

@@ -2,7 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections import deque
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
+from itertools import batched
 from typing import NamedTuple
 
 import structlog
@@ -11,7 +14,7 @@ from schemas.messages import Reference
 from streams.match.archive import Archive, Hit
 from streams.match.late_scores import LateScores
 from streams.match.live_index import LiveIndex
-from streams.match.past_segments import PastSegments
+from streams.match.past_segments import PastSegment, PastSegments
 
 log = structlog.get_logger()
 
@@ -20,7 +23,7 @@ _TURN_S = 10.0
 _MAX_PAUSED = 256
 """Pieces paused at once; beyond it a piece is not paused."""
 _BATCH = 32
-"""Hits read from their topic at once, about 3 MB."""
+"""Hits read from their topic at once, about 3 MB; two batches are in memory."""
 
 
 class _Paused(NamedTuple):
@@ -55,14 +58,28 @@ class PieceSearch:
             return False
         until_s = time.monotonic() + _TURN_S
         hits = await self._hits(token, piece, partitions)
-        while hits:
-            batch, hits = hits[:_BATCH], hits[_BATCH:]
-            if not await self._score(token, batch):
-                return False
-            if hits and time.monotonic() > until_s and len(self._paused) < _MAX_PAUSED:
-                self._paused[token] = _Paused(partitions, hits)
-                return False
+        async with aclosing(self._read(hits)) as batches:
+            async for past in batches:
+                hits = hits[_BATCH:]
+                if not await self._score(token, past):
+                    return False
+                if hits and time.monotonic() > until_s and len(self._paused) < _MAX_PAUSED:
+                    self._paused[token] = _Paused(partitions, hits)
+                    return False
         return True
+
+    async def _read(self, hits: Sequence[Hit]) -> AsyncGenerator[list[PastSegment]]:
+        """Yield the segments of each batch; the next batch is read while the caller compares one."""
+        reading = deque[asyncio.Task[list[PastSegment]]]()
+        try:
+            for batch in batched(hits, _BATCH):
+                reading.append(asyncio.create_task(asyncio.to_thread(self._past.at, batch)))
+                if len(reading) > 1:
+                    yield await reading.popleft()
+            while reading:
+                yield await reading.popleft()
+        finally:
+            await asyncio.gather(*reading, return_exceptions=True)
 
     async def _hits(self, token: str, piece: Reference, partitions: Collection[int]) -> list[Hit]:
         """Return the hits of a piece that are not scored yet, in the order of the topic."""
@@ -83,9 +100,8 @@ class PieceSearch:
         found = (await self._live.current()).pieces.get(token)
         return None if found is None else await asyncio.to_thread(found.load)
 
-    async def _score(self, token: str, hits: Collection[Hit]) -> bool:
-        """Read, compare and deliver hits together, and return whether the piece still exists."""
-        past = await asyncio.to_thread(self._past.at, hits)
+    async def _score(self, token: str, past: Sequence[PastSegment]) -> bool:
+        """Compare segments and deliver their scores together, and return whether the piece still exists."""
         index = await self._live.current()
         if token not in index.pieces:
             return False

@@ -23,8 +23,6 @@ type Rows = npt.NDArray[np.float32]
 
 _UNRELATED, _COPIES = 0.2, (0.6, 0.7, 0.8)
 _SPECTRUM = -0.32
-_ONE_COPY_IN = 200
-"""Minutes of which one is a copy of a real one."""
 _CLIPS = 5
 """Clips in a minute."""
 _FIRST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,16 +37,19 @@ class Minutes:
         Short clips with sound, which follow each other in a minute; the first is in the copies alone.
     cosines
         Of the rows of the copies with the real ones: of each copy one of these.
+    one_copy_in
+        Minutes of which one is a copy.
     """
 
-    def __init__(self, files: Sequence[Path], seed: int, cosines: Sequence[float] = _COPIES) -> None:
-        self._seed, self._cosines = seed, cosines
+    def __init__(
+        self, files: Sequence[Path], seed: int, cosines: Sequence[float] = _COPIES, one_copy_in: int = 200
+    ) -> None:
+        self._seed, self._cosines, self._one_copy_in = seed, cosines, one_copy_in
         self._clips = [describe_file(file) for file in files]
 
-    @staticmethod
-    def is_copy(number: int) -> bool:
+    def is_copy(self, number: int) -> bool:
         """Return whether a minute has a copy of the first clip."""
-        return number % _ONE_COPY_IN == 0
+        return number % self._one_copy_in == 0
 
     def cosine(self, number: int) -> float:
         """Return the cosine of a minute's rows with the real ones."""

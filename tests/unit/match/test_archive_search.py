@@ -40,7 +40,7 @@ class Topic:
         self.value = CODEC.encode("descriptors", excerpt(30, 50))
         self.n_records = n_records
         self.first_offset = 0
-        self.n_asked = 0
+        self.n_asked = self.n_reads_of_some = 0
         self.failing: set[str] = set()
 
     def _fail_once(self, query: str) -> None:
@@ -59,6 +59,7 @@ class Topic:
 
     def records(self, partition: int, offsets: Collection[int]) -> Iterator[RangeRecord]:
         self._fail_once("read of some")
+        self.n_reads_of_some += 1
         return (record for record in self._read(partition, 0, self.n_records) if record.offset in offsets)
 
     def read(self, partition: int, start: int, end: int) -> Iterator[RangeRecord]:
@@ -142,13 +143,14 @@ class Rig:
         self.topic, self.archive, self.cases = Topic(), MemoryArchive(), Cases()
         self.progress = Progress(folder / "progress")
         self.sent: list[str] = []
+        self.before_send: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
         self.reports: list[Search] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.outage = Outage(DEADLINE_S)
         self.live = LiveIndex(self.cases)  # type: ignore[arg-type]
         context = made_context(CODEC, self.send, lambda _: {0})
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(archive_search, "RangeReader", lambda *_: self.topic)
+            patch.setattr(archive_search, "RangeReader", lambda *_, **__: self.topic)
             self.search = ArchiveSearch(
                 context, self.archive, self.progress, self.live, lambda _, matches: list(matches)
             )
@@ -167,6 +169,7 @@ class Rig:
             assert key == str(message.partition)
             self.reports.append(message)
         else:
+            await self.before_send()
             self.sent += [match.case_id for match in message.matches]
 
     def open(self, *case_ids: str) -> None:
@@ -237,6 +240,20 @@ async def test_a_case_withdrawn_amid_its_search_is_searched_no_further(rig: Rig)
         await rig.until(lambda: len(rig.progress.searched(0)) == 1)
     assert "withdrawn" not in rig.sent
     assert rig.sent.count("other") == 30
+
+
+async def test_the_next_segments_are_read_while_the_scores_of_some_are_delivered(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(piece_search, "_BATCH", 2)
+    rig.topic.n_records = 6
+    rig.before_send = lambda: rig.until(lambda: rig.topic.n_reads_of_some >= min(3, 2 + len(rig.sent) // 2))
+    async with rig.running():
+        await rig.until(lambda: 0 in rig.search._catch_up.done)
+        rig.open("case")
+        await rig.until(lambda: len(rig.progress.searched(0)) == 1)
+    assert len(rig.sent) == 6
+    assert rig.topic.n_reads_of_some == 3
 
 
 async def test_segments_of_another_worker_are_compared_with_the_lists_of_others_too(rig: Rig) -> None:
