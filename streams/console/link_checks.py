@@ -9,7 +9,7 @@ import structlog
 
 from streams.console.store.checks import Check, Checks, Unread
 from streams.delivery.platforms.registry import load_registry
-from streams.desk.checking.answer import Answer
+from streams.desk.checking.answer import NOT_CHECKED, Answer
 from streams.desk.checking.check import resolved
 from streams.desk.checking.post import checked_post
 from streams.desk.checking.resolved import Resolved
@@ -21,8 +21,6 @@ log = structlog.get_logger()
 
 MAX_FORMS = 4
 """Forms whose addresses are resolved at the same time, eight of each at once; a further one is refused."""
-NOT_CHECKED = "link_not_checked"
-"""Reason of an address at which the console failed."""
 
 type Resolve = Callable[[Settings, Sequence[str]], AsyncGenerator[tuple[str, Resolved | Answer]]]
 type Write = Callable[[Sequence[FeedRecord]], None]

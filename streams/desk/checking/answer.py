@@ -12,6 +12,8 @@ from schemas.messages import Evidence, State
 type Result = Literal["act", "review", "nothing", "unread", "waiting"]
 """Strongest decision on an address; unread: it could not be looked at, in full; waiting: no verdict in time."""
 
+NOT_CHECKED = "link_not_checked"
+"""Reason of an address that was not looked at because of a bug of ours, or because a process was stopped."""
 EXIT_CODES: Mapping[Result, int] = MappingProxyType({"act": 3, "review": 4, "unread": 5, "waiting": 5, "nothing": 0})
 """Exit codes in order of precedence; 1 is a bug's and 2 a usage error's, as of every command."""
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import structlog
 
 from schemas.codec import Codec, WireError
 from schemas.messages import DeadLetter, Message, Post, Takedown
 from streams.delivery.platforms.registry import Registry, load_registry
-from streams.desk.checking.answer import Answer
+from streams.desk.checking.answer import NOT_CHECKED, Answer
 from streams.desk.checking.outcomes import Outcome, Outcomes, apply_earlier
 from streams.desk.checking.post import checked_post, is_address
 from streams.desk.checking.readers.bluesky import page_of
@@ -25,6 +26,8 @@ from streams.feeds.batch import FeedRecord, destination
 from streams.kafka.messages import each_message
 from streams.kafka.producer import TopicWriter, writing
 from streams.settings import Settings
+
+log = structlog.get_logger()
 
 MAX_LINKS = 500
 """Addresses of one call."""
@@ -210,6 +213,9 @@ async def _resolved(resolver: Resolver, address: str) -> Resolved | Answer:
         return await resolver.resolve(page)
     except RecordError as error:
         return Answer(address=address, result="unread", reason=error.reason, detail=error.detail)
+    except Exception as error:
+        log.exception("address not resolved")
+        return Answer(address=address, result="unread", reason=NOT_CHECKED, detail=type(error).__name__)
 
 
 def seen_at(codec: Codec, letter: DeadLetter) -> datetime | None:

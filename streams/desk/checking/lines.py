@@ -14,6 +14,7 @@ _WORDS = {
     "link_forbidden": "private, or not for everybody",
     "link_refused": "refused",
     "link_login": "behind a login",
+    "link_not_checked": "not checked, because of a bug",
     "link_unavailable": "not reached",
     "link_timeout": "too slow",
     "link_slow": "too slow",

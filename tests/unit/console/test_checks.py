@@ -11,13 +11,13 @@ import pytest
 from schemas.messages import Post
 from streams.console import link_checks
 from streams.console.actions import Actions
-from streams.console.link_checks import NOT_CHECKED, LinkChecks
+from streams.console.link_checks import LinkChecks
 from streams.console.pages.checks import MAX_ADDRESSES
 from streams.console.site import Site
 from streams.console.store.checks import MAX_CHECKS, Check, Checks, Unread
 from streams.console.store.store import FollowedStore
 from streams.console.words import languages, words
-from streams.desk.checking.answer import Answer
+from streams.desk.checking.answer import NOT_CHECKED, Answer
 from streams.desk.checking.resolved import MAX_MEDIA, Resolved
 from streams.errors import UnprocessableError, UsageError
 from streams.rights.person import Person

@@ -7,7 +7,7 @@ import pytest
 
 from streams.decode.settings import MediaSettings
 from streams.desk.checking import resolve
-from streams.desk.checking.answer import Answer
+from streams.desk.checking.answer import NOT_CHECKED, Answer
 from streams.desk.checking.check import resolved
 from streams.desk.checking.resolve import MAX_PAGE_BYTES, Resolver
 from streams.desk.checking.resolved import Resolved
@@ -124,3 +124,20 @@ async def test_links_that_hang_do_not_delay_those_after_them(site: Site) -> None
     assert {first[0], second[0]} == {f"{site.url}/og", f"{site.url}/gone"}
     assert any(isinstance(outcome, Answer) for _, outcome in (first, second))
     await asyncio.sleep(0)
+
+
+async def test_a_bug_at_one_address_leaves_the_others(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    working = Resolver.resolve
+
+    async def resolve_with_bug(resolver: Resolver, address: str) -> Resolved:
+        if address.endswith("/words"):
+            raise ValueError("a bug")
+        return await working(resolver, address)
+
+    monkeypatch.setattr(Resolver, "resolve", resolve_with_bug)
+    addresses = [f"{site.url}/og", f"{site.url}/words"]
+    found = {address: outcome async for address, outcome in resolved(load_settings(media=MEDIA), addresses)}
+    fine, broken = (found[address] for address in addresses)
+    assert isinstance(fine, Resolved)
+    assert isinstance(broken, Answer)
+    assert (broken.result, broken.reason, broken.detail) == ("unread", NOT_CHECKED, "ValueError")
