@@ -61,15 +61,17 @@ def main() -> None:
     minutes, n_minutes = Minutes(clips, 1, one_copy_in=given.one_copy_in), 60 * given.hours
     with tempfile.TemporaryDirectory() as folder, _system(Path(folder)) as settings:
         worker = Worker(_STAGES, Path(folder), {})
-        _fill(settings, minutes, n_minutes, Path(folder) / f"{worker.name}-archive")
+        archive = Path(folder) / f"{worker.name}-archive"
+        _fill(settings, minutes, n_minutes, archive)
+        n_bytes = sum(file.stat().st_size for file in archive.rglob("*") if file.is_file())
         with worker:
             worker.wait_until_ready()
             found = _opened(settings, clips[0], worker)
     n_copies = sum(map(minutes.is_copy, range(n_minutes)))
-    sys.stdout.write("hours  copies  scores  first score, s  last score, s  verdicts  last verdict, s\n")
     sys.stdout.write(
-        f"{given.hours:5}{n_copies:8}{len(found.scores):8}{min(found.scores):16.2f}{max(found.scores):15.2f}"
-        f"{len(found.verdicts):10}{max(found.verdicts, default=0.0):17.2f}\n"
+        "hours  bytes a minute  copies  scores  first score, s  last score, s  verdicts  last verdict, s\n"
+        f"{given.hours:5}{n_bytes / n_minutes:16.0f}{n_copies:8}{len(found.scores):8}{min(found.scores):16.2f}"
+        f"{max(found.scores):15.2f}{len(found.verdicts):10}{max(found.verdicts, default=0.0):17.2f}\n"
     )
 
 

@@ -184,12 +184,12 @@ class CodedSlice(NamedTuple):
     def _fill(self, lists: Lists, wanted: Numbers) -> None:
         """Add the rows of these lists; what is not wanted is not read."""
         inside = faiss.downcast_InvertedLists(lists.invlists)
-        row_ends, block_ends = np.cumsum(self.sizes), np.cumsum(_n_bytes(inside, self.sizes))
-        for number in wanted.tolist():
-            if size := int(self.sizes[number]):
-                ids = np.arange(row_ends[number] - size, row_ends[number])
-                block = np.ascontiguousarray(self.blocks[block_ends[number] - _n_bytes(inside, size) :])
-                inside.add_entries(number, size, faiss.swig_ptr(ids), faiss.swig_ptr(block))
+        n_bytes = _n_bytes(inside, self.sizes)
+        first_row, first_byte = np.cumsum(self.sizes) - self.sizes, np.cumsum(n_bytes) - n_bytes
+        ids, blocks = np.arange(self.n_rows), np.ascontiguousarray(self.blocks)
+        for number in wanted[self.sizes[wanted] > 0].tolist():
+            given = [faiss.swig_ptr(ids[first_row[number] :]), faiss.swig_ptr(blocks[first_byte[number] :])]
+            inside.add_entries(number, int(self.sizes[number]), *given)
         lists.ntotal = self.n_rows
 
 

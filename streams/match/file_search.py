@@ -1,10 +1,10 @@
 """Search of the archive's files for what may match a piece, by as many threads as there are cores."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +18,18 @@ from streams.match.coded_slice import CodedSlice
 from streams.match.normalisation import Rows
 from streams.match.packed_slices import PackedSlice
 from streams.match.row_index import Hits
-from streams.match.shortlist import thinning
+from streams.match.shortlist import MOST_ROWS, thinning
 from streams.match.slice_files import SliceFiles
 from streams.match.slices import Slice
 
 _COMPARED = 500_000_000
 """Pairs of a code and a row of a piece that one search compares, about two seconds of one core.
 
-Of more codes each row is compared with those of the lists that it is nearest to, but not with fewer than the share
-below, so a search takes longer from there on.
+With more codes fewer rows are compared with each, then each row with the codes of the lists that it is nearest to, but
+not with fewer than the share below, so a search takes longer from there on.
 """
-_LEAST_SHARE = 1 / 8
+_FEWEST_ROWS, _LEAST_SHARE = 48, 1 / 8
+"""Fewer rows of all codes find more copies than more rows of half of them, and fewer other segments."""
 _TOGETHER = 8
 """Coded slices of which the evidence is computed together: of each alone it would take longer than the codes."""
 
@@ -49,6 +50,12 @@ class _Piece(NamedTuple):
     digests: list[bytes]
     rule: CandidateRule
 
+    def thinned(self, n_codes: int) -> Self:
+        """Return the piece with the rows that are compared with so many codes."""
+        n_rows = int(np.clip(_COMPARED // max(1, n_codes), _FEWEST_ROWS, MOST_ROWS))
+        step = thinning(len(self.rows), n_rows)
+        return self._replace(rows=self.rows[::step], times_s=self.times_s[::step])
+
 
 def in_files(files: SliceFiles, slices: Iterable[Slice], reference: Reference, rule: CandidateRule) -> set[Hit]:
     """Return the segments in these slices' files that may match a piece."""
@@ -60,20 +67,21 @@ def in_files(files: SliceFiles, slices: Iterable[Slice], reference: Reference, r
         [bare(digest) for digest in reference.digests],
         rule,
     )
-    coded = _coded(files, [one for one in stored if files.is_coded(one)], piece)
+    contents = [content for one in stored if isinstance(content := files.read(one), CodedSlice)]
+    thinned = piece.thinned(sum(content.n_rows for content in contents))
+    coded = _coded(contents, files.codes(stored[0].space) if stored else {}, thinned)
     share = _share(coded)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         exact = pool.map(lambda one: _in_file(files, one, piece), (one for one in stored if not files.is_coded(one)))
-        likely = pool.map(lambda some: _in_coded(some, piece, share), batched(coded, _TOGETHER))
+        likely = pool.map(lambda some: _in_coded(some, thinned, share), batched(coded, _TOGETHER))
         return set[Hit]().union(*exact, *likely)
 
 
-def _coded(files: SliceFiles, slices: Sequence[Slice], piece: _Piece) -> list[_Coded]:
+def _coded(
+    contents: Sequence[CodedSlice], codes: Mapping[tuple[int, int], ArchiveCodes], piece: _Piece
+) -> list[_Coded]:
     """Return coded slices with the piece's rows, which are projected once for all slices of the same codes."""
-    codes = files.codes(slices[0].space) if slices else {}
-    step = thinning(len(piece.rows))
-    projected = {key: found.projected(piece.rows[::step]) for key, found in codes.items()}
-    contents = [content for one in slices if isinstance(content := files.read(one), CodedSlice)]
+    projected = {key: found.projected(piece.rows) for key, found in codes.items()}
     return [_Coded(one, codes[one.trained_on], projected[one.trained_on]) for one in contents]
 
 
@@ -93,8 +101,8 @@ def _in_coded(some: Sequence[_Coded], piece: _Piece, share: float) -> set[Hit]:
     found = {hit for one in some for hit in _hits(one.content.hits[one.content.named(piece.digests)])}
     if not len(piece.rows):
         return found
-    floor, times_s = piece.rule.estimated_floor, piece.times_s[:: thinning(len(piece.rows))]
-    near = _joined([one.content.pairs(one.codes, one.projected, times_s, floor, share) for one in some])
+    floor = piece.rule.estimated_floor
+    near = _joined([one.content.pairs(one.codes, one.projected, piece.times_s, floor, share) for one in some])
     before = np.cumsum([0, *(len(one.content.hits) for one in some)])
     likely = piece.rule.likely(near)
     at = np.searchsorted(before, likely, side="right") - 1

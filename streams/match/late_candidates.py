@@ -37,6 +37,8 @@ _LEAST_NATS = 2.0
 _SURELY: dict[PieceModality, float] = {"visual": 2.0, "audio": 1.6}
 """Estimated evidence from which codes make a candidate: so many nats, and so many times the least penalty. A score of
 0.3 takes the penalty of the line, which is larger, and 3.4 nats."""
+_BELOW: dict[PieceModality, float] = {"visual": _ERROR, "audio": _ERROR / 2}
+"""How far below the floor an estimated cosine counts: of sounds a hundredth of all pairs does by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Aligned:
     """Nats."""
     surely: float = 1.6
     """Estimated evidence for so many penalties makes a candidate."""
+    below: float = _ERROR
+    """How far below the floor an estimated cosine counts."""
 
     @property
     def floor(self) -> float:
@@ -77,7 +81,7 @@ class Aligned:
     @property
     def estimated_floor(self) -> float:
         """Estimated cosine from which a row may be evidence; of many the errors cancel out."""
-        return self.floor - _ERROR
+        return self.floor - self.below
 
     def admits(self, near: NearTimes) -> bool:
         """Return whether the most evidence of these times exceeds the penalty."""
@@ -162,7 +166,8 @@ def rule_of(piece: Reference, reference: ReferenceMatcher, n_pieces: int) -> Can
     parameters = ALIGNMENT[piece.modality]
     span_s = parameters.max_speed * _SEGMENT_S
     n_shares = min(n_pieces, 1 + math.ceil(span_s / max(1.0, piece.duration_s)))
-    aligned = Aligned(parameters, _least_penalty(reference, parameters) / n_shares, _SURELY[piece.modality])
+    penalty, modality = _least_penalty(reference, parameters) / n_shares, piece.modality
+    aligned = Aligned(parameters, penalty, _SURELY[modality], _BELOW[modality])
     return Pictures(aligned, reference.still, n_pieces == 1) if piece.modality == "visual" else aligned
 
 

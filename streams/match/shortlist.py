@@ -40,9 +40,9 @@ _TOLERANCE_S = 1.0
 """Distance from a line, in reference time, at which a row still lies on it: the speeds tried are a step apart."""
 
 
-def thinning(n_rows: int) -> int:
-    """Return the step between the rows that are looked up, of so many."""
-    return max(1, round(n_rows / MOST_ROWS))
+def thinning(n_rows: int, most: int = MOST_ROWS) -> int:
+    """Return the step between the rows that are looked up, of so many, to have about the most."""
+    return max(1, round(n_rows / most))
 
 
 @dataclass(frozen=True)
