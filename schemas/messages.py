@@ -178,6 +178,7 @@ class Descriptors(Message, frozen=True, kw_only=True):
     motion: Matrix | None = None
     gone: str = ""
     pdq: list[FrameHash] = []
+    landmarks: Matrix | None = None
 
     def thumbnail_at(self, time_s: float) -> bytes | None:
         """Return the sealed JPEG of the thumbnail nearest to a time, None without thumbnails."""
@@ -216,6 +217,7 @@ class Reference(Message, frozen=True, kw_only=True):
     vectors: Matrix
     times_s: list[float]
     digests: list[bytes] = []
+    landmarks: Matrix | None = None
 
 
 class Case(Message, frozen=True, kw_only=True):

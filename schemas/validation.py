@@ -27,18 +27,21 @@ def defect(described: Descriptors | Reference) -> str | None:
         return f"{len(described.times_s)} times for {len(vectors)} vectors"
     if any(len(digest) > _MAX_DIGEST_BYTES for digest in described.digests):
         return f"digests of more than {_MAX_DIGEST_BYTES} bytes"
-    return _of_query(described) if isinstance(described, Descriptors) else None
+    landmarks = _matrix_defect("landmarks", described.landmarks)
+    return landmarks or (_of_query(described) if isinstance(described, Descriptors) else None)
 
 
 def _of_query(described: Descriptors) -> str | None:
     if any(len(frame.hashes) != _PDQ_BYTES for frame in described.pdq):
         return f"hashes of a frame of other than {_PDQ_BYTES} bytes"
-    return _motion_defect(described.motion) if described.motion else None
+    return _matrix_defect("motion", described.motion)
 
 
-def _motion_defect(motion: Matrix) -> str | None:
+def _matrix_defect(name: str, matrix: Matrix | None) -> str | None:
+    if matrix is None:
+        return None
     try:
-        unpack(motion)  # numbers that are missing, as in a last part of a second, are left to the comparison
+        unpack(matrix)  # numbers that are missing, as in a last part of a second, are left to the comparison
     except ValueError as error:
-        return f"motion: {error}"
+        return f"{name}: {error}"
     return None

@@ -86,7 +86,7 @@ class Opening:
     def preview(self, pieces: Sequence[Reference]) -> None:
         """Take in what would be written."""
         rows = {kind: sum(piece.vectors.rows for piece in pieces if piece.modality == kind) for kind in _KINDS}
-        n_bytes = sum(len(piece.vectors.data) + sum(map(len, piece.digests)) for piece in pieces)
+        n_bytes = sum(_size(piece) for piece in pieces)
         self.leaving = Leaving(rows["visual"], rows["audio"], rows["text"], n_bytes)
 
     def ask(self, concerns: Sequence[Concern]) -> None:
@@ -105,3 +105,8 @@ class Opening:
 
 
 _KINDS = ("visual", "audio", "text")
+
+
+def _size(piece: Reference) -> int:
+    landmarks = len(piece.landmarks.data) if piece.landmarks else 0
+    return len(piece.vectors.data) + landmarks + sum(map(len, piece.digests))

@@ -5,12 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from functools import partial
 
+import msgspec
+
 from models.audio.model import AudioModel
+from models.landmarks.peaks import NAME, VERSION
 from schemas.ids import full_name
-from schemas.messages import Sounds
+from schemas.messages import Descriptors, Sounds
 from streams.describe.descriptors import describe_sound
 from streams.describe.exact import exact_key
 from streams.describe.known_segments import copied, described_once, input_of
+from streams.describe.landmarks import landmarks_of
 from streams.describe.voice import VoiceDescriber
 from streams.engine.context import Context
 from streams.engine.record import Output, Record
@@ -35,7 +39,7 @@ def create(context: Context) -> None:
         message = await asyncio.to_thread(seal.sounds, sealed)
         model = await describer.current()
         fresh = partial(asyncio.to_thread, describe_sounds, model, message, key)
-        parts = input_of(message, full_name(model.name, model.version))
+        parts = input_of(message, full_name(model.name, model.version), full_name(NAME, VERSION))
         async with aclosing(described_once(inputs, parts, fresh, partial(copied, message, key))) as outputs:
             async for output in outputs:
                 yield output
@@ -44,11 +48,14 @@ def create(context: Context) -> None:
 
 
 def describe_sounds(model: AudioModel, message: Sounds, key: bytes | None = None) -> Output:
-    """Return the descriptors of one segment's sound.
+    """Return the descriptors of one segment's sound, with its landmarks.
 
     Raises
     ------
     UnprocessableError
         The model does not take these samples.
     """
-    return describe_sound("audio", model, message, key, every=_EVERY)
+    made = describe_sound("audio", model, message, key, every=_EVERY)
+    assert isinstance(made.message, Descriptors)
+    found = msgspec.structs.replace(made.message, landmarks=landmarks_of(message, message.rate_hz))
+    return made._replace(message=found)

@@ -25,6 +25,7 @@ from streams.describe.describers import Describers
 from streams.describe.descriptors import Model, sound_rows
 from streams.describe.exact import exact_digests
 from streams.describe.file_kinds import NoMediumError
+from streams.describe.landmarks import landmarks_of
 from streams.describe.reference_ids import reference_id
 from streams.errors import RecordError, UsageError
 
@@ -155,7 +156,9 @@ def _visual_piece(position: _Position, model: VisualModel, segment: DecodedSegme
 def _sound_piece(
     position: _Position, modality: Modality, model: AudioModel | VoiceModel, segment: DecodedSegment
 ) -> Reference:
-    return _piece(position, modality, model, *sound_rows(modality, model, segment, segment.start_s))
+    piece = _piece(position, modality, model, *sound_rows(modality, model, segment, segment.start_s))
+    landmarks = landmarks_of(segment, model.rate_hz) if modality == "audio" else None
+    return msgspec.structs.replace(piece, landmarks=landmarks)
 
 
 def _motion_piece(position: _Position, motion: Matrix) -> Reference:

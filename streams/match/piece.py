@@ -29,8 +29,11 @@ class _InMemory(NamedTuple):
 
 
 def token(key: str, reference: Reference) -> str:
-    """Return the id of one piece of a reference with its content; new vectors, digests or version give a new id."""
-    content = b"\x00".join([key.encode(), reference.vectors.data, *reference.digests, reference.version.encode()])
+    """Return the id of one piece of a reference with its content; another content gives a new id."""
+    landmarks = [reference.landmarks.data] if reference.landmarks else []
+    content = b"\x00".join(
+        [key.encode(), reference.vectors.data, *reference.digests, reference.version.encode(), *landmarks]
+    )
     return sha256(content).hexdigest()[:32]
 
 

@@ -1,7 +1,7 @@
 """One reference in one modality: its vectors in time order and their match with a query."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from models.aligned_pair import Alignment
 from models.alignment import alignments, joint_score
 from models.alignment_parameters import AUDIO, VISUAL, AlignmentParameters
 from models.audio.likeness import relative
+from models.landmarks.peaks import Peaks
+from models.landmarks.rows import NO_PEAKS, is_comparable, joined, unpack_peaks
 from models.still_alignment import align_still
 from models.still_scene import is_still
 from models.text.links import leads_away
@@ -18,6 +20,7 @@ from models.text.terms import Named, named
 from models.voice.likeness import most_similar_run
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Interval, Match, Passage, PieceModality, Reference
+from streams.match.landmarks import corrected
 from streams.match.normalisation import Rows
 from streams.match.stills import is_one_moment, nearest_still
 
@@ -61,6 +64,8 @@ class ReferenceMatcher:
     digests: frozenset[bytes]
     still: bool = False
     """Whether these are pictures by a camera that stands still."""
+    landmarks: Peaks = field(default_factory=NO_PEAKS.copy)
+    """Of a sound; none where it was described without."""
 
     @classmethod
     def join(cls, case_id: str, reference_id: str, space: Space, pieces: Sequence[Reference]) -> "ReferenceMatcher":
@@ -76,6 +81,7 @@ class ReferenceMatcher:
             times_s=times_s,
             digests=frozenset(digest for piece in ordered for digest in piece.digests),
             still=space[0] == "visual" and is_still(vectors, times_s),
+            landmarks=_landmarks(ordered),
         )
 
     @property
@@ -107,7 +113,8 @@ class ReferenceMatcher:
         found = alignments(similarity, times_s, self.times_s, parameters)
         if self.space[0] == "visual" and is_one_moment(self.times_s):
             found = found[:1]  # one picture, which many frames of another recording of its room resemble a little
-        return self._match_aligned(query, found, joint_score(found, parameters)) if found else None
+        match = self._match_aligned(query, found, joint_score(found, parameters)) if found else None
+        return corrected(match, query, self.landmarks) if match and self.space[0] == "audio" else match
 
     def _match_aligned(self, query: Descriptors, found: list[Alignment], score: float) -> Match:
         best, *_ = passages = [_passage(alignment) for alignment in found]
@@ -163,6 +170,11 @@ class ReferenceMatcher:
             reference=no_interval,
             terms=terms,
         )
+
+
+def _landmarks(pieces: Sequence[Reference]) -> Peaks:
+    kept = [(piece.landmarks, piece.start_s) for piece in pieces if piece.landmarks]
+    return joined(unpack_peaks(landmarks, start_s) for landmarks, start_s in kept if is_comparable(landmarks))
 
 
 def _text_score(found: Named, likeness: float, has_link: bool) -> tuple[float, int]:

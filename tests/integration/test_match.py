@@ -5,16 +5,21 @@ import shutil
 import time
 from collections.abc import Iterable
 
+import msgspec
 import numpy as np
 import pytest
 
+from models.registry import Registry
 from schemas.matrix import pack
-from schemas.messages import Scores
+from schemas.messages import Descriptors, Scores
 from streams.cases.entries import reference_key
 from streams.demo.processes import Worker
+from streams.describe.audio import describe_sounds
 from tests.integration.made import COLUMNS, copied, described, entry, footage, reference
 from tests.integration.system import Kept, System
 from tests.support.deadline import DEADLINE_S
+from tests.unit.match.test_landmarks import pieces_of, sounds
+from tests.unit.models.voices import voice
 
 
 def write_post(system: System, post_id: str, seed: int, segment: int = 0) -> None:
@@ -80,6 +85,29 @@ def test_a_post_before_its_reference_is_found(shared: System) -> None:
     found = shared.wait("scores", lambda kept: scores_of(kept, "before", late=True))
     assert cases_in(found) == ["second"]
     assert found[0].matches[0].score > 0.9
+
+
+@pytest.mark.usefixtures("match")
+def test_landmarks_of_a_sound_raise_the_score_of_a_copy_and_lower_that_of_other_words(shared: System) -> None:
+    (piece,) = pieces_of(voice(1, 1))
+    (spoken,) = pieces_of(voice(1, 2))
+    references = {"same": piece.landmarks, "unknown": None, "other": spoken.landmarks}
+    for case_id, landmarks in references.items():
+        changed = msgspec.structs.replace(piece, landmarks=landmarks)
+        shared.write("cases", reference_key(case_id, changed), entry(case_id, changed))
+    noise = np.random.default_rng(1).normal(0, 4000, len(voice(1, 1)))
+    heard = describe_sounds(Registry().audio(), sounds((voice(1, 1) + noise).astype(np.int16))).message
+    assert isinstance(heard, Descriptors)
+    shared.write("descriptors", "spoken/0/audio", heard)
+    shared.flush()
+    found = shared.wait("scores", lambda kept: _of_cases(kept, heard.segment.post.post_id, set(references)))
+    assert found["same"] > found["unknown"] > found["other"]
+
+
+def _of_cases(kept: Iterable[Kept], key: str, cases: set[str]) -> dict[str, float]:
+    """Return the score of each case, live or late; nothing before all have one."""
+    scores = {one.case_id: one.score for record in kept if record.key == key for one in record.message.matches}
+    return scores if cases <= scores.keys() else {}
 
 
 @pytest.mark.usefixtures("match")

@@ -158,7 +158,8 @@ def _slim(case: Case) -> Case:
     if (piece := case.reference) is None:
         return case
     vectors = msgspec.structs.replace(piece.vectors, data=b"")
-    return msgspec.structs.replace(case, reference=msgspec.structs.replace(piece, vectors=vectors, times_s=[]))
+    slim = msgspec.structs.replace(piece, vectors=vectors, times_s=[], landmarks=None)
+    return msgspec.structs.replace(case, reference=slim)
 
 
 def _row(found: tuple[str, str, float, CaseKind, int, int, str]) -> CaseRow:

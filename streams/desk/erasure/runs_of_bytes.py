@@ -40,8 +40,9 @@ class DescriptorRuns:
 
     def add(self, piece: Reference) -> None:
         """Add a piece of a reference."""
-        data = piece.vectors.data
-        self._add(data[at : at + RUN_BYTES] for at in range(0, len(data) - RUN_BYTES + 1, RUN_BYTES))
+        for matrix in filter(None, (piece.vectors, piece.landmarks)):
+            data = matrix.data
+            self._add(data[at : at + RUN_BYTES] for at in range(0, len(data) - RUN_BYTES + 1, RUN_BYTES))
         self._add(bare(digest) for digest in piece.digests)
 
     def add_key(self, data_key: bytes) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from schemas.codec import Codec
@@ -141,13 +142,18 @@ def test_no_picture_and_no_vector_is_kept(store: Store) -> None:
         modality="visual", model="m", version="1", reference_id="r1", medium=0, score=1.0, probability=1.0,
         query=span, reference=span, thumbnail=b"\xff\xd8\xff",
     )  # fmt: skip
-    put(store, "cases", case(), piece())
+    key, entry = piece()
+    assert entry is not None
+    assert entry.reference is not None
+    heard = msgspec.structs.replace(entry.reference, landmarks=entry.reference.vectors)
+    put(store, "cases", case(), (key, msgspec.structs.replace(entry, reference=heard)))
     put(store, "takedowns", takedown(takedown_id="t2", post=post_ref("p2"), evidence=[shown]))
     put(store, "verdicts", verdict(decision="review", evidence=[shown], decided_at=datetime.now(UTC)))
     dump = "\n".join(map(repr, store._database.execute("SELECT last FROM takedowns UNION SELECT verdict FROM reviews")))
     assert "\\xff\\xd8\\xff" not in dump
     (with_reference,) = [entry.reference for entry in store.cases.entries("case-a") if entry.reference]
     assert (with_reference.vectors.rows, with_reference.vectors.data) == (3, b"")
+    assert with_reference.landmarks is None
 
 
 def test_an_erased_allow_list_is_gone_with_its_last_entry(store: Store) -> None:

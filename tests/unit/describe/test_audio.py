@@ -8,12 +8,15 @@ import pytest
 from models.audio.model import LEAST_SAMPLES
 from models.audio.network import HOP
 from models.audio.training.steady import Steady
+from models.landmarks.peaks import peaks
+from models.landmarks.rows import unpack_peaks
 from models.registry import Registry
 from schemas.matrix import pack
 from schemas.messages import Case, Descriptors, Reference, Sounds
 from streams.decode.settings import MediaSettings
 from streams.describe.audio import describe_sounds
 from streams.describe.descriptors import sound_rows
+from streams.describe.landmarks import landmarks_of
 from streams.match.reference_index import ReferenceIndex
 from tests.unit.made_messages import NOW, segment
 from tests.unit.models.made import RATE_HZ, melody
@@ -82,6 +85,23 @@ def index_of(original: npt.NDArray[np.int16]) -> ReferenceIndex:
         times_s=rows.times_s.tolist(),
     )
     return ReferenceIndex([("a", Case(case_id="a", name="x", opened_at=NOW, reference=piece), piece)])
+
+
+def test_landmarks_begin_with_the_segment_and_not_with_its_lead() -> None:
+    sound = melody(1, 2 * SEGMENT_S)
+    found = described(sound, 1).landmarks
+    assert found is not None
+    assert found.rows == SEGMENT_S
+    own = peaks(sound[round(SEGMENT_S * RATE_HZ) :])
+    assert unpack_peaks(found).tolist() == own.tolist()
+
+
+def test_silence_and_a_sound_at_another_rate_have_no_landmarks() -> None:
+    silence = Sounds(segment=segment(), rate_hz=RATE_HZ, pcm=b"")
+    loud = msgspec.structs.replace(silence, pcm=melody(1, 3.0).tobytes())
+    assert landmarks_of(silence, RATE_HZ) is None
+    assert landmarks_of(loud, 2 * RATE_HZ) is None
+    assert landmarks_of(loud, RATE_HZ) is not None
 
 
 def test_a_voice_is_described_without_the_lead() -> None:

@@ -2,14 +2,18 @@
 
 import secrets
 
+import msgspec
 import numpy as np
 import pytest
 
+from models.landmarks.peaks import peaks
+from models.landmarks.rows import pack_peaks
 from models.text.terms import term_digests
 from schemas.matrix import pack
 from schemas.messages import Reference
 from streams.desk.erasure import runs_of_bytes
 from streams.desk.erasure.runs_of_bytes import RUN_BYTES, DescriptorRuns
+from tests.unit.models.made import melody
 
 ROWS, COLUMNS = 8, 512
 
@@ -50,6 +54,13 @@ def test_other_vectors_and_any_bytes_are_not_found() -> None:
     assert not runs.found_in(piece(seed=2).vectors.data)
     assert not runs.found_in(secrets.token_bytes(1 << 20))
     assert not any(runs.found_in(bytes(n)) for n in range(12))
+
+
+def test_the_landmarks_of_a_sound_are_found_too() -> None:
+    landmarks = pack_peaks(peaks(melody(1, 5.0)))
+    runs = runs_of(msgspec.structs.replace(piece(), landmarks=landmarks))
+    assert runs.found_in(landmarks.data[: 2 * RUN_BYTES])
+    assert not runs.found_in(pack_peaks(peaks(melody(2, 60.0))).data)
 
 
 def test_a_run_across_two_slices_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
