@@ -5,6 +5,7 @@ from pathlib import Path
 from prometheus_client import Counter
 from prometheus_client.metrics import MetricWrapperBase
 
+from ops.markdown import write_table
 from streams.telemetry import metrics
 
 DOCUMENT = Path(__file__).parent / "docs" / "observability.md"
@@ -17,11 +18,6 @@ def table() -> str:
     return _HEAD + "".join(map(_row, declared))
 
 
-def documented(text: str) -> str:
-    """Return the table in a text."""
-    return _HEAD + text.partition(_HEAD)[2].partition("\n\n")[0].rstrip("\n") + "\n"
-
-
 def _row(metric: MetricWrapperBase) -> str:
     (family,) = metric.describe()
     name = family.name + ("_total" if isinstance(metric, Counter) else "")
@@ -30,5 +26,4 @@ def _row(metric: MetricWrapperBase) -> str:
 
 
 if __name__ == "__main__":
-    text = DOCUMENT.read_text()
-    DOCUMENT.write_text(text.replace(documented(text), table()))
+    write_table(DOCUMENT, "metric", table())

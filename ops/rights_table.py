@@ -7,6 +7,7 @@ from typing import Any
 
 import typer.main
 
+from ops.markdown import write_table
 from streams.cli import app
 from streams.commands.needs import ATTRIBUTE
 from streams.rights.settings import ROLES
@@ -23,11 +24,6 @@ def table() -> str:
     for name, right in command_rights().items():
         commands[right].append(f"`{name}`")
     return _HEAD + "".join(_row(right, grant, commands[right]) for right, grant in RIGHTS.items())
-
-
-def documented(text: str) -> str:
-    """Return the table in a text."""
-    return _HEAD + text.partition(_HEAD)[2].partition("\n\n")[0].rstrip("\n") + "\n"
 
 
 def command_rights() -> dict[str, str | None]:
@@ -52,5 +48,4 @@ def _row(right: str, grant: Grant, commands: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    text = DOCUMENT.read_text()
-    DOCUMENT.write_text(text.replace(documented(text), table()))
+    write_table(DOCUMENT, "right", table())

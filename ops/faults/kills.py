@@ -58,10 +58,12 @@ def kill_in_rebalance(system: System, fault: Planned) -> Iterable[str]:
     offsets = OffsetReader(system.settings)
     second = system.second(fault.stage)
     second.start()
-    _await(lambda: "rebalancing" in offsets.state(fault.stage))
-    system.kill(fault.stage)
-    _await(second.is_ready)
-    second.kill()
+    try:
+        _await(lambda: "rebalancing" in offsets.state(fault.stage))
+        system.kill(fault.stage)
+        _await(second.is_ready)
+    finally:
+        second.kill()  # also where the run ends here: nothing else would end it
     system.kills += 1
     return [fault.stage]
 

@@ -51,7 +51,10 @@ class OffsetReader:
             return None
 
     def state(self, stage: str) -> str:
-        """Return the state of a stage's group, in lower case."""
+        """Return the state of a stage's group, in lower case; empty while the broker does not answer."""
         name = group(self._settings, stage)
         answer = self._admin.describe_consumer_groups([name], request_timeout=_ANSWER_S)[name]
-        return str(answer.result().state.name).lower()
+        try:
+            return str(answer.result().state.name).lower()
+        except KafkaException:
+            return ""

@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ops.faults import offsets
 from ops.faults.feed import Kind
-from ops.faults.offsets import Position
+from ops.faults.offsets import OffsetReader, Position
 from ops.faults.outcome import LONG_OUTAGE, Outcome, passed
 from ops.faults.plan import KILLS, Planned, make_plan
 from ops.faults.recovery import Recovery
@@ -19,6 +20,7 @@ from ops.faults.run import outcomes
 from ops.faults.system import CASE_ID, Death
 from ops.faults.verify import Findings, compare
 from schemas.messages import DeadLetter, Decision, Message, PostRef, Takedown, Verdict
+from streams.settings import load_settings
 from streams.takedown.life import chained
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -106,6 +108,14 @@ def test_a_stage_has_recovered_when_it_has_committed_what_waited_and_more() -> N
     for committed, end in ((5, 5), (5, 6), (6, 8)):
         recovery.update(Position({at: committed}, {at: end}))
         assert (recovery.seconds is not None) is (committed == 6)
+
+
+def test_without_an_answer_of_the_broker_a_stage_has_neither_position_nor_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(offsets, "_ANSWER_S", 0.2)
+    reader = OffsetReader(load_settings(bootstrap_servers="127.0.0.1:1"))  # a port at which nothing serves
+    assert (reader.position("text"), reader.state("text")) == (None, "")
 
 
 def outcome(findings: Findings | None = None, deaths: Sequence[Death] = (), seconds: float | None = 1.0) -> Outcome:
