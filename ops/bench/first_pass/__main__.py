@@ -2,7 +2,8 @@
 
 CPU seconds for 60 s of media, from the file to the descriptors. The whole is measured as it runs, with the decoder in a
 child process, which is counted but for its start: it serves many posts. The steps run in one thread without a sandbox.
-Beside them, in turns of the same run, what decoding every frame and all sound with PyAV on one thread takes.
+Beside them, in turns of the same run, what decoding every frame and all sound with PyAV on one thread takes. Then the
+bytes of the records, before compression, and the rows of descriptors, for 60 s of media.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import aclosing
 from pathlib import Path
 
@@ -23,6 +25,7 @@ import PIL
 from models.registry import Registry
 from ops.bench.first_pass.files import demonstration, make
 from ops.bench.first_pass.steps import stepping
+from ops.bench.first_pass.written import written
 from ops.bench.made_records import made_post
 from schemas.messages import Frames, Sounds, Texts
 from streams.decode.decoder import Decoder, post_sampling
@@ -37,7 +40,7 @@ from streams.decode.stage import decode_post
 from streams.describe.audio import describe_sounds
 from streams.describe.text import describe_texts
 from streams.describe.visual import describe_frames
-from streams.engine.record import Record
+from streams.engine.record import Output, Record
 from streams.evaluation.cpu import cpu_s
 from streams.evaluation.described import NO_SECRET, Models
 
@@ -73,15 +76,20 @@ class FirstPass:
                     self._describe(message)
             return clock.close()
 
-    def _describe(self, message: object) -> None:
+    def written(self, files: list[Path]) -> Counter[str]:
+        """Return what is written for files, as the function of this name."""
+        return written((record for file in files for record in records_of(file)), self._describe)
+
+    def _describe(self, message: object) -> Output:
         if isinstance(message, Frames):
             self.n_frames += len(message.frames)
-            found = describe_frames(self._models.visual, message).message
-            self.n_views += len(getattr(found, "times_s", []))
-        elif isinstance(message, Sounds):
-            describe_sounds(self._models.audio, message)
-        elif isinstance(message, Texts):
-            describe_texts(self._models.text, message, NO_SECRET)
+            found = describe_frames(self._models.visual, message)
+            self.n_views += len(getattr(found.message, "times_s", []))
+            return found
+        if isinstance(message, Sounds):
+            return describe_sounds(self._models.audio, message)
+        assert isinstance(message, Texts)
+        return describe_texts(self._models.text, message, NO_SECRET)
 
 
 def records_of(file: Path) -> list[object]:
@@ -171,6 +179,8 @@ def _print(name: str, first: FirstPass, files: list[Path], n_rounds: int, start_
         sys.stdout.write(f"  {step:22}{statistics.median(each[step] for each in steps) * scale:7.3f}\n")
     total = statistics.median(sum(each.values()) for each in steps) * scale
     sys.stdout.write(f"  {'all steps':22}{total:7.3f}\n")
+    for what, number in first.written(files).items():
+        sys.stdout.write(f"  {what if 'rows' in what else f'bytes on {what}':22}{number * scale:9.0f}\n")
 
 
 def _seconds(file: Path) -> float:
