@@ -1,10 +1,11 @@
-"""Sound alone under hard edits: ``python -m ops.bench.sound_edits FOLDER [--landmarks] [--hop N]``.
+"""Sound alone under hard edits: ``python -m ops.bench.sound_edits FOLDER [--fingerprints] [--landmarks] [--hop N]``.
 
 FOLDER/<package>/** holds unpacked packages that the network was not trained on: singularity-music, asc-music, and the
 speech of asterisk-core-sounds-it-wav. Rain, engines, wind and crowds are generated. 40 references of 10 to 60 s; each
 is edited in every way, and so are sounds of the same kinds that are not copies: other pieces, other prompts of the same
 speaker, other recordings of the same rain or engine. Prints, for each edit, the recall before the first wrong pair and
-micro-AP over all pairs, by this repository's network and, with --landmarks, by landmarks.
+micro-AP over all pairs, as the match stage scores them; with --fingerprints also without landmarks, with --landmarks
+also by pairs of peaks.
 """
 
 import argparse
@@ -19,10 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from models.alignment import alignments, joint_score
-from models.alignment_parameters import AUDIO, AlignmentParameters
+from models.alignment_parameters import AUDIO
 from models.audio.likeness import relative
 from models.audio.model import AudioDescription, AudioModel
-from models.evidence import most_evidence
+from models.evidence import most_evidence, score_of
+from models.landmarks.compare import Line
+from models.landmarks.evidence import agreements, weighed
+from models.landmarks.peaks import Peaks, peaks
 from models.metrics import precision_recall_curve
 from models.registry import Registry
 from ops.bench.audio_fingerprint import resample
@@ -30,6 +34,7 @@ from ops.bench.edits_of_sound import EDITS, part
 from ops.bench.peers.landmarks import Landmarks
 from ops.bench.sound_set import POST_S, RATE_HZ, Set, Sound, make_set
 from schemas.ids import full_name
+from streams.match.landmarks import LEAST_SCORE
 
 
 class Ranked(NamedTuple):
@@ -45,14 +50,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--landmarks", action="store_true", help="also by landmarks, plain and probed: minutes")
+    parser.add_argument("--landmarks", action="store_true", help="also by pairs of peaks at any place, probed: minutes")
     parser.add_argument("--edit", action="append", help="only this edit, several times for several")
     parser.add_argument("--every", type=int, default=1, help="only every N-th sound")
     parser.add_argument("--hop", type=int, default=1, help="use every N-th window of a post")
+    parser.add_argument("--fingerprints", action="store_true", help="also by the network without landmarks")
     arguments = parser.parse_args()
     sounds = make_set(arguments.folder, np.random.default_rng(arguments.seed))
-    methods: list[Method] = [Network(Registry().audio(), arguments.hop)]
-    methods += [Peaks()] if arguments.landmarks else []
+    model = Registry().audio()
+    methods: list[Method] = [Network(model, arguments.hop)]
+    methods += [Network(model, arguments.hop, landmarks=False)] if arguments.fingerprints else []
+    methods += [ProbedLandmarks()] if arguments.landmarks else []
     found: dict[str, list[Ranked]] = defaultdict(list)
     spent_s: dict[str, float] = defaultdict(float)
     for method in methods:
@@ -94,13 +102,21 @@ class Method:
         raise NotImplementedError
 
 
-class Network(Method):
-    """The shipped network, and scores as the match stage makes them."""
+class Described(NamedTuple):
+    """What describes a sound."""
 
-    def __init__(self, model: AudioModel, hop: int = 1, parameters: AlignmentParameters = AUDIO) -> None:
-        self.name = f"{full_name(model.name, model.version)}, every {hop}. window of a post"
-        self._model, self._hop, self._parameters = model, hop, parameters
-        self._references: list[AudioDescription] = []
+    rows: AudioDescription
+    landmarks: Peaks
+
+
+class Network(Method):
+    """The shipped network, and scores as the match stage makes them, with landmarks or by fingerprints alone."""
+
+    def __init__(self, model: AudioModel, hop: int = 1, *, landmarks: bool = True) -> None:
+        own = "with" if landmarks else "without"
+        self.name = f"{full_name(model.name, model.version)}, every {hop}. window of a post, {own} landmarks"
+        self._model, self._hop, self._has_landmarks = model, hop, landmarks
+        self._references: list[Described] = []
 
     def add(self, references: Sequence[Sound]) -> None:
         """Describe the references."""
@@ -108,25 +124,31 @@ class Network(Method):
 
     def search(self, query: Sound) -> list[float]:
         """Return the scores, 0 to 1."""
-        whole = self._described(query)
+        whole, landmarks = self._described(query)
         kept = AudioDescription(whole.vectors[:: self._hop], whole.times_s[:: self._hop])
-        return [self.score(kept, reference) for reference in self._references]
+        return [self.score(Described(kept, landmarks), reference) for reference in self._references]
 
-    def score(self, query: AudioDescription, reference: AudioDescription) -> float:
+    def score(self, query: Described, reference: Described) -> float:
         """Return the score of one pair."""
-        if not len(query.vectors) or not len(reference.vectors):
+        if not len(query.rows.vectors) or not len(reference.rows.vectors):
             return 0.0
-        similarity = relative(query.vectors @ reference.vectors.T)
-        if not most_evidence(similarity.max(axis=1), self._parameters):
+        similarity = relative(query.rows.vectors @ reference.rows.vectors.T)
+        if not most_evidence(similarity.max(axis=1), AUDIO):
             return 0.0
-        found = alignments(similarity, query.times_s, reference.times_s, self._parameters)
-        return joint_score(found, self._parameters)
+        found = alignments(similarity, query.rows.times_s, reference.rows.times_s, AUDIO)
+        score = joint_score(found, AUDIO)
+        if not self._has_landmarks or score < LEAST_SCORE:
+            return score
+        lines = [Line(*one.query, one.speed, one.reference[0] - one.speed * one.query[0]) for one in found]
+        agreeing = agreements(query.landmarks, reference.landmarks, lines)
+        return score_of(weighed(sum(one.evidence for one in found), agreeing), AUDIO)
 
-    def _described(self, sound: Sound) -> AudioDescription:
-        return self._model.describe(resample(sound, RATE_HZ, self._model.rate_hz))
+    def _described(self, sound: Sound) -> Described:
+        pcm = resample(sound, RATE_HZ, self._model.rate_hz)
+        return Described(self._model.describe(pcm), peaks(pcm))
 
 
-class Peaks(Method):
+class ProbedLandmarks(Method):
     """Landmarks with probes for pitch and tempo."""
 
     name = "landmarks, probed"

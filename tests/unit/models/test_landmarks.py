@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.landmarks.compare import LONGEST_S, Agreement, Line, agreement, stretches
-from models.landmarks.evidence import CERTAIN, weighed
+from models.landmarks.evidence import agreements, weighed
 from models.landmarks.peaks import MOST, PITCHES, STEPS, peaks
 from models.landmarks.rows import NO_PEAKS, is_comparable, joined, pack_peaks, unpack_peaks
 from schemas.matrix import pack
@@ -109,10 +109,16 @@ def test_a_long_copy_whose_speed_is_not_quite_that_of_the_line_agrees_in_its_par
     assert min(each.nats for each in found) > SURELY
 
 
+def test_of_a_certain_copy_the_first_stretch_is_enough_and_of_others_the_first_six() -> None:
+    original = peaks(melody(3, 90.0))
+    assert len(agreements(original, original, [Line(0.0, 90.0, 1.0, 0.0)])) == 1
+    assert len(agreements(peaks(melody(4, 90.0)), original, [Line(0.0, 90.0, 1.0, 0.0)])) == 6
+
+
 def test_landmarks_that_agree_add_evidence_and_their_absence_takes_it_away() -> None:
     assert weighed(10.0, [Agreement(44.0, 200)]) == pytest.approx(30.0)
     assert weighed(10.0, [Agreement(5.0, 200)]) == pytest.approx(2.0)
-    assert weighed(10.0, [Agreement(500.0, 200)] * 3) == weighed(10.0, [Agreement(CERTAIN, 200)]) == pytest.approx(70.0)
+    assert weighed(10.0, [Agreement(500.0, 200)] * 3) == weighed(10.0, [Agreement(84.0, 200)]) == pytest.approx(70.0)
 
 
 def test_between_chance_and_a_copy_and_with_few_landmarks_the_evidence_stays() -> None:
