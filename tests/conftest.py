@@ -13,6 +13,7 @@ from ops.broker.registry import Registry
 from ops.java import UnavailableError
 from ops.prometheus import binary
 from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.kafka.serving import share_ports
 from tests.support.brokers import HOW_TO_GET_ONE, java_kafka, new_prefix, real_kafka
 from tests.support.secured import SecuredKafka, secured_kafka
 
@@ -64,12 +65,9 @@ def kafka() -> Iterator[str]:
 
 
 @pytest.fixture
-def own_kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
-    """Give a real Apache Kafka of the test's own: it may be stopped, killed and started again on the same data.
-
-    Its parameter, if it has one, are settings of the broker.
-    """
-    yield from _provide("kafka", java_kafka(**getattr(request, "param", {})))
+def own_kafka() -> Iterator[Kafka]:
+    """Give a real Apache Kafka of the test's own: it may be stopped, killed and started again on the same data."""
+    yield from _provide("kafka", java_kafka())
 
 
 @pytest.fixture(scope="session")
@@ -106,10 +104,12 @@ def prefix() -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the sealing keys of all tests and of the processes that they start out of the user's own folder."""
+    """Keep the sealing keys of all tests out of the user's own folder, and the ports of the run's processes apart."""
     folder = tempfile.TemporaryDirectory(prefix="jikimi-keys-")
     config.add_cleanup(folder.cleanup)
     os.environ["JIKIMI_SEALING_KEY_FILE"] = f"{folder.name}/keys.json"
+    number, n_workers = (os.environ.get(f"PYTEST_XDIST_WORKER{name}", "") for name in ("", "_COUNT"))
+    share_ports(int(number.removeprefix("gw") or 0), int(n_workers or 1))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

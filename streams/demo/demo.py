@@ -36,6 +36,7 @@ from streams.topology import STAGES
 
 _FEED_INTERVAL_S = 1.0
 _LONGEST_S = 300.0
+"""Longest time without a message from the workers, and longest wait of a post for its media."""
 _SETTLE_S = 3.0
 _FIRST_METRICS_PORT = 9464
 """Customary port of Prometheus exporters in applications."""
@@ -151,8 +152,13 @@ class Demo:
         return report(self.posts, observed)
 
     def _wait(self, watcher: Watcher, done: Callable[[Report], bool]) -> None:
-        deadline = time.monotonic() + _LONGEST_S
-        while not done(self._report(watcher)) and time.monotonic() < deadline:
+        """Return once it is done, or once no message has come for so long that none will."""
+        n_seen, deadline = -1, 0.0
+        while not done(self._report(watcher)):
+            if watcher.n_seen != n_seen:
+                n_seen, deadline = watcher.n_seen, time.monotonic() + _LONGEST_S
+            if time.monotonic() > deadline:
+                return
             self._check()
             time.sleep(0.2)
 
@@ -217,7 +223,6 @@ def _environment(servers: str, base_url: str, folder: Path) -> dict[str, str]:
         "JIKIMI_AUDIT_SIGNING_KEY_FILE": str(folder / "signing-key.pem"),
         "JIKIMI_DESK_FOLDER": str(folder / "desk"),
         "JIKIMI_SESSION_TIMEOUT_S": "6",  # on the embedded broker a worker waits half of it before it starts
-        "JIKIMI_FETCH_WAIT_MS": "20",
         # On a busy machine a post waits for its media and looks: at the deadline a person would have to decide.
         "JIKIMI_FUSION_DEADLINE_S": str(_LONGEST_S),
         "JIKIMI_FOUR_EYES": "false",  # nobody confirms the cases here

@@ -37,6 +37,8 @@ class Watcher:
         )
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="demo-watcher", daemon=True)
+        self.n_seen = 0
+        """Messages of all topics."""
         self.verdicts: list[Verdict] = []
         self.takedowns: list[Takedown] = []
         self.dead_letters: list[DeadLetter] = []
@@ -68,6 +70,7 @@ class Watcher:
                     self._process(name, (record.key() or b"").decode(errors="replace"), message)
 
     def _process(self, topic: str, key: str, message: Message | None) -> None:
+        self.n_seen += 1
         match message:
             case Verdict():
                 self.verdicts.append(message)

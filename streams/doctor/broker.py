@@ -16,7 +16,7 @@ from streams.kafka.transactions import has_transactions
 from streams.kafka.wait_for_broker import underlying_error
 from streams.settings import Settings
 
-_CONNECT_S = 5.0
+_CONNECT_S = 10.0
 _MISSING = ": missing"
 _REMEDY = {
     KafkaError._AUTHENTICATION: "check JIKIMI_SASL_USERNAME, JIKIMI_SASL_PASSWORD and JIKIMI_SASL_MECHANISM",  # noqa: SLF001 - its public name

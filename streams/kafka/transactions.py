@@ -18,7 +18,8 @@ log = structlog.get_logger()
 
 _TRANSACTION_S = 10.0
 """Transaction timeout: how long a killed writer blocks readers, unless it restarts sooner."""
-_ANSWER_S = 5.0
+_ANSWER_S, _CLUSTER_S = 5.0, 20.0
+"""Longest wait in one call of a step, which is repeated, and for the cluster's id, which is asked for once."""
 _FENCED = {
     KafkaError._FENCED,  # noqa: SLF001 - its public name
     KafkaError.PRODUCER_FENCED,
@@ -30,7 +31,7 @@ _EMBEDDED_CLUSTER = "tansu_cluster"
 
 def has_transactions(settings: Settings) -> bool:
     """Return whether the broker implements transactions."""
-    return bool(AdminClient(client_config(settings)).list_topics(timeout=_ANSWER_S).cluster_id != _EMBEDDED_CLUSTER)
+    return bool(AdminClient(client_config(settings)).list_topics(timeout=_CLUSTER_S).cluster_id != _EMBEDDED_CLUSTER)
 
 
 class TransactionWriter(TopicWriter):

@@ -23,6 +23,8 @@ from tests.support.deadline import DEADLINE_S, until
 N_PARTITIONS = 8
 WINDOW = 16
 SESSION_S = 6.0  # the least that a broker takes
+UNHURRIED = {"JIKIMI_SESSION_TIMEOUT_S": "60"}
+"""For a test that kills no worker and counts outputs: one that stands still on a busy machine stays in its group."""
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CODEC = Codec()
 

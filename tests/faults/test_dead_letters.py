@@ -6,7 +6,7 @@ import pytest
 
 from schemas.messages import DeadLetter
 from tests.faults.conftest import end
-from tests.faults.rig import Fed, Rig, post, posts
+from tests.faults.rig import UNHURRIED, Fed, Rig, post, posts
 from tests.support.brokers import make_topics, new_prefix
 
 _GOOD = posts(160)
@@ -26,7 +26,7 @@ _PASSING = post("passing", "transient 2", 1)
 
 @pytest.fixture(scope="module")
 def rig(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = Rig(tmp_path_factory.mktemp("rig"), kafka, new_prefix())
+    rig = Rig(tmp_path_factory.mktemp("rig"), kafka, new_prefix(), dict(UNHURRIED))
     make_topics(kafka, rig.prefix)
     bad = [fed for fed, *_ in _BAD.values()]
     rig.feed([*_GOOD[:80], *bad, _PASSING, *_GOOD[80:]])

@@ -7,11 +7,12 @@ from confluent_kafka.admin import AdminClient
 from streams.errors import UsageError
 from streams.kafka.split_group import split_group
 from streams.settings import load_settings
-from tests.faults.rig import N_PARTITIONS, Rig, duplicates, posts
+from tests.faults.rig import N_PARTITIONS, UNHURRIED, Rig, duplicates, posts
 from tests.support.deadline import DEADLINE_S, until
 
 
 def test_from_several_stages_in_one_process_to_one_stage_a_process_no_record_is_read_twice(rig: Rig) -> None:
+    rig.environment |= UNHURRIED
     rig.environment |= {"JIKIMI_ARCHIVE_DIR": str(rig.folder / "archive"), "JIKIMI_TERM_KEY": "0123456789abcdef"}
     rig.command = ("streams.cli", "worker", "decode", "takedown")
     rig.feed(posts(40, "a caption"))

@@ -5,8 +5,8 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from urllib.request import urlopen
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from ops.broker.kafka import Kafka
@@ -17,9 +17,8 @@ from tests.support.deadline import DEADLINE_S, until
 
 def updated_s(port: int) -> float:
     """Return the time of the monitor's last update, seconds since the epoch."""
-    with suppress(httpx.ConnectError):  # it does not serve yet
-        page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=DEADLINE_S).text
-        for family in text_string_to_metric_families(page):
+    with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/metrics", timeout=DEADLINE_S) as page:  # not served yet
+        for family in text_string_to_metric_families(page.read().decode()):
             if family.name == "jikimi_monitor_looked_timestamp_seconds":
                 return family.samples[0].value
     return 0.0

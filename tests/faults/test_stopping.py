@@ -1,10 +1,11 @@
 """How a worker ends: asked to, in the middle of work, hanging, or because too much goes wrong."""
 
-from tests.faults.rig import WINDOW, Rig, duplicates, post, posts, print_figures
+from tests.faults.rig import UNHURRIED, WINDOW, Rig, duplicates, post, posts, print_figures
 from tests.support.deadline import until
 
 
 def test_a_stopped_worker_finishes_what_it_has_and_loses_nothing(rig: Rig) -> None:
+    rig.environment |= UNHURRIED
     # The rest waits for the moment of the stop, and would keep the worker busy for seconds after it.
     fed = posts(80, "slow 0.05") + posts(320, "hang 0.1 slow 0.2", start=80)
     rig.hang(on=True)

@@ -13,10 +13,12 @@ from tests.support.deadline import DEADLINE_S
 
 
 class FeedProcess:
-    """One `jikimi feed` process at a time."""
+    """One `jikimi feed` process at a time, run by these arguments of Python."""
 
-    def __init__(self, system: System, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
-        self._command = [sys.executable, "-m", "streams.cli", "feed", *arguments]
+    def __init__(
+        self, system: System, *arguments: str, environment: Mapping[str, str] | None, program: tuple[str, str]
+    ) -> None:
+        self._command = [sys.executable, *program, "feed", *arguments]
         self._environment = {**os.environ, **system.environment, **(environment or {})}
         self.log: Path = system.folder / "feed.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -36,9 +38,12 @@ class FeedProcess:
 
 @contextmanager
 def feed_process(
-    system: System, *arguments: str, environment: Mapping[str, str] | None = None
+    system: System,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    program: tuple[str, str] = ("-m", "streams.cli"),
 ) -> Iterator[FeedProcess]:
-    process = FeedProcess(system, *arguments, environment=environment)
+    process = FeedProcess(system, *arguments, environment=environment, program=program)
     process.start()
     try:
         yield process

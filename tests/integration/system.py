@@ -95,7 +95,7 @@ class System:
             [sys.executable, "-m", "streams.cli", *arguments],
             input=stdin,
             capture_output=True,
-            timeout=DEADLINE_S,
+            timeout=2 * DEADLINE_S,  # it may wait more than once, as a check of many links does
             check=False,
             env={**os.environ, **self.environment, **(environment or {})},
         )

@@ -195,6 +195,8 @@ def test_a_calibration_is_learned_from_reviews_replayed_promoted_and_rolled_back
     for run in (["--run", "live"], ["--run", "learned", "--with", f"fusion={name}"]):
         replayed = system.jikimi_here("replay", "--nice", "0", "--from", "scores", *run)
         assert replayed.code == 0, replayed.err
+    # What a transaction has written is there for readers a moment after its commit.
+    system.wait("runs", lambda kept: {one.key for one in kept if one.message.finished_at} == {"live", "learned"})
     with pytest.raises(UsageError, match="has not been compared"):
         promote_run(system.settings, "learned")
     assert not compare_run(system.settings, "learned", OutputPaths(tmp_path)).go  # it acts where it did not before

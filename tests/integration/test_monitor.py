@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
+from urllib.request import urlopen
 
-import httpx
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -240,8 +241,8 @@ class _Process:
         )
 
     def read(self, name: str, **labels: str) -> float | None:
-        with suppress(httpx.HTTPError):
-            for family in text_string_to_metric_families(httpx.get(self._url, timeout=DEADLINE_S).text):
+        with suppress(OSError, HTTPException), urlopen(self._url, timeout=DEADLINE_S) as page:
+            for family in text_string_to_metric_families(page.read().decode()):
                 for sample in family.samples:
                     if sample.name == name and sample.labels == labels:
                         return sample.value

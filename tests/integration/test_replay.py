@@ -47,6 +47,7 @@ class Replayer(NamedTuple):
         answer = self.run(run, *arguments)
         assert answer.code == 0, answer.err
         assert f"{run} is finished" in answer.out
+        assert self.stored(run).finished_at is not None  # waits until readers see it, a moment after the commit
 
     def outputs(self, run: str, *topics: str) -> dict[str, Any]:
         return {topic: self.broker.read(f"{topic}.{run}") for topic in topics or ("scores", "verdicts", "dead-letters")}

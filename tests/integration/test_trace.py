@@ -38,6 +38,7 @@ def system(kafka: str, collector: Collector, tmp_path_factory: pytest.TempPathFa
         # So low that text alone is enough to act.
         system.environment |= {"JIKIMI_ACT": "0.7", "JIKIMI_FUSION_DEADLINE_S": "2"}
         system.environment["JIKIMI_TRACE_ENDPOINT"] = collector.endpoint
+        system.environment["JIKIMI_SESSION_TIMEOUT_S"] = "60"  # one span a stage: no record is read twice after a stall
         yield system
 
 
