@@ -40,6 +40,7 @@ from streams.kafka.topic_reader import Update
 from streams.match.piece_table import PieceTable
 from streams.settings import load_settings
 from streams.takedown.index import CACHE_BYTES
+from streams.takedown.life import chained
 from streams.takedown.log import TakedownLog
 from streams.takedown.quarantine import Quarantine
 from streams.takedown.reconciler import Reconciler
@@ -77,13 +78,15 @@ def measure_takedowns(number: int) -> dict[str, float]:
 async def _measure_takedowns(number: int) -> dict[str, float]:
     stage = _Stage()
     before, applied_s = resident_bytes(), 0.0
-    for events in batched(enumerate(map(_event, range(number))), 1000):
+    for events in batched(enumerate(map(stage.event, range(number))), 1000):
         start_s = time.process_time()
         for offset, event in events:
             stage.log.apply(event, 0, offset)
         applied_s += time.process_time() - start_s
     index_bytes = stage.log.size_bytes
     resident = resident_bytes() - before
+    if stage.log.entry(_event(number - 1).takedown_id) is None:
+        raise RuntimeError("the log has not applied the events: their hash or signature is wrong")
     first_s = await stage.round()
     idle_s = await stage.round()
     reads = stage.reads
@@ -134,6 +137,10 @@ class _Stage:
         self._reconciler = Reconciler(context, self.log, self._quarantine)
         self._reconciler._following = True  # noqa: SLF001 - as after its start
 
+    def event(self, number: int) -> Takedown:
+        """Return an event as the stage writes it, with its hash and the signature of this process."""
+        return self.log.signed(chained(_event(number), None))
+
     async def round(self) -> float:
         """Return the processor time of one round of the reconciler, seconds."""
         start_s = time.process_time()
@@ -151,7 +158,7 @@ class _Stage:
 
     async def _read(self, partition: int, offset: int) -> Takedown:  # noqa: ARG002 - the reader's signature
         self.reads += 1
-        return _event(offset)
+        return self.event(offset)
 
     async def _send(self, *_: object) -> None:
         self.written += 1

@@ -127,7 +127,7 @@ def test_the_feed_that_platforms_read_takedowns_from_has_their_file_and_a_user_o
     )
     pod, other = (pods(objects)[f"guard-jikimi-feed-{name}"] for name in ("platforms", "push"))
     (volume,) = (one for one in pod["volumes"] if one["name"] == "platforms")
-    assert volume["secret"] == {"secretName": "platform-tokens"}
+    assert volume["secret"]["secretName"] == "platform-tokens"
     (mount,) = (one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "platforms")
     given = environment(pod)
     assert given["JIKIMI_DELIVERY_PLATFORMS"] == f"{mount['mountPath']}/platforms.yaml"

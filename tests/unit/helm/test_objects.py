@@ -92,6 +92,13 @@ def test_a_mount_has_its_volume(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_a_secret_s_files_are_read_by_the_pod_s_own_user_and_group_only(case: str) -> None:
+    for pod in pods(rendered(case)).values():
+        mounted = [volume.get("secret") or volume.get("projected") for volume in pod["volumes"]]
+        assert all(volume["defaultMode"] == 0o440 for volume in mounted if volume is not None)
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_a_selector_finds_pods(case: str) -> None:
     objects = rendered(case)
     templates = pod_labels(objects)
