@@ -89,6 +89,8 @@ def compare(  # noqa: PLR0917 - the options of the command
     for row in found.rows:
         table.add_row(row.name, row.measured, row.allowed, row.outcome)
     console.print(table)
+    n_posts = f"{found.posts} posts of {found.run}, {found.against_posts} of {found.against}"
+    console.print(f"compared {n_posts}: {len(found.changes)} decisions changed", highlight=False, soft_wrap=True)
     console.print(f"{'go' if found.go else 'no-go'}: {out / run}.html", soft_wrap=True)
     if not found.go:
         raise typer.Exit(1)

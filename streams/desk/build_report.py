@@ -181,7 +181,7 @@ def _models(pieces: Iterable[Reference]) -> dict[Modality, list[str]]:
 
 
 def _references(pieces: Sequence[Reference], records: CaseRecords) -> list[ReferenceReport]:
-    """Return the references, also those that a person has erased, with their reviews."""
+    """Return the references by the names of their files, also those that a person has erased, with their reviews."""
     reviews = {review.reference_id: review for review in records.reviews.values() if review.reference_id}
     quarantined = {found.reference_id: found for found in quarantined_references(records.events, records.reviews)}
     of_one: dict[str, list[Reference]] = {piece.reference_id: [] for piece in pieces}
@@ -190,8 +190,13 @@ def _references(pieces: Sequence[Reference], records: CaseRecords) -> list[Refer
         of_one[piece.reference_id].append(piece)
     return [
         _reference(reference_id, own, reviews.get(reference_id), quarantined.get(reference_id), records.file_names)
-        for reference_id, own in of_one.items()
+        for reference_id, own in sorted(of_one.items(), key=lambda one: _place(records.file_names.get(one[0])))
     ]
+
+
+def _place(file: str | None) -> tuple[bool, str]:
+    """Return what puts those without a name last."""
+    return file is None, file or ""
 
 
 def _reference(

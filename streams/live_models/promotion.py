@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from models.registry import Registry
 from schemas.ids import record_id
@@ -107,12 +107,15 @@ def print_live(settings: Settings, console: Console) -> None:
     console.print("live " + (f"since {last.at:%Y-%m-%d %H:%M:%S} UTC" if last else "by the settings, nothing promoted"))
     for line in choice_lines(history.live):
         console.print(f"  {line}")
-    table = Table("when", "why", "run", "by", *PARTS, box=None)
+    columns = ("when", "why", "run", "by", *PARTS, "policy")
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)  # no name is cut
     for deployment in reversed(history.deployments):
-        models = (getattr(deployment.choice, part) for part in PARTS)
+        policy = deployment.choice.policy
+        policy_text = "case" if policy is None else f"{policy.act:g}/{policy.review:g}"  # as --with takes it
+        live = (*(getattr(deployment.choice, part) for part in PARTS), policy_text)
         why = deployment.why if deployment.forced is None else f"{deployment.why}, forced: {deployment.forced}"
         row = (f"{deployment.at:%Y-%m-%d %H:%M:%S}", why, deployment.run or "", deployment.by)
-        table.add_row(*(escape(text) for text in row), *models)
+        table.add_row(*(escape(text) for text in row), *live)
     if history.deployments:
         console.print(table)
 

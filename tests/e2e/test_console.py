@@ -6,16 +6,18 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from streams.console import shown_once
 from streams.console.pages import review_look
+from streams.console.store.store import Store
 from streams.console.words import languages
 from tests.e2e.served_console import Served, serving, speak, wait
 from tests.support import chromium
-from tests.unit.console.made_site import PICTURES
+from tests.unit.console.made_site import PICTURES, case, fill, found, post, put
 
 chromium.skip_without_it()
 pytestmark = pytest.mark.timeout(1800)
@@ -62,6 +64,32 @@ def console(tmp_path: Path, browser: Chrome) -> Iterator[Served]:
         browser.get(f"{served.origin}/enter/{served.site.sessions.link}")
         chromium.requests(browser)  # those before this test
         yield served
+
+
+def long_names(store: Store) -> None:
+    """Fill a store with a case and an account of long names without a space, one from right to left."""
+    fill(store)
+    put(store, "cases", case("case-long", "N" * 180))
+    put(
+        store,
+        "takedowns",
+        found(8, case_id="case-long", state="issued", post=replace(post("p8"), author="مستخدم" * 30)),
+    )
+
+
+@pytest.mark.parametrize("language", languages())
+def test_long_names_make_no_page_wider_than_a_phone(tmp_path: Path, browser: Chrome, language: str) -> None:
+    with serving(tmp_path, fill=long_names) as served:
+        browser.get(f"{served.origin}/enter/{served.site.sessions.link}")
+        speak(browser, language)
+        phone = {"width": 320, "height": 740, "deviceScaleFactor": 1, "mobile": True}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+        widths = {}
+        for path in ("/", "/cases/case-long", "/cases/case-long/withdraw", "/takedowns", "/takedowns/takedown-8"):
+            browser.get(served.origin + path)
+            widths[path] = browser.execute_script("return document.documentElement.scrollWidth")
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert max(widths.values()) <= 320, widths
 
 
 @pytest.mark.parametrize("language", languages())

@@ -89,6 +89,10 @@ def test_decisions_lowered_by_another_fusion_model_are_lost_with_their_reason(da
     answer, found = compared(day, tmp_path, "cautious")
     assert answer.code == 1
     assert "no-go" in answer.out
+    counts = (
+        f"compared {found['posts']} posts of cautious, {found['against_posts']} of live: {N_SOUND} decisions changed"
+    )
+    assert counts in answer.out
     assert found["lost"] == {"act -> review": {"audio: the same score judged lower": N_SOUND}}
     assert found["gained"] == {}
     text = (tmp_path / "cautious.html").read_text()

@@ -450,6 +450,7 @@ def test_the_commands_print_the_changes(shared: System, opened: str, film: Path)
     shown = shared.jikimi_here("models").out
     assert f"visual: {NEW}" in shown
     assert "promote" in shown
+    assert re.search(r"promote.* case *$", shown, re.MULTILINE), "the policy is in the row of the promotion"
     back = shared.jikimi_here("rollback")
     assert (back.code, back.out) == (0, f"visual: {NEW} -> {OLD}\n")
     shared.write_raw("posts", "post-1", b"its bytes do not matter")

@@ -155,6 +155,13 @@ def test_references_are_shown_by_file_name_kind_and_duration() -> None:
     assert "reference r2  picture, 4 frames" in shown
 
 
+def test_references_are_in_the_order_of_their_files_names_as_a_persons_folder_has_them() -> None:
+    entries = [case(policy=POLICY), *(case(piece(f"r{number}")) for number in range(3))]
+    named = records(entries=entries)._replace(file_names={"r2": "album-1.jpg", "r1": "album-2.jpg"})
+    found = build_report(named, LATER).references
+    assert [one.file for one in found] == ["album-1.jpg", "album-2.jpg", None]
+
+
 def test_an_erased_reference_keeps_its_review_and_a_quarantined_one_its_request() -> None:
     review = Standing(case_id="case-a", reference_id="r9", standing="withdrawn", why="a logo", by="officer", at=NOW)
     held = takedown(takedown_id="t2", state="held", held_for=["r1"], post=POST)
