@@ -162,11 +162,12 @@ class ArchiveSearch:
         Neither holds the pieces: a case withdrawn amid a long search must not stay in memory.
         """
         pieces, reach = (await self._live.current()).pieces, self._live.reach
-        unsearched = {
-            token: pending
+        pending = {
+            token: of_piece
             for token in pieces
-            if (pending := {partition for partition in partitions if token not in self._catch_up.searched[partition]})
+            if (of_piece := {partition for partition in partitions if token not in self._catch_up.searched[partition]})
         }
+        unsearched = {token: pending[token] for token in sorted(pending, key=lambda token: pieces[token].number)}
         work = {token: self._work(token, pieces[token]) for token in unsearched}
         order = SearchOrder(work, self._turns)
         rows = {token: PieceWork(work[token].reference, _rows(pieces[token])) for token in unsearched}

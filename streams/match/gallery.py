@@ -36,7 +36,7 @@ class Gallery:
         benign_digests: frozenset[bytes] = frozenset(),
     ) -> None:
         self._matchers = list(matchers)
-        self._terms = TermIndex([one.digests for one in self._matchers])
+        self._terms = TermIndex().with_added(enumerate(one.digests for one in self._matchers))
         self._background = Background(benign, rule)
         self._benign_digests = benign_digests
         number = {case_id: at for at, case_id in enumerate(dict.fromkeys(one.case_id for one in matchers))}

@@ -4,17 +4,19 @@ Those few are compared by an exact gallery of their own, with the vectors read f
 in a gallery of all references, unless a rival was not found.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
 from typing import Self
 
 import numpy as np
+from rpds import HashTrieMap
 
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match, PieceModality
 from streams.engine.freed_memory import release_freed
 from streams.match.gallery import Gallery
 from streams.match.normalisation import Rows
-from streams.match.piece import Name, Piece, loaded
+from streams.match.piece import Name, Pieces, Table, loaded
 from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher
 from streams.match.row_codes import SAMPLE, Codes
 from streams.match.row_index import RowIndex
@@ -22,8 +24,8 @@ from streams.match.runs import Runs, runs
 from streams.match.shortlist import Shortlist, thinning
 from streams.match.term_index import TermIndex
 
-type Pieces = tuple[Piece, ...]
-"""All pieces of one reference in one space."""
+type Benign = tuple[Rows, frozenset[bytes]]
+"""A space's benign rows and digests."""
 
 _ALIKE: Mapping[PieceModality, float] = {"visual": 0.77, "audio": 0.7}
 """Cosine from which a row of a reference continues what the frame before shows, and gets no code of its own: frames of
@@ -33,62 +35,59 @@ _SHORTLISTS: Mapping[PieceModality, Shortlist] = {
     "audio": Shortlist(ALIGNMENT["audio"], least_nats=4.0, most_chance=0.5),
 }
 _GROWTH = 8
-"""Growth from which the codes no longer suit the references, and are trained anew."""
+"""Numbers given out for each reference at the training, beyond which the codes may no longer suit the references."""
 _SAMPLED = 2_000
 """References whose rows train the codes."""
 
 
 class IndexedGallery:
-    """Many references of one space; immutable.
+    """Many references of one space, each with a number that no other one gets; immutable.
 
     Parameters
     ----------
-    members
-        Pieces of each reference, by its number, which no other reference gets.
-    index
-        Rows of the same references.
-    benign
-        The space's benign rows and digests.
+    codes
+        Codes of the references' rows.
     n_trained
         Number of references when the codes were trained.
     """
 
-    def __init__(
-        self,
-        members: Mapping[int, Pieces],
-        index: RowIndex,
-        benign: tuple[Rows, frozenset[bytes]],
-        n_trained: int,
-    ) -> None:
-        self._members, self._index, self._benign, self._n_trained = members, index, benign, n_trained
-        self._numbers = {pieces[0].reference: number for number, pieces in members.items()}
-        self._order = list(members)
-        self._modality = next(iter(members.values()))[0].space[0]
-        self._terms = TermIndex([[d for piece in one for d in piece.digests] for one in members.values()])
+    def __init__(self, codes: Codes, n_trained: int) -> None:
+        self._n_trained, self._n_numbers = n_trained, 0
+        self._members: Table[int, Pieces] = HashTrieMap()
+        self._numbers: Table[Name, int] = HashTrieMap()
+        self._index, self._terms = RowIndex(codes), TermIndex()
 
     @classmethod
-    def build(cls, references: Sequence[Pieces], benign: tuple[Rows, frozenset[bytes]]) -> Self:
+    def build(cls, references: Sequence[Pieces], benign: Benign) -> Self:
         """Return the gallery of these references; reads them all, and takes about 10 ms for a minute of each."""
-        members = dict(enumerate(references))
-        codes = Codes.train(*_sampled(references))
-        made = cls(members, RowIndex(codes).with_added(_coded(members)), benign, len(references))
+        made = cls(Codes.train(*_sampled(references)), len(references))
+        made._change((), references, benign)
         release_freed()  # the rows that were read take several times the memory of their codes
         return made
 
-    def changed(
-        self,
-        removed: Collection[tuple[str, str]],
-        added: Sequence[Pieces],
-        benign: tuple[Rows, frozenset[bytes]],
-    ) -> "IndexedGallery":
-        """Return the gallery without and with these references; only their rows are read."""
-        gone = {self._numbers[reference] for reference in removed if reference in self._numbers}
-        kept = {number: pieces for number, pieces in self._members.items() if number not in gone}
-        if len(kept) + len(added) > _GROWTH * self._n_trained:
-            return IndexedGallery.build([*kept.values(), *added], benign)
-        fresh = dict(enumerate(added, start=max(self._members, default=-1) + 1))
-        index = self._index.without(gone).with_added(_coded(fresh))
-        return IndexedGallery(kept | fresh, index, benign, self._n_trained)
+    def changed(self, removed: Iterable[Name], added: Sequence[Pieces], benign: Benign) -> "IndexedGallery":
+        """Return the gallery without and with these references; only their rows are read.
+
+        After many changes all are read: for codes that suit them, and so that numbers and shards do not grow for ever.
+        """
+        made, gone = copy(self), [name for name in removed if name in self._numbers]
+        if self._n_numbers + len(added) <= _GROWTH * self._n_trained:
+            made._change(gone, added, benign)  # noqa: SLF001 - its own
+            return made
+        kept = sorted(set(self._members).difference(self._numbers[name] for name in gone))
+        return IndexedGallery.build([*(self._members[number] for number in kept), *added], benign)
+
+    def _change(self, gone: Collection[Name], added: Sequence[Pieces], benign: Benign) -> None:
+        """Replace what changes; nothing is changed in place, because the gallery before still has it."""
+        numbers = [self._numbers[name] for name in gone]
+        fresh = list(enumerate(added, start=self._n_numbers))
+        self._n_numbers += len(added)
+        self._members = _replaced(self._members, numbers, fresh)
+        self._numbers = _replaced(self._numbers, gone, ((pieces[0].reference, number) for number, pieces in fresh))
+        self._index = self._index.without(numbers).with_added((number, runs_of(pieces)) for number, pieces in fresh)
+        terms = ((number, [digest for piece in pieces for digest in piece.digests]) for number, pieces in fresh)
+        self._terms = self._terms.without(numbers).with_added(terms)
+        self._benign = benign
 
     def search(self, query: Descriptors) -> list[Match]:
         """Return the query's matches, unordered."""
@@ -116,9 +115,8 @@ class IndexedGallery:
         """Return the numbers of the references that the query may match, and of those that may be their rivals."""
         rows, times_s = unpack(query.vectors), np.asarray(query.times_s, np.float64)
         step = thinning(len(rows))
-        found, rivals = _SHORTLISTS[self._modality].choose(self._index.hits(rows[::step]), times_s[::step])
-        named = {self._order[at] for at in self._terms.owners(query.digests)}
-        return named.union(found), set(rivals)
+        found, rivals = _SHORTLISTS[query.modality].choose(self._index.hits(rows[::step]), times_s[::step])
+        return self._terms.owners(query.digests).union(found), set(rivals)
 
     def _matchers(self, numbers: Iterable[int]) -> dict[int, ReferenceMatcher]:
         """Return the matchers of these references, by number, without those withdrawn meanwhile."""
@@ -136,8 +134,10 @@ def joined(pieces: Pieces) -> ReferenceMatcher | None:
     return ReferenceMatcher.join(*pieces[0].reference, pieces[0].space, found) if found else None
 
 
-def _coded(members: Mapping[int, Pieces]) -> Iterator[tuple[int, Runs]]:
-    return ((number, runs_of(pieces)) for number, pieces in members.items())
+def _replaced[K, V](table: Table[K, V], gone: Iterable[K], fresh: Iterable[tuple[K, V]]) -> Table[K, V]:
+    for key in gone:
+        table = table.remove(key)
+    return table.update(fresh)
 
 
 def _sampled(references: Sequence[Pieces]) -> tuple[Rows, int]:

@@ -1,7 +1,6 @@
 """Live index of all active references, swapped for one with the changes when a case changes."""
 
 import asyncio
-from collections import Counter
 from pathlib import Path
 
 from schemas.messages import MODALITIES
@@ -46,7 +45,7 @@ class LiveIndex:
             await self._stale.wait()
             self._stale.clear()
             reach = self._table.reach
-            self._index = await asyncio.to_thread(self._index.changed, self._table.pieces())
+            self._index = await asyncio.to_thread(self._index.changed, *self._table.change())
             self.reach = reach
             self._update_metrics()
             self._built.set()
@@ -54,6 +53,5 @@ class LiveIndex:
 
     def _update_metrics(self) -> None:
         metrics.OPEN_CASES.set(self._cases.count())
-        pieces = Counter(piece.space[0] for piece in self._index.pieces.values())
         for modality in MODALITIES:
-            metrics.REFERENCE_PIECES.labels(modality).set(pieces[modality])
+            metrics.REFERENCE_PIECES.labels(modality).set(self._index.n_pieces[modality])

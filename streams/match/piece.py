@@ -1,15 +1,23 @@
 """One piece of a reference as the index keeps it: without its vectors, which are read when they are needed."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, Protocol, Self
+
+from rpds import HashTrieMap
 
 from schemas.messages import Case, Reference
 from streams.match.reference_matcher import Space, space_of
 
 type Name = tuple[str, str]
 """Case and reference."""
+type Pieces = tuple["Piece", ...]
+"""All pieces of one reference in one space."""
+type Table[K, V] = HashTrieMap[K, V]
+"""Persistent map: a changed one shares with the one before what they have in common (Bagwell 2001)."""
+type References = Table[Name, Pieces]
 
 
 class Store(Protocol):
@@ -50,7 +58,7 @@ class Piece:
     digests
         Of a whole medium, or of a text's terms.
     store
-        Store of the piece, which has it under `number`.
+        Store of the piece, which has it under `number`; of two pieces the newer has the higher one.
     """
 
     token: str
@@ -88,9 +96,26 @@ class Piece:
         return self.store.read(self.number)
 
 
-def loaded(pieces: tuple[Piece, ...]) -> list[Reference]:
+def loaded(pieces: Pieces) -> list[Reference]:
     """Return these pieces with their vectors, without those withdrawn meanwhile."""
     return [found for piece in pieces if (found := piece.load()) is not None]
+
+
+def replaced(references: References, removed: Collection[Piece], added: Collection[Piece]) -> References:
+    """Return the pieces of each reference without and with these; one of which none is left is not in it."""
+    gone = {piece.token for piece in removed}
+    fresh: dict[Name, list[Piece]] = {piece.reference: [] for piece in (*removed, *added)}
+    for piece in added:
+        fresh[piece.reference].append(piece)
+    for name, more in fresh.items():
+        pieces = (*(piece for piece in references.get(name, ()) if piece.token not in gone), *more)
+        references = references.insert(name, pieces) if pieces else references.discard(name)
+    return references
+
+
+def in_order(references: References) -> list[Pieces]:
+    """Return the pieces of each reference, the oldest reference first."""
+    return sorted(references.values(), key=lambda pieces: pieces[0].number)
 
 
 @lru_cache(maxsize=1024)

@@ -1,11 +1,19 @@
 """Pieces of all active references by their key in the topic of cases, with the vectors in a file."""
 
-import threading
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from schemas.messages import Case
 from streams.match.piece import Piece
 from streams.match.piece_file import PieceFile
+
+
+class Change(NamedTuple):
+    """What differs between two states of the references: what to remove first, then what to add."""
+
+    removed: list[Piece]
+    added: list[Piece]
 
 
 class PieceTable:
@@ -19,8 +27,10 @@ class PieceTable:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._file = None if folder is None else PieceFile(folder)
-        self._lock = threading.Lock()
+        self._numbers = count()
         self._pieces: dict[str, Piece] = {}
+        self._removed: list[Piece] = []
+        self._added: dict[str, Piece] = {}
         self.reach = -1
         """Offset in the topic of cases of the newest reference; -1 without one."""
 
@@ -33,20 +43,21 @@ class PieceTable:
         self.erase(key)
         if entry.reference is None:
             return
-        number = 0 if self._file is None else self._file.add(entry.reference)
-        piece = Piece.of(f"{key}@{offset}", entry, entry.reference, self._file, number)
-        with self._lock:
-            self._pieces[key] = piece
-            self.reach = max(self.reach, offset)
+        number = next(self._numbers) if self._file is None else self._file.add(entry.reference)
+        self._pieces[key] = self._added[key] = Piece.of(f"{key}@{offset}", entry, entry.reference, self._file, number)
+        self.reach = max(self.reach, offset)
 
     def erase(self, key: str) -> None:
         """Erase the piece of this key, if there is one."""
-        with self._lock:
-            before = self._pieces.pop(key, None)
-        if before is not None and self._file is not None:
+        if (before := self._pieces.pop(key, None)) is None:
+            return
+        if self._added.pop(key, None) is None:
+            self._removed.append(before)
+        if self._file is not None:
             self._file.erase(before.number)
 
-    def pieces(self) -> dict[str, Piece]:
-        """Return the pieces by token."""
-        with self._lock:
-            return {piece.token: piece for piece in self._pieces.values()}
+    def change(self) -> Change:
+        """Return what has changed since the last call, or the start."""
+        change = Change(self._removed, list(self._added.values()))
+        self._removed, self._added = [], {}
+        return change

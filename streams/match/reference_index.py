@@ -1,12 +1,14 @@
 """Index of all active references: immutable, and swapped for one with the changes when a case changes."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
 from copy import copy
 
-from schemas.messages import Case, Descriptors, Match, Reference
+from rpds import HashTrieMap
+
+from schemas.messages import Case, Descriptors, Match, PieceModality, Reference
 from streams.match.archive import CandidateRule
-from streams.match.piece import Piece
+from streams.match.piece import Piece, Table
 from streams.match.reference_matcher import Space, space_of
 from streams.match.second_look import ReferenceMotion, corrected
 from streams.match.space_index import SpaceIndex
@@ -25,18 +27,19 @@ class ReferenceIndex:
     """
 
     def __init__(self, entries: Iterable[tuple[str, Case, Reference]] = ()) -> None:
-        self.pieces: Mapping[str, Piece] = {}
+        self.pieces: Table[str, Piece] = HashTrieMap()
         """Pieces to search for, by token."""
-        self._others: Mapping[str, Piece] = {}
+        self.n_pieces: Counter[PieceModality] = Counter()
+        """Number of these, by modality."""
         self._motion = ReferenceMotion()
         self._spaces: dict[Space, SpaceIndex] = {}
-        pieces = (Piece.of(key, case, piece) for key, case, piece in entries)
-        self._take({piece.token: piece for piece in pieces})
+        pieces = (Piece.of(*entry, number=number) for number, entry in enumerate(entries))
+        self._change((), {piece.token: piece for piece in pieces}.values())
 
-    def changed(self, pieces: Mapping[str, Piece]) -> "ReferenceIndex":
-        """Return the index of these pieces, by token; vectors and codes are shared, tables of names copied."""
+    def changed(self, removed: Collection[Piece], added: Collection[Piece]) -> "ReferenceIndex":
+        """Return the index without and with these pieces; the others' vectors, codes and names are shared."""
         made = copy(self)
-        made._take(pieces)  # noqa: SLF001 - its own
+        made._change(removed, added)  # noqa: SLF001 - its own
         return made
 
     def search(self, query: Descriptors) -> list[Match]:
@@ -63,13 +66,13 @@ class ReferenceIndex:
             return None
         return self._spaces[piece.space].match(piece.reference, query)
 
-    def _take(self, pieces: Mapping[str, Piece]) -> None:
-        """Replace what changes; everything is replaced as a whole, because the index before still has it."""
-        before = {**self.pieces, **self._others}
-        removed = [piece for token, piece in before.items() if token not in pieces]
-        added = [piece for token, piece in pieces.items() if token not in before]
-        self.pieces = {token: piece for token, piece in pieces.items() if _is_wanted(piece)}
-        self._others = {token: piece for token, piece in pieces.items() if not _is_wanted(piece)}
+    def _change(self, removed: Collection[Piece], added: Collection[Piece]) -> None:
+        """Replace what changes; nothing is changed in place, because the index before still has it."""
+        gone, new = ([piece for piece in some if _is_wanted(piece)] for some in (removed, added))
+        for piece in gone:
+            self.pieces = self.pieces.discard(piece.token)
+        self.pieces = self.pieces.update((piece.token, piece) for piece in new)
+        self.n_pieces = self.n_pieces + _by_modality(new) - _by_modality(gone)
         self._motion = self._motion.changed(removed, added)
         changes: dict[Space, tuple[list[Piece], list[Piece]]] = defaultdict(lambda: ([], []))
         for at, some in enumerate((removed, added)):
@@ -79,6 +82,10 @@ class ReferenceIndex:
         self._spaces = dict(self._spaces)
         for space, (less, more) in changes.items():
             self._spaces[space] = self._spaces.get(space, SpaceIndex(space)).changed(less, more)
+
+
+def _by_modality(pieces: Iterable[Piece]) -> Counter[PieceModality]:
+    return Counter(piece.space[0] for piece in pieces)
 
 
 def _is_wanted(piece: Piece) -> bool:

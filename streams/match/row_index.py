@@ -1,6 +1,7 @@
 """Index of the rows of many references: which a query's rows resemble, at a cost that hardly grows with them."""
 
-from collections.abc import Collection, Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import batched
 from typing import NamedTuple
@@ -50,18 +51,26 @@ class Hits(NamedTuple):
         )
 
 
+class Shard(NamedTuple):
+    """Coded rows of references with numbers from `first` to `last`."""
+
+    coded: Lists
+    first: int
+    last: int
+
+
 @dataclass(frozen=True)
 class RowIndex:
-    """Lists rows of numbered references in shards; immutable: a change copies one shard and shares the others."""
+    """Coded rows of numbered references in shards; immutable: a change copies one shard and shares the others."""
 
     codes: Codes
-    shards: tuple[Lists, ...] = ()
-    recent: Lists = None
+    shards: tuple[Shard, ...] = ()
+    """In the order of their numbers."""
 
     @property
     def n_rows(self) -> int:
         """Number of coded rows."""
-        return sum(int(shard.ntotal) for shard in self._all())
+        return sum(int(shard.coded.ntotal) for shard in self.shards)
 
     def hits(self, rows: Rows) -> Hits:
         """Return what resembles these rows, shape (n, d): for each the 64 most similar ones, or more of few rows."""
@@ -69,7 +78,7 @@ class RowIndex:
         projected = self.codes.projected(rows)
         n_hits = int(np.clip(_ALL_HITS // max(1, len(rows)), _HITS, _MOST_HITS))
         lists = self.codes.nearest_lists(projected, self._n_probes(len(rows)))
-        found = [searched(shard, projected, lists, n_hits) for shard in self._all() if len(rows)]
+        found = [searched(shard.coded, projected, lists, n_hits) for shard in self.shards if len(rows)]
         nothing = np.zeros((len(rows), 0))
         products = np.concatenate([nothing.astype(np.float32), *(one for one, _ in found)], axis=1)
         keys = np.concatenate([nothing.astype(np.int64), *(one for _, one in found)], axis=1)
@@ -80,40 +89,39 @@ class RowIndex:
         return Hits(row, *_unkeyed(keys[row, column], self.codes.cosine(products[row, column])))
 
     def with_added(self, added: Iterable[tuple[int, Runs]]) -> "RowIndex":
-        """Return an index that has these references' rows too, each with its number."""
+        """Return an index that has these references' rows too, each with its number, higher than all before."""
         faiss.omp_set_num_threads(1)
-        shards, recent = list(self.shards), self.recent and faiss.clone_index(self.recent)
+        shards = list(self.shards)
         for batch in batched(((number, runs) for number, runs in added if len(runs.rows)), _BATCH):
-            recent = recent or self.codes.empty()
+            is_open = bool(shards) and shards[-1].coded.ntotal < _SHARD_ROWS
+            last = shards.pop() if is_open else Shard(self.codes.empty(), first=batch[0][0], last=-1)
+            coded = faiss.clone_index(last.coded)
             rows = np.concatenate([self.codes.projected(runs.rows) for _, runs in batch])
-            recent.add_with_ids(rows, np.concatenate([_keys(number, runs) for number, runs in batch]))
-            if recent.ntotal >= _SHARD_ROWS:
-                shards.append(faiss.clone_index(recent))  # which has no room for more
-                recent = None
-        return replace(self, shards=tuple(shards), recent=recent)
+            coded.add_with_ids(rows, np.concatenate([_keys(number, runs) for number, runs in batch]))
+            if coded.ntotal >= _SHARD_ROWS:
+                coded = faiss.clone_index(coded)  # which has no room for more
+            shards.append(Shard(coded, last.first, batch[-1][0]))
+        return replace(self, shards=tuple(shards))
 
-    def without(self, numbers: Collection[int]) -> "RowIndex":
+    def without(self, numbers: Iterable[int]) -> "RowIndex":
         """Return an index without these references' rows; the shards that had some are written anew."""
-        if not numbers:
-            return self
-        shards = [_without(shard, numbers) for shard in self.shards]
-        recent = None if self.recent is None else _without(self.recent, numbers)
-        return replace(self, shards=tuple(shard for shard in shards if shard.ntotal), recent=recent)
+        gone = sorted(numbers)
+        shards = (_without(shard, gone) for shard in self.shards)
+        return replace(self, shards=tuple(shard for shard in shards if shard.coded.ntotal))
 
     def _n_probes(self, n_query_rows: int) -> int:
         share = _COMPARED / max(1, n_query_rows * self.n_rows)  # an exact copy may have no rows
         return int(np.clip(np.ceil(share * self.codes.n_lists), _FEWEST_LISTS, self.codes.n_lists))
 
-    def _all(self) -> list[Lists]:
-        return [*self.shards, *([] if self.recent is None else [self.recent])]
 
-
-def _without(shard: Lists, numbers: Collection[int]) -> Lists:
-    copy = faiss.clone_index(shard)
-    n_removed = sum(
-        copy.remove_ids(faiss.IDSelectorRange(number << _NUMBER_BIT, number + 1 << _NUMBER_BIT)) for number in numbers
-    )
-    return copy if n_removed else shard
+def _without(shard: Shard, gone: Sequence[int]) -> Shard:
+    own = gone[bisect_left(gone, shard.first) : bisect_right(gone, shard.last)]
+    if not own:
+        return shard
+    copy = faiss.clone_index(shard.coded)
+    for number in own:
+        copy.remove_ids(faiss.IDSelectorRange(number << _NUMBER_BIT, number + 1 << _NUMBER_BIT))
+    return shard._replace(coded=copy)
 
 
 def _keys(number: int, runs: Runs) -> Numbers:

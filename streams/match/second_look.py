@@ -1,34 +1,28 @@
 """Matches of a second look, corrected by motion: pictures show which room it is, motion which recording."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
+from rpds import HashTrieMap
 
 from models.alignment_parameters import VISUAL
 from models.motion.compare import MotionMatch, compare
 from models.motion.rows import joined, unpack_track
 from models.motion.track import NAME, VERSION, Track
 from schemas.messages import Descriptors, Match
-from streams.match.piece import Piece, loaded
+from streams.match.piece import Piece, References, loaded, replaced
 
 
 class ReferenceMotion:
     """Motion of each reference that has any; immutable."""
 
     def __init__(self) -> None:
-        self._pieces: Mapping[tuple[str, str], tuple[Piece, ...]] = {}
+        self._pieces: References = HashTrieMap()
 
     def changed(self, removed: Iterable[Piece], added: Iterable[Piece]) -> "ReferenceMotion":
         """Return the motion without and with these pieces; benign ones and others are ignored."""
         made = ReferenceMotion()
-        found = dict(self._pieces)
-        for piece in filter(_is_wanted, removed):
-            kept = tuple(one for one in found.pop(piece.reference, ()) if one is not piece)
-            if kept:
-                found[piece.reference] = kept
-        for piece in filter(_is_wanted, added):
-            found[piece.reference] = (*found.get(piece.reference, ()), piece)
-        made._pieces = found
+        made._pieces = replaced(self._pieces, *([*filter(_is_wanted, some)] for some in (removed, added)))
         return made
 
     def of(self, case_id: str, reference_id: str) -> Track | None:

@@ -72,6 +72,12 @@ class Shortlist:
         times_s
             Time of each row of the query, shape (n rows,).
         """
+        # Numbers grow with every reference that ever was: from here on they are places among those that are similar.
+        numbers, place = np.unique(hits.number, return_inverse=True)
+        likely, rivals = self._chosen(hits._replace(number=place), times_s)
+        return numbers[likely].tolist(), numbers[rivals].tolist()
+
+    def _chosen(self, hits: Hits, times_s: Times) -> tuple[list[int], list[int]]:
         chance, closest = _of_ranks(hits, len(times_s), (_CHANCE, _CLOSEST))
         possible = list(self.evidence(self._above(chance, hits), times_s))
         if len(possible) > _MOST_POSSIBLE:

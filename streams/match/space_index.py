@@ -1,17 +1,19 @@
 """References of one space: an exact gallery of few, an indexed one of many; a change reads what it changes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 
 import numpy as np
+from rpds import HashTrieMap
 
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match, Reference
 from streams.match.archive import CandidateRule
 from streams.match.gallery import Gallery
-from streams.match.indexed_gallery import IndexedGallery, Pieces, joined
+from streams.match.indexed_gallery import IndexedGallery, joined
 from streams.match.late_candidates import rule_of
 from streams.match.normalisation import Rows
-from streams.match.piece import Name, Piece, loaded
+from streams.match.piece import Name, Piece, Pieces, References, in_order, loaded, replaced
 from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher, Space
 
 MANY = 64
@@ -23,30 +25,16 @@ class SpaceIndex:
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self._references: Mapping[Name, Pieces] = {}
-        self._benign: tuple[Piece, ...] = ()
+        self._references: References = HashTrieMap()
+        self._benign: Pieces = ()
         self._benign_rows = _rows(space, ())
         self._matchers: Mapping[Name, ReferenceMatcher] = {}
         self._gallery: Gallery | IndexedGallery = Gallery([], self._benign_rows[0])
 
-    def changed(self, removed: Sequence[Piece], added: Sequence[Piece]) -> "SpaceIndex":
+    def changed(self, removed: Collection[Piece], added: Collection[Piece]) -> "SpaceIndex":
         """Return the index without and with these pieces."""
-        made = SpaceIndex(self._space)
-        gone = {piece.token for piece in removed}
-        touched = dict.fromkeys(piece.reference for piece in (*removed, *added) if not piece.benign)
-        made._references = _replaced(self._references, touched, gone, added)
-        made._benign = (
-            *(piece for piece in self._benign if piece.token not in gone),
-            *(piece for piece in added if piece.benign),
-        )
-        is_same = made._benign == self._benign
-        made._benign_rows = self._benign_rows if is_same else _rows(self._space, made._benign)
-        if self._space[0] in ALIGNMENT and len(made._references) > MANY:
-            made._gallery = made._indexed(self._gallery, touched)
-        else:
-            made._matchers = made._joined(self._matchers, touched)
-            rows, digests = made._benign_rows
-            made._gallery = Gallery(list(made._matchers.values()), rows, benign_digests=digests)
+        made = copy(self)
+        made._change(removed, added)  # noqa: SLF001 - its own
         return made
 
     def search(self, query: Descriptors) -> list[Match]:
@@ -63,41 +51,43 @@ class SpaceIndex:
         matcher = self._matchers.get(reference) or joined(pieces)
         return None if matcher is None else rule_of(piece, matcher, len(pieces))
 
-    def _indexed(self, before: Gallery | IndexedGallery, touched: Iterable[Name]) -> IndexedGallery:
-        if not isinstance(before, IndexedGallery):
-            return IndexedGallery.build(list(self._references.values()), self._benign_rows)
-        added = [self._references[name] for name in touched if name in self._references]
-        return before.changed(list(touched), added, self._benign_rows)
+    def _change(self, removed: Collection[Piece], added: Collection[Piece]) -> None:
+        """Replace what changes; nothing is changed in place, because the index before still has it."""
+        less, more = ([piece for piece in some if not piece.benign] for some in (removed, added))
+        self._references = replaced(self._references, less, more)
+        if any(piece.benign for piece in (*removed, *added)):
+            self._replace_benign(removed, added)
+        touched = dict.fromkeys(piece.reference for piece in (*less, *more))
+        if self._space[0] in ALIGNMENT and len(self._references) > MANY:
+            self._matchers, self._gallery = {}, self._indexed(touched)
+        else:
+            self._matchers = self._joined(touched)
+            rows, digests = self._benign_rows
+            self._gallery = Gallery(list(self._matchers.values()), rows, benign_digests=digests)
 
-    def _joined(
-        self, before: Mapping[Name, ReferenceMatcher], touched: Mapping[Name, None]
-    ) -> dict[Name, ReferenceMatcher]:
+    def _replace_benign(self, removed: Iterable[Piece], added: Iterable[Piece]) -> None:
+        gone = {piece.token for piece in removed}
+        kept = (piece for piece in self._benign if piece.token not in gone)
+        self._benign = (*kept, *(piece for piece in added if piece.benign))
+        self._benign_rows = _rows(self._space, self._benign)
+
+    def _indexed(self, touched: Iterable[Name]) -> IndexedGallery:
+        if not isinstance(self._gallery, IndexedGallery):
+            return IndexedGallery.build(in_order(self._references), self._benign_rows)
+        added = [self._references[name] for name in touched if name in self._references]
+        return self._gallery.changed(touched, added, self._benign_rows)
+
+    def _joined(self, touched: Collection[Name]) -> dict[Name, ReferenceMatcher]:
         """Return the matcher of each reference; those that did not change are the same as before."""
         made: dict[Name, ReferenceMatcher] = {}
-        for name, pieces in self._references.items():
-            matcher = before[name] if name in before and name not in touched else joined(pieces)
+        for pieces in in_order(self._references):
+            name = pieces[0].reference
+            matcher = self._matchers[name] if name in self._matchers and name not in touched else joined(pieces)
             if matcher is not None:
                 made[name] = matcher
         return made
 
 
-def _replaced(
-    references: Mapping[Name, Pieces], touched: Iterable[Name], gone: set[str], added: Sequence[Piece]
-) -> dict[Name, Pieces]:
-    found = dict(references)
-    fresh: dict[Name, list[Piece]] = {name: [] for name in touched}
-    for piece in added:
-        if not piece.benign:
-            fresh[piece.reference].append(piece)
-    for name, pieces in fresh.items():
-        kept = (*(piece for piece in found.get(name, ()) if piece.token not in gone), *pieces)
-        if kept:
-            found[name] = kept
-        else:
-            found.pop(name, None)
-    return found
-
-
-def _rows(space: Space, benign: tuple[Piece, ...]) -> tuple[Rows, frozenset[bytes]]:
+def _rows(space: Space, benign: Pieces) -> tuple[Rows, frozenset[bytes]]:
     rows = [np.zeros((0, space[3]), np.float32), *(unpack(piece.vectors) for piece in loaded(benign))]
     return np.concatenate(rows), frozenset(digest for piece in benign for digest in piece.digests)

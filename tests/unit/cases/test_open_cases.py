@@ -73,10 +73,10 @@ def test_references_are_kept_for_a_matcher_only(cases: OpenCases) -> None:
     table = PieceTable()
     cases.keep_references(table)
     cases.apply(updates_of("case-a"))
-    (piece,) = table.pieces().values()
+    (piece,) = table.change().added
     assert (piece.reference, table.reach) == (("case-a", "r1"), 1)
     cases.apply([Update(update.key, None, 0, 9) for update in updates_of("case-a")])
-    assert (table.pieces(), cases.count()) == ({}, 0)
+    assert (table.change(), cases.count()) == (([piece], []), 0)
 
 
 def test_a_listener_gets_each_changed_key(cases: OpenCases) -> None:

@@ -1,5 +1,6 @@
 """Many references are searched by an index, with the scores of a search that compares all."""
 
+import tracemalloc
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def test_one_piece_is_matched_with_the_score_of_the_search(many: ReferenceIndex)
 def test_a_look_alike_of_another_case_is_its_rival(many: ReferenceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     look_alike = entry(piece(near(scenes(5), 0.7), range(24), reference_id="like"), "like")
     copy = query(near(scenes(5), 0.8, seed=3), range(24))
-    with_it = many.changed(_pieces(look_alike))
+    with_it = many.changed([], [Piece.of(*look_alike)])
     assert is_indexed(with_it)
     found = {one.case_id: one.score for one in with_it.search(copy)}
     monkeypatch.setattr(space_index, "MANY", N + 1)
@@ -111,7 +112,7 @@ def test_no_rival_is_read_for_a_match_before_a_fixed_camera(
         entry(piece(near(room, 0.9, seed=number), range(24), reference_id=f"room{number}"), f"room-{number}")
         for number in range(2)
     ]
-    with_rooms = many.changed(_pieces(*recordings))
+    with_rooms = many.changed([], [Piece.of(*one) for one in recordings])
     copy = query(near(room, 0.85, seed=0), range(24))
     (space,) = with_rooms._spaces.values()
     assert isinstance(space._gallery, IndexedGallery)
@@ -134,11 +135,6 @@ def test_no_rival_is_read_for_a_match_before_a_fixed_camera(
     assert found
 
 
-def _pieces(*more: Entry) -> dict[str, Piece]:
-    pieces = (Piece.of(*one) for one in [*RECORDINGS, *more])
-    return {piece.token: piece for piece in pieces}
-
-
 def test_one_more_case_reads_no_other_reference(many: ReferenceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     new = recording(500)
     read: list[str] = []
@@ -149,7 +145,7 @@ def test_one_more_case_reads_no_other_reference(many: ReferenceIndex, monkeypatc
         return made(pieces)
 
     monkeypatch.setattr(indexed_gallery, "runs_of", noted)
-    more = many.changed({**many.pieces, "new": Piece.of(*new)})
+    more = many.changed([], [Piece.of(*new)])
     assert read == ["case-500"]
     copy = query(near(scenes(500), 0.6), range(24))
     assert [match.case_id for match in more.search(copy)] == ["case-500"]
@@ -157,7 +153,7 @@ def test_one_more_case_reads_no_other_reference(many: ReferenceIndex, monkeypatc
 
 
 def test_a_withdrawn_reference_is_found_no_more_and_its_codes_are_gone(many: ReferenceIndex) -> None:
-    less = many.changed({token: one for token, one in many.pieces.items() if one.case_id != "case-7"})
+    less = many.changed([one for one in many.pieces.values() if one.case_id == "case-7"], [])
     copy = query(scenes(7), range(24))
     assert [match.case_id for match in many.search(copy)] == ["case-7"]
     assert less.search(copy) == []
@@ -171,7 +167,7 @@ def test_a_withdrawn_reference_is_found_no_more_and_its_codes_are_gone(many: Ref
 
 
 def test_with_few_references_left_all_are_compared_again(many: ReferenceIndex) -> None:
-    few = many.changed(dict(list(many.pieces.items())[:10]))
+    few = many.changed([one for one in many.pieces.values() if one.number >= 10], [])
     assert not is_indexed(few)
     assert [match.case_id for match in few.search(query(scenes(3), range(24)))] == ["case-3"]
 
@@ -182,14 +178,14 @@ def test_a_full_shard_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) ->
     index = ReferenceIndex(RECORDINGS)
     (space,) = index._spaces.values()
     assert isinstance(space._gallery, IndexedGallery)
-    assert [shard.ntotal for shard in space._gallery._index._all()] == [100, 100, 100, 20]
+    assert [shard.coded.ntotal for shard in space._gallery._index.shards] == [100, 100, 100, 20]
     for number in range(0, N, 9):
         assert index.search(query(near(scenes(number), 0.6), range(24)))[0].case_id == f"case-{number}"
 
 
 def test_codes_are_trained_on_a_bounded_sample_of_all_references(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexed_gallery, "SAMPLE", N)
-    references = [(one,) for one in _pieces().values()]
+    references = [(Piece.of(*one),) for one in RECORDINGS]
     sample, n_rows = indexed_gallery._sampled(references)
     assert n_rows == 4 * N
     rows = [indexed_gallery.runs_of(one).rows for one in references]
@@ -200,7 +196,7 @@ def test_vectors_of_pieces_in_a_file_are_read_when_needed_and_erased_with_their_
     table = PieceTable(tmp_path)
     for offset, (key, case, _) in enumerate(RECORDINGS):
         table.put(key, case, offset)
-    index = ReferenceIndex().changed(table.pieces())
+    index = ReferenceIndex().changed(*table.change())
     copy = query(near(scenes(7), 0.6), range(24))
     assert [match.case_id for match in index.search(copy)] == ["case-7"]
     assert not list(tmp_path.iterdir())  # the file has no name
@@ -208,3 +204,46 @@ def test_vectors_of_pieces_in_a_file_are_read_when_needed_and_erased_with_their_
     assert index.search(copy) == []  # erased at once, also for the index that still has its codes
     (kept,) = (piece for piece in index.pieces.values() if piece.case_id == "case-8")
     assert kept.load() == RECORDINGS[8][2]
+
+
+def test_after_any_changes_a_search_is_that_of_an_index_built_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_index, "_SHARD_ROWS", 100)
+    monkeypatch.setattr(indexed_gallery, "_GROWTH", 2)
+    random, table, index = np.random.default_rng(7), PieceTable(), ReferenceIndex()
+    present: dict[int, Entry] = {}
+    for offset in range(60):
+        for number in random.choice(N, random.integers(1, 12), replace=False).tolist():
+            if number in present and random.random() < 0.4:
+                table.erase(present.pop(number)[0])
+            else:  # a new one, or the same written again
+                key, case, _ = present[number] = RECORDINGS[number]
+                table.put(key, case, offset)
+        index = index.changed(*table.change())
+        if offset % 6 == 0:
+            _assert_alike(index, ReferenceIndex(present.values()), random)
+    assert len(present) > space_index.MANY * 2 // 3
+
+
+def _assert_alike(index: ReferenceIndex, fresh: ReferenceIndex, random: np.random.Generator) -> None:
+    names = [sorted(one.reference for one in each.pieces.values()) for each in (index, fresh)]
+    assert (names[0], index.n_pieces, is_indexed(index)) == (names[1], fresh.n_pieces, is_indexed(fresh))
+    for number in random.choice(N, 10, replace=False).tolist():
+        copy = query(near(scenes(number), 0.6, seed=number), range(24))
+        assert index.search(copy) == fresh.search(copy)
+
+
+@pytest.mark.parametrize("is_added", [True, False])
+def test_a_change_copies_as_little_of_many_references_as_of_few(is_added: bool) -> None:
+    few, many = (_peak_bytes(n, is_added=is_added) for n in (100, 1_000))
+    assert many < 1.2 * few
+
+
+def _peak_bytes(n: int, *, is_added: bool) -> int:
+    """Return the memory that one more reference, or one less, takes at most while it changes an index of so many."""
+    pieces = [Piece.of(*entry(piece(unit(1, COLUMNS, seed=at), [0.0]), f"case-{at}"), number=at) for at in range(n + 2)]
+    index = ReferenceIndex().changed([], pieces[:n]).changed([], [pieces[n]])
+    tracemalloc.start()
+    index.changed(*([], [pieces[-1]]) if is_added else ([pieces[n // 2]], []))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak

@@ -130,7 +130,7 @@ def benign(vectors: Vectors, case_id: str = "television") -> tuple[str, Case, Re
 def test_a_benign_video_matches_nothing_and_is_no_piece_to_search_for() -> None:
     index = ReferenceIndex([benign(FILM[:60])])
     assert index.search(excerpt(0, 30)) == []
-    assert index.pieces == {}
+    assert not index.pieces
 
 
 def test_a_benign_intro_within_a_reference_never_matches_and_the_rest_of_it_does() -> None:

@@ -1,5 +1,7 @@
 """References are chosen by how much more similar they are than chance makes some of so many."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,15 @@ def test_what_chance_gives_is_the_similarity_of_references_and_not_of_rows_of_on
     one = hits(dict.fromkeys(range(2), 0.5))
     again = Hits(*(np.concatenate([column] * shortlist._CHANCE) for column in one))
     assert sorted(RULE.choose(again, TIMES_S)[0]) == [0, 1]
+
+
+def test_a_choice_takes_no_memory_for_the_references_that_were_withdrawn() -> None:
+    after_years, at_first = (hits(dict.fromkeys(range(first, first + 40), 0.8)) for first in (10**7, 0))
+    peaks = []
+    for each in (at_first, after_years):
+        tracemalloc.start()
+        compared, _ = RULE.choose(each, TIMES_S)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert sorted(compared) == list(range(10**7, 10**7 + 40))
+    assert peaks[1] < 2 * peaks[0]
