@@ -24,8 +24,7 @@ from the topic, see catch_up.py.
 
 import asyncio
 import time
-import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import cache
 from itertools import count
 
@@ -41,10 +40,10 @@ from streams.match.past_segments import ONE_RECORD, PastSegments
 from streams.match.piece import Piece
 from streams.match.piece_search import PieceSearch
 from streams.match.progress import Progress
-from streams.match.reference_index import ReferenceIndex
 from streams.match.search_order import PieceWork, SearchOrder
 from streams.match.search_report import TOPIC as SEARCHES
 from streams.match.search_report import SearchReport
+from streams.match.unsearched import Unsearched
 from streams.telemetry import metrics
 
 _ASSIGNMENT_POLL_S = 1.0
@@ -67,17 +66,19 @@ class ArchiveSearch:
         lists: LiveLists | None = None,
         list_progress: ListProgress | None = None,
     ) -> None:
-        self._context, self._archive, self._progress, self._live = context, archive, progress, live
+        self._context, self._archive, self._live = context, archive, live
         self._reader = RangeReader(context.settings, "descriptors", context.group)
         scores = LateScores(context, seal_thumbnails)
-        self._catch_up = CatchUp(context, archive, progress, live, scores, reader=self._reader, lists=lists)
+        self._unsearched = Unsearched(progress, live)
+        self._catch_up = CatchUp(
+            context, archive, progress, live, scores, unsearched=self._unsearched, reader=self._reader, lists=lists
+        )
         past = PastSegments(RangeReader(context.settings, "descriptors", context.group, **ONE_RECORD), context.codec)
         self._pieces = PieceSearch(archive, live, past, scores)
         self._turns = count()
         self._report = SearchReport(list_progress or ListProgress())
         self._next_expiry_s = 0.0
         self._compaction: asyncio.Future[int] | None = None
-        self._erased_for: Callable[[], ReferenceIndex | None] = lambda: None
 
     async def run(self) -> None:
         """Search until cancelled, after each index swap and at least once a second; may be started again."""
@@ -117,14 +118,8 @@ class ArchiveSearch:
 
     async def _erase_removed(self) -> None:
         """Erase the tokens of pieces that no longer exist, in memory and on disk."""
-        index = await self._live.current()
-        if index is self._erased_for():
-            return
-        await asyncio.to_thread(self._progress.keep_searched, index.pieces.keys())
-        for tokens in self._catch_up.searched.values():
-            tokens.intersection_update(index.pieces)
-        self._pieces.keep(index.pieces)
-        self._erased_for = weakref.ref(index)
+        await self._unsearched.erase_withdrawn()
+        self._pieces.keep((await self._live.current()).pieces)
 
     async def _search_new(self, partitions: Collection[int]) -> None:
         unsearched, order = await self._order(partitions)
@@ -147,9 +142,7 @@ class ArchiveSearch:
     async def _search(self, token: str, partitions: Collection[int]) -> None:
         if not await self._pieces.run(token, partitions):
             return
-        await asyncio.to_thread(self._progress.mark_searched, partitions, token)
-        for partition in partitions:
-            self._catch_up.searched[partition].add(token)
+        await self._unsearched.mark_searched(partitions, token)
 
     async def _send_report(self, *, is_end: bool) -> None:
         for search in self._report.due(is_end=is_end):
@@ -162,18 +155,14 @@ class ArchiveSearch:
         Neither holds the pieces: a case withdrawn amid a long search must not stay in memory.
         """
         pieces, reach = (await self._live.current()).pieces, self._live.reach
-        pending = {
-            token: of_piece
-            for token in pieces
-            if (of_piece := {partition for partition in partitions if token not in self._catch_up.searched[partition]})
-        }
+        pending = self._unsearched.of(partitions)
         unsearched = {token: pending[token] for token in sorted(pending, key=lambda token: pieces[token].number)}
         work = {token: self._work(token, pieces[token]) for token in unsearched}
         order = SearchOrder(work, self._turns)
         rows = {token: PieceWork(work[token].reference, _rows(pieces[token])) for token in unsearched}
         self._report.begin(partitions, unsearched, rows, reach)
         metrics.LATE_SEARCH_WAITING.set(len(unsearched))
-        metrics.LATE_SEARCH_REFERENCES.labels("all").set(len({piece.reference for piece in pieces.values()}))
+        metrics.LATE_SEARCH_REFERENCES.labels("all").set(self._unsearched.n_references)
         metrics.LATE_SEARCH_REFERENCES.labels("waiting").set(order.n_references)
         return unsearched, order
 

@@ -16,6 +16,7 @@ from streams.match.live_index import LiveIndex
 from streams.match.past_segments import PastSegment, PastSegments
 from streams.match.progress import Progress
 from streams.match.reference_index import ReferenceIndex
+from streams.match.unsearched import Unsearched
 
 log = structlog.get_logger()
 
@@ -38,18 +39,17 @@ class CatchUp:
         live: LiveIndex,
         scores: LateScores,
         *,
+        unsearched: Unsearched,
         reader: RangeReader,
         lists: LiveLists | None,
     ) -> None:
         self._context, self._archive, self._progress, self._live = context, archive, progress, live
         self._reader, self._past, self._scores = reader, PastSegments(reader, context.codec), scores
-        self._lists = lists
+        self._lists, self._unsearched = lists, unsearched
         self._generation = context.generation()
         self._ends: dict[int, int] = {}
         self.done: set[int] = set()
         """Partitions that are archived to their end."""
-        self.searched: dict[int, set[str]] = {}
-        """Tokens of the pieces that were searched in each partition that was caught up."""
 
     async def run(self, owned: Collection[int]) -> None:
         """Bring these partitions up to date.
@@ -88,7 +88,7 @@ class CatchUp:
             await self._mark_end(partition, step_end)
             await asyncio.to_thread(self._archive.compact)
             start = step_end
-        self.searched[partition] = await asyncio.to_thread(self._progress.searched, partition)
+        await self._unsearched.begin(partition)
 
     async def _mark_end(self, partition: int, end: int) -> None:
         await asyncio.to_thread(self._archive.sync)

@@ -76,6 +76,8 @@ class Gallery:
     def _match(self, query: Descriptors, similarities: "_QuerySimilarities", number: int) -> Match | None:
         if is_exact(query, self._matchers[number], self._benign_digests):
             return exact_match(query, self._matchers[number])
+        if query.modality == "voice":
+            return self._matchers[number].match_voice(query)
         similarity = similarities.normalised(number)
         similarity[:, self._benign_rows(number)] = NEVER
         return self._matchers[number].match(query, similarity)
@@ -141,18 +143,18 @@ class _QuerySimilarities:
         return bool(self._matchers[number].vectors[int(similarity.argmax())] @ rivals_nearest >= TWIN)
 
 
-def _maxima(rows: Rows, references: list[Rows]) -> Rows:
+def _maxima(rows: Rows, references: Sequence[Rows]) -> Rows:
     """Return the largest similarity of each row to each reference, NEVER where one has no rows."""
     found = np.full((len(rows), len(references)), NEVER, np.float32)
-    step: list[int] = []
-    for number, vectors in enumerate(references):
-        if len(rows) and len(vectors):
-            step.append(number)
-        if step and (sum(len(references[one]) for one in step) >= _STEP_ROWS or number == len(references) - 1):
-            first = np.cumsum([0, *(len(references[one]) for one in step[:-1])])
-            stacked = np.concatenate([references[one] for one in step])
-            found[:, step] = np.maximum.reduceat(_product(rows, stacked), first, axis=1)
-            step = []
+    lengths = np.array([len(vectors) for vectors in references], np.intp)
+    filled = np.flatnonzero(lengths)
+    if not len(rows) or not len(filled):
+        return found
+    step_of = np.cumsum(lengths[filled]) // _STEP_ROWS
+    for step in np.split(filled, np.flatnonzero(np.diff(step_of)) + 1):
+        first = np.cumsum(lengths[step]) - lengths[step]
+        stacked = np.concatenate([references[number] for number in step.tolist()])
+        found[:, step] = np.maximum.reduceat(_product(rows, stacked), first, axis=1)
     return found
 
 

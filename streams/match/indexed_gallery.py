@@ -15,7 +15,7 @@ from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match, PieceModality
 from streams.engine.freed_memory import release_freed
 from streams.match.gallery import Gallery
-from streams.match.normalisation import Rows
+from streams.match.normalisation import Benign, Rows
 from streams.match.piece import Name, Pieces, Table, loaded
 from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher
 from streams.match.row_codes import SAMPLE, Codes
@@ -23,9 +23,6 @@ from streams.match.row_index import RowIndex
 from streams.match.runs import Runs, runs
 from streams.match.shortlist import Shortlist, thinning
 from streams.match.term_index import TermIndex
-
-type Benign = tuple[Rows, frozenset[bytes]]
-"""A space's benign rows and digests."""
 
 _ALIKE: Mapping[PieceModality, float] = {"visual": 0.77, "audio": 0.7}
 """Cosine from which a row of a reference continues what the frame before shows, and gets no code of its own: frames of

@@ -1,11 +1,12 @@
 """Live index of all active references, swapped for one with the changes when a case changes."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from schemas.messages import MODALITIES
 from streams.cases.open_cases import OpenCases
-from streams.match.piece_table import PieceTable
+from streams.match.piece_table import Change, PieceTable
 from streams.match.reference_index import ReferenceIndex
 from streams.telemetry import metrics
 
@@ -25,12 +26,17 @@ class LiveIndex:
         self._stale = asyncio.Event()
         self._built = asyncio.Event()
         self._index = ReferenceIndex()
+        self._listeners: list[Callable[[ReferenceIndex, Change], None]] = []
         self.swapped = asyncio.Event()
         """Set after each swap, cleared by the waiting task."""
         self.reach = -1
         """Offset in the topic of cases of the newest reference in the index; -1 without one."""
         cases.keep_references(self._table)
         cases.listen(self._stale.set)
+
+    def listen(self, listener: Callable[[ReferenceIndex, Change], None]) -> None:
+        """Call this with each new index and what has changed, in the step in which it is swapped."""
+        self._listeners.append(listener)
 
     async def current(self) -> ReferenceIndex:
         """Return the newest index; the first call waits until the cases have been read."""
@@ -45,8 +51,12 @@ class LiveIndex:
             await self._stale.wait()
             self._stale.clear()
             reach = self._table.reach
-            self._index = await asyncio.to_thread(self._index.changed, *self._table.change())
+            change = self._table.change()
+            self._index = await asyncio.to_thread(self._index.changed, *change)
             self.reach = reach
+            for listener in self._listeners:
+                listener(self._index, change)
+            del change  # a withdrawn piece must not stay in memory
             self._update_metrics()
             self._built.set()
             self.swapped.set()

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 Rows = npt.NDArray[np.float32]
 """Vectors, shape (n, d), or similarities, shape (n rows of a query, n rows of a reference or n references)."""
+Benign = tuple[Rows, frozenset[bytes]]
+"""A space's benign rows and digests."""
 Level = npt.NDArray[np.float32]
 """A similarity for each query row, shape (n,)."""
 

@@ -91,6 +91,11 @@ class Piece:
         """Case that it belongs to."""
         return self.reference[0]
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is searched for: neither benign nor motion."""
+        return not self.benign and self.space[0] != "motion"
+
     def load(self) -> Reference | None:
         """Return the piece with its vectors, None if it was withdrawn meanwhile."""
         return self.store.read(self.number)

@@ -58,7 +58,11 @@ class Progress:
     def keep_searched(self, existing: Collection[str]) -> None:
         """Erase the tokens of all pieces but these, in every partition, also those that other workers have now."""
         stored = {token for (token,) in self._read("SELECT DISTINCT token FROM searched")}
-        self._write("DELETE FROM searched WHERE token = ?", ((token,) for token in stored.difference(existing)))
+        self.erase_searched(stored.difference(existing))
+
+    def erase_searched(self, tokens: Iterable[str]) -> None:
+        """Erase these tokens, in every partition."""
+        self._write("DELETE FROM searched WHERE token = ?", ((token,) for token in tokens))
 
     def close(self) -> None:
         """Release the file."""

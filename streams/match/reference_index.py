@@ -68,7 +68,7 @@ class ReferenceIndex:
 
     def _change(self, removed: Collection[Piece], added: Collection[Piece]) -> None:
         """Replace what changes; nothing is changed in place, because the index before still has it."""
-        gone, new = ([piece for piece in some if _is_wanted(piece)] for some in (removed, added))
+        gone, new = ([piece for piece in some if piece.is_wanted] for some in (removed, added))
         for piece in gone:
             self.pieces = self.pieces.discard(piece.token)
         self.pieces = self.pieces.update((piece.token, piece) for piece in new)
@@ -86,10 +86,6 @@ class ReferenceIndex:
 
 def _by_modality(pieces: Iterable[Piece]) -> Counter[PieceModality]:
     return Counter(piece.space[0] for piece in pieces)
-
-
-def _is_wanted(piece: Piece) -> bool:
-    return not piece.benign and piece.space[0] != "motion"
 
 
 def _is_compared(piece: Piece) -> bool:

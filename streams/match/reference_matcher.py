@@ -99,8 +99,6 @@ class ReferenceMatcher:
         """
         if self.space[0] == "text":
             return self._match_text(query, similarity)
-        if self.space[0] == "voice":
-            return self._match_voice(query)
         times_s = np.asarray(query.times_s)
         if self.space[0] == "visual" and is_one_moment(times_s):
             return self._match_still(query, similarity)
@@ -143,7 +141,8 @@ class ReferenceMatcher:
             thumbnail=query.thumbnail_at(query_s),
         )
 
-    def _match_voice(self, query: Descriptors) -> Match | None:
+    def match_voice(self, query: Descriptors) -> Match | None:
+        """Return the query's match with this voice, whose windows are compared together, None without one."""
         found = most_similar_run(unpack(query.vectors), np.asarray(query.times_s, np.float64), self.vectors)
         if found is None:
             return None

@@ -1,6 +1,6 @@
 """References of one space: an exact gallery of few, an indexed one of many; a change reads what it changes."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from copy import copy
 
 import numpy as np
@@ -9,10 +9,10 @@ from rpds import HashTrieMap
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match, Reference
 from streams.match.archive import CandidateRule
-from streams.match.gallery import Gallery
+from streams.match.exact_galleries import ExactGalleries
 from streams.match.indexed_gallery import IndexedGallery, joined
 from streams.match.late_candidates import rule_of
-from streams.match.normalisation import Rows
+from streams.match.normalisation import Benign
 from streams.match.piece import Name, Piece, Pieces, References, in_order, loaded, replaced
 from streams.match.reference_matcher import ALIGNMENT, ReferenceMatcher, Space
 
@@ -28,8 +28,7 @@ class SpaceIndex:
         self._references: References = HashTrieMap()
         self._benign: Pieces = ()
         self._benign_rows = _rows(space, ())
-        self._matchers: Mapping[Name, ReferenceMatcher] = {}
-        self._gallery: Gallery | IndexedGallery = Gallery([], self._benign_rows[0])
+        self._gallery: ExactGalleries | IndexedGallery = ExactGalleries.of({}, self._benign_rows)
 
     def changed(self, removed: Collection[Piece], added: Collection[Piece]) -> "SpaceIndex":
         """Return the index without and with these pieces."""
@@ -48,7 +47,7 @@ class SpaceIndex:
     def candidate_rule(self, piece: Reference, reference: Name) -> CandidateRule | None:
         """Return the rule by which archived segments are candidates for a piece; None if all of it was withdrawn."""
         pieces = self._references[reference]
-        matcher = self._matchers.get(reference) or joined(pieces)
+        matcher = joined(pieces)
         return None if matcher is None else rule_of(piece, matcher, len(pieces))
 
     def _change(self, removed: Collection[Piece], added: Collection[Piece]) -> None:
@@ -59,11 +58,9 @@ class SpaceIndex:
             self._replace_benign(removed, added)
         touched = dict.fromkeys(piece.reference for piece in (*less, *more))
         if self._space[0] in ALIGNMENT and len(self._references) > MANY:
-            self._matchers, self._gallery = {}, self._indexed(touched)
+            self._gallery = self._indexed(touched)
         else:
-            self._matchers = self._joined(touched)
-            rows, digests = self._benign_rows
-            self._gallery = Gallery(list(self._matchers.values()), rows, benign_digests=digests)
+            self._gallery = self._exact(touched)
 
     def _replace_benign(self, removed: Iterable[Piece], added: Iterable[Piece]) -> None:
         gone = {piece.token for piece in removed}
@@ -77,17 +74,19 @@ class SpaceIndex:
         added = [self._references[name] for name in touched if name in self._references]
         return self._gallery.changed(touched, added, self._benign_rows)
 
-    def _joined(self, touched: Collection[Name]) -> dict[Name, ReferenceMatcher]:
-        """Return the matcher of each reference; those that did not change are the same as before."""
-        made: dict[Name, ReferenceMatcher] = {}
-        for pieces in in_order(self._references):
-            name = pieces[0].reference
-            matcher = self._matchers[name] if name in self._matchers and name not in touched else joined(pieces)
-            if matcher is not None:
-                made[name] = matcher
-        return made
+    def _exact(self, touched: Collection[Name]) -> ExactGalleries:
+        if not isinstance(self._gallery, ExactGalleries):
+            return ExactGalleries.of(_matchers(in_order(self._references)), self._benign_rows)
+        added = [self._references[name] for name in touched if name in self._references]
+        return self._gallery.changed(touched, _matchers(added), self._benign_rows)
 
 
-def _rows(space: Space, benign: Pieces) -> tuple[Rows, frozenset[bytes]]:
+def _matchers(references: Iterable[Pieces]) -> dict[Name, ReferenceMatcher]:
+    """Return the matcher of each reference, without those withdrawn meanwhile."""
+    found = ((pieces[0].reference, joined(pieces)) for pieces in references)
+    return {name: matcher for name, matcher in found if matcher is not None}
+
+
+def _rows(space: Space, benign: Pieces) -> Benign:
     rows = [np.zeros((0, space[3]), np.float32), *(unpack(piece.vectors) for piece in loaded(benign))]
     return np.concatenate(rows), frozenset(digest for piece in benign for digest in piece.digests)

@@ -42,8 +42,9 @@ class TermIndex:
 
     def with_added(self, added: Iterable[tuple[int, Collection[bytes]]]) -> "TermIndex":
         """Return an index that has these owners' digests too, each with its number, higher than all before."""
-        pairs = [(digest, number) for number, digests in added for digest in digests]
-        keys, owners = _keys(digest for digest, _ in pairs), np.array([number for _, number in pairs], np.int32)
+        fresh = list(added)
+        keys = _keys(digest for _, digests in fresh for digest in digests)
+        owners = np.repeat(np.array([number for number, _ in fresh], np.int32), [len(one) for _, one in fresh])
         parts = list(self._parts)
         while len(keys):
             if not parts or len(parts[-1].keys) >= _PART:

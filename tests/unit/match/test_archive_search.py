@@ -210,16 +210,16 @@ def rig(tmp_path: Path) -> Rig:
 async def test_nothing_of_a_withdrawn_case_is_left_in_memory_or_on_disk(rig: Rig, tmp_path: Path) -> None:
     rig.open("kept", "withdrawn")
     async with rig.running():
-        await rig.until(lambda: len(rig.search._catch_up.searched.get(0, ())) == 2)
+        await rig.until(lambda: len(rig.progress.searched(0)) == 2)
         rig.progress.mark_searched({1}, next(iter(rig.live._index.pieces)))  # another worker's partition now
         index = weakref.ref(rig.live._index)
         tokens = set(index().pieces)  # type: ignore[union-attr]
         rig.open("kept")
-        await rig.until(lambda: len(rig.search._catch_up.searched[0]) == 1)
+        await rig.until(lambda: len(rig.progress.searched(0)) == 1)
         (kept,) = rig.progress.searched(0)
         (gone,) = tokens - {kept}
         assert rig.progress.searched(1) <= {kept}
-        assert rig.search._catch_up.searched[0] == {kept}
+        await rig.until(lambda: rig.search._unsearched.of([0]) == {})
         assert gone.encode() not in contents(tmp_path)
         await rig.until(lambda: gc.collect() >= 0 and index() is None)
 
