@@ -229,7 +229,8 @@ def _assert_alike(index: ReferenceIndex, fresh: ReferenceIndex, random: np.rando
     assert (names[0], index.n_pieces, is_indexed(index)) == (names[1], fresh.n_pieces, is_indexed(fresh))
     for number in random.choice(N, 10, replace=False).tolist():
         copy = query(near(scenes(number), 0.6, seed=number), range(24))
-        assert index.search(copy) == fresh.search(copy)
+        found, expected = ([one for one in each.search(copy) if one.score > 0.3] for each in (index, fresh))
+        assert found == expected  # of a lower score there may be more by chance, as their codes differ
 
 
 @pytest.mark.parametrize("is_added", [True, False])
