@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import stamina.instrumentation
 
 from ops.broker.kafka import Kafka
 from ops.broker.registry import Registry
@@ -108,6 +109,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory(prefix="jikimi-keys-")
     config.add_cleanup(folder.cleanup)
     os.environ["JIKIMI_SEALING_KEY_FILE"] = f"{folder.name}/keys.json"
+    stamina.instrumentation.set_on_retry_hooks([])  # as a command does: a retry that succeeds is no news
     number, n_workers = (os.environ.get(f"PYTEST_XDIST_WORKER{name}", "") for name in ("", "_COUNT"))
     share_ports(int(number.removeprefix("gw") or 0), int(n_workers or 1))
 

@@ -56,6 +56,11 @@ def verdicts_of_shadow(broker: Broker) -> dict[str, Verdict]:
     return {verdict.post.post_id: verdict for verdict in broker.messages("verdicts", "beside")}
 
 
+def live_decisions(broker: Broker) -> dict[str, str]:
+    """Return the last live decision on each post."""
+    return {verdict.post.post_id: verdict.decision for verdict in broker.messages("verdicts")}
+
+
 def is_following(broker: Broker) -> bool:
     return any(run.starts for run in broker.messages("runs"))
 
@@ -81,8 +86,9 @@ def test_a_shadow_follows_live_traffic_and_its_differences_are_counted(system: S
         broker.feed(posts(generator, originals, ["sound-1", "other-1"]))
         until(lambda: len(verdicts_of_shadow(broker)) == 2 or process.poll() is not None)
         process.kill()
+    broker.feed(posts(generator, originals, ["sound-2", "other-2"]))
+    until(lambda: live_decisions(broker).keys() >= {"sound-1", "other-1", "sound-2", "other-2"})
     with shadow(system, *arguments, JIKIMI_METRICS_PORT=str(port)) as process:
-        broker.feed(posts(generator, originals, ["sound-2", "other-2"]))
         until(lambda: len(verdicts_of_shadow(broker)) == 4)
         # It processes posts written while it was dead, and none from before its first start.
         assert {name: verdict.decision for name, verdict in verdicts_of_shadow(broker).items()} == {
@@ -91,8 +97,7 @@ def test_a_shadow_follows_live_traffic_and_its_differences_are_counted(system: S
             "sound-2": "review",
             "other-2": "dismiss",
         }
-        live = {verdict.post.post_id: verdict.decision for verdict in broker.messages("verdicts")}
-        assert live["sound-1"] == "act"
+        assert live_decisions(broker)["sound-1"] == "act"
         # The live verdicts on these posts came before it followed them; the next posts are counted.
         broker.feed(posts(generator, originals, ["sound-3", "other-3", "other-4"]))
         until(lambda: (outcomes(port).get("lost"), outcomes(port).get("same")) == (1, 2))
