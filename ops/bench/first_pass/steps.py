@@ -26,6 +26,7 @@ STEPS = {
     "scale to the model": ["models.visual.model:VisualModel._square", "models.visual.model:is_blank"],
     "visual model": ["models.visual.model:VisualModel.embed"],
     "audio model": ["models.audio.model:AudioModel.describe"],
+    "landmarks of the sound": ["streams.describe.audio:landmarks_of"],
     "text model": ["models.text.model:TextModel.describe"],
 }
 """Step to the functions that are it; a generator counts while it runs."""
