@@ -107,12 +107,12 @@ class Pair:
     def _fitted(self, line: Line) -> Run:
         """Return the run along the line refitted to its own pairs, or along the first if refitting loses evidence."""
         on_line, column = self._along(line)
-        rows = self._stretch(on_line)
+        first = self._run(line, on_line)
+        rows = first.rows
         if not len(rows):
-            return Run(line, rows, 0.0)
+            return first
         fitted = self._refitted(line, self.query_s[rows], self.reference_s[column[rows]], on_line[rows])
-        on_fitted, _ = self._along(fitted)
-        first, refitted = self._run(line, rows, on_line), self._run(fitted, self._stretch(on_fitted), on_fitted)
+        refitted = self._run(fitted, self._along(fitted)[0])
         return refitted if refitted.evidence >= _KEPT * first.evidence else first
 
     def _refitted(self, line: Line, query_s: Times, reference_s: Times, similarity: Similarity) -> Line:
@@ -120,7 +120,11 @@ class Pair:
         weight = similarity - self._given.floor + 0.05
         if len(query_s) < _MIN_FIT:
             return Line(line.speed, float(np.average(reference_s - line.speed * query_s, weights=weight)))
-        slope, offset = np.polyfit(query_s, reference_s, 1, w=weight)
+        square = weight.astype(np.float64) ** 2
+        query_mean, reference_mean = np.average(query_s, weights=square), np.average(reference_s, weights=square)
+        apart = query_s - query_mean
+        slope = (square * apart) @ reference_s / ((square * apart) @ apart)  # numpy's polyfit takes five times as long
+        offset = reference_mean - slope * query_mean
         return Line(float(np.clip(slope, 1 / self._given.max_speed, self._given.max_speed)), float(offset))
 
     def _along(self, line: Line) -> tuple[Similarity, Indices]:
@@ -128,15 +132,13 @@ class Pair:
         at_s = line.speed * self.query_s + line.offset_s
         first = np.searchsorted(self.reference_s, at_s - self._given.tolerance_s - 1e-9)
         after = np.searchsorted(self.reference_s, at_s + self._given.tolerance_s + 1e-9, side="right")
-        found = np.full(len(at_s), np.nan, np.float32)
-        column = first.copy()
+        near = first[:, None] + np.arange(max(1, int((after - first).max(initial=0))))
+        column = np.minimum(near, len(self.reference_s) - 1)
         rows = np.arange(len(at_s))
-        for step in range(int((after - first).max(initial=0))):
-            at = np.minimum(first + step, len(self.reference_s) - 1)
-            here = np.where(first + step < after, self.best[rows, at], np.float32(np.nan))
-            column = np.where(~(here <= found), at, column) if step else at
-            found = np.fmax(found, here)
-        return found, column
+        here = np.where(near < after[:, None], self.best[rows[:, None], column], -np.inf)
+        best = here.argmax(axis=1)
+        found = here[rows, best]
+        return np.where(np.isneginf(found), np.float32(np.nan), found), column[rows, best]
 
     def _gain(self, on_line: Similarity) -> Times:
         """Return the evidence of each query time, nats; 0 without a reference time."""
@@ -144,15 +146,13 @@ class Pair:
         weighed: Times = np.where(np.isnan(gain), np.float32(0.0), gain).astype(np.float64) * self._weight
         return weighed
 
-    def _stretch(self, on_line: Similarity) -> Indices:
-        """Return the agreeing times of the interval with most evidence among the times still free."""
-        return supporting_times(np.where(self.free, self._gain(on_line), -1e6))
-
-    def _run(self, line: Line, rows: Indices, on_line: Similarity) -> Run:
+    def _run(self, line: Line, on_line: Similarity) -> Run:
+        """Return the interval with most evidence among the times still free, by its agreeing times."""
+        gain = self._gain(on_line)
+        rows = supporting_times(np.where(self.free, gain, -1e6))
         if not len(rows):
             return Run(line, rows, 0.0)
         stretch = slice(int(rows[0]), int(rows[-1]) + 1)
-        gain = self._gain(on_line)
         # The first time of the run counts in full, whatever precedes it outside of the run.
         found = float(gain[stretch].sum() + gain[rows[0]] * (1.0 / self._weight[rows[0]] - 1.0))
         enough = min(1.0, self._independent(rows) / self._wanted)

@@ -4,6 +4,7 @@ Douze et al. 2010, "An image-based approach to video copy detection with spatio-
 pair votes for the lines reference time = speed x query time + offset through it.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -86,6 +87,7 @@ def _voters(best: Similarity, floor: float) -> tuple[Indices, Indices]:
     return np.divmod(flat, best.shape[1])
 
 
+@cache
 def _speeds(max_speed: float) -> Times:
     n_steps = int(np.ceil(np.log(max_speed) / np.log(_SPEED_STEP)))
     return np.geomspace(1 / max_speed, max_speed, 2 * n_steps + 1)

@@ -264,6 +264,15 @@ def test_scores_stay_between_zero_and_one() -> None:
         assert all(one.query[0] <= one.query[1] and one.reference[0] <= one.reference[1] for one in found)
 
 
+def test_a_line_is_fitted_to_reference_times_near_it_where_they_are_unevenly_spaced() -> None:
+    reference_s = np.concatenate([np.arange(0.0, 6.0, 0.5), np.arange(6.0, 13.0)])
+    query_s = np.arange(12.0)
+    similarity = np.where(reference_s == query_s[:, None], 0.8, 0.1).astype(np.float32)
+    (found,) = alignments(similarity, query_s, reference_s, VISUAL)
+    assert found.speed == pytest.approx(1.0)
+    assert found.reference == pytest.approx(found.query)
+
+
 def test_no_line_is_sought_where_none_can_have_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     sought: list[int] = []
     lines = voting.likely_lines
