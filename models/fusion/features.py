@@ -106,7 +106,7 @@ def _in_room(picture: Evidence, sound: Evidence) -> Agreement | None:
     """
     if (picture.reference_id, picture.medium) != (sound.reference_id, sound.medium):
         return None
-    shows_a_moment = any(_length(passage.reference) > 0.0 for passage in passages(picture))
+    shows_a_moment = _length(picture.reference) > 0.0  # motion may show one in a further passage
     if shows_a_moment or _length(picture.query) <= 0.0 or picture.score < _ROOM:
         return None
     beyond = _HALF_NATS * sound.score / max(1.0 - sound.score, 1e-9) - _SOUND_OF_ROOM_NATS

@@ -9,8 +9,11 @@ from models.alignment_parameters import VISUAL
 from models.motion.compare import MotionMatch, compare
 from models.motion.rows import joined, unpack_track
 from models.motion.track import NAME, VERSION, Track
-from schemas.messages import Descriptors, Match
+from schemas.messages import Descriptors, Interval, Match, Passage
 from streams.match.piece import Piece, References, loaded, replaced
+
+_MOMENT_NATS = 1.5
+"""Evidence of motion from which its line shows the moment; that of no other recording measured exceeds 1."""
 
 
 class ReferenceMotion:
@@ -37,10 +40,11 @@ def _is_wanted(piece: Piece) -> bool:
 
 
 def corrected(match: Match, query: Descriptors, reference_motion: Track | None) -> Match:
-    """Return the match of a second look with its score raised or lowered by motion.
+    """Return the match of a second look with its score raised or lowered by motion, and with the moment it shows.
 
     A score is evidence in nats on the scale of the alignment, where that of pictures and of motion adds up. A score of
-    1, of an exact copy, stays.
+    1, of an exact copy, stays. Where pictures show a room at no known moment, motion that is evidence for a copy adds
+    the passage of its line, so that fusion can see whether a sound lies on it too.
 
     Parameters
     ----------
@@ -51,9 +55,12 @@ def corrected(match: Match, query: Descriptors, reference_motion: Track | None) 
     """
     if query.motion is None or reference_motion is None or match.score >= 1.0:
         return match
-    nats = compared(match, unpack_track(query.motion), query.segment.start_s, reference_motion).nats
-    evidence = max(0.0, VISUAL.half * match.score / (1.0 - match.score) + nats)
-    return msgspec.structs.replace(match, score=evidence / (evidence + VISUAL.half))
+    found = compared(match, unpack_track(query.motion), query.segment.start_s, reference_motion)
+    evidence = max(0.0, VISUAL.half * match.score / (1.0 - match.score) + found.nats)
+    raised = msgspec.structs.replace(match, score=evidence / (evidence + VISUAL.half))
+    if found.nats < _MOMENT_NATS or _has_moment(match):
+        return raised
+    return msgspec.structs.replace(raised, passages=[*raised.passages, _passage(raised, found, query.segment.start_s)])
 
 
 def compared(match: Match, motion: Track, start_s: float, reference_motion: Track) -> MotionMatch:
@@ -67,3 +74,21 @@ def compared(match: Match, motion: Track, start_s: float, reference_motion: Trac
     intervals = [match.query, *(passage.query for passage in match.passages)]
     start, end = min(one.start_s for one in intervals), max(one.end_s for one in intervals)
     return compare(motion, reference_motion, shown_s=(start - start_s, end - start_s))
+
+
+def _has_moment(match: Match) -> bool:
+    """Return whether the pictures show a moment of the reference; by a camera that stands still they show its room."""
+    shown = [match.reference, *(passage.reference for passage in match.passages)]
+    return any(one.end_s > one.start_s for one in shown)
+
+
+def _passage(match: Match, found: MotionMatch, start_s: float) -> Passage:
+    """Return the passage of the medium that moves along the reference, with its moment there."""
+    direction = -found.speed if found.reversed else found.speed
+    first_s, last_s = sorted(max(0.0, found.offset_s + direction * at_s) for at_s in found.query)
+    return Passage(
+        query=Interval(start_s=start_s + found.query[0], end_s=start_s + found.query[1]),
+        reference=Interval(start_s=first_s, end_s=last_s),
+        speed=found.speed,
+        score=match.score,
+    )

@@ -1,5 +1,7 @@
 """Correction of a second look's matches by motion."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -33,8 +35,8 @@ def look(motion: Track | None, start_s: float = 0.0) -> Descriptors:
     )
 
 
-def found(start_s: float, end_s: float, score: float = ROOM) -> Match:
-    return match(score, query=Interval(start_s=start_s, end_s=end_s))
+def found(start_s: float, end_s: float, score: float = ROOM, **changes: Any) -> Match:
+    return match(score, query=Interval(start_s=start_s, end_s=end_s), **changes)
 
 
 def test_motion_tells_a_copy_from_another_recording_of_its_room() -> None:
@@ -55,3 +57,22 @@ def test_of_a_short_passage_only_its_own_motion_counts_against_a_copy(start_s: f
     whole = corrected(found(start_s, start_s + 20), looked, recorded(1)).score
     short = corrected(found(start_s + 8, start_s + 10), looked, recorded(1)).score
     assert whole < 0.73 < short < ROOM
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_motion_of_a_copy_shows_the_moment_at_which_its_room_was_recorded(*, backwards: bool) -> None:
+    pictures = filmed(walk(20, 1))
+    shown, whole = tracked(pictures[::-1] if backwards else pictures)[40:160], tracked(pictures)
+    room = found(104, 116, reference=Interval(start_s=9.0, end_s=9.0))
+    corrected_room = corrected(room, look(shown, 104.0), whole)
+    *before, moved = corrected_room.passages
+    assert before == list(room.passages)
+    assert moved.query.start_s == pytest.approx(104, abs=0.5)
+    assert (moved.reference.start_s, moved.reference.end_s) == pytest.approx((4, 16), abs=0.5)
+    assert moved.score == corrected_room.score
+
+
+def test_motion_shows_no_moment_of_another_recording_nor_beside_a_known_one() -> None:
+    room = found(0, 20, reference=Interval(start_s=9.0, end_s=9.0))
+    assert corrected(room, look(recorded(2)), recorded(1)).passages == room.passages
+    assert corrected(found(0, 20), look(recorded(1)), recorded(1)).passages == found(0, 20).passages

@@ -292,6 +292,21 @@ def test_a_room_and_a_sound_beyond_what_its_recordings_share_act(causes: FusionM
         assert fused(causes, msgspec.structs.replace(room, **other), speech) < ACT
 
 
+def test_a_room_whose_motion_lies_on_the_line_of_a_sound_acts_with_it(causes: FusionModel) -> None:
+    def shown(at_s: float) -> Evidence:
+        passages = [Passage(query=PLACE, reference=each, score=0.74) for each in (ROOM, moved(at_s))]
+        return piece("visual", 0.74, reference=ROOM, passages=passages)
+
+    def moved(by_s: float) -> Interval:
+        return Interval(start_s=PLACE.start_s + by_s, end_s=PLACE.end_s + by_s)
+
+    speech, long_speech = (piece("audio", score, reference=moved(3.0)) for score in (0.74, 0.9))
+    assert fused(causes, shown(3.0), speech) >= ACT
+    assert REVIEW <= fused(causes, shown(8.0), speech) < ACT
+    assert REVIEW <= fused(causes, piece("visual", 0.74, reference=ROOM), speech) < ACT
+    assert fused(causes, shown(8.0), long_speech) >= ACT
+
+
 def test_a_still_of_a_room_agrees_with_no_sound(causes: FusionModel) -> None:
     at = Interval(start_s=0.0, end_s=0.0)
     still, steps = piece("visual", 0.75, query=at, reference=at), piece("audio", 0.63)
