@@ -1,6 +1,6 @@
 """Cutting of videos into the clips of a set: references from one part of each video, other clips from the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,14 +99,18 @@ def sounds(folder: Path | None, seconds: float) -> list[Stretch]:
     return found
 
 
-def plan_cuts(chosen: Sequence[Stretch], folder: Path, name: str, music: Sequence[Stretch], height: int) -> list[Cut]:
-    """Return the clips to be made of these stretches: `height` pixels high, every sixth 720."""
+def plan_cuts(chosen: Sequence[Stretch], folder: Path, name: str, music: Iterator[Stretch], height: int) -> list[Cut]:
+    """Return the clips to be made of these stretches: `height` pixels high, every sixth 720.
+
+    Silent ones take the next piece of music; once there is none left they stay silent, because two clips with one piece
+    would be a copy of each other by sound.
+    """
     return [
         Cut(
             stretch,
             folder / f"{name}-{number:03}.mp4",
             720 if number % _LARGE_EVERY == _LARGE_EVERY - 1 else height,
-            music[number % len(music)] if music else None,
+            None if _duration_s(stretch.path, "audio") else next(music, None),
         )
         for number, stretch in enumerate(chosen)
     ]
@@ -116,7 +120,7 @@ def make_cut(cut: Cut) -> Path:
     """Write one clip, with music if the video is silent, and return its path."""
     stretch = cut.stretch
     clip = read_clip(stretch.path, stretch.start_s, stretch.end_s, cut.height)
-    if not clip.pcm.size and cut.music is not None:
+    if cut.music is not None:
         length_s = stretch.end_s - stretch.start_s
         clip = replace(clip, pcm=read_clip(cut.music.path, cut.music.start_s, cut.music.start_s + length_s).pcm)
     write_clip(clip, cut.target, _CUT)

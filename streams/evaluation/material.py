@@ -59,7 +59,7 @@ def _cut(pool: ProcessPoolExecutor, sources: Sources, out: Path, plan: SetPlan, 
         return Material([], [], [], {})
     lengths = Lengths(plan.seconds, plan.spread, plan.long_share)
     wanted, held = stretches(sources.videos, lengths, plan.hold_out, rng)
-    music = sounds(sources.music, plan.seconds)[:-OVERLAYS] if plan.music_under else []
+    music = iter(sounds(sources.music, plan.seconds)[:-OVERLAYS] if plan.music_under else [])
     n_rest = plan.background + max(4, plan.unrelated - _n_other_rooms(sources, plan))
     chosen, rest = _some(wanted, plan.references, rng), _some(held, n_rest, rng)
     if len(chosen) < plan.references:

@@ -7,7 +7,7 @@ import pytest
 from streams.errors import UsageError
 from streams.evaluation import material
 from streams.evaluation.copies import planned_copies
-from streams.evaluation.cuts import Stretch
+from streams.evaluation.cuts import Stretch, plan_cuts
 from streams.evaluation.edits import EDITS
 from streams.evaluation.make_set import make_set
 from streams.evaluation.manifest import read_manifest
@@ -57,6 +57,15 @@ def test_no_two_recordings_share_a_sentence(tmp_path: Path, monkeypatch: pytest.
     assert len(said) == len(set(said)) == 10
     assert not {each.path for each in spoken[:SPEECH_OVER_COPIES]} & set(said)
     assert said != sorted(said)  # neighbours in a folder share their words
+
+
+def test_no_two_silent_videos_share_a_piece_of_music(tmp_path: Path) -> None:
+    silent = [Stretch(tmp_path / f"{number}.mp4", 0.0, 6.0) for number in range(3)]  # no file: no sound
+    music = iter([Stretch(Path(f"{number}.ogg"), 0.0, 12.0) for number in range(5)])
+    references = plan_cuts(silent, tmp_path, "reference", music, 360)
+    others = plan_cuts(silent, tmp_path, "other", music, 360)
+    pieces = [cut.music and cut.music.path.stem for cut in references + others]
+    assert pieces == ["0", "1", "2", "3", "4", None]
 
 
 def test_a_set_without_footage_and_rooms_is_refused(tmp_path: Path) -> None:
