@@ -74,6 +74,7 @@ def compare(request: CompareRequest, thresholds: Thresholds, at: datetime) -> Co
         precision=(old["act"].precision, new["act"].precision),
         recall=(old["act"].recall, new["act"].recall),
         cpu_ratio=cpu.ratio,
+        cpu_posts=min(len(before.posts), len(after.posts)),
         dead_letters=(against.dead_letters if against is not None else None, run.dead_letters),
     )
     outcomes = rows(measured, thresholds)

@@ -14,7 +14,8 @@ DEFAULT = Path(__file__).with_name("thresholds.toml")
 _NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
-Outcome = Literal["go", "no-go", "not measured"]
+Outcome = Literal["go", "no-go", "not measured", "not judged"]
+"""Not judged: measured on too little to decide, so it is no reason for a no-go."""
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,6 +27,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     recall_drop: _Share
     new_acts_without_label: _NotNegative
     cpu_ratio: Annotated[float, msgspec.Meta(gt=0)]
+    cpu_least_posts: _NotNegative
     more_dead_letters: _NotNegative
 
 
@@ -49,6 +51,8 @@ class Measurements(msgspec.Struct, frozen=True, kw_only=True):
     """Recall of acting, before and after."""
     new_acts_without_label: int
     cpu_ratio: float | None
+    cpu_posts: int
+    """Posts of the side with fewer of them, on which the CPU seconds were measured."""
     dead_letters: tuple[int | None, int]
     """Before and after."""
 
@@ -77,13 +81,13 @@ def rows(measured: Measurements, allowed: Thresholds) -> list[Row]:
         _drop("precision of acting", measured.precision, allowed.precision_drop),
         _drop("recall of acting", measured.recall, allowed.recall_drop),
         _count("new acts without a label", measured.new_acts_without_label, allowed.new_acts_without_label),
-        _cpu(measured.cpu_ratio, allowed.cpu_ratio),
+        _cpu(measured, allowed),
         _dead_letters(measured.dead_letters, allowed.more_dead_letters),
     ]
 
 
 def is_go(found: list[Row], *, strict: bool) -> bool:
-    """Return whether no row is no-go, nor, if strict, not measured."""
+    """Return whether no row is no-go, nor, if strict, not measured; one that is not judged decides nothing."""
     failing: set[Outcome] = {"no-go", "not measured"} if strict else {"no-go"}
     return not any(row.outcome in failing for row in found)
 
@@ -109,12 +113,14 @@ def _drop(name: str, measured: tuple[Ratio, Ratio], allowed: float) -> Row:
     return Row(name, shown, least, _outcome(good=after.value >= before.value - allowed))
 
 
-def _cpu(measured: float | None, allowed: float) -> Row:
-    name, most = "CPU seconds, after to before", f"at most {allowed:g}"
-    if measured is None:
+def _cpu(measured: Measurements, allowed: Thresholds) -> Row:
+    name, most, ratio = "CPU seconds, after to before", f"at most {allowed.cpu_ratio:g}", measured.cpu_ratio
+    if ratio is None:
         how = "replay the same window without --with and compare --against it"
         return Row(name, how, most, "not measured")
-    return Row(name, f"{measured:.3f}", most, _outcome(good=measured <= allowed))
+    if measured.cpu_posts < allowed.cpu_least_posts:  # what each process does once would decide, and its noise
+        return Row(name, f"{ratio:.3f}, too little work ({measured.cpu_posts} posts)", most, "not judged")
+    return Row(name, f"{ratio:.3f}", most, _outcome(good=ratio <= allowed.cpu_ratio))
 
 
 def _dead_letters(measured: tuple[int | None, int], allowed: int) -> Row:

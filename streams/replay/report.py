@@ -117,5 +117,10 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    style = {"go": ' class="go"', "no-go": ' class="no-go"', "not measured": ' class="not"'}.get(text, "")
-    return f"<td{style}>{escape(text)}</td>"
+    styles = {
+        "go": ' class="go"',
+        "no-go": ' class="no-go"',
+        "not measured": ' class="not"',
+        "not judged": ' class="not"',
+    }
+    return f"<td{styles.get(text, '')}>{escape(text)}</td>"

@@ -7,7 +7,7 @@ from schemas.messages import Label, Verdict
 from streams.errors import UsageError
 from streams.replay.comparison import CompareRequest, Comparison, compare
 from streams.replay.cost import cost, latency
-from streams.replay.decision import DEFAULT, Thresholds, read_thresholds
+from streams.replay.decision import DEFAULT, Row, Thresholds, read_thresholds
 from tests.unit.made_messages import NOW
 from tests.unit.replay.made_runs import LIKELY, SURE, clear, decided, evidence, label, of, run
 
@@ -78,11 +78,35 @@ def test_with_labels_a_row_that_is_not_measured_is_no_go() -> None:
     assert not found.go
 
 
+POSTS = [decided(f"p{n}", evidence("visual", SURE)) for n in range(ALLOWED.cpu_least_posts)]
+
+
+def costing(seconds: float, before: list[Verdict], after: list[Verdict]) -> Comparison:
+    """Return a comparison of two runs with labels, the second of which takes this many times the seconds."""
+    old = run("base", records={"match": 10}, seconds={"match": 1.0})
+    new = run(records={"match": 10}, seconds={"match": seconds})
+    labels = [label(verdict.post.post_id, "copy") for verdict in [*before, *after]]
+    return compare(CompareRequest(new, old, of("base", *before), of("try-1", *after), labels), ALLOWED, NOW)
+
+
+@pytest.mark.parametrize(("before", "after"), [(POSTS, POSTS[1:]), (POSTS[1:], POSTS)])
+def test_the_cost_of_too_little_work_is_shown_and_not_judged(before: list[Verdict], after: list[Verdict]) -> None:
+    found = costing(1.29, before, after)
+    (row,) = (row for row in found.rows if "CPU" in row.name)
+    assert row == Row(row.name, "1.290, too little work (99 posts)", "at most 1.2", "not judged")
+    assert outcome(costing(1.29, POSTS, POSTS), "CPU") == "no-go"
+
+
+def test_a_cost_that_is_not_judged_is_no_no_go() -> None:
+    assert costing(1.29, POSTS[1:], POSTS[1:]).go
+    assert not costing(1.29, POSTS, POSTS).go
+
+
 @pytest.mark.parametrize(("seconds", "expected"), [(1.2, "go"), (1.21, "no-go"), (0.5, "go")])
 def test_the_cost_is_compared_over_the_stages_that_both_ran(seconds: float, expected: str) -> None:
     old = run("base", records={"match": 100, "fusion": 100}, seconds={"match": 1.0, "fusion": 0.0})
     new = run(records={"visual": 5, "match": 50, "fusion": 50}, seconds={"visual": 9.0, "match": seconds / 2})
-    found = compare(CompareRequest(new, old, of("base", COPY), of("try-1", COPY), None), ALLOWED, NOW)
+    found = compare(CompareRequest(new, old, of("base", *POSTS), of("try-1", *POSTS), None), ALLOWED, NOW)
     assert outcome(found, "CPU") == expected
     assert found.cost.ratio == pytest.approx(seconds)
     assert (found.cost.stages[0].stage, found.cost.stages[0].before_s) == ("visual", None)
