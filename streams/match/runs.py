@@ -1,5 +1,6 @@
 """Runs of rows: what a reference shows from one time to another, as one row; a still scene has few of them."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,10 @@ import numpy.typing as npt
 from streams.match.normalisation import Rows
 
 type Times = npt.NDArray[np.float64]
+type Indices = npt.NDArray[np.intp]
+
+_AHEAD = 64
+"""Rows compared with the first of a run in one step."""
 
 
 class Runs(NamedTuple):
@@ -31,30 +36,42 @@ def runs(rows: Rows, times_s: Times, alike: float) -> Runs:
     alike
         Cosine with the first row of a run from which a row of the next frame continues it.
     """
-    first: list[int] = []
-    end_s: list[float] = []
-    current: list[int] = []
-    run_of = np.zeros(len(rows), np.intp)
-    for frame in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(times_s)) + 1 if len(rows) else []):
-        continued: list[int] = []
-        nearest = (rows[frame] @ rows[[first[run] for run in current]].T) if current else np.zeros((len(frame), 0))
-        for row, similarity in zip(frame.tolist(), nearest, strict=True):
-            at = int(similarity.argmax()) if len(similarity) else -1
-            if at >= 0 and similarity[at] >= alike:
-                run = current[at]
-                end_s[run] = float(times_s[row])
-            else:
-                run = len(first)
-                first.append(row)
-                end_s.append(float(times_s[row]))
-            run_of[row] = run
-            continued.append(run)
-        current = list(dict.fromkeys(continued))
-    return Runs(_means(rows, run_of, len(first)), times_s[first], np.array(end_s, np.float64))
+    bounds = np.flatnonzero(np.diff(times_s, prepend=-np.inf, append=np.inf))
+    first_of = _of_views(rows, bounds.tolist(), alike) if len(bounds) <= len(rows) else _of_single_rows(rows, alike)
+    first = np.flatnonzero(first_of == np.arange(len(rows)))
+    order = np.argsort(first_of, kind="stable")
+    begin, end = (np.searchsorted(first_of[order], first, side) for side in ("left", "right"))
+    return Runs(_means(rows[order], begin), times_s[first], times_s[order[end - 1]])
 
 
-def _means(rows: Rows, run_of: npt.NDArray[np.intp], n_runs: int) -> Rows:
-    order = np.argsort(run_of, kind="stable")
-    total = np.add.reduceat(rows[order], np.searchsorted(run_of[order], np.arange(n_runs)), axis=0) if n_runs else rows
+def _of_single_rows(rows: Rows, alike: float) -> Indices:
+    """Return the first row of each row's run, where no frame has several rows."""
+    first_of = np.arange(len(rows))
+    first, at = 0, 1
+    while at < len(rows):
+        continues = rows[at : at + _AHEAD] @ rows[first] >= alike
+        n_rows = len(continues) if continues.all() else int(continues.argmin())
+        first_of[at : at + n_rows] = first
+        at += n_rows
+        if n_rows < len(continues):
+            first, at = at, at + 1
+    return first_of
+
+
+def _of_views(rows: Rows, bounds: list[int], alike: float) -> Indices:
+    """Return the first row of each row's run; frame i has the rows from bounds[i] to bounds[i + 1]."""
+    first_of = np.arange(len(rows))
+    shown = first_of[: bounds[1]]
+    for begin, end in pairwise(bounds[1:]):
+        similarity = rows[begin:end] @ rows[shown].T
+        continued = shown[similarity.argmax(axis=1)]
+        np.copyto(first_of[begin:end], continued, where=similarity.max(axis=1) >= alike)
+        shown = np.array(list(dict.fromkeys(first_of[begin:end].tolist())))
+    return first_of
+
+
+def _means(ordered: Rows, begin: Indices) -> Rows:
+    """Return the mean of the rows of each run, of length 1; the rows of run i begin at begin[i]."""
+    total = np.add.reduceat(ordered, begin, axis=0) if len(begin) else ordered
     of_length_one: Rows = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), np.float32(1e-9))
     return of_length_one
