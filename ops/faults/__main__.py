@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from confluent_kafka import KafkaException
 from rich.console import Console
 
 from ops.faults.catalogue import FAULTS, OTHERS
@@ -51,7 +52,7 @@ def main(
         for outcome in run(plan, seed, folder=folder, minutes=minutes, every=every):
             if json_file is not None:
                 write_json(outcome, None, json_file, seed)
-    except (UnavailableError, UsageError, RuntimeError, TimeoutError) as error:
+    except (UnavailableError, UsageError, KafkaException, RuntimeError, TimeoutError) as error:
         typer.echo(str(error), err=True)
         sys.exit(2)
     console = Console()

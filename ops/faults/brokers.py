@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterable
 
-from confluent_kafka import ElectionType
+from confluent_kafka import ElectionType, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from ops.broker.cluster import N_NODES, Cluster
@@ -12,6 +12,7 @@ from ops.faults.outcome import LONG_OUTAGE
 from ops.faults.plan import Planned, SkippedError, between
 from ops.faults.system import System
 from streams.kafka.clients import client_config
+from streams.settings import Settings
 from streams.topology import STAGES
 
 _ANSWER_S = 30.0
@@ -35,9 +36,24 @@ def leader_change(system: System, fault: Planned) -> Iterable[str]:
     node = _cluster(system).nodes[int(fault.share * N_NODES)]
     node.stop()
     node.start()
-    admin = AdminClient(client_config(system.settings))  # it must exist until the answer has come
-    admin.elect_leaders(ElectionType.PREFERRED).result(_ANSWER_S)
+    elect_leaders(system.settings)
     return STAGES
+
+
+def elect_leaders(settings: Settings, answer_s: float = _ANSWER_S) -> None:
+    """Give every partition to its preferred leader.
+
+    Raises
+    ------
+    SkippedError
+        The brokers do not; they will by themselves within minutes, so a run can go on.
+    """
+    # The call's own request_timeout is refused. The client must exist until the answer has come.
+    admin = AdminClient(client_config(settings, socket_timeout_ms=int(answer_s * 1000)))
+    try:
+        admin.elect_leaders(ElectionType.PREFERRED).result()
+    except KafkaException as error:
+        raise SkippedError(f"no election of leaders: {error.args[0].str()}") from error
 
 
 def brokers_restart(system: System, _: Planned) -> Iterable[str]:

@@ -1,11 +1,13 @@
-"""Faults of the topics: poison, oversize records, duplicates, a topic recreated, partitions added."""
+"""Faults of the topics: poison, oversize records, duplicates, a topic recreated, partitions added.
+
+Records that the brokers do not accept end the run, with a `UsageError`: its comparison counts those that were written.
+"""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from random import Random
 
-from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from ops.broker.raw import Broker
@@ -17,6 +19,7 @@ from schemas.messages import Takedown
 from schemas.topics import TOPICS
 from streams.kafka import topic_admin
 from streams.kafka.clients import client_config
+from streams.kafka.producer import writing
 from streams.kafka.topic_settings import settings_of
 from streams.topology import STAGES, sources
 
@@ -35,31 +38,33 @@ _CODEC = Codec()
 def poison(system: System, fault: Planned) -> Iterable[str]:
     """Write undecodable records into every topic that is not a stage's own state."""
     random = Random(fault.share)  # noqa: S311 - can be repeated
-    with _producer(system) as write:
+    with writing(system.settings) as writer:
         for number in range(_STORM):
             for topic in TOPICS.values():
                 if not topic.internal:
-                    write(topic.name, f"poison {number}".encode(), random.randbytes(random.randrange(1, 200)), _ANY)
+                    writer.write_bytes(
+                        topic.name, f"poison {number}".encode(), random.randbytes(random.randrange(1, 200))
+                    )
     return STAGES
 
 
 def oversize(system: System, fault: Planned) -> Iterable[str]:
     """Write one record as large as the topic takes into each topic that a stage reads."""
     random = Random(fault.share)  # noqa: S311 - can be repeated
-    with _producer(system) as write:
+    with writing(system.settings) as writer:
         for topic in {topic for stage in STAGES for topic in sources(stage)}:
             value = random.randbytes(TOPICS[topic].max_bytes - _ENVELOPE_BYTES)
-            write(topic, b"poison", value, _ANY)
+            writer.write_bytes(topic, b"poison", value)
     return STAGES
 
 
 def duplicates(system: System, _: Planned) -> Iterable[str]:
     """Write the last records of every topic again, with their keys, values and partitions."""
     broker = Broker(system.settings.bootstrap_servers, system.settings.topic_prefix)
-    with _producer(system) as write:
+    with writing(system.settings) as writer:
         for topic in [topic.name for topic in TOPICS.values() if not (topic.internal or topic.compacted)]:
             for record in [record for shard in broker.read(topic).values() for record in shard[-_AGAIN:]]:
-                write(topic, record.key, record.value, record.partition)
+                writer.write_bytes(topic, record.key, record.value, partition=record.partition)
                 if topic == "takedowns" and record.value is not None:
                     _count(system, record.value)
     return STAGES
@@ -88,23 +93,6 @@ def partitions_added(system: System, fault: Planned) -> Iterable[str]:
     found = AdminClient(client_config(system.settings)).list_topics(name, timeout=_ANSWER_S)
     topic_admin.create(system.settings, partitions={topic: len(found.topics[name].partitions) + 2})
     return STAGES
-
-
-_ANY = -1
-"""Partition by the key."""
-type _Write = Callable[[str, bytes | None, bytes | None, int], None]
-
-
-@contextmanager
-def _producer(system: System) -> Iterator[_Write]:
-    producer = Producer(client_config(system.settings, message_max_bytes=max(t.max_bytes for t in TOPICS.values())))
-
-    def write(topic: str, key: bytes | None, value: bytes | None, partition: int) -> None:
-        producer.produce(system.settings.topic_prefix + topic, key=key, value=value, partition=partition)
-        producer.poll(0)
-
-    yield write
-    producer.flush(_ANSWER_S)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class Planned(NamedTuple):
 
 
 class SkippedError(RuntimeError):
-    """This machine cannot do a fault; the message says why."""
+    """A fault cannot be done here, or not to its end; the message says why."""
 
 
 def between(least: float, most: float, share: float) -> float:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,16 +10,20 @@ import msgspec
 import pytest
 
 from ops.faults import offsets
+from ops.faults.brokers import elect_leaders
 from ops.faults.feed import Kind
+from ops.faults.inputs import oversize, poison
+from ops.faults.media import Media
 from ops.faults.offsets import OffsetReader, Position
 from ops.faults.outcome import LONG_OUTAGE, Outcome, passed
-from ops.faults.plan import KILLS, Planned, make_plan
+from ops.faults.plan import KILLS, Planned, SkippedError, make_plan
 from ops.faults.recovery import Recovery
 from ops.faults.report import figures, write_json
 from ops.faults.run import outcomes
-from ops.faults.system import CASE_ID, Death
+from ops.faults.system import CASE_ID, Death, System
 from ops.faults.verify import Findings, compare
 from schemas.messages import DeadLetter, Decision, Message, PostRef, Takedown, Verdict
+from streams.errors import UsageError
 from streams.settings import load_settings
 from streams.takedown.life import chained
 
@@ -116,6 +120,21 @@ def test_without_an_answer_of_the_broker_a_stage_has_neither_position_nor_state(
     monkeypatch.setattr(offsets, "_ANSWER_S", 0.2)
     reader = OffsetReader(load_settings(bootstrap_servers="127.0.0.1:1"))  # a port at which nothing serves
     assert (reader.position("text"), reader.state("text")) == (None, "")
+
+
+NO_BROKER = load_settings(bootstrap_servers="127.0.0.1:9", start_grace_s=0)
+
+
+@pytest.mark.parametrize("fault", [poison, oversize])
+def test_records_that_no_broker_accepts_end_the_run(fault: Callable[[System, Planned], object], tmp_path: Path) -> None:
+    system = System(tmp_path, None, NO_BROKER, {}, Media(tmp_path, "", "", ""), "")
+    with pytest.raises(UsageError, match=r"127\.0\.0\.1:9"):
+        fault(system, Planned(fault.__name__, "match", 0.0, 0.5))
+
+
+def test_leaders_that_no_broker_elects_end_no_run() -> None:
+    with pytest.raises(SkippedError, match="no election of leaders"):
+        elect_leaders(NO_BROKER, answer_s=0.1)
 
 
 def outcome(findings: Findings | None = None, deaths: Sequence[Death] = (), seconds: float | None = 1.0) -> Outcome:
