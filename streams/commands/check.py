@@ -9,6 +9,8 @@ import typer
 from streams.commands.console import console
 from streams.commands.hints import hint_workers
 from streams.commands.needs import needs
+from streams.commands.options import Why
+from streams.commands.reason import reason
 from streams.errors import UsageError
 from streams.settings import load_settings
 
@@ -18,7 +20,7 @@ _EVERY_CASE = "every case"
 
 
 @needs("extend")
-def check(
+def check(  # noqa: PLR0917 - the options of the command
     urls: Annotated[
         list[str] | None, typer.Argument(metavar="URL…", help="Links to videos, pictures or pages.")
     ] = None,
@@ -27,6 +29,7 @@ def check(
         Path | None, typer.Option(metavar="FILE", help="More links, one a line, # for comments; - is standard input.")
     ] = None,
     wait: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="Longest wait for one link's answer.")] = 120.0,
+    why: Why = "",
     json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each link.")] = False,
 ) -> None:
     """Check links now: each goes through the live stages, and one line gives its verdict and what follows.
@@ -60,7 +63,8 @@ def check(
     if case is not None:
         require_open_case(settings, person, "read", case)
     cases = visible_cases(settings, person, "read") if case is None else frozenset({case})
-    with acting(settings, person, "extend", case or _EVERY_CASE, "", detail=f"{len(addresses)} addresses checked"):
+    n_checked = f"{len(addresses)} addresses checked"
+    with acting(settings, person, "extend", case or _EVERY_CASE, reason(why), detail=n_checked):
         answers = check_links(settings, Checking(addresses, cases, wait), show)
     if any(answer.result == "waiting" for answer in answers):
         hint_workers(settings)

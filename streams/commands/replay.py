@@ -12,6 +12,7 @@ from streams.audit.acting import acting
 from streams.commands.console import console
 from streams.commands.needs import needs
 from streams.commands.options import Why
+from streams.commands.reason import reason
 from streams.errors import UsageError
 from streams.rights.person import current_person
 from streams.settings import load_settings
@@ -107,12 +108,12 @@ def replay_list() -> None:
 
 @app.command("clean")
 @needs("replay")
-def replay_clean(run: Annotated[str, typer.Argument(help="Id of the replay or shadow.")]) -> None:
+def replay_clean(run: Annotated[str, typer.Argument(help="Id of the replay or shadow.")], why: Why = "") -> None:
     """Delete the topics, consumer group and record of a replay or shadow."""
     from streams.replay.runs import clean  # noqa: PLC0415 - likewise
 
     settings = load_settings()
-    with acting(settings, current_person(settings), "replay", run, "", detail="clean"):
+    with acting(settings, current_person(settings), "replay", run, reason(why), detail="clean"):
         asyncio.run(clean(settings, run))
 
 

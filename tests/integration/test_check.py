@@ -76,7 +76,14 @@ def test_each_of_fifty_links_has_one_answer_and_the_copies_are_taken_down(
     shared: System, case_id: str, site: Site
 ) -> None:
     wanted = links(site)
-    code, found = checked(shared, "--file", "-", stdin="# a victim's list\n" + "\n".join(one.address for one in wanted))
+    code, found = checked(
+        shared,
+        "--file",
+        "-",
+        "--why",
+        "she brought them",
+        stdin="# a victim's list\n" + "\n".join(one.address for one in wanted),
+    )
     assert code == 3
     assert set(found) == {one.address for one in wanted}
     for link in wanted:
@@ -89,7 +96,7 @@ def test_each_of_fifty_links_has_one_answer_and_the_copies_are_taken_down(
         else:
             assert answer.result in {"unread", "nothing"}  # its media are 404
     acts = [kept.message for kept in shared.records("acts") if kept.message.act == "extend"]
-    assert acts[-1].detail == "50 addresses checked"
+    assert (acts[-1].detail, acts[-1].why) == ("50 addresses checked", "she brought them")
 
 
 def test_a_link_that_is_checked_again_is_judged_again_and_has_one_takedown(

@@ -328,8 +328,9 @@ def test_clean_deletes_all_topics_of_a_run_and_no_others(recorded: Replayer) -> 
     recorded.done("gone", *DESCRIPTORS)
     live = recorded.live_topics()
     others = {topic for topic in recorded.broker.topics() if not topic.endswith(".gone")}
-    answer = recorded.jikimi("replay", "clean", "gone")
+    answer = recorded.jikimi("replay", "clean", "gone", "--why", "no longer needed")
     assert answer.code == 0, answer.err
+    recorded.system.wait("acts", lambda kept: {"no longer needed"} <= {one.message.why for one in kept})
     assert recorded.broker.topics() == others
     assert recorded.live_topics() == live
     assert recorded.broker.committed("jikimi-replay-gone", "descriptors") == [-1001] * 8
