@@ -52,7 +52,7 @@ class BlueskySession:
         """
         tokens = self._tokens or await self._renew(None)
         reply = await self._ask(method, name, tokens, headers, content)
-        if _is_expired(reply):
+        if is_expired(reply):
             reply = await self._ask(method, name, await self._renew(tokens), headers, content)
         if reply.status != HTTPStatus.OK:
             raise NotSentError(self._sender.refusal(reply))
@@ -96,5 +96,6 @@ class BlueskySession:
         return tokens
 
 
-def _is_expired(reply: Reply) -> bool:
+def is_expired(reply: Reply) -> bool:
+    """Return whether a server refuses a call because its access token has expired; it does so with status 400."""
     return reply.status in _UNAUTHORIZED and fields(reply).get("error") in _EXPIRED

@@ -39,8 +39,9 @@ class BlueskyServer:
         token = self._token or await self._log_in()
         try:
             found = await get(self._client, f"{self.url}/xrpc/{name}", params, token)
-        except RefusedError:
-            self._token = ""  # it may have expired: the next query logs in again
+        except RefusedError as error:
+            if error.reason == "forbidden":
+                self._token = ""  # it may have expired: the next query logs in again, which servers limit by the day
             raise
         return found if isinstance(found, dict) else {}
 

@@ -27,7 +27,7 @@ _WORDS_S = 60.0
 _IDLE_S = 1.0
 _MAX_KNOWN = 10_000
 """Posts by which repeats are recognised; one beyond them is judged again."""
-_NEVER = datetime.max.replace(tzinfo=UTC)
+_NEVER, _NEVER_BEFORE = datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
 _FIRST_WAIT_S, _MAX_WAIT_S = 60.0, 3_600.0
 """Wait after a refusal that names no time; it doubles with each."""
 
@@ -93,9 +93,10 @@ class SearchFeed:
         while True:
             if (gone := await self._refresh()) is not None:
                 yield gone
-            if (turn := self._next()) is not None:
+            due = self._due_turns()
+            if (turn := self._next(due)) is not None:
                 yield await self._ask(turn)
-            elif self._once:
+            elif self._once and not due:
                 return
             else:
                 await asyncio.sleep(_IDLE_S)
@@ -121,18 +122,22 @@ class SearchFeed:
         self._due = {key: due for key, due in self._due.items() if key[1] in self._words}
         return Batch(parts={f"place/{name}": None for name in gone}) if gone else None
 
-    def _next(self) -> _Turn | None:
+    def _due_turns(self) -> list[_Turn]:
+        """Return the turns that are due on platforms that do not wait, apart from the budget of a minute."""
         now = self._clock()
-        ready = [platform for platform in self._platforms if self._may_ask(platform.name, now)]
+        ready = [platform for platform in self._platforms if self._may_go_on(platform.name, now)]
         turns = [_Turn(platform, word) for platform in ready for word in self._words if platform.takes(word)]
-        due = [turn for turn in turns if self._due_at(turn) <= now]
-        return min(due, key=self._due_at, default=None)
+        return [turn for turn in turns if self._due_at(turn) <= now]
 
-    def _may_ask(self, name: str, now: datetime) -> bool:
-        asked_at, waits_until = self._asked_at.get(name), self._day(name).waits_until
-        is_paced = asked_at is None or now - asked_at >= timedelta(minutes=1 / self._settings.per_minute)
-        may_go_on = waits_until is None or waits_until <= now
-        return (is_paced or self._once) and may_go_on and not self._is_spent(name, now)
+    def _may_go_on(self, name: str, now: datetime) -> bool:
+        waits_until = self._day(name).waits_until
+        return (waits_until is None or waits_until <= now) and not self._is_spent(name, now)
+
+    def _next(self, due: Sequence[_Turn]) -> _Turn | None:
+        """Return the turn that has waited longest on a platform with budget in this minute."""
+        now, apart = self._clock(), timedelta(minutes=1 / self._settings.per_minute)
+        may_ask = [turn for turn in due if now - self._asked_at.get(turn.platform.name, _NEVER_BEFORE) >= apart]
+        return min(may_ask, key=self._due_at, default=None)
 
     def _day(self, name: str) -> _Day:
         return self._days.get(name, _Day())
@@ -143,7 +148,7 @@ class SearchFeed:
         return day.day == now.date().isoformat() and day.asked >= self._settings.per_day
 
     def _due_at(self, turn: _Turn) -> datetime:
-        return self._due.get((turn.platform.name, turn.word), datetime.min.replace(tzinfo=UTC))
+        return self._due.get((turn.platform.name, turn.word), _NEVER_BEFORE)
 
     async def _ask(self, turn: _Turn) -> Batch:
         now, name, key = self._clock(), turn.platform.name, self._place_key(turn)

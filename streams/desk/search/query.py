@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from streams.delivery.channels.bluesky_session import is_expired
 from streams.delivery.channels.retry_after import retry_after_s
 from streams.delivery.web_client import NoReply, Reply, ask
 from streams.desk.search.platform import Refusal, RefusedError
@@ -43,12 +44,14 @@ def read(reply: Reply) -> Any:  # noqa: ANN401 - JSON
     """Return the JSON of a reply; raises as `get`."""
     if reply.status != HTTPStatus.OK:
         detail = f"{reply.address} answers {reply.status}: {masked(reply.body[:200].decode(errors='replace'))}"
-        limited = HTTPStatus.TOO_MANY_REQUESTS
-        reason: Refusal = (
-            "limited" if reply.status == limited else "forbidden" if reply.status in _FORBIDDEN else "unavailable"
-        )
-        raise RefusedError(reason, " ".join(detail.split()), retry_after_s(reply.headers, datetime.now(UTC)))
+        raise RefusedError(_reason(reply), " ".join(detail.split()), retry_after_s(reply.headers, datetime.now(UTC)))
     try:
         return read_json(reply.body, Notes()) if reply.whole else None
     except EntryError as error:
         raise RefusedError("nonsense", f"{reply.address} does not answer in JSON") from error
+
+
+def _reason(reply: Reply) -> Refusal:
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "limited"
+    return "forbidden" if reply.status in _FORBIDDEN or is_expired(reply) else "unavailable"

@@ -56,20 +56,28 @@ class Searched(LocalServer):
         self.statuses: list[dict[str, Any]] = []
         self.page = page
         self.requires_login = False
+        self.has_expired = False
+        """Whether the token has expired; a new login gives another one."""
 
     def answer(self, request: Request) -> Response:
         query = {name: values[0] for name, values in request.query.items()}
         if request.path == LOGIN:
+            self.has_expired = False
             return reply({"accessJwt": TOKEN, "refreshJwt": "r", "did": "did:plc:centre", "handle": "centre.test"})
         if request.path == SEARCH:
-            if self.requires_login and request.headers.get("authorization") != f"Bearer {TOKEN}":
-                return reply({"error": "AuthMissing", "message": "Authentication Required"}, 401)
-            return self._bluesky(query)
+            return self._refusal(request) or self._bluesky(query)
         if request.path.startswith("/api/v1/timelines/tag/"):
             return reply(self._statuses(f"#{request.path.rpartition('/')[2]}", query))
         if request.path == "/api/v2/search":
             return reply({"accounts": [], "hashtags": [], "statuses": self._statuses(query["q"], query)})
         return reply({"error": "Not found"}, 404)
+
+    def _refusal(self, request: Request) -> Response | None:
+        if self.requires_login and request.headers.get("authorization") != f"Bearer {TOKEN}":
+            return reply({"error": "AuthMissing", "message": "Authentication Required"}, 401)
+        if self.has_expired:
+            return reply({"error": "ExpiredToken", "message": "Token has expired"}, 400)
+        return None
 
     def _bluesky(self, query: dict[str, str]) -> Response:
         assert (query["sort"], query["limit"]) == ("latest", "100")

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -10,8 +11,10 @@ import pytest
 
 from schemas.messages import DeadLetter, Post
 from streams.delivery.web_client import checked_client
+from streams.desk.search import feed as search_feed
+from streams.desk.search.bluesky_server import BlueskyServer
 from streams.desk.search.feed import SearchFeed
-from streams.desk.search.platform import Place, RefusedError, SearchPlatform
+from streams.desk.search.platform import Place, RefusedError, Results, SearchPlatform
 from streams.desk.search.run import platforms_of
 from streams.desk.search.settings import SearchSettings
 from streams.desk.search.words import PlatformState
@@ -33,7 +36,8 @@ class Run:
     """A feed over a local server, with a clock that only the test moves, and the cursors as they are written."""
 
     def __init__(self, settings: Settings, client: httpx.AsyncClient, **changes: Any) -> None:
-        self.search = settings.search.model_copy(update=changes)
+        # No pause between two queries of one run: its clock stands still.
+        self.search = settings.search.model_copy(update={"per_minute": 10**9} | changes)
         self.settings = settings.model_copy(update={"search": self.search})
         self.client, self.now = client, NOW
         self.words: Mapping[str, Sequence[str]] = {WORD: ["case-a"]}
@@ -201,6 +205,26 @@ async def test_an_account_is_logged_in_once_and_again_after_a_refusal(server: Se
     assert server.count(LOGIN) == 1
 
 
+@pytest.mark.parametrize(
+    ("failure", "logins"), [(401, 2), (403, 2), ("expired", 2), (500, 1), ("rate_limit", 1), ("reset", 1)]
+)
+async def test_a_token_is_kept_unless_the_server_refuses_it(
+    server: Searched, bluesky: Run, failure: str | int, logins: int
+) -> None:
+    account = {"bluesky_account": "centre.test"}
+    asked = BlueskyServer(bluesky.search.model_copy(update=account), bluesky.client)
+    query = {"q": WORD, "sort": "latest", "limit": "100", "since": NOW.isoformat()}
+    await asked.get("app.bsky.feed.searchPosts", query)
+    if failure == "expired":
+        server.has_expired = True
+    else:
+        server.fail_next(failure)
+    with pytest.raises(RefusedError):
+        await asked.get("app.bsky.feed.searchPosts", query)
+    await asked.get("app.bsky.feed.searchPosts", query)
+    assert server.count(LOGIN) == logins
+
+
 async def test_a_malformed_result_is_a_dead_letter_and_the_others_are_posts(server: Searched, bluesky: Run) -> None:
     server.page = 100
     broken = {**view("k1", WORD, NOW), "uri": "nonsense"}
@@ -238,6 +262,41 @@ async def test_platforms_are_asked_in_turn_within_the_budget_of_a_minute_and_one
             await anext(batches)
             now[0] += timedelta(seconds=5)
     assert [len(one.asked) for one in asked] == [2, 1]
+
+
+class Clocked:
+    """A platform that notes when it was asked, by a clock that moves by a second whenever it is read."""
+
+    name = "clocked"
+
+    def __init__(self) -> None:
+        self.now, self.asked = NOW, list[datetime]()
+
+    def clock(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+    def takes(self, word: str) -> bool:
+        return bool(word)
+
+    async def search(self, word: str, place: Place) -> Results:
+        del word
+        self.asked.append(self.now)
+        return Results([], place)
+
+
+async def test_a_single_run_keeps_to_the_budget_of_a_minute_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_feed, "_IDLE_S", 0.0)
+    platform = Clocked()
+
+    async def words() -> Mapping[str, Sequence[str]]:
+        return {"first": ["a"], "second": ["b"], "third": ["c"]}
+
+    feed = SearchFeed(SearchSettings(per_minute=4), [platform], words, str, lambda _: None, once=True,
+                      clock=platform.clock)  # fmt: skip
+    assert len([batch async for batch in feed.batches(Progress())]) == 3
+    pauses = [(after - before).total_seconds() for before, after in pairwise(platform.asked)]
+    assert min(pauses) >= 15
 
 
 def test_without_a_platform_there_is_nothing_to_search() -> None:
