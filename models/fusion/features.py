@@ -8,6 +8,8 @@ from schemas.messages import Evidence, Interval, Passage
 
 _SAME_PLACE_S = 2.0
 """Largest distance, in the reference, of picture and sound that agree: about a still's and an audio window's width."""
+_SAME_MOTION_S = 0.5
+"""Likewise of motion and sound, whose steps are shorter; so the lines of hardly any other recordings agree."""
 _MAX_SPEED = 2.0
 _HALF_NATS = 8.0
 """Evidence that makes a score of one half."""
@@ -90,10 +92,11 @@ def _agreement(picture: Evidence, sound: Evidence) -> Agreement | None:
 def _at_one_moment(picture: Evidence, sound: Evidence) -> Agreement | None:
     if (picture.reference_id, picture.medium) != (sound.reference_id, sound.medium):
         return None
+    within_s = _SAME_MOTION_S if _shows_room(picture) else _SAME_PLACE_S
     shared_s = [
         min(_length(one.query), _length(other.query))
         for one, other in product(passages(picture), passages(sound))
-        if _on_one_line(one, other)
+        if _on_one_line(one, other, within_s)
     ]
     return Agreement(picture, sound, max(shared_s), min(picture.score, sound.score)) if shared_s else None
 
@@ -106,15 +109,19 @@ def _in_room(picture: Evidence, sound: Evidence) -> Agreement | None:
     """
     if (picture.reference_id, picture.medium) != (sound.reference_id, sound.medium):
         return None
-    shows_a_moment = _length(picture.reference) > 0.0  # motion may show one in a further passage
-    if shows_a_moment or _length(picture.query) <= 0.0 or picture.score < _ROOM:
+    if not _shows_room(picture) or picture.score < _ROOM:
         return None
     beyond = _HALF_NATS * sound.score / max(1.0 - sound.score, 1e-9) - _SOUND_OF_ROOM_NATS
     seconds = min(_length(picture.query), _length(sound.query))
     return Agreement(picture, sound, seconds, beyond / (beyond + _HALF_NATS)) if beyond > 0.0 else None
 
 
-def _on_one_line(one: Passage, other: Passage) -> bool:
+def _shows_room(picture: Evidence) -> bool:
+    """Return whether pictures of some length show a room at no known moment; only a passage of motion then has one."""
+    return _length(picture.query) > 0.0 and _length(picture.reference) <= 0.0
+
+
+def _on_one_line(one: Passage, other: Passage, within_s: float) -> bool:
     """Return whether both map the middle of each passage to about the same moment of the reference.
 
     A passage without a length in the reference shows its room, at no known moment; so does a still with one.
@@ -122,7 +129,7 @@ def _on_one_line(one: Passage, other: Passage) -> bool:
     if any((_length(passage.query) > 0.0) != (_length(passage.reference) > 0.0) for passage in (one, other)):
         return False
     moments = (_middle(one.query), _middle(other.query))
-    return all(abs(_mapped(one, moment) - _mapped(other, moment)) <= _SAME_PLACE_S for moment in moments)
+    return all(abs(_mapped(one, moment) - _mapped(other, moment)) <= within_s for moment in moments)
 
 
 def _mapped(passage: Passage, moment_s: float) -> float:

@@ -7,7 +7,7 @@ excerpt inside another video is found too, because a passage need not be the who
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from models.motion.evidence import evidence
+from models.motion.evidence import by_chance, evidence
 from models.motion.lines import Peak, best_passage, windows
 from models.motion.normalise import Array, backwards, linear, resampled, without_jumps
 from models.motion.track import COLUMNS, STEP_S, Track
@@ -35,6 +35,8 @@ class MotionMatch:
     reversed: bool = False
     z: float = 0.0
     """Correlation of the passage in deviations of chance, less what unlikely readings cost."""
+    above_chance: float = 0.0
+    """z less what the best of all passages of recordings longer than usual has by chance."""
     query: tuple[float, float] = (0.0, 0.0)
     """Start and end of the passage, seconds of the query."""
     view: str = ""
@@ -83,7 +85,8 @@ def compare(
         if best.z > _CERTAIN and best.query[1] - best.query[0] > _MOST_OF_IT * len(asked) * STEP_S:
             break
     first, last = (0, len(query)) if shown_s is None else (round(max(0.0, at_s) / STEP_S) for at_s in shown_s)
-    return replace(best, nats=evidence(best.z, query, reference, query[first:last]))
+    above = best.z - by_chance(len(query), len(reference))
+    return replace(best, above_chance=above, nats=evidence(best.z, query, reference, query[first:last]))
 
 
 def _pieces(reference: Array, n_query: int) -> Iterator[tuple[int, Array]]:

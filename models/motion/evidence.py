@@ -37,12 +37,18 @@ def evidence(z: float, query: Track, reference: Track, shown: Track) -> float:
     if min(moving_s(query), moving_s(reference)) < _LEAST_MOVING_S:
         return 0.0
     correlations, nats = zip(*_NATS, strict=True)
-    found = float(np.interp(z - _by_chance(len(query), len(reference)), correlations, nats))
+    found = float(np.interp(z - by_chance(len(query), len(reference)), correlations, nats))
     return found if found > 0.0 else found * min(1.0, moving_s(shown) / _FULL_MOVING_S)
 
 
-def _by_chance(n_query: int, n_reference: int) -> float:
-    """Return by how much more the best of all passages correlates by chance than in recordings of the usual length."""
+def by_chance(n_query: int, n_reference: int) -> float:
+    """Return by how much more the best of all passages correlates by chance than in recordings of the usual length.
+
+    Parameters
+    ----------
+    n_query, n_reference
+        Lengths of the tracks in steps, at least 1.
+    """
     longer = math.log(min(n_query, n_reference) * STEP_S / _USUAL_S)
     return (_SHORTER if longer < 0.0 else _LONGER) * longer
 

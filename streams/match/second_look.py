@@ -12,8 +12,9 @@ from models.motion.track import NAME, VERSION, Track
 from schemas.messages import Descriptors, Interval, Match, Passage
 from streams.match.piece import Piece, References, loaded, replaced
 
-_MOMENT_NATS = 1.5
-"""Evidence of motion from which its line shows the moment; that of no other recording measured exceeds 1."""
+_MOMENT_Z = 6.0
+"""Correlation above chance from which the line of motion is a passage. A few other recordings reach it too, but on any
+line, and a copy on that of its sound (models/motion/card.md)."""
 
 
 class ReferenceMotion:
@@ -43,8 +44,8 @@ def corrected(match: Match, query: Descriptors, reference_motion: Track | None) 
     """Return the match of a second look with its score raised or lowered by motion, and with the moment it shows.
 
     A score is evidence in nats on the scale of the alignment, where that of pictures and of motion adds up. A score of
-    1, of an exact copy, stays. Where pictures show a room at no known moment, motion that is evidence for a copy adds
-    the passage of its line, so that fusion can see whether a sound lies on it too.
+    1, of an exact copy, stays. Where pictures show a room at no known moment, motion that correlates adds the passage
+    of its line, so that fusion can see whether a sound lies on it too.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def corrected(match: Match, query: Descriptors, reference_motion: Track | None) 
     found = compared(match, unpack_track(query.motion), query.segment.start_s, reference_motion)
     evidence = max(0.0, VISUAL.half * match.score / (1.0 - match.score) + found.nats)
     raised = msgspec.structs.replace(match, score=evidence / (evidence + VISUAL.half))
-    if found.nats < _MOMENT_NATS or _has_moment(match):
+    if found.above_chance < _MOMENT_Z or _has_moment(match):
         return raised
     return msgspec.structs.replace(raised, passages=[*raised.passages, _passage(raised, found, query.segment.start_s)])
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from models.motion.rows import pack_track
-from models.motion.track import Track
+from models.motion.track import COLUMNS, Track
 from schemas.matrix import pack
 from schemas.messages import Descriptors, Interval, Match
-from streams.match.second_look import corrected
+from streams.match.second_look import compared, corrected
 from tests.unit.made_messages import match, segment
 from tests.unit.models.test_motion import filmed, tracked, walk
 
@@ -72,7 +72,17 @@ def test_motion_of_a_copy_shows_the_moment_at_which_its_room_was_recorded(*, bac
     assert moved.score == corrected_room.score
 
 
+def test_motion_that_is_little_evidence_shows_its_line_too() -> None:
+    reference, shown = recorded(1), recorded(3)
+    faint = reference[100:130] + np.random.default_rng(0).normal(0, 2, (30, COLUMNS)) * reference.std(axis=0)
+    shown[60:90] = faint  # 3 s inside another video
+    room = found(0, 20, reference=Interval(start_s=9.0, end_s=9.0))
+    assert compared(room, shown, 0.0, reference).nats < 1.5
+    moved = corrected(room, look(shown), reference).passages[-1]
+    assert moved.reference.start_s - moved.query.start_s == pytest.approx(4, abs=0.1)
+
+
 def test_motion_shows_no_moment_of_another_recording_nor_beside_a_known_one() -> None:
     room = found(0, 20, reference=Interval(start_s=9.0, end_s=9.0))
-    assert corrected(room, look(recorded(2)), recorded(1)).passages == room.passages
+    assert corrected(room, look(recorded(5)), recorded(1)).passages == room.passages
     assert corrected(found(0, 20), look(recorded(1)), recorded(1)).passages == found(0, 20).passages

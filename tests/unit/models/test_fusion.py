@@ -302,7 +302,8 @@ def test_a_room_whose_motion_lies_on_the_line_of_a_sound_acts_with_it(causes: Fu
 
     speech, long_speech = (piece("audio", score, reference=moved(3.0)) for score in (0.74, 0.9))
     assert fused(causes, shown(3.0), speech) >= ACT
-    assert REVIEW <= fused(causes, shown(8.0), speech) < ACT
+    for elsewhere_s in (2.0, 4.0, 8.0):  # such as motion that correlates by chance
+        assert REVIEW <= fused(causes, shown(elsewhere_s), speech) < ACT
     assert REVIEW <= fused(causes, piece("visual", 0.74, reference=ROOM), speech) < ACT
     assert fused(causes, shown(8.0), long_speech) >= ACT
 
