@@ -71,6 +71,14 @@ class Quarantine:
         """Return case, reference and kind of every review."""
         return self._reviews.all()
 
+    def cases(self) -> list[str]:
+        """Return the cases with references under quarantine."""
+        return list(self._quarantined)
+
+    def forget(self, case_id: str) -> None:
+        """Forget the quarantine of a closed case, so that memory follows the open ones."""
+        self._quarantined.pop(case_id, None)
+
     async def current(self) -> None:
         """Return once all takedowns and reviews written before this call have been applied: a read barrier."""
         await self._log.current()

@@ -55,11 +55,20 @@ class Reconciler:
         """Reconcile takedowns after every change that concerns them, until cancelled."""
         await self._context.retry_while_unreachable(self._context.cases.start)
         await self._context.retry_while_unreachable(self._quarantine.current)
+        await self._context.retry_while_unreachable(self._forget_closed)
         self._following = True  # a change before is covered by the check of the assigned partitions
         while True:
             await self._check_assigned()
             await self._follow_changes()
             await self._wait_until_due()
+
+    async def _forget_closed(self) -> None:
+        """Forget the quarantine of the cases that were closed before this start; the topic still has their events."""
+        quarantined = self._quarantine.cases()
+        await self._context.cases.current()  # a takedown may be of a case that is not read yet
+        for case_id in quarantined:
+            if self._context.cases.policy(case_id) is None:
+                self._quarantine.forget(case_id)
 
     async def _check_assigned(self) -> None:
         """Check every takedown of the partitions that are new since the last call."""
@@ -103,6 +112,7 @@ class Reconciler:
 
     def _case_changed(self, case_id: str) -> None:
         if self._following and self._context.cases.policy(case_id) is None:
+            self._quarantine.forget(case_id)
             self._due((case_key(case_id), OPEN))
 
     def _review_changed(self, case_id: str, reference_id: str, kind: StandingKind | None) -> None:
@@ -137,6 +147,7 @@ class Reconciler:
     async def _next_state(self, last: Takedown) -> State | None:
         """Return the state that a takedown must take, None without a change."""
         if last.state in OPEN and await self._context.cases.fresh_policy(last.case_id) is None:
+            self._quarantine.forget(last.case_id)  # a worker that had not read the close may have held it since
             return "withdrawn"
         return self._decided(last)
 

@@ -59,6 +59,8 @@ class Removals:
         self._log = takedown_log
         self._max_recent = max_recent
         self._recent: OrderedDict[RemovalTarget, Removal] = OrderedDict()
+        # Without a limit of its own: at most two for each event of a takedown that was applied since it was last empty,
+        # which are as many as takedowns in the index at the start. While the broker is away, no event is applied.
         self._joined: asyncio.Queue[tuple[str, Removal]] = asyncio.Queue()
         takedown_log.listen(self._join_recent)
 

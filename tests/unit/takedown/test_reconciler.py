@@ -102,6 +102,27 @@ async def rig() -> AsyncIterator[Rig]:
         yield made
 
 
+async def test_the_quarantine_of_a_closed_case_is_forgotten_and_of_an_open_one_kept(rig: Rig) -> None:
+    rig.issue(1, state="held")
+    rig.issue(2, case_id="case-b", state="held")
+    rig.close("case-a")
+    await rig.settle()
+    assert rig.quarantine.cases() == ["case-b"]
+    rig.issue(3, state="held")  # by a worker that had not read the close
+    await rig.settle()
+    assert rig.quarantine.cases() == ["case-b"]
+    assert rig.states == {"t1": "withdrawn", "t2": "held", "t3": "withdrawn"}
+
+
+async def test_the_quarantine_of_a_case_that_was_closed_before_the_start_is_forgotten() -> None:
+    made = Rig()
+    made.issue(1, case_id="case-b", state="held")
+    made.issue(2, case_id="case-closed", state="held")
+    made.owned = set()
+    async with running(made):
+        assert made.quarantine.cases() == ["case-b"]
+
+
 async def test_a_review_reads_the_takedowns_of_its_reference_only(rig: Rig) -> None:
     for number in range(50):
         rig.issue(number, reference_id=f"r{number % 10}")
