@@ -16,7 +16,8 @@ from streams.audit.acting import NOT_GIVEN
 from streams.console.guard import session_of
 from streams.console.sessions import Session
 from streams.console.words import Words, languages, preferred, words
-from streams.desk.local_time import LocalTime, clock
+from streams.delivery.evidence.moments import position
+from streams.desk.local_time import LocalTime
 from streams.rights.check import is_own, scope_of
 from streams.rights.person import Person
 from streams.rights.table import Right
@@ -36,7 +37,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"clock": clock, "web": web_address}
+    made.filters |= {"position": position, "web": web_address}
     made.globals["NOT_GIVEN"] = NOT_GIVEN
     return made
 

@@ -21,13 +21,6 @@ class LocalTime:
         return f"{at.astimezone(self._zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
-def clock(seconds: float) -> str:
-    """Return a position in a medium, as 0:07, 1:02 or 1:02:03."""
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
 def span(length: timedelta) -> str:
     """Return a length of time in the largest unit that fits, as 35 min, 7 h or 3 d."""
     minutes = max(1.0, length.total_seconds() / 60)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from streams.delivery.evidence.moments import position
 from streams.desk.case_report import (
     CaseReport,
     DeliveryStep,
@@ -13,7 +14,7 @@ from streams.desk.case_report import (
     SearchReport,
     Step,
 )
-from streams.desk.local_time import LocalTime, clock, span
+from streams.desk.local_time import LocalTime, span
 
 MODALITY_NAMES = {"visual": "picture", "audio": "sound", "text": "text", "voice": "voice"}
 _STATES = {"gone_before_notice": "gone before the notice"}
@@ -163,8 +164,8 @@ def _match(match: MatchedPart) -> str:
     certainty = f"score {match.score:.2f}, {match.probability:.1%} alone, {match.model}"
     if match.modality == "text":
         return f"text: {match.terms} terms, {certainty}"
-    where = f"{clock(match.post_start_s)}-{clock(match.post_end_s)} of medium {match.medium + 1}"
-    source = f"{clock(match.reference_start_s)}-{clock(match.reference_end_s)} of {_file(match)}"
+    where = f"{position(match.post_start_s)}-{position(match.post_end_s)} of medium {match.medium + 1}"
+    source = f"{position(match.reference_start_s)}-{position(match.reference_end_s)} of {_file(match)}"
     speed = f" at {match.speed:.2f} times its speed" if abs(match.speed - 1) > 0.02 else ""  # noqa: PLR2004
     return f"{MODALITY_NAMES[match.modality]}: {where} is {source}{speed}, {certainty}"
 

@@ -14,7 +14,7 @@ from streams.console.store.database import NEVER_S
 from streams.console.store.takedowns import Row
 from streams.console.timeline import Stretch, timeline
 from streams.console.words import Words
-from streams.desk.local_time import clock
+from streams.delivery.evidence.moments import position
 
 MAX_EVIDENCE = 12
 """Matches shown of one post."""
@@ -87,9 +87,9 @@ def _sentences(t: Words, one: Evidence, name: str) -> Iterator[str]:
     for stretch, speed in zip(_stretches(one), speeds, strict=True):
         yield t(
             "match.stretch",
-            post=f"{clock(stretch.query_start_s)}-{clock(stretch.query_end_s)}",
+            post=f"{position(stretch.query_start_s)}-{position(stretch.query_end_s)}",
             medium=one.medium + 1,
-            reference=f"{clock(stretch.reference_start_s)}-{clock(stretch.reference_end_s)}",
+            reference=f"{position(stretch.reference_start_s)}-{position(stretch.reference_end_s)}",
             name=name,
         ) + (t("match.speed", speed=f"{speed:.2f}") if abs(speed - 1) > _SAME_SPEED else "")
 

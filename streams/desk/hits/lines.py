@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 
 from schemas.messages import Evidence, Interval
-from streams.desk.local_time import clock
+from streams.delivery.evidence.moments import position
 from streams.desk.print_report import printable
 
 _SHOWN = 3
@@ -33,4 +33,4 @@ def _where(piece: Evidence) -> str:
 
 
 def _span(interval: Interval) -> str:
-    return f"{clock(interval.start_s)}-{clock(interval.end_s)}"
+    return f"{position(interval.start_s)}-{position(interval.end_s)}"

@@ -21,7 +21,7 @@ from schemas.messages import (
 )
 from streams.desk.build_report import CaseRecords, build_report
 from streams.desk.case_report import CaseReport, SearchReport
-from streams.desk.local_time import LocalTime, clock, span
+from streams.desk.local_time import LocalTime, span
 from streams.desk.print_report import ReportLines, summary
 from streams.settings import load_settings
 from tests.unit.made_messages import NOW, POLICY, takedown, verdict
@@ -253,11 +253,6 @@ def test_the_json_has_stable_fields_and_times_in_utc() -> None:
         "repeat_uploaders", "opened_by", "confirmed_by", "waits", "review_only", "search",
     }  # fmt: skip
     assert msgspec.json.decode(msgspec.json.encode(report), type=CaseReport) == report
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(7.4, "0:07"), (62, "1:02"), (3_723, "1:02:03"), (0, "0:00")])
-def test_positions_in_a_medium(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
 
 
 @pytest.mark.parametrize(("hours", "text"), [(0.5, "30 min"), (2, "2 h"), (47, "47 h"), (72, "3 d")])
