@@ -5,7 +5,6 @@ evaluate` does. The similarity of an upload's time to a case is the largest over
 Where copies and others are equally likely is about `even`; how fast copies become likelier above it is `nats`.
 """
 
-import argparse
 import asyncio
 import sys
 from collections import defaultdict
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.voting import max_by
-from ops.bench.described import default_describers
+from ops.bench.described import default_describers, set_arguments
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Modality
 from streams.evaluation.described import describe_references
@@ -92,10 +91,7 @@ async def measure(manifest: Manifest, cache: Path | None) -> dict[Modality, Meas
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--cache", type=Path)
-    given = parser.parse_args()
+    given = set_arguments(__doc__).parse_args()
     for modality, measured in asyncio.run(measure(read_manifest(given.manifest), given.cache)).items():
         measured.show(modality)
 

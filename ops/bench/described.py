@@ -1,5 +1,6 @@
 """Sets described by the default models, for benches: with the cache of `jikimi evaluate`, and as it describes them."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,14 @@ class DescribedSet(NamedTuple):
     harmless: Sequence[tuple[str, Reference]]
     """Likewise, of the background."""
     uploads: Sequence[tuple[Query, Sequence[Descriptors]]]
+
+
+def set_arguments(description: str | None) -> argparse.ArgumentParser:
+    """Return the command line of a bench of a set: its manifest, and the folder of its cache."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--cache", type=Path)
+    return parser
 
 
 def default_describers(cache: Path | None) -> Describers:

@@ -6,7 +6,6 @@ matches from each score on, the share of them that the index finds, the largest 
 time of both, and made references matched.
 """
 
-import argparse
 import asyncio
 import sys
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from ops.bench.described import default_describers
+from ops.bench.described import default_describers, set_arguments
 from ops.bench.made_records import made_piece
 from ops.bench.made_vectors import Made
 from schemas.messages import Case, Match, Reference
@@ -37,9 +36,7 @@ type Found = dict[tuple[int, str], float]
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--cache", type=Path)
+    parser = set_arguments(__doc__)
     parser.add_argument("--made", type=int, default=300, help="made references")
     given = parser.parse_args()
     asyncio.run(measure(read_manifest(given.manifest), given.cache, given.made))

@@ -4,7 +4,6 @@ Every sound is compared with each reference that its fingerprints resemble, as a
 how many others there are in each range of nats of the best stretch. The cache is that of `jikimi evaluate`.
 """
 
-import argparse
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 
 from models.landmarks.peaks import Peaks
 from models.landmarks.rows import joined, unpack_peaks
-from ops.bench.described import DescribedSet, default_describers, described_set
+from ops.bench.described import DescribedSet, default_describers, described_set, set_arguments
 from ops.bench.look_motion import show
 from schemas.messages import Descriptors
 from streams.evaluation.judged import build_index
@@ -63,10 +62,7 @@ async def measured(manifest: Path, cache: Path | None) -> list[Pair]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--cache", type=Path)
-    given = parser.parse_args()
+    given = set_arguments(__doc__).parse_args()
     found = asyncio.run(measured(given.manifest, given.cache))
     show("nats", _NATS, [(pair.is_copy, pair.nats) for pair in found])
 

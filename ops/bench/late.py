@@ -9,7 +9,6 @@ A set is small for an archive, in which most rows of pictures and sound are code
 are so much smaller, and their rows codes.
 """
 
-import argparse
 import asyncio
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ops.bench.described import default_describers, described_set
+from ops.bench.described import default_describers, described_set, set_arguments
 from schemas.messages import Descriptors
 from streams.evaluation.judged import build_index
 from streams.evaluation.manifest import Manifest, read_manifest
@@ -81,9 +80,7 @@ def live_pairs(index: ReferenceIndex, segments: Sequence[Descriptors]) -> dict[P
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--cache", type=Path)
+    parser = set_arguments(__doc__)
     parser.add_argument("--slice-rows", type=int, default=slices.ROWS)
     given = parser.parse_args()
     slices.ROWS = given.slice_rows

@@ -9,15 +9,11 @@ record and of scores and verdicts. The minutes repeat a few clips, each time per
 """
 
 import argparse
-import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-from unittest import mock
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -25,18 +21,17 @@ from ops.bench.coded_archive import Filled
 from ops.bench.first_pass.files import demonstration
 from ops.bench.suite.minutes import Minutes
 from ops.bench.suite.retro import CASE_CLIP
-from ops.broker.kafka import Kafka
+from ops.bench.suite.rig import system
 from ops.broker.raw import CODEC, Broker
 from schemas.messages import Descriptors
 from streams.demo.processes import Worker
 from streams.desk.new_case import NewCase
 from streams.desk.open_case import add_case
-from streams.kafka import topic_admin
 from streams.kafka.producer import writing
 from streams.match.archive import Hit
 from streams.match.milvus_archive import MilvusArchive, space_name
 from streams.match.progress import Progress
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 from streams.topology import group
 
 _STAGES = ("match", "fusion")
@@ -59,7 +54,7 @@ def main() -> None:
     given = parser.parse_args()
     clips = sorted(demonstration(), key=lambda file: file.stem != CASE_CLIP)
     minutes, n_minutes = Minutes(clips, 1, one_copy_in=given.one_copy_in), 60 * given.hours
-    with tempfile.TemporaryDirectory() as folder, _system(Path(folder)) as settings:
+    with tempfile.TemporaryDirectory() as folder, system(Path(folder), partitions={"descriptors": 1}) as (settings, _):
         worker = Worker(_STAGES, Path(folder), {})
         archive = Path(folder) / f"{worker.name}-archive"
         _fill(settings, minutes, n_minutes, archive)
@@ -73,22 +68,6 @@ def main() -> None:
         f"{given.hours:5}{n_bytes / n_minutes:16.0f}{n_copies:8}{len(found.scores):8}{min(found.scores):16.2f}"
         f"{max(found.scores):15.2f}{len(found.verdicts):10}{max(found.verdicts, default=0.0):17.2f}\n"
     )
-
-
-@contextmanager
-def _system(folder: Path) -> Iterator[Settings]:
-    """Yield the settings of a broker with topics; all descriptors are in one partition."""
-    with Kafka(folder / "kafka") as kafka:
-        environment = {
-            "JIKIMI_BOOTSTRAP_SERVERS": kafka.bootstrap,
-            "JIKIMI_TERM_KEY": "a key for this bench only",
-            "JIKIMI_FOUR_EYES": "false",  # nobody confirms the case here
-            "JIKIMI_QUARANTINE_POSTS": "0",  # every copy is one of the same reference
-        }
-        with mock.patch.dict(os.environ, environment):
-            settings = load_settings()
-            topic_admin.create(settings, replication=1, partitions={"descriptors": 1})
-            yield settings
 
 
 def _fill(settings: Settings, minutes: Minutes, n_minutes: int, folder: Path) -> None:

@@ -5,7 +5,6 @@ Every look that fusion asks for is compared with each reference that its picture
 that of `jikimi evaluate`.
 """
 
-import argparse
 import asyncio
 import sys
 from collections import defaultdict
@@ -18,7 +17,7 @@ import numpy as np
 from models.motion.compare import MotionMatch
 from models.motion.rows import joined, unpack_track
 from models.motion.track import Track
-from ops.bench.described import DescribedSet, Describers, default_describers, described_set
+from ops.bench.described import DescribedSet, Describers, default_describers, described_set, set_arguments
 from schemas.messages import Descriptors, Policy
 from streams.evaluation.described_set import describer_of
 from streams.evaluation.judged import Upload, build_index
@@ -95,10 +94,7 @@ def show(name: str, bins: Sequence[float], values: Sequence[tuple[bool, float]])
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--cache", type=Path)
-    given = parser.parse_args()
+    given = set_arguments(__doc__).parse_args()
     found = asyncio.run(measured(given.manifest, given.cache))
     show("z", _Z, [(pair.is_copy, pair.motion.z) for pair in found])
     show("nats", _NATS, [(pair.is_copy, pair.motion.nats) for pair in found])

@@ -6,15 +6,14 @@ and before the tenth wrong pair, as the index scores them, without the margin to
 level of the background, and without either. `--cache DIR` caches descriptors as `jikimi evaluate` does.
 """
 
-import argparse
 import asyncio
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
+from ops.bench.described import set_arguments
 from ops.bench.set_pictures import Upload, describe_pictures
 from streams.evaluation.manifest import read_manifest
 from streams.match.gallery import Gallery
@@ -32,9 +31,7 @@ _WRONG = (1, 10)
 
 def main() -> None:
     """Describe, compare and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--cache", type=Path)
+    parser = set_arguments(__doc__)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     pictures = asyncio.run(describe_pictures(read_manifest(given.manifest), given.cache))

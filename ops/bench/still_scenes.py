@@ -6,18 +6,17 @@ the copies of other cases with every reference that they resemble at a cosine of
 descriptors as `jikimi evaluate` does.
 """
 
-import argparse
 import asyncio
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from models.still_scene import recording
+from ops.bench.described import set_arguments
 from ops.bench.set_pictures import Pictures, describe_pictures
 from schemas.matrix import unpack
 from streams.evaluation.manifest import read_manifest
@@ -36,9 +35,7 @@ _cosine, _correlation, _nats = attrgetter("cosine"), attrgetter("correlation"), 
 
 def main() -> None:
     """Describe, compare and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--cache", type=Path)
+    parser = set_arguments(__doc__)
     parser.add_argument("--alike", type=float, default=0.6)
     given = parser.parse_args()
     pairs = list(_pairs(asyncio.run(describe_pictures(read_manifest(given.manifest), given.cache)), given.alike))

@@ -4,13 +4,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-import stamina
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.errors import UsageError
 from streams.kafka.clients import client_config
-from streams.kafka.polling import is_temporary
+from streams.kafka.polling import while_temporary
 from streams.settings import Settings
 
 _ANSWER_S = 30.0
@@ -148,7 +147,7 @@ class OffsetQuery:
         except KafkaException as error:
             raise UsageError(f"the broker does not return offsets: {error.args[0].str()}") from error
 
-    @stamina.retry(on=is_temporary, timeout=_ANSWER_S)
+    @while_temporary
     def _list_offsets(self, partitions: list[PartitionId], which: OffsetSpec) -> dict[PartitionId, Any]:
         request = {TopicPartition(self._prefix + topic, number): which for topic, number in partitions}
         answers = self._admin.list_offsets(request, isolation_level=IsolationLevel.READ_COMMITTED)

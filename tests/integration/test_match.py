@@ -96,11 +96,11 @@ def test_landmarks_of_a_sound_raise_the_score_of_a_copy_and_lower_that_of_other_
         changed = msgspec.structs.replace(piece, landmarks=landmarks)
         shared.write("cases", reference_key(case_id, changed), entry(case_id, changed))
     noise = np.random.default_rng(1).normal(0, 4000, len(voice(1, 1)))
-    heard = describe_sounds(Registry().audio(), sounds((voice(1, 1) + noise).astype(np.int16))).message
-    assert isinstance(heard, Descriptors)
-    shared.write("descriptors", "spoken/0/audio", heard)
+    sound = describe_sounds(Registry().audio(), sounds((voice(1, 1) + noise).astype(np.int16))).message
+    assert isinstance(sound, Descriptors)
+    shared.write("descriptors", "spoken/0/audio", sound)
     shared.flush()
-    found = shared.wait("scores", lambda kept: _of_cases(kept, heard.segment.post.post_id, set(references)))
+    found = shared.wait("scores", lambda kept: _of_cases(kept, sound.segment.post.post_id, set(references)))
     assert found["same"] > found["unknown"] > found["other"]
 
 

@@ -83,8 +83,15 @@ class Rig:
 
 
 @contextmanager
-def rig(folder: Path, media: Path, *, partitions: Mapping[str, int] | None = None, **changes: str) -> Iterator[Rig]:
-    """Yield a rig whose media lie in a folder; `changes` are settings, as environment variables without prefix.
+def system(
+    folder: Path, *, partitions: Mapping[str, int] | None = None, **changes: str
+) -> Iterator[tuple[Settings, dict[str, str]]]:
+    """Yield the settings of a broker with topics, and the environment that gives them to workers.
+
+    Parameters
+    ----------
+    changes
+        More settings, as environment variables without prefix.
 
     Raises
     ------
@@ -98,16 +105,26 @@ def rig(folder: Path, media: Path, *, partitions: Mapping[str, int] | None = Non
             "JIKIMI_TERM_KEY": "a key for this bench only",
             "JIKIMI_FOUR_EYES": "false",  # nobody confirms the case here
             "JIKIMI_QUARANTINE_POSTS": "0",  # every copy is one of the same references
-            "JIKIMI_MEDIA_FILE_ROOTS": json.dumps([str(media)]),
-            "JIKIMI_REUSE_HOURS": "0",  # many posts have the same few files here, and each is to cost what it costs
             **{f"JIKIMI_{name.upper()}": value for name, value in changes.items()},
         }
         with mock.patch.dict(os.environ, environment):  # the media settings are read from there alone
             settings = load_settings()
             topic_admin.create(settings, replication=1, partitions=partitions)
-            add_case(settings, NewCase(CLOVER.name, CLOVER.references, CLOVER.terms))
-            with writing(settings) as writer:
-                yield Rig(settings, environment, folder, Broker(kafka.bootstrap, settings.topic_prefix), writer)
+            yield settings, environment
+
+
+@contextmanager
+def rig(folder: Path, media: Path, *, partitions: Mapping[str, int] | None = None, **changes: str) -> Iterator[Rig]:
+    """Yield a rig whose media lie in a folder; raises as `system` does, with the same `changes`."""
+    changes = {
+        "media_file_roots": json.dumps([str(media)]),
+        "reuse_hours": "0",  # many posts have the same few files here, and each is to cost what it costs
+        **changes,
+    }
+    with system(folder, partitions=partitions, **changes) as (settings, environment):
+        add_case(settings, NewCase(CLOVER.name, CLOVER.references, CLOVER.terms))
+        with writing(settings) as writer:
+            yield Rig(settings, environment, folder, Broker(settings.bootstrap_servers, settings.topic_prefix), writer)
 
 
 def several(models: Sequence[Post], n: int, name: str) -> list[Post]:

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from functools import partial
 
-import stamina
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -24,7 +23,7 @@ from streams.desk.hits.hit import TOPICS_OF_HITS, Hits
 from streams.desk.hits.hook import FAILURES, Hook
 from streams.kafka.clients import create_codec, reader_config
 from streams.kafka.offsets import committed_offsets, end_offsets
-from streams.kafka.polling import is_temporary
+from streams.kafka.polling import while_temporary
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
 from streams.topology import group
@@ -160,7 +159,7 @@ class HitGroup:
                 log.warning("position not committed", error=error.args[0].str())
 
 
-@stamina.retry(on=is_temporary, timeout=ANSWER_S)
+@while_temporary
 def _assign(consumer: Consumer, partitions: list[TopicPartition]) -> None:
     """Start partitions without a commit at their end, and commit that: a restart must skip nothing since then.
 

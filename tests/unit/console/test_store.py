@@ -145,8 +145,8 @@ def test_no_picture_and_no_vector_is_kept(store: Store) -> None:
     key, entry = piece()
     assert entry is not None
     assert entry.reference is not None
-    heard = msgspec.structs.replace(entry.reference, landmarks=entry.reference.vectors)
-    put(store, "cases", case(), (key, msgspec.structs.replace(entry, reference=heard)))
+    reference = msgspec.structs.replace(entry.reference, landmarks=entry.reference.vectors)
+    put(store, "cases", case(), (key, msgspec.structs.replace(entry, reference=reference)))
     put(store, "takedowns", takedown(takedown_id="t2", post=post_ref("p2"), evidence=[shown]))
     put(store, "verdicts", verdict(decision="review", evidence=[shown], decided_at=datetime.now(UTC)))
     dump = "\n".join(map(repr, store._database.execute("SELECT last FROM takedowns UNION SELECT verdict FROM reviews")))
