@@ -19,12 +19,14 @@ def cpu_s_of(pid: int) -> float:
     return _ticks(pid) / os.sysconf("SC_CLK_TCK") + _of_children(pid)
 
 
+def children(pid: int | None = None) -> list[int]:
+    """Return the numbers of the children that run, of this process by default; Linux only."""
+    files = Path(f"/proc/{pid or os.getpid()}/task").glob("*/children")
+    return [int(child) for file in files for child in _text(file).split()]
+
+
 def _of_children(pid: int) -> float:
-    total = 0.0
-    for file in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in _text(file).split():
-            total += _ticks(int(child)) / os.sysconf("SC_CLK_TCK") + _of_children(int(child))
-    return total
+    return sum(map(cpu_s_of, children(pid)))
 
 
 def _ticks(pid: int) -> int:

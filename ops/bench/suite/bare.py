@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from streams.describe.exact import exact_key
 from streams.describe.text import describe_texts
 from streams.describe.visual import describe_frames
 from streams.engine.record import Output, Record
-from streams.evaluation.cpu import cpu_s
+from streams.evaluation.cpu import children, cpu_s, cpu_s_of
 from streams.match.archive import Hit
 from streams.match.live_index import LiveIndex
 from streams.match.milvus_archive import MilvusArchive
@@ -32,15 +32,9 @@ from streams.settings import Settings
 _RECORD = Record("posts", 0, 0, b"", b"")
 
 
-def bare_loop(settings: Settings, folder: Path, warm_up: Sequence[Post], posts: Sequence[Post]) -> dict[str, float]:
-    """Return the CPU seconds of each stage for these posts, everything being loaded before.
-
-    The cases are read from the broker before, by the code of the stages.
-    """
-    return asyncio.run(_loop(settings, folder, warm_up, posts))
-
-
-async def _loop(settings: Settings, folder: Path, warm_up: Sequence[Post], posts: Sequence[Post]) -> dict[str, float]:
+@asynccontextmanager
+async def bare_loop(settings: Settings, folder: Path) -> AsyncIterator["BareLoop"]:
+    """Yield the loop; the cases are read from the broker before, by the code of the stages."""
     cases = OpenCases(settings, Codec(), fail)
     live = LiveIndex(cases, folder)
     running = asyncio.create_task(live.run())
@@ -48,31 +42,38 @@ async def _loop(settings: Settings, folder: Path, warm_up: Sequence[Post], posts
     try:
         async with Fetcher(settings.media) as fetcher, Decoder(settings.media) as decoder:
             access = MediaAccess(fetcher, decoder, settings.media.max_media)
-            stages = _Stages(settings, archive, await live.current())
-            for post in warm_up:
-                await stages.process(post, access)
-            stages.used.clear()
-            before_s = cpu_s()
-            for post in posts:
-                await stages.process(post, access)
-            stages.used["decode"] = cpu_s() - before_s - sum(stages.used.values())
-            return dict(stages.used)
+            yield BareLoop(settings, access, archive, await live.current())
     finally:
         running.cancel()
         await cases.stop()
         archive.close()
 
 
-class _Stages:
-    """The stages after decode as functions; decode's seconds are what is left of the process and its children."""
+class BareLoop:
+    """The stages after decode as functions; decode's seconds are what is left of the process and its children.
 
-    def __init__(self, settings: Settings, archive: MilvusArchive, index: ReferenceIndex) -> None:
-        self.used: defaultdict[str, float] = defaultdict(float)
-        self._settings, self._archive, self._index = settings, archive, index
-        self._models, self._n_archived = load_models(), 0
+    Children that ran before, such as a broker and workers, are not counted: they must not end meanwhile.
+    """
 
-    async def process(self, post: Post, access: MediaAccess) -> None:
-        async with aclosing(decode_post(post, _RECORD, access)) as outputs:
+    def __init__(self, settings: Settings, access: MediaAccess, archive: MilvusArchive, index: ReferenceIndex) -> None:
+        self._used: defaultdict[str, float] = defaultdict(float)
+        self._settings, self._access, self._archive, self._index = settings, access, archive, index
+        self._models, self._n_archived, self._others = load_models(), 0, children()
+
+    async def run(self, posts: Sequence[Post]) -> dict[str, float]:
+        """Return the CPU seconds of each stage for these posts."""
+        self._used.clear()
+        before_s = self._cpu_s()
+        for post in posts:
+            await self._process(post)
+        self._used["decode"] = self._cpu_s() - before_s - sum(self._used.values())
+        return dict(self._used)
+
+    def _cpu_s(self) -> float:
+        return cpu_s() - sum(map(cpu_s_of, self._others))
+
+    async def _process(self, post: Post) -> None:
+        async with aclosing(decode_post(post, _RECORD, self._access)) as outputs:
             async for output in outputs:
                 described = self._describe(output.message).message
                 assert isinstance(described, Descriptors)
@@ -95,5 +96,5 @@ class _Stages:
     def _timed[T](self, stage: str, work: Callable[[], T]) -> T:
         before_s = time.process_time()
         made = work()
-        self.used[stage] += time.process_time() - before_s
+        self._used[stage] += time.process_time() - before_s
         return made
