@@ -6,7 +6,6 @@ A file whose bytes are not the pinned ones never reaches ONNX Runtime.
 import threading
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -24,6 +23,7 @@ from models.fusion.causes import CausesModel
 from models.fusion.model import FusionModel
 from models.fusion.noisy_or import NoisyOr, read_curves
 from models.manifest import MANIFEST, Entry, Kind, ModelError, default_cache, locate, read_manifests, verified_bytes
+from models.session import batch_rows, best_provider, open_session
 from models.text.model import TextModel
 from models.visual.model import VisualModel
 from models.visual.planes import planar
@@ -49,9 +49,11 @@ class Registry:
     cache
         Folder for exported graphs; ``$XDG_CACHE_HOME/jikimi/models`` if not given.
     provider
-        ONNX Runtime execution provider; CUDA if this machine has it, else CPU.
+        ONNX Runtime execution provider that every graph must run on; CUDA where it can be used, else the CPU, if None.
     n_threads
         Threads inside one session. One is right where a process runs several sessions at once.
+    profiles
+        Folder for profiles of the runs (`models.session.placement`); None for none.
     on_load
         Called for each model loaded: entry, execution provider ("" for fusion), seconds it took to verify and load.
     """
@@ -64,12 +66,15 @@ class Registry:
         n_threads: int = 1,
         *,
         extra: Path | None = None,
+        profiles: Path | None = None,
         on_load: Callable[[Entry, str, float], None] | None = None,
     ) -> None:
         self._entries = read_manifests(manifest or MANIFEST, extra)
         self._cache = cache or default_cache()
-        self._provider = provider or _best_provider()
+        self._provider, self._must = provider or best_provider(), provider is not None
         self._n_threads = n_threads
+        self._profiles = profiles
+        self._profiled: list[ort.InferenceSession] = []
         self._built: WeakValueDictionary[tuple[Kind, str], Any] = WeakValueDictionary()
         self._lock = threading.Lock()
         self._used_provider = ""
@@ -97,8 +102,7 @@ class Registry:
     def visual(self, name: str | None = None) -> VisualModel:
         """Return the model that describes pictures."""
         entry = self.entry("visual", name)
-        session = partial(self._session, entry, planar)
-        return self._once(entry, lambda: VisualModel(session(), entry.name, entry.version, entry.side_px))
+        return self._once(entry, lambda: self._visual(entry))
 
     def audio(self, name: str | None = None) -> AudioModel:
         """Return the model that describes sounds."""
@@ -125,6 +129,11 @@ class Registry:
         entry = self.entry("explicit", name)
         return self._once(entry, lambda: ExplicitModel(self._session(entry), entry.name, entry.version))
 
+    def end_profiles(self) -> list[Path]:
+        """Write the profiles of all sessions and return their files; none without a folder for them."""
+        profiled, self._profiled = self._profiled, []
+        return [Path(session.end_profiling()) for session in profiled]
+
     def _once[Model](self, entry: Entry, build: Callable[[], Model]) -> Model:
         key = entry.modality, entry.full_name
         with self._lock:
@@ -136,6 +145,11 @@ class Registry:
                 if self._on_load is not None:
                     self._on_load(entry, self._used_provider, time.perf_counter() - began_s)
             return model
+
+    def _visual(self, entry: Entry) -> VisualModel:
+        session = self._session(entry, planar)
+        rows = batch_rows(session.get_providers()[0])
+        return VisualModel(session, entry.name, entry.version, entry.side_px, rows)
 
     def _fusion(self, entry: Entry) -> FusionModel:
         path = locate(entry, self._cache)
@@ -158,20 +172,23 @@ class Registry:
 
     def _session(self, entry: Entry, change: Callable[[bytes], bytes] = bytes) -> ort.InferenceSession:
         graph = verified_bytes(entry, locate(entry, self._cache))
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self._n_threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 3  # no user can act on warnings about graph optimisations
-        providers = list(dict.fromkeys([self._provider, "CPUExecutionProvider"]))  # CPU takes what the first cannot
         try:
-            session = ort.InferenceSession(change(graph), options, providers=providers)
+            session = open_session(change(graph), self._provider, self._n_threads, self._profiles)
         except _BROKEN as error:
             raise ModelError(f"{entry.full_name}: not an ONNX graph that can be loaded: {error}") from error
+        if self._profiles is not None:
+            self._profiled.append(session)
         _require_ports(entry, self.entry(entry.modality), session)
-        self._used_provider = session.get_providers()[0]
+        self._used_provider = self._checked(session.get_providers()[0])
         log.info("model loaded", model=entry.name, version=entry.version, provider=self._used_provider)
         return session
+
+    def _checked(self, used: str) -> str:
+        if used != self._provider and self._must:
+            raise ModelError(f"{self._provider} cannot be used here: jikimi doctor --role visual says why")
+        if used != self._provider:
+            log.warning("models run on the CPU", provider=self._provider, remedy="jikimi doctor --role visual")
+        return used
 
 
 def _require_ports(entry: Entry, default: Entry, session: ort.InferenceSession) -> None:
@@ -185,8 +202,3 @@ def _require_ports(entry: Entry, default: Entry, session: ort.InferenceSession) 
 
 def _ports(inputs: Iterable[str], outputs: Iterable[str]) -> str:
     return f"{', '.join(sorted(inputs))} -> {', '.join(sorted(outputs))}"
-
-
-def _best_provider() -> str:
-    available = ort.get_available_providers()
-    return "CUDAExecutionProvider" if "CUDAExecutionProvider" in available else "CPUExecutionProvider"

@@ -121,6 +121,8 @@ class Settings(SecretSettings):
 
     archive_dir: Path = Path("var/archive")
     """Folder of match's archive of vectors; rebuilt from the topic if lost. One folder per worker."""
+    provider: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where models run: `auto` is CUDA where it can be used, else the CPU; with `cuda` no worker starts without it."""
     model_cache_dir: Path | None = None
     """Folder of exported models; the user's cache folder by default."""
     manifest: Path | None = None

@@ -19,9 +19,6 @@ from models.visual.views import is_blank
 Pixels = npt.NDArray[np.uint8]
 """RGB pictures, shape (n, side, side, 3), values 0-255."""
 
-_MAX_ROWS = 16
-"""Most pictures in one run of the graph; more gain nothing on a CPU and need memory."""
-
 
 @dataclass(frozen=True)
 class VisualInput:
@@ -35,11 +32,18 @@ class VisualInput:
 
 
 class VisualModel:
-    """Describes pictures; made by the registry."""
+    """Describes pictures; made by the registry.
 
-    def __init__(self, session: ort.InferenceSession, name: str, version: str, side_px: int) -> None:
+    Parameters
+    ----------
+    batch_rows
+        Most pictures in one run of the graph.
+    """
+
+    def __init__(self, session: ort.InferenceSession, name: str, version: str, side_px: int, batch_rows: int) -> None:
         self.name = name
         self.version = version
+        self.batch_rows = batch_rows
         self._session = session
         self._side_px = side_px
 
@@ -78,7 +82,7 @@ class VisualModel:
 
     def embed(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """Describe prepared pictures; float32, shape (n, 512), rows of length 1."""
-        batches = [pixels[start : start + _MAX_ROWS] for start in range(0, len(pixels), _MAX_ROWS)]
+        batches = [pixels[start : start + self.batch_rows] for start in range(0, len(pixels), self.batch_rows)]
         rows = [self._session.run(["embedding"], {"image": batch})[0] for batch in batches]
         vectors = np.concatenate([np.zeros((0, 512), dtype=np.float32), *rows])
         lengths: npt.NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)

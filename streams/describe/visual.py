@@ -25,7 +25,8 @@ from streams.engine.record import Output, Record
 from streams.errors import UnprocessableError
 from streams.reuse.reuse import inputs_of
 
-_BATCH_ROWS = 32
+_BATCHES = 2
+"""Runs of the graph in one call, of pictures of several records."""
 
 
 def create(context: Context) -> None:
@@ -125,4 +126,4 @@ class _Describer(NamedTuple):
     @classmethod
     def of(cls, models: Registry, choice: Choice) -> Self:
         model = models.visual(choice.visual)
-        return cls(model, Batcher(observed("visual", model.embed, len), _BATCH_ROWS))
+        return cls(model, Batcher(observed("visual", model.embed, len), _BATCHES * model.batch_rows))

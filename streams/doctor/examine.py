@@ -11,6 +11,7 @@ from streams.doctor.delivery import delivery
 from streams.doctor.finding import Finding
 from streams.doctor.others import exchange, reading, search
 from streams.doctor.permissions import permissions
+from streams.doctor.processor import processors
 from streams.doctor.schemas import schemas
 from streams.doctor.sealing import ROLES as SEALING_ROLES
 from streams.doctor.sealing import sealing
@@ -51,7 +52,7 @@ def _cluster(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
 def _models(settings: Settings, roles: Collection[str], live: Choice | None) -> Iterator[Finding]:
     if kinds := [kind for kind in models.KINDS if kind in roles or ("desk" in roles and kind != "fusion")]:
         yield from models.models(settings, kinds, live)
-        yield models.processors()
+        yield from processors(settings, [kind for kind in kinds if kind != "fusion"])
 
 
 def _machine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:

@@ -1,11 +1,7 @@
-"""Checks of the models: present, with the pinned checksum, loadable, and the processor they run on."""
+"""Checks of the models: present, with the pinned checksum, loadable."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-
-import onnxruntime as ort
 
 from models.manifest import Kind, ModelError, default_cache
 from models.registry import Registry
@@ -18,7 +14,6 @@ from streams.settings import Settings
 
 KINDS: tuple[Kind, ...] = ("visual", "audio", "text", "fusion")
 _REMEDY = "reinstall the packages, or choose another in models/manifest.toml"
-_CUDA = "CUDAExecutionProvider"
 
 
 def models(settings: Settings, kinds: Iterable[Kind], live: Choice | None = None) -> Iterator[Finding]:
@@ -54,26 +49,3 @@ def _loaded(registry: Registry, kind: Kind, name: str, settings: Settings) -> Fi
     except ModelError as error:
         return wrong(check, str(error), _REMEDY)
     return ok(check, f"{name} has the pinned checksum and loads")
-
-
-def processors() -> Finding:
-    """Check that models run on the GPU if there is one."""
-    if _CUDA in ort.get_available_providers():
-        return ok("processor", f"CUDA, by ONNX Runtime {ort.__version__}")
-    if _installed("onnxruntime-gpu"):
-        reason, remedy = "CUDA or cuDNN is missing", "install CUDA 12 and cuDNN 9"
-        if _installed("onnxruntime"):
-            reason = "onnxruntime overwrote it"
-            remedy = "pip uninstall onnxruntime onnxruntime-gpu, then pip install --no-deps onnxruntime-gpu"
-        return wrong("processor", f"onnxruntime-gpu is installed but not in use: {reason}", remedy)
-    if Path("/dev/nvidia0").exists():
-        return warn("processor", "the CPU, though this machine has an NVIDIA GPU", 'install the extra "gpu"')
-    return ok("processor", f"the CPU, by ONNX Runtime {ort.__version__}")
-
-
-def _installed(package: str) -> bool:
-    try:
-        version(package)
-    except PackageNotFoundError:
-        return False
-    return True

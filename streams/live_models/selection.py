@@ -1,23 +1,32 @@
 """Choice of models: the settings' default, and changes to it."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 
 from models.manifest import Entry, Kind
 from models.registry import Registry
+from models.session import CPU, CUDA
 from schemas.messages import Choice, Policy
 from streams.cases.policy import policy_version
 from streams.errors import UsageError
 from streams.settings import Settings
 from streams.telemetry import metrics
 
+_PROVIDERS = {"auto": None, "cpu": CPU, "cuda": CUDA}
 PARTS: tuple[Kind, ...] = ("visual", "audio", "text", "fusion")
 
 
-def create_registry(settings: Settings) -> Registry:
-    """Return the model registry of the settings."""
-    return Registry(cache=settings.model_cache_dir, extra=settings.manifest, on_load=_record_load)
+def create_registry(settings: Settings, profiles: Path | None = None) -> Registry:
+    """Return the model registry of the settings; with a folder, of sessions whose runs are profiled there."""
+    return Registry(
+        cache=settings.model_cache_dir,
+        provider=_PROVIDERS[settings.provider],
+        extra=settings.manifest,
+        profiles=profiles,
+        on_load=_record_load,
+    )
 
 
 def default_choice(registry: Registry, settings: Settings) -> Choice:

@@ -1,35 +1,110 @@
-"""Pictures a second through the visual model on a GPU and on the CPU, where there is a GPU."""
+"""Media seconds a second that a GPU describes, beside all CPUs of the same machine: pictures, sound and text.
 
+Decoding is not among them: frames and sounds are described as the stages do it, from JPEG and samples on. The CPUs run
+one record each; the GPU takes pictures of several records in one run, which all CPUs prepare.
+"""
+
+import asyncio
+import os
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
 from models.registry import Registry
-from models.visual.model import VisualModel
+from models.session import CPU, CUDA
+from ops.bench.first_pass.__main__ import records_of
+from ops.bench.first_pass.files import demonstration, make
+from ops.bench.peers.peer import duration_s
 from ops.bench.suite.section import Figures, Run, not_measured
+from schemas.messages import Frames, Sounds, Texts
+from streams.describe.audio import describe_sounds
+from streams.describe.batcher import Batcher
+from streams.describe.text import describe_texts
+from streams.describe.visual import described, prepare
+from streams.evaluation.described import NO_SECRET, Models
 
-_PROVIDERS = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
-_BATCH, _ROUNDS = 32, 20
+_FILES = 4
+_ROUNDS, _FULL_ROUNDS = 20, 100
+_WAITING = 4
+"""Records under way for each CPU."""
+_CPUS = os.cpu_count() or 1
 
 
 def measure(run: Run) -> Figures:
     """Return the rates and their ratio."""
-    found = [provider for provider in _PROVIDERS if provider in onnxruntime.get_available_providers()]
-    if not found:
-        return {"pictures_per_s": not_measured("ONNX Runtime has no GPU here")}
-    registry = Registry(provider=found[0])
-    random = np.random.default_rng(run.seed)
-    side = registry.entry("visual", registry.visual().name).side_px
-    pixels = random.integers(0, 256, (_BATCH, side, side, 3), np.uint8)
-    on_gpu, on_cpu = (_rate(model, pixels) for model in (registry.visual(), Registry().visual()))
-    return {"pictures_per_s": round(on_gpu), "cpu_pictures_per_s": round(on_cpu), "ratio": round(on_gpu / on_cpu, 1)}
+    if CUDA not in onnxruntime.get_available_providers():
+        return {"media_s_per_s": not_measured("ONNX Runtime has no GPU here")}
+    run.note("files")
+    files = [file for made in make(run.folder / "media", demonstration(), _FILES, run.seed).values() for file in made]
+    records = [record for file in files for record in records_of(file)]
+    media_s = sum(duration_s(file) for file in files)
+    run.note("GPU")
+    gpu_s = seconds(models_on(CUDA), records * run.size(_ROUNDS, _FULL_ROUNDS), joined=True)
+    run.note("CPUs")
+    cpu_s = seconds(models_on(CPU), records, joined=False) * run.size(_ROUNDS, _FULL_ROUNDS)
+    media_s *= run.size(_ROUNDS, _FULL_ROUNDS)
+    return {
+        "media_s_per_s": round(media_s / gpu_s, 1),
+        "cpu_media_s_per_s": round(media_s / cpu_s, 1),
+        "cpus": _CPUS,
+        "ratio": round(cpu_s / gpu_s, 1),
+    }
 
 
-def _rate(model: VisualModel, pixels: npt.NDArray[np.uint8]) -> float:
-    model.embed(pixels)
-    began_s = time.perf_counter()
-    for _ in range(_ROUNDS):
-        model.embed(pixels)
-    return _ROUNDS * len(pixels) / (time.perf_counter() - began_s)
+def models_on(provider: str) -> Models:
+    """Return the default models on this provider.
+
+    Raises
+    ------
+    ModelError
+        It cannot be used here.
+    """
+    registry = Registry(provider=provider)
+    return Models(registry.visual(), registry.audio(), registry.text())
+
+
+def seconds(models: Models, records: Sequence[object], *, joined: bool) -> float:
+    """Return how long all CPUs take to describe these records, after one of each kind that is not counted.
+
+    Parameters
+    ----------
+    joined
+        Whether pictures of several records are joined into one run, as on a GPU.
+    """
+    with ThreadPoolExecutor(_CPUS) as pool:
+        describe = partial(_all, models, pool, joined=joined)
+        asyncio.run(describe([*{type(record): record for record in records}.values()]))
+        began_s = time.perf_counter()
+        asyncio.run(describe(records))
+        return time.perf_counter() - began_s
+
+
+async def _all(models: Models, pool: ThreadPoolExecutor, records: Sequence[object], *, joined: bool) -> None:
+    in_pool = partial(asyncio.get_running_loop().run_in_executor, pool)
+    batcher, free = Batcher(models.visual.embed, 2 * models.visual.batch_rows), asyncio.Semaphore(_WAITING * _CPUS)
+
+    async def describe(record: object) -> None:
+        async with free:
+            if not joined or not isinstance(record, Frames):
+                await in_pool(_described(models, record))
+            elif len((prepared := await in_pool(partial(prepare, models.visual, record))).pixels):
+                described(models.visual, record, prepared, await batcher.submit(prepared.pixels))
+
+    await asyncio.gather(*map(describe, records))
+
+
+def _described(models: Models, record: object) -> Callable[[], object]:
+    if isinstance(record, Sounds):
+        return partial(describe_sounds, models.audio, record)
+    if isinstance(record, Texts):
+        return partial(describe_texts, models.text, record, NO_SECRET)
+    assert isinstance(record, Frames)
+    return partial(_frames, models, record)
+
+
+def _frames(models: Models, record: Frames) -> object:
+    prepared = prepare(models.visual, record)
+    return described(models.visual, record, prepared, models.visual.embed(prepared.pixels))

@@ -8,16 +8,21 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import onnxruntime as ort
 import pytest
 
+from models.manifest import Kind
+from models.session import CUDA
 from streams.decode.sandbox.sandbox import Sandbox
-from streams.doctor import broker, clock, decoder, machine, models
+from streams.doctor import broker, clock, decoder, machine, models, processor
 from streams.doctor.broker_probe import Probe
 from streams.doctor.finding import Finding
 from streams.doctor.permissions import permissions
+from streams.doctor.processor import placement_of, processors
 from streams.doctor.rights import ROLES, Right, rights_of
 from streams.doctor.schemas import schemas
 from streams.kafka import topic_admin
+from streams.live_models.selection import create_registry
 from streams.settings import Settings, load_settings
 from streams.topology import STAGES
 
@@ -117,12 +122,30 @@ def test_an_unknown_model_is_wrong_and_a_good_one_loads() -> None:
 
 
 def test_a_gpu_package_that_is_not_in_use_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert models.processors().health == "ok"
-    monkeypatch.setattr(models, "_installed", lambda _: True)
-    remedy = "pip uninstall onnxruntime onnxruntime-gpu"
-    assert_finding(models.processors(), "wrong", "onnxruntime overwrote it", remedy)
-    monkeypatch.setattr(models, "_installed", lambda package: package == "onnxruntime-gpu")
-    assert_finding(models.processors(), "wrong", "CUDA or cuDNN is missing")
+    assert [found.health for found in processors(load_settings(), ["text"])] == ["ok"]
+    monkeypatch.setattr(processor, "_installed", lambda _: True)
+    (found,) = processors(load_settings(), ["text"])
+    assert_finding(found, "wrong", "onnxruntime overwrote it", "pip uninstall onnxruntime onnxruntime-gpu")
+    monkeypatch.setattr(processor, "_installed", lambda package: package == "onnxruntime-gpu")
+    (found,) = processors(load_settings(), ["text"])
+    assert_finding(found, "wrong", "CUDA or cuDNN is missing")
+    assert [found.health for found in processors(load_settings(provider="cpu"), ["text"])] == ["ok"]
+
+
+@pytest.mark.skipif(CUDA in ort.get_available_providers(), reason="this ONNX Runtime has CUDA")
+def test_models_that_must_run_on_cuda_do_not_run_on_the_cpu() -> None:
+    settings = load_settings(provider="cuda")
+    found = [*models.models(settings, ["audio"]), *processors(settings, ["audio"])]
+    assert_finding(found[0], "wrong", "CUDAExecutionProvider cannot be used here")
+    assert_finding(found[1], "wrong", "JIKIMI_PROVIDER is cuda", 'the extra "gpu"')
+
+
+@pytest.mark.parametrize("kind", ["visual", "audio", "text"])
+def test_a_profile_shows_where_operators_run(kind: Kind, tmp_path: Path) -> None:
+    registry = create_registry(load_settings(provider="cpu"), tmp_path)
+    found = placement_of(registry, kind, None)
+    assert found.n_operators >= len(found.on_cpu) >= 5  # all of them: there is only the CPU
+    assert registry.end_profiles() == []
 
 
 def test_no_broker_and_no_registry_answer() -> None:

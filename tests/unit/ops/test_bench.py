@@ -1,6 +1,8 @@
 """The bench does not pass off what it did not measure, and calls no figure stable on a busy machine."""
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,11 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
+from models.session import CPU
 from ops.bench import __main__ as bench
+from ops.bench.first_pass.__main__ import records_of
+from ops.bench.first_pass.files import demonstration
+from ops.bench.suite import gpu
 from ops.bench.suite.machine import header, is_quiet
 from ops.bench.suite.report import Report, series
 from ops.bench.suite.section import Figures, Run, Section, Value, is_measured, meets, not_measured
@@ -117,3 +123,22 @@ def test_the_run_prints_and_writes_what_a_section_found(monkeypatch: pytest.Monk
 
 def test_figures_of_several_sizes_are_plotted() -> None:
     assert series({"ms_10": 1.0, "ms_1000": 2.0, "total": 3.0, "memory_100": 1}) == {"ms": {10.0: 1.0, 1000.0: 2.0}}
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_gpu_and_the_cpus_describe_every_record(joined: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    records, calls = records_of(demonstration()[0]), Counter[str]()
+    models = gpu.models_on(CPU)  # stands for both: there may be no GPU
+    for name in ("describe_sounds", "describe_texts", "described"):
+        monkeypatch.setattr(gpu, name, counted(calls, name, getattr(gpu, name)))
+    assert gpu.seconds(models, records * 3, joined=joined) > 0.0
+    # One of each kind goes before the measurement.
+    assert calls == {"describe_sounds": 1 + 3, "describe_texts": 1 + 3, "described": 1 + 3}
+
+
+def counted(calls: Counter[str], name: str, function: Callable[..., object]) -> Callable[..., object]:
+    def call(*arguments: object, **named: object) -> object:
+        calls[name] += 1
+        return function(*arguments, **named)
+
+    return call
