@@ -18,6 +18,7 @@ from streams.live_models.selection import create_registry
 from streams.settings import Settings
 
 _CHECK = "processor"
+_EXTRA = 'install the extra "gpu", then pip uninstall onnxruntime and reinstall onnxruntime-gpu (README)'
 _LIBRARIES = "pip install 'onnxruntime-gpu[cuda,cudnn]' brings CUDA and cuDNN; the driver is the system's"
 
 
@@ -71,15 +72,15 @@ def _on_cuda(settings: Settings, kind: Kind) -> Finding:
 
 def _on_cpu(settings: Settings) -> Finding:
     if settings.provider == "cuda":
-        return wrong(_CHECK, "JIKIMI_PROVIDER is cuda, which ONNX Runtime has not", 'install the extra "gpu"')
+        return wrong(_CHECK, "JIKIMI_PROVIDER is cuda, which ONNX Runtime has not", _EXTRA)
     if settings.provider == "auto" and _installed("onnxruntime-gpu"):
         reason, remedy = "CUDA or cuDNN is missing", _LIBRARIES
         if _installed("onnxruntime"):
             reason = "onnxruntime overwrote it"
-            remedy = "pip uninstall onnxruntime onnxruntime-gpu, then pip install --no-deps onnxruntime-gpu"
+            remedy = "pip uninstall onnxruntime, then pip install --force-reinstall --no-deps onnxruntime-gpu"
         return wrong(_CHECK, f"onnxruntime-gpu is installed but not in use: {reason}", remedy)
     if settings.provider == "auto" and Path("/dev/nvidia0").exists():
-        return warn(_CHECK, "the CPU, though this machine has an NVIDIA GPU", 'install the extra "gpu"')
+        return warn(_CHECK, "the CPU, though this machine has an NVIDIA GPU", _EXTRA)
     return ok(_CHECK, f"the CPU, by ONNX Runtime {ort.__version__}")
 
 

@@ -125,7 +125,7 @@ def test_a_gpu_package_that_is_not_in_use_is_wrong(monkeypatch: pytest.MonkeyPat
     assert [found.health for found in processors(load_settings(), ["text"])] == ["ok"]
     monkeypatch.setattr(processor, "_installed", lambda _: True)
     (found,) = processors(load_settings(), ["text"])
-    assert_finding(found, "wrong", "onnxruntime overwrote it", "pip uninstall onnxruntime onnxruntime-gpu")
+    assert_finding(found, "wrong", "onnxruntime overwrote it", "pip uninstall onnxruntime, then")
     monkeypatch.setattr(processor, "_installed", lambda package: package == "onnxruntime-gpu")
     (found,) = processors(load_settings(), ["text"])
     assert_finding(found, "wrong", "CUDA or cuDNN is missing")
