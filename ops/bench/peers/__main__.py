@@ -64,7 +64,7 @@ def main() -> None:
     manifest = msgspec.structs.replace(whole, queries=_some(files, arguments.queries, arguments.seed))
     rows: list[Row] = []
     if not arguments.without_ours:
-        rows, manifest = _ours(manifest)
+        rows, manifest = _ours(manifest, arguments.cache)
     notes = list(_NOT_AVAILABLE)
     for peer in _peers(arguments.only, notes):
         rows += _measured(peer, manifest)
@@ -81,6 +81,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="peers whose name contains this text")
     parser.add_argument("--without-ours", action="store_true")
+    parser.add_argument(
+        "--cache", type=Path, help="descriptors of `jikimi evaluate`, for ours, whose cost is then its own"
+    )
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
@@ -118,9 +121,9 @@ def _peers(only: str, notes: list[str]) -> Iterator[Peer]:
             notes.append(f"{name}: {missing}")
 
 
-def _ours(manifest: Manifest) -> tuple[list[Row], Manifest]:
+def _ours(manifest: Manifest, cache: Path | None) -> tuple[list[Row], Manifest]:
     """Return our figures, and the set with the modalities that can find each copy: a silent reference is no miss."""
-    result, searched = asyncio.run(evaluate(load_settings(), manifest))
+    result, searched = asyncio.run(evaluate(load_settings(), manifest, cache=cache))
     rows = []
     for modality in ("visual", "audio", "fused"):
         found = result.per_modality[modality]
