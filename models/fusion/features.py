@@ -72,7 +72,16 @@ def explanation(evidence: Evidence, *, agrees: bool) -> str:
         return f"worded like the case, {score}"
     if evidence.modality not in _SUBJECTS:
         return f"a voice like that of {evidence.reference_id}, {score}; a person decides"
-    return _match(evidence, score) + (", where picture and sound agree" if agrees else "")
+    if agrees:
+        return f"{_match(evidence, score)}, where picture and sound agree"
+    place = ", at no known moment: another recording of the place may match too"
+    return _match(evidence, score) + (place if shows_place_alone(evidence) else "")
+
+
+def shows_place_alone(evidence: Evidence) -> bool:
+    """Return whether pictures show where a reference was recorded, at no known moment; so may another recording."""
+    is_scene = evidence.modality == "visual" and evidence.score <= _SCENE
+    return is_scene and all(_length(passage.reference) <= 0.0 for passage in passages(evidence))
 
 
 def _match(evidence: Evidence, score: str) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from litestar.exceptions import NotFoundException
 from markupsafe import Markup
 
+from models.fusion.features import shows_place_alone
 from schemas.ids import full_name
 from schemas.messages import Evidence, Modality
 from streams.console.site import Site
@@ -32,7 +33,7 @@ class ShownMatch(NamedTuple):
     n_more: int
     """Stretches without a sentence."""
     drawing: Markup | None
-    """Timelines; None for text."""
+    """Timelines; None for text, and where no moment is known."""
     model: str
     number: int
     """Of the piece in the evidence, from 0."""
@@ -66,9 +67,8 @@ def shown_matches(t: Words, evidence: Sequence[Evidence], file_names: Mapping[st
 
 def _shown(t: Words, one: Evidence, number: int, name: str) -> ShownMatch:
     lines = list(_sentences(t, one, name))
-    drawing = (
-        None if one.modality == "text" else timeline(_stretches(one), t("match.drawing", lines=" ".join(lines[:3])))
-    )
+    has_times = one.modality != "text" and not shows_place_alone(one)
+    drawing = timeline(_stretches(one), t("match.drawing", lines=" ".join(lines[:3]))) if has_times else None
     model = full_name(one.model, one.version)
     n_more = max(0, len(lines) - _MAX_LINES)
     return ShownMatch(one.modality, one.probability, one.score, lines[:_MAX_LINES], n_more, drawing, model, number)
@@ -83,10 +83,11 @@ def _sentences(t: Words, one: Evidence, name: str) -> Iterator[str]:
     if one.modality == "text":
         yield t("match.terms", n=one.terms)
         return
+    key = "match.place" if shows_place_alone(one) else "match.stretch"
     speeds = [passage.speed for passage in one.passages] or [1.0]
     for stretch, speed in zip(_stretches(one), speeds, strict=True):
         yield t(
-            "match.stretch",
+            key,
             post=f"{position(stretch.query_start_s)}-{position(stretch.query_end_s)}",
             medium=one.medium + 1,
             reference=f"{position(stretch.reference_start_s)}-{position(stretch.reference_end_s)}",

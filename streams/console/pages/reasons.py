@@ -21,8 +21,10 @@ class ShownReason(NamedTuple):
 
 _SCORE = r"score (?P<score>[\d.]+)"
 _MATCH = (
-    r" (?P<reference>\S+)(?: for (?P<seconds>[\d.]+) s)?(?: in (?P<n>\d+) stretches)?, "
-    rf"{_SCORE}(?P<agrees>, where picture and sound agree)?"
+    r" (?P<reference>\S+)(?: for (?P<seconds>[\d.]+) s)?"
+    r"(?: in (?:(?P<n>\d+) stretches|(?P<n_pictures>\d+) pictures))?"
+    rf", {_SCORE}(?P<agrees>, where picture and sound agree)?"
+    r"(?P<place>, at no known moment: another recording of the place may match too)?"
 )
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("terms", re.compile(r"(?P<n>\d+) of the case's terms found")),
@@ -34,7 +36,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("unseen", re.compile(r"no second look at medium (?P<medium>\d+), (?P<stretch>\d+-\d+) s: (?P<cause>.+)")),
 )
 _WITH_PARTS = {"wording", "voice", "pictures", "sound"}
-_PARTS = ("seconds", "n", "score", "agrees")
+_PARTS = ("seconds", "n", "n_pictures", "score", "agrees", "place")
 """Groups of the forms that are parts of the sentence, in this order."""
 
 

@@ -68,7 +68,7 @@ def _job(site: Site, request: Request[Any, Any, Any], job: Job, reviewer: Review
         "reasons": [shown_reason(t, one, file_names) for one in verdict.contributions],
         "links": verdict.links[:_MAX_LINKS],
         "earlier": earlier,
-        "others": [one for one in of_post if one.key != job.key],
+        "others": [(one, store.cases.find(one.verdict.case_id or "")) for one in of_post if one.key != job.key],
         "address": job_address,
         "decided": store.reviews.label_of(job.key),
         "is_escalated_by_me": is_escalated_by(site, job.key, reviewer),

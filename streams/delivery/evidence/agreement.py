@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from hashlib import sha256
 
+from models.fusion.features import shows_place_alone
 from schemas.messages import Evidence, Passage, Takedown
 from streams.cases.entries import is_terms
 from streams.delivery.evidence.blocks import Block, Fields, Heading, Paragraph, Pictures, Rows
@@ -61,7 +62,8 @@ def _agrees(context: Context, evidence: Evidence) -> str:
         "reference_stretch": stretch(evidence.reference),
     }
     is_still = evidence.query.end_s - evidence.query.start_s <= 0
-    text = words("agrees_picture" if is_still else "agrees", modality=words(f"modality_{evidence.modality}"), **parts)
+    form = "agrees_place" if shows_place_alone(evidence) else "agrees_picture" if is_still else "agrees"
+    text = words(form, modality=words(f"modality_{evidence.modality}"), **parts)
     speed = evidence.passages[0].speed if evidence.passages else 1.0
     return text if abs(speed - 1) < _ORDINARY_SPEED else f"{text} ({words('speed', speed=f'{speed:.2f}')})"
 

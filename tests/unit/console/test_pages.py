@@ -5,12 +5,23 @@ from urllib.parse import urlencode
 
 import pytest
 
-from schemas.messages import Label
+from schemas.messages import Interval, Label
 from streams.console.app import create_app
 from streams.console.sessions import Identity
 from streams.console.site import Site
 from streams.console.words import languages
-from tests.unit.console.made_site import EVIL, RecordedActions, ago, browser, case, found, put, token, waiting
+from tests.unit.console.made_site import (
+    EVIL,
+    RecordedActions,
+    ago,
+    browser,
+    case,
+    evidence,
+    found,
+    put,
+    token,
+    waiting,
+)
 
 POST = "at://did:plc:x/app.bsky.feed.post/3k"
 JOB = f"/review?{urlencode({'post': POST, 'case': 'case-a'})}"
@@ -267,3 +278,14 @@ async def test_a_large_form_is_refused_with_a_sentence(site: Site) -> None:
         answer = await client.post("/review/decide", data={"token": token(site), "note": "x" * 400_000})
     assert answer.status_code == 413
     assert "too large" in answer.text
+
+
+async def test_a_picture_of_a_room_is_shown_at_no_moment_with_the_other_case_that_it_may_be_of(site: Site) -> None:
+    at = Interval(start_s=3.0, end_s=3.0)
+    still = evidence(query=at, reference=at, passages=[], score=0.75)
+    put(site.store, "verdicts", *(waiting("post-room", each, evidence=[still]) for each in ("case-a", "case-m")))
+    async with browser(site) as client:
+        html = (await client.get("/review?post=post-room&case=case-a")).text
+    assert "shows the place of reference referenc, at no known moment of it" in html
+    assert 'class="timeline"' not in html
+    assert re.search(r'href="/review\?post=post-room&amp;case=case-m">maple, 81 %</a>', html)

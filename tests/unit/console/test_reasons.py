@@ -3,13 +3,14 @@
 import pytest
 
 from models.fusion.features import explanation
-from schemas.messages import Contribution, Evidence, Interval
+from schemas.messages import Contribution, Evidence, Interval, Passage
 from streams.console.pages.reasons import shown_reason
 from streams.console.words import words
 from streams.fusion.looks import Looks
 from tests.unit.console.made_site import evidence
 from tests.unit.fusion.test_looks import add, at, first_pass, new_state
 
+AT = Interval(start_s=3, end_s=3)
 FORMS: list[tuple[Evidence, bool, str]] = [
     (evidence(), False, "화면이 intro.mp4과(와) 일치, 23.0초 동안, 2개 구간, 점수 0.93"),
     (
@@ -17,7 +18,17 @@ FORMS: list[tuple[Evidence, bool, str]] = [
         True,
         "화면이 intro.mp4과(와) 일치, 12.0초 동안, 점수 0.93, 화면과 소리가 같은 곳을 가리킴",
     ),
-    (evidence(passages=[], query=Interval(start_s=3, end_s=3)), False, "화면이 intro.mp4과(와) 일치, 점수 0.93"),
+    (evidence(passages=[], query=AT), False, "화면이 intro.mp4과(와) 일치, 점수 0.93"),
+    (
+        evidence(passages=[], query=AT, reference=AT, score=0.75),
+        False,
+        "화면이 intro.mp4과(와) 일치, 점수 0.75, 시점은 알 수 없음(같은 장소의 다른 영상도 일치할 수 있음)",
+    ),
+    (
+        evidence(passages=[Passage(query=AT, reference=AT, score=0.75)] * 3, query=AT, score=0.82),
+        False,
+        "화면이 intro.mp4과(와) 일치, 사진 3장, 점수 0.82",
+    ),
     (evidence(modality="audio", passages=[]), False, "소리가 intro.mp4과(와) 일치, 12.0초 동안, 점수 0.93"),
     (evidence(modality="text", terms=1), False, "이 사건의 검색어를 찾았습니다."),
     (evidence(modality="text", terms=3), False, "이 사건의 검색어 3개를 찾았습니다."),

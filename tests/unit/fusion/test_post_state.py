@@ -305,6 +305,15 @@ def test_a_verdict_lists_the_contribution_of_each_modality() -> None:
     assert sum(one.added for one in verdict.contributions) == pytest.approx(odds)
 
 
+def test_a_still_of_a_room_that_two_cases_share_asks_for_both_and_says_why() -> None:
+    at, here = Interval(start_s=0.0, end_s=0.0), Interval(start_s=4.0, end_s=4.0)
+    both = [match(0.75, case, f"r-{case}", query=at, reference=here) for case in OPEN]
+    trained = Rules(Registry().fusion("causes@2"), OPEN)
+    verdicts = new_state(Parts(visual=1, audio=0, text=0)).add(scores("visual", *both), trained, NOW_S)
+    assert sorted(outcomes(verdicts)) == [(case, "review", "complete") for case in OPEN]
+    assert all("at no known moment" in verdict.contributions[0].why for verdict in verdicts)
+
+
 def test_terms_and_the_best_stretches_are_kept() -> None:
     span = Interval(start_s=0.0, end_s=1.0)
     many = [Passage(query=span, reference=span, score=0.9 - number / 100) for number in range(20)]

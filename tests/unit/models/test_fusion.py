@@ -314,6 +314,23 @@ def test_a_still_of_a_room_agrees_with_no_sound(causes: FusionModel) -> None:
     assert REVIEW <= fused(causes, still, steps) < ACT
 
 
+def test_a_reason_says_where_pictures_show_a_place_at_no_known_moment(causes: FusionModel) -> None:
+    def why(*evidence: Evidence) -> str:
+        return next(one.why for one in causes.judge(evidence).contributions if one.modality == "visual")
+
+    place = "at no known moment: another recording of the place may match too"
+    assert why(still(SCENE, 0, 4.0)) == f"pictures match r1, score 0.75, {place}"
+    assert why(piece("visual", 0.7, reference=ROOM)) == f"pictures match r1 for 8.0 s, score 0.70, {place}"
+    moments = [Passage(query=PLACE, reference=each, score=0.7) for each in (ROOM, PLACE)]
+    shown = (
+        still(SCENE + 0.05, 0, 4.0),
+        still(SCENE, 0, 4.0, 9.0),
+        piece("visual", 0.7, reference=ROOM, passages=moments),
+    )
+    assert not any(place in why(each) for each in shown)
+    assert place not in why(piece("visual", 0.72, reference=ROOM), piece("audio", 0.9))  # which is of the recording
+
+
 def test_the_first_version_joins_room_and_sound_as_before(registry: Registry) -> None:
     room, steps = piece("visual", 0.75, reference=ROOM), piece("audio", 0.78)
     assert fused(registry.fusion("causes@1"), room, steps) >= ACT

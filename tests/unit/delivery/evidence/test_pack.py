@@ -25,6 +25,7 @@ from streams.takedown.signed import signed
 from tests.unit.delivery.evidence.conftest import KEY
 from tests.unit.delivery.evidence.made_history import (
     delivery,
+    evidence,
     hostile,
     issued,
     jpeg,
@@ -58,6 +59,14 @@ def test_a_page_tells_in_words_what_agrees_and_where(pack: Path) -> None:
     assert "contains 2 of the words or names searched for" in page
     korean = text(pack, "index.ko.html")
     assert f"화면 일치: 게시물 첨부 1의 {FOUND} 구간이 기준 파일 2의 {OWN} 구간과 일치합니다." in korean
+
+
+def test_a_page_names_no_moment_of_a_place_that_another_recording_may_show(tmp_path: Path) -> None:
+    at = span(4, 4)
+    of_place = issued(1, evidence=[evidence(query=at, reference=at, passages=[], score=0.75)])
+    write_pack(tmp_path / "pack", source(([of_place], [])), KEY, ("ko", "en"), pdf_posts=0)
+    assert "shows the place of reference 2; at which of its moments is not known." in text(tmp_path / "pack")
+    assert "기준 파일 2과(와) 같은 장소를 보여 줍니다." in text(tmp_path / "pack", "index.ko.html")
 
 
 def test_a_page_has_address_account_ids_times_and_decisions(pack: Path) -> None:
