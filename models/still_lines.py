@@ -4,7 +4,8 @@ A line is reference time = speed x query time + offset. Only the pairs of a line
 the reference has a time: of a long query along a short reference these are few.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import numpy.typing as npt
 Rows = npt.NDArray[np.float32]
 Times = npt.NDArray[np.float64]
 type Indices = npt.NDArray[np.intp]
+type Truth = npt.NDArray[np.bool_]
 
 _STEP_S = 0.25
 _MOST_OFFSETS = 4096
@@ -28,6 +30,10 @@ _LEAST_TIMES = 3
 _OTHER, _OTHER_SD, _COPY, _COPY_SD, _OF_TIMES = 0.1, 0.1, 0.65, 0.22, 5.0
 """Correlation of other recordings of a room, after the search for the best line, and of copies: mean and deviation."""
 _LEAST_POWER = 1e-9
+_PARTS = 2.0**42
+"""Parts of one that are added up."""
+_STEP_PAIRS = 20_000
+"""Pairs of times, each at one speed, whose lines are found in one step: bounds the memory."""
 
 
 class Recording(NamedTuple):
@@ -42,84 +48,171 @@ class Recording(NamedTuple):
     """Reference time = speed x query time + offset."""
 
 
-class Track(NamedTuple):
-    """One view of a scene over time, less its mean."""
+class Tracks(NamedTuple):
+    """One view of each of some recordings over time, less its mean: one track after the other."""
 
     rows: Rows
     power: Rows
     times_s: Times
+    first: Indices
+    """Where each track begins."""
+
+    @property
+    def last(self) -> Indices:
+        """Where each track ends."""
+        return np.append(self.first[1:], len(self.times_s)) - 1
+
+    def each(self, of_rows: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """Return what the rows have, by track."""
+        return np.split(of_rows, self.first[1:])
 
 
-class _Lines(NamedTuple):
-    """The lines tried, and the query times on them that are near a reference time."""
+class _Compared(NamedTuple):
+    """Tracks that are compared at one speed each, and the offsets tried, equally far apart; shape (n,)."""
 
+    track: Indices
     speed: Times
-    """Of each line, likewise the offset."""
-    offset_s: Times
-    line: Indices
-    """Of each pair, likewise the others."""
-    row: Indices
-    """Number of the query time."""
-    column: Indices
-    """Number of the nearest reference time."""
-    first: npt.NDArray[np.bool_]
-    """Whether no earlier query time of the line is near the same reference time: those compared with it count once."""
+    first_s: Times
+    step_s: Times
+    n: Indices
+
+    def offset_s(self, compared: Indices, at: Indices) -> Times:
+        """Return the offsets of these numbers, shape (n,)."""
+        found: Times = at * self.step_s[compared] + self.first_s[compared]
+        return found
 
 
-def best_line(own: Track, other: Track) -> Recording:
-    """Return the line with most evidence on which enough times lie; without one, no evidence."""
-    tried = _lines(own.times_s, other.times_s)
-    n_lines = len(tried.speed)
-    total = np.bincount(tried.line, (own.rows @ other.rows.T)[tried.row, tried.column], n_lines)
-    power = np.bincount(tried.line, own.power[tried.row], n_lines)
-    power *= np.bincount(tried.line, other.power[tried.column], n_lines)
-    correlation = total / np.sqrt(np.maximum(power, _LEAST_POWER))
-    n_times = np.bincount(tried.line[tried.first], minlength=n_lines)
-    nats = _nats(correlation, n_times) - np.where(tried.speed == 1.0, 0.0, _SPEED_NATS)
-    best = int(np.where(n_times >= _LEAST_TIMES, nats, -np.inf).argmax())
-    if n_times[best] < _LEAST_TIMES:
-        return Recording()
-    speed, offset_s = float(tried.speed[best]), float(tried.offset_s[best])
-    return Recording(float(nats[best]), float(correlation[best]), int(n_times[best]), speed, offset_s)
+class _Pairs(NamedTuple):
+    """All pairs of a query time and a reference time that are compared, and the lines on which they are near; (n,)."""
+
+    own: Indices
+    """Number of the query time in all tracks."""
+    other: Indices
+    begin: Indices
+    """First line on which the reference time is the nearest one, and near; offsets rise from line to line."""
+    end: Indices
+    """Line after the last one; `begin` without any."""
+    before: Indices
+    """The pair of the query time before with this reference time; the pair itself at the first query time."""
+
+    def n_times(self, n_lines: int) -> Indices:
+        """Return the number of reference times on each line; one that is near several query times counts once.
+
+        The times on a line rise or fall together, so of the others only the query time before can be near the same.
+        """
+        again = np.flatnonzero(self.before < np.arange(len(self.before)))
+        before = self.before[again]
+        begin = np.maximum(self.begin[again], self.begin[before])
+        end = np.maximum(np.minimum(self.end[again], self.end[before]), begin)
+        counted: Indices = _on_lines(self.begin, self.end, n_lines) - _on_lines(begin, end, n_lines)
+        return counted
+
+    def sums(self, numbers: Rows, n_lines: int) -> Times:
+        """Return the sum of each line's numbers, one of each pair.
+
+        They are added as whole numbers, without rounding: of lines with the same pairs none has more by chance.
+        """
+        total: Times = _on_lines(self.begin, self.end, n_lines, np.rint(numbers * _PARTS)) / _PARTS
+        return total
 
 
-def _lines(own_s: Times, other_s: Times) -> _Lines:
-    """Return the lines of all speeds and offsets."""
-    mapped_s = np.outer(_SPEEDS, own_s)
-    first_s = other_s[0] - mapped_s.max(axis=1)
-    span_s = other_s[-1] - mapped_s.min(axis=1) - first_s
+def best_lines(own: Tracks, other: Tracks) -> list[Recording]:
+    """Return of each track and its other one the line with most evidence; without enough times on one, no evidence."""
+    found = [Recording()] * len(own.first)
+    track, speed = _possible(own, other)
+    product = [ours @ theirs.T for ours, theirs in zip(own.each(own.rows), other.each(other.rows), strict=True)]
+    n_pairs = np.array([one.size for one in product])[track]
+    for some in np.split(np.arange(len(track)), np.flatnonzero(np.diff(np.cumsum(n_pairs) // _STEP_PAIRS)) + 1):
+        for at, one in _best_of(track[some], speed[some], own, other, product):
+            if one.nats > found[at].nats or not found[at].n_times:
+                found[at] = one
+    return found
+
+
+def _possible(own: Tracks, other: Tracks) -> tuple[Indices, Times]:
+    """Return the tracks and the speeds at which enough of their times can be near the other one's."""
+    spans_s = (one[_LEAST_TIMES - 1 :] - one[: 1 - _LEAST_TIMES] for one in own.each(own.times_s))
+    shortest_s = np.array([one.min(initial=np.inf) for one in spans_s])
+    longest_s = other.times_s[other.last] - other.times_s[other.first] + 2 * (_TOLERANCE_S + _ROUNDING_S)
+    longest_s[other.last - other.first < _LEAST_TIMES - 1] = -np.inf
+    track, speed = np.nonzero(np.abs(_SPEEDS) * shortest_s[:, None] <= longest_s[:, None])
+    return track, _SPEEDS[speed]
+
+
+def _best_of(
+    track: Indices, speed: Times, own: Tracks, other: Tracks, product: list[Rows]
+) -> Iterator[tuple[int, Recording]]:
+    """Yield the best line of each track, of those at the speeds given."""
+    compared, pairs = _lines(track, speed, own, other)
+    line, n_lines = _ranges(np.zeros_like(compared.n), compared.n), int(compared.n.sum())
+    n_times = pairs.n_times(n_lines)
+    enough = np.flatnonzero(n_times >= _LEAST_TIMES)
+    if not len(enough):
+        return
+    each = np.concatenate([product[at].ravel() for at in track]), own.power[pairs.own], other.power[pairs.other]
+    total, own_power, other_power = (pairs.sums(numbers, n_lines)[enough] for numbers in each)
+    correlation = total / np.sqrt(np.maximum(own_power * other_power, _LEAST_POWER))
+    of, at = (one[enough] for one in line)
+    nats = _nats(correlation, n_times[enough]) - np.where(speed[of] == 1.0, 0.0, _SPEED_NATS)
+    order = np.lexsort((-nats, track[of]))
+    _, best = np.unique(track[of][order], return_index=True)
+    for one in order[best].tolist():
+        offset_s = float(compared.offset_s(of[one], at[one]))
+        n_best = int(n_times[enough[one]])
+        yield (
+            int(track[of[one]]),
+            Recording(float(nats[one]), float(correlation[one]), n_best, float(speed[of[one]]), offset_s),
+        )
+
+
+def _lines(track: Indices, speed: Times, own: Tracks, other: Tracks) -> tuple[_Compared, _Pairs]:
+    """Return the offsets of these tracks and speeds, and the pairs of their times."""
+    row_of, row = _ranges(own.first[track], own.last[track] + 1)
+    mapped_s, first_row = speed[row_of] * own.times_s[row], np.flatnonzero(np.diff(row_of, prepend=-1))
+    first_s = other.times_s[other.first[track]] - np.maximum.reduceat(mapped_s, first_row)
+    span_s = other.times_s[other.last[track]] - np.minimum.reduceat(mapped_s, first_row) - first_s
     n_offsets = np.minimum(_MOST_OFFSETS, (span_s / _STEP_S).astype(np.intp) + 1)
-    step_s = span_s / np.maximum(1, n_offsets - 1)
-    speed, offset = _ranges(np.zeros_like(n_offsets), n_offsets)
-    begin, end = _inside(mapped_s - other_s[0] + first_s[:, None], float(np.ptp(other_s)), n_offsets, step_s)
-    track, at = _ranges(begin, end)  # a track is a query time at one speed
-    of, row = np.divmod(track, len(own_s))
-    at_s = mapped_s.ravel()[track] + (at * step_s[of] + first_s[of])
-    column = _nearest(other_s, at_s)
-    near = np.abs(other_s[column] - at_s) <= _TOLERANCE_S
-    # The columns of a line rise or fall with its rows, so only the row before can be near the same one.
-    has_before = (row > 0) & (at >= begin[track - 1]) & (at < end[track - 1])
-    before = np.where(has_before, np.cumsum(end - begin)[track - 1] - end[track - 1] + at, 0)
-    again = has_before & near[before] & (column[before] == column)
-    line, kept = (np.cumsum(n_offsets) - n_offsets)[of] + at, np.flatnonzero(near)
-    offset_s = offset * step_s[speed] + first_s[speed]
-    return _Lines(_SPEEDS[speed], offset_s, line[kept], row[kept], column[kept], ~again[kept])
+    compared = _Compared(track, speed, first_s, span_s / np.maximum(1, n_offsets - 1), n_offsets)
+    of_row, column = _ranges(other.first[track][row_of], other.last[track][row_of] + 1)
+    of = row_of[of_row]
+    begin, end = (
+        at + (np.cumsum(n_offsets) - n_offsets)[of] for at in _near(compared, of, mapped_s[of_row], other, column)
+    )
+    n_before = np.where(row > own.first[track][row_of], (other.last - other.first + 1)[track][row_of], 0)
+    return compared, _Pairs(row[of_row], column, begin, end, np.arange(len(of)) - n_before[of_row])
 
 
-def _inside(mapped_s: Times, duration_s: float, n_offsets: Indices, step_s: Times) -> tuple[Indices, Indices]:
-    """Return first and end of the offsets, by their numbers, that map each track into the reference.
+def _near(compared: _Compared, of: Indices, mapped_s: Times, other: Tracks, column: Indices) -> tuple[Indices, Indices]:
+    """Return the first offset at which each reference time is the nearest one and near, and the one after the last."""
+    middles_s = (other.times_s[1:] + other.times_s[:-1]) / 2
+    after_s, until_s = np.append(-np.inf, middles_s), np.append(middles_s, np.inf)
+    after_s[other.first], until_s[other.last] = -np.inf, np.inf
+    begins_s = np.maximum(after_s, other.times_s - _TOLERANCE_S)
+    ends_s = np.minimum(until_s, other.times_s + _TOLERANCE_S)
 
-    Parameters
-    ----------
-    mapped_s
-        Time of each track at the first offset, after the start of the reference, shape (speeds, times).
-    """
-    early_s = -_TOLERANCE_S - _ROUNDING_S - mapped_s
-    late_s = duration_s + _TOLERANCE_S + _ROUNDING_S - mapped_s
-    unit_s = np.maximum(step_s, _ROUNDING_S)[:, None]
-    begin = np.maximum(0, np.ceil(early_s / unit_s)).astype(np.intp).ravel()
-    end = np.minimum(n_offsets[:, None], np.floor(late_s / unit_s) + 1).astype(np.intp).ravel()
-    return begin, np.maximum(begin, end)
+    def begun(at_s: Times, at: Indices) -> Truth:
+        return (at_s > after_s[at]) & (other.times_s[at] - at_s <= _TOLERANCE_S)
+
+    def ended(at_s: Times, at: Indices) -> Truth:
+        return (at_s > until_s[at]) | (at_s - other.times_s[at] > _TOLERANCE_S)
+
+    least_s, step_s = compared.first_s[of] + mapped_s, np.maximum(compared.step_s, _ROUNDING_S)[of]
+    found = []
+    for limit_s, holds in ((begins_s, begun), (ends_s, ended)):
+        steps = (limit_s[column] - least_s) / step_s
+        at = np.ceil(steps)
+        # An offset that is at the limit, up to rounding, is compared as it is.
+        some = np.flatnonzero(np.abs(steps - np.rint(steps)) < _ROUNDING_S)
+        about = np.rint(steps[some])
+        at[some] = about + ~holds(mapped_s[some] + compared.offset_s(of[some], about), column[some])
+        found.append(np.minimum(np.maximum(at, 0), compared.n[of]).astype(np.intp))
+    return found[0], np.maximum(*found)
+
+
+def _on_lines(begin: Indices, end: Indices, n_lines: int, numbers: Rows | None = None) -> npt.NDArray[Any]:
+    """Return the sum on each line of the numbers of what is on it from `begin` to `end`; without numbers, how many."""
+    begun, ended = (np.bincount(at, numbers, n_lines + 1) for at in (begin, end))
+    return np.cumsum(begun - ended)[:-1]
 
 
 def _ranges(begin: Indices, end: Indices) -> tuple[Indices, Indices]:
@@ -127,12 +220,6 @@ def _ranges(begin: Indices, end: Indices) -> tuple[Indices, Indices]:
     n = end - begin
     number = np.repeat(np.arange(len(n)), n)
     return number, np.arange(len(number)) + (begin - (np.cumsum(n) - n))[number]
-
-
-def _nearest(times_s: Times, at_s: Times) -> Indices:
-    """Return the index of the nearest time; `times_s` rises."""
-    middles = (times_s[1:] + times_s[:-1]) / 2
-    return np.searchsorted(middles, at_s)
 
 
 def _nats(correlation: Times, n_times: Indices) -> Times:

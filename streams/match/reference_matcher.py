@@ -13,8 +13,8 @@ from models.alignment_parameters import AUDIO, VISUAL, AlignmentParameters
 from models.audio.likeness import relative
 from models.landmarks.peaks import Peaks
 from models.landmarks.rows import NO_PEAKS, is_comparable, joined, unpack_peaks
-from models.still_alignment import align_still
-from models.still_scene import is_still
+from models.still_alignment import align_stills
+from models.still_scene import References, is_still
 from models.text.links import leads_away
 from models.text.terms import Named, named
 from models.voice.likeness import most_similar_run
@@ -103,8 +103,7 @@ class ReferenceMatcher:
         if self.space[0] == "visual" and is_one_moment(times_s):
             return self._match_still(query, similarity)
         if self.still:
-            one = align_still(unpack(query.vectors), times_s, self.vectors, self.times_s, similarity)
-            return self._match_aligned(query, [one], one.score) if one else None
+            return match_rooms(query, [self], unpack(query.vectors) @ self.vectors.T, similarity)[0]
         parameters = ALIGNMENT[self.space[0]]
         if self.space[0] == "audio":
             similarity = relative(similarity)
@@ -113,6 +112,10 @@ class ReferenceMatcher:
             found = found[:1]  # one picture, which many frames of another recording of its room resemble a little
         match = self._match_aligned(query, found, joint_score(found, parameters)) if found else None
         return corrected(match, query, self.landmarks) if match and self.space[0] == "audio" else match
+
+    def shows_room(self, query: Descriptors) -> bool:
+        """Return whether a query is compared with what is of the room and what is of the recording."""
+        return self.still and not is_one_moment(np.asarray(query.times_s))
 
     def _match_aligned(self, query: Descriptors, found: list[Alignment], score: float) -> Match:
         best, *_ = passages = [_passage(alignment) for alignment in found]
@@ -169,6 +172,26 @@ class ReferenceMatcher:
             reference=no_interval,
             terms=terms,
         )
+
+
+def match_rooms(
+    query: Descriptors, matchers: Sequence[ReferenceMatcher], cosines: Rows, similarity: Rows
+) -> list[Match | None]:
+    """Return the match of a query of several moments with each of some references whose cameras stand still.
+
+    Parameters
+    ----------
+    cosines
+        Of the query's rows with all rows of the references, one reference after the other.
+    similarity
+        These, normalised.
+    """
+    references = References([one.vectors for one in matchers], [one.times_s for one in matchers])
+    found = align_stills(unpack(query.vectors), np.asarray(query.times_s, np.float64), references, cosines, similarity)
+    return [
+        matcher._match_aligned(query, [one], one.score) if one else None  # noqa: SLF001 - of this module
+        for matcher, one in zip(matchers, found, strict=True)
+    ]
 
 
 def _landmarks(pieces: Sequence[Reference]) -> Peaks:

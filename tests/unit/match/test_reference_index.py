@@ -8,7 +8,7 @@ import pytest
 
 from schemas.matrix import pack, unpack
 from schemas.messages import Case, Descriptors, Modality, Reference, Thumbnail
-from streams.match import gallery
+from streams.match import query_similarities
 from streams.match.piece import token
 from streams.match.reference_index import ReferenceIndex
 from streams.match.scores import scores_record
@@ -182,8 +182,8 @@ def test_a_reordered_copy_has_its_passages() -> None:
 
 
 def test_of_thousands_of_references_the_right_one_is_aligned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gallery, "_STEP_ROWS", 50)
-    monkeypatch.setattr(gallery, "_MAX_ALIGNED", 1)
+    monkeypatch.setattr(query_similarities, "_STEP_ROWS", 50)
+    monkeypatch.setattr(query_similarities, "_MAX_ALIGNED", 1)
     others = [entry(piece(unit(20, COLUMNS, seed=seed), range(20)), f"case-{seed}") for seed in range(50, 90)]
     index = ReferenceIndex([*others[:20], *minutes(0), *others[20:]])
     assert [match.case_id for match in index.search(excerpt(30, 50))] == ["case-a"]

@@ -4,10 +4,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from models import still_lines
 from models.alignment_parameters import VISUAL
-from models.still_alignment import align_still
+from models.still_alignment import align_still, align_stills
 from models.still_lines import Recording, Rows, Times
-from models.still_scene import is_still, recording
+from models.still_scene import References, is_still, recording
 
 DIMENSIONS = 256
 
@@ -126,6 +127,23 @@ def test_an_excerpt_inside_another_video_has_its_own_interval() -> None:
     assert found.query == pytest.approx((9.5, 16.5))
     assert found.reference == pytest.approx((4.5, 11.5), abs=0.6)
     assert found.score > 0.82
+
+
+def test_references_are_compared_together_as_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is computed in one step: recordings of several lengths in the query's room, and one of another room."""
+    rng = np.random.default_rng(9)
+    empty = room(rng)
+    recorded = [filmed(empty, n, rng) for n in (15, 40, 2, 9)] + [filmed(room(rng), 12, rng)]
+    references = References(recorded, [seconds(len(rows), 0.9) for rows in recorded])
+    query, query_s = edited(recorded[1][5:25], rng), seconds(20)
+    cosines = [query @ rows.T for rows in recorded]
+    alone = [align_still(query, query_s, *one) for one in zip(*references, cosines, strict=True)]
+    assert sum(one is not None for one in alone) >= 3
+
+    for pairs in (1, 1_000, 1_000_000):
+        monkeypatch.setattr(still_lines, "_STEP_PAIRS", pairs)
+        together = np.concatenate(cosines, axis=1)
+        assert align_stills(query, query_s, references, together, together) == alone
 
 
 def test_chance_likeness_of_other_rooms_is_hardly_evidence() -> None:
