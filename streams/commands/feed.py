@@ -18,6 +18,8 @@ from streams.secrets.settings import has_credentials
 from streams.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streams.feeds.batch import Feed
     from streams.feeds.kafka_topic.mapping import TopicMapping
 
@@ -99,7 +101,7 @@ def feed_http(
     access = platform_access(settings)
     feed = HttpFeed(settings.http, host, port, platform_routes(access) if access is not None else ())
     console.print(f"listening on {feed.address}", highlight=False)
-    _run(settings, f"{FEED}/{name}" if name else FEED, feed.batches)
+    _run(settings, f"{FEED}/{name}" if name else FEED, feed.batches, feed.on_outage)
 
 
 @app.command("mastodon")
@@ -188,7 +190,7 @@ def _refuse_credentials(*addresses: str) -> None:
         raise UsageError("an address with a user or password is visible to everybody on this machine: leave it out")
 
 
-def _run(settings: Settings, name: str, feed: "Feed") -> None:
+def _run(settings: Settings, name: str, feed: "Feed", on_outage: "Callable[[str], None]" = lambda _: None) -> None:
     from streams.feeds.runner import run_feed  # noqa: PLC0415 - likewise
 
-    asyncio.run(run_feed(settings, name, feed, console))
+    asyncio.run(run_feed(settings, name, feed, console, on_outage))

@@ -20,6 +20,8 @@ from streams.settings import Settings
 from streams.topology import readers_group
 
 TOPIC = "feed-cursors"
+TRANSACTION = ""
+"""Part under which a feed's last transaction is named, which no feed calls a part of its own."""
 
 _QUERY_TIMEOUT_S = 10.0
 _POLL_INTERVAL_S = 0.1
@@ -33,6 +35,8 @@ class Progress:
     """In the feed's own format; None before its first start."""
     parts: Mapping[str, str] = field(default_factory=dict)
     """Positions of its parts, such as files or partitions, for a feed that keeps them separately."""
+    transaction: str | None = None
+    """Name of its last transaction; None of one that wrote none yet."""
 
 
 def cursor_key(feed: str, part: str | None = None) -> str:
@@ -68,7 +72,7 @@ async def read_progress(settings: Settings, codec: Codec, feed: str) -> Progress
             parts.pop(part, None)
         else:
             parts[part] = decoded
-    return Progress(position, parts)
+    return Progress(position, parts, parts.pop(TRANSACTION, None))
 
 
 def _wait_for_open_transactions(settings: Settings) -> None:

@@ -8,9 +8,10 @@ readers of committed records, such as the workers, read every post once.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
+from uuid import uuid4
 
 import structlog
 from rich.console import Console
@@ -20,9 +21,10 @@ from schemas.messages import DeadLetter
 from schemas.topics import TOPICS
 from streams.engine.stop_signals import stopping_on_signals
 from streams.feeds.batch import Batch, Feed, FeedRecord, destination, kind_of
-from streams.feeds.cursor import TOPIC, cursor, cursor_key, read_progress
+from streams.feeds.cursor import TOPIC, TRANSACTION, cursor, cursor_key, read_progress
 from streams.feeds.dead_letters import feed_dead_letter
-from streams.kafka.transactions import TransactionWriter
+from streams.kafka.lasting_writer import LastingWriter
+from streams.kafka.transactions import TakenOverError
 from streams.kafka.usage_errors import usage_errors
 from streams.kafka.wait_for_broker import wait_for_broker
 from streams.settings import Settings
@@ -42,7 +44,9 @@ _RECORD_OVERHEAD_BYTES = 8192
 """Size of a record without its key and value."""
 
 
-async def run_feed(settings: Settings, name: str, feed: Feed, console: Console) -> None:
+async def run_feed(
+    settings: Settings, name: str, feed: Feed, console: Console, on_outage: Callable[[str], None] = lambda _: None
+) -> None:
     """Write the records of a feed until it ends or the process is stopped; every record it yielded is written by then.
 
     Parameters
@@ -50,6 +54,8 @@ async def run_feed(settings: Settings, name: str, feed: Feed, console: Console) 
     name
         Of the feed, or feed/instance; only one process runs it at a time. The part before the slash is its label in
         metrics.
+    on_outage
+        As of `LastingWriter`.
 
     Raises
     ------
@@ -61,20 +67,22 @@ async def run_feed(settings: Settings, name: str, feed: Feed, console: Console) 
     export_traces(settings, f"feed {name.partition('/')[0]}")
     await asyncio.to_thread(wait_for_broker, settings)
     with usage_errors(settings):
-        writer = await asyncio.to_thread(TransactionWriter, settings, f"feed-{name}")
+        writer = await asyncio.to_thread(LastingWriter, settings, f"feed-{name}")
+        writer.on_outage = on_outage
         await asyncio.to_thread(writer.start)
         # Read only now: another process that ran the feed could write until this one fenced it.
         progress = await read_progress(settings, writer.codec, name)
-        written = await _FeedRun(name, writer).run(feed(progress))
+        written = await _FeedRun(name, writer, progress.transaction).run(feed(progress))
     removals = f"{written['removal']} removals, " if written["removal"] else ""
     console.print(f"{written['post']} posts, {removals}{written['dead_letter']} refused")
 
 
 class _FeedRun:
-    def __init__(self, name: str, writer: TransactionWriter) -> None:
+    def __init__(self, name: str, writer: LastingWriter, last: str | None) -> None:
         self._name = name
         self._label = name.partition("/")[0]
         self._writer = writer
+        self._last = last  # transaction
         self._queue: asyncio.Queue[Batch] = asyncio.Queue(_MAX_READ_AHEAD)
         self._n_written: Counter[str] = Counter()
 
@@ -82,13 +90,17 @@ class _FeedRun:
         """Write the feed to its end; return the number of written records by kind."""
         reader = asyncio.create_task(self._read(batches))
         try:
-            with stopping_on_signals(reader.cancel):
+            with stopping_on_signals(partial(self._stop, reader)):
                 await self._write_all(reader)
         finally:
             reader.cancel()
             with suppress(asyncio.CancelledError):
                 await reader
         return self._n_written
+
+    def _stop(self, reader: asyncio.Task[None]) -> None:
+        reader.cancel()
+        self._writer.outage_s = 0.0
 
     async def _read(self, batches: AsyncGenerator[Batch]) -> None:
         async with aclosing(batches):
@@ -107,7 +119,7 @@ class _FeedRun:
             ):
                 continue  # positions without records are written every few seconds
             if pending:
-                await asyncio.to_thread(self._writer.write_transaction, partial(self._write, pending))
+                await asyncio.to_thread(self._write_once, pending)
                 self._report_written(pending)
             pending, due_at = [], time.monotonic() + _POSITION_INTERVAL_S
             await asyncio.wait({reader}, timeout=_PAUSE_S)
@@ -122,8 +134,19 @@ class _FeedRun:
             batches.append(self._queue.get_nowait())
         return batches
 
-    def _write(self, batches: Sequence[Batch]) -> None:
-        positions: dict[str, str | None] = {}
+    def _write_once(self, batches: Sequence[Batch]) -> None:
+        transaction = uuid4().hex
+        self._writer.write_once(partial(self._write, batches, transaction), partial(self._is_written, transaction))
+        self._last = transaction
+
+    def _is_written(self, transaction: str) -> bool:
+        found = asyncio.run(read_progress(self._writer.settings, self._writer.codec, self._name)).transaction
+        if found not in {transaction, self._last}:
+            raise TakenOverError(f"the feed {self._name} was taken over by another process, which has written since")
+        return found == transaction
+
+    def _write(self, batches: Sequence[Batch], transaction: str) -> None:
+        positions: dict[str, str | None] = {cursor_key(self._name, TRANSACTION): transaction}
         for batch in batches:
             for record in map(self._within_size_limit, batch.records):
                 self._writer.write(*destination(record), record)

@@ -33,9 +33,13 @@ class TopicWriter:
         self.settings = settings
         self._failed: KafkaError | None = None
         self.codec = create_codec(settings)
-        self._producer = Producer(
+        self._options = options
+        self._producer = self._connect()
+
+    def _connect(self) -> Producer:
+        return Producer(
             client_config(
-                settings,
+                self.settings,
                 **{
                     "partitioner": "murmur2_random",  # as in the workers' client; the default here differs
                     "enable_idempotence": True,
@@ -43,8 +47,8 @@ class TopicWriter:
                     # because the partition had no leader yet, then counts as a duplicate: acknowledged, never written.
                     "max_in_flight": 1,
                     "message_max_bytes": max(topic.max_bytes for topic in TOPICS.values()),
-                    "delivery_timeout_ms": int(max(settings.start_grace_s, 1.0) * 1000),
-                    **options,
+                    "delivery_timeout_ms": int(max(self.settings.start_grace_s, 1.0) * 1000),
+                    **self._options,
                 },
             )
         )

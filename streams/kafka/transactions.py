@@ -25,6 +25,12 @@ _FENCED = {
     KafkaError.PRODUCER_FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
 }
+_UNREACHABLE = {
+    KafkaError._MSG_TIMED_OUT,  # noqa: SLF001 - likewise
+    KafkaError._TIMED_OUT,  # noqa: SLF001
+    KafkaError._TRANSPORT,  # noqa: SLF001
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+}
 _EMBEDDED_CLUSTER = "tansu_cluster"
 """Cluster id of the embedded broker, which accepts transaction requests and ignores them."""
 
@@ -32,6 +38,14 @@ _EMBEDDED_CLUSTER = "tansu_cluster"
 def has_transactions(settings: Settings) -> bool:
     """Return whether the broker implements transactions."""
     return bool(AdminClient(client_config(settings)).list_topics(timeout=_CLUSTER_S).cluster_id != _EMBEDDED_CLUSTER)
+
+
+class TakenOverError(UsageError):
+    """Another process writes under the same name now."""
+
+
+class LostTransactionError(UsageError):
+    """The last transaction was committed or not, and its producer cannot find out: it is of no more use."""
 
 
 class TransactionWriter(TopicWriter):
@@ -53,6 +67,8 @@ class TransactionWriter(TopicWriter):
         self._name = group_prefix(settings) + name
         self._patience_s = patience_s or max(settings.start_grace_s, 1.0)
         self._transaction_s = transaction_s
+        self._begun_s = time.monotonic()
+        self._undelivered: KafkaError | None = None
         self._transactional = has_transactions(settings)
         if not self._transactional:
             log.warning("this broker has no transactions: records may be written twice after a crash")
@@ -76,6 +92,7 @@ class TransactionWriter(TopicWriter):
             The broker refuses.
         """
         if self._transactional:
+            self._begun_s = time.monotonic()
             self._retry(self._producer.init_transactions)
 
     def write_transaction(self, write: Callable[[], None]) -> None:
@@ -88,8 +105,12 @@ class TransactionWriter(TopicWriter):
 
         Raises
         ------
+        TakenOverError
+            A newer writer of this name fenced this one.
+        LostTransactionError
+            The broker did not answer for `patience_s`, or has ended the transaction after its timeout.
         UsageError
-            A newer writer of this name fenced this one, or no commit succeeded for `start_grace_s`.
+            No commit succeeded for `patience_s`.
         """
         if not self._transactional:
             write()
@@ -98,21 +119,26 @@ class TransactionWriter(TopicWriter):
         deadline_s = time.monotonic() + self._patience_s
         while (failure := self._attempt(write)) is not None:
             if time.monotonic() > deadline_s:
-                raise UsageError(f"{self._name} could not be written: {failure.str()}")
+                kind = LostTransactionError if failure.code() in _UNREACHABLE else UsageError
+                raise kind(f"{self._name} could not be written: {failure.str()}")
             log.warning("transaction retried", writer=self._name, error=failure.str())
             self._retry(self._producer.abort_transaction)
 
     def _attempt(self, write: Callable[[], None]) -> KafkaError | None:
         """Write one transaction; return the error after which it must be aborted, None when it is committed."""
         try:
-            self._producer.begin_transaction()
+            self._begin()
             write()
             self._retry(self._producer.commit_transaction)
         except KafkaException as error:
             self._raise_fatal(error)
             failure: KafkaError = error.args[0]
-            return failure
+            return self._undelivered or failure
         return None
+
+    def _begin(self) -> None:
+        self._begun_s, self._undelivered = time.monotonic(), None
+        self._producer.begin_transaction()
 
     def _retry(self, step: Callable[[float], None]) -> None:
         """Call a step of a transaction, and again while its errors are retriable."""
@@ -122,19 +148,21 @@ class TransactionWriter(TopicWriter):
                 return step(_ANSWER_S)
             except KafkaException as error:
                 self._raise_fatal(error)
-                if not error.args[0].retriable() or time.monotonic() > deadline_s:
+                failure: KafkaError = error.args[0]
+                if not failure.retriable():
                     raise
+                if time.monotonic() > deadline_s:
+                    raise LostTransactionError(f"{self._name} could not be written: {failure.str()}") from error
 
     def _raise_fatal(self, error: KafkaException) -> None:
         failure: KafkaError = error.args[0]
-        if failure.code() in _FENCED:
-            raise UsageError(
-                f"{self._name} was taken over by another process, or stood still for {self._transaction_s:g} s: "
-                "start it again if no other runs"
-            ) from error
-        if failure.fatal():
-            raise UsageError(f"{self._name}: {failure.str()}") from error
+        if failure.code() in _FENCED and time.monotonic() < self._begun_s + self._transaction_s:
+            raise TakenOverError(f"{self._name} was taken over by another process, which runs now") from error
+        if failure.code() in _FENCED or failure.fatal():
+            raise LostTransactionError(f"{self._name}, started again, can go on: {failure.str()}") from error
 
     def _delivered(self, error: KafkaError | None, delivery: Delivery) -> None:
-        if not self._transactional:  # otherwise the commit fails
+        if self._transactional:  # the commit fails
+            self._undelivered = self._undelivered or error
+        else:
             super()._delivered(error, delivery)

@@ -78,7 +78,8 @@ class Engine:
         self._joiner.records = Counter(self.progress.records)
 
     def stop(self) -> None:
-        """Make `execute` return after the records in flight."""
+        """Make `execute` return after the records in flight; an outage of the broker is outlived no longer."""
+        self.parts.run_writer.outage_s = 0.0
         self._stopping.set()
 
     def offsets(self) -> tuple[int, int | None]:

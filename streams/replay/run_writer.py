@@ -1,16 +1,21 @@
 """Transactions of a run: outputs, positions and join state are written together or not at all."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
+from uuid import uuid4
 
 import msgspec
 from confluent_kafka import TopicPartition
 
 from schemas.messages import Run
 from streams.errors import UsageError
-from streams.kafka.transactions import TransactionWriter
+from streams.kafka.lasting_writer import LastingWriter
+from streams.kafka.transactions import TakenOverError
+from streams.kafka.whole_topic import read_latest
 from streams.replay.naming import CASES, STATE, Naming
 from streams.replay.span import Offsets
 from streams.settings import Settings
@@ -33,6 +38,8 @@ class Progress(msgspec.Struct, kw_only=True):
         Fusion's deadline and state retention at the start of the run: others would lead to other verdicts.
     records, seconds, dead_letters
         As in `Run`.
+    transaction
+        Name of the transaction that wrote it.
     """
 
     positions: dict[str, int]
@@ -42,6 +49,7 @@ class Progress(msgspec.Struct, kw_only=True):
     records: dict[str, int] = {}
     seconds: dict[str, float] = {}
     dead_letters: int = 0
+    transaction: str = ""
 
 
 class Written(NamedTuple):
@@ -68,7 +76,7 @@ class Batch:
     run: Run | None = None
 
 
-class RunWriter(TransactionWriter):
+class RunWriter(LastingWriter):
     """Writes a run's batches; a later writer of the same run fences this one.
 
     Raises
@@ -85,14 +93,26 @@ class RunWriter(TransactionWriter):
         self._prefix = settings.topic_prefix
 
     def commit(self, batch: Batch, group: object | None = None) -> None:
-        """Write a batch and return once readers can read it; raises as `write_transaction` does."""
-        self.write_transaction(lambda: self._write(batch, group))
+        """Write a batch once, and return once readers can read it; raises as `write_once` does."""
+        before = ""
+        if batch.progress is not None:
+            before, batch.progress.transaction = batch.progress.transaction, uuid4().hex
+        self.write_once(lambda: self._write(batch, group), partial(self._is_written, batch.progress, before))
 
     def pin(self, cases: Mapping[bytes, bytes], progress: Progress) -> None:
         """Write the start of a run: its own copy of these cases, and its first checkpoint."""
         now_s = time.time()
         entries = [Written(CASES, key, value, now_s) for key, value in cases.items()]
         self.commit(Batch(outputs=entries, progress=progress))
+
+    def _is_written(self, progress: Progress | None, before: str) -> bool:
+        if progress is None:
+            return False  # the record of a run alone, the same a second time
+        stored = asyncio.run(read_latest(self.settings, self._naming.of(STATE))).get(PROGRESS_KEY)
+        found = msgspec.msgpack.decode(stored.value or b"", type=Progress).transaction if stored else ""
+        if found not in {before, progress.transaction}:
+            raise TakenOverError(f"the run {self._naming.run_id} was taken over by another process")
+        return found == progress.transaction
 
     def _write(self, batch: Batch, group: object | None) -> None:
         state = self._naming.of(STATE)

@@ -16,11 +16,11 @@ class FeedProcess:
     """One `jikimi feed` process at a time, run by these arguments of Python."""
 
     def __init__(
-        self, system: System, *arguments: str, environment: Mapping[str, str] | None, program: tuple[str, str]
+        self, system: System, *arguments: str, environment: Mapping[str, str] | None, program: tuple[str, str], log: str
     ) -> None:
         self._command = [sys.executable, *program, "feed", *arguments]
         self._environment = {**os.environ, **system.environment, **(environment or {})}
-        self.log: Path = system.folder / "feed.log"
+        self.log: Path = system.folder / log
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -30,9 +30,17 @@ class FeedProcess:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def end(self, number: signal.Signals) -> int:
+    def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
+
+    def end(self, number: signal.Signals) -> int:
+        self.send(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Return the exit code."""
+        assert self._process is not None
         return self._process.wait(DEADLINE_S)
 
 
@@ -42,8 +50,9 @@ def feed_process(
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     program: tuple[str, str] = ("-m", "streams.cli"),
+    log: str = "feed.log",
 ) -> Iterator[FeedProcess]:
-    process = FeedProcess(system, *arguments, environment=environment, program=program)
+    process = FeedProcess(system, *arguments, environment=environment, program=program, log=log)
     process.start()
     try:
         yield process

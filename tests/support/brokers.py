@@ -82,6 +82,7 @@ def _container() -> Iterator[KafkaContainer]:
     container.with_env("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
     container.with_env("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
     container.with_env("KAFKA_LOG_CLEANER_BACKOFF_MS", "200")
+    container.with_env("KAFKA_TRANSACTION_ABORT_TIMED_OUT_TRANSACTION_CLEANUP_INTERVAL_MS", "200")
     container.start(timeout=int(DEADLINE_S))
     try:
         yield container

@@ -128,8 +128,9 @@ def _submissions(settings: HttpSettings, ingestor: Ingestor | None) -> list[HTTP
         security=[{}],
     )
     async def ready() -> None:
-        if ingestor is None or ingestor.queue.is_stalled:
+        if ingestor is None:
             raise BrokerUnavailableError
+        ingestor.queue.check()
 
     return [submit_posts, submit_removals, ready]
 

@@ -32,12 +32,18 @@ class HttpFeed:
         check_token(settings.token.get_secret_value(), host)
         self._settings = settings
         self._routes = routes
+        self._ingestor: Ingestor | None = None
         self._socket = listen(host, port)
         self.address = "http://{}:{}".format(*self._socket.getsockname()[:2])
 
+    def on_outage(self, what: str) -> None:
+        """Note what is wrong with the broker, which answers then say; nothing once it is over."""
+        if self._ingestor is not None:
+            self._ingestor.queue.outage = what
+
     async def batches(self, progress: Progress) -> AsyncGenerator[Batch]:
         """Yield the records of requests until cancelled, then those of the requests under way."""
-        ingestor = Ingestor(self._settings, progress)
+        ingestor = self._ingestor = Ingestor(self._settings, progress)
         config = server_config(
             count_responses(create_app(self._settings, ingestor, self._routes)),
             timeout_graceful_shutdown=int(self._settings.patience_s) + 1,

@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 _RESPONSES: Mapping[type[Exception], tuple[HTTPStatus, str, int | None]] = {
     QueueFullError: (HTTPStatus.TOO_MANY_REQUESTS, "too many records wait for the broker", 1),
-    BrokerUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, "the broker is unavailable; send it again", 5),
+    BrokerUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, "the broker is unavailable, send it again", 5),
     KeyReusedError: (HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was used for another request", None),
 }
 """Status, detail, and seconds before the next attempt."""
@@ -36,7 +36,8 @@ def error_response(_: Request[Any, Any, Any], error: Exception) -> Response[Prob
     """Return the response to a request that raised this exception."""
     for kind, (status, detail, retry_s) in _RESPONSES.items():
         if isinstance(error, kind):
-            return _problem(status, detail, {} if retry_s is None else {"Retry-After": str(retry_s)})
+            reason = f": {error}" if str(error) else ""
+            return _problem(status, detail + reason, {} if retry_s is None else {"Retry-After": str(retry_s)})
     match error:
         case ValidationException():
             status, detail = _validation_problem(error)

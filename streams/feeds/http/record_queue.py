@@ -34,12 +34,23 @@ class RecordQueue:
         self._queue: asyncio.Queue[Batch] = asyncio.Queue()
         self._since: dict[asyncio.Future[None], float] = {}
         self._n_waiting = 0
+        self.outage = ""
+        """What is wrong with the broker, as far as it is known; part of answers."""
 
     @property
     def is_stalled(self) -> bool:
         """Whether a record has waited too long."""
-        now = asyncio.get_running_loop().time()
-        return any(now - since > _STALL_S for since in self._since.values())
+        return self._longest_wait_s > _STALL_S
+
+    @property
+    def _longest_wait_s(self) -> float:
+        return asyncio.get_running_loop().time() - min(self._since.values(), default=float("inf"))
+
+    def check(self) -> None:
+        """Raise a `BrokerUnavailableError` that says why, if records are not written now."""
+        if self.is_stalled:
+            waited = f"a record has waited for {self._longest_wait_s:.0f} s"
+            raise BrokerUnavailableError("; ".join(filter(None, [waited, self.outage])))
 
     def put(self, records: Sequence[FeedRecord], parts: Mapping[str, str | None]) -> asyncio.Future[None]:
         """Queue records and the changed parts of the cursor; the future is done when readers can read the records.
@@ -49,8 +60,7 @@ class RecordQueue:
         BrokerUnavailableError, QueueFullError
             They were not queued.
         """
-        if self.is_stalled:
-            raise BrokerUnavailableError
+        self.check()
         if self._n_waiting and self._n_waiting + len(records) > self._max_waiting:
             raise QueueFullError
         loop = asyncio.get_running_loop()
