@@ -30,7 +30,7 @@ _LEAST_TIMES = 3
 _OTHER, _OTHER_SD, _COPY, _COPY_SD, _OF_TIMES = 0.1, 0.1, 0.65, 0.22, 5.0
 """Correlation of other recordings of a room, after the search for the best line, and of copies: mean and deviation."""
 _LEAST_POWER = 1e-9
-_PARTS = 2.0**42
+_PARTS = 2.0**47
 """Parts of one that are added up."""
 _STEP_PAIRS = 20_000
 """Pairs of times, each at one speed, whose lines are found in one step: bounds the memory."""

@@ -31,19 +31,33 @@ class Likeness(NamedTuple):
     """Start of its first and last window, seconds."""
 
 
-def most_similar_run(post: Rows, times_s: npt.NDArray[np.float64], reference: Rows) -> Likeness | None:
+def runs_of(post: Rows) -> Rows:
+    """Return the mean of each run of windows, of length 1, shape (n - RUN + 1, d); none with too little speech.
+
+    Parameters
+    ----------
+    post
+        A row of length 1 for each window, shape (n, d).
+    """
+    if len(post) < RUN:
+        return post[:0]
+    return _unit(np.lib.stride_tricks.sliding_window_view(post, RUN, axis=0).mean(axis=2))
+
+
+def most_similar_run(runs: Rows, times_s: npt.NDArray[np.float64], reference: Rows) -> Likeness | None:
     """Return the most similar run of windows; None if either side has too little speech or the score is 0.
 
     Parameters
     ----------
-    post, reference
-        A row of length 1 for each window, shapes (n, d) and (m, d).
+    runs
+        Of a post, see `runs_of`: they are the same for all references.
     times_s
         Starts of the post's windows, ascending, shape (n,).
+    reference
+        A row of length 1 for each window, shape (m, d).
     """
-    if min(len(post), len(reference)) < RUN:
+    if not len(runs) or len(reference) < RUN:
         return None
-    runs = _unit(np.lib.stride_tricks.sliding_window_view(post, RUN, axis=0).mean(axis=2))
     n_best = max(RUN, round(_SHARE * len(reference)))
     best = np.argsort(runs @ reference.T, axis=1)[:, -n_best:]
     chosen = np.zeros((len(runs), len(reference)), np.float32)

@@ -19,7 +19,7 @@ from av.audio.resampler import AudioResampler
 
 from models.metrics import equal_error_rate
 from models.registry import Registry
-from models.voice.likeness import RUN, most_similar_run
+from models.voice.likeness import RUN, most_similar_run, runs_of
 from models.voice.model import RATE_HZ, VoiceDescription, VoiceModel
 
 _MOST_S = 60
@@ -109,7 +109,7 @@ def print_music(model: VoiceModel, speakers: Sequence[Speaker], folder: Path) ->
 
 def score(post: VoiceDescription, reference: VoiceDescription) -> float:
     """Return the match stage's score, 0 without a match."""
-    found = most_similar_run(post.vectors, post.times_s, reference.vectors)
+    found = most_similar_run(runs_of(post.vectors), post.times_s, reference.vectors)
     return 0.0 if found is None else found.score
 
 

@@ -6,6 +6,8 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 import numpy.typing as npt
 
+from models.voice.likeness import runs_of
+from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match
 from streams.match.exact import exact_match, is_exact
 from streams.match.normalisation import NEVER, Background, Normalisation, Rows
@@ -45,6 +47,8 @@ class Gallery:
         among
             Case and reference of those to match; the others are only their rivals. None for all.
         """
+        if query.modality == "voice":
+            return _match_voices(query, self._matchers)
         similarities = QuerySimilarities(query, self._matchers, self._owners, self._background)
         likely = similarities.resembling() if query.modality == "text" else similarities.candidates()
         numbers = sorted(self._terms.owners(query.digests) | set(likely))
@@ -65,14 +69,14 @@ class Gallery:
         numbers = [at for at, one in enumerate(self._matchers) if one.reference == reference]
         if not numbers:
             return None
+        if query.modality == "voice":
+            return next(iter(_match_voices(query, [self._matchers[numbers[0]]])), None)
         similarities = QuerySimilarities(query, self._matchers, self._owners, self._background)
         return self._match(query, similarities, numbers[0])
 
     def _match(self, query: Descriptors, similarities: QuerySimilarities, number: int) -> Match | None:
         if self._is_exact(query, number):
             return exact_match(query, self._matchers[number])
-        if query.modality == "voice":
-            return self._matchers[number].match_voice(query)
         similarity = similarities.normalised(number)
         similarity[:, self._benign_rows(number)] = NEVER
         return self._matchers[number].match(query, similarity)
@@ -99,3 +103,9 @@ class Gallery:
         if number not in self._benign:
             self._benign[number] = self._background.contains(self._matchers[number].vectors)
         return self._benign[number]
+
+
+def _match_voices(query: Descriptors, matchers: Sequence[ReferenceMatcher]) -> list[Match]:
+    runs, times_s = runs_of(unpack(query.vectors)), np.asarray(query.times_s, np.float64)
+    found = (one.match_voice(runs, times_s) for one in matchers)
+    return [match for match in found if match is not None]

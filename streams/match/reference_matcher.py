@@ -144,9 +144,9 @@ class ReferenceMatcher:
             thumbnail=query.thumbnail_at(query_s),
         )
 
-    def match_voice(self, query: Descriptors) -> Match | None:
-        """Return the query's match with this voice, whose windows are compared together, None without one."""
-        found = most_similar_run(unpack(query.vectors), np.asarray(query.times_s, np.float64), self.vectors)
+    def match_voice(self, runs: Rows, times_s: npt.NDArray[np.float64]) -> Match | None:
+        """Return the match of a query's runs of windows with this voice, see `most_similar_run`, None without one."""
+        found = most_similar_run(runs, times_s, self.vectors)
         if found is None:
             return None
         return Match(

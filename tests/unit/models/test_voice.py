@@ -13,7 +13,7 @@ import pytest
 from models.manifest import ModelError
 from models.registry import Registry
 from models.voice.export import DIMENSIONS, N_BANDS, N_FRAMES, export_from, graph_of
-from models.voice.likeness import most_similar_run
+from models.voice.likeness import most_similar_run, runs_of
 from models.voice.model import RATE_HZ, VoiceModel
 from models.voice.weights import read_tensors
 
@@ -126,12 +126,12 @@ def times(n_windows: int) -> npt.NDArray[np.float64]:
 
 
 def test_little_speech_is_not_compared() -> None:
-    assert most_similar_run(voice(1, 5), times(5), voice(1, 20)) is None
-    assert most_similar_run(voice(1, 20), times(20), voice(1, 5)) is None
+    assert most_similar_run(runs_of(voice(1, 5)), times(5), voice(1, 20)) is None
+    assert most_similar_run(runs_of(voice(1, 20)), times(20), voice(1, 5)) is None
 
 
 def test_the_same_voice_scores_high_and_another_low() -> None:
-    same, other = (most_similar_run(voice(seed, 20), times(20), voice(1, 30)) for seed in (1, 2))
+    same, other = (most_similar_run(runs_of(voice(seed, 20)), times(20), voice(1, 30)) for seed in (1, 2))
     assert same is not None
     assert same.score > 0.8
     assert other is None or other.score < 0.5
@@ -139,7 +139,7 @@ def test_the_same_voice_scores_high_and_another_low() -> None:
 
 def test_a_stretch_of_the_post_and_half_of_the_reference_are_enough() -> None:
     post = np.concatenate([voice(2, 20), voice(1, 10), voice(2, 21)])
-    found = most_similar_run(post, times(len(post)), np.concatenate([voice(1, 15), voice(3, 15)]))
+    found = most_similar_run(runs_of(post), times(len(post)), np.concatenate([voice(1, 15), voice(3, 15)]))
     assert found is not None
     assert found.score > 0.8
     assert times(51)[20] <= found.query[0] < found.query[1] <= times(51)[29]
@@ -147,7 +147,7 @@ def test_a_stretch_of_the_post_and_half_of_the_reference_are_enough() -> None:
 
 def test_a_single_similar_window_is_not_a_match() -> None:
     post = np.concatenate([voice(2, 10), voice(1, 1), voice(2, 11)])
-    found = most_similar_run(post, times(len(post)), voice(1, 30))
+    found = most_similar_run(runs_of(post), times(len(post)), voice(1, 30))
     assert found is None or found.score < 0.5
 
 
