@@ -22,11 +22,14 @@ class ExactGalleries:
     """
 
     def __init__(self, parts: Sequence[_Part], benign: Benign, galleries: Sequence[Gallery | None]) -> None:
-        self._parts, self._benign = parts, benign
-        self._galleries = [
-            gallery or Gallery(list(part.values()), benign[0], benign_digests=benign[1])
-            for part, gallery in zip(parts, galleries, strict=True)
-        ]
+        self._benign = benign
+        self._parts: list[_Part] = []
+        self._galleries: list[Gallery] = []
+        for part, gallery in zip(parts, galleries, strict=True):
+            made = gallery or Gallery(list(part.values()), benign[0], benign_digests=benign[1])
+            # The references of a new one have their rows in its memory.
+            self._parts.append(part if gallery else dict(zip(part, made.matchers, strict=True)))
+            self._galleries.append(made)
 
     @classmethod
     def of(cls, matchers: Mapping[Name, ReferenceMatcher], benign: Benign) -> "ExactGalleries":

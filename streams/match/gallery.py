@@ -11,7 +11,7 @@ from schemas.matrix import unpack
 from schemas.messages import Descriptors, Match
 from streams.match.exact import exact_match, is_exact
 from streams.match.normalisation import NEVER, Background, Normalisation, Rows
-from streams.match.query_similarities import QuerySimilarities, steps
+from streams.match.query_similarities import QuerySimilarities, stacked, steps
 from streams.match.reference_matcher import ReferenceMatcher, match_rooms
 from streams.match.term_index import TermIndex
 
@@ -31,7 +31,7 @@ class Gallery:
         rule: Normalisation = _NORMALISATION,
         benign_digests: frozenset[bytes] = frozenset(),
     ) -> None:
-        self._matchers = list(matchers)
+        self._matchers, self._stacks = stacked(matchers)
         self._terms = TermIndex().with_added(enumerate(one.digests for one in self._matchers))
         self._background = Background(benign, rule)
         self._benign_digests = benign_digests
@@ -49,7 +49,7 @@ class Gallery:
         """
         if query.modality == "voice":
             return _match_voices(query, self._matchers)
-        similarities = QuerySimilarities(query, self._matchers, self._owners, self._background)
+        similarities = self._similarities(query)
         likely = similarities.resembling() if query.modality == "text" else similarities.candidates()
         numbers = sorted(self._terms.owners(query.digests) | set(likely))
         if among is not None:
@@ -71,8 +71,16 @@ class Gallery:
             return None
         if query.modality == "voice":
             return next(iter(_match_voices(query, [self._matchers[numbers[0]]])), None)
-        similarities = QuerySimilarities(query, self._matchers, self._owners, self._background)
+        similarities = self._similarities(query)
         return self._match(query, similarities, numbers[0])
+
+    @property
+    def matchers(self) -> Sequence[ReferenceMatcher]:
+        """The references, in their order, with rows that the gallery has anyway."""
+        return self._matchers
+
+    def _similarities(self, query: Descriptors) -> QuerySimilarities:
+        return QuerySimilarities(query, self._matchers, self._stacks, self._owners, self._background)
 
     def _match(self, query: Descriptors, similarities: QuerySimilarities, number: int) -> Match | None:
         if self._is_exact(query, number):

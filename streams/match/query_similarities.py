@@ -1,6 +1,8 @@
 """Similarities of a query to the references of a gallery, less what is chance: a background, and their rivals."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,37 @@ _MAX_ALIGNED = 256
 """References aligned for one query: those with the highest bound on their evidence."""
 
 
+class Stack(NamedTuple):
+    """Rows of references one after the other, for one matrix product: they are put together once, not by each query."""
+
+    numbers: Indices
+    """Of the references."""
+    first: Indices
+    """First row of each."""
+    rows: Rows
+
+
+def stacked(matchers: Iterable[ReferenceMatcher]) -> tuple[list[ReferenceMatcher], list[Stack]]:
+    """Return references whose rows are in stacks, so that they are in memory once, and these."""
+    found, stacks = list(matchers), []
+    for numbers in steps([one.vectors for one in found]):
+        own = [found[number].vectors for number in numbers]
+        stack = Stack(numbers, np.cumsum([0, *map(len, own[:-1])]), np.concatenate(own))
+        for number, rows in zip(numbers.tolist(), np.split(stack.rows, stack.first[1:]), strict=True):
+            found[number] = replace(found[number], vectors=rows)
+        stacks.append(stack)
+    return found, stacks
+
+
+def steps(references: Sequence[Rows]) -> list[Indices]:
+    """Return the references that have rows, by number, as many together as one matrix product should have at most."""
+    lengths = np.array([len(vectors) for vectors in references], np.intp)
+    filled = np.flatnonzero(lengths)
+    if not len(filled):
+        return []
+    return np.split(filled, np.flatnonzero(np.diff(np.cumsum(lengths[filled]) // _STEP_ROWS)) + 1)
+
+
 class QuerySimilarities:
     """Similarities of one query's rows to all references of a gallery."""
 
@@ -25,6 +58,7 @@ class QuerySimilarities:
         self,
         query: Descriptors,
         matchers: list[ReferenceMatcher],
+        stacks: Sequence[Stack],
         owners: npt.NDArray[np.intp],
         background: Background,
     ) -> None:
@@ -32,7 +66,7 @@ class QuerySimilarities:
         self._matchers, self._owners = matchers, owners
         self._parameters = ALIGNMENT.get(query.modality)
         self._levels = background.levels(self._rows)
-        self._maxima = _maxima(self._rows, [one.vectors for one in matchers])
+        self._maxima = _maxima(self._rows, stacks, len(matchers))
         # Two cases may have phrases of one meaning, or one song: texts and sounds do not compete.
         self._rival_floor = self._parameters.rival if self._parameters else 1.0
         competes = self._rival_floor < 1.0
@@ -85,22 +119,11 @@ class QuerySimilarities:
         return bool(self._matchers[number].vectors[int(similarity.argmax())] @ rivals_nearest >= TWIN)
 
 
-def steps(references: Sequence[Rows]) -> list[Indices]:
-    """Return the references that have rows, by number, as many together as one matrix product should have at most."""
-    lengths = np.array([len(vectors) for vectors in references], np.intp)
-    filled = np.flatnonzero(lengths)
-    if not len(filled):
-        return []
-    return np.split(filled, np.flatnonzero(np.diff(np.cumsum(lengths[filled]) // _STEP_ROWS)) + 1)
-
-
-def _maxima(rows: Rows, references: Sequence[Rows]) -> Rows:
+def _maxima(rows: Rows, stacks: Sequence[Stack], n_references: int) -> Rows:
     """Return the largest similarity of each row to each reference, NEVER where one has no rows."""
-    found = np.full((len(rows), len(references)), NEVER, np.float32)
-    for some in steps(references) if len(rows) else []:
-        vectors = [references[number] for number in some]
-        first = np.cumsum([0, *map(len, vectors[:-1])])
-        found[:, some] = np.maximum.reduceat(_product(rows, np.concatenate(vectors)), first, axis=1)
+    found = np.full((len(rows), n_references), NEVER, np.float32)
+    for stack in stacks if len(rows) else ():
+        found[:, stack.numbers] = np.maximum.reduceat(_product(rows, stack.rows), stack.first, axis=1)
     return found
 
 

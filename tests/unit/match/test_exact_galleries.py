@@ -67,3 +67,14 @@ def test_a_change_makes_one_gallery_anew(monkeypatch: pytest.MonkeyPatch) -> Non
     ):
         pairs = zip(galleries(before)._galleries, galleries(after)._galleries, strict=True)
         assert sum(old is not new for old, new in pairs) == 1
+
+
+def test_references_have_their_rows_once_in_memory_in_the_matrix_that_queries_are_compared_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exact_galleries, "_SOME", 4)
+    changed = galleries(ReferenceIndex(TEXTS[:-1]).changed([], [Piece.of(*TEXTS[-1])]))
+    for part, gallery in zip(changed._parts, changed._galleries, strict=True):
+        rows = [stack.rows for stack in gallery._stacks]
+        assert all(any(np.shares_memory(one.vectors, some) for some in rows) for one in part.values())
+        assert sum(map(len, rows)) == sum(len(one.vectors) for one in part.values())
