@@ -31,6 +31,8 @@ _SHORTLISTS: Mapping[PieceModality, Shortlist] = {
     "visual": Shortlist(ALIGNMENT["visual"], least_nats=5.0, most_chance=0.6),
     "audio": Shortlist(ALIGNMENT["audio"], least_nats=4.0, most_chance=0.5),
 }
+_COMPARED: Mapping[PieceModality, int] = {"visual": 1_000_000, "audio": 2_000_000}
+"""Codes compared with a query, see ops/decisions/0006-vector-index.md."""
 _GROWTH = 8
 """Numbers given out for each reference at the training, beyond which the codes may no longer suit the references."""
 _SAMPLED = 2_000
@@ -112,7 +114,8 @@ class IndexedGallery:
         """Return the numbers of the references that the query may match, and of those that may be their rivals."""
         rows, times_s = unpack(query.vectors), np.asarray(query.times_s, np.float64)
         step = thinning(len(rows))
-        found, rivals = _SHORTLISTS[query.modality].choose(self._index.hits(rows[::step]), times_s[::step])
+        hits = self._index.hits(rows[::step], _COMPARED[query.modality])
+        found, rivals = _SHORTLISTS[query.modality].choose(hits, times_s[::step])
         return self._terms.owners(query.digests).union(found), set(rivals)
 
     def _matchers(self, numbers: Iterable[int]) -> dict[int, ReferenceMatcher]:

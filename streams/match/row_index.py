@@ -21,8 +21,6 @@ Shards are not merged: merging copies of them by faiss 1.15 damages the process'
 """
 _BATCH = 256
 """References coded in one step: bounds the memory."""
-_COMPARED = 2_000_000
-"""Codes compared with a query's rows together; with few rows each is compared with more of them."""
 _FEWEST_LISTS = 8
 _HITS, _MOST_HITS, _ALL_HITS = 64, 1_024, 4_096
 """Least and most hits of one row, and about the most of a query."""
@@ -72,12 +70,18 @@ class RowIndex:
         """Number of coded rows."""
         return sum(int(shard.coded.ntotal) for shard in self.shards)
 
-    def hits(self, rows: Rows) -> Hits:
-        """Return what resembles these rows, shape (n, d): for each the 64 most similar ones, or more of few rows."""
+    def hits(self, rows: Rows, n_compared: int) -> Hits:
+        """Return what resembles these rows, shape (n, d): for each the 64 most similar ones, or more of few rows.
+
+        Parameters
+        ----------
+        n_compared
+            Codes compared with all rows together, about: each of few rows is compared with more of them.
+        """
         faiss.omp_set_num_threads(1)  # of this thread: searches run in many threads already
         projected = self.codes.projected(rows)
         n_hits = int(np.clip(_ALL_HITS // max(1, len(rows)), _HITS, _MOST_HITS))
-        lists = self.codes.nearest_lists(projected, self._n_probes(len(rows)))
+        lists = self.codes.nearest_lists(projected, self._n_probes(len(rows), n_compared))
         found = [searched(shard.coded, projected, lists, n_hits) for shard in self.shards if len(rows)]
         nothing = np.zeros((len(rows), 0))
         products = np.concatenate([nothing.astype(np.float32), *(one for one, _ in found)], axis=1)
@@ -109,8 +113,8 @@ class RowIndex:
         shards = (_without(shard, gone) for shard in self.shards)
         return replace(self, shards=tuple(shard for shard in shards if shard.coded.ntotal))
 
-    def _n_probes(self, n_query_rows: int) -> int:
-        share = _COMPARED / max(1, n_query_rows * self.n_rows)  # an exact copy may have no rows
+    def _n_probes(self, n_query_rows: int, n_compared: int) -> int:
+        share = n_compared / max(1, n_query_rows * self.n_rows)  # an exact copy may have no rows
         return int(np.clip(np.ceil(share * self.codes.n_lists), _FEWEST_LISTS, self.codes.n_lists))
 
 

@@ -161,7 +161,7 @@ def test_a_withdrawn_reference_is_found_no_more_and_its_codes_are_gone(many: Ref
     assert isinstance(before._gallery, IndexedGallery)
     assert isinstance(after._gallery, IndexedGallery)
     assert before._gallery._index.n_rows - after._gallery._index.n_rows == 4
-    hits = after._gallery._index.hits(scenes(7))
+    hits = after._gallery._index.hits(scenes(7), 1_000_000)
     assert 7 not in hits.number
     assert len(less.pieces) == N - 1
 
