@@ -36,6 +36,7 @@ _RIVALS = 2
 _STEP_ROWS = 65_536
 """Rows, each at one speed, whose lines are computed in one step: bounds the memory."""
 _SPEED_STEP = 1.08
+_ROUNDING = 1e-6
 _BITS = 32
 _TOLERANCE_S = 1.0
 """Distance from a line, in reference time, at which a row still lies on it: the speeds tried are a step apart."""
@@ -99,6 +100,7 @@ class Shortlist:
         enough = max(1.0, min(float(self.parameters.min_pairs), 1.0 + share * (len(distinct_s) - 1)))
         nats = most_evidence(found.cosine[None], self.parameters)
         kept = self._with_enough(found, nats, share)
+        kept = kept[self._with_enough_at_once(found.at(kept), nats[kept], times_s, share)]
         found, nats = found.at(kept), nats[kept]
         numbers, first = np.unique(found.number, return_index=True)
         if not len(numbers):
@@ -119,6 +121,22 @@ class Shortlist:
         np.maximum.at(largest, hits.number, nats)
         total = (1.0 - share) * largest + share * np.bincount(hits.number, nats, len(largest))
         return np.flatnonzero((total >= self.least_nats)[hits.number])
+
+    def _with_enough_at_once(self, found: Hits, nats: Nats, times_s: Times, share: float) -> npt.NDArray[np.bool_]:
+        """Return whether each row is of a reference with enough evidence if all rows near each other counted.
+
+        A line has no more of a long query than fits into the reference, and chance spreads what is similar.
+        """
+        _, first, of = np.unique(found.number, return_index=True, return_inverse=True)
+        if not len(first):
+            return np.zeros(0, np.bool_)
+        span_s = np.maximum.reduceat(found.end_s, first) - np.minimum.reduceat(found.start_s, first)
+        longest_s = self.parameters.max_speed * (span_s + 2 * _TOLERANCE_S) + _ROUNDING
+        at_s = times_s[found.row] + of * (np.ptp(times_s) + longest_s.max() + 1.0)
+        total = np.concatenate([[0.0], np.cumsum(share * nats)])
+        at_once = np.maximum.reduceat(total[np.searchsorted(at_s, at_s + longest_s[of], "right")] - total[:-1], first)
+        enough = at_once + (1.0 - share) * np.maximum.reduceat(nats, first) >= self.least_nats - _ROUNDING
+        return enough[of]
 
     def _above(self, chance: Rows, hits: Hits) -> Hits:
         """Return the hits above the cosine that chance gives their row, lowered by the excess of that over even."""

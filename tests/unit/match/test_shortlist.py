@@ -1,8 +1,10 @@
 """References are chosen by how much more similar they are than chance makes some of so many."""
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from models.alignment_parameters import VISUAL
@@ -64,3 +66,27 @@ def test_a_choice_takes_no_memory_for_the_references_that_were_withdrawn() -> No
         tracemalloc.stop()
     assert sorted(compared) == list(range(10**7, 10**7 + 40))
     assert peaks[1] < 2 * peaks[0]
+
+
+def test_references_that_no_line_can_have_enough_evidence_for_are_left_out_and_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random, n = np.random.default_rng(5), 3_000
+    row, number = random.integers(len(TIMES_S), size=n), random.integers(60, size=n)
+    start_s = random.integers(10, size=n) / 2
+    made = Hits(row, number, random.uniform(0.2, 0.6, n).astype(np.float32), start_s, start_s + 0.5)
+    rule = Shortlist(VISUAL, least_nats=20.0)
+    left_out: list[int] = []
+    whole = Shortlist._with_enough_at_once
+
+    def counted(*given: Any) -> npt.NDArray[np.bool_]:
+        found = whole(*given)
+        left_out.append(int((~found).sum()))
+        return found
+
+    monkeypatch.setattr(Shortlist, "_with_enough_at_once", counted)
+    found = rule.evidence(made, TIMES_S)
+    monkeypatch.setattr(Shortlist, "_with_enough_at_once", lambda _, hits, *__: np.ones(len(hits.row), np.bool_))
+    assert found == rule.evidence(made, TIMES_S)
+    assert found
+    assert left_out[0] > 0
