@@ -34,9 +34,10 @@ def is_still(rows: Rows, times_s: Times) -> bool:
         return False
     middle = int(np.searchsorted(times_s, times_s[len(rows) // 2]))  # the full view, which comes first
     track = rows[_views(rows @ rows[middle], times_s, np.zeros(len(rows), np.intp))]
-    some = track[np.unique(np.linspace(0, len(track) - 1, _SAMPLED).astype(np.intp))]
-    n = len(some)
-    likeness = float((some @ some.T).sum()) - n
+    if len(track) > _SAMPLED:
+        track = track[np.unique(np.linspace(0, len(track) - 1, _SAMPLED).astype(np.intp))]
+    n = len(track)
+    likeness = float((track @ track.T).sum()) - n
     return likeness / (n * (n - 1)) >= STILL
 
 
@@ -111,8 +112,10 @@ def _numbered(lengths: Sequence[int]) -> Indices:
 def _views(likeness: Rows, times_s: Times, of: Indices) -> Indices:
     """Return the row of each time of each recording that is most alike; `of` is the recording of each row."""
     order = np.lexsort((likeness, times_s, of))
-    is_last = np.diff(of[order], append=-1) != 0
-    last: Indices = order[is_last | (np.diff(times_s[order], append=np.inf) != 0)]
+    of, times_s = of[order], times_s[order]
+    is_last = np.ones(len(order), np.bool_)
+    is_last[:-1] = (of[1:] != of[:-1]) | (times_s[1:] != times_s[:-1])
+    last: Indices = order[is_last]
     return last
 
 
