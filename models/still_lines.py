@@ -1,7 +1,8 @@
 """Lines of times along which two recordings by a camera that does not move vary alike.
 
 A line is reference time = speed x query time + offset. Only the pairs of a line and a query time are computed at which
-the reference has a time: of a long query along a short reference these are few.
+the reference has a time: of a long query along a short reference these are few. Of several query times near one
+reference time the nearest counts: a person who walks looks different half a second later.
 """
 
 from collections.abc import Iterator
@@ -23,12 +24,15 @@ _TOLERANCE_S = 0.6
 _ROUNDING_S = 1e-6
 _SPEEDS = np.array([1.0, 0.9, 1.1, 0.8, 1.25, 0.67, 1.5, 0.5, 2.0, -1.0])
 """Speeds tried, -1 is reversed."""
-_SPEED_NATS = 1.5
+_SPEED_NATS = 2.5
 """Penalty of every speed but 1."""
 _LEAST_TIMES = 3
 """Times from which a correlation is compared."""
-_OTHER, _OTHER_SD, _COPY, _COPY_SD, _OF_TIMES = 0.1, 0.1, 0.65, 0.22, 5.0
+_OTHER, _OTHER_SD, _COPY, _COPY_SD, _OF_TIMES = 0.1, 0.105, 0.65, 0.25, 5.0
 """Correlation of other recordings of a room, after the search for the best line, and of copies: mean and deviation."""
+_INDEPENDENT = 0.25
+"""Power of the number of times with which the deviation of other recordings falls: people stay for longer than the time
+from one frame to the next, so times are not independent, whose deviation would fall with the root."""
 _LEAST_POWER = 1e-9
 _PARTS = 2.0**47
 """Parts of one that are added up."""
@@ -81,6 +85,11 @@ class _Compared(NamedTuple):
         found: Times = at * self.step_s[compared] + self.first_s[compared]
         return found
 
+    def steps(self, compared: Indices, offset_s: Times) -> Indices:
+        """Return the number of the first offset that is not below, shape (n,); n where there is none."""
+        steps = (offset_s - self.first_s[compared]) / np.maximum(self.step_s, _ROUNDING_S)[compared]
+        return np.clip(np.ceil(steps), 0, self.n[compared]).astype(np.intp)
+
 
 class _Pairs(NamedTuple):
     """All pairs of a query time and a reference time that are compared, and the lines on which they are near; (n,)."""
@@ -89,22 +98,13 @@ class _Pairs(NamedTuple):
     """Number of the query time in all tracks."""
     other: Indices
     begin: Indices
-    """First line on which the reference time is the nearest one, and near; offsets rise from line to line."""
+    """First line on which they are near, and each the other's nearest one; offsets rise from line to line."""
     end: Indices
     """Line after the last one; `begin` without any."""
-    before: Indices
-    """The pair of the query time before with this reference time; the pair itself at the first query time."""
 
     def n_times(self, n_lines: int) -> Indices:
-        """Return the number of reference times on each line; one that is near several query times counts once.
-
-        The times on a line rise or fall together, so of the others only the query time before can be near the same.
-        """
-        again = np.flatnonzero(self.before < np.arange(len(self.before)))
-        before = self.before[again]
-        begin = np.maximum(self.begin[again], self.begin[before])
-        end = np.maximum(np.minimum(self.end[again], self.end[before]), begin)
-        counted: Indices = _on_lines(self.begin, self.end, n_lines) - _on_lines(begin, end, n_lines)
+        """Return the number of reference times on each line."""
+        counted: Indices = _on_lines(self.begin, self.end, n_lines)
         return counted
 
     def sums(self, numbers: Rows, n_lines: int) -> Times:
@@ -175,11 +175,29 @@ def _lines(track: Indices, speed: Times, own: Tracks, other: Tracks) -> tuple[_C
     compared = _Compared(track, speed, first_s, span_s / np.maximum(1, n_offsets - 1), n_offsets)
     of_row, column = _ranges(other.first[track][row_of], other.last[track][row_of] + 1)
     of = row_of[of_row]
-    begin, end = (
-        at + (np.cumsum(n_offsets) - n_offsets)[of] for at in _near(compared, of, mapped_s[of_row], other, column)
-    )
-    n_before = np.where(row > own.first[track][row_of], (other.last - other.first + 1)[track][row_of], 0)
-    return compared, _Pairs(row[of_row], column, begin, end, np.arange(len(of)) - n_before[of_row])
+    begin, end = _near(compared, of, mapped_s[of_row], other, column)
+    lower_s, upper_s = _middles(mapped_s, first_row, speed[row_of])
+    nearest, after = (compared.steps(of, other.times_s[column] - limit_s[of_row]) for limit_s in (upper_s, lower_s))
+    begin, end = np.maximum(begin, nearest), np.minimum(end, after)
+    line = (np.cumsum(n_offsets) - n_offsets)[of]
+    return compared, _Pairs(row[of_row], column, line + begin, line + np.maximum(begin, end))
+
+
+def _middles(mapped_s: Times, first: Indices, speed: Times) -> tuple[Times, Times]:
+    """Return the middles between each time and those next to it in its track, below and above; infinite at the ends.
+
+    Parameters
+    ----------
+    mapped_s
+        Times at the speed of each, rising in each track or falling.
+    first
+        Where each track begins.
+    """
+    middles_s = (mapped_s[1:] + mapped_s[:-1]) / 2
+    before_s, after_s = np.append(0.0, middles_s), np.append(middles_s, 0.0)
+    last = np.append(first, len(mapped_s))[1:] - 1
+    before_s[first], after_s[last] = -np.inf * speed[first], np.inf * speed[last]
+    return np.minimum(before_s, after_s), np.maximum(before_s, after_s)
 
 
 def _near(compared: _Compared, of: Indices, mapped_s: Times, other: Tracks, column: Indices) -> tuple[Indices, Indices]:
@@ -224,7 +242,7 @@ def _ranges(begin: Indices, end: Indices) -> tuple[Indices, Indices]:
 
 def _nats(correlation: Times, n_times: Indices) -> Times:
     """Return the log-likelihood ratio of two normal distributions; a correlation beyond a mean is no less likely."""
-    deviation = _OTHER_SD * np.sqrt(_OF_TIMES / np.maximum(n_times, 1))
+    deviation = _OTHER_SD * (_OF_TIMES / np.maximum(n_times, 1)) ** _INDEPENDENT
     other = np.maximum(correlation - _OTHER, 0.0) / deviation
     copy = np.minimum(correlation - _COPY, 0.0) / _COPY_SD
     nats: Times = 0.5 * (other**2 - copy**2) + np.log(deviation / _COPY_SD)

@@ -3,7 +3,8 @@
 Every frame of such a recording resembles every other one, and the frames of another recording before the same wall too.
 So likeness is evidence of the room alone, and is limited. Recordings differ in how their descriptors vary around the
 mean of a passage: room, light and constant edits are in the mean; what remains of query and reference correlates along
-the true line of times only.
+the true line of times only. This is true of one view of the frames: a whole frame and a part of it differ more than any
+two whole frames.
 """
 
 from collections.abc import Sequence
@@ -12,12 +13,17 @@ from typing import NamedTuple
 import numpy as np
 
 from models.still_lines import Indices, Recording, Rows, Times, Tracks, best_lines
+from models.voting import max_by
 
 STILL = 0.7
 """Mean cosine between the times of a reference from which its camera stands still."""
 _SAMPLED = 32
 """Times of a reference that are compared for this."""
-_MOST_NATS, _LEAST_NATS = 20.0, -5.0
+_OF_TIMES = 0.5
+"""Share of the times that a view needs to be compared."""
+_MOST_NATS, _LEAST_NATS = 20.0, -2.5
+_NATS_EACH = 4.0
+"""Most evidence of each time after the first: three times alone never act."""
 
 
 def is_still(rows: Rows, times_s: Times) -> bool:
@@ -32,8 +38,7 @@ def is_still(rows: Rows, times_s: Times) -> bool:
     """
     if not len(rows) or times_s[0] == times_s[-1]:
         return False
-    middle = int(np.searchsorted(times_s, times_s[len(rows) // 2]))  # the full view, which comes first
-    track = rows[_views(rows @ rows[middle], times_s, np.zeros(len(rows), np.intp))]
+    track = rows[_views(times_s) == 0]
     if len(track) > _SAMPLED:
         track = track[np.unique(np.linspace(0, len(track) - 1, _SAMPLED).astype(np.intp))]
     n = len(track)
@@ -57,11 +62,6 @@ class References(NamedTuple):
         """Return the numbers of the rows of each reference."""
         return [slice(first, first + len(rows)) for first, rows in zip(self.first().tolist(), self.rows, strict=True)]
 
-    def at(self, numbers: Indices, of: Indices) -> Rows:
-        """Return the rows of these numbers, which are in the order of their references, `of`."""
-        some = np.split(numbers - self.first()[of], np.flatnonzero(np.diff(of)) + 1)
-        return np.concatenate([rows[at] for rows, at in zip(self.rows, some, strict=True)])
-
 
 def recording(query: Rows, query_s: Times, reference: Rows, reference_s: Times) -> Recording:
     """Return how a passage of a query varies along one reference, see `recordings`."""
@@ -74,7 +74,7 @@ def recordings(
 ) -> list[Recording]:
     """Return how a passage of a query varies along each reference, on the best line.
 
-    Of several rows of one time, the one is compared that resembles the best match of the other side most: one view.
+    Each side is compared in one view: in those two that resemble each other most, on average.
 
     Parameters
     ----------
@@ -85,44 +85,47 @@ def recordings(
     cosines
         Of the query with all references, shape (n, their rows).
     """
-    best = [_most_similar(cosines, *one) for one in zip(passages, references.each(), strict=True)]
-    row, column = np.array(best, np.intp).reshape(-1, 2).T
-    of_row, own = _numbered(list(map(len, passages))), np.concatenate(passages)
-    own_view = _views(cosines[own, column[of_row]], query_s[own], of_row)
-    of_column, times_s = _numbered(list(map(len, references.rows))), np.concatenate(references.times_s)
-    other_view = _views(cosines[row[of_column], np.arange(len(times_s))], times_s, of_column)
+    view, other_views = _views(query_s), [_views(times_s) for times_s in references.times_s]
+    each = zip(passages, references.each(), other_views, strict=True)
+    alike = [_alike(cosines[passage, some], view[passage], of_rows) for passage, some, of_rows in each]
+    own = [passage[view[passage] == seen] for passage, (seen, _) in zip(passages, alike, strict=True)]
+    other = [of_rows == shown for of_rows, (_, shown) in zip(other_views, alike, strict=True)]
     found = best_lines(
-        _centred(query[own[own_view]], query_s[own[own_view]], of_row[own_view]),
-        _centred(references.at(other_view, of_column[other_view]), times_s[other_view], of_column[other_view]),
+        _centred([(query[rows], query_s[rows]) for rows in own]),
+        _centred([(of[at], of_s[at]) for of, of_s, at in zip(references.rows, references.times_s, other, strict=True)]),
     )
-    return [one._replace(nats=min(max(one.nats, _LEAST_NATS), _MOST_NATS)) for one in found]
+    return [_limited(one) for one in found]
 
 
-def _most_similar(cosines: Rows, passage: Indices, own: slice) -> tuple[int, int]:
-    """Return the row of a passage and that of a reference that are most similar."""
-    row, column = divmod(int(cosines[passage, own].argmax()), own.stop - own.start)
-    return int(passage[row]), own.start + column
+def _limited(found: Recording) -> Recording:
+    most = min(_MOST_NATS, _NATS_EACH * max(0, found.n_times - 1))
+    return found._replace(nats=min(max(found.nats, _LEAST_NATS), most))
 
 
-def _numbered(lengths: Sequence[int]) -> Indices:
-    """Return the number of the recording of each row."""
-    return np.repeat(np.arange(len(lengths)), lengths)
+def _views(times_s: Times) -> Indices:
+    """Return the number of each row's view: its place among the rows of its time, of which the first is whole."""
+    first = np.flatnonzero(np.diff(times_s, prepend=-np.inf))
+    return np.arange(len(times_s)) - np.repeat(first, np.diff(first, append=len(times_s)))
 
 
-def _views(likeness: Rows, times_s: Times, of: Indices) -> Indices:
-    """Return the row of each time of each recording that is most alike; `of` is the recording of each row."""
-    order = np.lexsort((likeness, times_s, of))
-    of, times_s = of[order], times_s[order]
-    is_last = np.ones(len(order), np.bool_)
-    is_last[:-1] = (of[1:] != of[:-1]) | (times_s[1:] != times_s[:-1])
-    last: Indices = order[is_last]
-    return last
+def _alike(cosines: Rows, view: Indices, other_view: Indices) -> tuple[int, int]:
+    """Return the views of query and reference that are most alike, of those that enough times have."""
+    seen, shown = _usual(view), _usual(other_view)
+    best = max_by(cosines.T, other_view, int(other_view.max()) + 1)[shown]
+    is_seen = view == seen[:, None]
+    mean = (best @ is_seen.T / is_seen.sum(axis=1)).T
+    row, column = divmod(int(mean.argmax()), len(shown))
+    return int(seen[row]), int(shown[column])
 
 
-def _centred(rows: Rows, times_s: Times, of: Indices) -> Tracks:
-    """Return the tracks of recordings, whose rows are one after the other's."""
-    first = np.flatnonzero(np.diff(of, prepend=-1))
-    n_times = np.diff(first, append=len(of))
-    mean = np.add.reduceat(rows, first, axis=0) / n_times[:, None].astype(np.float32)
-    track = rows - np.repeat(mean, n_times, axis=0)
-    return Tracks(track, (track**2).sum(axis=1), times_s, first)
+def _usual(view: Indices) -> Indices:
+    n_times = np.bincount(view)
+    return np.flatnonzero(n_times >= _OF_TIMES * n_times[0])
+
+
+def _centred(recorded: Sequence[tuple[Rows, Times]]) -> Tracks:
+    """Return the tracks of recordings, of which each has rows and their times."""
+    rows, times_s = zip(*recorded, strict=True)
+    track = np.concatenate([each - each.mean(axis=0) for each in rows])
+    first = np.cumsum([0, *map(len, times_s[:-1])])
+    return Tracks(track, (track**2).sum(axis=1), np.concatenate(times_s), first)

@@ -6,11 +6,11 @@ import numpy as np
 
 from models.motion.track import ACTIVITY, STEP_S, Track
 
-_LEAST_MOVING_S = 1.5
+_LEAST_MOVING_S = 0.5
 """Motion that both recordings need for any evidence."""
 _FULL_MOVING_S = 8.0
-"""Motion of the query from which a copy would have correlated, whatever was done to it; less is little evidence
-against a copy."""
+"""Motion of both from which a copy would have correlated, whatever was done to it; less is little evidence against a
+copy."""
 _MOVES, _MOVING_CELLS = 0.5, 3
 """A step moves where this many cells change by this much more than they usually do, in logarithms."""
 _USUAL_S = 13.0
@@ -32,13 +32,14 @@ def evidence(z: float, query: Track, reference: Track, shown: Track) -> float:
     query, reference
         The tracks, which must move for any evidence.
     shown
-        The part of the query that may show the reference: what moves in it counts against a copy.
+        The part of the query that may show the reference: only what moves in it counts against a copy.
     """
-    if min(moving_s(query), moving_s(reference)) < _LEAST_MOVING_S:
+    reference_s = moving_s(reference)
+    if min(moving_s(query), reference_s) < _LEAST_MOVING_S:
         return 0.0
     correlations, nats = zip(*_NATS, strict=True)
     found = float(np.interp(z - by_chance(len(query), len(reference)), correlations, nats))
-    return found if found > 0.0 else found * min(1.0, moving_s(shown) / _FULL_MOVING_S)
+    return found if found > 0.0 else found * min(1.0, moving_s(shown) / _FULL_MOVING_S, reference_s / _FULL_MOVING_S)
 
 
 def by_chance(n_query: int, n_reference: int) -> float:

@@ -3,7 +3,8 @@
 For each reference whose camera stands still, and each upload: the largest cosine of two frames, and the correlation of
 how both vary around their mean (models/still_scene.py). Copies are compared with their own reference, look-alikes and
 the copies of other cases with every reference that they resemble at a cosine of `--alike`. `--cache DIR` caches
-descriptors as `jikimi evaluate` does.
+descriptors as `jikimi evaluate` does. With `--looks` the second looks are compared that the uploads ask for, instead of
+what the first pass sees.
 """
 
 import asyncio
@@ -11,13 +12,15 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from models.still_scene import recording
-from ops.bench.described import set_arguments
-from ops.bench.set_pictures import Pictures, describe_pictures
+from ops.bench.described import default_describers, described_set, set_arguments
+from ops.bench.look_motion import looks_of
+from ops.bench.set_pictures import Pictures, Upload, describe_pictures
 from schemas.matrix import unpack
 from streams.evaluation.manifest import read_manifest
 
@@ -37,8 +40,9 @@ def main() -> None:
     """Describe, compare and print."""
     parser = set_arguments(__doc__)
     parser.add_argument("--alike", type=float, default=0.6)
+    parser.add_argument("--looks", action="store_true")
     given = parser.parse_args()
-    pairs = list(_pairs(asyncio.run(describe_pictures(read_manifest(given.manifest), given.cache)), given.alike))
+    pairs = list(_pairs(asyncio.run(_pictures(given.manifest, given.cache, looks=given.looks)), given.alike))
     by_kind: dict[str, list[_Pair]] = defaultdict(list)
     for pair in pairs:
         by_kind[pair.kind].append(pair)
@@ -54,6 +58,15 @@ def main() -> None:
             highest = max(map(of, others))
             share = np.mean([of(pair) > highest for pair in copies])
             sys.stdout.write(f"copies above every other recording by {name}: {share:.3f} of {len(copies)}\n")
+
+
+async def _pictures(manifest: Path, cache: Path | None, *, looks: bool) -> Pictures:
+    pictures = await describe_pictures(read_manifest(manifest), cache)
+    if not looks:
+        return pictures
+    given = default_describers(cache)
+    found = await described_set(read_manifest(manifest), given)
+    return pictures._replace(uploads=[Upload(query, [look]) async for query, look in looks_of(found, given)])
 
 
 def _pairs(pictures: Pictures, alike: float) -> Iterator[_Pair]:

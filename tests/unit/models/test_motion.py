@@ -154,6 +154,14 @@ def test_what_moves_before_and_after_the_pictures_of_a_copy_is_no_evidence_again
     assert compare(other, reference, shown_s=(30.0, 30.0)).nats == 0.0
 
 
+def test_a_recording_in_which_little_moves_is_found_and_hardly_contradicted() -> None:
+    path = walk(20, 1)
+    path[: 10 * FPS], path[11 * FPS :] = path[10 * FPS], path[11 * FPS]
+    for_a_second = tracked(filmed(path, noise=0.2))
+    assert compare(tracked(filmed(path, gain=0.6, noise=0.2, seed=3)), for_a_second).nats > 0
+    assert -1 < compare(tracked(filmed(walk(20, 2))), for_a_second).nats < 0
+
+
 def test_a_still_picture_is_no_evidence(reference: Track) -> None:
     still = filmed(np.full((20 * FPS, 2), 20.0))
     assert compare(tracked(still), reference).nats == 0.0

@@ -115,6 +115,54 @@ def test_another_view_of_a_frame_does_not_hide_the_recording() -> None:
     assert found.offset_s == pytest.approx(0.0, abs=0.3)
 
 
+def parted(frames: Rows, rng: np.random.Generator) -> Rows:
+    """Return three views of each frame, the frame itself and two parts of it, shape (n, 3, DIMENSIONS)."""
+    parts = 0.7 * unit(rng.normal(size=(1, 3, DIMENSIONS))) * np.array([0.0, 1.0, 1.0])[:, None]
+    return unit(frames[:, None] + parts + 0.02 * rng.normal(size=(len(frames), 3, DIMENSIONS)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_second_look_that_describes_the_parts_of_some_frames_compares_one_view_of_all(seed: int) -> None:
+    """A whole frame and a part of it differ more than two whole frames do, so mixed views would hide the recording."""
+    rng = np.random.default_rng(seed)
+    empty = room(rng)
+    mine, other = (parted(filmed(empty, 12, rng), rng) for _ in range(2))
+    posted = edited(mine, rng)
+    posted[:, 0] = unit(posted[:, 0] + 0.5 * unit(rng.normal(size=DIMENSIONS)))  # a caption, which is in no part
+    kept = np.arange(3) <= np.where(np.arange(12) % 4 == 0, 2, 0)[:, None]  # all views of one frame in four
+    times_s = np.repeat(seconds(12), 3)
+
+    same, another = (
+        recording(posted[kept], times_s[kept.ravel()], each.reshape(-1, DIMENSIONS), times_s) for each in (mine, other)
+    )
+
+    assert same.n_times == 12
+    assert same.offset_s == pytest.approx(0.0, abs=0.3)
+    assert same.correlation > 0.8
+    assert another.nats < 1.0
+
+
+def test_of_several_times_near_one_of_the_reference_the_nearest_counts() -> None:
+    """People walk on: half a second later they look different, and four frames of a second would hide them."""
+    rng = np.random.default_rng(6)
+    walked = 0.3 ** np.abs(np.subtract.outer(np.arange(60), np.arange(60))) @ rng.normal(size=(60, DIMENSIONS))
+    mine = unit(room(rng) + 0.4 * unit(walked - walked.mean(axis=0)))
+
+    found = recording(edited(mine, rng), seconds(60, 0.25), mine[::4], seconds(15))
+
+    assert (found.n_times, found.speed) == (15, 1.0)
+    assert found.correlation > 0.8
+
+
+def test_three_times_that_vary_alike_ask_and_do_not_act() -> None:
+    rng = np.random.default_rng(7)
+    mine = filmed(room(rng), 15, rng)
+
+    found = aligned(mine[::7], seconds(3, 7.0), mine, seconds(15))
+
+    assert 0.78 < found < 0.82
+
+
 def test_an_excerpt_inside_another_video_has_its_own_interval() -> None:
     rng = np.random.default_rng(6)
     mine = filmed(room(rng), 20, rng)
