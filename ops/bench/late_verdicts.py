@@ -83,7 +83,7 @@ def _fill(settings: Settings, minutes: Minutes, n_minutes: int, folder: Path) ->
             filled.setdefault(space, Filled(files, space)).add(Hit(0, n_written), described)
             n_written += 1
     _add_last([placed for one in filled.values() for placed in one.waiting], folder)
-    Progress(folder / "archive.db" / "progress.sqlite").mark_end(0, n_written)
+    Progress(folder / "archive.db" / "progress.sqlite").mark_ends({0: n_written})
     consumer = Consumer({"bootstrap.servers": settings.bootstrap_servers, "group.id": group(settings, "match")})
     partition = TopicPartition(settings.topic_prefix + "descriptors", 0, n_written)
     consumer.commit(offsets=[partition], asynchronous=False)

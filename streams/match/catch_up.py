@@ -1,7 +1,7 @@
 """Catch-up of the archive with its topic, after another worker had a partition or the folder was lost."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 
@@ -67,9 +67,8 @@ class CatchUp:
                 await self._read(partition, end)
             elif self._context.generation() != generation:
                 return  # a rebalance has begun: another worker may have committed this
-            if self._ends.get(partition) != end:  # this is asked each second, and nothing may have come
-                await self._mark_end(partition, end)
-            self.done.add(partition)
+        await self._mark_ends(committed)
+        self.done |= committed.keys()
 
     async def _read(self, partition: int, end: int) -> None:
         start = await asyncio.to_thread(self._progress.end, partition)
@@ -85,15 +84,17 @@ class CatchUp:
             del indexes
             for past, match in found:
                 await self._scores.send(past, [match], f"{match.case_id}/{match.reference_id}")
-            await self._mark_end(partition, step_end)
+            await self._mark_ends({partition: step_end})
             await asyncio.to_thread(self._archive.compact)
             start = step_end
         await self._unsearched.begin(partition)
 
-    async def _mark_end(self, partition: int, end: int) -> None:
-        await asyncio.to_thread(self._archive.sync)
-        await asyncio.to_thread(self._progress.mark_end, partition, end)
-        self._ends[partition] = end
+    async def _mark_ends(self, ends: Mapping[int, int]) -> None:
+        """Store those that have changed: this is called each second, and nothing may have come."""
+        if changed := {partition: end for partition, end in ends.items() if self._ends.get(partition) != end}:
+            await asyncio.to_thread(self._archive.sync)
+            await asyncio.to_thread(self._progress.mark_ends, changed)
+            self._ends |= changed
 
     def _archived(
         self, indexes: Sequence[ReferenceIndex | ListIndex], partition: int, start: int, end: int

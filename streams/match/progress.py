@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 _SCHEMA = """
@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS searched (token TEXT, part INTEGER, PRIMARY KEY (toke
 
 _VERSION = 1
 """Of the rows of the archive."""
+_MARK_END = "INSERT INTO ends VALUES (?, ?) ON CONFLICT (part) DO UPDATE SET end = max(end, excluded.end)"
 _ERASE = """
 DELETE FROM ends;
 DELETE FROM searched;
@@ -38,14 +39,13 @@ class Progress:
             self._database.executescript(_ERASE)
 
     def end(self, partition: int) -> int:
-        """Return the offset below which the partition is archived in full, 0 before the first `mark_end`."""
+        """Return the offset below which the partition is archived in full, 0 before the first `mark_ends`."""
         rows = self._read("SELECT end FROM ends WHERE part = ?", partition)
         return int(rows[0][0]) if rows else 0
 
-    def mark_end(self, partition: int, offset: int) -> None:
-        """Store the offset below which the partition is archived in full; a lower one than before is ignored."""
-        if offset > self.end(partition):
-            self._write("INSERT OR REPLACE INTO ends VALUES (?, ?)", [(partition, offset)])
+    def mark_ends(self, ends: Mapping[int, int]) -> None:
+        """Store the offset below which each partition is archived in full; a lower one than before is ignored."""
+        self._write(_MARK_END, ends.items())
 
     def searched(self, partition: int) -> set[str]:
         """Return the tokens of the reference pieces already searched in this partition."""

@@ -6,11 +6,11 @@ from streams.match.progress import Progress
 def test_the_end_is_the_highest_one_marked(tmp_path: Path) -> None:
     progress = Progress(tmp_path / "progress")
     assert progress.end(3) == 0
-    progress.mark_end(3, 400)
+    progress.mark_ends({3: 400, 4: 10})
     progress.close()
     progress = Progress(tmp_path / "progress")
-    progress.mark_end(3, 399)
-    assert (progress.end(3), progress.end(2)) == (400, 0)
+    progress.mark_ends({3: 399, 4: 11})
+    assert (progress.end(3), progress.end(4), progress.end(2)) == (400, 11, 0)
 
 
 def test_searched_pieces_outlive_a_restart(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_piece_that_is_gone_leaves_nothing_in_any_partition_nor_in_the_file(tm
 
 def test_progress_of_an_archive_of_an_earlier_version_is_erased(tmp_path: Path) -> None:
     older = Progress(tmp_path / "progress")
-    older.mark_end(0, 7)
+    older.mark_ends({0: 7})
     older.mark_searched([0], "token")
     older._database.execute("PRAGMA user_version = 0")
     older.close()
