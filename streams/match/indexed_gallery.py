@@ -22,6 +22,7 @@ from streams.match.row_codes import SAMPLE, Codes
 from streams.match.row_index import RowIndex
 from streams.match.runs import Runs, runs
 from streams.match.shortlist import Shortlist, thinning
+from streams.match.stills import whole_pictures
 from streams.match.term_index import TermIndex
 
 _ALIKE: Mapping[PieceModality, float] = {"visual": 0.77, "audio": 0.7}
@@ -95,8 +96,9 @@ class IndexedGallery:
         if not compared:
             return []
         found = self._exact(compared).search(query)
-        # A rival only lowers scores, and none where the camera stands still: it is read for the other matches alone.
-        still = {one.reference for one in compared.values() if one.still}
+        # A rival only lowers scores, and none of a video where the camera stands still: it is read for other matches.
+        is_video = not len(whole_pictures(query))
+        still = {one.reference for one in compared.values() if one.still and is_video}
         contested = {name for match in found if (name := (match.case_id, match.reference_id)) not in still}
         if not contested or not (competing := self._matchers(rivals - likely)):
             return found

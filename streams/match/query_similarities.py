@@ -13,6 +13,7 @@ from schemas.matrix import unpack
 from schemas.messages import Descriptors
 from streams.match.normalisation import NEVER, TWIN, Background, Rows, rivals
 from streams.match.reference_matcher import ALIGNMENT, PHRASE_FLOOR, ReferenceMatcher
+from streams.match.stills import OF_ROOM, whole_pictures
 
 _STEP_ROWS = 32_768
 """Rows of references in one matrix product: bounds the memory of a search for an index of any size."""
@@ -70,6 +71,7 @@ class QuerySimilarities:
         # Two cases may have phrases of one meaning, or one song: texts and sounds do not compete.
         self._rival_floor = self._parameters.rival if self._parameters else 1.0
         competes = self._rival_floor < 1.0
+        self._whole = whole_pictures(query)
         self._rivals = rivals(self._maxima, owners) if competes else np.full_like(self._maxima, NEVER)
 
     def candidates(self) -> list[int]:
@@ -93,6 +95,7 @@ class QuerySimilarities:
         """Return the normalised similarities of the query's rows to one reference's; shape (rows, its rows)."""
         similarity = self.cosines([number])
         if self._matchers[number].still:
+            similarity[self._of_another(number)] = NEVER
             return self.without_rivals(similarity)
         rival = self._rivals[:, number].copy()
         for row in np.flatnonzero(np.minimum(rival, self._maxima[:, number]) > self._rival_floor):
@@ -110,6 +113,14 @@ class QuerySimilarities:
         Each is a product of its own: in one with others the last bits depend on them, and so would scores.
         """
         return np.concatenate([_product(self._rows, self._matchers[number].vectors) for number in numbers], axis=1)
+
+    def _of_another(self, number: int) -> npt.NDArray[np.bool_]:
+        """Return which rows of a single picture, which cannot vary, show another case's recording: all if it does."""
+        if not len(self._whole):
+            return np.zeros(len(self._rows), np.bool_)
+        own, rival = self._maxima[:, number], self._rivals[:, number] - np.float32(self._levels.rule.margin)
+        whole = own[self._whole].max()
+        return (rival >= own) | bool(whole >= OF_ROOM and rival[self._whole].max() >= whole)
 
     def _is_twin(self, row: int, number: int, similarity: Rows) -> bool:
         """Return whether a query row's nearest rows in one reference and in its rival are the same picture."""

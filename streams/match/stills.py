@@ -6,6 +6,10 @@ person. And whether only this picture of the reference is as similar: a still be
 is, not which recording, so it never acts. What it has beyond the others of its scene was tried as evidence of the
 recording; two recordings of one room with nobody in it have nothing beyond it. ops/bench/stills.py measures both.
 
+Of two recordings of one room, a still as a whole is nearer to its own, by light and people. Where both are references,
+that of the other case does not ask, whatever parts of the still show, which may be of the room alone; nor do parts ask
+for other rooms if they are nearer to their own (query_similarities.py).
+
 A still that shows no more than one shot has the whole stretch of the reference in which the shot is seen, first to last
 time: fusion joins stills of one post whose stretches do not overlap, see models/fusion/stills.py. Where a camera stands
 still for longer it may be a fixed one, and the still has no stretch: several rooms of one house are no recording.
@@ -17,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fusion.stills import HALF_NATS, SCENE_NATS
+from models.visual.cuts import MIRRORED
+from schemas.messages import Descriptors
 from streams.match.normalisation import Rows
 
 Times = npt.NDArray[np.float64]
@@ -48,6 +54,8 @@ class _Ramp(NamedTuple):
 
 LEAST_COSINE = 0.35
 """Cosine up to which a picture is no evidence."""
+OF_ROOM = 0.65
+"""Cosine from which a whole picture is of a reference's room; a collage of two rooms is less like either."""
 _OF_SCENE = _Ramp(LEAST_COSINE, 0.6)
 """Unrelated stills stay below 0.52."""
 _SPECIFIC = _Ramp(0.66, 0.86)
@@ -70,6 +78,12 @@ class Still(NamedTuple):
 def is_one_moment(times_s: Times) -> bool:
     """Return whether a query has pictures of one moment only."""
     return len(times_s) > 0 and bool((times_s == times_s[0]).all())
+
+
+def whole_pictures(query: Descriptors) -> Indices:
+    """Return the rows of a still that show all of it, as it is and mirrored; none of a query with several moments."""
+    is_still = query.modality == "visual" and is_one_moment(np.asarray(query.times_s))
+    return np.flatnonzero(np.isin(query.views, (0, MIRRORED))) if is_still else np.zeros(0, np.intp)
 
 
 def nearest_still(rows: Rows, similarity: Rows, vectors: Rows, times_s: Times, *, is_still: bool) -> Still | None:

@@ -135,6 +135,22 @@ def test_no_rival_is_read_for_a_match_before_a_fixed_camera(
     assert found
 
 
+def test_the_nearer_recording_of_a_stills_room_is_read_as_its_rival(
+    many: ReferenceIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = unit(1, COLUMNS, seed=90_000).repeat(24, axis=0)
+    nearer, further = (piece(near(room, cosine), range(24), reference_id="room") for cosine in (0.98, 0.88))
+    with_rooms = many.changed(
+        [], [Piece.of(*entry(one, one_case)) for one, one_case in ((nearer, "a"), (further, "b"))]
+    )
+    (space,) = with_rooms._spaces.values()
+    assert isinstance(space._gallery, IndexedGallery)
+    likely, everything = {space._gallery._numbers["b", "room"]}, set(space._gallery._members)
+    monkeypatch.setattr(IndexedGallery, "_likely", lambda *_: (likely, everything))
+    assert with_rooms.search(query(room[:1], [0.0]))  # of views that are not known
+    assert not with_rooms.search(query(room[:1], [0.0], views=[0]))
+
+
 def test_one_more_case_reads_no_other_reference(many: ReferenceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     new = recording(500)
     read: list[str] = []

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.registry import Registry
+from models.visual.cuts import FIRST_TILE, MIRRORED
 from schemas.messages import Match, Parts
 from streams.fusion.post_state import PostState
 from streams.fusion.rules import Rules
@@ -85,6 +86,44 @@ def test_a_picture_of_two_cases_is_evidence_for_both_and_one_like_it_is_not() ->
     found = {match.case_id: match.score for match in ReferenceIndex([own, unlike]).search(still)}
     assert found["case-a"] > 0.85
     assert found.get("case-b", 0.0) < 0.7
+
+
+IN_TWO = unit(1, COLUMNS, seed=40)
+"""A still of a room."""
+
+
+def recordings(first: float, second: float) -> list[Vectors]:
+    """Return a row of the recordings of two cases, by the cosine of each with `IN_TWO`."""
+    return [like(IN_TWO, cosine, seed=42 + number) for number, cosine in enumerate((first, second))]
+
+
+def asked(cases: Sequence[Vectors], *views: tuple[Vectors, int]) -> set[int]:
+    """Return which of two cases ask about views of a still; cameras stand still in both."""
+    entries = [entry(piece(row.repeat(12, axis=0), range(12)), str(number)) for number, row in enumerate(cases)]
+    rows, numbers = np.concatenate([row for row, _ in views]), [number for _, number in views]
+    found = ReferenceIndex(entries).search(query(rows, [0.0] * len(rows), views=numbers))
+    return {int(match.case_id) for match in found if decision(match) != "dismiss"}
+
+
+def test_a_still_of_a_room_of_two_cases_asks_for_the_one_whose_recording_is_clearly_nearer() -> None:
+    for whole in (0, MIRRORED):
+        assert asked(recordings(0.9, 0.8), (IN_TWO, whole)) == {0}
+        assert asked(recordings(0.8, 0.9), (IN_TWO, whole)) == {1}
+        assert asked(recordings(0.9, 0.84), (IN_TWO, whole)) == {0, 1}
+    corner = like(IN_TWO, 0.3, seed=98)
+    both = normal(sum(recordings(0.9, 0.8), corner))
+    assert asked(recordings(0.9, 0.8), (IN_TWO, 0), (both, FIRST_TILE)) == {0}
+
+
+def test_a_part_of_a_still_that_is_nearer_to_its_own_recording_does_not_ask_for_another_room() -> None:
+    own, other = recordings(0.9, 0.3)
+    part = normal(own + 0.7 * other)
+    assert asked([own, other], (IN_TWO, 0), (part, FIRST_TILE)) == {0}
+
+
+def test_a_collage_of_two_cases_asks_for_both() -> None:
+    own, other = recordings(0.6, 0.4)
+    assert asked([own, other], (IN_TWO, 0), (own, FIRST_TILE), (other, FIRST_TILE + 1)) == {0, 1}
 
 
 SHOTS = np.concatenate([normal(unit(1, COLUMNS, seed=60 + n) + 0.3 * unit(6, COLUMNS, seed=70 + n)) for n in range(5)])
