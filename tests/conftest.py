@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -123,11 +124,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the files and mark each test with what its fixtures need."""
     _mark(items)
     # A long file started last would leave the other workers idle.
-    items.sort(key=lambda item: _turn(item.path.relative_to(_HERE)))
+    items.sort(key=lambda item: _turn(item.path))
 
 
-def _turn(file: Path) -> tuple[int, int]:
+@cache
+def _turn(path: Path) -> tuple[int, int]:
     """Return the sort key of a file: its place among the longest, or that of its folder."""
+    file = path.relative_to(_HERE)
     if (name := file.as_posix()) in LONGEST:
         return LONGEST.index(name), 0
     return len(LONGEST), FOLDERS.index(file.parts[0])

@@ -42,8 +42,8 @@ def test_not_a_copy_becomes_an_allow_list_with_one_word(embedded: str, prefix: s
     }
     with contextmanager(running)(embedded, prefix, tmp_path) as system:
         write(embedded, prefix, {("posts", "p1"): POST, ("cases", case_key("case-a")): CASE})
-        refused = system.jikimi("label", "p1", "case-a", "copy", "--allow", environment=environment)
-        made = system.jikimi(
+        refused = system.jikimi_here("label", "p1", "case-a", "copy", "--allow", environment=environment)
+        made = system.jikimi_here(
             "label", "p1", "case-a", "other", "--allow", "--note", "an advert", environment=environment
         )
         (label,) = system.wait("labels", list)

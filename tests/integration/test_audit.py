@@ -110,14 +110,14 @@ def test_a_clean_log_verifies_and_each_kind_of_tampering_is_named(filled: System
     assert (cut.kind, cut.topic, cut.offset) == ("truncated", "takedowns", len(kept) - 1)
 
     prefix = copy(filled, tampered(filled.settings, kept, thief)).topic_prefix
-    answer = filled.jikimi("audit", "verify", "--json", environment={"JIKIMI_TOPIC_PREFIX": prefix})
+    answer = filled.jikimi_here("audit", "verify", "--json", environment={"JIKIMI_TOPIC_PREFIX": prefix})
     assert answer.code == 1, answer
     found = findings(answer.out)
     expected = {(kind, record_id("takedown", kind, "case")) for kind in KINDS}
     assert {(one.kind, one.takedown_id) for one in found if one.takedown_id} == expected
     assert [(one.kind, one.topic) for one in found if not one.takedown_id] == [("altered", "takedowns")]
 
-    answer = filled.jikimi("audit", "verify", "--anchor", anchor)
+    answer = filled.jikimi_here("audit", "verify", "--anchor", anchor)
     assert (answer.code, "was cut or replaced" in answer.out) == (0, True), answer
 
 
@@ -137,10 +137,10 @@ def test_a_forged_event_freezes_its_takedown_until_a_person_accepts_it(filled: S
     until(lambda: len(events_of(filled, "two", "other")) == 2)
     assert events_of(filled, "one", "other") == [issued, forged]
 
-    answer = filled.jikimi("audit", "verify")
+    answer = filled.jikimi_here("audit", "verify")
     assert (answer.code, "1 with an unknown key" in answer.out) == (1, True), answer
 
-    answer = filled.jikimi("audit", "accept", forged.event_id, "--why", "the key was stolen")
+    answer = filled.jikimi_here("audit", "accept", forged.event_id, "--why", "the key was stolen")
     assert (answer.code, issued.takedown_id in answer.out) == (0, True), answer
     key = issued.takedown_id
     events: list[Takedown] = filled.wait("takedowns", lambda kept: by_key(kept, key)[2:])

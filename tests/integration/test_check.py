@@ -59,7 +59,7 @@ def case_id(shared: System, film: Path) -> str:
     # So long a join window that no verdict depends on the machine's load.
     shared.environment |= {"JIKIMI_MEDIA_ALLOWED_HOSTS": '["127.0.0.1"]', "JIKIMI_FUSION_DEADLINE_S": str(DEADLINE_S)}
     shared.worker("all")
-    answer = shared.jikimi("case", "add", "--name", "river", "--reference", str(film), "--term", TERM, "--yes")
+    answer = shared.jikimi_here("case", "add", "--name", "river", "--reference", str(film), "--term", TERM, "--yes")
     assert answer.code == 0, answer.err
     return answer.out.strip()
 
@@ -142,11 +142,11 @@ def test_a_word_is_searched_and_what_is_found_is_judged_and_taken_down_once(
 ) -> None:
     searched = Searched()
     searched.statuses = [status(7, f"{TERM} here", video=f"{site.url}/clip.mp4"), status(8, "a walk in the rain")]
-    assert shared.jikimi("case", "search", case_id, TERM).out == f"{TERM}\n"
+    assert shared.jikimi_here("case", "search", case_id, TERM).out == f"{TERM}\n"
     with running(searched):
         asked = {"JIKIMI_SEARCH_MASTODON": searched.url, "JIKIMI_DELIVERY_ALLOWED_HOSTS": '["127.0.0.1"]'}
-        first = shared.jikimi("feed", "search", "--once", environment=asked)
-        again = shared.jikimi("feed", "search", "--once", environment=asked)
+        first = shared.jikimi_here("feed", "search", "--once", environment=asked)
+        again = shared.jikimi_here("feed", "search", "--once", environment=asked)
     assert (first.code, first.out) == (0, "1 posts, 0 refused\n"), first.err
     assert (again.code, again.out) == (0, "0 posts, 0 refused\n"), again.err
     url = searched.statuses[0]["url"]
@@ -157,6 +157,6 @@ def test_a_word_is_searched_and_what_is_found_is_judged_and_taken_down_once(
 
 def test_a_call_without_links_or_with_an_unknown_case_is_refused(shared: System) -> None:
     for arguments in (["check"], ["check", "https://site.example/", "--case", "nobody"]):
-        answer = shared.jikimi(*arguments)
+        answer = shared.jikimi_here(*arguments)
         assert (answer.code, answer.out) == (2, "")
         assert "links" in answer.err or "no case nobody" in answer.err

@@ -19,7 +19,7 @@ def test_a_stage_without_a_worker_is_named_until_one_reads_all_its_partitions(sy
     assert {check for check in found if check.startswith("consumers of")} == {
         f"consumers of {stage}" for stage in STAGES
     }
-    answer = system.jikimi("doctor", "--role", "takedown")
+    answer = system.jikimi_here("doctor", "--role", "takedown")
     assert answer.code == 1
     assert "consumers of takedown" in answer.out
     worker = system.worker("takedown")

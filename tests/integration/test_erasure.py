@@ -41,7 +41,7 @@ def film(tmp_path: Path) -> Path:
 
 
 def opened(system: System, film: Path, name: str = "river") -> str:
-    answer = system.jikimi("case", "add", "--name", name, "--reference", str(film), "--term", TERM, "--yes")
+    answer = system.jikimi_here("case", "add", "--name", name, "--reference", str(film), "--term", TERM, "--yes")
     assert answer.code == 0, answer.err
     return answer.out.strip()
 
@@ -187,13 +187,13 @@ def test_a_killed_erasure_is_completed_by_the_next_and_a_second_finds_nothing(
     again = withdrawn(system, mine, tmp_path)
     assert again.out.startswith("0 entries erased")
     assert "of its descriptors nothing was left to search for" in again.out
-    unknown = system.jikimi("case", "withdraw", "case-unknown", *WHY)
+    unknown = system.jikimi_here("case", "withdraw", "case-unknown", *WHY)
     assert (unknown.code, unknown.out) == (2, "")
     assert unknown.err.startswith("jikimi: no case case-unknown")
 
 
 def withdrawn(system: System, case_id: str, folder: Path) -> Answer:
-    answer = system.jikimi("case", "withdraw", case_id, *WHY, "--json", str(folder / "proof.json"))
+    answer = system.jikimi_here("case", "withdraw", case_id, *WHY, "--json", str(folder / "proof.json"))
     assert answer.code == 0, answer.out + answer.err
     return answer
 

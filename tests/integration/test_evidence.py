@@ -20,7 +20,7 @@ def test_a_pack_has_the_case_of_the_topics_and_no_other_and_verifies(system: Sys
         system.write("deliveries", delivery.takedown_id, delivery)
     system.flush()
     out, key = tmp_path / "pack.zip", {"JIKIMI_DELIVERY_SIGNING_KEY_FILE": str(tmp_path / "key.pem")}
-    made = system.jikimi("evidence", CASE, "--out", str(out), "--lang", "ko", "--pdf-posts", "0", environment=key)
+    made = system.jikimi_here("evidence", CASE, "--out", str(out), "--lang", "ko", "--pdf-posts", "0", environment=key)
     assert made.code == 0, made.err
     assert f"{out}: 1 takedowns, 4 events" in made.out
     found = verify_pack(out)
@@ -29,7 +29,7 @@ def test_a_pack_has_the_case_of_the_topics_and_no_other_and_verifies(system: Sys
     case = pack_file.open_pack(out).read(pack_file.CASE)
     assert b'"authority": "POA-2026-118"' in case
     assert b'"minor": true' in case
-    unknown = system.jikimi("evidence", "case-0", "--out", str(tmp_path / "no"), environment=key)
+    unknown = system.jikimi_here("evidence", "case-0", "--out", str(tmp_path / "no"), environment=key)
     assert (unknown.code, unknown.out) == (2, "")
     assert "no case and no takedown has this id" in unknown.err
     assert not (tmp_path / "no").exists()

@@ -30,7 +30,7 @@ def imported(system: System, text: str, folder: Path, *more: str) -> tuple[int, 
     file = folder / "list.txt"
     file.write_text(text)
     command = ("exchange", "import", str(file), "--format", "lines", "--list", "partners", "--why", "agreed", *more)
-    answer = system.jikimi(*command)
+    answer = system.jikimi_here(*command)
     return answer.code, answer.out + answer.err
 
 
@@ -131,7 +131,9 @@ def test_a_list_of_others_is_imported_matched_for_review_and_erased(system: Syst
     system.write("labels", "listed/list-partners", label)
     system.flush()
     feedback = tmp_path / "feedback.txt"
-    answer = system.jikimi("exchange", "feedback", "--format", "lines", "--list", "partners", "--out", str(feedback))
+    answer = system.jikimi_here(
+        "exchange", "feedback", "--format", "lines", "--list", "partners", "--out", str(feedback)
+    )
     assert (answer.code, feedback.read_text()) == (0, f"confirmed video_md5 {MD5}\nconfirmed pdq {PDQ}\n"), answer.err
 
     assert served(system, near) == {"matches": [{"bank_content_id": ANY, "distance": "3"}]}
@@ -142,14 +144,14 @@ def test_a_list_of_others_is_imported_matched_for_review_and_erased(system: Syst
     (tmp_path / "tmk" / f"md5-{MD5}.tmk").write_bytes(content)
     code, output = imported(system, LISTED, tmp_path, "--tmk", str(tmp_path / "tmk"))
     assert (code, "1 TMK+PDQF on this machine" in output) == (0, True), output
-    answer = system.jikimi("exchange", "compare", str(film), "--list", "partners")
+    answer = system.jikimi_here("exchange", "compare", str(film), "--list", "partners")
     assert f"list-partners/md5-{MD5}: level 1 1.000" in answer.out, answer.err
 
     code, output = imported(system, f"pdq {PDQ}\n", tmp_path, "--whole")
     assert (code, "1 hashes, 1 entries changed" in output) == (0, True), output
-    answer = system.jikimi("exchange", "compare", str(film), "--list", "partners")
+    answer = system.jikimi_here("exchange", "compare", str(film), "--list", "partners")
     assert "no TMK+PDQF to compare with" in answer.err
-    answer = system.jikimi(
+    answer = system.jikimi_here(
         "case", "withdraw", "list-partners", "--officer", "officer-1", "--why", "ended", "--yes", "--wait", "0"
     )
     assert answer.code in {0, 1}, answer.err  # 1: without a wait the broker has not compacted yet

@@ -26,7 +26,7 @@ def ids(kept: Iterable[Kept]) -> list[str]:
 def test_lines_become_posts_and_the_malformed_ones_dead_letters(system: System, tmp_path: Path) -> None:
     file = tmp_path / "feed.jsonl"
     file.write_bytes(FED)
-    answer = system.jikimi("feed", "jsonl", str(file))
+    answer = system.jikimi_here("feed", "jsonl", str(file))
     assert (answer.code, answer.out, answer.err) == (0, "2 posts, 2 refused\n", "")
     posts = system.records("posts")
     assert {kept.message.caption for kept in posts} == {"one", "지킴이"}
@@ -40,17 +40,17 @@ def test_lines_become_posts_and_the_malformed_ones_dead_letters(system: System, 
 def test_a_file_resumes_after_the_last_line_read(system: System, tmp_path: Path) -> None:
     file = tmp_path / "feed.jsonl"
     file.write_bytes(FED)
-    assert system.jikimi("feed", "jsonl", str(file)).out == "2 posts, 2 refused\n"
-    assert system.jikimi("feed", "jsonl", str(file)).out == "0 posts, 0 refused\n"
+    assert system.jikimi_here("feed", "jsonl", str(file)).out == "2 posts, 2 refused\n"
+    assert system.jikimi_here("feed", "jsonl", str(file)).out == "0 posts, 0 refused\n"
     with file.open("ab") as more:
         more.write(b'{"caption": "four"}\n')
-    assert system.jikimi("feed", "jsonl", str(file)).out == "1 posts, 0 refused\n"
+    assert system.jikimi_here("feed", "jsonl", str(file)).out == "1 posts, 0 refused\n"
 
 
 def test_a_pipe_is_a_file_and_the_same_lines_are_the_same_posts(system: System, tmp_path: Path) -> None:
     file = tmp_path / "feed.jsonl"
     file.write_bytes(FED)
-    assert system.jikimi("feed", "jsonl", str(file)).code == 0
+    assert system.jikimi_here("feed", "jsonl", str(file)).code == 0
     assert system.jikimi("feed", "jsonl", "-", stdin=FED).code == 0
     once = ids(system.records("posts"))[::2]
     assert ids(system.records("posts")) == sorted(once * 2)
@@ -65,7 +65,7 @@ def test_a_folder_becomes_posts_with_the_fields_of_sidecars(system: System, tmp_
     (tmp_path / "three.png.json").write_text("{")
     (tmp_path / "notes.txt").write_text("no medium")
     for output in ("3 posts, 1 refused\n", "0 posts, 0 refused\n"):
-        answer = system.jikimi("feed", "folder", str(tmp_path), "--once")
+        answer = system.jikimi_here("feed", "folder", str(tmp_path), "--once")
         assert (answer.code, answer.out) == (0, output)
         assert f"JIKIMI_MEDIA_FILE_ROOTS names the folder: {tmp_path}\n" in answer.err
     posts = {kept.message.post_id: kept.message for kept in system.records("posts")}

@@ -43,7 +43,7 @@ def test_a_label_of_a_post_or_case_that_never_was_is_refused(system: System) -> 
 
 
 def waiting(system: System) -> list[str]:
-    answer = system.jikimi("reviews", "--json")
+    answer = system.jikimi_here("reviews", "--json")
     assert answer.code == 0, answer.err
     return [review["verdict"]["post"]["post_id"] for review in json.loads(answer.out)]
 

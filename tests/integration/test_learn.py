@@ -33,9 +33,9 @@ def test_labels_on_the_broker_give_a_candidate(embedded: str, prefix: str, tmp_p
     }
     with contextmanager(running)(embedded, prefix, tmp_path) as system:
         write(embedded, prefix, found[:40])
-        refused = system.jikimi("learn", "--out", str(tmp_path / "out"), environment=environment)
+        refused = system.jikimi_here("learn", "--out", str(tmp_path / "out"), environment=environment)
         write(embedded, prefix, found[40:])
-        made = system.jikimi("learn", "--out", str(tmp_path / "out"), environment=environment)
+        made = system.jikimi_here("learn", "--out", str(tmp_path / "out"), environment=environment)
     assert (refused.code, refused.err.splitlines()[-1][:26]) == (2, "jikimi: too few labels of ")
     assert re.search(r"\d+ more copies, \d+ more others are needed", refused.err)
     assert made.code == 0, made.err

@@ -319,7 +319,8 @@ def test_a_run_is_not_continued_with_other_arguments(recorded: Replayer) -> None
 def test_a_changed_schema_is_refused_before_anything_is_written(kafka: str, prefix: str, tmp_path: Path) -> None:
     system, broker = System(kafka, prefix, tmp_path), Broker(kafka, prefix)
     broker.feed([Fed("descriptors", "k", b"\xc3\x01 version", DAY)])
-    refused(system.jikimi("replay", "--run", "later", *DESCRIPTORS), "descriptors/", "version of Jikimi that wrote it")
+    later = system.jikimi_here("replay", "--nice", "0", "--run", "later", *DESCRIPTORS)
+    refused(later, "descriptors/", "version of Jikimi that wrote it")
     assert not any("later" in topic for topic in broker.topics())
     system.close()
 
@@ -356,7 +357,7 @@ def test_posts_are_fetched_decoded_and_described_again_to_the_same_bytes(system:
     )
     roots = {"JIKIMI_MEDIA_FILE_ROOTS": json.dumps([str(MEDIA)])}
     for run in ("once", "twice"):
-        answer = system.jikimi("replay", "--nice", "0", "--run", run, "--from", "posts", environment=roots)
+        answer = system.jikimi_here("replay", "--nice", "0", "--run", run, "--from", "posts", environment=roots)
         assert answer.code == 0, answer.err
     topics = ("texts", "descriptors", "scores", "verdicts", "dead-letters")
     once, twice = ({topic: broker.read(f"{topic}.{run}") for topic in topics} for run in ("once", "twice"))
@@ -388,10 +389,10 @@ def fed_post(post_id: str, url: str | None, hour: int) -> Fed:
 def test_a_withdrawn_case_is_erased_from_runs_too(system: System, kafka: str) -> None:
     broker = Broker(kafka, system.settings.topic_prefix)
     broker.feed(traffic(8))
-    answer = system.jikimi("replay", "--run", "r1", *DESCRIPTORS, "--nice", "0")
+    answer = system.jikimi_here("replay", "--run", "r1", *DESCRIPTORS, "--nice", "0")
     assert answer.code == 0, answer.err
     assert {case.case_id for case in broker.messages("cases", "r1")} == {"case-a", "case-b"}
-    assert system.jikimi("case", "withdraw", "case-a", "--yes", "--why", "a test").code == 0
+    assert system.jikimi_here("case", "withdraw", "case-a", "--yes", "--why", "a test").code == 0
     for topic in ("cases", "cases.r1"):
         last = {kept.key: kept.value for partition in broker.read(topic).values() for kept in partition}
         assert {key for key, value in last.items() if value} == {key for key in last if key and key[:6] == b"case-b"}

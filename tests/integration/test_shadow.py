@@ -109,5 +109,5 @@ def test_a_shadow_follows_live_traffic_and_its_differences_are_counted(system: S
     assert (run.kind, run.ends, run.finished_at is not None) == ("shadow", {}, True)
     assert run.starts
     assert broker.messages("takedowns") == []
-    assert system.jikimi("replay", "clean", "beside").code == 0
+    assert system.jikimi_here("replay", "clean", "beside").code == 0
     assert not any("." in topic for topic in broker.topics())

@@ -108,7 +108,7 @@ def test_a_post_that_is_found_perhaps_is_looked_at_again_before_its_verdict(syst
     system.environment["JIKIMI_MEDIA_FILE_ROOTS"] = json.dumps([str(tmp_path)])
     system.environment["JIKIMI_FUSION_DEADLINE_S"] = "300"
     clip = video(tmp_path / "clip.mp4", moving(30))
-    assert system.jikimi("case", "add", "--name", "M", "--term", "Mondlicht").code == 0
+    assert system.jikimi_here("case", "add", "--name", "M", "--term", "Mondlicht").code == 0
     worker = system.worker("decode visual audio text match fusion")
     now = datetime.now(UTC)
     post = Post(

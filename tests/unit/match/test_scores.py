@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from schemas.codec import Codec
@@ -23,16 +25,17 @@ def match(number: int, thumbnail: bytes | None = None, n_passages: int = 1) -> M
 
 
 @pytest.mark.parametrize(
-    ("matches", "links"),
+    ("n_matches", "options", "links"),
     [
-        ([match(number) for number in range(100_000)], []),
-        ([match(number, bytes(20_000)) for number in range(300)], ["https://example.org/" + "x" * 80] * 50_000),
-        ([match(number, n_passages=400) for number in range(1_000)], ["ü" * 600_000]),
+        (100_000, {}, []),
+        (300, {"thumbnail": bytes(20_000)}, ["https://example.org/" + "x" * 80] * 50_000),
+        (1_000, {"n_passages": 400}, ["ü" * 600_000]),
     ],
 )
 def test_a_segment_that_matches_any_number_of_references_still_fits_the_topic(
-    matches: list[Match], links: list[str]
+    n_matches: int, options: dict[str, Any], links: list[str]
 ) -> None:
+    matches = [match(number, **options) for number in range(n_matches)]
     scores = scores_record(excerpt(0, 5, links=links), matches)
     assert len(Codec().encode("scores", scores)) < 0.9 * TOPICS["scores"].max_bytes
     assert len(scores.matches) > 10
