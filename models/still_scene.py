@@ -17,6 +17,8 @@ from models.voting import max_by
 
 STILL = 0.7
 """Mean cosine between the times of a reference from which its camera stands still."""
+_SHORTEST_S = 2.0
+"""Length of a video of which one frame is kept, from which its camera stands still; a shorter one may be a picture."""
 _SAMPLED = 32
 """Times of a reference that are compared for this."""
 _OF_TIMES = 0.5
@@ -26,8 +28,11 @@ _NATS_EACH = 4.0
 """Most evidence of each time after the first: three times alone never act."""
 
 
-def is_still(rows: Rows, times_s: Times) -> bool:
-    """Return whether a reference's frames resemble each other all along; one picture has no camera.
+def is_still(rows: Rows, times_s: Times, duration_s: float) -> bool:
+    """Return whether a reference's frames resemble each other all along.
+
+    Frames that add nothing are not kept, so one frame of a video is of a camera that stands still too; one picture has
+    no camera.
 
     Parameters
     ----------
@@ -35,9 +40,13 @@ def is_still(rows: Rows, times_s: Times) -> bool:
         L2-normalised, shape (n, d); several rows of one time are views of one frame.
     times_s
         Shape (n,), ascending.
+    duration_s
+        Length of the reference, 0 of a picture.
     """
-    if not len(rows) or times_s[0] == times_s[-1]:
+    if not len(rows):
         return False
+    if times_s[0] == times_s[-1]:
+        return duration_s >= _SHORTEST_S
     track = rows[_views(times_s) == 0]
     if len(track) > _SAMPLED:
         track = track[np.unique(np.linspace(0, len(track) - 1, _SAMPLED).astype(np.intp))]

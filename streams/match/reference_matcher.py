@@ -80,7 +80,7 @@ class ReferenceMatcher:
             vectors=vectors,
             times_s=times_s,
             digests=frozenset(digest for piece in ordered for digest in piece.digests),
-            still=space[0] == "visual" and is_still(vectors, times_s),
+            still=space[0] == "visual" and is_still(vectors, times_s, max(one.duration_s for one in pieces)),
             landmarks=_landmarks(ordered),
         )
 

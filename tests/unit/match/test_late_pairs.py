@@ -54,6 +54,7 @@ def references() -> Iterator[Entry]:
     yield entry(piece(near(CLIP, 0.8, seed=8), range(40), duration_s=40.0), "look-alike")
     yield entry(piece(recording(10), range(40), duration_s=40.0), "room")
     yield entry(piece(recording(11), range(40), duration_s=40.0), "other recording")
+    yield entry(piece(recording(10)[8:9], [0.0], duration_s=12.0), "room of one frame")
     yield entry(piece(PHOTO, [0.0], duration_s=0.0), "photo")
     yield entry(piece(SOUND, times(160, 0.25), modality="audio", duration_s=40.0), "sound")
     named = sorted(set[bytes]().union(*(term_digests(term, KEY) for term in ("byeolhaneul", "silent orchard"))))

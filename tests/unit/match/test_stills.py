@@ -39,9 +39,11 @@ def like(picture: Vectors, cosine: float, seed: int = 50) -> Vectors:
     return normal(cosine * picture + np.sqrt(1 - cosine**2) * noise)
 
 
-def searched(still: Vectors, reference: Vectors, times_s: Sequence[float] | None = None) -> Match | None:
+def searched(
+    still: Vectors, reference: Vectors, times_s: Sequence[float] | None = None, duration_s: float = 180.0
+) -> Match | None:
     times = list(range(len(reference))) if times_s is None else list(times_s)
-    index = ReferenceIndex([entry(piece(reference, times))])
+    index = ReferenceIndex([entry(piece(reference, times, duration_s=duration_s))])
     return next(iter(index.search(query(still, [0.0] * len(still)))), None)
 
 
@@ -74,7 +76,9 @@ def test_the_very_picture_of_a_fixed_camera_asks_since_another_recording_may_sho
 
 @pytest.mark.parametrize(("cosine", "expected"), [(0.9, "review"), (0.97, "act")])
 def test_of_a_reference_with_one_picture_only_the_very_same_acts(cosine: float, expected: str) -> None:
-    assert decision(searched(like(FILM[:1], cosine), FILM[:1])) == expected
+    still = like(FILM[:1], cosine)
+    assert decision(searched(still, FILM[:1], duration_s=0.0)) == expected
+    assert decision(searched(still, FILM[:1], duration_s=12.0)) == "review", "a video that shows nothing else"
 
 
 def test_a_picture_of_two_cases_is_evidence_for_both_and_one_like_it_is_not() -> None:
@@ -82,7 +86,7 @@ def test_a_picture_of_two_cases_is_evidence_for_both_and_one_like_it_is_not() ->
     own = entry(piece(FILM, range(30)))
     still = query(FILM[3:4], [0.0])
     assert {match.case_id for match in ReferenceIndex([own, twin]).search(still)} == {"case-a", "case-b"}
-    unlike = entry(piece(rival, [0.0]), "case-b")
+    unlike = entry(piece(rival, [0.0], duration_s=0.0), "case-b")
     found = {match.case_id: match.score for match in ReferenceIndex([own, unlike]).search(still)}
     assert found["case-a"] > 0.85
     assert found.get("case-b", 0.0) < 0.7

@@ -205,10 +205,11 @@ def test_only_references_whose_frames_resemble_each_other_are_still() -> None:
     rng = np.random.default_rng(8)
     cuts = unit(rng.normal(size=(15, DIMENSIONS)))
 
-    assert is_still(filmed(room(rng), 15, rng), seconds(15))
-    assert not is_still(cuts[:1], seconds(1)), "a picture"
-    assert not is_still(cuts, seconds(15))
-    assert not is_still(np.zeros((0, DIMENSIONS), np.float32), np.zeros(0))
+    assert is_still(filmed(room(rng), 15, rng), seconds(15), 15.0)
+    assert not is_still(cuts[:1], seconds(1), 0.0), "a picture"
+    assert is_still(cuts[:1], seconds(1), 12.0), "one frame says all of a video"
+    assert not is_still(cuts, seconds(15), 15.0)
+    assert not is_still(np.zeros((0, DIMENSIONS), np.float32), np.zeros(0), 15.0)
     assert VISUAL.half == 8.0, "the scores above are of this scale"
 
 
