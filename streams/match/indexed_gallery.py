@@ -32,8 +32,8 @@ _SHORTLISTS: Mapping[PieceModality, Shortlist] = {
     "visual": Shortlist(ALIGNMENT["visual"], least_nats=5.0, most_chance=0.6),
     "audio": Shortlist(ALIGNMENT["audio"], least_nats=4.0, most_chance=0.5),
 }
-_COMPARED: Mapping[PieceModality, int] = {"visual": 1_000_000, "audio": 2_000_000}
-"""Codes compared with a query, see ops/decisions/0006-vector-index.md."""
+_COMPARED = 2_000_000
+"""Codes compared with a query, see ops/docs/performance.md."""
 _GROWTH = 8
 """Numbers given out for each reference at the training, beyond which the codes may no longer suit the references."""
 _SAMPLED = 2_000
@@ -116,7 +116,7 @@ class IndexedGallery:
         """Return the numbers of the references that the query may match, and of those that may be their rivals."""
         rows, times_s = unpack(query.vectors), np.asarray(query.times_s, np.float64)
         step = thinning(len(rows))
-        hits = self._index.hits(rows[::step], _COMPARED[query.modality])
+        hits = self._index.hits(rows[::step], _COMPARED)
         found, rivals = _SHORTLISTS[query.modality].choose(hits, times_s[::step])
         return self._terms.owners(query.digests).union(found), set(rivals)
 
