@@ -1,8 +1,9 @@
 """Order in which the archive's slices are coded and merged, as in a log-structured merge tree with equal tiers.
 
-Eight of one size become one of eight times the size, up to 512 slices, some two million rows: so a week has at most
+Eight of one size become one of eight times the size, up to 512 slices, half a million rows: so a week has at most
 seven of each size and those of the largest, and a row is written three times after it is coded. Of a week to which
-nothing is added any more all become one. Slices of different weeks are not merged, or the older would expire later.
+nothing is added any more all become one, up to two million rows. Slices of different weeks are not merged, or the older
+would expire later.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,9 +12,9 @@ from typing import NamedTuple
 
 from streams.match.slices import Slice
 
-_TRAINED = 4
-"""Slices of one week of which the first codes of a space are trained."""
-_GROUP, _MOST = 8, 512
+_TRAINED = 16
+"""Slices of one week of which the first codes of a space are trained, and the most that are coded as one."""
+_GROUP, _MOST = 8, 2_048
 """Slices, or coded slices of one size, that become one, and the most that one is of."""
 SETTLED = 2
 """Weeks after which nothing is added to a week."""
@@ -47,7 +48,7 @@ def to_code(packed: Collection[Slice], spaces: Collection[str]) -> list[Slice]:
     for (space, week), found in groupby(sorted(packed), key=lambda one: (one.space, one.week)):
         slices = list(found)
         if space in spaces or len(slices) >= _TRAINED or week <= newest[space] - SETTLED:
-            return slices[:_GROUP]
+            return slices[:_TRAINED]
     return []
 
 

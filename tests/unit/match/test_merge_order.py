@@ -32,10 +32,10 @@ def one_by_one(n: int, week: int = 1) -> tuple[dict[Slice, Coded], int]:
     return coded, n_written
 
 
-def test_the_first_codes_of_a_space_are_trained_on_four_slices() -> None:
-    assert to_code(packed(3), ()) == []
-    assert to_code(packed(4), ()) == sorted(packed(4))
-    assert to_code(packed(20), ()) == sorted(packed(20))[:8]
+def test_the_first_codes_of_a_space_are_trained_on_sixteen_slices() -> None:
+    assert to_code(packed(15), ()) == []
+    assert to_code(packed(16), ()) == sorted(packed(16))
+    assert to_code(packed(20), ()) == sorted(packed(20))[:16]
 
 
 def test_a_slice_of_a_space_with_codes_is_coded_at_once() -> None:
