@@ -1,17 +1,19 @@
 """Archive in Milvus Lite: an embedded engine, with a folder of its own.
 
 Every slice is a collection with a lock of its own, so a search holds up only adds to the slice that it is at, and an
-expired slice is dropped with its files, whatever its size. A full slice becomes a file (packed_slices.py) and leaves
-the engine; an add that was late gives it a collection again beside its file, and both are searched. Files become codes
-(coded_slice.py), which find the segments to compare and are merged (compaction.py); the rows are in their topic.
+expired slice is dropped with its files, whatever its size. With the next compaction, for which no add waits, a full
+slice becomes a file (packed_slices.py) and leaves the engine; an add that was late gives it a collection again beside
+its file, and both are searched. Files become codes (coded_slice.py), which find the segments to compare and are merged
+(compaction.py); the rows are in their topic.
 """
 
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from pymilvus import MilvusException
 from models.text.terms import bare
 from schemas.matrix import unpack
 from schemas.messages import Descriptors, Reference
-from streams.errors import UsageError
+from streams.errors import UsageError, WorkerError
 from streams.match.archive import CandidateRule, Hit
 from streams.match.compaction import Compacted, compacted
 from streams.match.file_search import in_files
@@ -61,6 +63,8 @@ class MilvusArchive:
             raise UsageError(f"archive {folder} cannot be opened, {remedy}") from error
         self._ends: dict[Slice, dict[int, int]] = {}
         self._filling = Filling()
+        self._full: SimpleQueue[Slice] = SimpleQueue()
+        """In the engine until the next compaction; a crash leaves them there."""
         self._changing = threading.Lock()
         """Held by a search, and while slices become one."""
         self._rewriting = threading.Lock()
@@ -83,7 +87,7 @@ class MilvusArchive:
                 ends[hit.partition] = max(ends.get(hit.partition, 0), hit.offset)
         self._store.added(one)
         if full is not None:
-            self._pack(full)
+            self._full.put(full)
 
     def sync(self) -> None:
         """Return when everything added before is on the disk."""
@@ -104,8 +108,10 @@ class MilvusArchive:
         return {hit for hit in found if hit.partition in partitions}
 
     def compact(self) -> int:
-        """Make codes of the rows of files of one week, or else of several coded slices one."""
+        """Make files of full slices, then codes of those of one week, or else of several coded slices one."""
         with self._alone() as is_alone:
+            if is_alone:
+                self._pack_full()
             found = compacted(self._files) if is_alone else None
             if found is None:
                 return 0
@@ -144,7 +150,9 @@ class MilvusArchive:
             self._rewriting.release()
 
     def close(self) -> None:
-        """Release the files."""
+        """Make files of full slices, and release the files."""
+        with suppress(WorkerError):  # they stay in the engine
+            self._pack_full()
         self._store.close()
 
     def _count(self, one: Slice) -> int:
@@ -161,6 +169,11 @@ class MilvusArchive:
             self._ends.pop(one, None)
             if one not in self._in_engine:
                 self._slices.remove(one)
+
+    def _pack_full(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._pack(self._full.get_nowait())
 
     def _pack(self, one: Slice) -> None:
         """Make a file of a slice, which is on the disk before the engine loses it."""

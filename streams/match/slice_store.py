@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from milvus_lite.search.assembler import assemble_candidates
 from milvus_lite.server_manager import server_manager_instance as embedded_servers
+from milvus_lite.storage.memtable import MemTable
 from pymilvus import DataType, MilvusClient, MilvusException
 
 from streams.errors import WorkerError, disk_error
@@ -114,6 +115,9 @@ class SliceStore:
 
     def drop(self, one: Slice) -> None:
         """Delete a slice with its files; to be called while it is held."""
+        if (collection := self._collections.get(("default", one.name))) is not None:
+            # The engine would write the rows out as a file, with an index, and then delete it.
+            collection._memtable = MemTable(collection._schema)  # noqa: SLF001 - nothing public
         self.client.drop_collection(one.name)
         with self._catalogue:
             self._open.pop(one, None)
@@ -200,7 +204,9 @@ def _create(client: MilvusClient, name: str, columns: int) -> None:
     index = MilvusClient.prepare_index_params()
     # Exact for now: an approximate index needs a measurement on a large archive first.
     index.add_index("vector", index_type="FLAT", metric_type="IP")
-    client.create_collection(name, schema=schema, index_params=index)
+    client.create_collection(name, schema=schema)
+    client.create_index(name, index, sync=False)  # of no rows; the client would sleep before it asks whether it is done
+    client.load_collection(name)
 
 
 def _sync(file: Path) -> None:

@@ -231,9 +231,14 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fill(archive: MilvusArchive, partition: int, offsets: Iterable[int]) -> None:
-    """Add segments of five rows, each a slice of its own."""
+    """Add segments of five rows, each a slice of its own, and make files of those that are full."""
     for offset in offsets:
-        archive.add(Hit(partition, offset), descriptors(vectors(5, seed=1000 * partition + offset), digest(offset)))
+        add(archive, partition, offset)
+        archive._pack_full()
+
+
+def add(archive: MilvusArchive, partition: int, offset: int) -> None:
+    archive.add(Hit(partition, offset), descriptors(vectors(5, seed=1000 * partition + offset), digest(offset)))
 
 
 def n_bytes(folder: Path) -> int:
@@ -331,6 +336,25 @@ def test_a_full_slice_leaves_the_engine_and_takes_a_byte_a_number(archive: Milvu
     assert content.rows.nbytes == 5 * COLUMNS
 
 
+@pytest.mark.usefixtures("small_slices")
+@pytest.mark.parametrize("way", ["compact", "close"])
+def test_no_add_waits_until_a_full_slice_has_left_the_engine(
+    open_archive: Callable[[], MilvusArchive], way: str
+) -> None:
+    archive = open_archive()
+    for offset in range(4):
+        add(archive, 0, offset)
+    *full, last = archive._slices.of("visual_m_1_64")
+    assert set(archive._store.client.list_collections()) == {one.name for one in (*full, last)}
+    assert found_offsets(archive, 0, range(4)) == set(range(4))
+    if way == "compact":
+        archive.compact()
+    else:
+        archive = open_archive()
+    assert archive._store.client.list_collections() == [last.name]
+    assert found_offsets(archive, 0, range(4)) == set(range(4))
+
+
 def test_packed_rows_lose_nothing_that_the_engine_finds(
     open_archive: Callable[[], MilvusArchive], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,6 +369,7 @@ def test_packed_rows_lose_nothing_that_the_engine_finds(
     monkeypatch.setattr(slices, "ROWS", 5)
     fill(archive, 0, [1_000])
     archive.add(Hit(0, 1_001), descriptors(vectors(1, columns=512)))
+    archive._pack_full()
     assert len(archive._files.existing) == 1
     packed = [archive.search(reference(query), {1, 4}, AnyRow(floor)) for floor in floors]
     assert all(before <= after for before, after in zip(in_engine, packed, strict=True))
