@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -64,7 +64,9 @@ class MilvusArchive:
         self._ends: dict[Slice, dict[int, int]] = {}
         self._filling = Filling()
         self._full: SimpleQueue[Slice] = SimpleQueue()
-        """In the engine until the next compaction; a crash leaves them there."""
+        """In the engine until the next compaction."""
+        for one in self._left_full():
+            self._full.put(one)
         self._changing = threading.Lock()
         """Held by a search, and while slices become one."""
         self._rewriting = threading.Lock()
@@ -169,6 +171,14 @@ class MilvusArchive:
             self._ends.pop(one, None)
             if one not in self._in_engine:
                 self._slices.remove(one)
+
+    def _left_full(self) -> Iterator[Slice]:
+        """Yield full slices that a kill left in the engine: those between the last file and the newest of a week."""
+        existing = sorted(self._in_engine | self._files.existing)
+        for _, of_week in groupby(existing, key=lambda one: (one.space, one.week)):
+            *full, _newest = of_week
+            last = max((one.number for one in full if one in self._files.existing), default=-1)
+            yield from (one for one in full if one.number > last)
 
     def _pack_full(self) -> None:
         with suppress(Empty):
