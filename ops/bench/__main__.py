@@ -4,6 +4,7 @@ Ratios compare what was measured within the run. A figure that this machine or t
 "not measured", with the reason. When the load at the start exceeds half the cores, no figure counts as stable.
 """
 
+import logging
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from ops.bench.suite.sections import SECTIONS
 from ops.java import UnavailableError
 from streams.errors import UsageError
 from streams.evaluation.cpu import cpu_s
+from streams.telemetry.logs import configure_logging
 
 
 def main(
@@ -31,6 +33,7 @@ def main(
     long: Annotated[bool, typer.Option("--long", help="The full sizes, which take hours.")] = False,
 ) -> None:
     """Measure and print; exit with 1 if a section failed."""
+    configure_logging(logging.WARNING)
     sections = chosen(only)
     console = Console()
     report = Report(header(seed, long=long), sections)
