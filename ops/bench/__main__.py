@@ -33,7 +33,6 @@ def main(
     long: Annotated[bool, typer.Option("--long", help="The full sizes, which take hours.")] = False,
 ) -> None:
     """Measure and print; exit with 1 if a section failed."""
-    configure_logging(logging.WARNING)
     sections = chosen(only)
     console = Console()
     report = Report(header(seed, long=long), sections)
@@ -81,4 +80,5 @@ def measured(section: Section, run: Run) -> tuple[Figures, bool]:
 
 
 if __name__ == "__main__":
+    configure_logging(logging.WARNING)
     typer.run(main)
