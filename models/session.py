@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,12 @@ def batch_rows(provider: str) -> int:
     return _BATCH_ROWS.get(provider, _CPU_BATCH_ROWS)
 
 
+@cache
+def _load_libraries() -> None:
+    """Load CUDA's libraries from packages of Python, once; without it only those of the system are found."""
+    ort.preload_dlls()
+
+
 def open_session(graph: bytes, provider: str, n_threads: int, profiles: Path | None = None) -> ort.InferenceSession:
     """Return a session on this provider, or on the CPU if it cannot be used here; `get_providers` says which.
 
@@ -45,8 +52,8 @@ def open_session(graph: bytes, provider: str, n_threads: int, profiles: Path | N
     profiles
         Folder for a profile of the session's runs, written by its `end_profiling`; None for none.
     """
-    if provider == CUDA and hasattr(ort, "preload_dlls"):
-        ort.preload_dlls()  # from packages of Python; without it only libraries of the system are found
+    if provider == CUDA:
+        _load_libraries()
     options = ort.SessionOptions()
     options.intra_op_num_threads = n_threads
     options.inter_op_num_threads = 1

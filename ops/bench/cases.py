@@ -17,9 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ import numpy as np
 
 from ops.bench.made_records import made_descriptors, made_piece
 from ops.bench.made_vectors import Made
-from ops.bench.one_process import anonymous_bytes, fail, nothing, one_thread
+from ops.bench.one_process import alone, anonymous_bytes, fail, nothing
 from schemas.codec import Codec
 from schemas.messages import Case, Policy, Reference
 from streams.cases.entries import case_key, reference_key
@@ -58,9 +56,7 @@ def main() -> None:
     given = parser.parse_args()
     figures = []
     for number in given.references:
-        one_thread()
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            figures.append(pool.submit(measure, number, given.seconds, given.posts).result())
+        figures.append(alone(measure, number, given.seconds, given.posts))
         sys.stdout.write(json.dumps(figures[-1]) + "\n")
     ratios = _ratios(figures)
     sys.stdout.write(json.dumps(ratios) + "\n")

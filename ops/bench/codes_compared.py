@@ -11,16 +11,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from ops.bench.made_records import made_descriptors, made_piece
 from ops.bench.made_vectors import Described, Made
-from ops.bench.one_process import one_thread
+from ops.bench.one_process import alone
 from schemas.messages import Case, Descriptors, PieceModality, Policy
 from streams.match import indexed_gallery
 from streams.match.indexed_gallery import IndexedGallery
@@ -41,9 +39,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=100)
     parser.add_argument("--codes", type=int, nargs="+", default=[500_000, 1_000_000, 2_000_000, 1_000_000_000])
     given = parser.parse_args()
-    one_thread()
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        pool.submit(measure, given.modality, given.references, given.posts, given.codes).result()
+    alone(measure, given.modality, given.references, given.posts, given.codes)
 
 
 def measure(modality: PieceModality, references: int, n_posts: int, codes: Sequence[int]) -> None:

@@ -1,6 +1,9 @@
 """Memory of a bench's own process, and stand-ins for what a stage needs and a bench without a broker does not have."""
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +23,13 @@ def anonymous_bytes() -> int:
 def one_thread() -> None:
     """Let the processes started from here on have one thread in a matrix product, as the command has."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+
+def alone[Result, **Given](work: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
+    """Return what a function returns in a fresh process with one thread in a matrix product, as the command has."""
+    one_thread()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *given, **named).result()
 
 
 async def nothing() -> None:

@@ -10,16 +10,14 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
-from multiprocessing import get_context
 
 import msgspec
 import numpy as np
 
 from ops.bench.made_records import made_descriptors, made_piece
 from ops.bench.made_vectors import Rows, Times
-from ops.bench.one_process import one_thread
+from ops.bench.one_process import alone
 from schemas.messages import Case, Descriptors, Modality, Policy, Reference
 from streams.match.reference_index import ReferenceIndex
 
@@ -42,10 +40,8 @@ def main() -> None:
     parser.add_argument("--references", type=int, nargs="+", default=[10, 1_000, 10_000])
     parser.add_argument("--modality", choices=["text", "voice"], default="text")
     given = parser.parse_args()
-    one_thread()
     for number in given.references:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            sys.stdout.write(json.dumps(pool.submit(measure, number, given.modality).result()) + "\n")
+        sys.stdout.write(json.dumps(alone(measure, number, given.modality)) + "\n")
 
 
 def measure(number: int, modality: Modality) -> dict[str, float]:

@@ -52,7 +52,7 @@ def _cluster(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:
 def _models(settings: Settings, roles: Collection[str], live: Choice | None) -> Iterator[Finding]:
     if kinds := [kind for kind in models.KINDS if kind in roles or ("desk" in roles and kind != "fusion")]:
         yield from models.models(settings, kinds, live)
-        yield from processors(settings, [kind for kind in kinds if kind != "fusion"])
+        yield from processors(settings, kinds)
 
 
 def _machine(settings: Settings, roles: Collection[str]) -> Iterator[Finding]:

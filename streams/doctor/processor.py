@@ -1,10 +1,9 @@
 """Check of the processor that models run on."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import assert_never
 
 import numpy as np
 import onnxruntime as ort
@@ -22,10 +21,23 @@ _EXTRA = 'install the extra "gpu", then pip uninstall onnxruntime and reinstall 
 _LIBRARIES = "pip install 'onnxruntime-gpu[cuda,cudnn]' brings CUDA and cuDNN; the driver is the system's"
 
 
+def _run_visual(registry: Registry, name: str | None) -> None:
+    side_px = registry.entry("visual", name).side_px
+    registry.visual(name).embed(np.zeros((1, side_px, side_px, 3), np.uint8))
+
+
+_RUNS: Mapping[Kind, Callable[[Registry, str | None], object]] = {
+    "visual": _run_visual,
+    "audio": lambda registry, name: registry.audio(name).describe(np.zeros(LEAST_SAMPLES, np.int16)),
+    "text": lambda registry, name: registry.text(name).describe(["a text"]),
+}
+"""One run of each model that a GPU is for; fusion is small."""
+
+
 def processors(settings: Settings, kinds: Iterable[Kind]) -> Iterator[Finding]:
     """Check that models run on the GPU if there is one, and which operators of each the CPU has to run."""
     if CUDA in ort.get_available_providers() and settings.provider != "cpu":
-        yield from (_on_cuda(settings, kind) for kind in kinds)
+        yield from (_on_cuda(settings, kind) for kind in kinds if kind in _RUNS)
     else:
         yield _on_cpu(settings)
 
@@ -43,18 +55,7 @@ def placement_of(registry: Registry, kind: Kind, name: str | None) -> Placement:
     ModelError
         The model cannot be loaded, or not on the registry's provider.
     """
-    match kind:
-        case "visual":
-            side_px = registry.entry("visual", name).side_px
-            registry.visual(name).embed(np.zeros((1, side_px, side_px, 3), np.uint8))
-        case "audio":
-            registry.audio(name).describe(np.zeros(LEAST_SAMPLES, np.int16))
-        case "text":
-            registry.text(name).describe(["a text"])
-        case "fusion" | "voice" | "explicit":
-            return Placement(0, ())  # small, or rarely run
-        case _:
-            assert_never(kind)
+    _RUNS[kind](registry, name)
     return placement(registry.end_profiles())
 
 

@@ -22,12 +22,12 @@ import numpy as np
 import onnxruntime
 import PIL
 
-from models.registry import Registry
 from ops.bench.first_pass.files import demonstration, make
 from ops.bench.first_pass.steps import stepping
 from ops.bench.first_pass.written import written
 from ops.bench.made_records import made_post
-from schemas.messages import Frames, Sounds, Texts
+from ops.bench.suite.models import describe, load_models
+from schemas.messages import Frames
 from streams.decode.decoder import Decoder, post_sampling
 from streams.decode.fetch.fetcher import Fetcher
 from streams.decode.media import segments as decoding
@@ -37,12 +37,9 @@ from streams.decode.media_access import MediaAccess, OpenMedium
 from streams.decode.post_records import PostRecords
 from streams.decode.settings import MediaSettings
 from streams.decode.stage import decode_post
-from streams.describe.audio import describe_sounds
-from streams.describe.text import describe_texts
-from streams.describe.visual import describe_frames
 from streams.engine.record import Output, Record
 from streams.evaluation.cpu import cpu_s
-from streams.evaluation.described import NO_SECRET, Models
+from streams.evaluation.described import Models
 
 _RECORD = Record("posts", 0, 0, b"", b"")
 _MINUTE_S = 60.0
@@ -81,15 +78,11 @@ class FirstPass:
         return written((record for file in files for record in records_of(file)), self._describe)
 
     def _describe(self, message: object) -> Output:
+        found = describe(self._models, message)
         if isinstance(message, Frames):
             self.n_frames += len(message.frames)
-            found = describe_frames(self._models.visual, message)
             self.n_views += len(getattr(found.message, "times_s", []))
-            return found
-        if isinstance(message, Sounds):
-            return describe_sounds(self._models.audio, message)
-        assert isinstance(message, Texts)
-        return describe_texts(self._models.text, message, NO_SECRET)
+        return found
 
 
 def records_of(file: Path) -> list[object]:
@@ -147,8 +140,7 @@ def main() -> None:
 
 
 def _measure(made: dict[str, list[Path]], n_rounds: int) -> None:
-    registry = Registry(provider="CPUExecutionProvider")
-    models = Models(registry.visual(), registry.audio(), registry.text())
+    models = load_models()
     any_file = next(iter(made.values()))[0]
     first = FirstPass(models)
     first.steps([any_file])  # everything is loaded

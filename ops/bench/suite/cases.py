@@ -1,11 +1,7 @@
 """Cost of a post at growing numbers of references, by ops/bench/cases.py, each size in a process of its own."""
 
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from typing import Any
-
 from ops.bench import cases
-from ops.bench.one_process import one_thread
+from ops.bench.one_process import alone
 from ops.bench.suite.section import Figures, Run
 
 _QUICK, _FULL = (10, 1_000, 10_000), (10, 1_000, 10_000, 100_000)
@@ -22,17 +18,11 @@ def measure(run: Run) -> Figures:
     cost: dict[int, float] = {}
     for number in run.size(_QUICK, _FULL):
         run.note(f"{number} references")
-        found = _apart(number, _SHORT_S)
+        found = alone(cases.measure, number, _SHORT_S, _POSTS)
         cost[number] = found["visual_ms"] + found["audio_ms"]
         figures |= {f"ms_{number}": round(cost[number], 1), f"found_{number}": found["found"]}
         figures |= {f"open_ms_{number}": found["open_ms"], f"wrong_{number}": found["wrong"]}
         if number > _QUICK[0]:
             figures[f"ratio_{number // 1_000}k"] = round(cost[number] / cost[_QUICK[0]], 2)
     run.note("memory")
-    return figures | {"bytes_per_minute": _apart(_KEPT, _MINUTE_S)["bytes_a_minute"]}
-
-
-def _apart(number: int, seconds: int) -> dict[str, Any]:
-    one_thread()
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(cases.measure, number, seconds, _POSTS).result()
+    return figures | {"bytes_per_minute": alone(cases.measure, _KEPT, _MINUTE_S, _POSTS)["bytes_a_minute"]}

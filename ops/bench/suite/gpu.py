@@ -7,24 +7,22 @@ one record each; the GPU takes pictures of several records in one run, which all
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import onnxruntime
 
-from models.registry import Registry
-from models.session import CPU, CUDA
+from models.session import CUDA
 from ops.bench.first_pass.__main__ import records_of
 from ops.bench.first_pass.files import demonstration, make
 from ops.bench.peers.peer import duration_s
+from ops.bench.suite.models import describe, load_models
 from ops.bench.suite.section import Figures, Run, not_measured
-from schemas.messages import Frames, Sounds, Texts
-from streams.describe.audio import describe_sounds
+from schemas.messages import Frames
 from streams.describe.batcher import Batcher
-from streams.describe.text import describe_texts
 from streams.describe.visual import described, prepare
-from streams.evaluation.described import NO_SECRET, Models
+from streams.evaluation.described import Models
 
 _FILES = 4
 _ROUNDS, _FULL_ROUNDS = 20, 100
@@ -42,9 +40,9 @@ def measure(run: Run) -> Figures:
     records = [record for file in files for record in records_of(file)]
     media_s = sum(duration_s(file) for file in files)
     run.note("GPU")
-    gpu_s = seconds(models_on(CUDA), records * run.size(_ROUNDS, _FULL_ROUNDS), joined=True)
+    gpu_s = seconds(load_models(CUDA), records * run.size(_ROUNDS, _FULL_ROUNDS), joined=True)
     run.note("CPUs")
-    cpu_s = seconds(models_on(CPU), records, joined=False) * run.size(_ROUNDS, _FULL_ROUNDS)
+    cpu_s = seconds(load_models(), records, joined=False) * run.size(_ROUNDS, _FULL_ROUNDS)
     media_s *= run.size(_ROUNDS, _FULL_ROUNDS)
     return {
         "media_s_per_s": round(media_s / gpu_s, 1),
@@ -52,18 +50,6 @@ def measure(run: Run) -> Figures:
         "cpus": _CPUS,
         "ratio": round(cpu_s / gpu_s, 1),
     }
-
-
-def models_on(provider: str) -> Models:
-    """Return the default models on this provider.
-
-    Raises
-    ------
-    ModelError
-        It cannot be used here.
-    """
-    registry = Registry(provider=provider)
-    return Models(registry.visual(), registry.audio(), registry.text())
 
 
 def seconds(models: Models, records: Sequence[object], *, joined: bool) -> float:
@@ -75,10 +61,10 @@ def seconds(models: Models, records: Sequence[object], *, joined: bool) -> float
         Whether pictures of several records are joined into one run, as on a GPU.
     """
     with ThreadPoolExecutor(_CPUS) as pool:
-        describe = partial(_all, models, pool, joined=joined)
-        asyncio.run(describe([*{type(record): record for record in records}.values()]))
+        all_of = partial(_all, models, pool, joined=joined)
+        asyncio.run(all_of([*{type(record): record for record in records}.values()]))
         began_s = time.perf_counter()
-        asyncio.run(describe(records))
+        asyncio.run(all_of(records))
         return time.perf_counter() - began_s
 
 
@@ -86,25 +72,11 @@ async def _all(models: Models, pool: ThreadPoolExecutor, records: Sequence[objec
     in_pool = partial(asyncio.get_running_loop().run_in_executor, pool)
     batcher, free = Batcher(models.visual.embed, 2 * models.visual.batch_rows), asyncio.Semaphore(_WAITING * _CPUS)
 
-    async def describe(record: object) -> None:
+    async def one(record: object) -> None:
         async with free:
             if not joined or not isinstance(record, Frames):
-                await in_pool(_described(models, record))
+                await in_pool(partial(describe, models, record))
             elif len((prepared := await in_pool(partial(prepare, models.visual, record))).pixels):
                 described(models.visual, record, prepared, await batcher.submit(prepared.pixels))
 
-    await asyncio.gather(*map(describe, records))
-
-
-def _described(models: Models, record: object) -> Callable[[], object]:
-    if isinstance(record, Sounds):
-        return partial(describe_sounds, models.audio, record)
-    if isinstance(record, Texts):
-        return partial(describe_texts, models.text, record, NO_SECRET)
-    assert isinstance(record, Frames)
-    return partial(_frames, models, record)
-
-
-def _frames(models: Models, record: Frames) -> object:
-    prepared = prepare(models.visual, record)
-    return described(models.visual, record, prepared, models.visual.embed(prepared.pixels))
+    await asyncio.gather(*map(one, records))

@@ -10,12 +10,13 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from models.session import CPU
 from ops.bench import __main__ as bench
 from ops.bench.first_pass.__main__ import records_of
 from ops.bench.first_pass.files import demonstration
 from ops.bench.suite import gpu
+from ops.bench.suite import models as bench_models
 from ops.bench.suite.machine import header, is_quiet
+from ops.bench.suite.models import load_models
 from ops.bench.suite.report import Report, series
 from ops.bench.suite.section import Figures, Run, Section, Value, is_measured, meets, not_measured
 from ops.bench.suite.sections import SECTIONS
@@ -128,12 +129,15 @@ def test_figures_of_several_sizes_are_plotted() -> None:
 @pytest.mark.parametrize("joined", [True, False])
 def test_a_gpu_and_the_cpus_describe_every_record(joined: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     records, calls = records_of(demonstration()[0]), Counter[str]()
-    models = gpu.models_on(CPU)  # stands for both: there may be no GPU
-    for name in ("describe_sounds", "describe_texts", "described"):
-        monkeypatch.setattr(gpu, name, counted(calls, name, getattr(gpu, name)))
+    models = load_models()  # stands for both: there may be no GPU
+    counting = [(bench_models, "describe_sounds"), (bench_models, "describe_texts"), (gpu, "described")]
+    counting += [] if joined else [(bench_models, "describe_frames")]
+    for module, name in counting:
+        monkeypatch.setattr(module, name, counted(calls, name, getattr(module, name)))
     assert gpu.seconds(models, records * 3, joined=joined) > 0.0
     # One of each kind goes before the measurement.
-    assert calls == {"describe_sounds": 1 + 3, "describe_texts": 1 + 3, "described": 1 + 3}
+    frames = "described" if joined else "describe_frames"
+    assert calls == {"describe_sounds": 1 + 3, "describe_texts": 1 + 3, frames: 1 + 3}
 
 
 def counted(calls: Counter[str], name: str, function: Callable[..., object]) -> Callable[..., object]:
